@@ -1,0 +1,70 @@
+// Package descriptor deals with open descriptors of this process: what each one is, and who closes it. A descriptor
+// is a file descriptor on Unix and a handle on Windows.
+package descriptor
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Max is the largest number of descriptors in one message: SCM_MAX_FD of Linux.
+const Max = 253
+
+// Kind says what a descriptor refers to.
+type Kind uint8
+
+// The kinds. Their values are part of the packet format (docs/PROTOCOL.md).
+const (
+	Other        Kind = iota
+	File              // a regular file
+	Directory         //
+	Pipe              // either end of a pipe or FIFO
+	Stream            // a connected TCP (or other non-AF_UNIX stream) socket
+	Listener          // a listening TCP socket
+	Datagram          // a UDP (or other non-AF_UNIX datagram) socket
+	Unix              // an AF_UNIX socket that does not listen
+	UnixListener      // an AF_UNIX socket that listens
+	Memory            // shared memory: a memfd, a section
+	Event             // an eventfd, an event
+	Process           // a pidfd, a process
+	Terminal          // a terminal, a console
+	kinds             // how many there are
+)
+
+// Valid reports whether k is one of the kinds.
+func (k Kind) Valid() bool { return k < kinds }
+
+// Socket reports whether descriptors of kind k are sockets.
+func (k Kind) Socket() bool { return k >= Stream && k <= UnixListener }
+
+// Errors that the public package hands out under its own names.
+var (
+	// ErrNotSendable: this kind of descriptor cannot be passed here.
+	ErrNotSendable = errors.New("descriptor of this kind cannot be passed")
+	// ErrRightsTruncated: descriptors came, but could not be installed, and were closed.
+	ErrRightsTruncated = errors.New("descriptors were discarded: they could not be installed")
+)
+
+// IndexError says which descriptor of a message could not be sent, and why.
+type IndexError struct {
+	Index int
+	Err   error
+}
+
+func (e *IndexError) Error() string { return fmt.Sprintf("descriptor %d: %v", e.Index, e.Err) }
+func (e *IndexError) Unwrap() error { return e.Err }
+
+// A Table is the descriptor table of this process. [System] is the real one; the simulator has others.
+type Table interface {
+	// Kind tells what v is. A v that is not open is EBADF.
+	Kind(v uintptr) (Kind, error)
+	// Dup returns a new descriptor for what v, of kind k, refers to. Child processes do not inherit it.
+	Dup(v uintptr, k Kind) (uintptr, error)
+	// Close closes v, which is of kind k.
+	Close(v uintptr, k Kind) error
+}
+
+// System is the descriptor table of this process.
+var System Table = system{}
+
+type system struct{}

@@ -1,0 +1,129 @@
+package descriptor
+
+import (
+	"os"
+	"runtime"
+	"sync"
+	"syscall"
+)
+
+// An Item is one descriptor that a Set owns.
+type Item struct {
+	Value uintptr
+	Kind  Kind
+	state uint8
+}
+
+const (
+	held    uint8 = iota // the set closes it
+	unnamed              // the set closes it, and Kind is not known yet
+	taken                // somebody else closes it
+)
+
+// A Set owns the descriptors that came with one message. Each can be taken once; Close closes the others. A Set that is
+// dropped is closed by a finalizer.
+type Set struct {
+	table Table
+	mu    sync.Mutex
+	items []Item
+	one   [1]Item // so that a single descriptor needs no second allocation
+}
+
+// NewSet returns an empty set with room for n descriptors of table.
+func NewSet(table Table, n int) *Set {
+	s := &Set{table: table}
+	if n <= len(s.one) {
+		s.items = s.one[:0]
+	} else {
+		s.items = make([]Item, 0, n)
+	}
+	runtime.SetFinalizer(s, (*Set).Close)
+	return s
+}
+
+// Add gives v, which is of kind k, to the set.
+func (s *Set) Add(v uintptr, k Kind) { s.items = append(s.items, Item{Value: v, Kind: k}) }
+
+// AddUnnamed gives v to the set, which finds out its kind when it is asked. Only for systems on which a descriptor of
+// any kind is closed in the same way.
+func (s *Set) AddUnnamed(v uintptr) { s.items = append(s.items, Item{Value: v, state: unnamed}) }
+
+// Len returns the number of descriptors, those that were taken included.
+func (s *Set) Len() int {
+	if s == nil {
+		return 0
+	}
+	return len(s.items)
+}
+
+// Kind returns what descriptor i is; Other for one that was taken before anybody asked.
+func (s *Set) Kind(i int) Kind {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.kind(i)
+}
+
+func (s *Set) kind(i int) Kind {
+	it := &s.items[i]
+	if it.state == unnamed {
+		it.Kind, _ = s.table.Kind(it.Value) // a descriptor that cannot be asked is Other
+		it.state = held
+	}
+	return it.Kind
+}
+
+// Take hands descriptor i to the caller, who closes it from now on. An index out of range is EINVAL; one that was
+// taken or closed is os.ErrClosed.
+func (s *Set) Take(i int) (uintptr, Kind, error) {
+	if i < 0 || i >= s.Len() {
+		return 0, Other, syscall.EINVAL
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	it := &s.items[i]
+	if it.state == taken {
+		return 0, it.Kind, os.ErrClosed
+	}
+	k := s.kind(i)
+	it.state = taken
+	return it.Value, k, nil
+}
+
+// Dup returns a set of fresh duplicates of every descriptor that is still here.
+func (s *Set) Dup() (*Set, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d := NewSet(s.table, len(s.items))
+	for i := range s.items {
+		k := s.kind(i)
+		v, err := s.table.Dup(s.items[i].Value, k)
+		if err != nil {
+			d.Close()
+			return nil, err
+		}
+		d.Add(v, k)
+	}
+	return d, nil
+}
+
+// Close closes every descriptor that was not taken, and returns the first error.
+func (s *Set) Close() error {
+	if s == nil {
+		return nil
+	}
+	runtime.SetFinalizer(s, nil)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var first error
+	for i := range s.items {
+		it := &s.items[i]
+		if it.state == taken {
+			continue
+		}
+		it.state = taken
+		if err := s.table.Close(it.Value, it.Kind); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}

@@ -1,0 +1,67 @@
+package endpoint
+
+import (
+	"sync"
+
+	"afunix/internal/cred"
+	"afunix/internal/rights"
+)
+
+// A Pipe is one end of a message pipe, with the process at the other end. Package linuxpipe and package winpipe have
+// the real ones, the simulator another. Errors are syscall.Errno values of Linux's meaning on every system.
+//
+// A packet is between 1 and 65,535 bytes and arrives whole or not at all, in order. The engine calls Read from one
+// goroutine at a time and Write from one goroutine at a time; Interrupt, WaitWritable and Close from any.
+type Pipe interface {
+	// Read waits for a packet and returns it in a buffer from pool (whose New makes *[1 << 16]byte), which is the
+	// caller's from then on. Where the system allows it, no buffer is held while waiting. Without a packet buf is nil and err is
+	//   io.EOF: the other end is closed and everything that it wrote has been read;
+	//   os.ErrDeadlineExceeded: Interrupt was called, and everything that was in the pipe has been read;
+	//   syscall.EMSGSIZE: the packet was too large (the pipe is of no use any more);
+	//   net.ErrClosed: Close was called;
+	//   another errno: the pipe is broken.
+	Read(pool *sync.Pool) (buf *[1 << 16]byte, n int, err error)
+
+	// Interrupt makes Read, now and from now on, return what is in the pipe without waiting for more.
+	Interrupt()
+
+	// Write puts head followed by body into the pipe as one packet, and never waits. EAGAIN: the pipe is full, nothing was
+	// written. EPIPE: the other end is closed. Neither slice is kept.
+	Write(head, body []byte) error
+
+	// WaitWritable waits until Write may find room, or fails as Write would; net.ErrClosed once Close was called.
+	WaitWritable() error
+
+	// Close closes this end. Packets that Write accepted stay readable for the other end, and nobody waits for
+	// them to be read; Read and WaitWritable return net.ErrClosed. The peer's process is released, too.
+	Close() error
+
+	Peer
+}
+
+// Peer is the process at the other end of a pipe: identified by the system, held open so that its number cannot be
+// reused (P2).
+type Peer interface {
+	// Proof is what our hello carries so that the other end can find and verify this process: at most MaxProof bytes. It
+	// may be nil. It stays valid until Close.
+	Proof() ([]byte, error)
+
+	// Identify finds, verifies and opens the peer's process. It is called once the peer's hello has been read, with the proof in
+	// it, and once again after each further hello (an end that moved), with the former process released. The credentials are
+	// the system's. The abilities say what this side can do to the peer: opening it was tried. That it could not be opened
+	// is no error; that the proof is wrong or its user cannot be learnt is one, and ends the connection.
+	Identify(proof []byte) (cred.Credentials, rights.Ability, error)
+
+	// Answer shows the other end that this is the process that our Proof named. It is called after the peer's hello has
+	// been identified and before the next packet is written.
+	Answer() error
+
+	// Confirmed reports whether the peer has answered. It is asked when the first packet after the peer's hello has been read;
+	// until then no descriptor is exchanged with it.
+	Confirmed() bool
+
+	rights.Process
+}
+
+// MaxProof bounds a proof.
+const MaxProof = 64
