@@ -1,0 +1,66 @@
+package linuxpipe
+
+import "golang.org/x/sys/unix"
+
+// Dial opens the pipe of the listener at path, and never waits. If local is not "", the socket is bound to it first.
+func Dial(path, local string) (*Pipe, error) {
+	sa, err := sockaddr(path)
+	if err != nil {
+		return nil, err
+	}
+	fd, err := newSocket()
+	if err != nil {
+		return nil, err
+	}
+	if err := bindAndConnect(fd, sa, local); err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	return newPipe(fd)
+}
+
+func bindAndConnect(fd int, sa *unix.SockaddrUnix, local string) error {
+	if local != "" {
+		name, err := sockaddr(local)
+		if err != nil {
+			return err
+		}
+		if err := unix.Bind(fd, name); err != nil {
+			return err
+		}
+	}
+	if err := unix.Connect(fd, sa); err != nil {
+		return err
+	}
+	if who, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
+		allowTracing(int(who.Pid)) // whoever listens; who accepted is known by its hello
+	}
+	return nil
+}
+
+// NewPair returns the two ends of a pipe of this process.
+func NewPair() (a, b *Pipe, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, fd := range fds {
+		if err == nil {
+			err = expectHello(fd)
+		}
+	}
+	if err != nil {
+		unix.Close(fds[0])
+		unix.Close(fds[1])
+		return nil, nil, err
+	}
+	if a, err = newPipe(fds[0]); err != nil {
+		unix.Close(fds[1])
+		return nil, nil, err
+	}
+	if b, err = newPipe(fds[1]); err != nil {
+		a.Close()
+		return nil, nil, err
+	}
+	return a, b, nil
+}

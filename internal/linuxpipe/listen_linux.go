@@ -1,0 +1,136 @@
+package linuxpipe
+
+import (
+	"io/fs"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Listener creates the server's ends of pipes.
+type Listener struct {
+	file *os.File
+	raw  syscall.RawConn
+	path string // "" once it must not be removed any more
+	mu   sync.Mutex
+}
+
+// Listen binds path, or the abstract name after '@', and listens. A mode other than 0 is the permission of the socket file, which
+// nobody can connect to before it is set.
+func Listen(path string, mode fs.FileMode) (*Listener, error) {
+	fd, err := newSocket()
+	if err != nil {
+		return nil, err
+	}
+	if err := bindAndListen(fd, path, mode); err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	l := &Listener{file: os.NewFile(uintptr(fd), path)}
+	if path[0] != '@' {
+		l.path = path
+	}
+	if l.raw, err = l.file.SyscallConn(); err != nil {
+		l.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// newSocket returns a socket on which the kernel will name the peer.
+func newSocket() (int, error) {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	if err := expectHello(fd); err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+func bindAndListen(fd int, path string, mode fs.FileMode) error {
+	sa, err := sockaddr(path)
+	if err != nil {
+		return err
+	}
+	if err := unix.Bind(fd, sa); err != nil {
+		return err
+	}
+	if path[0] != '@' && mode != 0 {
+		err = unix.Chmod(path, uint32(mode.Perm()))
+	}
+	if err == nil {
+		// The engine takes connections in at once and keeps the user's backlog itself.
+		err = unix.Listen(fd, unix.SOMAXCONN)
+	}
+	if err != nil && path[0] != '@' {
+		unix.Unlink(path) // the error that matters is the first
+	}
+	return err
+}
+
+// sockaddr refuses what package net refuses: a path has at most 107 bytes, an abstract name 108 with its '@' (row 190).
+func sockaddr(path string) (*unix.SockaddrUnix, error) {
+	limit := 107
+	if len(path) > 0 && path[0] == '@' {
+		limit = 108
+	}
+	if len(path) == 0 || len(path) > limit {
+		return nil, unix.EINVAL
+	}
+	return &unix.SockaddrUnix{Name: path}, nil
+}
+
+// Accept waits for the next client.
+func (l *Listener) Accept() (*Pipe, error) {
+	var fd int
+	var errno error
+	err := l.raw.Read(func(s uintptr) bool {
+		for {
+			fd, _, errno = unix.Accept4(int(s), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+			if errno != unix.EINTR && errno != unix.ECONNABORTED {
+				return errno != unix.EAGAIN
+			}
+		}
+	})
+	if err != nil {
+		return nil, net.ErrClosed
+	}
+	if errno != nil {
+		return nil, errno
+	}
+	return newPipe(fd)
+}
+
+// SetUnlinkOnClose says whether Close removes the socket file. It does unless told otherwise.
+func (l *Listener) SetUnlinkOnClose(unlink bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.path = ""
+	if name := l.file.Name(); unlink && name[0] != '@' {
+		l.path = name
+	}
+}
+
+// Close stops listening. As in package net, the socket file is removed first, so that it is never a stale one.
+func (l *Listener) Close() error {
+	l.mu.Lock()
+	path := l.path
+	l.path = ""
+	l.mu.Unlock()
+	if path != "" {
+		unix.Unlink(path) // it may have been removed or replaced
+	}
+	if err := l.file.Close(); err != nil {
+		return net.ErrClosed
+	}
+	return nil
+}
+
+// SyscallConn gives access to the socket.
+func (l *Listener) SyscallConn() syscall.RawConn { return l.raw }

@@ -1,0 +1,5 @@
+//go:build !race
+
+package linuxpipe
+
+const raceEnabled = false

@@ -1,0 +1,183 @@
+package linuxpipe
+
+import (
+	"sync"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"afunix/internal/cred"
+	"afunix/internal/rights"
+)
+
+// aLongTimeAgo is a deadline that has passed.
+var aLongTimeAgo = time.Unix(1, 0)
+
+// What x/sys has no name for (include/uapi/asm-generic/socket.h, include/linux/socket.h).
+const (
+	soPassPIDFD = 76
+	scmPIDFD    = 4
+)
+
+// peer is the process at the other end. The kernel names it with the packet that says hello: a pidfd and credentials that
+// belong to the process that sent this very packet.
+type peer struct {
+	mu     sync.Mutex // holds off Close while a descriptor is being pulled
+	named  bool       // by a hello
+	ucred  *unix.Ucred
+	pidfd  int // -1: none
+	closed bool
+}
+
+// expectHello makes the kernel attach the sender's process to what a socket receives. It comes before listen(2) or connect(2), so
+// that no packet is missed. A kernel without SO_PASSPIDFD names the sender by its credentials alone.
+func expectHello(fd int) error {
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PASSCRED, 1); err != nil {
+		return err
+	}
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, soPassPIDFD, 1); err != nil && err != unix.ENOPROTOOPT {
+		return err
+	}
+	return nil
+}
+
+// awaited reports whether the peer's hello is still to come. It is only asked by the reader.
+func (p *peer) awaited() bool { return !p.named }
+
+// receive reads one packet together with who sent it, and then stops asking, since each packet would bring a pidfd.
+func (p *peer) receive(fd int, b []byte) (int, error) {
+	var oob [unix.SizeofCmsghdr*2 + unix.SizeofUcred + 8 + 16]byte
+	var iov unix.Iovec
+	iov.Base = unsafe.SliceData(b)
+	iov.SetLen(len(b))
+	msg := unix.Msghdr{Iov: &iov, Iovlen: 1, Control: &oob[0], Controllen: uint64(len(oob))}
+	n, _, errno := syscall.Syscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&msg)), unix.MSG_CMSG_CLOEXEC)
+	if errno != 0 {
+		return 0, errno
+	}
+	p.note(oob[:msg.Controllen])
+	p.named = true
+	for _, opt := range []int{soPassPIDFD, unix.SO_PASSCRED} {
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, opt, 0); err != nil && err != unix.ENOPROTOOPT {
+			return 0, err
+		}
+	}
+	return int(n), nil
+}
+
+// note keeps the process that the kernel attached. Descriptors that the peer attached are closed.
+func (p *peer) note(oob []byte) {
+	msgs, err := unix.ParseSocketControlMessage(oob)
+	if err != nil {
+		return // the kernel wrote it; without a process there will be no descriptors
+	}
+	for i := range msgs {
+		m := &msgs[i]
+		switch {
+		case m.Header.Level != unix.SOL_SOCKET:
+		case m.Header.Type == unix.SCM_CREDENTIALS:
+			p.ucred, _ = unix.ParseUnixCredentials(m) // nil: Identify says so
+		case m.Header.Type == scmPIDFD && len(m.Data) >= 4:
+			p.hold(int(*(*int32)(unsafe.Pointer(&m.Data[0]))))
+		case m.Header.Type == unix.SCM_RIGHTS:
+			fds, _ := unix.ParseUnixRights(m)
+			for _, fd := range fds {
+				unix.Close(fd)
+			}
+		}
+	}
+}
+
+// hold keeps pidfd in the place of what was held before.
+func (p *peer) hold(pidfd int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.pidfd >= 0 {
+		unix.Close(p.pidfd)
+	}
+	p.pidfd = pidfd
+	if p.closed {
+		p.drop()
+	}
+}
+
+func (p *peer) release() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	p.drop()
+}
+
+func (p *peer) drop() {
+	if p.pidfd >= 0 {
+		unix.Close(p.pidfd)
+		p.pidfd = -1
+	}
+}
+
+// getfd is pidfd_getfd(2).
+func (p *peer) getfd(theirs int) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.pidfd < 0 {
+		return -1, unix.EPERM
+	}
+	return unix.PidfdGetfd(p.pidfd, theirs, 0)
+}
+
+// Proof is nothing: the kernel attaches the process to our hello.
+func (p *Pipe) Proof() ([]byte, error) { return nil, nil }
+
+// Identify returns whom the kernel named as the sender of the hello.
+func (p *Pipe) Identify([]byte) (cred.Credentials, rights.Ability, error) {
+	u := p.peer.ucred
+	if u == nil {
+		return cred.Credentials{}, 0, unix.EPROTO
+	}
+	who := cred.Credentials{PID: int(u.Pid), UID: int(u.Uid), GID: int(u.Gid)}
+	allowTracing(who.PID)
+	return who, p.ability(), nil
+}
+
+// ability tries to pull a descriptor that cannot exist. Permission is checked first, so EBADF means that it is granted.
+func (p *Pipe) ability() rights.Ability {
+	if _, err := p.peer.getfd(1<<31 - 1); err == unix.EBADF {
+		return rights.CanPull
+	}
+	return 0
+}
+
+// Answer has nothing to show: the kernel vouches for us.
+func (p *Pipe) Answer() error { return nil }
+
+// Confirmed is always true: the kernel vouches for the peer.
+func (p *Pipe) Confirmed() bool { return true }
+
+// Pull duplicates a descriptor out of the peer. It is close-on-exec (pidfd_getfd(2)).
+func (p *Pipe) Pull(theirs uint64) (uintptr, error) {
+	if theirs > 1<<31-1 {
+		return 0, unix.EBADF
+	}
+	fd, err := p.peer.getfd(int(theirs))
+	if err != nil {
+		return 0, err
+	}
+	return uintptr(fd), nil
+}
+
+// Push is impossible on Linux.
+func (p *Pipe) Push(uintptr) (uint64, error) { return 0, unix.EPERM }
+
+// TakeBack has nothing to take back.
+func (p *Pipe) TakeBack(uint64) error { return unix.EPERM }
+
+// ExportsSockets is false: sockets are pulled like anything else.
+func (p *Pipe) ExportsSockets() bool { return false }
+
+// ExportSocket is not needed on Linux.
+func (p *Pipe) ExportSocket(uintptr) ([]byte, error) { return nil, unix.ENOTSUP }
+
+// ImportSocket is not needed on Linux.
+func (p *Pipe) ImportSocket([]byte) (uintptr, error) { return 0, unix.ENOTSUP }

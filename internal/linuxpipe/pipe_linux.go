@@ -1,0 +1,189 @@
+package linuxpipe
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Pipe is one end of a message pipe. It satisfies endpoint.Pipe.
+type Pipe struct {
+	file *os.File
+	raw  syscall.RawConn
+	in   input
+	out  output
+	peer peer
+}
+
+// newPipe wraps a connected, non-blocking SOCK_SEQPACKET socket. It takes ownership of fd.
+func newPipe(fd int) (*Pipe, error) {
+	p := &Pipe{file: os.NewFile(uintptr(fd), "afunix pipe")}
+	raw, err := p.file.SyscallConn()
+	if err != nil {
+		p.file.Close()
+		return nil, err
+	}
+	p.raw = raw
+	p.peer.pidfd = -1
+	p.in.peer = &p.peer
+	p.in.read = p.in.attempt
+	p.out.write = p.out.attempt
+	p.out.message.Iov = &p.out.parts[0]
+	return p, nil
+}
+
+// input is what a read works with. The callback is made once, so that reading allocates nothing.
+type input struct {
+	peer *peer
+	pool *sync.Pool
+	buf  *[1 << 16]byte
+	n    int
+	err  error
+	read func(fd uintptr) (done bool)
+}
+
+// attempt makes one system call, and reports whether there was anything.
+func (in *input) attempt(fd uintptr) bool {
+	in.buf = in.pool.Get().(*[1 << 16]byte)
+	for {
+		if in.peer.awaited() {
+			in.n, in.err = in.peer.receive(int(fd), in.buf[:])
+		} else {
+			// A plain read takes no descriptors: any that a peer attaches are closed by the kernel.
+			in.n, in.err = syscall.Read(int(fd), in.buf[:])
+		}
+		switch in.err {
+		case syscall.EINTR:
+		case syscall.ECONNRESET:
+			// The peer closed while something of ours was unread. The kernel says so once, before what the
+			// peer has written: read on.
+		case nil:
+			return true
+		default:
+			in.pool.Put(in.buf)
+			in.buf = nil
+			return in.err != syscall.EAGAIN
+		}
+	}
+}
+
+// Read waits for a packet: see endpoint.Pipe.
+func (p *Pipe) Read(pool *sync.Pool) (*[1 << 16]byte, int, error) {
+	in := &p.in
+	in.pool, in.buf = pool, nil
+	err := p.raw.Read(in.read)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		// Interrupted: the callback has not been called. Take what is there.
+		in.err = nil
+		if cerr := p.raw.Control(func(fd uintptr) { in.attempt(fd) }); cerr != nil {
+			return nil, 0, net.ErrClosed
+		}
+		if in.err != syscall.EAGAIN {
+			err = nil
+		}
+	}
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, 0, os.ErrDeadlineExceeded
+	case err != nil:
+		return nil, 0, net.ErrClosed
+	case in.err != nil:
+		return nil, 0, in.err
+	}
+	buf, n := in.buf, in.n
+	in.buf = nil
+	if n > 0 && n < len(buf) {
+		return buf, n, nil
+	}
+	pool.Put(buf)
+	if n == 0 {
+		return nil, 0, io.EOF
+	}
+	return nil, 0, syscall.EMSGSIZE
+}
+
+// Interrupt makes Read return what is in the pipe without waiting for more.
+func (p *Pipe) Interrupt() {
+	p.file.SetReadDeadline(aLongTimeAgo) // fails only on a closed file, whose Read does not wait either
+}
+
+// output is what a write works with.
+type output struct {
+	message unix.Msghdr
+	parts   [2]unix.Iovec
+	errno   syscall.Errno
+	write   func(fd uintptr)
+}
+
+func (o *output) attempt(fd uintptr) {
+	for {
+		_, _, o.errno = syscall.Syscall(unix.SYS_SENDMSG, fd, uintptr(unsafe.Pointer(&o.message)),
+			unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+		if o.errno != syscall.EINTR {
+			return
+		}
+	}
+}
+
+// Write puts head and body into the pipe as one packet: see endpoint.Pipe.
+func (p *Pipe) Write(head, body []byte) error {
+	o := &p.out
+	o.parts[0].Base = unsafe.SliceData(head)
+	o.parts[0].SetLen(len(head))
+	o.parts[1].Base = unsafe.SliceData(body)
+	o.parts[1].SetLen(len(body))
+	o.message.Iovlen = 1
+	if len(body) > 0 {
+		o.message.Iovlen = 2
+	}
+	err := p.raw.Control(o.write)
+	o.parts[0].Base, o.parts[1].Base = nil, nil
+	switch {
+	case err != nil:
+		return net.ErrClosed
+	case o.errno == syscall.ECONNRESET || o.errno == syscall.ENOTCONN:
+		// The peer closed with something of ours unread. The kernel says so once; from then on it says EPIPE.
+		return syscall.EPIPE
+	case o.errno != 0:
+		return o.errno
+	}
+	return nil
+}
+
+// WaitWritable waits until Write may find room.
+func (p *Pipe) WaitWritable() error {
+	var pollErr error
+	err := p.raw.Write(func(fd uintptr) bool {
+		set := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+		var n int
+		for {
+			if n, pollErr = unix.Poll(set, 0); pollErr != syscall.EINTR {
+				break
+			}
+		}
+		return n > 0 || pollErr != nil
+	})
+	if err != nil {
+		return net.ErrClosed
+	}
+	return pollErr
+}
+
+// Close closes this end and releases the peer's process.
+func (p *Pipe) Close() error {
+	err := p.file.Close()
+	p.peer.release()
+	if errors.Is(err, os.ErrClosed) {
+		return net.ErrClosed
+	}
+	return err
+}
+
+// SyscallConn gives access to the socket.
+func (p *Pipe) SyscallConn() syscall.RawConn { return p.raw }

@@ -1,0 +1,243 @@
+package linuxpipe
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+
+	"afunix/internal/rights"
+)
+
+var pool = &sync.Pool{New: func() any { return new([1 << 16]byte) }}
+
+// packet reads one packet and returns a copy of it.
+func packet(t *testing.T, p *Pipe) []byte {
+	t.Helper()
+	buf, n, err := p.Read(pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Put(buf)
+	return bytes.Clone(buf[:n])
+}
+
+// connected returns the two ends of a pipe between a listener and its client.
+func connected(t *testing.T) (server, client *Pipe) {
+	t.Helper()
+	l, err := Listen(filepath.Join(t.TempDir(), "s"), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if client, err = Dial(l.file.Name(), ""); err != nil {
+		t.Fatal(err)
+	}
+	if server, err = l.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Close(); client.Close() })
+	return server, client
+}
+
+func TestPacketsArriveWhole(t *testing.T) {
+	server, client := connected(t)
+	for _, n := range []int{1, 16, 65535} {
+		want := bytes.Repeat([]byte{byte(n)}, n)
+		if err := client.Write(want[:1], want[1:]); err != nil {
+			t.Fatal(err)
+		}
+		if got := packet(t, server); !bytes.Equal(got, want) {
+			t.Errorf("packet of %d bytes came as %d", n, len(got))
+		}
+	}
+	if err := client.Write(make([]byte, 16), make([]byte, 65536)); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := server.Read(pool); err != syscall.EMSGSIZE {
+		t.Errorf("packet of 65,552 bytes: %v, want EMSGSIZE", err)
+	}
+}
+
+func TestPeerIsWhoTheKernelNames(t *testing.T) {
+	for name, ends := range map[string]func(t *testing.T) (a, b *Pipe){
+		"dialled": connected,
+		"pair": func(t *testing.T) (a, b *Pipe) {
+			a, b, err := NewPair()
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { a.Close(); b.Close() })
+			return a, b
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, b := ends(t)
+			for _, dir := range [][2]*Pipe{{a, b}, {b, a}} {
+				from, to := dir[0], dir[1]
+				from.Write([]byte("hello"), nil)
+				packet(t, to)
+				who, can, err := to.Identify(nil)
+				if err != nil || who.PID != os.Getpid() || who.UID != os.Getuid() || who.GID != os.Getgid() {
+					t.Errorf("peer is %+v, %v", who, err)
+				}
+				if can != rights.CanPull {
+					t.Errorf("ability %b, want only to pull", can)
+				}
+				f, err := os.Open("/dev/null")
+				if err != nil {
+					t.Fatal(err)
+				}
+				fd, err := to.Pull(uint64(f.Fd()))
+				if err != nil {
+					t.Fatal(err)
+				}
+				pulled := os.NewFile(fd, "pulled")
+				a, _ := f.Stat()
+				b, _ := pulled.Stat()
+				if !os.SameFile(a, b) {
+					t.Error("another file was pulled")
+				}
+				f.Close()
+				pulled.Close()
+				if _, err := to.Pull(uint64(fd)); err != syscall.EBADF {
+					t.Errorf("pulling a closed descriptor: %v, want EBADF", err)
+				}
+			}
+		})
+	}
+}
+
+func TestFullPipeIsEAGAINAndThenWritable(t *testing.T) {
+	server, client := connected(t)
+	written := 0
+	var err error
+	for ; written < 10000; written++ {
+		if err = client.Write([]byte("packet"), nil); err != nil {
+			break
+		}
+	}
+	if err != syscall.EAGAIN {
+		t.Fatalf("after %d packets: %v, want EAGAIN", written, err)
+	}
+	writable := make(chan error)
+	go func() { writable <- client.WaitWritable() }()
+	for range written {
+		packet(t, server)
+	}
+	if err := <-writable; err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Write([]byte("packet"), nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestInterruptDrains(t *testing.T) {
+	server, client := connected(t)
+	client.Write([]byte("one"), nil)
+	client.Write([]byte("two"), nil)
+	server.Interrupt()
+	for _, want := range []string{"one", "two"} {
+		if got := packet(t, server); string(got) != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	for range 2 {
+		if _, _, err := server.Read(pool); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("drained pipe: %v", err)
+		}
+	}
+}
+
+func TestInterruptWakesRead(t *testing.T) {
+	server, _ := connected(t)
+	done := make(chan error)
+	go func() { _, _, err := server.Read(pool); done <- err }()
+	server.Interrupt()
+	if err := <-done; !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error(err)
+	}
+}
+
+func TestCloseLeavesPacketsForThePeer(t *testing.T) {
+	server, client := connected(t)
+	server.Write([]byte("unread by the client"), nil)
+	client.Write([]byte("one"), nil)
+	client.Close() // with something unread: the kernel has an ECONNRESET for the server, which is not for its user
+	if got := packet(t, server); string(got) != "one" {
+		t.Errorf("got %q", got)
+	}
+	if _, _, err := server.Read(pool); err != io.EOF {
+		t.Errorf("after the last packet: %v, want EOF", err)
+	}
+	if err := server.Write([]byte("x"), nil); err != syscall.EPIPE {
+		t.Errorf("write to a closed peer: %v, want EPIPE", err)
+	}
+}
+
+func TestErrorsOfNames(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	os.WriteFile(at("file"), nil, 0o600)
+	l, err := Listen(at("live"), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stale, err := Listen(at("stale"), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stale.SetUnlinkOnClose(false)
+	stale.Close()
+	defer l.Close()
+	for path, want := range map[string]error{
+		at("missing"):             syscall.ENOENT,
+		at("file"):                syscall.ECONNREFUSED,
+		at("stale"):               syscall.ECONNREFUSED,
+		at("file/x"):              syscall.ENOTDIR,
+		dir:                       syscall.ECONNREFUSED,
+		string(make([]byte, 108)): syscall.EINVAL,
+	} {
+		if _, err := Dial(path, ""); err != want {
+			t.Errorf("dial %.40q: %v, want %v", path, err, want)
+		}
+	}
+	for path, want := range map[string]error{
+		at("live"):  syscall.EADDRINUSE,
+		at("stale"): syscall.EADDRINUSE,
+		at("no/x"):  syscall.ENOENT,
+	} {
+		if _, err := Listen(path, 0); err != want {
+			t.Errorf("listen %q: %v, want %v", path, err, want)
+		}
+	}
+}
+
+func TestReadAndWriteAllocateNothing(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector makes sync.Pool forget")
+	}
+	server, client := connected(t)
+	head, body := make([]byte, 16), make([]byte, 64)
+	client.Write(head, body)
+	pool.Put(must(server.Read(pool)))
+	if n := testing.AllocsPerRun(1000, func() {
+		client.Write(head, body)
+		buf, _, _ := server.Read(pool)
+		pool.Put(buf)
+	}); n != 0 {
+		t.Errorf("%v allocations for a packet", n)
+	}
+}
+
+func must(buf *[1 << 16]byte, _ int, err error) *[1 << 16]byte {
+	if err != nil {
+		panic(err)
+	}
+	return buf
+}

@@ -1,0 +1,332 @@
+package sock
+
+// Rights are the descriptors of one message. The Inbox owns them while they are queued.
+type Rights interface {
+	Len() int
+	Close() error
+}
+
+// A Buffer is where the bytes of a Segment live. It is released when they have been read.
+type Buffer interface{ Release() }
+
+// A Segment is what one packet brought: for a stream some bytes, for the other types a message or a piece of one.
+type Segment struct {
+	Data      []byte
+	Buffer    Buffer // nil if Data needs no release
+	Rights    Rights // nil if there are none
+	Lost      bool   // descriptors came, but could not be installed
+	Creds     bool   // carries its sender's credentials
+	More      bool   // further pieces of the message follow (never on a stream)
+	Continued bool   // not the first piece (never on a stream)
+
+	cost uint64 // what is still to be given back when it has been read
+}
+
+// take copies as much as fits into b, and gives back the cost of that.
+func (s *Segment) take(b []byte) (n int, freed uint64) {
+	n = copy(b, s.Data)
+	s.Data = s.Data[n:]
+	s.cost -= uint64(n)
+	return n, uint64(n)
+}
+
+func (s *Segment) release() {
+	if s.Buffer != nil {
+		s.Buffer.Release()
+		s.Buffer = nil
+	}
+}
+
+// A Result is what a read took out of an Inbox. The caller owns Rights.
+type Result struct {
+	N         int
+	Rights    Rights
+	Lost      bool // descriptors came, but could not be installed
+	Creds     bool // the message carries its sender's credentials
+	Truncated bool // the record was longer than the buffer
+}
+
+// End is how reading ends once an Inbox is empty.
+type End uint8
+
+// The ends.
+const (
+	Open      End = iota // it has not ended: wait
+	EOF                  // nothing more will come
+	ConnReset            // the peer left something unread; reported once, then EOF
+	Failed               // the connection broke: see package endpoint
+)
+
+// An Inbox is the receiving half of a socket.
+type Inbox struct {
+	typ    Type
+	queue  queue
+	shut   bool // shut down for reading, by either side
+	reset  bool // ECONNRESET is to be reported
+	failed bool
+	closed bool // by its owner: whatever arrives is discarded
+	unread bool // something was discarded because it was closed
+
+	// Accounting, all totals since the hello. The peer may send while arrived < reported + window, and as long as
+	// its descriptors stay within granted.
+	arrived  uint64 // cost of what has come
+	consumed uint64 // cost of what has been read
+	reported uint64 // consumed, as the peer knows it
+	window   uint64 // the peer's buffer size
+
+	rightsArrived  uint64
+	rightsConsumed uint64
+	rightsGranted  uint64
+	rightsWindow   uint64
+}
+
+// NewInbox returns the receiving half of a socket that takes up to rights descriptors ahead of its reader.
+func NewInbox(t Type, rights int) *Inbox {
+	return &Inbox{typ: t, rightsGranted: uint64(rights), rightsWindow: uint64(rights), window: DefaultWindow}
+}
+
+// SetWindow notes the peer's buffer size. It counts for what arrives from now on.
+func (in *Inbox) SetWindow(bytes uint32) error {
+	if bytes < MinWindow || bytes > MaxWindow {
+		return errWindow
+	}
+	in.window = uint64(bytes)
+	return nil
+}
+
+// Admit checks that the peer may send a packet of n bytes and descs descriptors now, and books it. It comes before the
+// descriptors are adopted, so that nobody makes us adopt more than we said.
+func (in *Inbox) Admit(n, descs int) error {
+	if in.arrived-in.reported >= in.window {
+		return errWindow
+	}
+	if in.rightsArrived+uint64(descs) > in.rightsGranted {
+		return errRights
+	}
+	in.arrived += Cost(n)
+	in.rightsArrived += uint64(descs)
+	return nil
+}
+
+// Put appends what has been admitted. It reports whether a reader can make progress now. The Inbox owns the segment
+// from here on, and discards it at once if it has been closed.
+func (in *Inbox) Put(s Segment) (wake bool, err error) {
+	s.cost = Cost(len(s.Data))
+	if in.closed {
+		in.unread = true
+		in.discard(&s)
+		return false, nil
+	}
+	if in.typ == Stream {
+		if s.More || s.Continued {
+			in.discard(&s)
+			return false, errPieces
+		}
+		in.queue.push(s)
+		return true, nil
+	}
+	return in.putPiece(s)
+}
+
+// putPiece appends a record or a piece of one. Pieces stay queued as they are; a record can be read once its last piece
+// is there (S4).
+func (in *Inbox) putPiece(s Segment) (wake bool, err error) {
+	open := in.queue.len() > 0 && in.queue.last().More
+	if s.Continued != open {
+		in.discard(&s)
+		return false, errPieces
+	}
+	in.queue.push(s)
+	return !s.More, nil
+}
+
+// Ready reports whether Read would return something.
+func (in *Inbox) Ready() bool {
+	if in.typ == Stream {
+		return in.queue.len() > 0
+	}
+	for i := range in.queue.len() {
+		if !in.queue.at(i).More {
+			return true
+		}
+	}
+	return false
+}
+
+// Read takes what one recvmsg(2) would give: on a stream, bytes up to the end of the first segment that brought
+// descriptors; else one record. ok is false if there is nothing: see End.
+func (in *Inbox) Read(b []byte) (r Result, ok bool) {
+	if !in.Ready() {
+		return Result{}, false
+	}
+	if in.typ == Stream {
+		return in.readStream(b), true
+	}
+	return in.readRecord(b), true
+}
+
+// readStream follows unix_stream_read_generic: descriptors go with the first byte of their segment, even if b is empty (row
+// 17); what came before them is merged with it (row 26); nothing is taken beyond them (rows 27, 30), nor beyond a change
+// of credentials (row 71).
+func (in *Inbox) readStream(b []byte) (r Result) {
+	for first := true; in.queue.len() > 0 && (first || r.N < len(b)); first = false {
+		s := in.queue.first()
+		if !first && s.Creds != r.Creds {
+			break
+		}
+		r.Creds = s.Creds
+		n, freed := s.take(b[r.N:])
+		r.N += n
+		in.consumed += freed
+		stop := in.takeRights(s, &r)
+		if len(s.Data) > 0 {
+			break
+		}
+		in.finish(s)
+		if stop {
+			break
+		}
+	}
+	return r
+}
+
+// readRecord takes one record, and loses what does not fit.
+func (in *Inbox) readRecord(b []byte) (r Result) {
+	for {
+		s := in.queue.first()
+		n, freed := s.take(b[r.N:])
+		r.N += n
+		in.consumed += freed
+		r.Creds = r.Creds || s.Creds
+		r.Truncated = r.Truncated || len(s.Data) > 0
+		in.takeRights(s, &r)
+		more := s.More
+		in.finish(s)
+		if !more {
+			return r
+		}
+	}
+}
+
+// takeRights moves the descriptors of s to r, and reports whether s brought any.
+func (in *Inbox) takeRights(s *Segment, r *Result) bool {
+	if s.Rights == nil && !s.Lost {
+		return false
+	}
+	r.Lost = r.Lost || s.Lost
+	if s.Rights != nil {
+		r.Rights, s.Rights = s.Rights, nil
+		in.rightsConsumed += uint64(r.Rights.Len())
+	}
+	s.Lost = false
+	return true
+}
+
+// finish removes the first segment, s, from the queue, read or not.
+func (in *Inbox) finish(s *Segment) {
+	in.consumed += s.cost
+	s.release()
+	in.queue.pop()
+}
+
+// Peek copies what Read would give and leaves it there. The descriptors of the result are still the Inbox's.
+func (in *Inbox) Peek(b []byte) (r Result, ok bool) {
+	if !in.Ready() {
+		return Result{}, false
+	}
+	for i := range in.queue.len() {
+		s := in.queue.at(i)
+		if i > 0 && in.typ == Stream && (r.N == len(b) || s.Creds != r.Creds) {
+			break
+		}
+		n := copy(b[r.N:], s.Data)
+		r.N += n
+		r.Creds = s.Creds
+		if s.Rights != nil {
+			r.Rights = s.Rights
+		}
+		r.Lost = r.Lost || s.Lost
+		if in.typ != Stream {
+			r.Truncated = r.Truncated || n < len(s.Data)
+			if !s.More {
+				break
+			}
+			continue
+		}
+		if n < len(s.Data) || s.Rights != nil || s.Lost {
+			break
+		}
+	}
+	return r, true
+}
+
+// Refund books descriptors that were admitted but will never be read, because they could not be installed.
+func (in *Inbox) Refund(descs int) { in.rightsConsumed += uint64(descs) }
+
+// Grant raises the number of descriptors that are taken ahead of the reader.
+func (in *Inbox) Grant(window int) { in.rightsWindow = max(in.rightsWindow, uint64(window)) }
+
+// A Credit says what the peer may send: totals since the hello.
+type Credit struct {
+	Consumed uint64
+	Rights   uint64
+}
+
+// CreditDue returns what the peer should be told, once that is worth a packet: a quarter of its window has been read, or it
+// may lack descriptors for a full message and there are some to give. A peer that is held up always gets its credit: by the
+// time that everything has been read, one of the two is true.
+func (in *Inbox) CreditDue() (Credit, bool) {
+	grant := in.rightsConsumed + in.rightsWindow
+	bytes := in.consumed-in.reported >= in.window/4
+	rights := grant > in.rightsGranted && in.rightsGranted-in.rightsArrived < maxRights
+	if !bytes && !rights {
+		return Credit{}, false
+	}
+	in.reported, in.rightsGranted = in.consumed, grant
+	return Credit{Consumed: in.consumed, Rights: grant}, true
+}
+
+// Shut notes that nothing more is to be expected: the peer has shut down writing, or the owner reading. What is queued can
+// still be read (rows 151, 152).
+func (in *Inbox) Shut() { in.shut = true }
+
+// Reset notes that the peer has gone and left something of ours unread (row 154).
+func (in *Inbox) Reset() { in.shut, in.reset = true, true }
+
+// Fail notes that the connection broke. What is queued can still be read, but for an incomplete record.
+func (in *Inbox) Fail() { in.failed = true }
+
+// End says how reading ends, when Read has nothing. ConnReset is returned once.
+func (in *Inbox) End() End {
+	switch {
+	case in.reset:
+		in.reset = false
+		return ConnReset
+	case in.failed:
+		return Failed
+	case in.shut:
+		return EOF
+	}
+	return Open
+}
+
+// Close discards what was not read, now and from now on.
+func (in *Inbox) Close() {
+	in.closed = true
+	for in.queue.len() > 0 {
+		in.unread = true
+		in.discard(in.queue.first())
+		in.queue.pop()
+	}
+}
+
+// Unread reports whether Close discarded anything.
+func (in *Inbox) Unread() bool { return in.unread }
+
+func (in *Inbox) discard(s *Segment) {
+	s.release()
+	if s.Rights != nil {
+		s.Rights.Close() // nobody is left who could be told
+		s.Rights = nil
+	}
+}

@@ -1,0 +1,143 @@
+package sock
+
+// Fate is what became of a message whose descriptors are under way (P3).
+type Fate uint8
+
+// The fates. A message begins as Written: before that, nothing has happened.
+const (
+	Written      Fate = iota // it is in the pipe
+	Acknowledged             // the receiver has adopted its descriptors
+	Unknown                  // nobody waits for the acknowledgement any more; its sender's copies stay parked
+	Severed                  // the connection ended first
+)
+
+// Parked are a sender's copies of the descriptors of one message.
+type Parked interface {
+	// Release closes the copies. The message has arrived, or never will.
+	Release()
+}
+
+// A Transfer is a message, or a shutdown, that will be acknowledged.
+type Transfer struct {
+	Fate   Fate
+	serial uint64
+	parked Parked // nil for a shutdown
+}
+
+// An Outbox is the sending half of a socket.
+type Outbox struct {
+	typ Type
+
+	shut     bool // shut down for writing by its owner
+	deaf     bool // the peer has shut down reading
+	gone     bool // the peer is closed, or the connection broke
+	sent     uint64
+	consumed uint64 // of sent, as the peer has told us
+	window   uint64
+
+	rightsSent  uint64
+	rightsLimit uint64
+
+	serial    uint64      // of the last transfer
+	transfers []*Transfer // unacknowledged, oldest first
+}
+
+// NewOutbox returns the sending half of a socket.
+func NewOutbox(t Type) *Outbox { return &Outbox{typ: t, window: DefaultWindow} }
+
+// SetWindow sets how much may be under way, bounded as SO_SNDBUF is, and returns what it became.
+func (o *Outbox) SetWindow(bytes int) uint32 {
+	o.window = uint64(min(max(bytes, MinWindow), MaxWindow))
+	return uint32(o.window)
+}
+
+// Window returns how much may be under way, in units of cost.
+func (o *Outbox) Window() int { return int(o.window) }
+
+// MaxMessage is the largest record, SO_SNDBUF − 32 (row 49).
+func (o *Outbox) MaxMessage() int { return int(o.window) - 32 }
+
+// MaxPiece bounds a piece of a stream so that two fit into the window, as in unix_stream_sendmsg.
+func (o *Outbox) MaxPiece() int { return int(o.window)/2 - 64 }
+
+// Broken reports whether sending is over: EPIPE.
+func (o *Outbox) Broken() bool { return o.shut || o.deaf || o.gone }
+
+// Room reports whether a piece with descs descriptors may be sent now. As on Linux, a message may overshoot
+// the window, but none begins while it is full.
+func (o *Outbox) Room(descs int) bool {
+	return o.sent-o.consumed < o.window && (descs == 0 || o.rightsSent+uint64(descs) <= o.rightsLimit)
+}
+
+// Sent books a piece of n bytes and descs descriptors that is in the pipe.
+func (o *Outbox) Sent(n, descs int) {
+	o.sent += Cost(n)
+	o.rightsSent += uint64(descs)
+}
+
+// NextSerial is the number that the next transfer will have.
+func (o *Outbox) NextSerial() uint64 { return o.serial + 1 }
+
+// Track notes a transfer that has just been written under NextSerial. The Outbox releases what is parked when it has been
+// acknowledged, or by Sever.
+func (o *Outbox) Track(p Parked) *Transfer {
+	o.serial++
+	t := &Transfer{serial: o.serial, parked: p}
+	o.transfers = append(o.transfers, t)
+	return t
+}
+
+// Ack books the peer's acknowledgement of all transfers up to serial.
+func (o *Outbox) Ack(serial uint64) error {
+	if serial > o.serial || len(o.transfers) == 0 || serial < o.transfers[0].serial {
+		return errAck
+	}
+	for len(o.transfers) > 0 && o.transfers[0].serial <= serial {
+		o.finish(Acknowledged)
+	}
+	return nil
+}
+
+// finish ends the oldest transfer.
+func (o *Outbox) finish(f Fate) {
+	t := o.transfers[0]
+	o.transfers[0] = nil
+	o.transfers = o.transfers[1:]
+	t.Fate = f
+	if t.parked != nil {
+		t.parked.Release()
+	}
+}
+
+// Outstanding returns how many transfers are unacknowledged.
+func (o *Outbox) Outstanding() int { return len(o.transfers) }
+
+// Credit books what the peer has told us.
+func (o *Outbox) Credit(c Credit) error {
+	if c.Consumed > o.sent || c.Consumed < o.consumed || c.Rights < o.rightsLimit {
+		return errCredit
+	}
+	o.consumed, o.rightsLimit = c.Consumed, c.Rights
+	return nil
+}
+
+// Grant sets the number of descriptors that the peer's hello allows.
+func (o *Outbox) Grant(rights uint64) { o.rightsLimit = rights }
+
+// Shut notes that the owner has shut down writing, and reports whether that is news.
+func (o *Outbox) Shut() bool {
+	was := o.shut
+	o.shut = true
+	return !was
+}
+
+// Deafen notes that the peer has shut down reading.
+func (o *Outbox) Deafen() { o.deaf = true }
+
+// Sever notes that the connection has ended. Whatever is unacknowledged will never be.
+func (o *Outbox) Sever() {
+	o.gone = true
+	for len(o.transfers) > 0 {
+		o.finish(Severed)
+	}
+}

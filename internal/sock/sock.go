@@ -1,0 +1,62 @@
+// Package sock is the state machine of a socket of the pipe transport: an event in, what is to be done out. It does no
+// I/O and knows no clock, no lock, no goroutine and no packet format; package endpoint has those.
+//
+// A socket is two halves that share nothing: an Inbox (what has arrived and was not read) and an Outbox (what was sent
+// and is still under way). Each may have a lock of its own. Their numbers meet in two places: the cost of what the Inbox's owner
+// has read comes back to the peer's Outbox as credit, and the serial number of a message whose descriptors were adopted
+// comes back as its acknowledgement.
+package sock
+
+import "errors"
+
+// Type is the type of a socket, with Linux's numbers.
+type Type uint8
+
+// The types.
+const (
+	Stream    Type = 1
+	Datagram  Type = 2
+	Seqpacket Type = 5
+)
+
+// Valid reports whether t is a type.
+func (t Type) Valid() bool { return t == Stream || t == Datagram || t == Seqpacket }
+
+// Buffer sizes, in units of cost. They are Linux's: net.core.wmem_default, and twice net.core.wmem_max, which is what
+// SO_SNDBUF can reach without privileges.
+const (
+	DefaultWindow = 212992
+	MaxWindow     = 2 * 212992
+	MinWindow     = 4608 // SOCK_MIN_SNDBUF
+)
+
+// overhead is what a message costs beside its bytes, as on Linux, where an sk_buff is charged with its true size. It
+// keeps a peer from filling our memory with empty messages.
+const overhead = 768
+
+// Cost returns what a piece of n bytes is charged against a window.
+func Cost(n int) uint64 { return uint64(n) + overhead }
+
+// maxRights is the largest number of descriptors in one message: SCM_MAX_FD.
+const maxRights = 253
+
+// RightsWindow is how many descriptors a connection adopts ahead of its reader (P3), a multiple of the largest message.
+const RightsWindow = 8 * maxRights
+
+// ErrProtocol is what every error wraps that is the peer's fault. The connection ends.
+var ErrProtocol = errors.New("protocol error")
+
+// Errors of a half that has ended, to be translated by the caller.
+var (
+	errCredit = wrap("credit for what was never sent")
+	errAck    = wrap("acknowledgement of what was never sent")
+	errWindow = wrap("more data than the window allows")
+	errRights = wrap("more descriptors than were allowed")
+	errPieces = wrap("pieces of a message out of order")
+)
+
+type protocolError string
+
+func wrap(s string) error               { return protocolError(s) }
+func (e protocolError) Error() string   { return "protocol error: " + string(e) }
+func (protocolError) Is(err error) bool { return err == ErrProtocol }
