@@ -73,6 +73,7 @@ type Inbox struct {
 	consumed uint64 // cost of what has been read
 	reported uint64 // consumed, as the peer knows it
 	window   uint64 // the peer's buffer size
+	message  int    // bytes of the message that is arriving
 
 	rightsArrived  uint64
 	rightsConsumed uint64
@@ -95,9 +96,16 @@ func (in *Inbox) SetWindow(bytes uint32) error {
 }
 
 // Admit checks that the peer may send a packet of n bytes and descs descriptors now, and books it. It comes before the
-// descriptors are adopted, so that nobody makes us adopt more than we said.
-func (in *Inbox) Admit(n, descs int) error {
-	if in.arrived-in.reported >= in.window {
+// descriptors are adopted, so that nobody makes us adopt more than we said. The window counts when a message begins; its later
+// pieces only have to keep it below the largest message.
+func (in *Inbox) Admit(n, descs int, continued bool) error {
+	if !continued {
+		in.message = 0
+		if in.arrived-in.reported >= in.window {
+			return errWindow
+		}
+	}
+	if in.message += n; in.message > MaxWindow {
 		return errWindow
 	}
 	if in.rightsArrived+uint64(descs) > in.rightsGranted {
@@ -263,8 +271,15 @@ func (in *Inbox) Peek(b []byte) (r Result, ok bool) {
 // Refund books descriptors that were admitted but will never be read, because they could not be installed.
 func (in *Inbox) Refund(descs int) { in.rightsConsumed += uint64(descs) }
 
-// Grant raises the number of descriptors that are taken ahead of the reader.
+// Grant raises the number of descriptors that are taken ahead of the reader. The peer learns it from the hello or the next
+// credit.
 func (in *Inbox) Grant(window int) { in.rightsWindow = max(in.rightsWindow, uint64(window)) }
+
+// Granted returns how many descriptors the peer may send, for our hello.
+func (in *Inbox) Granted() uint64 {
+	in.rightsGranted = in.rightsConsumed + in.rightsWindow
+	return in.rightsGranted
+}
 
 // A Credit says what the peer may send: totals since the hello.
 type Credit struct {

@@ -63,6 +63,9 @@ func (o *Outbox) MaxPiece() int { return int(o.window)/2 - 64 }
 // Broken reports whether sending is over: EPIPE.
 func (o *Outbox) Broken() bool { return o.shut || o.deaf || o.gone }
 
+// Gone reports whether the peer is closed, or the connection broken.
+func (o *Outbox) Gone() bool { return o.gone }
+
 // Room reports whether a piece with descs descriptors may be sent now. As on Linux, a message may overshoot
 // the window, but none begins while it is full.
 func (o *Outbox) Room(descs int) bool {
@@ -78,13 +81,12 @@ func (o *Outbox) Sent(n, descs int) {
 // NextSerial is the number that the next transfer will have.
 func (o *Outbox) NextSerial() uint64 { return o.serial + 1 }
 
-// Track notes a transfer that has just been written under NextSerial. The Outbox releases what is parked when it has been
+// Track notes that t has just been written under NextSerial. The Outbox releases what is parked (which may be nil) when t has been
 // acknowledged, or by Sever.
-func (o *Outbox) Track(p Parked) *Transfer {
+func (o *Outbox) Track(t *Transfer, parked Parked) {
 	o.serial++
-	t := &Transfer{serial: o.serial, parked: p}
+	t.serial, t.parked = o.serial, parked
 	o.transfers = append(o.transfers, t)
-	return t
 }
 
 // Ack books the peer's acknowledgement of all transfers up to serial.

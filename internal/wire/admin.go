@@ -7,8 +7,9 @@ const (
 	// Version is that of this format. A hello of another version is refused.
 	Version = 1
 
-	helloLen  = 32
-	creditLen = 16
+	helloLen   = 32
+	creditLen  = 16
+	optionsLen = 4
 	// MaxProof bounds the proof in a hello.
 	MaxProof = 64
 )
@@ -103,13 +104,15 @@ func (c CreditBody) Append(b []byte) []byte {
 // Len returns the length of the payload.
 func (c CreditBody) Len() int { return creditLen }
 
-// ParseWindow reads the payload of a Window packet: the sender's buffer size in bytes.
-func ParseWindow(b []byte) (uint32, error) {
-	if len(b) != 4 {
-		return 0, malformed("window of %d bytes", len(b))
+// ParseOptions reads the payload of an Options packet: the sender's buffer size in bytes.
+func ParseOptions(b []byte) (window uint32, err error) {
+	if len(b) != optionsLen {
+		return 0, malformed("options of %d bytes", len(b))
 	}
 	return binary.LittleEndian.Uint32(b), nil
 }
 
-// AppendWindow appends the payload of a Window packet.
-func AppendWindow(b []byte, window uint32) []byte { return binary.LittleEndian.AppendUint32(b, window) }
+// AppendOptions appends the payload of an Options packet.
+func AppendOptions(b []byte, window uint32) []byte {
+	return binary.LittleEndian.AppendUint32(b, window)
+}

@@ -49,7 +49,7 @@ const (
 	Ack      Type = 0x83 // messages with descriptors have been adopted, and shutdowns seen, up to Serial
 	Credit   Type = 0x84 // what the receiver has consumed, and how many descriptors it takes
 	Shutdown Type = 0x85 // a direction has been shut down
-	Window   Type = 0x86 // the sender's buffer size has changed
+	Options  Type = 0x86 // the sender's buffer size or its wish for credentials has changed
 	Name     Type = 0x87 // the sender has been bound to a name
 	Bye      Type = 0x88 // the sender has been closed
 	// 0x89 is kept for an end that moves to another process (P8).
@@ -70,6 +70,9 @@ const (
 	FromServer uint8 = 1 << iota // it answers the client's
 	Moved                        // the end has been handed to the process that says this hello (P2, P8)
 )
+
+// PassCredentials is a flag of a Hello and of an Options packet: its sender wants messages to carry credentials.
+const PassCredentials uint8 = 1 << 7
 
 // Flags of a Shutdown packet.
 const (
@@ -95,7 +98,7 @@ func shapeOf(t Type) (shape, bool) {
 	case Data:
 		return shape{flags: More | Continued | Credentials, payload: -1, name: true, serial: true}, true
 	case Hello:
-		return shape{flags: FromServer | Moved, payload: -1, name: true}, true
+		return shape{flags: FromServer | Moved | PassCredentials, payload: -1, name: true}, true
 	case Ready:
 		return shape{payload: 1}, true
 	case Ack:
@@ -104,8 +107,8 @@ func shapeOf(t Type) (shape, bool) {
 		return shape{payload: creditLen}, true
 	case Shutdown:
 		return shape{flags: ShutRead | ShutWrite, serial: true}, true
-	case Window:
-		return shape{payload: 4}, true
+	case Options:
+		return shape{flags: PassCredentials, payload: optionsLen, serial: true}, true
 	case Name:
 		return shape{name: true}, true
 	case Bye:

@@ -1,0 +1,326 @@
+package endpoint
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"afunix/internal/cred"
+	"afunix/internal/descriptor"
+	"afunix/internal/rights"
+	"afunix/internal/sock"
+	"afunix/internal/transport"
+)
+
+// A Conn is one end of a connection over a message pipe. It satisfies transport.Conn.
+type Conn struct {
+	pipe   Pipe
+	typ    sock.Type
+	server bool // this side created the pipe
+	table  descriptor.Table
+	local  *net.UnixAddr
+	remote *net.UnixAddr
+
+	reading sync.Mutex // one Read at a time
+	writing sync.Mutex // one Write at a time, so that none is interleaved with another
+
+	in  inbox
+	out outbox
+
+	admitted bool          // by a listener, which has promised it a place; only its greeting uses it
+	done     chan struct{} // closed when the reader has ended
+}
+
+// inbox is the receiving half: sock.Inbox with its lock and its deadline.
+type inbox struct {
+	mu       sync.Mutex
+	cond     sync.Cond
+	box      *sock.Inbox
+	deadline deadline
+	waiting  bool  // a Read waits: what comes is read at once
+	closed   bool  // by Close
+	failure  error // why the connection broke, if it did
+	pass     bool  // SO_PASSCRED
+}
+
+// outbox is the sending half: sock.Outbox with its lock, its deadline, and what the transport itself has to say.
+type outbox struct {
+	mu       sync.Mutex
+	cond     sync.Cond
+	box      *sock.Outbox
+	deadline deadline
+	closed   bool // by Close
+	full     bool // the pipe is: a flusher waits for room
+	severed  bool
+	owed     owed
+	head     []byte // where the head of a packet is put together
+
+	peer    cred.Credentials // as identified at its hello
+	can     rights.Ability   // ours over the peer
+	ready   bool             // both sides know the other's ability: descriptors may travel
+	sendWay rights.Way
+	recvWay rights.Way
+
+	pass, peerPass bool // who wants credentials with messages: SO_PASSCRED
+}
+
+// newConn returns a connection whose hello is still to come, and which takes up to rights descriptors ahead of its reader.
+func newConn(p Pipe, cfg Config, server bool, rights int) *Conn {
+	c := &Conn{pipe: p, typ: cfg.Type, server: server, table: cfg.table(), done: make(chan struct{})}
+	c.local, c.remote = address(cfg.Type, cfg.Local), address(cfg.Type, "")
+	c.in.cond.L, c.out.cond.L = &c.in.mu, &c.out.mu
+	c.in.deadline.cond, c.out.deadline.cond = &c.in.cond, &c.out.cond
+	c.in.box = sock.NewInbox(cfg.Type, rights)
+	c.out.box = sock.NewOutbox(cfg.Type)
+	c.out.owed.window = sock.DefaultWindow
+	return c
+}
+
+// Read reads bytes, and closes descriptors that come with them.
+func (c *Conn) Read(b []byte) (int, error) {
+	if len(b) == 0 && c.typ == sock.Stream {
+		return 0, c.readable()
+	}
+	r, err := c.receive(b)
+	if r.Rights != nil {
+		r.Rights.Close() // as read(2) does (row 18)
+	}
+	return r.N, err
+}
+
+// readable says why a read would fail whatever it asked for.
+func (c *Conn) readable() error {
+	c.in.mu.Lock()
+	defer c.in.mu.Unlock()
+	return c.in.stopped()
+}
+
+// stopped says why no read can go on: the order is that of package net.
+func (in *inbox) stopped() error {
+	switch {
+	case in.closed:
+		return net.ErrClosed
+	case in.deadline.expired:
+		return os.ErrDeadlineExceeded
+	}
+	return nil
+}
+
+// Recv receives one message: see transport.Conn.
+func (c *Conn) Recv(b []byte, peek bool) (transport.Message, error) {
+	var r sock.Result
+	var err error
+	if peek {
+		r, err = c.peek(b)
+	} else {
+		r, err = c.receive(b)
+	}
+	m := transport.Message{N: r.N, Truncated: r.Truncated}
+	if r.Rights != nil {
+		m.Rights = r.Rights.(*descriptor.Set)
+	}
+	if err != nil {
+		return m, err
+	}
+	m.Credentials = c.credentials(r.Creds)
+	if r.Lost {
+		err = descriptor.ErrRightsTruncated
+	}
+	return m, err
+}
+
+// receive waits for something to read and takes it.
+func (c *Conn) receive(b []byte) (sock.Result, error) {
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	c.in.mu.Lock()
+	for {
+		if err := c.in.stopped(); err != nil {
+			c.in.mu.Unlock()
+			return sock.Result{}, err
+		}
+		if r, ok := c.in.box.Read(b); ok {
+			credit, due := c.in.box.CreditDue()
+			c.in.mu.Unlock()
+			if due {
+				c.creditPeer(credit)
+			}
+			return r, nil
+		}
+		if err := c.in.end(); err != nil {
+			c.in.mu.Unlock()
+			return sock.Result{}, err
+		}
+		c.in.wait()
+	}
+}
+
+// peek waits for something to read and copies it.
+func (c *Conn) peek(b []byte) (sock.Result, error) {
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	c.in.mu.Lock()
+	defer c.in.mu.Unlock()
+	for {
+		if err := c.in.stopped(); err != nil {
+			return sock.Result{}, err
+		}
+		if r, ok := c.in.box.Peek(b); ok {
+			return duplicated(r), nil
+		}
+		if err := c.in.end(); err != nil {
+			return sock.Result{}, err
+		}
+		c.in.wait()
+	}
+}
+
+// duplicated replaces the queue's descriptors in r by duplicates (row 33), or by the news that there is no room for them.
+func duplicated(r sock.Result) sock.Result {
+	if r.Rights == nil {
+		return r
+	}
+	set, err := r.Rights.(*descriptor.Set).Dup()
+	if err != nil {
+		r.Rights, r.Lost = nil, true
+		return r
+	}
+	r.Rights = set
+	return r
+}
+
+func (in *inbox) wait() {
+	in.waiting = true
+	in.cond.Wait()
+	in.waiting = false
+}
+
+// end translates how reading has ended; nil if it has not.
+func (in *inbox) end() error {
+	switch in.box.End() {
+	case sock.EOF:
+		return io.EOF
+	case sock.ConnReset:
+		return syscall.ECONNRESET
+	case sock.Failed:
+		return in.failure
+	}
+	return nil
+}
+
+// credentials returns the peer's for a message that carries its sender's. Only the process that said hello has this end, so
+// what the system said then is true of every message.
+func (c *Conn) credentials(carried bool) *cred.Credentials {
+	c.in.mu.Lock()
+	pass := c.in.pass
+	c.in.mu.Unlock()
+	if !pass {
+		return nil
+	}
+	who := nobody
+	if carried {
+		c.out.mu.Lock()
+		who = c.out.peer
+		c.out.mu.Unlock()
+	}
+	return &who
+}
+
+// nobody is what Linux says of a message that was sent before anybody asked for credentials (row 66).
+var nobody = cred.Credentials{UID: 65534, GID: 65534}
+
+// SetPassCredentials makes messages carry their sender's credentials: those that are sent once it has returned.
+func (c *Conn) SetPassCredentials(on bool) error {
+	c.in.mu.Lock()
+	if c.in.closed {
+		c.in.mu.Unlock()
+		return net.ErrClosed
+	}
+	c.in.pass = on
+	c.in.mu.Unlock()
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	c.out.pass, c.out.owed.pass = on, on
+	c.tell(debtOptions, &c.out.owed.optionsDone)
+	return nil
+}
+
+// PeerCredentials returns the process at the other end, as the system identified it at its hello.
+func (c *Conn) PeerCredentials() (cred.Credentials, error) {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	if c.out.closed {
+		return cred.Credentials{}, net.ErrClosed
+	}
+	return c.out.peer, nil
+}
+
+// SetDeadline sets both deadlines.
+func (c *Conn) SetDeadline(t time.Time) error {
+	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
+}
+
+// SetReadDeadline sets when reads give up.
+func (c *Conn) SetReadDeadline(t time.Time) error {
+	c.in.mu.Lock()
+	defer c.in.mu.Unlock()
+	if c.in.closed {
+		return net.ErrClosed
+	}
+	c.in.deadline.set(t)
+	return nil
+}
+
+// SetWriteDeadline sets when writes give up.
+func (c *Conn) SetWriteDeadline(t time.Time) error {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	if c.out.closed {
+		return net.ErrClosed
+	}
+	c.out.deadline.set(t)
+	return nil
+}
+
+// SetReadBuffer accepts any size: on AF_UNIX it is the sender's buffer that bounds what is under way (unix(7)).
+func (c *Conn) SetReadBuffer(int) error {
+	c.in.mu.Lock()
+	defer c.in.mu.Unlock()
+	if c.in.closed {
+		return net.ErrClosed
+	}
+	return nil
+}
+
+// SetWriteBuffer sets how much may be under way to the peer. As on Linux, the size is doubled for the cost of keeping account.
+func (c *Conn) SetWriteBuffer(bytes int) error {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	if c.out.closed {
+		return net.ErrClosed
+	}
+	c.out.owed.window = c.out.box.SetWindow(2 * min(max(bytes, 0), sock.MaxWindow))
+	c.out.owed.note(debtOptions)
+	c.pay()
+	c.out.cond.Broadcast()
+	return nil
+}
+
+// LocalAddr returns the name of this end.
+func (c *Conn) LocalAddr() *net.UnixAddr { return c.local }
+
+// RemoteAddr returns the name of the other end.
+func (c *Conn) RemoteAddr() *net.UnixAddr { return c.remote }
+
+// SyscallConn gives access to this end of the message pipe. Whoever reads or writes it breaks the connection.
+func (c *Conn) SyscallConn() (syscall.RawConn, error) {
+	if p, ok := c.pipe.(interface{ SyscallConn() syscall.RawConn }); ok {
+		return p.SyscallConn(), nil
+	}
+	return nil, fmt.Errorf("message pipe without a descriptor: %w", errors.ErrUnsupported)
+}

@@ -1,0 +1,116 @@
+package endpoint_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/net/nettest"
+
+	"afunix/internal/endpoint"
+	"afunix/internal/linuxpipe"
+	"afunix/internal/sock"
+	"afunix/internal/transport"
+)
+
+type source struct{ *linuxpipe.Listener }
+
+func (s source) Accept() (endpoint.Pipe, error) {
+	p, err := s.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// netConn is a Conn with the addresses of net.Conn.
+type netConn struct{ *endpoint.Conn }
+
+func (c netConn) LocalAddr() net.Addr  { return c.Conn.LocalAddr() }
+func (c netConn) RemoteAddr() net.Addr { return c.Conn.RemoteAddr() }
+
+func listen(t testing.TB, typ sock.Type) (*endpoint.Listener, string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := linuxpipe.Listen(path, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	el := endpoint.Listen(source{l}, endpoint.Config{Type: typ, Local: path}, 0)
+	t.Cleanup(func() { el.Close() })
+	return el, path
+}
+
+func dial(t testing.TB, typ sock.Type, path string) *endpoint.Conn {
+	t.Helper()
+	p, err := linuxpipe.Dial(path, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := endpoint.Dial(context.Background(), p, endpoint.Config{Type: typ})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func dialled(t testing.TB, typ sock.Type) (server, client *endpoint.Conn) {
+	t.Helper()
+	l, path := listen(t, typ)
+	client = dial(t, typ, path)
+	c, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server = c.(*endpoint.Conn)
+	t.Cleanup(func() { server.Close() })
+	return server, client
+}
+
+func TestNettest(t *testing.T) {
+	nettest.TestConn(t, func() (c1, c2 net.Conn, stop func(), err error) {
+		server, client := dialled(t, sock.Stream)
+		return netConn{server}, netConn{client}, func() { server.Close(); client.Close() }, nil
+	})
+}
+
+func TestRightsTravelBothWays(t *testing.T) {
+	server, client := dialled(t, sock.Stream)
+	for _, dir := range [][2]*endpoint.Conn{{client, server}, {server, client}} {
+		f, err := os.CreateTemp(t.TempDir(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.WriteString("half-way through")
+		f.Seek(9, io.SeekStart)
+		files := make([]transport.File, 253)
+		for i := range files {
+			files[i].Value = f.Fd()
+		}
+		data := make([]byte, 32000)
+		if n, err := dir[0].Send(data, files, nil); n != len(data) || err != nil {
+			t.Fatal(n, err)
+		}
+		f.Close()
+		m, err := dir[1].Recv(make([]byte, 40000), false)
+		if err != nil || m.N != len(data) || m.Rights.Len() != 253 {
+			t.Fatalf("%+v, %v", m, err)
+		}
+		v, k, err := m.Rights.Take(252)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := os.NewFile(v, "received")
+		b, err := io.ReadAll(got)
+		t.Logf("kind %d: %q %v", k, b, err)
+		if string(b) != "through" {
+			t.Error("not the file, or not its offset")
+		}
+		got.Close()
+		m.Rights.Close()
+	}
+}

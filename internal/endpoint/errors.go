@@ -1,0 +1,35 @@
+package endpoint
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+
+	"afunix/internal/rights"
+	"afunix/internal/sock"
+	"afunix/internal/wire"
+)
+
+// A protocolError is why a connection was ended that a peer has abused. It is EPROTO.
+type protocolError struct{ err error }
+
+func (e *protocolError) Error() string        { return fmt.Sprintf("connection ended: %v", e.err) }
+func (e *protocolError) Unwrap() error        { return e.err }
+func (e *protocolError) Is(target error) bool { return target == syscall.EPROTO }
+
+var (
+	errUnasked    = fmt.Errorf("%w: descriptors before they were agreed on", sock.ErrProtocol)
+	errUnexpected = fmt.Errorf("%w: packet out of place", sock.ErrProtocol)
+	errRole       = fmt.Errorf("%w: hello from the wrong side", sock.ErrProtocol)
+	errUnproved   = fmt.Errorf("%w: the peer could not prove which process it is", sock.ErrProtocol)
+)
+
+// failure returns what the user is told of err. What the peer did wrong is a protocol error.
+func failure(err error) error {
+	for _, fault := range []error{wire.ErrMalformed, sock.ErrProtocol, rights.ErrRecord, syscall.EMSGSIZE} {
+		if errors.Is(err, fault) {
+			return &protocolError{err}
+		}
+	}
+	return err
+}

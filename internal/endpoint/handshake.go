@@ -1,0 +1,255 @@
+package endpoint
+
+import (
+	"context"
+	"errors"
+	"net"
+	"syscall"
+
+	"afunix/internal/cred"
+	"afunix/internal/descriptor"
+	"afunix/internal/rights"
+	"afunix/internal/sock"
+	"afunix/internal/wire"
+)
+
+// Config is what both sides of a connection, and a listener, are made with.
+type Config struct {
+	Type      sock.Type
+	Local     string                       // the name that this end is bound to; "" if it is not
+	Authorize func(cred.Credentials) error // an error refuses the peer; nil lets everybody in
+	Table     descriptor.Table             // nil means descriptor.System
+}
+
+func (cfg *Config) table() descriptor.Table {
+	if cfg.Table == nil {
+		return descriptor.System
+	}
+	return cfg.Table
+}
+
+// Dial makes a connection of a pipe whose other end a Listener has. It owns p, which is closed on an error. The errors are EAGAIN if the
+// backlog is full, EPROTOTYPE if the socket is of another type, ECONNREFUSED if the other side does not want us, what
+// Authorize says, and that of ctx.
+func Dial(ctx context.Context, p Pipe, cfg Config) (*Conn, error) {
+	stop := context.AfterFunc(ctx, func() { p.Close() })
+	c := newConn(p, cfg, false, sock.RightsWindow)
+	err := c.greet(cfg)
+	if !stop() {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		p.Close()
+		return nil, err
+	}
+	go c.run()
+	return c, nil
+}
+
+// greet says the client's hello, and takes in the server's.
+func (c *Conn) greet(cfg Config) error {
+	if err := c.hello(wire.HelloBody{}, 0, cfg.Local); err != nil {
+		return err
+	}
+	h, name, err := c.readHello(wire.FromServer)
+	if err != nil {
+		return err
+	}
+	if err := refusal(h.Status); err != nil {
+		return err
+	}
+	who, can, err := c.pipe.Identify(h.Proof)
+	if err != nil {
+		return err
+	}
+	if cfg.Authorize != nil {
+		if err := cfg.Authorize(who); err != nil {
+			return err
+		}
+	}
+	if err := c.pipe.Answer(); err != nil {
+		return err
+	}
+	c.remote = address(c.typ, name)
+	c.out.peer, c.out.can = who, can
+	c.agree(rights.Ability(h.Ability), can)
+	ready := wire.Packet{Type: wire.Ready, Payload: []byte{byte(can)}}
+	return c.writeFirst(&ready)
+}
+
+// agree notes how descriptors travel, and that they may. What a side can do is over the other.
+func (c *Conn) agree(server, client rights.Ability) {
+	toClient, toServer := rights.Elect(true, server, client), rights.Elect(false, server, client)
+	c.out.sendWay, c.out.recvWay = toServer, toClient
+	if c.server {
+		c.out.sendWay, c.out.recvWay = toClient, toServer
+	}
+	c.out.ready = true
+}
+
+// refusal translates a server's answer.
+func refusal(s wire.Status) error {
+	switch s {
+	case wire.OK:
+		return nil
+	case wire.Full:
+		return syscall.EAGAIN
+	case wire.WrongType:
+		return syscall.EPROTOTYPE
+	}
+	return syscall.ECONNREFUSED
+}
+
+// hello writes our hello: h, completed by what is the same in each.
+func (c *Conn) hello(h wire.HelloBody, flags uint8, name string) (err error) {
+	if h.Proof, err = c.pipe.Proof(); err != nil {
+		return err
+	}
+	h.SocketType = uint8(c.typ)
+	h.Window = uint32(c.out.box.Window())
+	h.Rights = c.in.box.Granted()
+	return c.writeFirst(&wire.Packet{Type: wire.Hello, Flags: flags, Name: []byte(name), Payload: h.Append(nil)})
+}
+
+// writeFirst writes a packet of the handshake. An empty pipe has room for it.
+func (c *Conn) writeFirst(p *wire.Packet) error {
+	err := c.pipe.Write(p.AppendHead(nil), p.Payload)
+	if errors.Is(err, syscall.EPIPE) {
+		return syscall.ECONNREFUSED // the other side has closed already
+	}
+	return err
+}
+
+// readHello reads the peer's hello, which must have the given role flag.
+func (c *Conn) readHello(role uint8) (wire.HelloBody, string, error) {
+	buf, n, err := c.pipe.Read(&packets)
+	if err != nil {
+		return wire.HelloBody{}, "", unreachable(err)
+	}
+	defer packets.Put(buf)
+	p, err := wire.Parse(buf[:n])
+	if err != nil {
+		return wire.HelloBody{}, "", failure(err)
+	}
+	if p.Type != wire.Hello || p.Flags&wire.FromServer != role {
+		return wire.HelloBody{}, "", failure(errRole)
+	}
+	h, err := wire.ParseHello(p.Payload)
+	if err != nil {
+		return wire.HelloBody{}, "", failure(err)
+	}
+	if err := c.in.box.SetWindow(h.Window); err != nil {
+		return wire.HelloBody{}, "", failure(err)
+	}
+	c.out.box.Grant(h.Rights)
+	c.out.peerPass = p.Flags&wire.PassCredentials != 0
+	h.Proof = append([]byte(nil), h.Proof...) // buf goes back
+	return h, string(p.Name), nil
+}
+
+// unreachable translates the end of a pipe on which no hello came: nobody is listening any more.
+func unreachable(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return syscall.ECONNREFUSED
+}
+
+// welcome takes in a client's hello and answers it. admit is asked last, and says how many descriptors may come before
+// the connection is accepted, or why it may not come in.
+func (c *Conn) welcome(cfg Config, admit func() (rightsWindow int, s wire.Status)) error {
+	h, name, err := c.readHello(0)
+	if err != nil {
+		return err
+	}
+	if sock.Type(h.SocketType) != c.typ {
+		return c.refuse(wire.WrongType, syscall.EPROTOTYPE)
+	}
+	who, can, err := c.pipe.Identify(h.Proof)
+	if err != nil {
+		return err
+	}
+	if cfg.Authorize != nil {
+		if err := cfg.Authorize(who); err != nil {
+			return c.refuse(wire.Refused, err)
+		}
+	}
+	if err := c.pipe.Answer(); err != nil {
+		return err
+	}
+	window, status := admit()
+	if status != wire.OK {
+		return c.refuse(status, refusal(status))
+	}
+	c.admitted = true
+	c.in.box.Grant(window)
+	c.remote = address(c.typ, name)
+	c.out.peer, c.out.can = who, can
+	return c.hello(wire.HelloBody{Ability: uint8(can)}, wire.FromServer, cfg.Local)
+}
+
+// refuse tells the client why it may not come in, and returns err.
+func (c *Conn) refuse(s wire.Status, err error) error {
+	if werr := c.hello(wire.HelloBody{Status: s}, wire.FromServer, ""); werr != nil {
+		return werr
+	}
+	return err
+}
+
+// peerReady notes what the client has said it can do, once it has proved which process it is.
+func (c *Conn) peerReady(p *wire.Packet) error {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	if !c.server || c.out.ready {
+		return errUnexpected
+	}
+	if !c.pipe.Confirmed() {
+		return errUnproved
+	}
+	c.agree(c.out.can, rights.Ability(p.Payload[0]))
+	c.out.cond.Broadcast()
+	return nil
+}
+
+// address is how package net shows a name: an end without one is "@".
+func address(t sock.Type, name string) *net.UnixAddr {
+	if name == "" {
+		name = "@"
+	}
+	return &net.UnixAddr{Name: name, Net: network(t)}
+}
+
+func network(t sock.Type) string {
+	switch t {
+	case sock.Datagram:
+		return "unixgram"
+	case sock.Seqpacket:
+		return "unixpacket"
+	}
+	return "unix"
+}
+
+// Pair makes a connection of the two ends of one pipe of this process. It owns both, which are closed on an error.
+func Pair(a, b Pipe, cfg Config) (*Conn, *Conn, error) {
+	server, client := newConn(a, cfg, true, sock.RightsWindow), newConn(b, cfg, false, sock.RightsWindow)
+	welcomed := make(chan error, 1)
+	go func() {
+		err := server.welcome(cfg, func() (int, wire.Status) { return sock.RightsWindow, wire.OK })
+		if err != nil {
+			a.Close() // the client must not wait for an answer
+		}
+		welcomed <- err
+	}()
+	err := client.greet(cfg)
+	if err != nil {
+		b.Close()
+	}
+	if err := errors.Join(err, <-welcomed); err != nil {
+		a.Close()
+		b.Close()
+		return nil, nil, err
+	}
+	go server.run()
+	go client.run()
+	return server, client, nil
+}

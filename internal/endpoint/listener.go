@@ -1,0 +1,259 @@
+package endpoint
+
+import (
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"afunix/internal/sock"
+	"afunix/internal/transport"
+	"afunix/internal/wire"
+)
+
+// A Source is where a listener's pipes come from.
+type Source interface {
+	Accept() (Pipe, error)
+	Close() error
+	SetUnlinkOnClose(unlink bool)
+	SyscallConn() syscall.RawConn
+}
+
+// Bounds of what strangers may cost a listener.
+const (
+	maxHellos      = 256              // connections that have not said hello
+	helloTimeout   = 10 * time.Second // for a hello
+	pendingRights  = 253              // descriptors taken for a connection before it is accepted: one full message
+	pendingHolders = 16               // how many connections at a time may have that (P3)
+)
+
+// MaxBacklog is the system's maximum: net.core.somaxconn.
+const MaxBacklog = 4096
+
+// A Listener answers hellos as they come, so that a connection is complete before it is accepted, as in the kernel.
+type Listener struct {
+	source  Source
+	cfg     Config
+	backlog int
+	addr    *net.UnixAddr
+	hellos  chan struct{} // holds a token for each connection that has not said hello
+
+	mu       sync.Mutex
+	cond     sync.Cond
+	deadline deadline
+	queue    []*Conn           // established, not accepted
+	reserved int               // places in the queue that have been promised
+	greeting map[Pipe]struct{} // pipes whose hello is under way
+	err      error             // of the source, for one Accept
+	closed   bool
+}
+
+// Listen returns a listener for the pipes of source, which it owns. A backlog below 1 means the maximum.
+func Listen(source Source, cfg Config, backlog int) *Listener {
+	if backlog < 1 || backlog > MaxBacklog {
+		backlog = MaxBacklog
+	}
+	l := &Listener{
+		source:   source,
+		cfg:      cfg,
+		backlog:  backlog,
+		addr:     address(cfg.Type, cfg.Local),
+		hellos:   make(chan struct{}, maxHellos),
+		greeting: make(map[Pipe]struct{}),
+	}
+	l.cond.L = &l.mu
+	l.deadline.cond = &l.cond
+	go l.run()
+	return l
+}
+
+// run takes in pipes until the source is closed.
+func (l *Listener) run() {
+	for wait := time.Duration(0); ; {
+		p, err := l.source.Accept()
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil:
+			// Out of descriptors, most likely: tell whoever accepts, and try again when there may be some.
+			wait = min(max(2*wait, time.Millisecond), time.Second)
+			if l.report(err, wait) {
+				return
+			}
+			continue
+		}
+		wait = 0
+		l.hellos <- struct{}{}
+		if !l.begin(p) {
+			p.Close()
+			<-l.hellos
+			continue
+		}
+		go l.greet(p)
+	}
+}
+
+// report hands an error of the source to one Accept, and waits. It reports whether the listener was closed meanwhile.
+func (l *Listener) report(err error, wait time.Duration) (closed bool) {
+	timer := time.AfterFunc(wait, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		wait = 0
+		l.cond.Broadcast()
+	})
+	defer timer.Stop()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.err = err
+	l.cond.Broadcast()
+	for wait > 0 && !l.closed {
+		l.cond.Wait()
+	}
+	return l.closed
+}
+
+func (l *Listener) begin(p Pipe) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.closed {
+		l.greeting[p] = struct{}{}
+	}
+	return !l.closed
+}
+
+// greet answers the hello of a new connection and queues it. Whoever says nothing is sent away after a while.
+func (l *Listener) greet(p Pipe) {
+	defer func() { <-l.hellos }()
+	c := newConn(p, l.cfg, true, 0)
+	impatience := time.AfterFunc(helloTimeout, func() { p.Close() })
+	err := c.welcome(l.cfg, l.reserve)
+	stopped := impatience.Stop()
+	if l.enqueue(c, err == nil && stopped) {
+		go c.run()
+	} else {
+		p.Close()
+	}
+}
+
+// reserve promises a place in the queue. As on Linux, one more than the backlog fit (row 102).
+func (l *Listener) reserve() (rightsWindow int, s wire.Status) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	waiting := len(l.queue) + l.reserved
+	switch {
+	case l.closed:
+		return 0, wire.Refused
+	case waiting > l.backlog:
+		return 0, wire.Full
+	}
+	l.reserved++
+	if waiting < pendingHolders {
+		return pendingRights, wire.OK
+	}
+	return 0, wire.OK
+}
+
+// enqueue ends a greeting. It reports whether the connection stays.
+func (l *Listener) enqueue(c *Conn, ok bool) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.greeting, c.pipe)
+	if c.admitted {
+		l.reserved--
+	}
+	if !ok || l.closed {
+		return false
+	}
+	l.queue = append(l.queue, c)
+	l.cond.Broadcast()
+	return true
+}
+
+// Accept waits for the next connection.
+func (l *Listener) Accept() (transport.Conn, error) {
+	c, err := l.take()
+	if err != nil {
+		return nil, err
+	}
+	c.accepted()
+	return c, nil
+}
+
+func (l *Listener) take() (*Conn, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for {
+		switch {
+		case l.closed:
+			return nil, net.ErrClosed
+		case l.deadline.expired:
+			return nil, os.ErrDeadlineExceeded
+		case len(l.queue) > 0:
+			c := l.queue[0]
+			l.queue[0] = nil
+			l.queue = l.queue[1:]
+			return c, nil
+		case l.err != nil:
+			err := l.err
+			l.err = nil
+			return nil, err
+		}
+		l.cond.Wait()
+	}
+}
+
+// accepted lets the peer send as many descriptors as to any connection.
+func (c *Conn) accepted() {
+	c.in.mu.Lock()
+	c.in.box.Grant(sock.RightsWindow)
+	credit, due := c.in.box.CreditDue()
+	c.in.mu.Unlock()
+	if due {
+		c.creditPeer(credit)
+	}
+}
+
+// SetDeadline sets when Accept gives up.
+func (l *Listener) SetDeadline(t time.Time) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return net.ErrClosed
+	}
+	l.deadline.set(t)
+	return nil
+}
+
+// SetUnlinkOnClose says whether Close removes the socket file.
+func (l *Listener) SetUnlinkOnClose(unlink bool) { l.source.SetUnlinkOnClose(unlink) }
+
+// Addr returns the name that the listener is bound to.
+func (l *Listener) Addr() *net.UnixAddr { return l.addr }
+
+// SyscallConn gives access to the socket or pipe that listens.
+func (l *Listener) SyscallConn() (syscall.RawConn, error) { return l.source.SyscallConn(), nil }
+
+// Close stops listening. Connections that nobody has accepted are reset (row 199).
+func (l *Listener) Close() error {
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return net.ErrClosed
+	}
+	l.closed = true
+	l.deadline.stop()
+	queue := l.queue
+	l.queue = nil
+	for p := range l.greeting {
+		p.Close()
+	}
+	l.cond.Broadcast()
+	l.mu.Unlock()
+	err := l.source.Close()
+	for _, c := range queue {
+		c.close(true)
+	}
+	return err
+}

@@ -1,0 +1,150 @@
+package endpoint
+
+import (
+	"time"
+
+	"afunix/internal/sock"
+	"afunix/internal/wire"
+)
+
+// owed is what the transport itself has to tell the peer (S6). It is state rather than a queue: what is said later includes
+// what was to be said before, so it needs no bound. It is paid before any data.
+type owed struct {
+	debts  uint8 // a bit for each debt
+	ack    uint64
+	credit sock.Credit
+	window uint32
+	pass   bool
+	shut   uint8 // wire.ShutRead, wire.ShutWrite
+	reset  bool  // with bye
+
+	// What waits for the acknowledgement of the options, and of the shutdown.
+	optionsDone, shutDone *sock.Transfer
+
+	payload [16]byte // of the packet that is being written
+}
+
+// A debt is one thing to be told. Those with lower numbers are told first.
+type debt uint8
+
+const (
+	debtAck debt = iota
+	debtCredit
+	debtOptions
+	debtShutdown
+	debtBye
+	debtsEnd
+)
+
+func (o *owed) note(d debt)     { o.debts |= 1 << d }
+func (o *owed) has(d debt) bool { return o.debts&(1<<d) != 0 }
+
+// first returns the debt to be paid next.
+func (o *owed) first() (debt, bool) {
+	for d := range debtsEnd {
+		if o.has(d) {
+			return d, true
+		}
+	}
+	return 0, false
+}
+
+// packet returns the packet for d, and what is to be tracked if it wants an acknowledgement.
+func (o *owed) packet(d debt) (wire.Packet, *sock.Transfer) {
+	switch d {
+	case debtAck:
+		return wire.Packet{Type: wire.Ack, Serial: o.ack}, nil
+	case debtCredit:
+		body := wire.CreditBody{Consumed: o.credit.Consumed, Rights: o.credit.Rights}
+		return wire.Packet{Type: wire.Credit, Payload: body.Append(o.payload[:0])}, nil
+	case debtOptions:
+		p := wire.Packet{Type: wire.Options, Payload: wire.AppendOptions(o.payload[:0], o.window)}
+		if o.pass {
+			p.Flags = wire.PassCredentials
+		}
+		return p, o.optionsDone
+	case debtShutdown:
+		return wire.Packet{Type: wire.Shutdown, Flags: o.shut}, o.shutDone
+	}
+	p := wire.Packet{Type: wire.Bye}
+	if o.reset {
+		p.Flags = wire.Reset
+	}
+	return p, nil
+}
+
+// strike notes that d has been paid.
+func (o *owed) strike(d debt) {
+	o.debts &^= 1 << d
+	switch d {
+	case debtOptions:
+		o.optionsDone = nil
+	case debtShutdown:
+		o.shutDone, o.shut = nil, 0
+	}
+}
+
+// pay writes what is owed, as far as the pipe has room. The caller holds out.mu.
+func (c *Conn) pay() {
+	o := &c.out
+	for !o.full {
+		d, ok := o.owed.first()
+		if !ok {
+			return
+		}
+		p, t := o.owed.packet(d)
+		if t != nil {
+			p.Serial = o.box.NextSerial()
+		}
+		if c.write(&p) != nil {
+			return // full: the flusher comes back to it; severed: nobody is left to be told
+		}
+		if t != nil {
+			o.box.Track(t, nil)
+		}
+		o.owed.strike(d)
+	}
+}
+
+// acknowledge tells the peer that its transfers up to serial are done.
+func (c *Conn) acknowledge(serial uint64) {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	c.out.owed.ack = serial
+	c.out.owed.note(debtAck)
+	c.pay()
+}
+
+// creditPeer tells the peer what it may send.
+func (c *Conn) creditPeer(credit sock.Credit) {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	c.out.owed.credit = credit
+	c.out.owed.note(debtCredit)
+	c.pay()
+}
+
+// patience bounds the wait for a peer that is suspended. It will see what it was told before anything that comes later.
+const patience = time.Second
+
+// tell pays a debt that the peer acknowledges, and waits for that: once we return, the peer goes by it, as on one machine's
+// kernel. slot is where the debt keeps its transfer. The caller holds out.mu.
+func (c *Conn) tell(d debt, slot **sock.Transfer) {
+	if *slot == nil {
+		*slot = new(sock.Transfer)
+	}
+	t := *slot
+	c.out.owed.note(d)
+	c.pay()
+	late := false
+	timer := time.AfterFunc(patience, func() {
+		c.out.mu.Lock()
+		defer c.out.mu.Unlock()
+		late = true
+		c.out.cond.Broadcast()
+	})
+	defer timer.Stop()
+	for t.Fate == sock.Written && !late && !c.out.closed && !c.out.severed {
+		c.out.cond.Wait()
+	}
+}

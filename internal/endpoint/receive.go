@@ -1,0 +1,255 @@
+package endpoint
+
+import (
+	"errors"
+	"io"
+	"os"
+	"syscall"
+
+	"afunix/internal/descriptor"
+	"afunix/internal/rights"
+	"afunix/internal/sock"
+	"afunix/internal/wire"
+)
+
+// run is the reader: it takes every packet as soon as it is there, until the connection ends.
+func (c *Conn) run() {
+	defer close(c.done)
+	for {
+		buf, n, err := c.pipe.Read(&packets)
+		if err == nil {
+			err = c.packet(buf, n)
+		}
+		if err != nil {
+			c.ended(err)
+			return
+		}
+	}
+}
+
+// packet applies one packet. It owns buf.
+func (c *Conn) packet(buf *[1 << 16]byte, n int) error {
+	p, err := wire.Parse(buf[:n])
+	if err == nil && p.Type == wire.Data {
+		return c.data(&p, buf)
+	}
+	if err == nil {
+		err = c.admin(&p)
+	}
+	packets.Put(buf)
+	return err
+}
+
+// data takes in a packet of the user's. It owns buf, where p lies.
+func (c *Conn) data(p *wire.Packet, buf *[1 << 16]byte) error {
+	s := sock.Segment{
+		Data:      p.Payload,
+		Buffer:    (*packetBuffer)(buf),
+		Creds:     p.Flags&wire.Credentials != 0,
+		More:      p.Flags&wire.More != 0,
+		Continued: p.Flags&wire.Continued != 0,
+	}
+	c.in.mu.Lock()
+	closed := c.in.closed
+	err := c.in.box.Admit(len(p.Payload), p.Records, s.Continued)
+	c.in.mu.Unlock()
+	if err == nil && p.Records > 0 {
+		err = c.adopt(&s, p, closed)
+	}
+	if err != nil {
+		packets.Put(buf)
+		return err
+	}
+	return c.queue(s)
+}
+
+// adopt takes over the descriptors of a packet before its sender hears that they have arrived (P3). A connection that has
+// been closed here closes them at once.
+func (c *Conn) adopt(s *sock.Segment, p *wire.Packet, closed bool) error {
+	way, err := c.receiveWay()
+	if err != nil {
+		return err
+	}
+	if closed {
+		rights.Discard(c.table, c.pipe, way, p.Ancillary, p.Records)
+		c.acknowledge(p.Serial)
+		return nil
+	}
+	set, err := rights.Adopt(c.table, c.pipe, way, p.Ancillary, p.Records)
+	switch {
+	case err == nil:
+		s.Rights = set
+	case errors.Is(err, descriptor.ErrRightsTruncated):
+		s.Lost = true
+		c.in.mu.Lock()
+		c.in.box.Refund(p.Records)
+		c.in.mu.Unlock()
+	case errors.Is(err, syscall.ESRCH):
+		return io.EOF // its sender died before anybody could take them: nothing was sent
+	default:
+		return err
+	}
+	c.acknowledge(p.Serial)
+	return nil
+}
+
+// receiveWay returns how descriptors come from the peer, which must have said that it is ready first.
+func (c *Conn) receiveWay() (rights.Way, error) {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	if !c.out.ready || c.out.recvWay == rights.Nobody {
+		return rights.Nobody, errUnasked
+	}
+	return c.out.recvWay, nil
+}
+
+// queue gives a segment to the inbox. If nobody is there to read it at once, it moves into a buffer of its size.
+func (c *Conn) queue(s sock.Segment) error {
+	c.in.mu.Lock()
+	defer c.in.mu.Unlock()
+	if !c.in.waiting {
+		fit(&s)
+	}
+	wake, err := c.in.box.Put(s)
+	if wake {
+		c.in.cond.Signal()
+	}
+	return err
+}
+
+// fit moves a segment that will have to wait into a buffer that is not much larger than it.
+func fit(s *sock.Segment) {
+	n := len(s.Data)
+	switch {
+	case n <= len(smallBuffer{}):
+		b := smalls.Get().(*smallBuffer)
+		move(s, b[:n], b)
+	case n <= len(mediumBuffer{}):
+		b := mediums.Get().(*mediumBuffer)
+		move(s, b[:n], b)
+	}
+}
+
+func move(s *sock.Segment, to []byte, b sock.Buffer) {
+	copy(to, s.Data)
+	s.Buffer.Release()
+	s.Data, s.Buffer = to, b
+}
+
+// admin applies a packet of the peer's transport.
+func (c *Conn) admin(p *wire.Packet) error {
+	switch p.Type {
+	case wire.Ack:
+		return c.sending(func(o *outbox) error {
+			if o.box.Gone() {
+				return nil // it was severed by a goodbye that overtook us
+			}
+			return o.box.Ack(p.Serial)
+		})
+	case wire.Credit:
+		body, err := wire.ParseCredit(p.Payload)
+		if err != nil {
+			return err
+		}
+		return c.sending(func(o *outbox) error {
+			return o.box.Credit(sock.Credit{Consumed: body.Consumed, Rights: body.Rights})
+		})
+	case wire.Ready:
+		return c.peerReady(p)
+	case wire.Options:
+		return c.peerOptions(p)
+	case wire.Shutdown:
+		c.peerShutdown(p)
+		return nil
+	case wire.Bye:
+		c.peerClosed(p.Flags&wire.Reset != 0)
+		return nil
+	}
+	return errUnexpected // a hello in the middle, a name
+}
+
+// sending changes the sending half and wakes whoever waits for it.
+func (c *Conn) sending(change func(*outbox) error) error {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	err := change(&c.out)
+	c.out.cond.Broadcast()
+	return err
+}
+
+func (c *Conn) peerOptions(p *wire.Packet) error {
+	window, err := wire.ParseOptions(p.Payload)
+	if err != nil {
+		return err
+	}
+	c.in.mu.Lock()
+	err = c.in.box.SetWindow(window)
+	c.in.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	c.out.mu.Lock()
+	c.out.peerPass = p.Flags&wire.PassCredentials != 0
+	c.out.mu.Unlock()
+	if p.Serial != 0 {
+		c.acknowledge(p.Serial)
+	}
+	return nil
+}
+
+func (c *Conn) peerShutdown(p *wire.Packet) {
+	if p.Flags&wire.ShutWrite != 0 {
+		c.in.mu.Lock()
+		c.in.box.Shut()
+		c.in.cond.Broadcast()
+		c.in.mu.Unlock()
+	}
+	c.out.mu.Lock()
+	if p.Flags&wire.ShutRead != 0 {
+		c.out.box.Deafen()
+		c.out.cond.Broadcast()
+	}
+	c.out.mu.Unlock()
+	if p.Serial != 0 {
+		c.acknowledge(p.Serial)
+	}
+}
+
+// peerClosed notes that the peer's socket is closed: what it sent can be read, what is sent to it is lost.
+func (c *Conn) peerClosed(reset bool) {
+	c.in.mu.Lock()
+	if reset {
+		c.in.box.Reset()
+	} else {
+		c.in.box.Shut()
+	}
+	c.in.cond.Broadcast()
+	c.in.mu.Unlock()
+	c.out.mu.Lock()
+	c.out.box.Sever()
+	c.out.cond.Broadcast()
+	c.out.mu.Unlock()
+}
+
+// ended notes that no packet will come any more. An interruption is our own Close.
+func (c *Conn) ended(err error) {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return
+	}
+	c.in.mu.Lock()
+	switch {
+	case err == io.EOF:
+		c.in.box.Shut()
+	case c.in.failure == nil:
+		c.in.failure = failure(err)
+		c.in.box.Fail()
+	}
+	c.in.cond.Broadcast()
+	c.in.mu.Unlock()
+	c.out.mu.Lock()
+	c.out.sever()
+	c.out.mu.Unlock()
+	if err != io.EOF {
+		c.pipe.Close() // nothing more is to be said to such a peer
+	}
+}

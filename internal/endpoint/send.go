@@ -1,0 +1,296 @@
+package endpoint
+
+import (
+	"errors"
+	"net"
+	"os"
+	"syscall"
+
+	"afunix/internal/descriptor"
+	"afunix/internal/rights"
+	"afunix/internal/sock"
+	"afunix/internal/transport"
+	"afunix/internal/wire"
+)
+
+// Write sends bytes on a stream, and else one record.
+func (c *Conn) Write(b []byte) (int, error) {
+	if len(b) == 0 && c.typ == sock.Stream {
+		return 0, c.writable()
+	}
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	return c.pieces(b, wire.MaxPayload, nil)
+}
+
+// writable says why a write would fail whatever it sent.
+func (c *Conn) writable() error {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	return c.out.stopped()
+}
+
+// stopped says why no write can go on: the order is that of package net.
+func (o *outbox) stopped() error {
+	switch {
+	case o.closed:
+		return net.ErrClosed
+	case o.deadline.expired:
+		return os.ErrDeadlineExceeded
+	case o.box.Broken():
+		return syscall.EPIPE
+	}
+	return nil
+}
+
+// Send sends b and files as one message: see transport.Conn.
+func (c *Conn) Send(b []byte, files []transport.File, to *net.UnixAddr) (int, error) {
+	if to != nil {
+		return 0, syscall.EISCONN // row 147
+	}
+	if len(files) == 0 {
+		return c.Write(b)
+	}
+	if len(b) == 0 && c.typ == sock.Stream {
+		return 0, syscall.EINVAL
+	}
+	m, err := c.gather(files)
+	if err != nil {
+		return 0, err
+	}
+	n, err := c.sendWith(b, m)
+	if m.transfer == nil {
+		m.TakeBack()
+		if m.Exported() {
+			c.ended(err) // what was exported cannot be taken back (P4)
+		}
+		return 0, err
+	}
+	return c.acknowledged(m.transfer, n, err)
+}
+
+// message is the descriptors of one message, and its transfer once it has been written.
+type message struct {
+	*rights.Outgoing
+	transfer *sock.Transfer
+}
+
+// gather duplicates files for the peer. On an error nothing is left of it.
+func (c *Conn) gather(files []transport.File) (*message, error) {
+	way, err := c.sendWay()
+	if err != nil {
+		return nil, err
+	}
+	m := &message{Outgoing: rights.NewOutgoing(c.table, c.pipe, way, len(files))}
+	for i, f := range files {
+		err := descriptor.ErrNotSendable // an end of this transport
+		if f.End == nil {
+			err = m.Add(f.Value)
+		}
+		if err != nil {
+			m.TakeBack()
+			return nil, &descriptor.IndexError{Index: i, Err: err}
+		}
+	}
+	return m, nil
+}
+
+// sendWay returns how descriptors travel to the peer. It waits until the peer is ready; EPERM if nobody can duplicate.
+func (c *Conn) sendWay() (rights.Way, error) {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	for {
+		if err := c.out.stopped(); err != nil {
+			return rights.Nobody, err
+		}
+		if c.out.ready {
+			break
+		}
+		c.out.cond.Wait()
+	}
+	if c.out.sendWay == rights.Nobody {
+		return rights.Nobody, syscall.EPERM
+	}
+	return c.out.sendWay, nil
+}
+
+// sendWith writes b with the descriptors of m beside its first byte.
+func (c *Conn) sendWith(b []byte, m *message) (int, error) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	return c.pieces(b, wire.MaxPayload-m.MaxLen(), m)
+}
+
+// acknowledged waits until the peer has adopted the descriptors of a message of which n bytes have been written; err is what
+// stopped the rest, if anything did.
+func (c *Conn) acknowledged(t *sock.Transfer, n int, err error) (int, error) {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	for t.Fate == sock.Written {
+		stop := err
+		switch {
+		case c.out.closed:
+			stop = net.ErrClosed
+		case c.out.deadline.expired:
+			stop = os.ErrDeadlineExceeded
+		}
+		if stop != nil {
+			t.Fate = sock.Unknown // the copies stay parked
+			return n, stop
+		}
+		c.out.cond.Wait()
+	}
+	if t.Fate == sock.Severed {
+		return 0, syscall.EPIPE
+	}
+	return n, err
+}
+
+// pieces writes b, with the descriptors of m (if not nil) in the first packet, whose payload is at most first bytes. The caller holds
+// writing. On a stream each piece waits for room in the window, and n tells how far it came; a record waits
+// once, and then goes whole (S4).
+func (c *Conn) pieces(b []byte, first int, m *message) (n int, err error) {
+	if c.typ != sock.Stream && len(b) > c.maxMessage() {
+		return 0, syscall.EMSGSIZE
+	}
+	for limit := first; ; limit = wire.MaxPayload {
+		p := wire.Packet{Type: wire.Data, Payload: b[n:]}
+		if n > 0 && c.typ != sock.Stream {
+			p.Flags = wire.Continued
+		}
+		if limit = c.piece(limit, len(p.Payload)); len(p.Payload) > limit {
+			p.Payload = p.Payload[:limit]
+			if c.typ != sock.Stream {
+				p.Flags |= wire.More
+			}
+		}
+		if err := c.put(&p, m); err != nil {
+			return n, err
+		}
+		m = nil
+		if n += len(p.Payload); n == len(b) {
+			return n, nil
+		}
+	}
+}
+
+// piece returns how much of n bytes goes into the next packet, of at most limit. A stream is cut so that two pieces fit into the window;
+// what needs two packets anyway is halved, which costs the receiver less memory than a full packet and a crumb.
+func (c *Conn) piece(limit, n int) int {
+	if c.typ != sock.Stream {
+		return limit
+	}
+	c.out.mu.Lock()
+	limit = min(limit, c.out.box.MaxPiece())
+	c.out.mu.Unlock()
+	if n > limit && n < 2*limit {
+		return (n + 1) / 2
+	}
+	return limit
+}
+
+func (c *Conn) maxMessage() int {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	return c.out.box.MaxMessage()
+}
+
+// put waits for room and writes one Data packet, with the descriptors of m if that is not nil.
+func (c *Conn) put(p *wire.Packet, m *message) error {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	whole := p.Flags&wire.Continued != 0 // the record has begun: only the end of the connection stops it
+	descs := 0
+	if m != nil {
+		descs = m.Len()
+	}
+	for {
+		if err := c.out.stopped(); err != nil && !(whole && errors.Is(err, os.ErrDeadlineExceeded)) {
+			return err
+		}
+		c.pay()
+		if !c.out.full && (whole || c.out.box.Room(descs)) {
+			switch err := c.putNow(p, m); err {
+			case nil:
+				return nil
+			case syscall.EAGAIN: // a flusher waits
+			default:
+				return err
+			}
+		}
+		c.out.cond.Wait()
+	}
+}
+
+// putNow writes one Data packet. The caller holds out.mu and has found room.
+func (c *Conn) putNow(p *wire.Packet, m *message) error {
+	if c.out.pass || c.out.peerPass {
+		p.Flags |= wire.Credentials
+	}
+	if m != nil {
+		if p.Ancillary == nil {
+			var err error
+			if p.Ancillary, err = m.Records(); err != nil {
+				return err
+			}
+			p.Records = m.Len()
+		}
+		p.Serial = c.out.box.NextSerial()
+	}
+	if err := c.write(p); err != nil {
+		return err
+	}
+	c.out.box.Sent(len(p.Payload), p.Records)
+	if m != nil {
+		m.transfer = new(sock.Transfer)
+		c.out.box.Track(m.transfer, m.Outgoing)
+	}
+	return nil
+}
+
+// write puts a packet into the pipe. The caller holds out.mu. EAGAIN: the pipe is full, and a flusher has been started; another error:
+// the connection is severed.
+func (c *Conn) write(p *wire.Packet) error {
+	if c.out.severed {
+		return syscall.EPIPE
+	}
+	c.out.head = p.AppendHead(c.out.head[:0])
+	err := c.pipe.Write(c.out.head, p.Payload)
+	if cap(c.out.head) > keepHead {
+		c.out.head = nil
+	}
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, syscall.EAGAIN):
+		c.out.full = true
+		go c.flush()
+		return syscall.EAGAIN
+	}
+	c.out.sever()
+	return syscall.EPIPE
+}
+
+// keepHead bounds what an idle connection keeps for the head of its next packet.
+const keepHead = 256
+
+// sever ends sending. The caller holds mu.
+func (o *outbox) sever() {
+	o.severed = true
+	o.box.Sever()
+	o.cond.Broadcast()
+}
+
+// flush waits until the pipe has room, pays what is owed, and lets the writers go on.
+func (c *Conn) flush() {
+	err := c.pipe.WaitWritable()
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	c.out.full = false
+	if err != nil {
+		c.out.sever()
+		return
+	}
+	c.pay()
+	c.out.cond.Broadcast()
+}

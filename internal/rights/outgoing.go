@@ -1,0 +1,133 @@
+package rights
+
+import (
+	"errors"
+	"syscall"
+
+	"afunix/internal/descriptor"
+	"afunix/internal/wire"
+)
+
+// Outgoing are the descriptors of one message on their way to a peer. It owns whatever it has duplicated: copies of ours that
+// are parked in this process until the peer has pulled them, and duplicates that have been pushed into the peer.
+// Descriptors are added first, then the records are written; after that either Release or TakeBack ends it.
+type Outgoing struct {
+	table descriptor.Table
+	peer  Process
+	way   Way
+	items []item
+	block []byte // the records, once Records has been called
+}
+
+// item is one descriptor.
+type item struct {
+	kind   descriptor.Kind
+	parked uintptr // our copy, if owner is not wire.Receiver
+	pushed uint64  // the peer's, if owner is wire.Receiver
+	owner  wire.Owner
+}
+
+// NewOutgoing returns an empty message to a peer, to which descriptors travel by way, with room for n.
+func NewOutgoing(t descriptor.Table, peer Process, way Way, n int) *Outgoing {
+	return &Outgoing{table: t, peer: peer, way: way, items: make([]item, 0, n)}
+}
+
+// Len returns the number of descriptors.
+func (o *Outgoing) Len() int { return len(o.items) }
+
+// MaxLen bounds the length of the records.
+func (o *Outgoing) MaxLen() (n int) {
+	for _, it := range o.items {
+		r := wire.Record{}
+		if n += r.Len(); it.owner == wire.Exported {
+			n += wire.MaxExtra
+		}
+	}
+	return n
+}
+
+// Add duplicates v, which the caller keeps. The error is about v: EBADF if it is not open, descriptor.ErrNotSendable if its kind
+// cannot be passed this way.
+func (o *Outgoing) Add(v uintptr) error {
+	kind, err := o.table.Kind(v)
+	if err != nil {
+		return err
+	}
+	if err := descriptor.Sendable(v, kind); err != nil {
+		return err
+	}
+	it := item{kind: kind, owner: wire.Sender}
+	switch {
+	case kind.Socket() && o.peer.ExportsSockets():
+		it.owner = wire.Exported
+	case o.way == Push:
+		it.owner = wire.Receiver
+		if it.pushed, err = o.peer.Push(v); err != nil {
+			return err
+		}
+	}
+	if it.owner != wire.Receiver {
+		if it.parked, err = o.table.Dup(v, kind); err != nil {
+			return err
+		}
+	}
+	o.items = append(o.items, it)
+	return nil
+}
+
+// Records returns the ancillary block. Sockets that must be exported, which cannot be taken back, are exported here,
+// after everything else has succeeded (P4); a failure is a descriptor.IndexError.
+func (o *Outgoing) Records() ([]byte, error) {
+	o.block = make([]byte, 0, len(o.items)*16)
+	for i, it := range o.items {
+		r := wire.Record{Kind: uint8(it.kind), Owner: it.owner}
+		switch it.owner {
+		case wire.Sender:
+			r.Value = uint64(it.parked)
+		case wire.Receiver:
+			r.Value = it.pushed
+		case wire.Exported:
+			var err error
+			if r.Extra, err = o.peer.ExportSocket(it.parked); err != nil {
+				if errors.Is(err, syscall.EPERM) {
+					// The owner of a socket has to open its receiver, whoever was elected.
+					err = descriptor.ErrNotSendable
+				}
+				return nil, &descriptor.IndexError{Index: i, Err: err}
+			}
+		}
+		o.block = r.Append(o.block)
+	}
+	return o.block, nil
+}
+
+// Exported reports whether Records has exported a socket: if the message is not written then, something may stay behind
+// in the peer, and the connection must end (P4).
+func (o *Outgoing) Exported() bool {
+	for _, it := range o.items {
+		if it.owner == wire.Exported && o.block != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// Release closes our copies: the peer has its own, or will never have them.
+func (o *Outgoing) Release() {
+	for _, it := range o.items {
+		if it.owner != wire.Receiver {
+			o.table.Close(it.parked, it.kind) // ours alone: it can only fail if it was closed behind our back
+		}
+	}
+	o.items = nil
+}
+
+// TakeBack undoes everything: nothing of the message was written (P4).
+func (o *Outgoing) TakeBack() {
+	for _, it := range o.items {
+		if it.owner == wire.Receiver {
+			o.peer.TakeBack(it.pushed) // fails if the peer is gone, and its table with it
+		}
+	}
+	o.Release()
+}
