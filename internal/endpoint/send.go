@@ -158,7 +158,7 @@ func (c *Conn) pieces(b []byte, first int, m *message) (n int, err error) {
 		if n > 0 && c.typ != sock.Stream {
 			p.Flags = wire.Continued
 		}
-		if limit = c.piece(limit, len(p.Payload)); len(p.Payload) > limit {
+		if limit = c.piece(limit); len(p.Payload) > limit {
 			p.Payload = p.Payload[:limit]
 			if c.typ != sock.Stream {
 				p.Flags |= wire.More
@@ -174,19 +174,14 @@ func (c *Conn) pieces(b []byte, first int, m *message) (n int, err error) {
 	}
 }
 
-// piece returns how much of n bytes goes into the next packet, of at most limit. A stream is cut so that two pieces fit into the window;
-// what needs two packets anyway is halved, which costs the receiver less memory than a full packet and a crumb.
-func (c *Conn) piece(limit, n int) int {
+// piece bounds a piece of at most limit bytes: a stream is cut so that two pieces fit into the window.
+func (c *Conn) piece(limit int) int {
 	if c.typ != sock.Stream {
 		return limit
 	}
 	c.out.mu.Lock()
-	limit = min(limit, c.out.box.MaxPiece())
-	c.out.mu.Unlock()
-	if n > limit && n < 2*limit {
-		return (n + 1) / 2
-	}
-	return limit
+	defer c.out.mu.Unlock()
+	return min(limit, c.out.box.MaxPiece())
 }
 
 func (c *Conn) maxMessage() int {

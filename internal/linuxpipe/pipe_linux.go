@@ -21,6 +21,10 @@ type Pipe struct {
 	peer peer
 }
 
+// room is what a pipe should hold, in bytes; the kernel doubles it. It is more than the engine's window, so that the pipe is hardly
+// ever full, as far as net.core.wmem_max allows.
+const room = 1 << 19
+
 // newPipe wraps a connected, non-blocking SOCK_SEQPACKET socket. It takes ownership of fd.
 func newPipe(fd int) (*Pipe, error) {
 	p := &Pipe{file: os.NewFile(uintptr(fd), "afunix pipe")}
@@ -30,6 +34,10 @@ func newPipe(fd int) (*Pipe, error) {
 		return nil, err
 	}
 	p.raw = raw
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, room); err != nil {
+		p.file.Close()
+		return nil, err
+	}
 	p.peer.pidfd = -1
 	p.in.peer = &p.peer
 	p.in.read = p.in.attempt
