@@ -33,7 +33,7 @@ func (c *Conn) CloseRead() error {
 		return net.ErrClosed
 	}
 	c.in.box.Shut()
-	c.in.cond.Broadcast()
+	c.wakeReads()
 	c.in.mu.Unlock()
 
 	c.out.mu.Lock()
@@ -86,7 +86,8 @@ func (c *Conn) markClosed() bool {
 	first := !c.in.closed
 	c.in.closed = true
 	c.in.deadline.stop()
-	c.in.cond.Broadcast()
+	c.wakeReads()
+	c.in.turn.relieve() // the reader has to find the end
 	c.in.mu.Unlock()
 	c.out.mu.Lock()
 	c.out.closed = true

@@ -2,7 +2,6 @@ package endpoint
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -36,12 +35,13 @@ type Conn struct {
 	done     chan struct{} // closed when the reader has ended
 }
 
-// inbox is the receiving half: sock.Inbox with its lock and its deadline.
+// inbox is the receiving half: sock.Inbox with its lock, its deadline, and whose turn it is to read the pipe.
 type inbox struct {
 	mu       sync.Mutex
 	cond     sync.Cond
 	box      *sock.Inbox
 	deadline deadline
+	turn     turn
 	waiting  bool  // a Read waits: what comes is read at once
 	closed   bool  // by Close
 	failure  error // why the connection broke, if it did
@@ -74,7 +74,9 @@ func newConn(p Pipe, cfg Config, server bool, rights int) *Conn {
 	c := &Conn{pipe: p, typ: cfg.Type, server: server, table: cfg.table(), done: make(chan struct{})}
 	c.local, c.remote = address(cfg.Type, cfg.Local), address(cfg.Type, "")
 	c.in.cond.L, c.out.cond.L = &c.in.mu, &c.out.mu
-	c.in.deadline.cond, c.out.deadline.cond = &c.in.cond, &c.out.cond
+	c.in.deadline.mu, c.in.deadline.wake = &c.in.mu, c.wakeReads
+	c.out.deadline.mu, c.out.deadline.wake = &c.out.mu, c.out.cond.Broadcast
+	c.in.turn.relief.L = &c.in.mu
 	c.in.box = sock.NewInbox(cfg.Type, rights)
 	c.out.box = sock.NewOutbox(cfg.Type)
 	c.out.owed.window = sock.DefaultWindow
@@ -139,25 +141,13 @@ func (c *Conn) receive(b []byte) (sock.Result, error) {
 	c.reading.Lock()
 	defer c.reading.Unlock()
 	c.in.mu.Lock()
-	for {
-		if err := c.in.stopped(); err != nil {
-			c.in.mu.Unlock()
-			return sock.Result{}, err
-		}
-		if r, ok := c.in.box.Read(b); ok {
-			credit, due := c.in.box.CreditDue()
-			c.in.mu.Unlock()
-			if due {
-				c.creditPeer(credit)
-			}
-			return r, nil
-		}
-		if err := c.in.end(); err != nil {
-			c.in.mu.Unlock()
-			return sock.Result{}, err
-		}
-		c.in.wait()
+	r, err := c.look(b, func() (sock.Result, bool) { return c.in.box.Read(b) })
+	credit, due := c.in.box.CreditDue()
+	c.in.mu.Unlock()
+	if due {
+		c.creditPeer(credit)
 	}
+	return r, err
 }
 
 // peek waits for something to read and copies it.
@@ -166,17 +156,25 @@ func (c *Conn) peek(b []byte) (sock.Result, error) {
 	defer c.reading.Unlock()
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()
+	r, err := c.look(nil, func() (sock.Result, bool) { return c.in.box.Peek(b) })
+	return duplicated(r), err
+}
+
+// look waits until take has something. It may place that in b before take is called. The caller holds in.mu and reading.
+func (c *Conn) look(b []byte, take func() (sock.Result, bool)) (sock.Result, error) {
+	defer c.leave()
 	for {
 		if err := c.in.stopped(); err != nil {
+			c.in.box.Settle(b)
 			return sock.Result{}, err
 		}
-		if r, ok := c.in.box.Peek(b); ok {
-			return duplicated(r), nil
+		if r, ok := take(); ok {
+			return r, nil
 		}
 		if err := c.in.end(); err != nil {
 			return sock.Result{}, err
 		}
-		c.in.wait()
+		c.await(b)
 	}
 }
 
@@ -192,12 +190,6 @@ func duplicated(r sock.Result) sock.Result {
 	}
 	r.Rights = set
 	return r
-}
-
-func (in *inbox) wait() {
-	in.waiting = true
-	in.cond.Wait()
-	in.waiting = false
 }
 
 // end translates how reading has ended; nil if it has not.
@@ -318,9 +310,11 @@ func (c *Conn) LocalAddr() *net.UnixAddr { return c.local }
 func (c *Conn) RemoteAddr() *net.UnixAddr { return c.remote }
 
 // SyscallConn gives access to this end of the message pipe. Whoever reads or writes it breaks the connection.
-func (c *Conn) SyscallConn() (syscall.RawConn, error) {
-	if p, ok := c.pipe.(interface{ SyscallConn() syscall.RawConn }); ok {
-		return p.SyscallConn(), nil
+func (c *Conn) SyscallConn() (syscall.RawConn, error) { return rawConn(c.pipe) }
+
+func rawConn(of any) (syscall.RawConn, error) {
+	if s, ok := of.(interface{ SyscallConn() syscall.RawConn }); ok {
+		return s.SyscallConn(), nil
 	}
-	return nil, fmt.Errorf("message pipe without a descriptor: %w", errors.ErrUnsupported)
+	return nil, errors.ErrUnsupported // nothing that has a descriptor
 }

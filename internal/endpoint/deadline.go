@@ -5,20 +5,19 @@ import (
 	"time"
 )
 
-// A deadline is one direction's. It is guarded by the lock of cond, which is broadcast when it expires.
+// A deadline is one direction's. It is guarded by mu, and calls wake with mu held when it expires.
 type deadline struct {
-	cond    *sync.Cond
+	mu      *sync.Mutex
+	wake    func()
 	at      time.Time
 	timer   *time.Timer
 	expired bool
 }
 
-// set replaces the deadline; the zero time means none.
+// set replaces the deadline; the zero time means none. The caller holds mu.
 func (d *deadline) set(t time.Time) {
 	d.at, d.expired = t, false
-	if d.timer != nil {
-		d.timer.Stop()
-	}
+	d.stop()
 	if t.IsZero() {
 		return
 	}
@@ -26,7 +25,7 @@ func (d *deadline) set(t time.Time) {
 	switch {
 	case wait <= 0:
 		d.expired = true
-		d.cond.Broadcast()
+		d.wake()
 	case d.timer == nil:
 		d.timer = time.AfterFunc(wait, d.fire)
 	default:
@@ -36,15 +35,15 @@ func (d *deadline) set(t time.Time) {
 
 // fire runs when the timer ends. The deadline may have been replaced while it waited for the lock.
 func (d *deadline) fire() {
-	d.cond.L.Lock()
-	defer d.cond.L.Unlock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if !d.at.IsZero() && time.Until(d.at) <= 0 {
 		d.expired = true
-		d.cond.Broadcast()
+		d.wake()
 	}
 }
 
-// stop ends the timer for good.
+// stop ends the timer.
 func (d *deadline) stop() {
 	if d.timer != nil {
 		d.timer.Stop()

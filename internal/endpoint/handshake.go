@@ -122,7 +122,7 @@ func (c *Conn) writeFirst(p *wire.Packet) error {
 
 // readHello reads the peer's hello, which must have the given role flag.
 func (c *Conn) readHello(role uint8) (wire.HelloBody, string, error) {
-	buf, n, err := c.pipe.Read(&packets)
+	buf, n, _, err := c.pipe.Read(&packets, nil)
 	if err != nil {
 		return wire.HelloBody{}, "", unreachable(err)
 	}

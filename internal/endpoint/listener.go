@@ -18,7 +18,6 @@ type Source interface {
 	Accept() (Pipe, error)
 	Close() error
 	SetUnlinkOnClose(unlink bool)
-	SyscallConn() syscall.RawConn
 }
 
 // Bounds of what strangers may cost a listener.
@@ -64,7 +63,7 @@ func Listen(source Source, cfg Config, backlog int) *Listener {
 		greeting: make(map[Pipe]struct{}),
 	}
 	l.cond.L = &l.mu
-	l.deadline.cond = &l.cond
+	l.deadline.mu, l.deadline.wake = &l.mu, l.cond.Broadcast
 	go l.run()
 	return l
 }
@@ -232,8 +231,8 @@ func (l *Listener) SetUnlinkOnClose(unlink bool) { l.source.SetUnlinkOnClose(unl
 // Addr returns the name that the listener is bound to.
 func (l *Listener) Addr() *net.UnixAddr { return l.addr }
 
-// SyscallConn gives access to the socket or pipe that listens.
-func (l *Listener) SyscallConn() (syscall.RawConn, error) { return l.source.SyscallConn(), nil }
+// SyscallConn gives access to the socket that listens, where there is one.
+func (l *Listener) SyscallConn() (syscall.RawConn, error) { return rawConn(l.source) }
 
 // Close stops listening. Connections that nobody has accepted are reset (row 199).
 func (l *Listener) Close() error {

@@ -144,7 +144,9 @@ func (c *Conn) tell(d debt, slot **sock.Transfer) {
 		c.out.cond.Broadcast()
 	})
 	defer timer.Stop()
+	w := wait{c: c}
+	defer w.end()
 	for t.Fate == sock.Written && !late && !c.out.closed && !c.out.severed {
-		c.out.cond.Wait()
+		w.more()
 	}
 }

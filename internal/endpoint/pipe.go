@@ -11,19 +11,24 @@ import (
 // the real ones, the simulator another. Errors are syscall.Errno values of Linux's meaning on every system.
 //
 // A packet is between 1 and 65,535 bytes and arrives whole or not at all, in order. The engine calls Read from one
-// goroutine at a time and Write from one goroutine at a time; Interrupt, WaitWritable and Close from any.
+// goroutine at a time and Write from one goroutine at a time; Interrupt, Resume, WaitWritable and Close from any.
 type Pipe interface {
 	// Read waits for a packet and returns it in a buffer from pool (whose New makes *[1 << 16]byte), which is the
-	// caller's from then on. Where the system allows it, no buffer is held while waiting. Without a packet buf is nil and err is
+	// caller's from then on. Where the system allows it, no buffer is held while waiting, and if into is not empty, as much of
+	// the packet as fits is put there, from its byte HeaderLen on, instead of into the same place of buf: placed tells how much
+	// that is, on other systems 0. Without a packet buf is nil and err is
 	//   io.EOF: the other end is closed and everything that it wrote has been read;
-	//   os.ErrDeadlineExceeded: Interrupt was called, and everything that was in the pipe has been read;
+	//   os.ErrDeadlineExceeded: interrupted, and everything that was in the pipe has been read;
 	//   syscall.EMSGSIZE: the packet was too large (the pipe is of no use any more);
 	//   net.ErrClosed: Close was called;
 	//   another errno: the pipe is broken.
-	Read(pool *sync.Pool) (buf *[1 << 16]byte, n int, err error)
+	Read(pool *sync.Pool, into []byte) (buf *[1 << 16]byte, n, placed int, err error)
 
-	// Interrupt makes Read, now and from now on, return what is in the pipe without waiting for more.
+	// Interrupt makes Read, now and until Resume, return what is in the pipe without waiting for more.
 	Interrupt()
+
+	// Resume undoes Interrupt.
+	Resume()
 
 	// Write puts head followed by body into the pipe as one packet, and never waits. EAGAIN: the pipe is full, nothing was
 	// written. EPIPE: the other end is closed. Neither slice is kept.

@@ -3,7 +3,6 @@ package endpoint
 import (
 	"errors"
 	"io"
-	"os"
 	"syscall"
 
 	"afunix/internal/descriptor"
@@ -12,26 +11,11 @@ import (
 	"afunix/internal/wire"
 )
 
-// run is the reader: it takes every packet as soon as it is there, until the connection ends.
-func (c *Conn) run() {
-	defer close(c.done)
-	for {
-		buf, n, err := c.pipe.Read(&packets)
-		if err == nil {
-			err = c.packet(buf, n)
-		}
-		if err != nil {
-			c.ended(err)
-			return
-		}
-	}
-}
-
-// packet applies one packet. It owns buf.
-func (c *Conn) packet(buf *[1 << 16]byte, n int) error {
+// packet applies one packet of n bytes, of which placed are not in buf but in the buffer of the Read that waits. It owns buf.
+func (c *Conn) packet(buf *[1 << 16]byte, n, placed int) error {
 	p, err := wire.Parse(buf[:n])
 	if err == nil && p.Type == wire.Data {
-		return c.data(&p, buf)
+		return c.data(&p, buf, placed)
 	}
 	if err == nil {
 		err = c.admin(&p)
@@ -41,13 +25,14 @@ func (c *Conn) packet(buf *[1 << 16]byte, n int) error {
 }
 
 // data takes in a packet of the user's. It owns buf, where p lies.
-func (c *Conn) data(p *wire.Packet, buf *[1 << 16]byte) error {
+func (c *Conn) data(p *wire.Packet, buf *[1 << 16]byte, placed int) error {
 	s := sock.Segment{
 		Data:      p.Payload,
 		Buffer:    (*packetBuffer)(buf),
 		Creds:     p.Flags&wire.Credentials != 0,
 		More:      p.Flags&wire.More != 0,
 		Continued: p.Flags&wire.Continued != 0,
+		Placed:    placed,
 	}
 	c.in.mu.Lock()
 	closed := c.in.closed
@@ -231,11 +216,8 @@ func (c *Conn) peerClosed(reset bool) {
 	c.out.mu.Unlock()
 }
 
-// ended notes that no packet will come any more. An interruption is our own Close.
+// ended notes that no packet will come any more.
 func (c *Conn) ended(err error) {
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return
-	}
 	c.in.mu.Lock()
 	switch {
 	case err == io.EOF:

@@ -99,6 +99,8 @@ func (c *Conn) gather(files []transport.File) (*message, error) {
 func (c *Conn) sendWay() (rights.Way, error) {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
+	w := wait{c: c}
+	defer w.end()
 	for {
 		if err := c.out.stopped(); err != nil {
 			return rights.Nobody, err
@@ -106,7 +108,7 @@ func (c *Conn) sendWay() (rights.Way, error) {
 		if c.out.ready {
 			break
 		}
-		c.out.cond.Wait()
+		w.more()
 	}
 	if c.out.sendWay == rights.Nobody {
 		return rights.Nobody, syscall.EPERM
@@ -126,6 +128,8 @@ func (c *Conn) sendWith(b []byte, m *message) (int, error) {
 func (c *Conn) acknowledged(t *sock.Transfer, n int, err error) (int, error) {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
+	w := wait{c: c}
+	defer w.end()
 	for t.Fate == sock.Written {
 		stop := err
 		switch {
@@ -138,7 +142,7 @@ func (c *Conn) acknowledged(t *sock.Transfer, n int, err error) (int, error) {
 			t.Fate = sock.Unknown // the copies stay parked
 			return n, stop
 		}
-		c.out.cond.Wait()
+		w.more()
 	}
 	if t.Fate == sock.Severed {
 		return 0, syscall.EPIPE
@@ -199,6 +203,8 @@ func (c *Conn) put(p *wire.Packet, m *message) error {
 	if m != nil {
 		descs = m.Len()
 	}
+	w := wait{c: c}
+	defer w.end()
 	for {
 		if err := c.out.stopped(); err != nil && !(whole && errors.Is(err, os.ErrDeadlineExceeded)) {
 			return err
@@ -213,7 +219,7 @@ func (c *Conn) put(p *wire.Packet, m *message) error {
 				return err
 			}
 		}
-		c.out.cond.Wait()
+		w.more()
 	}
 }
 

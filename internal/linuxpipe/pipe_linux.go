@@ -7,6 +7,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -46,23 +47,31 @@ func newPipe(fd int) (*Pipe, error) {
 	return p, nil
 }
 
+// headerLen is where the payload of a packet begins that has neither name nor ancillary block: wire.HeaderLen.
+const headerLen = 16
+
 // input is what a read works with. The callback is made once, so that reading allocates nothing.
 type input struct {
-	peer *peer
-	pool *sync.Pool
-	buf  *[1 << 16]byte
-	n    int
-	err  error
-	read func(fd uintptr) (done bool)
+	peer  *peer
+	pool  *sync.Pool
+	into  []byte
+	buf   *[1 << 16]byte
+	n     int
+	err   error
+	read  func(fd uintptr) (done bool)
+	parts [3]unix.Iovec
 }
 
 // attempt makes one system call, and reports whether there was anything.
 func (in *input) attempt(fd uintptr) bool {
 	in.buf = in.pool.Get().(*[1 << 16]byte)
 	for {
-		if in.peer.awaited() {
+		switch {
+		case in.peer.awaited():
 			in.n, in.err = in.peer.receive(int(fd), in.buf[:])
-		} else {
+		case len(in.into) > 0:
+			in.n, in.err = in.scatter(fd)
+		default:
 			// A plain read takes no descriptors: any that a peer attaches are closed by the kernel.
 			in.n, in.err = syscall.Read(int(fd), in.buf[:])
 		}
@@ -81,45 +90,68 @@ func (in *input) attempt(fd uintptr) bool {
 	}
 }
 
+// scatter reads a packet past the header into in.into, and what is left over behind the hole in in.buf.
+func (in *input) scatter(fd uintptr) (int, error) {
+	rest := in.buf[headerLen+len(in.into):]
+	in.parts[0].Base = &in.buf[0]
+	in.parts[0].SetLen(headerLen)
+	in.parts[1].Base = &in.into[0]
+	in.parts[1].SetLen(len(in.into))
+	in.parts[2].Base = unsafe.SliceData(rest)
+	in.parts[2].SetLen(len(rest))
+	n, _, errno := syscall.Syscall(unix.SYS_READV, fd, uintptr(unsafe.Pointer(&in.parts[0])), uintptr(len(in.parts)))
+	clear(in.parts[:])
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), nil
+}
+
 // Read waits for a packet: see endpoint.Pipe.
-func (p *Pipe) Read(pool *sync.Pool) (*[1 << 16]byte, int, error) {
+func (p *Pipe) Read(pool *sync.Pool, into []byte) (buf *[1 << 16]byte, n, placed int, err error) {
 	in := &p.in
 	in.pool, in.buf = pool, nil
-	err := p.raw.Read(in.read)
+	in.into = into[:min(len(into), 1<<16-headerLen)]
+	if in.peer.awaited() {
+		in.into = nil
+	}
+	err = p.raw.Read(in.read)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		// Interrupted: the callback has not been called. Take what is there.
 		in.err = nil
 		if cerr := p.raw.Control(func(fd uintptr) { in.attempt(fd) }); cerr != nil {
-			return nil, 0, net.ErrClosed
+			return nil, 0, 0, net.ErrClosed
 		}
 		if in.err != syscall.EAGAIN {
 			err = nil
 		}
 	}
+	buf, n, placed = in.buf, in.n, len(in.into)
+	in.buf, in.into = nil, nil
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, 0, os.ErrDeadlineExceeded
+		return nil, 0, 0, os.ErrDeadlineExceeded
 	case err != nil:
-		return nil, 0, net.ErrClosed
+		return nil, 0, 0, net.ErrClosed
 	case in.err != nil:
-		return nil, 0, in.err
-	}
-	buf, n := in.buf, in.n
-	in.buf = nil
-	if n > 0 && n < len(buf) {
-		return buf, n, nil
+		return nil, 0, 0, in.err
+	case n > 0 && n < len(buf):
+		return buf, n, max(0, min(placed, n-headerLen)), nil
 	}
 	pool.Put(buf)
 	if n == 0 {
-		return nil, 0, io.EOF
+		return nil, 0, 0, io.EOF
 	}
-	return nil, 0, syscall.EMSGSIZE
+	return nil, 0, 0, syscall.EMSGSIZE
 }
 
 // Interrupt makes Read return what is in the pipe without waiting for more.
 func (p *Pipe) Interrupt() {
 	p.file.SetReadDeadline(aLongTimeAgo) // fails only on a closed file, whose Read does not wait either
 }
+
+// Resume undoes Interrupt.
+func (p *Pipe) Resume() { p.file.SetReadDeadline(time.Time{}) }
 
 // output is what a write works with.
 type output struct {

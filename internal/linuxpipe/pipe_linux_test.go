@@ -18,7 +18,7 @@ var pool = &sync.Pool{New: func() any { return new([1 << 16]byte) }}
 // packet reads one packet and returns a copy of it.
 func packet(t *testing.T, p *Pipe) []byte {
 	t.Helper()
-	buf, n, err := p.Read(pool)
+	buf, n, _, err := p.Read(pool, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,8 +58,35 @@ func TestPacketsArriveWhole(t *testing.T) {
 	if err := client.Write(make([]byte, 16), make([]byte, 65536)); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := server.Read(pool); err != syscall.EMSGSIZE {
+	if _, _, _, err := server.Read(pool, nil); err != syscall.EMSGSIZE {
 		t.Errorf("packet of 65,552 bytes: %v, want EMSGSIZE", err)
+	}
+}
+
+func TestPayloadIsPlaced(t *testing.T) {
+	server, client := connected(t)
+	client.Write([]byte("a packet that opens the connection"), nil)
+	packet(t, server)
+	for _, tt := range []struct{ payload, room int }{{0, 10}, {4, 10}, {10, 10}, {11, 10}, {65519, 65519}, {65519, 70000}} {
+		payload := make([]byte, tt.payload)
+		for i := range payload {
+			payload[i] = byte(i * 7)
+		}
+		head := []byte("0123456789abcdef")
+		client.Write(head, payload)
+		into := make([]byte, tt.room)
+		buf, n, placed, err := server.Read(pool, into)
+		if err != nil || n != len(head)+len(payload) {
+			t.Fatalf("%+v: %d bytes, %v", tt, n, err)
+		}
+		if want := min(tt.payload, tt.room); placed != want {
+			t.Errorf("%+v: placed %d", tt, placed)
+		}
+		copy(buf[len(head):], into[:placed])
+		if !bytes.Equal(buf[:n], append(head, payload...)) {
+			t.Errorf("%+v: not the packet", tt)
+		}
+		pool.Put(buf)
 	}
 }
 
@@ -148,7 +175,7 @@ func TestInterruptDrains(t *testing.T) {
 		}
 	}
 	for range 2 {
-		if _, _, err := server.Read(pool); !errors.Is(err, os.ErrDeadlineExceeded) {
+		if _, _, _, err := server.Read(pool, nil); !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("drained pipe: %v", err)
 		}
 	}
@@ -157,7 +184,7 @@ func TestInterruptDrains(t *testing.T) {
 func TestInterruptWakesRead(t *testing.T) {
 	server, _ := connected(t)
 	done := make(chan error)
-	go func() { _, _, err := server.Read(pool); done <- err }()
+	go func() { _, _, _, err := server.Read(pool, nil); done <- err }()
 	server.Interrupt()
 	if err := <-done; !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Error(err)
@@ -172,7 +199,7 @@ func TestCloseLeavesPacketsForThePeer(t *testing.T) {
 	if got := packet(t, server); string(got) != "one" {
 		t.Errorf("got %q", got)
 	}
-	if _, _, err := server.Read(pool); err != io.EOF {
+	if _, _, _, err := server.Read(pool, nil); err != io.EOF {
 		t.Errorf("after the last packet: %v, want EOF", err)
 	}
 	if err := server.Write([]byte("x"), nil); err != syscall.EPIPE {
@@ -225,17 +252,17 @@ func TestReadAndWriteAllocateNothing(t *testing.T) {
 	server, client := connected(t)
 	head, body := make([]byte, 16), make([]byte, 64)
 	client.Write(head, body)
-	pool.Put(must(server.Read(pool)))
+	pool.Put(must(server.Read(pool, nil)))
 	if n := testing.AllocsPerRun(1000, func() {
 		client.Write(head, body)
-		buf, _, _ := server.Read(pool)
+		buf, _, _, _ := server.Read(pool, nil)
 		pool.Put(buf)
 	}); n != 0 {
 		t.Errorf("%v allocations for a packet", n)
 	}
 }
 
-func must(buf *[1 << 16]byte, _ int, err error) *[1 << 16]byte {
+func must(buf *[1 << 16]byte, _, _ int, err error) *[1 << 16]byte {
 	if err != nil {
 		panic(err)
 	}

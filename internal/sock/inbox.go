@@ -18,13 +18,17 @@ type Segment struct {
 	Creds     bool   // carries its sender's credentials
 	More      bool   // further pieces of the message follow (never on a stream)
 	Continued bool   // not the first piece (never on a stream)
+	Placed    int    // so much of Data is in the buffer of the Read that waits already: see Settle
 
 	cost uint64 // what is still to be given back when it has been read
 }
 
-// take copies as much as fits into b, and gives back the cost of that.
+// take copies as much as fits into b, unless that has been placed there, and gives back the cost of it.
 func (s *Segment) take(b []byte) (n int, freed uint64) {
-	n = copy(b, s.Data)
+	if n = s.Placed; n == 0 {
+		n = copy(b, s.Data)
+	}
+	s.Placed = 0
 	s.Data = s.Data[n:]
 	s.cost -= uint64(n)
 	return n, uint64(n)
@@ -266,6 +270,15 @@ func (in *Inbox) Peek(b []byte) (r Result, ok bool) {
 		}
 	}
 	return r, true
+}
+
+// Settle undoes placing: b is the buffer of the Read that waited, and will not take what was placed there after all.
+func (in *Inbox) Settle(b []byte) {
+	if in.queue.len() > 0 {
+		s := in.queue.first()
+		copy(s.Data, b[:s.Placed])
+		s.Placed = 0
+	}
 }
 
 // Refund books descriptors that were admitted but will never be read, because they could not be installed.

@@ -11,20 +11,9 @@ import (
 	"golang.org/x/net/nettest"
 
 	"afunix/internal/endpoint"
-	"afunix/internal/linuxpipe"
 	"afunix/internal/sock"
 	"afunix/internal/transport"
 )
-
-type source struct{ *linuxpipe.Listener }
-
-func (s source) Accept() (endpoint.Pipe, error) {
-	p, err := s.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return p, nil
-}
 
 // netConn is a Conn with the addresses of net.Conn.
 type netConn struct{ *endpoint.Conn }
@@ -32,21 +21,21 @@ type netConn struct{ *endpoint.Conn }
 func (c netConn) LocalAddr() net.Addr  { return c.Conn.LocalAddr() }
 func (c netConn) RemoteAddr() net.Addr { return c.Conn.RemoteAddr() }
 
-func listen(t testing.TB, typ sock.Type) (*endpoint.Listener, string) {
+func listen(t testing.TB, typ sock.Type, backlog int) (*endpoint.Listener, string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "s")
-	l, err := linuxpipe.Listen(path, 0)
+	src, err := newSource(path, typ)
 	if err != nil {
 		t.Fatal(err)
 	}
-	el := endpoint.Listen(source{l}, endpoint.Config{Type: typ, Local: path}, 0)
-	t.Cleanup(func() { el.Close() })
-	return el, path
+	l := endpoint.Listen(src, endpoint.Config{Type: typ, Local: path}, backlog)
+	t.Cleanup(func() { l.Close() })
+	return l, path
 }
 
 func dial(t testing.TB, typ sock.Type, path string) *endpoint.Conn {
 	t.Helper()
-	p, err := linuxpipe.Dial(path, "")
+	p, err := newClient(context.Background(), path, typ)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +49,7 @@ func dial(t testing.TB, typ sock.Type, path string) *endpoint.Conn {
 
 func dialled(t testing.TB, typ sock.Type) (server, client *endpoint.Conn) {
 	t.Helper()
-	l, path := listen(t, typ)
+	l, path := listen(t, typ, 0)
 	client = dial(t, typ, path)
 	c, err := l.Accept()
 	if err != nil {

@@ -1,0 +1,30 @@
+package endpoint_test
+
+import (
+	"context"
+
+	"afunix/internal/endpoint"
+	"afunix/internal/linuxpipe"
+	"afunix/internal/sock"
+)
+
+type source struct{ *linuxpipe.Listener }
+
+func (s source) Accept() (endpoint.Pipe, error) {
+	p, err := s.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func newSource(path string, _ sock.Type) (endpoint.Source, error) {
+	l, err := linuxpipe.Listen(path, 0)
+	return source{l}, err
+}
+
+func newClient(_ context.Context, path string, _ sock.Type) (endpoint.Pipe, error) {
+	return linuxpipe.Dial(path, "")
+}
+
+func newPair() (a, b endpoint.Pipe, err error) { return linuxpipe.NewPair() }

@@ -1,0 +1,177 @@
+package endpoint
+
+import (
+	"errors"
+	"os"
+	"sync"
+	"time"
+
+	"afunix/internal/wire"
+)
+
+// A turn says who reads the pipe: the connection's reader goroutine, or a Read of the user's.
+//
+// To be woken by the reader costs a Read more than the system calls themselves (a switch between goroutines, and most often the
+// start of another thread). So once the reader has delivered something to a Read that was waiting for it, it rests, and the next
+// Read that finds nothing waits on the pipe itself. It does there all that the reader would do. A user who stops reading
+// must not stop the transport (P5): the reader takes over again when no Read has come back for a while, and at once when
+// anybody in this process waits for what only the pipe can bring, be it credit or an acknowledgement.
+//
+// It is guarded by inbox.mu.
+type turn struct {
+	relief  sync.Cond   // the reader rests on it
+	resting bool        // the reader rests: only a Read may read the pipe
+	busy    bool        // somebody is reading it
+	kicked  bool        // … and has been interrupted to look around
+	over    bool        // nothing will come any more
+	needed  int         // how many wait for what the pipe brings
+	visits  uint        // how many Reads there have been
+	seen    uint        // visits when patrol was armed
+	armed   bool        // patrol is
+	patrol  *time.Timer // looks whether the pipe is unattended
+}
+
+// unattended is how long the pipe may go unread after a Read. Nobody in this process waits for it then.
+const unattended = time.Millisecond
+
+// run is the reader: it takes every packet as soon as it is there, until the connection ends.
+func (c *Conn) run() {
+	defer close(c.done)
+	t := &c.in.turn
+	c.in.mu.Lock()
+	defer c.in.mu.Unlock()
+	for {
+		for (t.resting || t.busy) && !t.over {
+			t.relief.Wait()
+		}
+		if t.over {
+			return
+		}
+		c.turn(nil)
+		// Whoever has been woken just now may look himself next time.
+		t.resting = c.in.waiting && c.in.box.Ready() && t.needed == 0 && !c.in.closed
+	}
+}
+
+// await waits until something may have happened. The caller holds in.mu and is the one Read, of which b is the buffer, or nil if
+// nothing may be put there yet.
+func (c *Conn) await(b []byte) {
+	c.in.waiting = true
+	if t := &c.in.turn; t.resting && !t.busy && !t.over {
+		c.turn(b)
+	} else {
+		c.in.cond.Wait()
+	}
+	c.in.waiting = false
+}
+
+// turn reads one packet from the pipe and applies it. The caller holds in.mu, which is released meanwhile. If into
+// is not nil, and large enough for this to be worth it, payload is put right there.
+func (c *Conn) turn(into []byte) {
+	t := &c.in.turn
+	t.busy = true
+	c.in.mu.Unlock()
+	err := c.step(into)
+	c.in.mu.Lock()
+	t.busy = false
+	if t.kicked && !c.in.closed {
+		t.kicked = false
+		c.pipe.Resume()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			err = nil
+		}
+	}
+	if err != nil {
+		t.over = true
+		c.in.cond.Broadcast()
+	}
+	if t.over || !t.resting {
+		t.relief.Signal()
+	}
+}
+
+// worthPlacing is the length from which on copying a payload costs more than reading it in parts.
+const worthPlacing = 4096
+
+// step reads one packet and applies it. After an error nothing will come any more.
+func (c *Conn) step(into []byte) error {
+	if len(into) < worthPlacing {
+		into = nil
+	}
+	buf, n, placed, err := c.pipe.Read(&packets, into)
+	if placed > 0 && !wire.Bare(buf[:n]) {
+		copy(buf[wire.HeaderLen:], into[:placed]) // not payload
+		placed = 0
+	}
+	if err == nil {
+		err = c.packet(buf, n, placed)
+	}
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) { // an interruption is our own
+		c.ended(err)
+	}
+	return err
+}
+
+// leave ends a Read. From here on the pipe may be unattended. The caller holds in.mu.
+func (c *Conn) leave() {
+	t := &c.in.turn
+	t.visits++
+	switch {
+	case !t.resting:
+	case t.needed > 0 || c.in.closed:
+		t.relieve()
+	case !t.armed:
+		c.arm()
+	}
+}
+
+// arm makes the patrol come by. The caller holds in.mu.
+func (c *Conn) arm() {
+	t := &c.in.turn
+	t.armed, t.seen = true, t.visits
+	if t.patrol == nil {
+		t.patrol = time.AfterFunc(unattended, c.lookAfter)
+	} else {
+		t.patrol.Reset(unattended)
+	}
+}
+
+// lookAfter is the patrol: without a Read since it was armed, the reader takes over.
+func (c *Conn) lookAfter() {
+	c.in.mu.Lock()
+	defer c.in.mu.Unlock()
+	t := &c.in.turn
+	t.armed = false
+	switch {
+	case !t.resting || t.busy || t.over: // attended; a Read that is there now says when it leaves
+	case t.visits != t.seen:
+		c.arm()
+	default:
+		t.relieve()
+	}
+}
+
+// relieve makes the reader take over as soon as nobody else is reading.
+func (t *turn) relieve() {
+	t.resting = false
+	t.relief.Signal()
+}
+
+// need says that one more waits (1) for what the pipe brings, or one fewer (-1). It may be called with out.mu held.
+func (c *Conn) need(more int) {
+	c.in.mu.Lock()
+	defer c.in.mu.Unlock()
+	t := &c.in.turn
+	if t.needed += more; t.needed > 0 && t.resting && !t.busy {
+		t.relieve()
+	}
+}
+
+// wakeReads makes every Read look around. The caller holds in.mu.
+func (c *Conn) wakeReads() {
+	c.in.cond.Broadcast()
+	if t := &c.in.turn; t.resting && t.busy && !t.kicked {
+		t.kicked = true
+		c.pipe.Interrupt()
+	}
+}
