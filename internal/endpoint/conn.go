@@ -83,9 +83,9 @@ func newConn(p Pipe, cfg Config, server bool, rights int) *Conn {
 	return c
 }
 
-// Read reads bytes, and closes descriptors that come with them.
+// Read reads bytes, and closes descriptors that come with them. As in package net, reading nothing takes nothing.
 func (c *Conn) Read(b []byte) (int, error) {
-	if len(b) == 0 && c.typ == sock.Stream {
+	if len(b) == 0 {
 		return 0, c.readable()
 	}
 	r, err := c.receive(b)
@@ -141,13 +141,20 @@ func (c *Conn) receive(b []byte) (sock.Result, error) {
 	c.reading.Lock()
 	defer c.reading.Unlock()
 	c.in.mu.Lock()
-	r, err := c.look(b, func() (sock.Result, bool) { return c.in.box.Read(b) })
+	if err := c.look(b, len(b)); err != nil {
+		c.in.box.Settle(b)
+		c.leave()
+		c.in.mu.Unlock()
+		return sock.Result{}, err
+	}
+	r := c.in.box.Read(b)
 	credit, due := c.in.box.CreditDue()
+	c.leave()
 	c.in.mu.Unlock()
 	if due {
 		c.creditPeer(credit)
 	}
-	return r, err
+	return r, nil
 }
 
 // peek waits for something to read and copies it.
@@ -156,25 +163,29 @@ func (c *Conn) peek(b []byte) (sock.Result, error) {
 	defer c.reading.Unlock()
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()
-	r, err := c.look(nil, func() (sock.Result, bool) { return c.in.box.Peek(b) })
-	return duplicated(r), err
+	defer c.leave()
+	if err := c.look(nil, len(b)); err != nil {
+		return sock.Result{}, err
+	}
+	return duplicated(c.in.box.Peek(b)), nil
 }
 
-// look waits until take has something. It may place that in b before take is called. The caller holds in.mu and reading.
-func (c *Conn) look(b []byte, take func() (sock.Result, bool)) (sock.Result, error) {
-	defer c.leave()
-	for {
+// look waits until there is something to read, and for a stream takes in all that is there, up to n bytes. It may place bytes in
+// into. The caller holds in.mu and reading.
+func (c *Conn) look(into []byte, n int) error {
+	for fresh := false; ; fresh = c.await(into) {
 		if err := c.in.stopped(); err != nil {
-			c.in.box.Settle(b)
-			return sock.Result{}, err
+			return err
 		}
-		if r, ok := take(); ok {
-			return r, nil
+		if c.in.box.Ready() {
+			if !fresh && c.in.box.Wants(n) {
+				c.absorb(n)
+			}
+			return nil
 		}
 		if err := c.in.end(); err != nil {
-			return sock.Result{}, err
+			return err
 		}
-		c.await(b)
 	}
 }
 

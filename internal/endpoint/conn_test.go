@@ -12,6 +12,7 @@ import (
 
 	"afunix/internal/endpoint"
 	"afunix/internal/sock"
+	"afunix/internal/testenv"
 	"afunix/internal/transport"
 )
 
@@ -23,7 +24,7 @@ func (c netConn) RemoteAddr() net.Addr { return c.Conn.RemoteAddr() }
 
 func listen(t testing.TB, typ sock.Type, backlog int) (*endpoint.Listener, string) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "s")
+	path := filepath.Join(testenv.TempDir(t), "s")
 	src, err := newSource(path, typ)
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +71,7 @@ func TestNettest(t *testing.T) {
 func TestRightsTravelBothWays(t *testing.T) {
 	server, client := dialled(t, sock.Stream)
 	for _, dir := range [][2]*endpoint.Conn{{client, server}, {server, client}} {
-		f, err := os.CreateTemp(t.TempDir(), "")
+		f, err := os.CreateTemp(testenv.TempDir(t), "")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -174,9 +174,6 @@ func (c *Conn) welcome(cfg Config, admit func() (rightsWindow int, s wire.Status
 			return c.refuse(wire.Refused, err)
 		}
 	}
-	if err := c.pipe.Answer(); err != nil {
-		return err
-	}
 	window, status := admit()
 	if status != wire.OK {
 		return c.refuse(status, refusal(status))

@@ -10,7 +10,7 @@ import (
 // A Pipe is one end of a message pipe, with the process at the other end. Package linuxpipe and package winpipe have
 // the real ones, the simulator another. Errors are syscall.Errno values of Linux's meaning on every system.
 //
-// A packet is between 1 and 65,535 bytes and arrives whole or not at all, in order. The engine calls Read from one
+// A packet is between 1 and 65,535 bytes and arrives whole or not at all, in order. The engine calls Read and ReadNow from one
 // goroutine at a time and Write from one goroutine at a time; Interrupt, Resume, WaitWritable and Close from any.
 type Pipe interface {
 	// Read waits for a packet and returns it in a buffer from pool (whose New makes *[1 << 16]byte), which is the
@@ -23,6 +23,12 @@ type Pipe interface {
 	//   net.ErrClosed: Close was called;
 	//   another errno: the pipe is broken.
 	Read(pool *sync.Pool, into []byte) (buf *[1 << 16]byte, n, placed int, err error)
+
+	// Waited reports whether the last Read had to wait. If so, nothing but its packet was in the pipe.
+	Waited() bool
+
+	// ReadNow is Read, but fails with EAGAIN where that would wait, and places nothing.
+	ReadNow(pool *sync.Pool) (buf *[1 << 16]byte, n int, err error)
 
 	// Interrupt makes Read, now and until Resume, return what is in the pipe without waiting for more.
 	Interrupt()
@@ -57,12 +63,12 @@ type Peer interface {
 	// is no error; that the proof is wrong or its user cannot be learnt is one, and ends the connection.
 	Identify(proof []byte) (cred.Credentials, rights.Ability, error)
 
-	// Answer shows the other end that this is the process that our Proof named. It is called after the peer's hello has
-	// been identified and before the next packet is written.
+	// Answer shows the other end that this is the process that our Proof named. The client does so when it has identified the
+	// server, before its next packet.
 	Answer() error
 
-	// Confirmed reports whether the peer has answered. It is asked when the first packet after the peer's hello has been read;
-	// until then no descriptor is exchanged with it.
+	// Confirmed reports whether the peer has answered. The server asks when the first packet after the client's hello has been
+	// read; until then no descriptor is exchanged with it. The client need not ask: only a pipe's client can be mistaken.
 	Confirmed() bool
 
 	rights.Process

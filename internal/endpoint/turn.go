@@ -4,8 +4,10 @@ import (
 	"errors"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
+	"afunix/internal/sock"
 	"afunix/internal/wire"
 )
 
@@ -49,30 +51,73 @@ func (c *Conn) run() {
 		}
 		c.turn(nil)
 		// Whoever has been woken just now may look himself next time.
-		t.resting = c.in.waiting && c.in.box.Ready() && t.needed == 0 && !c.in.closed
+		t.resting = t.resting || c.in.waiting && c.in.box.Ready() && t.needed == 0 && !c.in.closed
 	}
 }
 
 // await waits until something may have happened. The caller holds in.mu and is the one Read, of which b is the buffer, or nil if
-// nothing may be put there yet.
-func (c *Conn) await(b []byte) {
+// nothing may be put there yet. It reports whether whatever is in the queue now came during a wait for it, so that nothing
+// else was there before.
+func (c *Conn) await(b []byte) (fresh bool) {
 	c.in.waiting = true
 	if t := &c.in.turn; t.resting && !t.busy && !t.over {
 		c.turn(b)
+		fresh = c.pipe.Waited()
 	} else {
 		c.in.cond.Wait()
 	}
 	c.in.waiting = false
+	return fresh
+}
+
+// absorb takes what is in the pipe already into the queue of a stream, up to n bytes: recvmsg(2) merges all that was written
+// before it (row 134). The caller holds in.mu and is the one Read.
+func (c *Conn) absorb(n int) {
+	t := &c.in.turn
+	if c.typ != sock.Stream || t.over || c.in.closed {
+		return
+	}
+	for t.busy && !t.over { // by the reader, which is made to rest
+		t.resting = true
+		c.kick()
+		c.in.cond.Wait()
+	}
+	for !t.over && !c.in.closed && c.in.box.Wants(n) {
+		if !c.turnNow() {
+			return
+		}
+	}
 }
 
 // turn reads one packet from the pipe and applies it. The caller holds in.mu, which is released meanwhile. If into
 // is not nil, and large enough for this to be worth it, payload is put right there.
 func (c *Conn) turn(into []byte) {
-	t := &c.in.turn
-	t.busy = true
+	c.in.turn.busy = true
 	c.in.mu.Unlock()
 	err := c.step(into)
 	c.in.mu.Lock()
+	c.endTurn(err)
+}
+
+// turnNow is turn without waiting. It reports whether there was a packet.
+func (c *Conn) turnNow() bool {
+	c.in.turn.busy = true
+	c.in.mu.Unlock()
+	buf, n, err := c.pipe.ReadNow(&packets)
+	none := err == syscall.EAGAIN
+	if none {
+		err = nil
+	} else {
+		err = c.apply(buf, n, 0, err)
+	}
+	c.in.mu.Lock()
+	c.endTurn(err)
+	return !none
+}
+
+// endTurn notes how a turn went. The caller holds in.mu.
+func (c *Conn) endTurn(err error) {
+	t := &c.in.turn
 	t.busy = false
 	if t.kicked && !c.in.closed {
 		t.kicked = false
@@ -88,6 +133,7 @@ func (c *Conn) turn(into []byte) {
 	if t.over || !t.resting {
 		t.relief.Signal()
 	}
+	c.in.cond.Signal() // a Read may wait for its turn
 }
 
 // worthPlacing is the length from which on copying a payload costs more than reading it in parts.
@@ -103,6 +149,11 @@ func (c *Conn) step(into []byte) error {
 		copy(buf[wire.HeaderLen:], into[:placed]) // not payload
 		placed = 0
 	}
+	return c.apply(buf, n, placed, err)
+}
+
+// apply applies what a read of the pipe has given.
+func (c *Conn) apply(buf *[1 << 16]byte, n, placed int, err error) error {
 	if err == nil {
 		err = c.packet(buf, n, placed)
 	}
@@ -170,7 +221,14 @@ func (c *Conn) need(more int) {
 // wakeReads makes every Read look around. The caller holds in.mu.
 func (c *Conn) wakeReads() {
 	c.in.cond.Broadcast()
-	if t := &c.in.turn; t.resting && t.busy && !t.kicked {
+	if t := &c.in.turn; t.resting && t.busy {
+		c.kick()
+	}
+}
+
+// kick makes whoever reads the pipe come back once it is empty. The caller holds in.mu.
+func (c *Conn) kick() {
+	if t := &c.in.turn; !t.kicked {
 		t.kicked = true
 		c.pipe.Interrupt()
 	}

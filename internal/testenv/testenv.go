@@ -1,0 +1,36 @@
+// Package testenv has what tests on every system need.
+package testenv
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// TempDir is t.TempDir with two differences: its path is short enough for sockets on every system, and it is removed without
+// os.RemoveAll, which fails on Wine 8 (ERROR_INVALID_FUNCTION: it lacks FileDispositionInformationEx).
+func TempDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "afunix")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := removeAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+func removeAll(path string) error {
+	entries, err := os.ReadDir(path)
+	if err == nil {
+		for _, e := range entries {
+			if err := removeAll(filepath.Join(path, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return os.Remove(path)
+}
