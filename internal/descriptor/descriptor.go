@@ -56,8 +56,11 @@ func (e *IndexError) Unwrap() error { return e.Err }
 
 // A Table is the descriptor table of this process. [System] is the real one; the simulator has others.
 type Table interface {
-	// Kind tells what v is. A v that is not open is EBADF.
+	// Kind tells what v is. A v that is not open is EBADF. On Windows it may wait for an operation that is pending on v.
 	Kind(v uintptr) (Kind, error)
+	// Matches reports whether v may be of kind k, as far as that can be told without ever waiting: a stranger chose v. A v
+	// that is not open is EBADF.
+	Matches(v uintptr, k Kind) (bool, error)
 	// Dup returns a new descriptor for what v, of kind k, refers to. Child processes do not inherit it.
 	Dup(v uintptr, k Kind) (uintptr, error)
 	// Close closes v, which is of kind k.

@@ -89,6 +89,25 @@ func (s *Set) Take(i int) (uintptr, Kind, error) {
 	return it.Value, k, nil
 }
 
+// Give shows descriptor i to take, which owns it from then on if, and only if, it returns nil. Errors are those of Take, and
+// what take returns.
+func (s *Set) Give(i int, take func(v uintptr, k Kind) error) error {
+	if i < 0 || i >= s.Len() {
+		return syscall.EINVAL
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	it := &s.items[i]
+	if it.state == taken {
+		return os.ErrClosed
+	}
+	if err := take(it.Value, s.kind(i)); err != nil {
+		return err
+	}
+	it.state = taken
+	return nil
+}
+
 // Dup returns a set of fresh duplicates of every descriptor that is still here.
 func (s *Set) Dup() (*Set, error) {
 	s.mu.Lock()

@@ -63,8 +63,8 @@ type outbox struct {
 	peer    cred.Credentials // as identified at its hello
 	can     rights.Ability   // ours over the peer
 	ready   bool             // both sides know the other's ability: descriptors may travel
-	sendWay rights.Way
-	recvWay rights.Way
+	sendRoute rights.Route
+	recvRoute rights.Route
 
 	pass, peerPass bool // who wants credentials with messages: SO_PASSCRED
 }

@@ -80,9 +80,9 @@ func (c *Conn) greet(cfg Config) error {
 // agree notes how descriptors travel, and that they may. What a side can do is over the other.
 func (c *Conn) agree(server, client rights.Ability) {
 	toClient, toServer := rights.Elect(true, server, client), rights.Elect(false, server, client)
-	c.out.sendWay, c.out.recvWay = toServer, toClient
+	c.out.sendRoute, c.out.recvRoute = toServer, toClient
 	if c.server {
-		c.out.sendWay, c.out.recvWay = toClient, toServer
+		c.out.sendRoute, c.out.recvRoute = toClient, toServer
 	}
 	c.out.ready = true
 }

@@ -51,16 +51,16 @@ func (c *Conn) data(p *wire.Packet, buf *[1 << 16]byte, placed int) error {
 // adopt takes over the descriptors of a packet before its sender hears that they have arrived (P3). A connection that has
 // been closed here closes them at once.
 func (c *Conn) adopt(s *sock.Segment, p *wire.Packet, closed bool) error {
-	way, err := c.receiveWay()
+	route, err := c.receiveRoute()
 	if err != nil {
 		return err
 	}
 	if closed {
-		rights.Discard(c.table, c.pipe, way, p.Ancillary, p.Records)
+		rights.Discard(c.table, c.pipe, route, p.Ancillary, p.Records)
 		c.acknowledge(p.Serial)
 		return nil
 	}
-	set, err := rights.Adopt(c.table, c.pipe, way, p.Ancillary, p.Records)
+	set, err := rights.Adopt(c.table, c.pipe, route, p.Ancillary, p.Records)
 	switch {
 	case err == nil:
 		s.Rights = set
@@ -78,14 +78,14 @@ func (c *Conn) adopt(s *sock.Segment, p *wire.Packet, closed bool) error {
 	return nil
 }
 
-// receiveWay returns how descriptors come from the peer, which must have said that it is ready first.
-func (c *Conn) receiveWay() (rights.Way, error) {
+// receiveRoute returns how descriptors come from the peer, which must have said that it is ready first.
+func (c *Conn) receiveRoute() (rights.Route, error) {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
-	if !c.out.ready || c.out.recvWay == rights.Nobody {
-		return rights.Nobody, errUnasked
+	if !c.out.ready || c.out.recvRoute.Way == rights.Nobody {
+		return rights.Route{}, errUnasked
 	}
-	return c.out.recvWay, nil
+	return c.out.recvRoute, nil
 }
 
 // queue gives a segment to the inbox. If nobody is there to read it at once, it moves into a buffer of its size.

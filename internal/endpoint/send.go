@@ -77,11 +77,11 @@ type message struct {
 
 // gather duplicates files for the peer. On an error nothing is left of it.
 func (c *Conn) gather(files []transport.File) (*message, error) {
-	way, err := c.sendWay()
+	route, err := c.sendRoute()
 	if err != nil {
 		return nil, err
 	}
-	m := &message{Outgoing: rights.NewOutgoing(c.table, c.pipe, way, len(files))}
+	m := &message{Outgoing: rights.NewOutgoing(c.table, c.pipe, route, len(files))}
 	for i, f := range files {
 		err := descriptor.ErrNotSendable // an end of this transport
 		if f.End == nil {
@@ -95,25 +95,25 @@ func (c *Conn) gather(files []transport.File) (*message, error) {
 	return m, nil
 }
 
-// sendWay returns how descriptors travel to the peer. It waits until the peer is ready; EPERM if nobody can duplicate.
-func (c *Conn) sendWay() (rights.Way, error) {
+// sendRoute returns how descriptors travel to the peer. It waits until the peer is ready; EPERM if nobody can duplicate.
+func (c *Conn) sendRoute() (rights.Route, error) {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
 	w := wait{c: c}
 	defer w.end()
 	for {
 		if err := c.out.stopped(); err != nil {
-			return rights.Nobody, err
+			return rights.Route{}, err
 		}
 		if c.out.ready {
 			break
 		}
 		w.more()
 	}
-	if c.out.sendWay == rights.Nobody {
-		return rights.Nobody, syscall.EPERM
+	if c.out.sendRoute.Way == rights.Nobody {
+		return rights.Route{}, syscall.EPERM
 	}
-	return c.out.sendWay, nil
+	return c.out.sendRoute, nil
 }
 
 // sendWith writes b with the descriptors of m beside its first byte.

@@ -42,6 +42,7 @@ func newPipe(fd int) (*Pipe, error) {
 	p.peer.pidfd = -1
 	p.in.peer = &p.peer
 	p.in.read = p.in.attempt
+	p.in.readNow = func(fd uintptr) { p.in.attempt(fd) }
 	p.out.write = p.out.attempt
 	p.out.message.Iov = &p.out.parts[0]
 	return p, nil
@@ -52,14 +53,16 @@ const headerLen = 16
 
 // input is what a read works with. The callback is made once, so that reading allocates nothing.
 type input struct {
-	peer  *peer
-	pool  *sync.Pool
-	into  []byte
-	buf   *[1 << 16]byte
-	n     int
-	err   error
-	read  func(fd uintptr) (done bool)
-	parts [3]unix.Iovec
+	peer    *peer
+	pool    *sync.Pool
+	into    []byte
+	buf     *[1 << 16]byte
+	n       int
+	err     error
+	read    func(fd uintptr) (done bool)
+	readNow func(fd uintptr)
+	wait    bool // the last Read waited
+	parts   [3]unix.Iovec
 }
 
 // attempt makes one system call, and reports whether there was anything.
@@ -85,7 +88,8 @@ func (in *input) attempt(fd uintptr) bool {
 		default:
 			in.pool.Put(in.buf)
 			in.buf = nil
-			return in.err != syscall.EAGAIN
+			in.wait = in.err == syscall.EAGAIN
+			return !in.wait
 		}
 	}
 }
@@ -110,39 +114,58 @@ func (in *input) scatter(fd uintptr) (int, error) {
 // Read waits for a packet: see endpoint.Pipe.
 func (p *Pipe) Read(pool *sync.Pool, into []byte) (buf *[1 << 16]byte, n, placed int, err error) {
 	in := &p.in
-	in.pool, in.buf = pool, nil
+	in.begin(pool, into)
+	switch err := p.raw.Read(in.read); {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		// Interrupted: the callback has not been called. Take what is there.
+		if buf, n, err := p.ReadNow(pool); err != syscall.EAGAIN {
+			return buf, n, 0, err
+		}
+		return nil, 0, 0, os.ErrDeadlineExceeded
+	case err != nil:
+		return nil, 0, 0, net.ErrClosed
+	}
+	return in.packet()
+}
+
+// ReadNow takes a packet that is there: see endpoint.Pipe.
+func (p *Pipe) ReadNow(pool *sync.Pool) (*[1 << 16]byte, int, error) {
+	in := &p.in
+	in.begin(pool, nil)
+	if err := p.raw.Control(in.readNow); err != nil {
+		return nil, 0, net.ErrClosed
+	}
+	buf, n, _, err := in.packet()
+	return buf, n, err
+}
+
+// Waited reports whether the last Read had to wait.
+func (p *Pipe) Waited() bool { return p.in.wait }
+
+func (in *input) begin(pool *sync.Pool, into []byte) {
+	in.pool, in.buf, in.wait = pool, nil, false
 	in.into = into[:min(len(into), 1<<16-headerLen)]
 	if in.peer.awaited() {
 		in.into = nil
 	}
-	err = p.raw.Read(in.read)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		// Interrupted: the callback has not been called. Take what is there.
-		in.err = nil
-		if cerr := p.raw.Control(func(fd uintptr) { in.attempt(fd) }); cerr != nil {
-			return nil, 0, 0, net.ErrClosed
-		}
-		if in.err != syscall.EAGAIN {
-			err = nil
-		}
-	}
-	buf, n, placed = in.buf, in.n, len(in.into)
+}
+
+// packet returns what the last attempt has read.
+func (in *input) packet() (buf *[1 << 16]byte, n, placed int, err error) {
+	buf, n, placed = in.buf, in.n, min(len(in.into), max(0, in.n-headerLen))
 	in.buf, in.into = nil, nil
 	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, 0, 0, os.ErrDeadlineExceeded
-	case err != nil:
-		return nil, 0, 0, net.ErrClosed
 	case in.err != nil:
 		return nil, 0, 0, in.err
-	case n > 0 && n < len(buf):
-		return buf, n, max(0, min(placed, n-headerLen)), nil
+	case n == 0:
+		err = io.EOF
+	case n == len(buf):
+		err = syscall.EMSGSIZE
+	default:
+		return buf, n, placed, nil
 	}
-	pool.Put(buf)
-	if n == 0 {
-		return nil, 0, 0, io.EOF
-	}
-	return nil, 0, 0, syscall.EMSGSIZE
+	in.pool.Put(buf)
+	return nil, 0, 0, err
 }
 
 // Interrupt makes Read return what is in the pipe without waiting for more.

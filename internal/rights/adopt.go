@@ -17,20 +17,20 @@ func bad(format string, args ...any) error {
 }
 
 // Adopt makes the descriptors of a message ours: n records in block, which package wire has checked, from a peer from which
-// descriptors come by way. All or none: on an error, those that were adopted have been closed. The errors are
+// descriptors come by route. All or none: on an error, those that were adopted have been closed. The errors are
 //   - descriptor.ErrRightsTruncated: this process has no room for them;
 //   - syscall.ESRCH: the peer has gone, and its descriptors with it;
 //   - one that wraps ErrRecord: the peer must not be listened to any longer.
-func Adopt(t descriptor.Table, peer Process, way Way, block []byte, n int) (*descriptor.Set, error) {
+func Adopt(t descriptor.Table, peer Process, route Route, block []byte, n int) (*descriptor.Set, error) {
 	set := descriptor.NewSet(t, n)
 	for i := range n {
 		r, rest, err := wire.ParseRecord(block)
 		if err == nil {
-			err = adopt(set, t, peer, way, r)
+			err = adopt(set, t, peer, route, r)
 		}
 		if err != nil {
 			set.Close()
-			Discard(t, peer, way, rest, n-i-1)
+			Discard(t, peer, route, rest, n-i-1)
 			return nil, explain(i, err)
 		}
 		block = rest
@@ -39,44 +39,44 @@ func Adopt(t descriptor.Table, peer Process, way Way, block []byte, n int) (*des
 }
 
 // adopt makes one descriptor ours.
-func adopt(set *descriptor.Set, t descriptor.Table, peer Process, way Way, r wire.Record) error {
+func adopt(set *descriptor.Set, t descriptor.Table, peer Process, route Route, r wire.Record) error {
 	want := descriptor.Kind(r.Kind)
 	if !want.Valid() {
 		return bad("kind %d", r.Kind)
 	}
-	v, err := obtain(peer, way, r)
+	v, err := obtain(peer, route, r)
 	if err != nil {
 		return err
 	}
-	got, err := t.Kind(v)
-	if err == nil && got == want {
-		set.Add(v, got)
+	fits, err := t.Matches(v, want)
+	if fits {
+		set.Add(v, want)
 		return nil
 	}
 	if r.Owner != wire.Receiver {
-		t.Close(v, got)
+		t.Close(v, want)
 	} // else it may be a descriptor of our own, and the peer is lying
 	if err == nil {
-		err = bad("kind %d is in truth %d", want, got)
+		err = bad("something else than kind %d", want)
 	}
 	return err
 }
 
 // obtain returns a descriptor in our table.
-func obtain(peer Process, way Way, r wire.Record) (uintptr, error) {
+func obtain(peer Process, route Route, r wire.Record) (uintptr, error) {
 	switch {
-	case r.Owner == wire.Sender && way == Pull:
+	case r.Owner == wire.Sender && route.Way == Pull:
 		return peer.Pull(r.Value)
-	case r.Owner == wire.Receiver && way == Push:
+	case r.Owner == wire.Receiver && route.Way == Push:
 		return uintptr(r.Value), nil
-	case r.Owner == wire.Exported && way != Nobody && peer.ExportsSockets() && descriptor.Kind(r.Kind).Socket():
+	case r.Owner == wire.Exported && route.Exports && peer.ExportsSockets() && descriptor.Kind(r.Kind).Socket():
 		return peer.ImportSocket(r.Extra)
 	}
 	return 0, bad("owner %d, which was not agreed", r.Owner)
 }
 
 // Discard closes what a message brought that nobody will read. Only what has been put into our table needs it.
-func Discard(t descriptor.Table, peer Process, way Way, block []byte, n int) {
+func Discard(t descriptor.Table, peer Process, route Route, block []byte, n int) {
 	for range n {
 		r, rest, err := wire.ParseRecord(block)
 		if err != nil {
@@ -86,9 +86,9 @@ func Discard(t descriptor.Table, peer Process, way Way, block []byte, n int) {
 		if r.Owner == wire.Sender || !descriptor.Kind(r.Kind).Valid() {
 			continue
 		}
-		if v, err := obtain(peer, way, r); err == nil {
-			if got, err := t.Kind(v); err == nil && got == descriptor.Kind(r.Kind) {
-				t.Close(v, got)
+		if v, err := obtain(peer, route, r); err == nil {
+			if fits, _ := t.Matches(v, descriptor.Kind(r.Kind)); fits { // else it is not what was put there
+				t.Close(v, descriptor.Kind(r.Kind))
 			}
 		}
 	}

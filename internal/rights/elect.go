@@ -10,24 +10,30 @@ const (
 	Push              // the sender duplicates them into the receiver
 )
 
+// A Route is what the two sides have agreed on for one direction.
+type Route struct {
+	Way Way
+	// Exports says whether sockets can go by ExportSocket where they must: the sender has to be able to put something into the
+	// receiver, whoever was elected, and the receiver to believe it.
+	Exports bool
+}
+
 // Elect chooses who duplicates the descriptors that one side sends to the other (S5, P1): the server's side if it can, else the
 // client's. Either side's ability is over the other. A push counts only if the receiver believes the sender, who
 // otherwise could make it close descriptors of its own.
-func Elect(serverSends bool, server, client Ability) Way {
+func Elect(serverSends bool, server, client Ability) Route {
+	sender, receiver := client, server
 	if serverSends {
-		switch {
-		case server&CanPush != 0 && client&Trusts != 0:
-			return Push
-		case client&CanPull != 0:
-			return Pull
-		}
-		return Nobody
+		sender, receiver = server, client
 	}
+	push := sender&CanPush != 0 && receiver&Trusts != 0
+	pull := receiver&CanPull != 0
+	r := Route{Exports: push}
 	switch {
-	case server&CanPull != 0:
-		return Pull
-	case client&CanPush != 0 && server&Trusts != 0:
-		return Push
+	case serverSends && push, !pull && push:
+		r.Way = Push
+	case pull:
+		r.Way = Pull
 	}
-	return Nobody
+	return r
 }

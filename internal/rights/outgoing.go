@@ -1,9 +1,6 @@
 package rights
 
 import (
-	"errors"
-	"syscall"
-
 	"afunix/internal/descriptor"
 	"afunix/internal/wire"
 )
@@ -14,7 +11,7 @@ import (
 type Outgoing struct {
 	table descriptor.Table
 	peer  Process
-	way   Way
+	route Route
 	items []item
 	block []byte // the records, once Records has been called
 }
@@ -27,9 +24,9 @@ type item struct {
 	owner  wire.Owner
 }
 
-// NewOutgoing returns an empty message to a peer, to which descriptors travel by way, with room for n.
-func NewOutgoing(t descriptor.Table, peer Process, way Way, n int) *Outgoing {
-	return &Outgoing{table: t, peer: peer, way: way, items: make([]item, 0, n)}
+// NewOutgoing returns an empty message to a peer, to which descriptors travel by route, with room for n.
+func NewOutgoing(t descriptor.Table, peer Process, route Route, n int) *Outgoing {
+	return &Outgoing{table: t, peer: peer, route: route, items: make([]item, 0, n)}
 }
 
 // Len returns the number of descriptors.
@@ -59,8 +56,11 @@ func (o *Outgoing) Add(v uintptr) error {
 	it := item{kind: kind, owner: wire.Sender}
 	switch {
 	case kind.Socket() && o.peer.ExportsSockets():
+		if !o.route.Exports {
+			return descriptor.ErrNotSendable
+		}
 		it.owner = wire.Exported
-	case o.way == Push:
+	case o.route.Way == Push:
 		it.owner = wire.Receiver
 		if it.pushed, err = o.peer.Push(v); err != nil {
 			return err
@@ -89,10 +89,6 @@ func (o *Outgoing) Records() ([]byte, error) {
 		case wire.Exported:
 			var err error
 			if r.Extra, err = o.peer.ExportSocket(it.parked); err != nil {
-				if errors.Is(err, syscall.EPERM) {
-					// The owner of a socket has to open its receiver, whoever was elected.
-					err = descriptor.ErrNotSendable
-				}
 				return nil, &descriptor.IndexError{Index: i, Err: err}
 			}
 		}

@@ -165,16 +165,24 @@ func (in *Inbox) Ready() bool {
 	return false
 }
 
+// Wants reports whether a read of n bytes from a stream would take more than there is, if only it came.
+func (in *Inbox) Wants(n int) bool {
+	for i := range in.queue.len() {
+		s := in.queue.at(i)
+		if n -= len(s.Data); n <= 0 || s.Rights != nil || s.Lost || s.Creds != in.queue.first().Creds {
+			return false
+		}
+	}
+	return in.typ == Stream
+}
+
 // Read takes what one recvmsg(2) would give: on a stream, bytes up to the end of the first segment that brought
-// descriptors; else one record. ok is false if there is nothing: see End.
-func (in *Inbox) Read(b []byte) (r Result, ok bool) {
-	if !in.Ready() {
-		return Result{}, false
-	}
+// descriptors; else one record. The Inbox must be Ready.
+func (in *Inbox) Read(b []byte) (r Result) {
 	if in.typ == Stream {
-		return in.readStream(b), true
+		return in.readStream(b)
 	}
-	return in.readRecord(b), true
+	return in.readRecord(b)
 }
 
 // readStream follows unix_stream_read_generic: descriptors go with the first byte of their segment, even if b is empty (row
@@ -241,11 +249,8 @@ func (in *Inbox) finish(s *Segment) {
 	in.queue.pop()
 }
 
-// Peek copies what Read would give and leaves it there. The descriptors of the result are still the Inbox's.
-func (in *Inbox) Peek(b []byte) (r Result, ok bool) {
-	if !in.Ready() {
-		return Result{}, false
-	}
+// Peek copies what Read would give and leaves it there. The descriptors of the result are still the Inbox's. It must be Ready.
+func (in *Inbox) Peek(b []byte) (r Result) {
 	for i := range in.queue.len() {
 		s := in.queue.at(i)
 		if i > 0 && in.typ == Stream && (r.N == len(b) || s.Creds != r.Creds) {
@@ -269,7 +274,7 @@ func (in *Inbox) Peek(b []byte) (r Result, ok bool) {
 			break
 		}
 	}
-	return r, true
+	return r
 }
 
 // Settle undoes placing: b is the buffer of the Read that waited, and will not take what was placed there after all.

@@ -1,0 +1,14 @@
+//go:build unix && !linux
+
+package kernel
+
+import (
+	"errors"
+
+	"afunix/internal/cred"
+)
+
+// SetPassCredentials is not possible: what these systems send for LOCAL_CREDS does not name the process.
+func (c *Conn) SetPassCredentials(bool) error { return errors.ErrUnsupported }
+
+func parseCredentials(int32, []byte) *cred.Credentials { return nil }

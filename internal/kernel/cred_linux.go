@@ -1,0 +1,50 @@
+package kernel
+
+import (
+	"errors"
+	"os"
+	"unsafe"
+
+	"afunix/internal/cred"
+
+	"golang.org/x/sys/unix"
+)
+
+// SetPassCredentials is SO_PASSCRED.
+func (c *Conn) SetPassCredentials(on bool) error {
+	value := 0
+	if on {
+		value = 1
+	}
+	var setErr error
+	err := c.raw.Control(func(fd uintptr) { setErr = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_PASSCRED, value) })
+	if err != nil {
+		return inner(err)
+	}
+	return os.NewSyscallError("setsockopt", setErr)
+}
+
+// peerCredentials are those of SO_PEERCRED; a connected datagram socket has none (SEMANTICS 73).
+func peerCredentials(fd uintptr) (cred.Credentials, error) {
+	u, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	if err != nil {
+		return cred.Credentials{}, os.NewSyscallError("getsockopt", err)
+	}
+	if u.Uid == ^uint32(0) {
+		return cred.Credentials{}, errors.ErrUnsupported
+	}
+	return fromUcred(u), nil
+}
+
+func fromUcred(u *unix.Ucred) cred.Credentials {
+	return cred.Credentials{PID: int(u.Pid), UID: int(u.Uid), GID: int(u.Gid)}
+}
+
+// parseCredentials returns the sender's credentials if a control message of type typ holds them.
+func parseCredentials(typ int32, body []byte) *cred.Credentials {
+	if typ != unix.SCM_CREDENTIALS || len(body) < unix.SizeofUcred {
+		return nil
+	}
+	c := fromUcred((*unix.Ucred)(unsafe.Pointer(&body[0])))
+	return &c
+}

@@ -1,0 +1,185 @@
+package kernel
+
+import (
+	"errors"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"afunix/internal/descriptor"
+	"afunix/internal/transport"
+
+	"golang.org/x/sys/unix"
+)
+
+// SEMANTICS 102: a backlog of n takes n + 1 connections, and the next is EAGAIN.
+func TestBacklog(t *testing.T) {
+	for _, network := range []string{stream, packet} {
+		const backlog = 2
+		path := socketPath(t)
+		l, err := Listen(t.Context(), network, path, Config{Backlog: backlog})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		for i := range backlog + 1 {
+			c, err := Dial(t.Context(), network, nil, path, nil)
+			if err != nil {
+				t.Fatalf("connection %d: %v", i, err)
+			}
+			defer c.Close()
+		}
+		if _, err := Dial(t.Context(), network, nil, path, nil); !errors.Is(err, syscall.EAGAIN) {
+			t.Errorf("%s: one more: %v; want EAGAIN", network, err)
+		}
+	}
+}
+
+// Nobody sees the socket file with a permission that is wider than the mode: what others see between bind and chmod is
+// watched while many are made.
+func TestModeIsNeverWiderThanAsked(t *testing.T) {
+	path := socketPath(t)
+	before := unix.Umask(0)
+	defer unix.Umask(before)
+	stop := make(chan struct{})
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if info, err := os.Lstat(path); err == nil && info.Mode().Perm()&^0o600 != 0 {
+				t.Errorf("seen with permission %o", info.Mode().Perm())
+				return
+			}
+		}
+	})
+	for range 300 {
+		for _, network := range []string{stream, dgram} {
+			closeIt, err := listenAny(t, network, path, Config{Mode: 0o600})
+			if err != nil {
+				t.Fatal(err)
+			}
+			closeIt()
+			os.Remove(path)
+		}
+	}
+	close(stop)
+	watch.Wait()
+}
+
+// Names go to sendmsg, and come from recvmsg, as they are.
+func TestDatagramNames(t *testing.T) {
+	names := []string{
+		socketPath(t),
+		"@kernel test " + t.Name(),
+		"@nul\x00inside " + t.Name(),   // package net cuts such a name: SEMANTICS 188
+		"@" + strings.Repeat("x", 107), // the longest
+		"",                             // the system chooses: SEMANTICS 81
+	}
+	for _, name := range names {
+		from, err := ListenPacket(t.Context(), dgram, name, Config{})
+		if err != nil {
+			t.Fatalf("%q: %v", name, err)
+		}
+		defer from.Close()
+		to, err := ListenPacket(t.Context(), dgram, "", Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer to.Close()
+		if _, err := from.Send([]byte("x"), nil, to.LocalAddr()); err != nil {
+			t.Fatalf("from %q: %v", name, err)
+		}
+		buf := make([]byte, 10)
+		m, err := to.Recv(buf, false)
+		if err != nil || m.N != 1 || m.From == nil || name != "" && m.From.Name != name {
+			t.Fatalf("from %q: %+v, %v", name, m, err)
+		}
+		if _, err := to.Send([]byte("back"), nil, m.From); err != nil {
+			t.Fatalf("back to %q: %v", name, err)
+		}
+		if m, err := from.Recv(buf, false); string(buf[:m.N]) != "back" || err != nil {
+			t.Errorf("back at %q: %q, %v", name, buf[:m.N], err)
+		}
+	}
+	c, err := ListenPacket(t.Context(), dgram, "", Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for _, name := range []string{strings.Repeat("x", 108), "@" + strings.Repeat("x", 108)} {
+		if _, err := c.Send(nil, nil, &net.UnixAddr{Name: name, Net: dgram}); err != syscall.EINVAL {
+			t.Errorf("%d bytes: %v; want EINVAL", len(name), err)
+		}
+	}
+}
+
+// SEMANTICS 8, 38, 39, and what no kernel writes: a control block is only believed as far as it goes.
+func TestParseControl(t *testing.T) {
+	open := func() int {
+		fd, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fd
+	}
+	two := unix.UnixRights(open(), open())
+	one := unix.UnixRights(open())
+	creds := unix.UnixCredentials(&unix.Ucred{Pid: 1, Uid: 2, Gid: 3})
+	long := append([]byte(nil), one...)
+	long[0]++ // a length that goes beyond the end is no descriptor's
+	long = long[:unix.CmsgLen(4)]
+	short := append([]byte(nil), one...)
+	short[0] = 15
+	for _, test := range []struct {
+		name   string
+		block  []byte
+		rights int
+		creds  bool
+	}{
+		{"nothing", nil, 0, false},
+		{"less than a header", one[:10], 0, false},
+		{"length beyond the end", long, 0, false},
+		{"length less than a header", short, 0, false},
+		{"credentials only", creds, 0, true},
+		{"credentials and two headers", append(append(append([]byte(nil), creds...), two...), one...), 3, true},
+		{"no descriptor in it", unix.UnixRights(), 0, false},
+	} {
+		rights, c := parseControl(aligned(test.block))
+		if rights.Len() != test.rights || (c != nil) != test.creds {
+			t.Errorf("%s: %d descriptors, credentials %v", test.name, rights.Len(), c)
+		}
+		if c != nil && (c.PID != 1 || c.UID != 2 || c.GID != 3) {
+			t.Errorf("%s: %+v", test.name, c)
+		}
+		if err := rights.Close(); err != nil {
+			t.Errorf("%s: %v", test.name, err)
+		}
+	}
+}
+
+// aligned copies b to where headers may be.
+func aligned(b []byte) []byte {
+	var block controlBlock
+	return block.bytes()[:copy(block.bytes(), b)]
+}
+
+func TestEndOfAnotherTransportIsNotSendable(t *testing.T) {
+	a, b, err := Pair(stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	defer b.Close()
+	_, err = a.Send([]byte("x"), []transport.File{{Value: 0}, {End: b}}, nil)
+	var which *descriptor.IndexError
+	if !errors.Is(err, descriptor.ErrNotSendable) || !errors.As(err, &which) || which.Index != 1 {
+		t.Errorf("Send: %v", err)
+	}
+}

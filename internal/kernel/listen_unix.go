@@ -1,0 +1,97 @@
+//go:build unix
+
+package kernel
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Listen listens for connections at the address.
+func Listen(ctx context.Context, network, address string, config Config) (*Listener, error) {
+	if err := supported(network, address); err != nil {
+		return nil, err
+	}
+	l, err := listenMode(ctx, network, address, config.Mode)
+	if err != nil {
+		return nil, inner(err)
+	}
+	if err := setBacklog(l, config.Backlog); err != nil {
+		l.Close()
+		return nil, err
+	}
+	return &Listener{l: l, authorize: config.Authorize}, nil
+}
+
+// ListenPacket binds a datagram socket to the address. There is no peer whom config.Authorize could refuse.
+func ListenPacket(ctx context.Context, network, address string, config Config) (*Conn, error) {
+	if config.Authorize != nil {
+		return nil, errors.ErrUnsupported
+	}
+	if err := supported(network, address); err != nil {
+		return nil, err
+	}
+	p, err := listenPacketMode(ctx, network, address, config.Mode)
+	if err != nil {
+		return nil, inner(err)
+	}
+	c, err := newConn(p)
+	if err != nil {
+		p.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// setBacklog calls listen(2) once more: package net has asked for the maximum.
+func setBacklog(l syscall.Conn, backlog int) error {
+	if backlog == 0 {
+		return nil
+	}
+	raw, err := l.SyscallConn()
+	if err != nil {
+		return inner(err)
+	}
+	var listenErr error
+	if err := raw.Control(func(fd uintptr) { listenErr = unix.Listen(int(fd), backlog) }); err != nil {
+		return inner(err)
+	}
+	return os.NewSyscallError("listen", listenErr)
+}
+
+// hasFile reports whether a socket bound to the address has a socket file.
+func hasFile(address string) bool { return address != "" && !isAbstract(address) }
+
+// chmod sets the permission of a socket file. It does not follow a symbolic link that somebody put there instead, where the system
+// can do that.
+func chmod(path string, mode fs.FileMode) error {
+	perm := uint32(mode.Perm())
+	err := unix.Fchmodat(unix.AT_FDCWD, path, perm, unix.AT_SYMLINK_NOFOLLOW)
+	if err == unix.EOPNOTSUPP { // Linux before 6.6
+		err = unix.Fchmodat(unix.AT_FDCWD, path, perm, 0)
+	}
+	return os.NewSyscallError("chmod", err)
+}
+
+// listenPacketMode binds a datagram socket. Where [control] cannot keep others out from the start, there is a moment in which
+// those whom the umask lets in can send: such a socket receives as soon as it has a name.
+func listenPacketMode(ctx context.Context, network, address string, mode fs.FileMode) (*net.UnixConn, error) {
+	lc := net.ListenConfig{Control: control(mode)}
+	p, err := lc.ListenPacket(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	if mode != 0 && hasFile(address) {
+		if err := chmod(address, mode); err != nil {
+			p.Close()
+			return nil, errors.Join(err, os.Remove(address))
+		}
+	}
+	return p.(*net.UnixConn), nil
+}

@@ -1,0 +1,193 @@
+//go:build unix
+
+package kernel
+
+import (
+	"errors"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"afunix/internal/cred"
+
+	"golang.org/x/sys/unix"
+)
+
+// socketPath returns a path that is short enough everywhere.
+func socketPath(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "kernel")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return filepath.Join(dir, "s")
+}
+
+// listenAny listens, or binds a datagram socket, and returns how to close it.
+func listenAny(t *testing.T, network, address string, config Config) (stop func() error, err error) {
+	if network == dgram {
+		c, err := ListenPacket(t.Context(), network, address, config)
+		if err != nil {
+			return nil, err
+		}
+		return c.Close, nil
+	}
+	l, err := Listen(t.Context(), network, address, config)
+	if err != nil {
+		return nil, err
+	}
+	return l.Close, nil
+}
+
+func permission(t *testing.T, path string) fs.FileMode {
+	t.Helper()
+	info, err := os.Lstat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Mode().Perm()
+}
+
+func TestModeIsExactWhateverTheUmask(t *testing.T) {
+	for _, network := range []string{stream, packet, dgram} {
+		for _, test := range []struct {
+			umask      int
+			mode, want fs.FileMode
+		}{
+			{0o022, 0, 0o755},     // the umask decides
+			{0o077, 0, 0o700},     //
+			{0o077, 0o666, 0o666}, // wider than the umask allows
+			{0o000, 0o600, 0o600}, // narrower
+		} {
+			path := socketPath(t)
+			before := unix.Umask(test.umask)
+			stop, err := listenAny(t, network, path, Config{Mode: test.mode})
+			unix.Umask(before)
+			if errors.Is(err, syscall.EPROTONOSUPPORT) {
+				t.Skip(err)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := permission(t, path); got != test.want {
+				t.Errorf("%s: mode %o under umask %o gives %o; want %o", network, test.mode, test.umask, got, test.want)
+			}
+			if err := stop(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+func TestFailedListenLeavesNoSocketFile(t *testing.T) {
+	path := socketPath(t)
+	if err := os.WriteFile(path, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, network := range []string{stream, dgram} {
+		if _, err := listenAny(t, network, path, Config{Mode: 0o666}); !errors.Is(err, syscall.EADDRINUSE) {
+			t.Errorf("%s: %v; want EADDRINUSE", network, err)
+		}
+	}
+	if text, err := os.ReadFile(path); string(text) != "mine" || err != nil || permission(t, path) != 0o600 {
+		t.Errorf("the file is now %q, %v, %o", text, err, permission(t, path))
+	}
+}
+
+// The socket file goes when the listener is closed, unless told otherwise; that of a received listener stays (SEMANTICS 191).
+func TestUnlinkOnClose(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		prepare func(*Listener)
+		stays   bool
+	}{
+		{"default", func(*Listener) {}, false},
+		{"switched off", func(l *Listener) { l.SetUnlinkOnClose(false) }, true},
+		{"off and on", func(l *Listener) { l.SetUnlinkOnClose(false); l.SetUnlinkOnClose(true) }, false},
+	} {
+		for _, mode := range []fs.FileMode{0, 0o640} {
+			path := socketPath(t)
+			l, err := Listen(t.Context(), stream, path, Config{Mode: mode})
+			if err != nil {
+				t.Fatal(err)
+			}
+			test.prepare(l)
+			if err := l.Close(); err != nil {
+				t.Error(err)
+			}
+			if _, err := os.Lstat(path); (err == nil) != test.stays {
+				t.Errorf("%s, mode %o: the file: %v", test.name, mode, err)
+			}
+		}
+	}
+}
+
+// unauthorized refuses everybody.
+func unauthorized(cred.Credentials) error { return syscall.EACCES }
+
+func TestRefusedPeerSeesTheEnd(t *testing.T) {
+	path := socketPath(t)
+	l, err := Listen(t.Context(), stream, path, Config{Authorize: unauthorized})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c, err := Dial(t.Context(), stream, nil, path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	l.SetDeadline(time.Now().Add(50 * time.Millisecond))
+	if _, err := l.Accept(); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("Accept: %v; nobody is to be accepted", err)
+	}
+	c.SetDeadline(time.Now().Add(10 * time.Second))
+	if n, err := c.Read(make([]byte, 1)); n != 0 || err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("Read = %d, %v; want the end", n, err)
+	}
+}
+
+func TestReceivedDescriptorOfAnotherFamily(t *testing.T) {
+	u, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer u.Close()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	withFD(t, u.(syscall.Conn), func(fd uintptr) {
+		if _, err := NewConn(fd); err != syscall.EAFNOSUPPORT {
+			t.Errorf("NewConn of a UDP socket: %v", err)
+		}
+	})
+	withFD(t, l.(syscall.Conn), func(fd uintptr) {
+		if _, err := NewListener(fd); err != syscall.EAFNOSUPPORT {
+			t.Errorf("NewListener of a TCP socket: %v", err)
+		}
+	})
+	if _, err := NewConn(1 << 20); !errors.Is(err, syscall.EBADF) {
+		t.Errorf("NewConn of nothing: %v", err)
+	}
+	if _, err := NewListener(1 << 20); !errors.Is(err, syscall.EBADF) {
+		t.Errorf("NewListener of nothing: %v", err)
+	}
+}
+
+func withFD(t *testing.T, c syscall.Conn, f func(fd uintptr)) {
+	t.Helper()
+	raw, err := c.SyscallConn()
+	if err == nil {
+		err = raw.Control(f)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,104 @@
+package kernel
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"syscall"
+
+	"afunix/internal/descriptor"
+	"afunix/internal/transport"
+
+	"golang.org/x/sys/windows"
+)
+
+// supported reports what Windows' AF_UNIX lacks: everything but streams with a path (afunix.h; its abstract names do not work).
+func supported(network, address string) error {
+	if network != stream || isAbstract(address) {
+		return errors.ErrUnsupported
+	}
+	return nil
+}
+
+// Listen listens for connections at the address. Neither the backlog nor a permission can be set.
+func Listen(ctx context.Context, network, address string, config Config) (*Listener, error) {
+	if err := supported(network, address); err != nil {
+		return nil, err
+	}
+	if config.Backlog != 0 || config.Mode != 0 {
+		return nil, errors.ErrUnsupported
+	}
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, network, address)
+	if err != nil {
+		return nil, inner(err)
+	}
+	return &Listener{l: l.(*net.UnixListener), authorize: config.Authorize}, nil
+}
+
+// ListenPacket is not possible here.
+func ListenPacket(context.Context, string, string, Config) (*Conn, error) {
+	return nil, errors.ErrUnsupported
+}
+
+// Pair is not possible here.
+func Pair(string) (a, b *Conn, err error) { return nil, nil, errors.ErrUnsupported }
+
+// Send sends b; files cannot be sent.
+func (c *Conn) Send(b []byte, files []transport.File, to *net.UnixAddr) (int, error) {
+	switch {
+	case len(files) > 0:
+		return 0, &descriptor.IndexError{Index: 0, Err: descriptor.ErrNotSendable}
+	case to != nil:
+		return 0, errors.ErrUnsupported
+	}
+	return c.Write(b)
+}
+
+// Recv is a Read; there is nothing to peek with, since package net has no such receive on Windows.
+func (c *Conn) Recv(b []byte, peek bool) (transport.Message, error) {
+	if peek {
+		return transport.Message{}, errors.ErrUnsupported
+	}
+	n, err := c.Read(b)
+	return transport.Message{N: n}, err
+}
+
+// SetPassCredentials is not possible here.
+func (c *Conn) SetPassCredentials(bool) error { return errors.ErrUnsupported }
+
+// numbers are those that programs know from Unix for errors of Winsock.
+var numbers = map[syscall.Errno]error{
+	windows.ERROR_ACCESS_DENIED: syscall.EACCES,
+	windows.WSAEACCES:           syscall.EACCES,
+	windows.WSAEADDRINUSE:       syscall.EADDRINUSE,
+	windows.WSAECONNABORTED:     syscall.ECONNRESET,
+	windows.WSAECONNREFUSED:     syscall.ECONNREFUSED,
+	windows.WSAECONNRESET:       syscall.ECONNRESET,
+	windows.WSAEINVAL:           syscall.EINVAL,
+	windows.WSAEMFILE:           syscall.EMFILE,
+	windows.WSAENOBUFS:          syscall.ENOBUFS,
+	windows.WSAENOTCONN:         syscall.ENOTCONN,
+	windows.WSAESHUTDOWN:        syscall.EPIPE,
+
+	// Windows before 10, and Wine, have no AF_UNIX at all.
+	windows.WSAEAFNOSUPPORT: errors.ErrUnsupported,
+}
+
+// translate replaces the number of an error of Winsock, and keeps the name of the call that failed.
+func translate(err error) error {
+	call := ""
+	if s, ok := err.(*os.SyscallError); ok {
+		call, err = s.Syscall, s.Err
+	}
+	if errno, ok := err.(syscall.Errno); ok {
+		if known, ok := numbers[errno]; ok {
+			err = known
+		}
+	}
+	if call != "" {
+		return os.NewSyscallError(call, err)
+	}
+	return err
+}

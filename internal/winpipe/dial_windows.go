@@ -1,0 +1,151 @@
+package winpipe
+
+import (
+	"context"
+	"crypto/rand"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/windows"
+
+	"afunix/internal/cred"
+)
+
+const (
+	// clientAccess is what a client asks for: FILE_GENERIC_READ | FILE_GENERIC_WRITE without FILE_APPEND_DATA, which for pipes is
+	// FILE_CREATE_PIPE_INSTANCE, the right to serve.
+	clientAccess = 0x12019B
+
+	// busyLimit bounds how long Dial waits for a listener that has clients but does not accept them. The wait for an instance
+	// that is just being made is much shorter.
+	busyLimit = 5 * time.Second
+
+	// busySlice is how long one call waits, and so how late the end of a context is seen.
+	busySlice = 20 * time.Millisecond
+)
+
+// Dial connects to the listener at address, a path or an abstract name ("@name"), whose sockets must be of socketType: 1 (stream),
+// 2 (datagram) or 5 (seqpacket). Errors are those of connect(2), ErrNativeSocket and that of ctx; EAGAIN if the listener has not
+// accepted its waiting clients for a while.
+func Dial(ctx context.Context, address string, socketType uint8) (*Pipe, error) {
+	if err := checkName(address, socketType); err != nil {
+		return nil, err
+	}
+	id, fileOwner := abstractID(cred.Self().SID, address, socketType), ""
+	if !isAbstract(address) {
+		file, owner, err := readSocketFile(address)
+		if err != nil {
+			return nil, err
+		}
+		if file.socketType != socketType {
+			return nil, wrongType(file.id)
+		}
+		id, fileOwner = file.id, owner
+	}
+	h, err := openClient(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	owner, err := ownerOf(h, windows.SE_KERNEL_OBJECT)
+	if err == nil {
+		err = verifyOwner(owner, fileOwner)
+	}
+	if err != nil {
+		windows.CloseHandle(h)
+		return nil, err
+	}
+	return newPipe(h, newOrigin(h, false, owner))
+}
+
+// wrongType is the error for a socket of another type: EPROTOTYPE, but ECONNREFUSED if nobody listens there.
+func wrongType(id pipeID) error {
+	if listening(id) {
+		return syscall.EPROTOTYPE
+	}
+	return syscall.ECONNREFUSED
+}
+
+// openClient opens the client's end of pipe id. If all instances are taken, the listener is making more, or nobody listens and
+// these are connections that outlive their listener.
+func openClient(ctx context.Context, id pipeID) (windows.Handle, error) {
+	name, err := windows.UTF16PtrFromString(id.pipeName())
+	if err != nil {
+		return 0, err
+	}
+	for start := time.Now(); ; {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		h, err := openPipe(name)
+		switch err {
+		case nil:
+			return h, nil
+		case windows.ERROR_PIPE_BUSY:
+		case windows.ERROR_FILE_NOT_FOUND:
+			return 0, syscall.ECONNREFUSED
+		default:
+			return 0, errno(err)
+		}
+		if !listening(id) {
+			return 0, syscall.ECONNREFUSED
+		}
+		if time.Since(start) > busyLimit {
+			return 0, syscall.EAGAIN
+		}
+		waitNamedPipe(name, uint32(busySlice.Milliseconds())) // whatever comes of it, opening tells
+	}
+}
+
+// openPipe opens a client's end, for overlapped I/O of whole messages. The server may learn who we are, but not act as we.
+func openPipe(name *uint16) (windows.Handle, error) {
+	h, err := windows.CreateFile(name, clientAccess, 0, nil, windows.OPEN_EXISTING,
+		windows.FILE_FLAG_OVERLAPPED|windows.SECURITY_SQOS_PRESENT|windows.SECURITY_IDENTIFICATION, 0)
+	if err != nil {
+		return 0, err
+	}
+	mode := uint32(windows.PIPE_READMODE_MESSAGE)
+	if err := windows.SetNamedPipeHandleState(h, &mode, nil, nil); err != nil {
+		windows.CloseHandle(h)
+		return 0, err
+	}
+	return h, nil
+}
+
+// listening reports whether the sentinel of pipe id exists, and so its listener. Asking does not connect.
+func listening(id pipeID) bool {
+	name, err := windows.UTF16PtrFromString(id.sentinelName())
+	return err == nil && waitNamedPipe(name, 1) != windows.ERROR_FILE_NOT_FOUND
+}
+
+// NewPair returns the two ends of a new connection within this process: a is the server's.
+func NewPair() (a, b *Pipe, err error) {
+	attributes, err := securityAttributes("")
+	if err != nil {
+		return nil, nil, err
+	}
+	var id pipeID
+	rand.Read(id[:])
+	server, err := newInstance(id, attributes, true)
+	if err != nil {
+		return nil, nil, err
+	}
+	name, err := windows.UTF16PtrFromString(id.pipeName())
+	if err != nil {
+		server.close()
+		return nil, nil, err
+	}
+	client, err := openPipe(name)
+	if err != nil {
+		server.close()
+		return nil, nil, errno(err)
+	}
+	if b, err = newPipe(client, newOrigin(client, false, cred.Self().SID)); err != nil {
+		server.close()
+		return nil, nil, err
+	}
+	if a, err = server.accept(); err != nil {
+		b.Close()
+		return nil, nil, err
+	}
+	return a, b, nil
+}

@@ -1,0 +1,31 @@
+// Package winpipe has the message pipes of Windows: named pipes in message mode, the socket files and abstract names by
+// which they are found, and the process at the other end, into and out of which handles are duplicated.
+//
+// A [Pipe] satisfies the contract that package endpoint declares; nothing here knows what a packet means.
+//
+// Which file has what:
+//
+//	pipe_windows.go     one end of a pipe: reading, writing, closing; readnow_windows.go: reading without waiting
+//	listen_windows.go   names that are bound; instance_windows.go: a server's end that waits for its client
+//	dial_windows.go     from a name to the pipe behind it; pairs
+//	process_windows.go  the process at the other end: who it is, and handles to and from it
+//	origin_windows.go   what the system says about that process, and what follows
+//	security_windows.go users, integrity, security descriptors
+//	sockfile.go         what a socket file contains; sockfile_windows.go makes, finds and removes it
+//	name.go             abstract names, and what a name may be; proof.go: what a hello carries
+//	errno_windows.go    Windows' errors with Linux's meaning
+//
+// # Where a name leads
+//
+// A listener serves all its clients on one pipe name. For a path that name is random, and the socket file holds it. For an
+// abstract name ("@name") it is derived from the user and the name, and the kernel forgets it with the last handle.
+//
+// A pipe's name exists as long as one of its connections does, which may be longer than its listener. That somebody
+// listens is therefore shown by a second pipe, the sentinel: nobody connects to it, it allows one instance only, and so
+// it is also what makes an abstract name belong to one listener at a time.
+//
+// # Wine
+//
+// Wine does not enforce FILE_FLAG_FIRST_PIPE_INSTANCE, reports no owner of a pipe, and its impersonation yields the server
+// itself. What depends on these is in functions of its own, and their tests skip themselves on Wine by name.
+package winpipe

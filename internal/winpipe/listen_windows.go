@@ -1,0 +1,230 @@
+package winpipe
+
+import (
+	"crypto/rand"
+	"net"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/windows"
+
+	"afunix/internal/cred"
+)
+
+// Options are those of Listen.
+type Options struct {
+	SocketType         uint8  // 1 (stream), 2 (datagram), 5 (seqpacket)
+	Backlog            int    // as listen(2); 0 or less means the maximum
+	SecurityDescriptor string // SDDL for pipe and socket file; "" means the current user and SYSTEM only. See securityAttributes
+}
+
+// maxInstances bounds how many instances of a pipe wait for clients at a time. They are there for clients that come while
+// another one is being accepted; the backlog itself is the engine's, which accepts at once.
+const maxInstances = 8
+
+// A Listener waits for the clients of a name.
+type Listener struct {
+	id         pipeID
+	attributes *windows.SecurityAttributes
+	sentinel   windows.Handle // shows that the listener exists; nobody connects to it
+	instances  int            // how many are to wait
+	file       *boundFile     // nil for an abstract name
+
+	accepting sync.Mutex // held by Accept while it waits
+	waiting   []*instance
+
+	mu     sync.Mutex
+	closed bool
+	unlink bool
+	stop   windows.Handle // set by Close
+}
+
+// Listen binds address, a path or an abstract name ("@name"), and listens there. Errors are those of bind(2). The
+// descriptor's owner, which clients compare with the file's, is the current user unless it names another.
+func Listen(address string, o Options) (*Listener, error) {
+	if err := checkName(address, o.SocketType); err != nil {
+		return nil, err
+	}
+	attributes, err := securityAttributes(o.SecurityDescriptor)
+	if err != nil {
+		return nil, err
+	}
+	l := &Listener{attributes: attributes, instances: maxInstances}
+	if 0 < o.Backlog && o.Backlog < maxInstances {
+		l.instances = o.Backlog
+	}
+	if isAbstract(address) {
+		l.id = abstractID(cred.Self().SID, address, o.SocketType)
+	} else {
+		rand.Read(l.id[:])
+	}
+	if err := l.open(); err != nil {
+		l.release()
+		return nil, err
+	}
+	if isAbstract(address) {
+		return l, nil
+	}
+	l.unlink = true
+	if l.file, err = createSocketFile(address, sockfile{o.SocketType, l.id}, attributes); err != nil {
+		l.release()
+		return nil, err
+	}
+	return l, nil
+}
+
+// open makes the sentinel, which is the claim to the name, and the instances. The caller releases them, also after an error.
+func (l *Listener) open() (err error) {
+	if l.sentinel, err = newSentinel(l.id, l.attributes); err != nil {
+		return err
+	}
+	if l.stop, err = windows.CreateEvent(nil, 1, 0, nil); err != nil {
+		return errno(err)
+	}
+	first, err := firstInstance(l.id, l.attributes)
+	if err != nil {
+		return err
+	}
+	l.waiting = append(l.waiting, first)
+	return l.topUp()
+}
+
+// newSentinel makes the pipe that exists as long as the listener: EADDRINUSE if there is one. That it has one instance is
+// what Wine goes by, which ignores FILE_FLAG_FIRST_PIPE_INSTANCE.
+func newSentinel(id pipeID, attributes *windows.SecurityAttributes) (windows.Handle, error) {
+	name, err := windows.UTF16PtrFromString(id.sentinelName())
+	if err != nil {
+		return 0, err
+	}
+	h, err := windows.CreateNamedPipe(name, windows.PIPE_ACCESS_INBOUND|windows.FILE_FLAG_FIRST_PIPE_INSTANCE,
+		windows.PIPE_REJECT_REMOTE_CLIENTS, 1, 0, 0, 0, attributes)
+	switch err {
+	case nil:
+		return h, nil
+	case windows.ERROR_ACCESS_DENIED, windows.ERROR_PIPE_BUSY:
+		return 0, syscall.EADDRINUSE
+	}
+	return 0, errno(err)
+}
+
+// firstInstance makes the first instance of the pipe. If the name exists, then because connections have outlived an earlier
+// listener to an abstract name: it can be used again, provided that it is the same user's. EADDRINUSE if it is not.
+func firstInstance(id pipeID, attributes *windows.SecurityAttributes) (*instance, error) {
+	first, err := newInstance(id, attributes, true)
+	if err != syscall.EACCES {
+		return first, err
+	}
+	if first, err = newInstance(id, attributes, false); err != nil {
+		return nil, syscall.EADDRINUSE
+	}
+	if owner, err := ownerOf(first.pipe, windows.SE_KERNEL_OBJECT); err != nil || owner != cred.Self().SID {
+		first.close()
+		return nil, syscall.EADDRINUSE
+	}
+	return first, nil
+}
+
+// topUp makes instances until as many wait as should.
+func (l *Listener) topUp() error {
+	for len(l.waiting) < l.instances {
+		in, err := newInstance(l.id, l.attributes, false)
+		if err != nil {
+			return err
+		}
+		l.waiting = append(l.waiting, in)
+	}
+	return nil
+}
+
+// SetUnlinkOnClose says whether Close removes the socket file; it does unless told otherwise.
+func (l *Listener) SetUnlinkOnClose(unlink bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.unlink = unlink
+}
+
+// Accept waits for the next client, in the order in which they came; it occupies a thread meanwhile. A client that has written
+// something and closed its end is one, too. net.ErrClosed once Close was called. Any other error is one of resources
+// (EMFILE, ENOMEM); trying again later makes sense.
+func (l *Listener) Accept() (*Pipe, error) {
+	l.accepting.Lock()
+	defer l.accepting.Unlock()
+	for {
+		if l.isClosed() {
+			return nil, net.ErrClosed
+		}
+		if err := l.topUp(); err != nil && len(l.waiting) == 0 {
+			return nil, err
+		}
+		i, err := l.wait()
+		if err != nil {
+			return nil, err
+		}
+		connected := l.waiting[i]
+		l.waiting = append(l.waiting[:i], l.waiting[i+1:]...)
+		l.topUp() // the next client should not have to wait; if it fails, the next Accept tries again and says why
+		p, err := connected.accept()
+		if err != errNoClient {
+			return p, err
+		}
+	}
+}
+
+// wait returns the index of an instance whose wait for a client has ended: the oldest one, to which the system leads clients
+// first.
+func (l *Listener) wait() (int, error) {
+	var events [1 + maxInstances]windows.Handle
+	events[0] = l.stop
+	for i, in := range l.waiting {
+		events[1+i] = in.event
+	}
+	n, err := windows.WaitForMultipleObjects(events[:1+len(l.waiting)], false, windows.INFINITE)
+	if err != nil {
+		return 0, errno(err)
+	}
+	if n == windows.WAIT_OBJECT_0 {
+		return 0, net.ErrClosed
+	}
+	return int(n) - 1, nil
+}
+
+func (l *Listener) isClosed() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.closed
+}
+
+// Close stops listening, and removes the socket file if it is still the one that Listen made. Clients that were not accepted
+// find their connection closed.
+func (l *Listener) Close() error {
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return net.ErrClosed
+	}
+	l.closed = true
+	unlink := l.unlink
+	l.mu.Unlock()
+	windows.SetEvent(l.stop)
+	l.accepting.Lock() // Accept has left
+	defer l.accepting.Unlock()
+	l.release()
+	if unlink && l.file != nil {
+		return l.file.remove()
+	}
+	return nil
+}
+
+// release closes what open made. The sentinel goes last: while it is there, nobody else can bind the name, and so no client
+// meets an instance of ours in place of the new listener's.
+func (l *Listener) release() {
+	for _, in := range l.waiting {
+		in.close()
+	}
+	l.waiting = nil
+	for _, h := range []windows.Handle{l.sentinel, l.stop} {
+		if h != 0 {
+			windows.CloseHandle(h)
+		}
+	}
+}

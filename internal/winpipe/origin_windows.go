@@ -1,0 +1,67 @@
+package winpipe
+
+import (
+	"syscall"
+
+	"golang.org/x/sys/windows"
+)
+
+// An origin is what one end remembers of how its connection was made.
+type origin struct {
+	server bool             // this is the server's end
+	since  windows.Filetime // the connection existed at this time, the other end included
+	pid    uint32           // of the process that opened or created the other end; 0: the system does not say
+	owner  string           // who owns the pipe; "" on the server's end
+}
+
+// newOrigin asks the system about the other end of pipe, which is connected.
+func newOrigin(pipe windows.Handle, server bool, owner string) origin {
+	o := origin{server: server, owner: owner}
+	windows.GetSystemTimePreciseAsFileTime(&o.since) // the clock that stamps the creation of processes
+	ask := windows.GetNamedPipeServerProcessId
+	if server {
+		ask = windows.GetNamedPipeClientProcessId
+	}
+	if ask(pipe, &o.pid) != nil {
+		o.pid = 0
+	}
+	return o
+}
+
+// A witness is what the system says about the process at the other end, whatever that says itself.
+type witness struct {
+	origin
+	subject subject // who opened the client's end, or owns the server's: of that, the pipe shows user and integrity only
+	ceiling uint32  // the integrity that the process can have, at most, if the end was handed on to it
+}
+
+// witness asks the system who the peer is. What a pipe shows of its owner does not rule out that his token is restricted, so that
+// counts as restricted unless its integrity is above ours.
+func (o origin) witness(pipe windows.Handle) (witness, error) {
+	w := witness{origin: o}
+	if !o.server {
+		w.ceiling = pipeIntegrity(pipe)
+		self, err := selfSubject()
+		w.subject = subject{user: o.owner, integrity: w.ceiling, restricted: w.ceiling <= self.integrity}
+		return w, err
+	}
+	var err error
+	w.subject, err = clientSubject(pipe)
+	w.ceiling = w.subject.integrity
+	return w, err
+}
+
+// vouch checks that the process of who may be the peer: its user must be the one whom the server impersonates, or the
+// owner of the pipe. EPERM: it is another's.
+func (w witness) vouch(who subject, moved bool) error {
+	switch {
+	case who.user == w.subject.user:
+	case !w.server && w.owner == administratorsSID && who.admin:
+	default:
+		return syscall.EPERM
+	}
+	if moved && who.integrity > w.ceiling {
+		return syscall.EPERM
+	}
+	return nil
+}

@@ -1,0 +1,332 @@
+package winpipe
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/windows"
+)
+
+const (
+	maxPacket = 1<<16 - 1
+
+	// quota is what a pipe takes, in each direction, before a write pends: sixteen of the largest packets, and more than the
+	// credit that the engine gives a sender by default, so that writes pend only in front of a process that is stopped. The system
+	// charges what is in the pipe, not the quota.
+	quota = 1 << 20
+
+	// lingerLimit bounds how long an end that was closed waits for the other end to take its last packet.
+	lingerLimit = 30 * time.Second
+)
+
+// A Pipe is one end of a named pipe in message mode: see the contract in package endpoint.
+//
+// Reading goes through an os.File, so that a goroutine that waits holds no thread. Writing must not wait, which os.File cannot
+// do: it has an overlapped operation of its own, whose event has its low bit set, so that nothing is posted to the completion
+// port of Go's runtime.
+type Pipe struct {
+	file *os.File        // owns the handle, which is bound to the runtime's poller
+	raw  syscall.RawConn // borrows the handle
+
+	reading     sync.Mutex // guards what is decided before a read; not held while reading
+	interrupted atomic.Bool
+	closed      atomic.Bool
+	poll        *poll
+
+	writer  writer
+	linger  time.Duration // lingerLimit, but for tests
+	origin  origin
+	process process
+}
+
+// A writer is what belongs to writing. Its lock is never held while anything waits.
+type writer struct {
+	mu      sync.Mutex
+	done    windows.Handle // set when the operation under way has ended; manual reset
+	stop    windows.Handle // set by Close; made when somebody waits
+	waiting sync.WaitGroup // in WaitWritable, using both events
+	pending *writeOp       // in the pipe, but over the quota: the buffer and the operation are the system's
+	broken  error          // how the last pending write ended, if not well
+
+	// What submit works on, and its outcome.
+	next    *writeOp
+	length  int
+	written uint32 // unused: a message goes as a whole; a local variable would be allocated
+	err     error
+	submit  func(handle uintptr) // the method value, made once, because making it allocates
+}
+
+// A writeOp is one overlapped operation with the buffer that it needs until it has ended.
+type writeOp struct {
+	overlapped windows.Overlapped
+	buf        [maxPacket]byte
+}
+
+var writes = sync.Pool{New: func() any { return new(writeOp) }}
+
+// inFlight keeps alive what the system will still write to: a collector that frees it would let the system overwrite
+// whatever comes there. Elements are *writeOp and *instance.
+var inFlight sync.Map
+
+// newPipe wraps the handle of one end, which it owns from now on, even if it fails.
+func newPipe(h windows.Handle, from origin) (*Pipe, error) {
+	p := &Pipe{file: os.NewFile(uintptr(h), "pipe"), origin: from, linger: lingerLimit}
+	p.writer.submit = p.submitWrite
+	err := p.file.SetReadDeadline(time.Time{}) // fails if the poller did not take the handle
+	if err == nil {
+		p.raw, err = p.file.SyscallConn()
+	}
+	if err == nil {
+		p.writer.done, err = windows.CreateEvent(nil, 1, 0, nil)
+	}
+	if err != nil {
+		p.file.Close()
+		return nil, errno(err)
+	}
+	return p, nil
+}
+
+// Read waits for a packet: see endpoint.Pipe. A buffer is held while waiting, as the system copies into it. Nothing is ever
+// placed: a read from a pipe has one buffer.
+func (p *Pipe) Read(pool *sync.Pool, _ []byte) (packet *[1 << 16]byte, n, placed int, err error) {
+	buf := pool.Get().(*[1 << 16]byte)
+	n, err = p.read(buf)
+	if err == nil && n > maxPacket {
+		err = syscall.EMSGSIZE
+	}
+	if err != nil {
+		pool.Put(buf)
+		return nil, 0, 0, err
+	}
+	return buf, n, 0, nil
+}
+
+func (p *Pipe) read(buf *[1 << 16]byte) (int, error) {
+	if !p.interrupted.Load() {
+		n, err := p.file.Read(buf[:])
+		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return n, p.readError(err)
+		}
+	}
+	if p.closed.Load() { // and not released yet: see Close
+		return 0, net.ErrClosed
+	}
+	n, err := p.readNow(buf)
+	return n, p.readError(err)
+}
+
+// readError gives an error of reading the form that the contract of endpoint.Pipe asks for.
+func (p *Pipe) readError(err error) error {
+	if err == nil {
+		return nil
+	}
+	var system syscall.Errno
+	switch {
+	case p.closed.Load() || errors.Is(err, os.ErrClosed):
+		return net.ErrClosed
+	case err == io.EOF || err == os.ErrDeadlineExceeded:
+		return err
+	case !errors.As(err, &system):
+		return err
+	case system == windows.ERROR_MORE_DATA:
+		return syscall.EMSGSIZE
+	}
+	if err = errno(system); err == syscall.EPIPE {
+		return io.EOF
+	}
+	return err
+}
+
+// Interrupt makes Read, until Resume, return what is in the pipe without waiting for more.
+func (p *Pipe) Interrupt() { p.setInterrupted(true) }
+
+// Resume undoes Interrupt.
+func (p *Pipe) Resume() { p.setInterrupted(false) }
+
+func (p *Pipe) setInterrupted(on bool) {
+	p.reading.Lock()
+	defer p.reading.Unlock()
+	p.interrupted.Store(on)
+	if !on && !p.closed.Load() {
+		p.file.SetReadDeadline(time.Time{}) // fails only if the file is closed: then Read says so
+	} else {
+		p.wakeReader()
+	}
+}
+
+// wakeReader makes the read that waits, and every later one, fail at once. It can only fail if the file is closed, which
+// wakes the reader as well.
+func (p *Pipe) wakeReader() { p.file.SetReadDeadline(time.Unix(1, 0)) }
+
+// Write puts one packet into the pipe: see endpoint.Pipe. The system takes a message as a whole, over the quota, too: the write
+// then pends with its data in the pipe, and until that has ended the pipe is full. That a pending write has failed, because
+// the other end was closed, is what the next Write says.
+func (p *Pipe) Write(head, body []byte) error {
+	n := len(head) + len(body)
+	switch {
+	case n == 0:
+		return syscall.EINVAL
+	case n > maxPacket:
+		return syscall.EMSGSIZE
+	}
+	w := &p.writer
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if p.closed.Load() {
+		return net.ErrClosed
+	}
+	if err := w.finish(); err != nil {
+		return err
+	}
+	w.next, w.length = writes.Get().(*writeOp), n
+	copy(w.next.buf[copy(w.next.buf[:], head):], body)
+	err := p.raw.Control(w.submit)
+	if err == nil {
+		err = w.err
+	}
+	if err == windows.ERROR_IO_PENDING {
+		w.pending, w.next = w.next, nil
+		return nil
+	}
+	writes.Put(w.next)
+	w.next = nil
+	if errors.Is(err, os.ErrClosed) {
+		return net.ErrClosed
+	}
+	return errno(err)
+}
+
+// submitWrite starts the write w.next. It is registered before the system knows of it.
+func (p *Pipe) submitWrite(fd uintptr) {
+	w := &p.writer
+	op := w.next
+	op.overlapped = windows.Overlapped{HEvent: w.done | 1}
+	w.err = windows.WriteFile(windows.Handle(fd), op.buf[:w.length], &w.written, &op.overlapped)
+	if w.err == windows.ERROR_IO_PENDING {
+		inFlight.Store(op, nil)
+	}
+}
+
+// finish makes the pipe ready for the next write: EAGAIN if the pending one has not ended, EPIPE if it failed. The caller
+// holds w.mu.
+func (w *writer) finish() error {
+	if w.broken != nil {
+		return w.broken
+	}
+	op := w.pending
+	if op == nil {
+		return nil
+	}
+	if !op.ended() {
+		return syscall.EAGAIN
+	}
+	w.pending = nil
+	var n uint32
+	w.broken = errno(windows.GetOverlappedResult(0, &op.overlapped, &n, false))
+	inFlight.Delete(op)
+	writes.Put(op)
+	return w.broken
+}
+
+// ended reports whether the system is done with op: the status is the last thing that it writes, before it sets the event.
+func (op *writeOp) ended() bool {
+	return atomic.LoadUintptr(&op.overlapped.Internal) != uintptr(windows.STATUS_PENDING)
+}
+
+// WaitWritable waits for the pending write, if there is one. It occupies a thread meanwhile.
+func (p *Pipe) WaitWritable() error {
+	w := &p.writer
+	stop, err := p.startWaiting()
+	if err != syscall.EAGAIN {
+		return err
+	}
+	_, err = windows.WaitForMultipleObjects([]windows.Handle{w.done, stop}, false, windows.INFINITE)
+	w.waiting.Done()
+	if err != nil {
+		return errno(err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if p.closed.Load() {
+		return net.ErrClosed
+	}
+	return w.finish()
+}
+
+// startWaiting returns EAGAIN and the event that Close sets, and has counted the caller among those who wait; any other outcome
+// is that of WaitWritable.
+func (p *Pipe) startWaiting() (stop windows.Handle, err error) {
+	w := &p.writer
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if p.closed.Load() {
+		return 0, net.ErrClosed
+	}
+	if err := w.finish(); err != syscall.EAGAIN {
+		return 0, err
+	}
+	if w.stop == 0 {
+		if w.stop, err = windows.CreateEvent(nil, 1, 0, nil); err != nil {
+			return 0, errno(err)
+		}
+	}
+	w.waiting.Add(1)
+	return w.stop, syscall.EAGAIN
+}
+
+// Close closes this end, and releases the peer's process. What is in the pipe stays there for the other end; but closing the
+// handle would cancel a pending write, and so take back its packet. The handle therefore stays open, in the background,
+// until that packet has found room, the other end is closed or lingerLimit is over; it is lost if this process ends first.
+func (p *Pipe) Close() error {
+	w := &p.writer
+	w.mu.Lock()
+	if p.closed.Swap(true) {
+		w.mu.Unlock()
+		return net.ErrClosed
+	}
+	if w.stop != 0 {
+		windows.SetEvent(w.stop)
+	}
+	full := w.finish() == syscall.EAGAIN
+	w.mu.Unlock()
+	w.waiting.Wait()
+	p.process.close()
+	if !full {
+		return p.release()
+	}
+	p.Interrupt()
+	go func() {
+		windows.WaitForSingleObject(w.done, uint32(p.linger.Milliseconds()))
+		p.release()
+	}()
+	return nil
+}
+
+// release closes the handles. Closing the pipe cancels a write that still pends; the system is done with it when the event
+// is set.
+func (p *Pipe) release() error {
+	w := &p.writer
+	err := p.file.Close()
+	if op := w.pending; op != nil {
+		windows.WaitForSingleObject(w.done, windows.INFINITE)
+		inFlight.Delete(op)
+		writes.Put(op)
+		w.pending = nil
+	}
+	windows.CloseHandle(w.done)
+	p.reading.Lock()
+	if p.poll != nil {
+		windows.CloseHandle(p.poll.event)
+	}
+	p.reading.Unlock()
+	if w.stop != 0 {
+		windows.CloseHandle(w.stop)
+	}
+	return err
+}

@@ -1,0 +1,399 @@
+package winpipe
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"runtime"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/windows"
+)
+
+var buffers = sync.Pool{New: func() any { return new([1 << 16]byte) }}
+
+// patience bounds whatever a test waits for.
+const patience = 20 * time.Second
+
+func pair(t *testing.T) (a, b *Pipe) {
+	t.Helper()
+	a, b, err := NewPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { a.Close(); b.Close() })
+	return a, b
+}
+
+func write(t *testing.T, p *Pipe, packet []byte) {
+	t.Helper()
+	if err := p.Write(packet, nil); err != nil {
+		t.Fatalf("Write of %d bytes: %v", len(packet), err)
+	}
+}
+
+// read returns the next packet.
+func read(t *testing.T, p *Pipe) []byte {
+	t.Helper()
+	packet, err := tryRead(p)
+	if err != nil {
+		t.Fatalf("Read: %v", err)
+	}
+	return packet
+}
+
+func tryRead(p *Pipe) ([]byte, error) {
+	buf, n, _, err := p.Read(&buffers, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer buffers.Put(buf)
+	return bytes.Clone(buf[:n]), nil
+}
+
+// within fails the test if f takes too long, which is how a hang is told.
+func within(t *testing.T, what string, f func() error) error {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(patience):
+		t.Fatalf("%s did not return", what)
+		return nil
+	}
+}
+
+func TestPacketsOfEverySizeArriveWholeInBothDirections(t *testing.T) {
+	a, b := pair(t)
+	for _, ends := range [][2]*Pipe{{a, b}, {b, a}} {
+		for _, n := range []int{1, 2, 4096, 65534, 65535} {
+			packet := bytes.Repeat([]byte{byte(n)}, n)
+			write(t, ends[0], packet)
+			if got := read(t, ends[1]); !bytes.Equal(got, packet) {
+				t.Errorf("%d bytes came as %d", n, len(got))
+			}
+		}
+	}
+}
+
+func TestHeadAndBodyAreOnePacket(t *testing.T) {
+	a, b := pair(t)
+	if err := a.Write([]byte("head,"), []byte("body")); err != nil {
+		t.Fatal(err)
+	}
+	write(t, a, []byte("next"))
+	if got := string(read(t, b)); got != "head,body" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestPacketsThatAreNoneAreRefused(t *testing.T) {
+	a, _ := pair(t)
+	if err := a.Write(nil, nil); err != syscall.EINVAL {
+		t.Errorf("empty packet: %v, want EINVAL", err)
+	}
+	if err := a.Write(make([]byte, 65000), make([]byte, 536)); err != syscall.EMSGSIZE {
+		t.Errorf("65,536 bytes: %v, want EMSGSIZE", err)
+	}
+}
+
+// A peer that is not ours may write what it likes.
+func TestPacketThatIsTooLargeIsEMSGSIZE(t *testing.T) {
+	for _, n := range []int{65536, 65537, 200000} {
+		a, b := pair(t)
+		writeRaw(t, a, make([]byte, n))
+		if _, err := tryRead(b); err != syscall.EMSGSIZE {
+			t.Errorf("message of %d bytes: %v, want EMSGSIZE", n, err)
+		}
+	}
+}
+
+// writeRaw writes a message past Write's checks.
+func writeRaw(t *testing.T, p *Pipe, message []byte) {
+	t.Helper()
+	if _, err := p.file.Write(message); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// fill writes packets until the pipe is full, and returns how many went in.
+func fill(t *testing.T, p *Pipe) int {
+	t.Helper()
+	packet := make([]byte, maxPacket)
+	for n := 0; n < 10*quota/maxPacket; n++ {
+		packet[0] = byte(n)
+		switch err := p.Write(packet, nil); err {
+		case nil:
+		case syscall.EAGAIN:
+			return n
+		default:
+			t.Fatal(err)
+		}
+	}
+	t.Fatal("the pipe is never full")
+	return 0
+}
+
+// expectPackets reads what fill wrote.
+func expectPackets(t *testing.T, p *Pipe, n int) {
+	t.Helper()
+	for i := range n {
+		if got := read(t, p); len(got) != maxPacket || got[0] != byte(i) {
+			t.Fatalf("packet %d: %d bytes, number %d", i, len(got), got[0])
+		}
+	}
+}
+
+func TestFullPipeIsEAGAINUntilThePeerReads(t *testing.T) {
+	a, b := pair(t)
+	n := fill(t, a)
+	if n < quota/maxPacket {
+		t.Errorf("full after %d packets; the quota should take %d", n, quota/maxPacket)
+	}
+	if err := a.Write([]byte("x"), nil); err != syscall.EAGAIN {
+		t.Errorf("Write into a full pipe: %v, want EAGAIN", err)
+	}
+	writable := make(chan error, 1)
+	go func() { writable <- a.WaitWritable() }()
+	expectPackets(t, b, n)
+	if err := within(t, "WaitWritable", func() error { return <-writable }); err != nil {
+		t.Fatalf("WaitWritable: %v", err)
+	}
+	write(t, a, []byte("again"))
+	if got := string(read(t, b)); got != "again" {
+		t.Errorf("got %q", got)
+	}
+	if err := a.WaitWritable(); err != nil {
+		t.Errorf("WaitWritable on a pipe with room: %v", err)
+	}
+}
+
+func TestFullPipeWhosePeerClosesIsEPIPE(t *testing.T) {
+	a, b := pair(t)
+	fill(t, a)
+	writable := make(chan error, 1)
+	go func() { writable <- a.WaitWritable() }()
+	b.Close()
+	if err := within(t, "WaitWritable", func() error { return <-writable }); err != syscall.EPIPE {
+		t.Errorf("WaitWritable: %v, want EPIPE", err)
+	}
+	if err := a.Write([]byte("x"), nil); err != syscall.EPIPE {
+		t.Errorf("Write: %v, want EPIPE", err)
+	}
+}
+
+func TestWhatWasWrittenOutlivesTheWriter(t *testing.T) {
+	a, b := pair(t)
+	write(t, a, []byte("one"))
+	write(t, a, []byte("two"))
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"one", "two"} {
+		if got := string(read(t, b)); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	if _, err := tryRead(b); err != io.EOF {
+		t.Errorf("Read at the end: %v, want EOF", err)
+	}
+	if err := b.Write([]byte("x"), nil); err != syscall.EPIPE {
+		t.Errorf("Write after the peer closed: %v, want EPIPE", err)
+	}
+}
+
+func TestPendingPacketOutlivesTheWriter(t *testing.T) {
+	a, b := pair(t)
+	n := fill(t, a)
+	if err := within(t, "Close", a.Close); err != nil {
+		t.Fatal(err)
+	}
+	expectPackets(t, b, n)
+	if _, err := tryRead(b); err != io.EOF {
+		t.Errorf("Read at the end: %v, want EOF", err)
+	}
+}
+
+// The bound is what keeps a process from collecting the ends that a stopped peer never reads.
+func TestPendingPacketIsGivenUpInTheEnd(t *testing.T) {
+	a, b := pair(t)
+	a.linger = time.Millisecond
+	fill(t, a)
+	a.Close()
+	err := within(t, "Read", func() error { // the last packet is gone, or not: both are right; the end must come
+		for {
+			if _, err := tryRead(b); err != nil {
+				return err
+			}
+		}
+	})
+	if err != io.EOF {
+		t.Errorf("Read at the end: %v, want EOF", err)
+	}
+}
+
+func TestCloseWakesReaderAndWriter(t *testing.T) {
+	a, _ := pair(t)
+	fill(t, a)
+	results := make(chan error, 2)
+	go func() {
+		_, err := tryRead(a)
+		results <- err
+	}()
+	go func() { results <- a.WaitWritable() }()
+	awaitWaiting(t, a)
+	a.Close()
+	for range 2 {
+		if err := within(t, "the call", func() error { return <-results }); err != net.ErrClosed {
+			t.Errorf("a call during Close: %v, want net.ErrClosed", err)
+		}
+	}
+	expectClosed(t, a)
+}
+
+// awaitWaiting returns when somebody is in WaitWritable.
+func awaitWaiting(t *testing.T, p *Pipe) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); runtime.Gosched() {
+		p.writer.mu.Lock()
+		waiting := p.writer.stop != 0
+		p.writer.mu.Unlock()
+		if waiting {
+			return
+		}
+	}
+	t.Fatal("nobody waits")
+}
+
+func TestEveryCallAfterCloseSaysSo(t *testing.T) {
+	a, _ := pair(t)
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	expectClosed(t, a)
+}
+
+func expectClosed(t *testing.T, p *Pipe) {
+	t.Helper()
+	_, readErr := tryRead(p)
+	_, proofErr := p.Proof()
+	_, pullErr := p.Pull(4)
+	_, _, identifyErr := p.Identify(proof{uint32(os.Getpid()), 4}.append(nil))
+	for call, err := range map[string]error{
+		"Read": readErr, "Write": p.Write([]byte("x"), nil), "WaitWritable": p.WaitWritable(), "Close": p.Close(),
+		"Proof": proofErr, "Pull": pullErr, "Identify": identifyErr, "Answer": p.Answer(),
+	} {
+		if err != net.ErrClosed {
+			t.Errorf("%s after Close: %v, want net.ErrClosed", call, err)
+		}
+	}
+	if p.Confirmed() {
+		t.Error("Confirmed after Close")
+	}
+	p.Interrupt() // harmless
+}
+
+func TestReadingAndWritingAllocateNothing(t *testing.T) {
+	a, b := pair(t)
+	head, body := make([]byte, 16), make([]byte, 64)
+	allocations := testing.AllocsPerRun(200, func() {
+		if err := a.Write(head, body); err != nil {
+			t.Fatal(err)
+		}
+		buf, _, _, err := b.Read(&buffers, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		buffers.Put(buf)
+		a.Write(head, body)
+		if buf, _, err = b.ReadNow(&buffers); err != nil {
+			t.Fatal(err)
+		}
+		buffers.Put(buf)
+	})
+	if allocations != 0 {
+		t.Errorf("%v allocations per packet, want 0", allocations)
+	}
+}
+
+// FIRST_PIPE_INSTANCE: nobody can join a pipe that exists. Wine does not enforce it.
+func TestNameOfAPipeCannotBeTakenTwice(t *testing.T) {
+	if onWine() {
+		t.Skip("skipped on Wine: FILE_FLAG_FIRST_PIPE_INSTANCE is not enforced")
+	}
+	attributes, err := securityAttributes("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := newInstance(exampleID, attributes, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.close()
+	if second, err := newInstance(exampleID, attributes, true); err != syscall.EACCES {
+		if err == nil {
+			second.close()
+		}
+		t.Errorf("second first instance: %v, want EACCES", err)
+	}
+}
+
+func TestPipeBelongsToTheUser(t *testing.T) {
+	if onWine() {
+		t.Skip("skipped on Wine: a pipe has no owner")
+	}
+	a, _ := pair(t)
+	err := a.raw.Control(func(fd uintptr) {
+		descriptor, err := windows.GetSecurityInfo(windows.Handle(fd), windows.SE_KERNEL_OBJECT,
+			windows.OWNER_SECURITY_INFORMATION|windows.DACL_SECURITY_INFORMATION)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if owner, _, err := descriptor.Owner(); err != nil || owner.String() != user() {
+			t.Errorf("owner %v (%v), want %v", owner, err, user())
+		}
+		if acl, _, err := descriptor.DACL(); err != nil || acl.AceCount != 2 {
+			t.Errorf("DACL %v (%v), want two entries: the user and SYSTEM", descriptor, err)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The client of an elevated server may not look at its token; the label on the pipe is what it goes by.
+func TestPipeShowsTheIntegrityOfItsCreator(t *testing.T) {
+	self, err := selfSubject()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := min(self.integrity, integrityHigh) // System's is above high, and is not shown
+	a, _ := pair(t)
+	err = a.raw.Control(func(fd uintptr) {
+		if got := pipeIntegrity(windows.Handle(fd)); got != want {
+			t.Errorf("the pipe shows integrity %#x, this process has %#x", got, self.integrity)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestErrorsOfTheSystemAreThoseOfLinux(t *testing.T) {
+	for _, test := range []struct{ windows, linux error }{
+		{windows.ERROR_BROKEN_PIPE, syscall.EPIPE}, {windows.ERROR_NO_DATA, syscall.EPIPE},
+		{windows.ERROR_ACCESS_DENIED, syscall.EACCES}, {windows.ERROR_INVALID_HANDLE, syscall.EBADF},
+		{windows.ERROR_TOO_MANY_OPEN_FILES, syscall.EMFILE}, {windows.WSAEMFILE, syscall.EMFILE}, {nil, nil},
+	} {
+		if got := errno(test.windows); !errors.Is(got, test.linux) {
+			t.Errorf("errno(%v) = %v, want %v", test.windows, got, test.linux)
+		}
+	}
+}

@@ -1,0 +1,110 @@
+package winpipe
+
+import (
+	"net"
+	"os"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/windows"
+)
+
+// A poll is a read that does not wait: started, and cancelled if it has to wait. It has ended when its method returns, so the
+// system never holds on to its memory. Made when first needed; used by one goroutine at a time.
+type poll struct {
+	event      windows.Handle // manual reset
+	overlapped windows.Overlapped
+	buf        *[1 << 16]byte
+	available  uint32
+	n          uint32
+	err        error
+	peek, read func(handle uintptr) // the method values, made once, because making them allocates
+}
+
+func newPoll() (*poll, error) {
+	event, err := windows.CreateEvent(nil, 1, 0, nil)
+	if err != nil {
+		return nil, errno(err)
+	}
+	o := &poll{event: event}
+	o.peek, o.read = o.doPeek, o.doRead
+	return o, nil
+}
+
+func (o *poll) doPeek(fd uintptr) {
+	o.err = peekNamedPipe(windows.Handle(fd), nil, 0, nil, &o.available, nil)
+}
+
+func (o *poll) doRead(fd uintptr) {
+	h := windows.Handle(fd)
+	o.overlapped = windows.Overlapped{HEvent: o.event | 1}
+	o.err = windows.ReadFile(h, o.buf[:], &o.n, &o.overlapped)
+	if o.err == windows.ERROR_IO_PENDING {
+		windows.CancelIoEx(h, &o.overlapped) // fails if the read has just ended, which is as good
+		o.err = windows.GetOverlappedResult(h, &o.overlapped, &o.n, true)
+	}
+}
+
+// readNow reads a packet if there is one, and fails with os.ErrDeadlineExceeded if not. Whatever was in the pipe is found, and no
+// packet is lost to the cancellation.
+func (p *Pipe) readNow(buf *[1 << 16]byte) (int, error) {
+	o, err := p.startPoll()
+	if err != nil {
+		return 0, err
+	}
+	o.buf = buf
+	err = p.raw.Control(o.read)
+	o.buf = nil
+	if err != nil {
+		return 0, err
+	}
+	if o.err == windows.ERROR_OPERATION_ABORTED {
+		return 0, os.ErrDeadlineExceeded
+	}
+	return int(o.n), o.err
+}
+
+func (p *Pipe) startPoll() (o *poll, err error) {
+	p.reading.Lock()
+	defer p.reading.Unlock()
+	if p.closed.Load() {
+		return nil, net.ErrClosed
+	}
+	if p.poll == nil {
+		p.poll, err = newPoll()
+	}
+	return p.poll, err
+}
+
+// Waited reports whether the last Read had to wait. The poller of Go's runtime does not tell; so no.
+func (p *Pipe) Waited() bool { return false }
+
+// ReadNow takes a packet that is there: see endpoint.Pipe. It looks first, because looking is all that is needed for a pipe that is
+// empty, which most are.
+func (p *Pipe) ReadNow(pool *sync.Pool) (*[1 << 16]byte, int, error) {
+	o, err := p.startPoll()
+	if err != nil {
+		return nil, 0, err
+	}
+	if p.raw.Control(o.peek) != nil {
+		return nil, 0, net.ErrClosed
+	}
+	if o.err == nil && o.available == 0 {
+		return nil, 0, syscall.EAGAIN
+	}
+	buf := pool.Get().(*[1 << 16]byte)
+	n, err := p.readNow(buf)
+	switch {
+	case err == os.ErrDeadlineExceeded && !p.closed.Load():
+		err = syscall.EAGAIN // the peer has taken back its last packet
+	case err == nil && n > maxPacket:
+		err = syscall.EMSGSIZE
+	default:
+		err = p.readError(err)
+	}
+	if err != nil {
+		pool.Put(buf)
+		return nil, 0, err
+	}
+	return buf, n, nil
+}

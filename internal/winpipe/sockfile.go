@@ -1,0 +1,78 @@
+package winpipe
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+)
+
+// Socket types, as Linux numbers them.
+const (
+	stream    = 1
+	datagram  = 2
+	seqpacket = 5
+)
+
+// A sockfile is the content of a socket file: three lines of text, so that a person who opens it sees what it is.
+//
+//	!<afunix socket 1>
+//	stream
+//	000102030405060708090a0b0c0d0e0f
+type sockfile struct {
+	socketType uint8
+	id         pipeID
+}
+
+// A pipeID is the random part of a pipe's name.
+type pipeID [16]byte
+
+const (
+	sockfileMagic = "!<afunix socket 1>\n"
+	sockfileMax   = len(sockfileMagic) + len("seqpacket\n") + 2*len(pipeID{}) + len("\n")
+)
+
+// typeNames are the second lines.
+var typeNames = map[uint8]string{stream: "stream", datagram: "dgram", seqpacket: "seqpacket"}
+
+// errNotSockfile: the bytes are not those of a socket file.
+var errNotSockfile = errors.New("not a socket file")
+
+// parseSockfile accepts what append makes, to the byte, and nothing else.
+func parseSockfile(b []byte) (sockfile, error) {
+	var s sockfile
+	if len(b) > sockfileMax || !bytes.HasPrefix(b, []byte(sockfileMagic)) {
+		return s, errNotSockfile
+	}
+	typeLine, idLine, _ := bytes.Cut(b[len(sockfileMagic):], []byte("\n"))
+	for socketType, name := range typeNames {
+		if name == string(typeLine) {
+			s.socketType = socketType
+		}
+	}
+	if s.socketType == 0 || len(idLine) != hex.EncodedLen(len(s.id))+1 {
+		return sockfile{}, errNotSockfile
+	}
+	if _, err := hex.Decode(s.id[:], idLine[:len(idLine)-1]); err != nil {
+		return sockfile{}, errNotSockfile
+	}
+	if !bytes.Equal(s.append(nil), b) { // upper-case digits, another last byte
+		return sockfile{}, errNotSockfile
+	}
+	return s, nil
+}
+
+// append appends the file's content to b.
+func (s sockfile) append(b []byte) []byte {
+	b = append(b, sockfileMagic...)
+	b = append(b, typeNames[s.socketType]...)
+	b = append(b, '\n')
+	b = hex.AppendEncode(b, s.id[:])
+	return append(b, '\n')
+}
+
+// pipeName is the name of the pipe on which the listener serves its clients. The prefix is in upper case, because Wine 8 does
+// not find some pipes otherwise.
+func (id pipeID) pipeName() string { return `\\.\PIPE\afunix-` + hex.EncodeToString(id[:]) }
+
+// sentinelName is the name of the pipe that exists as long as the listener does.
+func (id pipeID) sentinelName() string { return id.pipeName() + "-listen" }

@@ -1,0 +1,166 @@
+package winpipe
+
+import (
+	"path/filepath"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+
+	"afunix/internal/descriptor"
+)
+
+// A boundFile is a socket file that a listener has made. The file is not kept open, so that it can be removed and the name
+// be bound again at any time, as on Linux. It is recognised by the pipe's random name in it: file IDs do not do for that,
+// because a file system may give that of a removed file to the next one (Wine does, with its inode).
+type boundFile struct {
+	path    string // absolute: the process may change its directory
+	content sockfile
+}
+
+// createSocketFile makes the file path, which must not exist. Its errors are those of bind(2).
+func createSocketFile(path string, content sockfile, attributes *windows.SecurityAttributes) (*boundFile, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	name, err := windows.UTF16PtrFromString(abs)
+	if err != nil {
+		return nil, err // EINVAL: a NUL in it
+	}
+	h, err := windows.CreateFile(name, windows.GENERIC_WRITE|windows.FILE_READ_ATTRIBUTES|windows.DELETE,
+		windows.FILE_SHARE_READ|windows.FILE_SHARE_DELETE, attributes, windows.CREATE_NEW, windows.FILE_ATTRIBUTE_SYSTEM, 0)
+	if err != nil {
+		return nil, bindErrno(abs, err)
+	}
+	defer windows.CloseHandle(h)
+	if fileType, _ := windows.GetFileType(h); fileType != windows.FILE_TYPE_DISK {
+		return nil, syscall.EADDRINUSE // NUL and other names that are always there
+	}
+	if err := writeAll(h, content.append(nil)); err != nil {
+		deleteByHandle(h) // if that fails, too, a file stays that leads nowhere
+		return nil, errno(err)
+	}
+	return &boundFile{abs, content}, nil
+}
+
+func writeAll(h windows.Handle, content []byte) error {
+	var n uint32
+	if err := windows.WriteFile(h, content, &n, nil); err != nil {
+		return err
+	}
+	if int(n) != len(content) {
+		return windows.ERROR_DISK_FULL
+	}
+	return nil
+}
+
+// remove unlinks the file, unless another one has taken its place. That it is gone already is no error.
+func (f *boundFile) remove() error {
+	name, err := windows.UTF16PtrFromString(f.path)
+	if err != nil {
+		return err
+	}
+	h, err := windows.CreateFile(name, windows.GENERIC_READ|windows.DELETE, shareAll, nil, windows.OPEN_EXISTING,
+		windows.FILE_FLAG_OPEN_REPARSE_POINT, 0)
+	switch err {
+	case nil:
+	case windows.ERROR_FILE_NOT_FOUND, windows.ERROR_PATH_NOT_FOUND:
+		return nil
+	default:
+		return errno(err)
+	}
+	defer windows.CloseHandle(h)
+	if content, err := readContent(h); err != nil || content != f.content {
+		return nil // not ours
+	}
+	return errno(deleteByHandle(h))
+}
+
+func deleteByHandle(h windows.Handle) error {
+	remove := byte(1) // FILE_DISPOSITION_INFO.DeleteFile
+	return windows.SetFileInformationByHandle(h, windows.FileDispositionInfo, &remove, 1)
+}
+
+const shareAll = windows.FILE_SHARE_READ | windows.FILE_SHARE_WRITE | windows.FILE_SHARE_DELETE
+
+// readSocketFile reads the socket file path, and tells its owner. Its errors are those of connect(2), and ErrNativeSocket.
+func readSocketFile(path string) (file sockfile, owner string, err error) {
+	name, err := windows.UTF16PtrFromString(path)
+	if err != nil {
+		return sockfile{}, "", err
+	}
+	// The path may lead to a pipe of a stranger: the flags keep him from impersonating us. Directories open, too, so that they
+	// can be told from what may not be read.
+	h, err := windows.CreateFile(name, windows.GENERIC_READ, shareAll, nil, windows.OPEN_EXISTING,
+		windows.FILE_FLAG_BACKUP_SEMANTICS|windows.SECURITY_SQOS_PRESENT|windows.SECURITY_IDENTIFICATION, 0)
+	if err == windows.ERROR_CANT_ACCESS_FILE && isNativeSocket(name) {
+		return sockfile{}, "", ErrNativeSocket
+	}
+	if err != nil {
+		return sockfile{}, "", lookupErrno(path, err)
+	}
+	defer windows.CloseHandle(h)
+	if file, err = readContent(h); err != nil {
+		return sockfile{}, "", err
+	}
+	owner, err = ownerOf(h, windows.SE_FILE_OBJECT)
+	return file, owner, err
+}
+
+// readContent reads what h refers to, which has not been read yet: ECONNREFUSED if that is no socket file.
+func readContent(h windows.Handle) (sockfile, error) {
+	if kind, err := descriptor.System.Kind(uintptr(h)); err != nil || kind != descriptor.File {
+		return sockfile{}, syscall.ECONNREFUSED
+	}
+	var content [sockfileMax + 1]byte
+	var n uint32
+	if err := windows.ReadFile(h, content[:], &n, nil); err != nil && err != windows.ERROR_HANDLE_EOF {
+		return sockfile{}, errno(err)
+	}
+	file, err := parseSockfile(content[:n])
+	if err != nil {
+		return sockfile{}, syscall.ECONNREFUSED
+	}
+	return file, nil
+}
+
+// Reparse tags (ntifs.h).
+const (
+	reparseTagUnix    = 0x80000023 // IO_REPARSE_TAG_AF_UNIX
+	reparseTagSymlink = windows.IO_REPARSE_TAG_SYMLINK
+)
+
+// isNativeSocket reports whether a file that cannot be opened is a socket of Windows' own AF_UNIX. A symbolic link counts as one:
+// it leads to what cannot be opened, and the system's connect(2) will tell.
+func isNativeSocket(name *uint16) bool {
+	h, err := windows.CreateFile(name, windows.FILE_READ_ATTRIBUTES, shareAll, nil, windows.OPEN_EXISTING,
+		windows.FILE_FLAG_BACKUP_SEMANTICS|windows.FILE_FLAG_OPEN_REPARSE_POINT, 0)
+	if err != nil {
+		return false
+	}
+	defer windows.CloseHandle(h)
+	var info struct{ attributes, tag uint32 } // FILE_ATTRIBUTE_TAG_INFO
+	err = windows.GetFileInformationByHandleEx(h, windows.FileAttributeTagInfo,
+		(*byte)(unsafe.Pointer(&info)), uint32(unsafe.Sizeof(info)))
+	return err == nil && (info.tag == reparseTagUnix || info.tag == reparseTagSymlink)
+}
+
+// missing tells why path was not found: ENOTDIR if something on the way to it is not a directory, else ENOENT.
+func missing(path string) error {
+	for dir, last := filepath.Dir(path), path; dir != last; dir, last = filepath.Dir(dir), dir {
+		name, err := windows.UTF16PtrFromString(dir)
+		if err != nil {
+			return err
+		}
+		attributes, err := windows.GetFileAttributes(name)
+		if err != nil {
+			continue // not there either: ask further up
+		}
+		if attributes&windows.FILE_ATTRIBUTE_DIRECTORY == 0 {
+			return syscall.ENOTDIR
+		}
+		break
+	}
+	return syscall.ENOENT
+}
