@@ -19,7 +19,7 @@ func (c *Conn) CloseWrite() error {
 		c.out.owed.shut |= wire.ShutWrite
 		c.out.owed.note(debtShutdown)
 		c.pay()
-		c.out.cond.Broadcast()
+		c.wakeWrites()
 	}
 	return nil
 }
@@ -92,7 +92,7 @@ func (c *Conn) markClosed() bool {
 	c.out.mu.Lock()
 	c.out.closed = true
 	c.out.deadline.stop()
-	c.out.cond.Broadcast()
+	c.wakeWrites()
 	c.out.mu.Unlock()
 	return first
 }

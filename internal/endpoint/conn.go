@@ -60,9 +60,9 @@ type outbox struct {
 	owed     owed
 	head     []byte // where the head of a packet is put together
 
-	peer    cred.Credentials // as identified at its hello
-	can     rights.Ability   // ours over the peer
-	ready   bool             // both sides know the other's ability: descriptors may travel
+	peer      cred.Credentials // as identified at its hello
+	can       rights.Ability   // ours over the peer
+	ready     bool             // both sides know the other's ability: descriptors may travel
 	sendRoute rights.Route
 	recvRoute rights.Route
 
@@ -75,7 +75,7 @@ func newConn(p Pipe, cfg Config, server bool, rights int) *Conn {
 	c.local, c.remote = address(cfg.Type, cfg.Local), address(cfg.Type, "")
 	c.in.cond.L, c.out.cond.L = &c.in.mu, &c.out.mu
 	c.in.deadline.mu, c.in.deadline.wake = &c.in.mu, c.wakeReads
-	c.out.deadline.mu, c.out.deadline.wake = &c.out.mu, c.out.cond.Broadcast
+	c.out.deadline.mu, c.out.deadline.wake = &c.out.mu, c.wakeWrites
 	c.in.turn.relief.L = &c.in.mu
 	c.in.box = sock.NewInbox(cfg.Type, rights)
 	c.out.box = sock.NewOutbox(cfg.Type)
@@ -310,7 +310,7 @@ func (c *Conn) SetWriteBuffer(bytes int) error {
 	c.out.owed.window = c.out.box.SetWindow(2 * min(max(bytes, 0), sock.MaxWindow))
 	c.out.owed.note(debtOptions)
 	c.pay()
-	c.out.cond.Broadcast()
+	c.wakeWrites()
 	return nil
 }
 

@@ -141,7 +141,7 @@ func (c *Conn) tell(d debt, slot **sock.Transfer) {
 		c.out.mu.Lock()
 		defer c.out.mu.Unlock()
 		late = true
-		c.out.cond.Broadcast()
+		c.wakeWrites()
 	})
 	defer timer.Stop()
 	w := wait{c: c}

@@ -96,7 +96,8 @@ func (c *Conn) queue(s sock.Segment) error {
 		fit(&s)
 	}
 	wake, err := c.in.box.Put(s)
-	if wake {
+	if wake && c.in.waiting {
+		c.in.turn.served = true
 		c.in.cond.Signal()
 	}
 	return err
@@ -159,6 +160,10 @@ func (c *Conn) sending(change func(*outbox) error) error {
 	defer c.out.mu.Unlock()
 	err := change(&c.out)
 	c.out.cond.Broadcast()
+	c.in.mu.Lock()
+	t := &c.in.turn
+	t.served = t.served || t.needed > 0
+	c.in.mu.Unlock()
 	return err
 }
 

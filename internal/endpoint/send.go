@@ -290,8 +290,9 @@ func (c *Conn) flush() {
 	c.out.full = false
 	if err != nil {
 		c.out.sever()
+		c.wakeWrites()
 		return
 	}
 	c.pay()
-	c.out.cond.Broadcast()
+	c.wakeWrites()
 }

@@ -11,29 +11,32 @@ import (
 	"afunix/internal/wire"
 )
 
-// A turn says who reads the pipe: the connection's reader goroutine, or a Read of the user's.
+// A turn says who reads the pipe: the connection's reader goroutine, or a call of the user's that waits for what the pipe brings: a
+// Read for data, a Write for credit, a WriteMsg for its acknowledgement.
 //
-// To be woken by the reader costs a Read more than the system calls themselves (a switch between goroutines, and most often the
-// start of another thread). So once the reader has delivered something to a Read that was waiting for it, it rests, and the next
-// Read that finds nothing waits on the pipe itself. It does there all that the reader would do. A user who stops reading
-// must not stop the transport (P5): the reader takes over again when no Read has come back for a while, and at once when
-// anybody in this process waits for what only the pipe can bring, be it credit or an acknowledgement.
+// To be woken by the reader costs such a call more than the system calls themselves (a switch between goroutines, and most often
+// the start of another thread). So once the reader has served somebody who waited, it rests, and the next call that has to
+// wait reads the pipe itself. It does there all that the reader would do. A user who makes no more calls must not stop the transport
+// (P5): the reader takes over again when nobody has come back for a while, and at once when somebody has to wait for what the
+// pipe brings while nobody reads it.
 //
 // It is guarded by inbox.mu.
 type turn struct {
 	relief  sync.Cond   // the reader rests on it
-	resting bool        // the reader rests: only a Read may read the pipe
+	resting bool        // the reader rests: only a call reads the pipe
 	busy    bool        // somebody is reading it
+	writer  bool        // … who waits for something else than data
 	kicked  bool        // … and has been interrupted to look around
+	served  bool        // somebody has got what he waited for
 	over    bool        // nothing will come any more
-	needed  int         // how many wait for what the pipe brings
-	visits  uint        // how many Reads there have been
+	needed  int         // how many wait on outbox.cond for what the pipe brings
+	visits  uint        // how many calls have left
 	seen    uint        // visits when patrol was armed
 	armed   bool        // patrol is
 	patrol  *time.Timer // looks whether the pipe is unattended
 }
 
-// unattended is how long the pipe may go unread after a Read. Nobody in this process waits for it then.
+// unattended is how long the pipe may go unread after a call. Nobody in this process waits for it then.
 const unattended = time.Millisecond
 
 // run is the reader: it takes every packet as soon as it is there, until the connection ends.
@@ -49,18 +52,38 @@ func (c *Conn) run() {
 		if t.over {
 			return
 		}
+		t.served = false
 		c.turn(nil)
-		// Whoever has been woken just now may look himself next time.
-		t.resting = t.resting || c.in.waiting && c.in.box.Ready() && t.needed == 0 && !c.in.closed
+		if t.served && !c.in.closed {
+			c.rest()
+		}
 	}
 }
+
+// rest leaves the pipe to whoever waits. Each of them looks whether it is for him to read it. The caller is the reader, and
+// holds in.mu.
+func (c *Conn) rest() {
+	t := &c.in.turn
+	t.resting = true
+	c.in.cond.Broadcast()
+	if t.needed > 0 {
+		c.in.mu.Unlock()
+		c.out.mu.Lock()
+		c.out.cond.Broadcast()
+		c.out.mu.Unlock()
+		c.in.mu.Lock()
+	}
+}
+
+// free reports whether a call may read the pipe.
+func (t *turn) free() bool { return t.resting && !t.busy && !t.over }
 
 // await waits until something may have happened. The caller holds in.mu and is the one Read, of which b is the buffer, or nil if
 // nothing may be put there yet. It reports whether whatever is in the queue now came during a wait for it, so that nothing
 // else was there before.
 func (c *Conn) await(b []byte) (fresh bool) {
 	c.in.waiting = true
-	if t := &c.in.turn; t.resting && !t.busy && !t.over {
+	if c.in.turn.free() {
 		c.turn(b)
 		fresh = c.pipe.Waited()
 	} else {
@@ -163,12 +186,12 @@ func (c *Conn) apply(buf *[1 << 16]byte, n, placed int, err error) error {
 	return err
 }
 
-// leave ends a Read. From here on the pipe may be unattended. The caller holds in.mu.
+// leave ends a call that may have read the pipe. From here on that may be unattended. The caller holds in.mu.
 func (c *Conn) leave() {
 	t := &c.in.turn
 	t.visits++
 	switch {
-	case !t.resting:
+	case !t.free():
 	case t.needed > 0 || c.in.closed:
 		t.relieve()
 	case !t.armed:
@@ -187,14 +210,14 @@ func (c *Conn) arm() {
 	}
 }
 
-// lookAfter is the patrol: without a Read since it was armed, the reader takes over.
+// lookAfter is the patrol: without a call since it was armed, the reader takes over.
 func (c *Conn) lookAfter() {
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()
 	t := &c.in.turn
 	t.armed = false
 	switch {
-	case !t.resting || t.busy || t.over: // attended; a Read that is there now says when it leaves
+	case !t.resting || t.busy || t.over: // attended; whoever is there now says when he leaves
 	case t.visits != t.seen:
 		c.arm()
 	default:
@@ -208,13 +231,50 @@ func (t *turn) relieve() {
 	t.relief.Signal()
 }
 
-// need says that one more waits (1) for what the pipe brings, or one fewer (-1). It may be called with out.mu held.
-func (c *Conn) need(more int) {
+// A wait is a call's wait for what the pipe brings for the sending half. Its methods are called with out.mu held.
+type wait struct {
+	c     *Conn
+	begun bool
+}
+
+// more waits until something may have happened.
+func (w *wait) more() {
+	c, t := w.c, &w.c.in.turn
+	w.begun = true
+	c.in.mu.Lock()
+	if t.free() {
+		t.writer = true
+		c.out.mu.Unlock()
+		c.turn(nil)
+		t.writer = false
+		c.in.mu.Unlock()
+		c.out.mu.Lock()
+		return
+	}
+	t.needed++
+	c.in.mu.Unlock()
+	c.out.cond.Wait()
+	c.in.mu.Lock()
+	t.needed--
+	c.in.mu.Unlock()
+}
+
+// end ends the call.
+func (w *wait) end() {
+	if w.begun {
+		w.c.in.mu.Lock()
+		w.c.leave()
+		w.c.in.mu.Unlock()
+	}
+}
+
+// wakeWrites makes every call that waits for the sending half look around. The caller holds out.mu, and is not reading the pipe.
+func (c *Conn) wakeWrites() {
+	c.out.cond.Broadcast()
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()
-	t := &c.in.turn
-	if t.needed += more; t.needed > 0 && t.resting && !t.busy {
-		t.relieve()
+	if t := &c.in.turn; t.writer && t.busy {
+		c.kick()
 	}
 }
 

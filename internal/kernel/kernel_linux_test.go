@@ -183,3 +183,24 @@ func TestEndOfAnotherTransportIsNotSendable(t *testing.T) {
 		t.Errorf("Send: %v", err)
 	}
 }
+
+// The contract of package transport: no name is "", no peer is nil.
+func TestAddressesOfUnnamedSockets(t *testing.T) {
+	a, b, err := Pair(stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	defer b.Close()
+	if l, r := a.LocalAddr(), a.RemoteAddr(); *l != (net.UnixAddr{Net: stream}) || *r != *l {
+		t.Errorf("pair: %#v, %#v", l, r)
+	}
+	c, err := ListenPacket(t.Context(), dgram, socketPath(t), Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if r := c.RemoteAddr(); r != nil {
+		t.Errorf("unconnected: %#v", r)
+	}
+}

@@ -13,19 +13,14 @@ import (
 	"time"
 
 	"afunix/internal/cred"
+	"afunix/internal/testenv"
 
 	"golang.org/x/sys/unix"
 )
 
-// socketPath returns a path that is short enough everywhere.
 func socketPath(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "kernel")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return filepath.Join(dir, "s")
+	return filepath.Join(testenv.TempDir(t), "s")
 }
 
 // listenAny listens, or binds a datagram socket, and returns how to close it.

@@ -1,0 +1,21 @@
+package afunix
+
+import "afunix/internal/cred"
+
+// Credentials say which process, and which user, is at the other end.
+type Credentials struct {
+	PID      int
+	UID, GID int    // -1 where the system has none
+	SID      string // Windows: the user's security identifier
+}
+
+// SameUser reports whether c is the user that this process runs as.
+func (c Credentials) SameUser() bool { return cred.Credentials(c).SameUser() }
+
+// authorizer is authorize as the transports take it.
+func authorizer(authorize func(Credentials) error) func(cred.Credentials) error {
+	if authorize == nil {
+		return nil
+	}
+	return func(c cred.Credentials) error { return authorize(Credentials(c)) }
+}

@@ -1,0 +1,89 @@
+package afunix
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"afunix/internal/transport"
+)
+
+// Networks of package net that are AF_UNIX.
+const (
+	streamNetwork = "unix"
+	packetNetwork = "unixpacket"
+	dgramNetwork  = "unixgram"
+)
+
+// A Dialer has options for connecting. The zero value is what [Dial] uses.
+type Dialer struct {
+	LocalAddr *net.UnixAddr // bind before connecting
+	Transport Transport
+	// Authorize, if not nil, may refuse the peer: its error is DialContext's, and no byte of user data has been read
+	// or sent. A peer whom the system does not name (that of a datagram socket) is refused without asking.
+	Authorize func(peer Credentials) error
+	Timeout   time.Duration // at most so long; 0 leaves it to the context
+}
+
+// Dial connects to the address: a path or "@name". The network is "unix", "unixpacket" or "unixgram".
+func Dial(network, address string) (*Conn, error) {
+	return new(Dialer).DialContext(context.Background(), network, address)
+}
+
+// DialContext connects to the address, as long as ctx lasts.
+func (d *Dialer) DialContext(ctx context.Context, network, address string) (*Conn, error) {
+	raddr := &net.UnixAddr{Name: address, Net: network}
+	t, err := d.dialChecked(ctx, network, raddr)
+	if err != nil {
+		op := operation{op: "dial", network: network, source: d.LocalAddr, call: "connect"}
+		if address != "" {
+			op.addr = raddr
+		}
+		return nil, op.wrap(err)
+	}
+	return newConn(t, network), nil
+}
+
+func (d *Dialer) dialChecked(ctx context.Context, network string, raddr *net.UnixAddr) (transport.Conn, error) {
+	if err := checkNetwork(network, streamNetwork, packetNetwork, dgramNetwork); err != nil {
+		return nil, err
+	}
+	if d.LocalAddr != nil && d.LocalAddr.Net != network {
+		return nil, &net.AddrError{Err: "mismatched local address type", Addr: d.LocalAddr.String()}
+	}
+	if raddr.Name == "" && (network != dgramNetwork || d.LocalAddr == nil) {
+		return nil, errMissingAddress
+	}
+	if d.Timeout != 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, d.Timeout)
+		defer cancel()
+	}
+	return d.dial(ctx, network, raddr)
+}
+
+// checkNetwork reports a network that is not one of those known.
+func checkNetwork(network string, known ...string) error {
+	for _, k := range known {
+		if network == k {
+			return nil
+		}
+	}
+	return net.UnknownNetworkError(network)
+}
+
+// Pair returns two sockets that are connected to each other: socketpair(2).
+func Pair(network string) (a, b *Conn, err error) { return DefaultTransport.Pair(network) }
+
+// Pair returns two sockets of transport t that are connected to each other.
+func (t Transport) Pair(network string) (a, b *Conn, err error) {
+	op := operation{op: "pair", network: network, call: "socketpair"}
+	if err := checkNetwork(network, streamNetwork, packetNetwork, dgramNetwork); err != nil {
+		return nil, nil, op.wrap(err)
+	}
+	x, y, err := t.pair(network)
+	if err != nil {
+		return nil, nil, op.wrap(err)
+	}
+	return newConn(x, network), newConn(y, network), nil
+}

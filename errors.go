@@ -1,0 +1,72 @@
+package afunix
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"syscall"
+
+	"afunix/internal/descriptor"
+)
+
+// ErrRightsTruncated is what ReadMsg returns beside the data if descriptors came, but not all of them could be installed: this
+// process is out of descriptors. All of them were closed. (MSG_CTRUNC in recvmsg.)
+var ErrRightsTruncated = descriptor.ErrRightsTruncated
+
+// ErrNotSendable says that a descriptor of this kind cannot be passed here, or not to this peer. The [RightsError] around it says
+// which one.
+var ErrNotSendable = descriptor.ErrNotSendable
+
+// A RightsError says which descriptor of a message is the cause of an error.
+type RightsError struct {
+	Index int // among the files of WriteMsg, or in Rights
+	Err   error
+}
+
+func (e *RightsError) Error() string { return fmt.Sprintf("descriptor %d: %v", e.Index, e.Err) }
+
+// Unwrap returns e.Err.
+func (e *RightsError) Unwrap() error { return e.Err }
+
+// errMissingAddress has the text that package net gives, which does not export it.
+var errMissingAddress = errors.New("missing address")
+
+// An operation is what an error of it needs to say: the fields of a net.OpError, and the name of the system call that an errno
+// came from.
+type operation struct {
+	op, network  string
+	source, addr *net.UnixAddr
+	call         string
+}
+
+// wrap makes of a transport's error what package net would have made of it. It is the only place where errors are wrapped.
+func (o operation) wrap(err error) error {
+	if err == nil || err == io.EOF {
+		return err
+	}
+	return &net.OpError{Op: o.op, Net: o.network, Source: netAddr(o.source), Addr: netAddr(o.addr), Err: o.named(err)}
+}
+
+// named adds to an errno the name of the call, and to the errors of single descriptors their public type.
+func (o operation) named(err error) error {
+	switch e := err.(type) {
+	case syscall.Errno:
+		return os.NewSyscallError(o.call, e)
+	case *descriptor.IndexError:
+		return &RightsError{Index: e.Index, Err: o.named(e.Err)}
+	}
+	return err
+}
+
+// netAddr is nil for a nil address, and gives a socket without a name the one that package net gives it.
+func netAddr(a *net.UnixAddr) net.Addr {
+	switch {
+	case a == nil:
+		return nil
+	case a.Name == "":
+		return &net.UnixAddr{Name: "@", Net: a.Net}
+	}
+	return a
+}

@@ -1,0 +1,127 @@
+package afunix
+
+import (
+	"context"
+	"io/fs"
+	"net"
+	"syscall"
+	"time"
+
+	"afunix/internal/kernel"
+	"afunix/internal/transport"
+)
+
+// A ListenConfig has options for listening. The zero value is what [Listen] and [ListenPacket] use.
+type ListenConfig struct {
+	Transport Transport
+	// Authorize, if not nil, may refuse the peer of a connection, of which then no byte of user data is read or sent,
+	// and which is never accepted. It may be called by several goroutines at once. A datagram socket has no such peer, and
+	// ListenPacket is refused.
+	Authorize func(peer Credentials) error
+	Backlog   int // as listen(2); 0 means the system's maximum
+	// Mode is the permission of the socket file, from the start (but see below); 0 means that the process's umask decides.
+	// On macOS and the BSDs a datagram socket has the umask's permission for a moment.
+	Mode               fs.FileMode
+	SecurityDescriptor string // Windows: SDDL for pipe and socket file; "" means the current user and SYSTEM only
+}
+
+// Listen listens at the address for connections. The network is "unix" or "unixpacket".
+func Listen(network, address string) (*Listener, error) {
+	return new(ListenConfig).Listen(context.Background(), network, address)
+}
+
+// ListenPacket binds a datagram socket to the address; with "" the system chooses a name, where it can. The network is
+// "unixgram". Close does not remove the socket file, as in package net.
+func ListenPacket(network, address string) (*Conn, error) {
+	return new(ListenConfig).ListenPacket(context.Background(), network, address)
+}
+
+// Listen listens at the address for connections.
+func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (*Listener, error) {
+	laddr := &net.UnixAddr{Name: address, Net: network}
+	op := operation{op: "listen", network: network, addr: laddr, call: "bind"}
+	if err := checkNetwork(network, streamNetwork, packetNetwork); err != nil {
+		return nil, op.wrap(err)
+	}
+	l, err := lc.listen(ctx, network, laddr)
+	if err != nil {
+		return nil, op.wrap(err)
+	}
+	return newListener(l, network), nil
+}
+
+// ListenPacket binds a datagram socket to the address.
+func (lc *ListenConfig) ListenPacket(ctx context.Context, network, address string) (*Conn, error) {
+	laddr := &net.UnixAddr{Name: address, Net: network}
+	op := operation{op: "listen", network: network, addr: laddr, call: "bind"}
+	if err := checkNetwork(network, dgramNetwork); err != nil {
+		return nil, op.wrap(err)
+	}
+	c, err := lc.listenPacket(ctx, network, laddr)
+	if err != nil {
+		return nil, op.wrap(err)
+	}
+	return newConn(c, network), nil
+}
+
+// A Listener is a socket that listens. It is a [net.Listener] and a [syscall.Conn].
+type Listener struct {
+	t       transport.Listener
+	network string
+}
+
+var (
+	_ net.Listener = (*Listener)(nil)
+	_ Sendable     = (*Listener)(nil)
+)
+
+func newListener(t transport.Listener, network string) *Listener {
+	return &Listener{t: t, network: network}
+}
+
+// Accept waits for the next connection and returns it, a *[Conn].
+func (l *Listener) Accept() (net.Conn, error) {
+	c, err := l.AcceptConn()
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// AcceptConn waits for the next connection.
+func (l *Listener) AcceptConn() (*Conn, error) {
+	t, err := l.t.Accept()
+	if err != nil {
+		return nil, l.operation("accept", "accept").wrap(err)
+	}
+	return newConn(t, l.network), nil
+}
+
+// Close stops listening. Calls of Accept that wait return [net.ErrClosed]. The socket file is removed if Listen made it.
+func (l *Listener) Close() error { return l.operation("close", "close").wrap(l.t.Close()) }
+
+// Addr returns the address, a *[net.UnixAddr].
+func (l *Listener) Addr() net.Addr { return netAddr(l.t.Addr()) }
+
+// SetDeadline sets when Accept gives up with [os.ErrDeadlineExceeded]; a zero time is never.
+func (l *Listener) SetDeadline(t time.Time) error {
+	return l.operation("set", "").wrap(l.t.SetDeadline(t))
+}
+
+// SetUnlinkOnClose sets whether Close removes the socket file. By default it does if Listen made it.
+func (l *Listener) SetUnlinkOnClose(unlink bool) { l.t.SetUnlinkOnClose(unlink) }
+
+// Transport tells which transport carries the connections.
+func (l *Listener) Transport() Transport {
+	if _, ok := l.t.(*kernel.Listener); ok {
+		return KernelTransport
+	}
+	return PipeTransport
+}
+
+// SyscallConn gives access to the descriptor.
+func (l *Listener) SyscallConn() (syscall.RawConn, error) { return l.t.SyscallConn() }
+
+func (l *Listener) operation(op, call string) operation {
+	return operation{op: op, network: l.network, addr: l.t.Addr(), call: call}
+}

@@ -1,0 +1,31 @@
+package afunix_test
+
+import (
+	"net"
+	"testing"
+
+	"afunix"
+
+	"golang.org/x/net/nettest"
+)
+
+// TestNetConn holds stream connections to what net.Conn promises.
+func TestNetConn(t *testing.T) {
+	each(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
+		t.Run("pair", func(t *testing.T) {
+			nettest.TestConn(t, func() (a, b net.Conn, stop func(), err error) {
+				x, y, err := tr.Pair(network)
+				if err != nil {
+					return nil, nil, nil, err
+				}
+				return x, y, func() { x.Close(); y.Close() }, nil
+			})
+		})
+		t.Run("dialled", func(t *testing.T) {
+			nettest.TestConn(t, func() (a, b net.Conn, stop func(), err error) {
+				x, y := connect(t, tr, network)
+				return x, y, func() { x.Close(); y.Close() }, nil
+			})
+		})
+	})
+}

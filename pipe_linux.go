@@ -1,0 +1,44 @@
+package afunix
+
+import (
+	"context"
+
+	"afunix/internal/endpoint"
+	"afunix/internal/linuxpipe"
+	"afunix/internal/sock"
+)
+
+// source is a listener of package linuxpipe as package endpoint takes it.
+type source struct{ *linuxpipe.Listener }
+
+func (s source) Accept() (endpoint.Pipe, error) {
+	p, err := s.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func newSource(lc *ListenConfig, _ sock.Type, path string) (endpoint.Source, error) {
+	l, err := linuxpipe.Listen(path, lc.Mode)
+	if err != nil {
+		return nil, err
+	}
+	return source{l}, nil
+}
+
+func openPipe(_ context.Context, path string, cfg endpoint.Config) (endpoint.Pipe, error) {
+	p, err := linuxpipe.Dial(path, cfg.Local)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func newPipePair() (a, b endpoint.Pipe, err error) {
+	x, y, err := linuxpipe.NewPair()
+	if err != nil {
+		return nil, nil, err
+	}
+	return x, y, nil
+}

@@ -1,0 +1,5 @@
+//go:build race
+
+package afunix_test
+
+const raceDetector = true

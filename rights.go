@@ -1,0 +1,118 @@
+package afunix
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"syscall"
+
+	"afunix/internal/descriptor"
+)
+
+// Rights own the descriptors of one message, in the order in which they were sent. Each can be taken once; Close closes those
+// that were not; Rights that are dropped are closed by the garbage collector, sooner or later. Nothing received is inherited by
+// child processes. If not every descriptor could be installed (the process is out of descriptors), all are closed and ReadMsg
+// returns [ErrRightsTruncated] beside the data.
+//
+// The zero value has no descriptors. The errors of its methods are [RightsError]s: EINVAL around an index that is out of range,
+// [os.ErrClosed] for a descriptor that was taken. If another error is returned, Rights still own the descriptor.
+type Rights struct{ set *descriptor.Set }
+
+// Len returns the number of descriptors, those that were taken included.
+func (r Rights) Len() int { return r.set.Len() }
+
+// Kind tells what descriptor i is. An index out of range is KindOther.
+func (r Rights) Kind(i int) Kind {
+	if i < 0 || i >= r.Len() {
+		return KindOther
+	}
+	return Kind(r.set.Kind(i))
+}
+
+// Descriptor takes descriptor i, which the caller closes with the system's own call: close(2), CloseHandle or closesocket.
+func (r Rights) Descriptor(i int) (Descriptor, error) {
+	v, _, err := r.set.Take(i)
+	if err != nil {
+		return 0, &RightsError{i, err}
+	}
+	return Descriptor(v), nil
+}
+
+// File takes descriptor i as a file. On Unix that can be anything; on Windows it cannot be a socket, and a handle that was opened
+// for overlapped I/O works, but without deadlines.
+func (r Rights) File(i int) (f *os.File, err error) {
+	err = r.give(i, func(v uintptr, k descriptor.Kind) error {
+		f, err = newFile(v, k)
+		return err
+	})
+	return f, err
+}
+
+// Conn takes descriptor i, a socket that does not listen, as a connection with deadlines. An AF_UNIX socket is a *[Conn].
+func (r Rights) Conn(i int) (c net.Conn, err error) {
+	err = r.give(i, func(v uintptr, k descriptor.Kind) error {
+		switch k {
+		case descriptor.Stream, descriptor.Datagram, descriptor.Unix:
+			c, err = newNetConn(v, k)
+			return err
+		}
+		return wrongKind(k, "a connection")
+	})
+	return c, err
+}
+
+// Listener takes descriptor i, a socket that listens. An AF_UNIX socket is a *[Listener], which does not remove the socket file
+// when it is closed.
+func (r Rights) Listener(i int) (l net.Listener, err error) {
+	err = r.give(i, func(v uintptr, k descriptor.Kind) error {
+		switch k {
+		case descriptor.Listener, descriptor.UnixListener:
+			l, err = newNetListener(v, k)
+			return err
+		}
+		return wrongKind(k, "a listener")
+	})
+	return l, err
+}
+
+// PacketConn takes descriptor i, a datagram socket. An AF_UNIX socket is a *[Conn].
+func (r Rights) PacketConn(i int) (c net.PacketConn, err error) {
+	err = r.give(i, func(v uintptr, k descriptor.Kind) error {
+		switch k {
+		case descriptor.Datagram, descriptor.Unix:
+			c, err = newPacketConn(v, k)
+			return err
+		}
+		return wrongKind(k, "a datagram socket")
+	})
+	return c, err
+}
+
+// Close closes the descriptors that were not taken.
+func (r Rights) Close() error { return r.set.Close() }
+
+// give shows descriptor i to take, which owns it if it returns nil.
+func (r Rights) give(i int, take func(v uintptr, k descriptor.Kind) error) error {
+	if err := r.set.Give(i, take); err != nil {
+		return &RightsError{i, err}
+	}
+	return nil
+}
+
+// A kindError says that a descriptor is not what it was to be taken as.
+type kindError struct {
+	kind Kind
+	want string
+}
+
+func wrongKind(k descriptor.Kind, want string) error { return kindError{Kind(k), want} }
+
+func (e kindError) Error() string { return fmt.Sprintf("%v is not %s", e.kind, e.want) }
+
+// Unwrap returns the errno for asking such a thing of such a descriptor.
+func (e kindError) Unwrap() error {
+	if descriptor.Kind(e.kind).Socket() {
+		return syscall.EOPNOTSUPP
+	}
+	return syscall.ENOTSOCK
+}

@@ -1,0 +1,3 @@
+package afunix
+
+const systemTransport = PipeTransport
