@@ -4,8 +4,9 @@ package cred
 
 import "os"
 
+// The system shows the effective identity to a peer: unix(7), SO_PEERCRED.
 func self() Credentials {
-	return Credentials{PID: os.Getpid(), UID: os.Getuid(), GID: os.Getgid()}
+	return Credentials{PID: os.Getpid(), UID: os.Geteuid(), GID: os.Getegid()}
 }
 
 func sameUser(c Credentials) bool { return c.SID == "" && c.UID == os.Geteuid() }
