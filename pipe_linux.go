@@ -42,3 +42,6 @@ func newPipePair() (a, b endpoint.Pipe, err error) {
 	}
 	return x, y, nil
 }
+
+// isNative reports whether a name turned out to be a socket of the system's own AF_UNIX. Here every name is one.
+func isNative(error) bool { return false }

@@ -25,3 +25,5 @@ func listenPacketPipe(context.Context, *ListenConfig, string, *net.UnixAddr) (tr
 }
 
 func pairPipe(string) (a, b transport.Conn, err error) { return nil, nil, errors.ErrUnsupported }
+
+func isNative(error) bool { return false }

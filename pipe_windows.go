@@ -50,3 +50,6 @@ func newPipePair() (a, b endpoint.Pipe, err error) {
 	}
 	return x, y, nil
 }
+
+// isNative reports whether a name turned out to be a socket file of Windows' own AF_UNIX.
+func isNative(err error) bool { return errors.Is(err, winpipe.ErrNativeSocket) }

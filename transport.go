@@ -49,7 +49,11 @@ func (d *Dialer) dial(ctx context.Context, network string, raddr *net.UnixAddr) 
 	case KernelTransport:
 		return dialNative(ctx, d, network, d.LocalAddr, raddr)
 	case PipeTransport:
-		return dialPipe(ctx, d, network, d.LocalAddr, raddr)
+		c, err := dialPipe(ctx, d, network, d.LocalAddr, raddr)
+		if isNative(err) && d.Transport == DefaultTransport {
+			return dialNative(ctx, d, network, d.LocalAddr, raddr)
+		}
+		return c, err
 	}
 	return nil, errors.ErrUnsupported
 }

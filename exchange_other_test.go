@@ -1,0 +1,6 @@
+//go:build !linux && !windows
+
+package afunix_test
+
+// systemArticles are those that only this system has: kqueues, for one, cannot be passed.
+var systemArticles []article

@@ -1,0 +1,54 @@
+package afunix_test
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"afunix"
+	"afunix/internal/testenv"
+)
+
+// Dial finds sockets of Windows' own AF_UNIX, Docker's for example, by itself. They are plain streams.
+func TestDialFindsNativeSockets(t *testing.T) {
+	path := filepath.Join(testenv.TempDir(t), "s")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Skipf("no AF_UNIX of the system's own, as on Wine: %v", err)
+	}
+	defer l.Close()
+	go func() {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		io.Copy(c, c)
+	}()
+	c, err := afunix.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if c.Transport() != afunix.KernelTransport {
+		t.Errorf("transport %v", c.Transport())
+	}
+	if _, err := c.Write([]byte("echo")); err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 4)
+	if _, err := io.ReadFull(c, buf); err != nil || string(buf) != "echo" {
+		t.Errorf("read %q, %v", buf, err)
+	}
+	if _, err := c.WriteMsg([]byte("x"), os.Stdin); !errors.Is(err, afunix.ErrNotSendable) {
+		t.Errorf("WriteMsg with a file: %v, want ErrNotSendable", err)
+	}
+	pipe := afunix.Dialer{Transport: afunix.PipeTransport}
+	if c, err := pipe.DialContext(t.Context(), "unix", path); err == nil {
+		c.Close()
+		t.Error("the pipe transport dialled a native socket")
+	}
+}
