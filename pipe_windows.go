@@ -3,6 +3,7 @@ package afunix
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"afunix/internal/endpoint"
 	"afunix/internal/sock"
@@ -33,14 +34,36 @@ func newSource(lc *ListenConfig, t sock.Type, path string) (endpoint.Source, err
 }
 
 func openPipe(ctx context.Context, path string, cfg endpoint.Config) (endpoint.Pipe, error) {
-	if cfg.Local != "" {
-		return nil, errors.ErrUnsupported // a name for a client's end comes with datagrams, which need it
+	t := uint8(cfg.Type)
+	if cfg.Local == "" {
+		p, err := winpipe.Dial(ctx, path, t)
+		if err != nil {
+			return nil, err
+		}
+		return p, nil
 	}
-	p, err := winpipe.Dial(ctx, path, uint8(cfg.Type))
+	name, err := winpipe.Bind(cfg.Local, t)
 	if err != nil {
 		return nil, err
 	}
-	return p, nil
+	p, err := winpipe.Dial(ctx, path, t)
+	if err != nil {
+		name.Close()
+		return nil, err
+	}
+	return &boundPipe{Pipe: p, name: name}, nil
+}
+
+// boundPipe is the client's end of a pipe with a name of its own, which it gives up when it is closed.
+type boundPipe struct {
+	*winpipe.Pipe
+	name *winpipe.Binding
+	once sync.Once
+}
+
+func (p *boundPipe) Close() error {
+	p.once.Do(func() { p.name.Close() })
+	return p.Pipe.Close()
 }
 
 func newPipePair() (a, b endpoint.Pipe, err error) {

@@ -1,0 +1,50 @@
+package afunix_test
+
+import (
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"afunix"
+	"afunix/internal/testenv"
+)
+
+// A client may have a name of its own, which the server sees, and nobody can dial.
+func TestDialFromABoundName(t *testing.T) {
+	each(t, listened, func(t *testing.T, tr afunix.Transport, network string) {
+		dir := testenv.TempDir(t)
+		l := listen(t, tr, network, filepath.Join(dir, "server"))
+		local := &net.UnixAddr{Name: filepath.Join(dir, "client"), Net: network}
+		d := afunix.Dialer{Transport: tr, LocalAddr: local}
+		c, err := d.DialContext(t.Context(), network, l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		s, err := l.AcceptConn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		if got := c.LocalAddr().String(); got != local.Name {
+			t.Errorf("the client is %q", got)
+		}
+		if got := s.RemoteAddr().String(); got != local.Name {
+			t.Errorf("the server sees %q", got)
+		}
+		if _, err := d.DialContext(t.Context(), network, l.Addr().String()); !errors.Is(err, syscall.EADDRINUSE) {
+			t.Errorf("the name again: %v, want EADDRINUSE", err)
+		}
+		d.LocalAddr = nil
+		if _, err := d.DialContext(t.Context(), network, local.Name); !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Errorf("dialling the client: %v, want ECONNREFUSED", err)
+		}
+		c.Close()
+		if _, err := os.Lstat(local.Name); err != nil {
+			t.Errorf("the file of a connection's client stays on Linux: %v", err)
+		}
+	})
+}
