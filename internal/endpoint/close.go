@@ -64,6 +64,7 @@ func (c *Conn) close(embryo bool) error {
 	}
 	c.in.mu.Lock()
 	c.in.box.Close()
+	c.in.farewell = true
 	unread := c.in.box.Unread()
 	c.in.mu.Unlock()
 

@@ -44,6 +44,7 @@ type inbox struct {
 	turn     turn
 	waiting  bool  // a Read waits: what comes is read at once
 	closed   bool  // by Close
+	farewell bool  // the goodbye has been said, or is owed: messages that come now are the peer's to take back
 	failure  error // why the connection broke, if it did
 	pass     bool  // SO_PASSCRED
 }

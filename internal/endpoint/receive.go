@@ -35,13 +35,13 @@ func (c *Conn) data(p *wire.Packet, buf *[1 << 16]byte, placed int) error {
 		Placed:    placed,
 	}
 	c.in.mu.Lock()
-	closed := c.in.closed
+	closed, over := c.in.closed, c.in.farewell
 	err := c.in.box.Admit(len(p.Payload), p.Records, s.Continued)
 	c.in.mu.Unlock()
-	if err == nil && p.Records > 0 {
+	if err == nil && p.Records > 0 && !over {
 		err = c.adopt(&s, p, closed)
 	}
-	if err != nil {
+	if err != nil || over {
 		packets.Put(buf)
 		return err
 	}
@@ -216,7 +216,7 @@ func (c *Conn) peerClosed(reset bool) {
 	c.in.cond.Broadcast()
 	c.in.mu.Unlock()
 	c.out.mu.Lock()
-	c.out.box.Sever()
+	c.out.box.Farewell()
 	c.out.cond.Broadcast()
 	c.out.mu.Unlock()
 }

@@ -11,10 +11,12 @@ const (
 	Severed                  // the connection ended first
 )
 
-// Parked are a sender's copies of the descriptors of one message.
+// Parked are the descriptors of one message that is under way.
 type Parked interface {
-	// Release closes the copies. The message has arrived, or never will.
+	// Release closes the sender's copies. The message has arrived, or nobody knows.
 	Release()
+	// TakeBack also undoes what was put into the receiver, who has not looked at the message and never will.
+	TakeBack()
 }
 
 // A Transfer is a message, or a shutdown, that will be acknowledged.
@@ -95,19 +97,19 @@ func (o *Outbox) Ack(serial uint64) error {
 		return errAck
 	}
 	for len(o.transfers) > 0 && o.transfers[0].serial <= serial {
-		o.finish(Acknowledged)
+		o.finish(Acknowledged, Parked.Release)
 	}
 	return nil
 }
 
 // finish ends the oldest transfer.
-func (o *Outbox) finish(f Fate) {
+func (o *Outbox) finish(f Fate, let func(Parked)) {
 	t := o.transfers[0]
 	o.transfers[0] = nil
 	o.transfers = o.transfers[1:]
 	t.Fate = f
 	if t.parked != nil {
-		t.parked.Release()
+		let(t.parked)
 	}
 }
 
@@ -136,10 +138,15 @@ func (o *Outbox) Shut() bool {
 // Deafen notes that the peer has shut down reading.
 func (o *Outbox) Deafen() { o.deaf = true }
 
-// Sever notes that the connection has ended. Whatever is unacknowledged will never be.
-func (o *Outbox) Sever() {
+// Sever notes that the connection has ended. What is unacknowledged will never be.
+func (o *Outbox) Sever() { o.end(Parked.Release) }
+
+// Farewell notes that the peer has been closed. It has looked at everything that it has acknowledged, and at nothing else.
+func (o *Outbox) Farewell() { o.end(Parked.TakeBack) }
+
+func (o *Outbox) end(let func(Parked)) {
 	o.gone = true
 	for len(o.transfers) > 0 {
-		o.finish(Severed)
+		o.finish(Severed, let)
 	}
 }
