@@ -207,11 +207,8 @@ func (l *Listener) take() (*Conn, error) {
 func (c *Conn) accepted() {
 	c.in.mu.Lock()
 	c.in.box.Grant(sock.RightsWindow)
-	credit, due := c.in.box.CreditDue()
 	c.in.mu.Unlock()
-	if due {
-		c.creditPeer(credit)
-	}
+	c.creditWhatIsDue()
 }
 
 // SetDeadline sets when Accept gives up.

@@ -115,6 +115,16 @@ func (c *Conn) acknowledge(serial uint64) {
 	c.pay()
 }
 
+// creditWhatIsDue tells the peer what it may send, if that is worth a packet.
+func (c *Conn) creditWhatIsDue() {
+	c.in.mu.Lock()
+	credit, due := c.in.box.CreditDue()
+	c.in.mu.Unlock()
+	if due {
+		c.creditPeer(credit)
+	}
+}
+
 // creditPeer tells the peer what it may send.
 func (c *Conn) creditPeer(credit sock.Credit) {
 	c.out.mu.Lock()

@@ -64,11 +64,13 @@ func (c *Conn) adopt(s *sock.Segment, p *wire.Packet, closed bool) error {
 	switch {
 	case err == nil:
 		s.Rights = set
+		c.creditWhatIsDue() // a connection that has been accepted takes more than its hello said
 	case errors.Is(err, descriptor.ErrRightsTruncated):
 		s.Lost = true
 		c.in.mu.Lock()
 		c.in.box.Refund(p.Records)
 		c.in.mu.Unlock()
+		c.creditWhatIsDue()
 	case errors.Is(err, syscall.ESRCH):
 		return io.EOF // its sender died before anybody could take them: nothing was sent
 	default:
