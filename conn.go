@@ -120,6 +120,18 @@ func (c *Conn) Transport() Transport {
 	return PipeTransport
 }
 
+// Packets tells how many packets the pipe transport has sent and received over this connection, its own included, but for the
+// three that begin it. The kernel transport has no packets: ok is false.
+func (c *Conn) Packets() (sent, received uint64, ok bool) {
+	p, ok := c.t.(interface {
+		Packets() (sent, received uint64)
+	})
+	if ok {
+		sent, received = p.Packets()
+	}
+	return sent, received, ok
+}
+
 // SyscallConn gives access to the descriptor. Of the pipe transport that is the message pipe: do no I/O with it.
 func (c *Conn) SyscallConn() (syscall.RawConn, error) { return c.t.SyscallConn() }
 

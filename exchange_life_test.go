@@ -87,7 +87,10 @@ func expectLegacy(t *testing.T, a meeting, end string, early bool) {
 	}
 	defer rights.Close()
 	inherit(t, rights, far, addresses)
-	if m, err := k.c.ReadMsg(make([]byte, 1)); a.network != "unixgram" && err != io.EOF {
+	if a.network == "unixgram" {
+		return // it has no end
+	}
+	if m, err := k.c.ReadMsg(make([]byte, 1)); err != io.EOF {
 		t.Errorf("after the last message: %q, %v; want the end", m.Data, err)
 	}
 }

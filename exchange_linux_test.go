@@ -26,6 +26,9 @@ var systemArticles = []article{
 	{"epoll", afunix.KindOther, offerEpoll, useEpoll},
 }
 
+// handlesOfThreads: threads have no descriptors here.
+const handlesOfThreads = 0
+
 // lend closes a descriptor that the test has opened when the test ends.
 func lend(t *testing.T, fd int, err error) afunix.Descriptor {
 	t.Helper()

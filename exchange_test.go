@@ -45,8 +45,8 @@ func otherSide(side string) string {
 func eachSide(t *testing.T, networks []string, f func(t *testing.T, a meeting)) {
 	each(t, networks, func(t *testing.T, tr afunix.Transport, network string) {
 		for _, side := range []string{dialling, listening} {
-			t.Run(side+" side sends", func(t *testing.T) {
-				f(t, meeting{tr, network, side, filepath.Join(testenv.TempDir(t), "s")})
+			t.Run("from the "+side+" side", func(t *testing.T) {
+				f(t, newMeeting(t, tr, network, side))
 			})
 		}
 	})
@@ -57,6 +57,10 @@ type meeting struct {
 	transport     afunix.Transport
 	network, side string
 	path          string
+}
+
+func newMeeting(t *testing.T, tr afunix.Transport, network, side string) meeting {
+	return meeting{tr, network, side, filepath.Join(testenv.TempDir(t), "s")}
 }
 
 // peers returns the meeting as the other process sees it.
@@ -165,7 +169,7 @@ const failure = "failed: "
 func (k *talk) hear() (string, afunix.Rights, error) {
 	var line []byte
 	var rights afunix.Rights
-	for buf := make([]byte, 4096); ; {
+	for buf := make([]byte, 2*besideRights); ; {
 		m, err := k.c.ReadMsg(buf)
 		if err == nil && m.Rights.Len() > 0 && len(line) > 0 {
 			m.Rights.Close()
@@ -365,15 +369,15 @@ func countResources() (resources, error) {
 	return resources{n, runtime.NumGoroutine()}, err
 }
 
-// settle waits until this process has no more open than when r was counted. Copies that are parked, and goroutines, may
-// end a little after the call that used them.
+// settle waits until this process has no more open than when r was counted, and handlesOfThreads. Copies that are parked, and
+// goroutines, may end a little after the call that used them.
 func (r resources) settle() error {
 	give := time.After(patience / 4)
 	again := time.NewTicker(5 * time.Millisecond)
 	defer again.Stop()
 	for {
 		now, err := countResources()
-		if err != nil || now.descriptors <= r.descriptors && now.goroutines <= r.goroutines {
+		if err != nil || now.descriptors <= r.descriptors+handlesOfThreads && now.goroutines <= r.goroutines {
 			return err
 		}
 		select {

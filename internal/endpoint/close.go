@@ -101,6 +101,10 @@ func (c *Conn) markClosed() bool {
 // drain takes in what the peer has sent before our Close, so that whether anything is left unread does not depend on how far
 // the reader has come. It ends the reader.
 func (c *Conn) drain() {
+	c.in.mu.Lock()
+	c.in.turn.draining = true
+	c.in.turn.relieve()
+	c.in.mu.Unlock()
 	c.pipe.Interrupt()
 	<-c.done
 }

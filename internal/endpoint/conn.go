@@ -42,11 +42,12 @@ type inbox struct {
 	box      *sock.Inbox
 	deadline deadline
 	turn     turn
-	waiting  bool  // a Read waits: what comes is read at once
-	closed   bool  // by Close
-	farewell bool  // the goodbye has been said, or is owed: messages that come now are the peer's to take back
-	failure  error // why the connection broke, if it did
-	pass     bool  // SO_PASSCRED
+	waiting  bool   // a Read waits: what comes is read at once
+	closed   bool   // by Close
+	farewell bool   // the goodbye has been said, or is owed: messages that come now are the peer's to take back
+	failure  error  // why the connection broke, if it did
+	packets  uint64 // received so far
+	pass     bool   // SO_PASSCRED
 }
 
 // outbox is the sending half: sock.Outbox with its lock, its deadline, and what the transport itself has to say.
@@ -60,6 +61,7 @@ type outbox struct {
 	severed  bool
 	owed     owed
 	head     []byte // where the head of a packet is put together
+	packets  uint64 // sent so far
 
 	peer      cred.Credentials // as identified at its hello
 	can       rights.Ability   // ours over the peer
@@ -313,6 +315,16 @@ func (c *Conn) SetWriteBuffer(bytes int) error {
 	c.pay()
 	c.wakeWrites()
 	return nil
+}
+
+// Packets returns how many packets this end has sent and received since the handshake.
+func (c *Conn) Packets() (sent, received uint64) {
+	c.out.mu.Lock()
+	sent = c.out.packets
+	c.out.mu.Unlock()
+	c.in.mu.Lock()
+	defer c.in.mu.Unlock()
+	return sent, c.in.packets
 }
 
 // LocalAddr returns the name of this end.

@@ -149,8 +149,11 @@ func (c *Conn) readHello(role uint8) (wire.HelloBody, string, error) {
 
 // unreachable translates the end of a pipe on which no hello came: nobody is listening any more.
 func unreachable(err error) error {
-	if errors.Is(err, net.ErrClosed) {
+	switch {
+	case errors.Is(err, net.ErrClosed):
 		return err
+	case errors.Is(err, syscall.EMSGSIZE):
+		return failure(err)
 	}
 	return syscall.ECONNREFUSED
 }

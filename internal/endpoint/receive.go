@@ -180,6 +180,7 @@ func (c *Conn) peerOptions(p *wire.Packet) error {
 	if err != nil {
 		return err
 	}
+	c.creditWhatIsDue() // a smaller window may be full of what has been read
 	c.out.mu.Lock()
 	c.out.peerPass = p.Flags&wire.PassCredentials != 0
 	c.out.mu.Unlock()
@@ -192,7 +193,7 @@ func (c *Conn) peerOptions(p *wire.Packet) error {
 func (c *Conn) peerShutdown(p *wire.Packet) {
 	if p.Flags&wire.ShutWrite != 0 {
 		c.in.mu.Lock()
-		c.in.box.Shut()
+		c.in.box.Finish()
 		c.in.cond.Broadcast()
 		c.in.mu.Unlock()
 	}
@@ -213,7 +214,7 @@ func (c *Conn) peerClosed(reset bool) {
 	if reset {
 		c.in.box.Reset()
 	} else {
-		c.in.box.Shut()
+		c.in.box.Finish()
 	}
 	c.in.cond.Broadcast()
 	c.in.mu.Unlock()
@@ -228,7 +229,7 @@ func (c *Conn) ended(err error) {
 	c.in.mu.Lock()
 	switch {
 	case err == io.EOF:
-		c.in.box.Shut()
+		c.in.box.Finish()
 	case c.in.failure == nil:
 		c.in.failure = failure(err)
 		c.in.box.Fail()

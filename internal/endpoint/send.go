@@ -88,9 +88,12 @@ func (c *Conn) gather(files []transport.File) (*message, error) {
 			err = m.Add(f.Value)
 		}
 		if err != nil {
-			m.TakeBack()
 			return nil, &descriptor.IndexError{Index: i, Err: err}
 		}
+	}
+	if err := m.Duplicate(); err != nil {
+		m.TakeBack()
+		return nil, err
 	}
 	return m, nil
 }
@@ -262,6 +265,7 @@ func (c *Conn) write(p *wire.Packet) error {
 	}
 	switch {
 	case err == nil:
+		c.out.packets++
 		return nil
 	case errors.Is(err, syscall.EAGAIN):
 		c.out.full = true

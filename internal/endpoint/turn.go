@@ -22,18 +22,19 @@ import (
 //
 // It is guarded by inbox.mu.
 type turn struct {
-	relief  sync.Cond   // the reader rests on it
-	resting bool        // the reader rests: only a call reads the pipe
-	busy    bool        // somebody is reading it
-	writer  bool        // … who waits for something else than data
-	kicked  bool        // … and has been interrupted to look around
-	served  bool        // somebody has got what he waited for
-	over    bool        // nothing will come any more
-	needed  int         // how many wait on outbox.cond for what the pipe brings
-	visits  uint        // how many calls have left
-	seen    uint        // visits when patrol was armed
-	armed   bool        // patrol is
-	patrol  *time.Timer // looks whether the pipe is unattended
+	relief   sync.Cond   // the reader rests on it
+	resting  bool        // the reader rests: only a call reads the pipe
+	busy     bool        // somebody is reading it
+	writer   bool        // … who waits for something else than data
+	kicked   bool        // … and has been interrupted to look around
+	draining bool        // the pipe is interrupted for good: see drain
+	served   bool        // somebody has got what he waited for
+	over     bool        // nothing will come any more
+	needed   int         // how many wait on outbox.cond for what the pipe brings
+	visits   uint        // how many calls have left
+	seen     uint        // visits when patrol was armed
+	armed    bool        // patrol is
+	patrol   *time.Timer // looks whether the pipe is unattended
 }
 
 // unattended is how long the pipe may go unread after a call. Nobody in this process waits for it then.
@@ -65,6 +66,9 @@ func (c *Conn) run() {
 func (c *Conn) rest() {
 	t := &c.in.turn
 	t.resting = true
+	if !t.armed {
+		c.arm() // whoever has been served may have left already
+	}
 	c.in.cond.Broadcast()
 	if t.needed > 0 {
 		c.in.mu.Unlock()
@@ -84,6 +88,9 @@ func (t *turn) free() bool { return t.resting && !t.busy && !t.over }
 func (c *Conn) await(b []byte) (fresh bool) {
 	c.in.waiting = true
 	if c.in.turn.free() {
+		if c.in.box.Queued() {
+			b = nil // pieces of a record come first
+		}
 		c.turn(b)
 		fresh = c.pipe.Waited()
 	} else {
@@ -119,7 +126,7 @@ func (c *Conn) turn(into []byte) {
 	c.in.mu.Unlock()
 	err := c.step(into)
 	c.in.mu.Lock()
-	c.endTurn(err)
+	c.endTurn(err, err == nil)
 }
 
 // turnNow is turn without waiting. It reports whether there was a packet.
@@ -134,21 +141,24 @@ func (c *Conn) turnNow() bool {
 		err = c.apply(buf, n, 0, err)
 	}
 	c.in.mu.Lock()
-	c.endTurn(err)
+	c.endTurn(err, !none)
 	return !none
 }
 
-// endTurn notes how a turn went. The caller holds in.mu.
-func (c *Conn) endTurn(err error) {
+// endTurn notes how a turn went, and whether it brought a packet. The caller holds in.mu.
+func (c *Conn) endTurn(err error, packet bool) {
 	t := &c.in.turn
+	if packet {
+		c.in.packets++
+	}
 	t.busy = false
-	if t.kicked && !c.in.closed {
-		t.kicked = false
+	if t.kicked && !t.draining {
 		c.pipe.Resume()
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			err = nil
 		}
 	}
+	t.kicked = false
 	if err != nil {
 		t.over = true
 		c.in.cond.Broadcast()

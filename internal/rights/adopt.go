@@ -53,9 +53,13 @@ func adopt(set *descriptor.Set, t descriptor.Table, peer Process, route Route, r
 		set.Add(v, want)
 		return nil
 	}
-	if r.Owner != wire.Receiver {
+	switch r.Owner {
+	case wire.Sender:
+		t.Close(v, descriptor.Other) // whatever it is, a socket would have been exported
+	case wire.Exported:
 		t.Close(v, want)
-	} // else it may be a descriptor of our own, and the peer is lying
+	case wire.Receiver: // it may be a descriptor of our own, and the peer is lying
+	}
 	if err == nil {
 		err = bad("something else than kind %d", want)
 	}
@@ -64,12 +68,15 @@ func adopt(set *descriptor.Set, t descriptor.Table, peer Process, route Route, r
 
 // obtain returns a descriptor in our table.
 func obtain(peer Process, route Route, r wire.Record) (uintptr, error) {
+	socket := descriptor.Kind(r.Kind).Socket() && peer.ExportsSockets()
 	switch {
+	case socket != (r.Owner == wire.Exported):
+		return 0, bad("owner %d of kind %d", r.Owner, r.Kind)
 	case r.Owner == wire.Sender && route.Way == Pull:
 		return peer.Pull(r.Value)
 	case r.Owner == wire.Receiver && route.Way == Push:
 		return uintptr(r.Value), nil
-	case r.Owner == wire.Exported && route.Exports && peer.ExportsSockets() && descriptor.Kind(r.Kind).Socket():
+	case r.Owner == wire.Exported && route.Exports:
 		return peer.ImportSocket(r.Extra)
 	}
 	return 0, bad("owner %d, which was not agreed", r.Owner)

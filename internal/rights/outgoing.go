@@ -1,25 +1,29 @@
 package rights
 
 import (
+	"errors"
+	"syscall"
+
 	"afunix/internal/descriptor"
 	"afunix/internal/wire"
 )
 
 // Outgoing are the descriptors of one message on their way to a peer. It owns whatever it has duplicated: copies of ours that
 // are parked in this process until the peer has pulled them, and duplicates that have been pushed into the peer.
-// Descriptors are added first, then the records are written; after that either Release or TakeBack ends it.
+// Descriptors are added, then duplicated, and then their records are written; after that either Release or TakeBack ends it.
 type Outgoing struct {
-	table descriptor.Table
-	peer  Process
-	route Route
-	items []item
-	block []byte // the records, once Records has been called
+	table      descriptor.Table
+	peer       Process
+	route      Route
+	items      []item
+	duplicated int  // so many of items
+	exported   bool // a socket has been
 }
 
 // item is one descriptor.
 type item struct {
 	kind   descriptor.Kind
-	parked uintptr // our copy, if owner is not wire.Receiver
+	value  uintptr // the caller's; once it is duplicated our parked copy, if owner is not wire.Receiver
 	pushed uint64  // the peer's, if owner is wire.Receiver
 	owner  wire.Owner
 }
@@ -27,6 +31,49 @@ type item struct {
 // NewOutgoing returns an empty message to a peer, to which descriptors travel by route, with room for n.
 func NewOutgoing(t descriptor.Table, peer Process, route Route, n int) *Outgoing {
 	return &Outgoing{table: t, peer: peer, route: route, items: make([]item, 0, n)}
+}
+
+// Add adds v, which the caller keeps, and keeps open until Duplicate. The error is about v: EBADF if it is not open,
+// descriptor.ErrNotSendable if its kind cannot be passed this way. Nothing is duplicated before all of a message's descriptors have
+// been looked at, since a duplicate may take the number of one that is not open.
+func (o *Outgoing) Add(v uintptr) error {
+	kind, err := o.table.Kind(v)
+	if err != nil {
+		return err
+	}
+	if err := descriptor.Sendable(v, kind); err != nil {
+		return err
+	}
+	it := item{kind: kind, value: v, owner: wire.Sender}
+	switch {
+	case kind.Socket() && o.peer.ExportsSockets():
+		if !o.route.Exports {
+			return descriptor.ErrNotSendable
+		}
+		it.owner = wire.Exported
+	case o.route.Way == Push:
+		it.owner = wire.Receiver
+	}
+	o.items = append(o.items, it)
+	return nil
+}
+
+// Duplicate makes the copies. A failure is a descriptor.IndexError.
+func (o *Outgoing) Duplicate() error {
+	for i := range o.items {
+		it := &o.items[i]
+		var err error
+		if it.owner == wire.Receiver {
+			it.pushed, err = o.peer.Push(it.value)
+		} else {
+			it.value, err = o.table.Dup(it.value, it.kind)
+		}
+		if err != nil {
+			return &descriptor.IndexError{Index: i, Err: err}
+		}
+		o.duplicated++
+	}
+	return nil
 }
 
 // Len returns the number of descriptors.
@@ -43,84 +90,49 @@ func (o *Outgoing) MaxLen() (n int) {
 	return n
 }
 
-// Add duplicates v, which the caller keeps. The error is about v: EBADF if it is not open, descriptor.ErrNotSendable if its kind
-// cannot be passed this way.
-func (o *Outgoing) Add(v uintptr) error {
-	kind, err := o.table.Kind(v)
-	if err != nil {
-		return err
-	}
-	if err := descriptor.Sendable(v, kind); err != nil {
-		return err
-	}
-	it := item{kind: kind, owner: wire.Sender}
-	switch {
-	case kind.Socket() && o.peer.ExportsSockets():
-		if !o.route.Exports {
-			return descriptor.ErrNotSendable
-		}
-		it.owner = wire.Exported
-	case o.route.Way == Push:
-		it.owner = wire.Receiver
-		if it.pushed, err = o.peer.Push(v); err != nil {
-			return err
-		}
-	}
-	if it.owner != wire.Receiver {
-		if it.parked, err = o.table.Dup(v, kind); err != nil {
-			return err
-		}
-	}
-	o.items = append(o.items, it)
-	return nil
-}
-
 // Records returns the ancillary block. Sockets that must be exported, which cannot be taken back, are exported here,
 // after everything else has succeeded (P4); a failure is a descriptor.IndexError.
 func (o *Outgoing) Records() ([]byte, error) {
-	o.block = make([]byte, 0, len(o.items)*16)
+	block := make([]byte, 0, o.MaxLen())
 	for i, it := range o.items {
 		r := wire.Record{Kind: uint8(it.kind), Owner: it.owner}
 		switch it.owner {
 		case wire.Sender:
-			r.Value = uint64(it.parked)
+			r.Value = uint64(it.value)
 		case wire.Receiver:
 			r.Value = it.pushed
 		case wire.Exported:
 			var err error
-			if r.Extra, err = o.peer.ExportSocket(it.parked); err != nil {
+			if r.Extra, err = o.peer.ExportSocket(it.value); err != nil {
+				if errors.Is(err, syscall.EPERM) {
+					err = descriptor.ErrNotSendable // what was agreed on is not so
+				}
 				return nil, &descriptor.IndexError{Index: i, Err: err}
 			}
+			o.exported = true
 		}
-		o.block = r.Append(o.block)
+		block = r.Append(block)
 	}
-	return o.block, nil
+	return block, nil
 }
 
-// Exported reports whether Records has exported a socket: if the message is not written then, something may stay behind
-// in the peer, and the connection must end (P4).
-func (o *Outgoing) Exported() bool {
-	for _, it := range o.items {
-		if it.owner == wire.Exported && o.block != nil {
-			return true
-		}
-	}
-	return false
-}
+// Exported reports whether Records has exported a socket: if the message is not written then, something stays behind in the
+// peer, and the connection must end (P4).
+func (o *Outgoing) Exported() bool { return o.exported }
 
 // Release closes our copies: the peer has its own, or will never have them.
 func (o *Outgoing) Release() {
-	for _, it := range o.items {
+	for _, it := range o.items[:o.duplicated] {
 		if it.owner != wire.Receiver {
-			o.table.Close(it.parked, it.kind) // ours alone: it can only fail if it was closed behind our back
+			o.table.Close(it.value, it.kind) // ours alone: it can only fail if it was closed behind our back
 		}
 	}
-	o.items = nil
+	o.items, o.duplicated = nil, 0
 }
 
 // TakeBack undoes everything: nothing of the message was written (P4).
 func (o *Outgoing) TakeBack() {
-	for _, it := range o.items {
+	for _, it := range o.items[:o.duplicated] {
 		if it.owner == wire.Receiver {
 			o.peer.TakeBack(it.pushed) // fails if the peer is gone, and its table with it
 		}

@@ -66,6 +66,7 @@ type Inbox struct {
 	typ    Type
 	queue  queue
 	shut   bool // shut down for reading, by either side
+	ended  bool // by the peer, who must not send anything more
 	reset  bool // ECONNRESET is to be reported
 	failed bool
 	closed bool // by its owner: whatever arrives is discarded
@@ -129,15 +130,21 @@ func (in *Inbox) Put(s Segment) (wake bool, err error) {
 		in.discard(&s)
 		return false, nil
 	}
-	if in.typ == Stream {
-		if s.More || s.Continued {
-			in.discard(&s)
-			return false, errPieces
-		}
-		in.queue.push(s)
-		return true, nil
+	switch {
+	case in.ended:
+		in.discard(&s)
+		return false, errEnded
+	case in.typ != Stream:
+		return in.putPiece(s)
+	case s.More || s.Continued:
+		in.discard(&s)
+		return false, errPieces
+	case len(s.Data) == 0:
+		in.discard(&s)
+		return false, errEmpty
 	}
-	return in.putPiece(s)
+	in.queue.push(s)
+	return true, nil
 }
 
 // putPiece appends a record or a piece of one. Pieces stay queued as they are; a record can be read once its last piece
@@ -151,6 +158,9 @@ func (in *Inbox) putPiece(s Segment) (wake bool, err error) {
 	in.queue.push(s)
 	return !s.More, nil
 }
+
+// Queued reports whether anything is in the queue, be it a part of a record only.
+func (in *Inbox) Queued() bool { return in.queue.len() > 0 }
 
 // Ready reports whether Read would return something.
 func (in *Inbox) Ready() bool {
@@ -258,7 +268,7 @@ func (in *Inbox) Peek(b []byte) (r Result) {
 		}
 		n := copy(b[r.N:], s.Data)
 		r.N += n
-		r.Creds = s.Creds
+		r.Creds = r.Creds || s.Creds
 		if s.Rights != nil {
 			r.Rights = s.Rights
 		}
@@ -319,12 +329,18 @@ func (in *Inbox) CreditDue() (Credit, bool) {
 	return Credit{Consumed: in.consumed, Rights: grant}, true
 }
 
-// Shut notes that nothing more is to be expected: the peer has shut down writing, or the owner reading. What is queued can
-// still be read (rows 151, 152).
+// Shut notes that the owner has shut down reading. What is queued can still be read (row 152), and what the peer sent before
+// it knew of this, too.
 func (in *Inbox) Shut() { in.shut = true }
 
+// Finish notes that the peer sends nothing more: it has shut down writing, or is closed (row 151).
+func (in *Inbox) Finish() { in.shut, in.ended = true, true }
+
 // Reset notes that the peer has gone and left something of ours unread (row 154).
-func (in *Inbox) Reset() { in.shut, in.reset = true, true }
+func (in *Inbox) Reset() {
+	in.Finish()
+	in.reset = true
+}
 
 // Fail notes that the connection broke. What is queued can still be read, but for an incomplete record.
 func (in *Inbox) Fail() { in.failed = true }

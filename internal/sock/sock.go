@@ -53,6 +53,8 @@ var (
 	errWindow = wrap("more data than the window allows")
 	errRights = wrap("more descriptors than were allowed")
 	errPieces = wrap("pieces of a message out of order")
+	errEmpty  = wrap("packet of nothing on a stream")
+	errEnded  = wrap("data after the end")
 )
 
 type protocolError string

@@ -1,0 +1,3 @@
+package bench
+
+func controlMessage([]uintptr) []byte { return nil } // there is none

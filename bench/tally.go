@@ -1,0 +1,11 @@
+package bench
+
+// A Tally is how many packets one end put into its pipe, for each message.
+type Tally struct {
+	Data   float64 // with bytes of the user's
+	Credit float64
+	Ack    float64
+	Other  float64
+	Full   float64 // writes that the pipe had no room for
+	Bytes  float64 // on the wire, all packets
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"syscall"
+
+	"afunix"
+
+	"github.com/spf13/cobra"
+)
+
+const catHelp = `Connect standard input and output to the socket at ADDR, as nc -U does; with -l, wait there for one connection.
+
+The end of standard input is passed on (a half-close), and the command ends when both directions have ended. Descriptors that
+come are closed: see "afunix recv".`
+
+const catExamples = `  afunix cat -l s >copy.tar &
+  tar c . | afunix cat s
+  printf 'GET / HTTP/1.0\r\n\r\n' | afunix cat /run/server.sock`
+
+func newCatCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "cat [-l] ADDR",
+		Short:   "Connect standard input and output to a socket",
+		Long:    catHelp,
+		Example: catExamples,
+		Args:    oneAddress,
+	}
+	dial := addDialFlags(cmd)
+	listen := cmd.Flags().BoolP("listen", "l", false, "listen at ADDR for one connection")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		open := dial().dial
+		if *listen {
+			open = dial().acceptOne
+		}
+		ctx := cmd.Context()
+		c, err := open(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		defer context.AfterFunc(ctx, func() { c.Close() })()
+		return cat(c, cmd.InOrStdin(), cmd.OutOrStdout())
+	}
+	return cmd
+}
+
+func oneAddress(_ *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 0:
+		return usagef("ADDR is missing")
+	case len(args) > 1:
+		return usagef("%q is too much: there is only one ADDR", args[1])
+	}
+	return nil
+}
+
+// acceptOne listens at the address until somebody connects.
+func (o dialOptions) acceptOne(ctx context.Context, addr string) (*afunix.Conn, error) {
+	l, err := (&afunix.ListenConfig{Transport: o.transport}).Listen(ctx, "unix", addr)
+	if err != nil {
+		return nil, explain(err, addr)
+	}
+	defer l.Close()
+	defer context.AfterFunc(ctx, func() { l.Close() })()
+	return l.AcceptConn()
+}
+
+// cat copies both ways at once, until both have ended or one has failed. In that case the other copy goes on until c or in are
+// closed.
+func cat(c *afunix.Conn, in io.Reader, out io.Writer) error {
+	ended := make(chan error, 2)
+	go func() { ended <- upload(c, in) }()
+	go func() { ended <- download(c, out) }()
+	for range cap(ended) {
+		if err := <-ended; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// upload ends with a half-close; that the peer has gone by then does not matter, since it has got everything.
+func upload(c *afunix.Conn, in io.Reader) error {
+	if _, err := io.Copy(c, in); err != nil {
+		return err
+	}
+	err := c.CloseWrite()
+	if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ENOTCONN) {
+		return nil
+	}
+	return err
+}
+
+// download closes out, if it can be, when the peer has ended: whoever reads that should not have to wait for the other
+// direction.
+func download(c *afunix.Conn, out io.Writer) error {
+	_, err := io.Copy(out, c)
+	if out, ok := out.(io.Closer); ok && err == nil {
+		err = out.Close()
+	}
+	return err
+}

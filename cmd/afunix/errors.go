@@ -1,0 +1,55 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// A usageError says that the command was called in a way that it does not have.
+type usageError struct{ text string }
+
+func (e *usageError) Error() string { return e.text }
+
+func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+
+// An exitStatus ends the command with that status and says nothing: whoever failed has done so.
+type exitStatus int
+
+func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
+
+// errInterrupted replaces the errors of calls that a signal has cut off.
+var errInterrupted = errors.New("interrupted")
+
+// flagError makes a usageError of what the flag parser found.
+func flagError(_ *cobra.Command, err error) error { return &usageError{err.Error()} }
+
+// An explained error has a hint behind it.
+type explained struct {
+	err  error
+	hint string
+}
+
+func (e *explained) Error() string { return e.err.Error() + " (" + e.hint + ")" }
+func (e *explained) Unwrap() error { return e.err }
+
+// explain adds to the error of dialling or listening what the errno alone does not tell.
+func explain(err error, addr string) error {
+	hint := ""
+	switch {
+	case err == nil:
+		return nil
+	case len(addr) > maxPath && errors.Is(err, syscall.EINVAL):
+		hint = fmt.Sprintf("the address has %d bytes, the limit is %d", len(addr), maxPath)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		hint = refused(addr)
+	case errors.Is(err, syscall.EADDRINUSE):
+		hint = "something has that name: a socket in use, or one that was left behind and can be removed"
+	}
+	if hint == "" {
+		return err
+	}
+	return &explained{err, hint}
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"afunix"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+// A saver writes the contents of what came to a directory, and says what it has done.
+type saver struct {
+	dir string
+	std streams
+}
+
+func newSaver(dir string, std streams) (*saver, error) {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return nil, err
+	}
+	return &saver{dir, std}, nil
+}
+
+func (s *saver) finish() error { return nil }
+
+// put saves what it can, and fails if that fails for one of them; the others are saved all the same.
+func (s *saver) put(number int, m *message) error {
+	arrivals := takeAll(m.rights)
+	defer closeAll(arrivals)
+	root, err := os.OpenRoot(s.dir) // nothing is written outside of it, whatever the names are
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	notes := make([]string, len(arrivals))
+	var failures []error
+	for i, a := range arrivals {
+		note, err := s.save(root, a)
+		if err != nil {
+			err = fmt.Errorf("message %d, descriptor %d (%v): %w", number, i, a.kind, err)
+			note = "not saved: see the error"
+			failures = append(failures, err)
+		}
+		notes[i] = note
+	}
+	_, err = io.WriteString(s.std.out, m.heading(number)+"\n"+arrivalTable(arrivals, notes))
+	return errors.Join(append(failures, err)...)
+}
+
+// save saves the contents of one descriptor, if it has any, and returns a note about that.
+func (s *saver) save(root *os.Root, a *arrival) (string, error) {
+	contents, size := a.contents()
+	if contents == nil {
+		return "not saved: nothing to read", nil
+	}
+	f, name, err := create(root, fileName(a.kind, a.name))
+	if err != nil {
+		return "", err
+	}
+	n, err := s.copy(f, contents, size, name)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return "", errors.Join(err, root.Remove(name)) // half a file would pass for a whole one
+	}
+	return fmt.Sprintf("%s in %s", plural(int(n), "byte"), printable(filepath.Join(s.dir, name))), nil
+}
+
+// contents returns what can be read from a descriptor, and how much that will be; -1 if it is not known, and nil for what has
+// no contents.
+func (a *arrival) contents() (io.Reader, int64) {
+	switch size, _ := a.size(); {
+	case a.file == nil:
+	case a.kind == afunix.KindFile:
+		offset, err := a.file.Seek(0, io.SeekCurrent)
+		if err != nil {
+			return a.file, -1
+		}
+		return a.file, max(0, size-offset)
+	case a.kind == afunix.KindPipe:
+		return a.file, -1
+	case a.kind == afunix.KindMemory && memoryIsFile:
+		return io.NewSectionReader(a.file, 0, size), size
+	}
+	return nil, 0
+}
+
+// maxSimilar is how many files of the same name are told apart by a number.
+const maxSimilar = 10_000
+
+// create creates a file with that name, or if it is taken, one like it, and returns the name that it got.
+func create(root *os.Root, name string) (*os.File, string, error) {
+	ext := filepath.Ext(name)
+	stem := strings.TrimSuffix(name, ext)
+	for n := 1; n <= maxSimilar; n++ {
+		f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		if !errors.Is(err, fs.ErrExist) {
+			return f, name, err
+		}
+		name = fmt.Sprintf("%s-%d%s", stem, n+1, ext)
+	}
+	return nil, "", fmt.Errorf("%s has %d files like %s%s already", root.Name(), maxSimilar, stem, ext)
+}
+
+// copy copies, and shows how far it is if that may take a while and somebody is there to see it.
+func (s *saver) copy(dst io.Writer, src io.Reader, size int64, name string) (int64, error) {
+	if size < large || !isTerminal(s.std.errs) {
+		return io.Copy(dst, src)
+	}
+	bar := progressbar.NewOptions64(size,
+		progressbar.OptionSetWriter(s.std.errs),
+		progressbar.OptionSetDescription(printable(name)),
+		progressbar.OptionShowBytes(true),
+		progressbar.OptionShowCount(),
+		progressbar.OptionFullWidth(),
+		progressbar.OptionClearOnFinish(),
+	)
+	n, err := io.Copy(io.MultiWriter(dst, bar), src)
+	return n, errors.Join(err, bar.Close())
+}
+
+// large is the size from which on a file takes so long that people want to see how far it is.
+const large = 16 << 20
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

@@ -1,0 +1,140 @@
+package endpoint_test
+
+import (
+	"errors"
+	"os"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"afunix/internal/descriptor"
+	"afunix/internal/simproc"
+	"afunix/internal/sock"
+	"afunix/internal/transport"
+	"afunix/internal/wire"
+)
+
+// mixed is one file and one socket after another.
+func (r *rig) mixed(p *simproc.Process) []transport.File {
+	return append(r.open(p, descriptor.File, 2), append(r.open(p, descriptor.Stream, 2), r.open(p, descriptor.Pipe, 1)...)...)
+}
+
+// Whichever step of a send fails, nothing was written, nothing is left on either side, and the connection goes on.
+func TestP4SendFailsAtEveryStep(t *testing.T) {
+	for name, k := range map[string]kinship{"pull": onLinux, "push": {anybody, anybody, false}, "Windows": onWindows} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, k, sock.Stream, func(t *testing.T, r *rig) {
+				files := r.mixed(r.serverProc)
+				injected := errors.New("injected")
+				for step := 0; ; step++ {
+					n := 0
+					var failed simproc.Op
+					r.serverProc.Inject(func(op simproc.Op) error {
+						if n++; n == step+1 {
+							failed = op
+							return injected
+						}
+						return nil
+					})
+					written := len(r.serverPipe.written(wire.Data))
+					sent, err := r.server.Send([]byte("x"), files, nil)
+					r.serverProc.Inject(nil)
+					if failed == "" {
+						recv(t, r.client, "x", len(files)).Close()
+						if step < len(files) {
+							t.Errorf("only %d steps", step)
+						}
+						return
+					}
+					if failed == simproc.Export {
+						return // see TestP4WhatWasExportedEndsTheConnection
+					}
+					var at *descriptor.IndexError
+					if sent != 0 || !errors.Is(err, injected) || !errors.As(err, &at) || at.Index >= len(files) {
+						t.Errorf("step %d (%s): sent %d, %v", step, failed, sent, err)
+					}
+					if a, b := r.extra(r.serverProc), r.extra(r.clientProc); a != 0 || b != 0 {
+						t.Fatalf("step %d (%s): %d left in the sender, %d in the receiver", step, failed, a, b)
+					}
+					if len(r.serverPipe.written(wire.Data)) != written {
+						t.Errorf("step %d (%s): something was written", step, failed)
+					}
+					send(t, r.server, "goes on")
+					recv(t, r.client, "goes on", 0)
+				}
+			})
+		})
+	}
+}
+
+// Which descriptor was to blame is said, and a socket whose export is the first thing to fail has changed nothing.
+func TestP4FirstExportFails(t *testing.T) {
+	bubble(t, onWindows, sock.Stream, func(t *testing.T, r *rig) {
+		r.serverProc.Inject(func(op simproc.Op) error {
+			if op == simproc.Export {
+				return syscall.EACCES
+			}
+			return nil
+		})
+		n, err := r.server.Send([]byte("x"), r.mixed(r.serverProc), nil)
+		var at *descriptor.IndexError
+		if n != 0 || !errors.Is(err, syscall.EACCES) || !errors.As(err, &at) || at.Index != 2 {
+			t.Errorf("%d, %v", n, err)
+		}
+		if a, b := r.extra(r.serverProc), r.extra(r.clientProc); a != 0 || b != 0 {
+			t.Errorf("%d left in the sender, %d in the receiver", a, b)
+		}
+		r.serverProc.Inject(nil)
+		send(t, r.server, "goes on")
+		recv(t, r.client, "goes on", 0)
+	})
+}
+
+// What cannot be taken back ends the connection if the message is not written after all.
+func TestP4WhatWasExportedEndsTheConnection(t *testing.T) {
+	for _, how := range []string{"second export fails", "deadline"} {
+		t.Run(how, func(t *testing.T) {
+			bubble(t, onWindows, sock.Stream, func(t *testing.T, r *rig) {
+				r.left = 2 // what may stay behind in the peer
+				want := error(syscall.EACCES)
+				if how == "deadline" {
+					want = os.ErrDeadlineExceeded
+					r.clientPipe.hold()
+					r.clientPipe.limit(1)
+					send(t, r.server, "fills the pipe")
+					r.server.SetWriteDeadline(time.Now().Add(time.Second))
+				} else {
+					exports := 0
+					r.serverProc.Inject(func(op simproc.Op) error {
+						if op == simproc.Export {
+							if exports++; exports == 2 {
+								return syscall.EACCES
+							}
+						}
+						return nil
+					})
+				}
+				n, err := r.server.Send([]byte("x"), r.mixed(r.serverProc), nil)
+				if n != 0 || !errors.Is(err, want) {
+					t.Errorf("%d, %v, want %v", n, err, want)
+				}
+				if got := r.extra(r.serverProc); got != 0 {
+					t.Errorf("%d copies are parked", got)
+				}
+				exported := r.extra(r.clientProc)
+				r.serverProc.Inject(nil)
+				r.clientPipe.limit(0)
+				r.clientPipe.letGo()
+				r.server.SetWriteDeadline(time.Time{})
+				synctest.Wait()
+				if exported == 0 {
+					return // it was found out before anything was exported: better still
+				}
+				if _, err := r.server.Write([]byte("x")); err != syscall.EPIPE {
+					t.Errorf("%d sockets stay behind in the peer, and the connection goes on: %v", exported, err)
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,185 @@
+package sock_test
+
+import (
+	"errors"
+	"testing"
+
+	"afunix/internal/sock"
+)
+
+func TestWindowIsBoundedAsOnLinux(t *testing.T) {
+	for _, tt := range []struct{ ask, want int }{
+		{-1, sock.MinWindow}, {0, sock.MinWindow}, {sock.MinWindow, sock.MinWindow},
+		{100000, 100000}, {sock.MaxWindow, sock.MaxWindow}, {sock.MaxWindow + 1, sock.MaxWindow},
+	} {
+		o := sock.NewOutbox(sock.Seqpacket)
+		if got := o.SetWindow(tt.ask); int(got) != tt.want || o.Window() != tt.want {
+			t.Errorf("SetWindow(%d): %d, then %d", tt.ask, got, o.Window())
+		}
+		if got := o.MaxMessage(); got != tt.want-32 {
+			t.Errorf("row 49: largest message is %d for a buffer of %d", got, tt.want)
+		}
+		if got := 2 * sock.Cost(o.MaxPiece()); tt.want > sock.MinWindow && got > uint64(tt.want)+2*sock.Cost(0) {
+			t.Errorf("two pieces cost %d of %d", got, tt.want)
+		}
+	}
+}
+
+func TestNothingBeginsWhileTheWindowIsFull(t *testing.T) {
+	o := sock.NewOutbox(sock.Stream)
+	o.Sent(sock.DefaultWindow-int(sock.Cost(0))-1, 0)
+	if !o.Room(0) {
+		t.Fatal("no room for one more unit")
+	}
+	o.Sent(50000, 0) // may overshoot, as on Linux
+	if o.Room(0) {
+		t.Error("room in a full window")
+	}
+	if err := o.Credit(sock.Credit{Consumed: 50000}); err != nil || o.Room(0) {
+		t.Errorf("%v, room %t after a credit that only makes up for the overshoot", err, o.Room(0))
+	}
+	if err := o.Credit(sock.Credit{Consumed: sock.Cost(50000)}); err != nil || !o.Room(0) {
+		t.Errorf("%v, room %t after a credit", err, o.Room(0))
+	}
+}
+
+func TestRightsNeedTheirOwnCredit(t *testing.T) {
+	o := sock.NewOutbox(sock.Stream)
+	if !o.Room(0) || o.Room(1) {
+		t.Error("before the hello: bytes may be sent, rights may not")
+	}
+	o.Grant(253)
+	o.Sent(1, 250)
+	if !o.Room(3) || o.Room(4) || !o.Room(0) {
+		t.Error("not three")
+	}
+	if err := o.Credit(sock.Credit{Rights: 254}); err != nil || !o.Room(4) {
+		t.Error("not four", err)
+	}
+}
+
+// P7: credit that cannot be, and acknowledgements of what was never sent, are the peer's fault.
+func TestOutboxRefuses(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		bad  func(*sock.Outbox) error
+	}{
+		{"credit for what was never sent", func(o *sock.Outbox) error { return o.Credit(sock.Credit{Consumed: sock.Cost(100) + 1, Rights: 10}) }},
+		{"credit that shrinks", func(o *sock.Outbox) error { return o.Credit(sock.Credit{Consumed: 9, Rights: 10}) }},
+		{"grant that shrinks", func(o *sock.Outbox) error { return o.Credit(sock.Credit{Consumed: 10, Rights: 9}) }},
+		{"all the credit there is", func(o *sock.Outbox) error { return o.Credit(sock.Credit{Consumed: 1<<64 - 1, Rights: 1<<64 - 1}) }},
+		{"acknowledgement of the next", func(o *sock.Outbox) error { return o.Ack(3) }},
+		{"acknowledgement of nothing", func(o *sock.Outbox) error { return o.Ack(0) }},
+		{"acknowledgement of what is acknowledged", func(o *sock.Outbox) error {
+			if err := o.Ack(1); err != nil {
+				return err
+			}
+			return o.Ack(1)
+		}},
+		{"acknowledgement when nothing is outstanding", func(o *sock.Outbox) error {
+			if err := o.Ack(2); err != nil {
+				return err
+			}
+			return o.Ack(2)
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			o := sock.NewOutbox(sock.Stream)
+			o.Grant(10)
+			o.Sent(100, 2)
+			if err := o.Credit(sock.Credit{Consumed: 10, Rights: 10}); err != nil {
+				t.Fatal(err)
+			}
+			o.Track(new(sock.Transfer), nil)
+			o.Track(new(sock.Transfer), nil)
+			if err := tt.bad(o); !errors.Is(err, sock.ErrProtocol) {
+				t.Errorf("%v, want a protocol error", err)
+			}
+		})
+	}
+}
+
+// P3: the four states of a message with descriptors.
+func TestFateOfATransfer(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(*sock.Outbox, []*sock.Transfer)
+		want   [3]sock.Fate
+		ended  [3]int // how often what is parked was released; negative: taken back
+	}{
+		{"written", func(*sock.Outbox, []*sock.Transfer) {}, [3]sock.Fate{}, [3]int{}},
+		{"the first acknowledged", func(o *sock.Outbox, _ []*sock.Transfer) { o.Ack(1) },
+			[3]sock.Fate{sock.Acknowledged, sock.Written, sock.Written}, [3]int{1, 0, 0}},
+		{"an acknowledgement is for all up to it", func(o *sock.Outbox, _ []*sock.Transfer) { o.Ack(2) },
+			[3]sock.Fate{sock.Acknowledged, sock.Acknowledged, sock.Written}, [3]int{1, 1, 0}},
+		{"unknown: the copies stay", func(_ *sock.Outbox, ts []*sock.Transfer) { ts[0].Fate = sock.Unknown },
+			[3]sock.Fate{sock.Unknown, sock.Written, sock.Written}, [3]int{}},
+		{"unknown, then acknowledged", func(o *sock.Outbox, ts []*sock.Transfer) { ts[0].Fate = sock.Unknown; o.Ack(1) },
+			[3]sock.Fate{sock.Acknowledged, sock.Written, sock.Written}, [3]int{1, 0, 0}},
+		{"unknown, then the end", func(o *sock.Outbox, ts []*sock.Transfer) { ts[0].Fate = sock.Unknown; o.Sever() },
+			[3]sock.Fate{sock.Severed, sock.Severed, sock.Severed}, [3]int{1, 1, 1}},
+		{"the end twice", func(o *sock.Outbox, _ []*sock.Transfer) { o.Ack(1); o.Sever(); o.Sever() },
+			[3]sock.Fate{sock.Acknowledged, sock.Severed, sock.Severed}, [3]int{1, 1, 1}},
+		{"a farewell: the peer has looked at nothing that it has not acknowledged",
+			func(o *sock.Outbox, _ []*sock.Transfer) { o.Ack(1); o.Farewell(); o.Sever() },
+			[3]sock.Fate{sock.Acknowledged, sock.Severed, sock.Severed}, [3]int{1, -1, -1}},
+		{"unknown, then a farewell", func(o *sock.Outbox, ts []*sock.Transfer) { ts[1].Fate = sock.Unknown; o.Farewell() },
+			[3]sock.Fate{sock.Severed, sock.Severed, sock.Severed}, [3]int{-1, -1, -1}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			o := sock.NewOutbox(sock.Stream)
+			var ts []*sock.Transfer
+			var parked [3]copies
+			for i := range parked {
+				if got := o.NextSerial(); got != uint64(i+1) {
+					t.Errorf("serial of transfer %d is %d", i, got)
+				}
+				ts = append(ts, new(sock.Transfer))
+				o.Track(ts[i], &parked[i])
+			}
+			tt.change(o, ts)
+			outstanding := 0
+			for i := range parked {
+				if ts[i].Fate != tt.want[i] || parked[i].released-parked[i].takenBack != tt.ended[i] {
+					t.Errorf("transfer %d: fate %d, %+v", i, ts[i].Fate, parked[i])
+				}
+				outstanding += 1 - parked[i].released - parked[i].takenBack
+			}
+			if o.Outstanding() != outstanding {
+				t.Errorf("%d outstanding, want %d", o.Outstanding(), outstanding)
+			}
+		})
+	}
+}
+
+func TestHowSendingEnds(t *testing.T) {
+	for _, tt := range []struct {
+		name         string
+		how          func(*sock.Outbox)
+		broken, gone bool
+	}{
+		{"open", func(*sock.Outbox) {}, false, false},
+		{"row 151: shut by its owner", func(o *sock.Outbox) { o.Shut() }, true, false},
+		{"row 152: the peer does not read", (*sock.Outbox).Deafen, true, false},
+		{"row 157: the peer is closed", (*sock.Outbox).Farewell, true, true},
+		{"the connection broke", (*sock.Outbox).Sever, true, true},
+	} {
+		o := sock.NewOutbox(sock.Stream)
+		tt.how(o)
+		if o.Broken() != tt.broken || o.Gone() != tt.gone {
+			t.Errorf("%s: broken %t, gone %t", tt.name, o.Broken(), o.Gone())
+		}
+	}
+	o := sock.NewOutbox(sock.Stream)
+	if !o.Shut() || o.Shut() {
+		t.Error("shutting down is news once")
+	}
+}
+
+func TestTypes(t *testing.T) {
+	for typ := range 256 {
+		if got, want := sock.Type(typ).Valid(), typ == 1 || typ == 2 || typ == 5; got != want {
+			t.Errorf("type %d: valid is %t", typ, got)
+		}
+	}
+}
