@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -114,14 +115,24 @@ func demoOne(ctx context.Context, t afunix.Transport, out, errs io.Writer) (err 
 	return err
 }
 
-// removeDir removes a directory of files. (os.RemoveAll would do, but not on Wine 8, which lacks a call that it needs.)
+// removeDir removes a directory of files. (os.RemoveAll would do, but not on Wine 8, which lacks a call that it needs.) On Windows a
+// file may stay for a moment after its process has ended, so it tries for a second.
 func removeDir(dir string) error {
+	for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		err := tryRemoveDir(dir)
+		if err == nil || time.Since(began) > time.Second {
+			return err
+		}
+	}
+}
+
+func tryRemoveDir(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
+		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}

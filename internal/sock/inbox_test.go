@@ -159,7 +159,7 @@ func TestReaderIsWokenByTheLastPieceOnly(t *testing.T) {
 	in := sock.NewInbox(sock.Seqpacket, 0)
 	for i, s := range pieces("a", "b", "c") {
 		last := i == 2
-		if wake := admitAndPut(t, in, s); wake != last || in.Ready() != last {
+		if wake := admitAndPut(t, in, s); wake != last || in.Ready() != last || !in.Queued() {
 			t.Errorf("piece %d: woken %t, ready %t", i, wake, in.Ready())
 		}
 	}
@@ -174,6 +174,7 @@ func TestEndComesAfterWhatIsQueued(t *testing.T) {
 	}{
 		{"open", func(*sock.Inbox) {}, []sock.End{sock.Open, sock.Open}},
 		{"rows 151, 152: shut", (*sock.Inbox).Shut, []sock.End{sock.EOF, sock.EOF}},
+		{"rows 151, 157: finished by the peer", (*sock.Inbox).Finish, []sock.End{sock.EOF, sock.EOF}},
 		{"row 154: reset once, then the end", (*sock.Inbox).Reset, []sock.End{sock.ConnReset, sock.EOF, sock.EOF}},
 		{"row 154: shut, then reset", func(in *sock.Inbox) { in.Shut(); in.Reset() }, []sock.End{sock.ConnReset, sock.EOF}},
 		{"broken", (*sock.Inbox).Fail, []sock.End{sock.Failed, sock.Failed}},
@@ -308,6 +309,7 @@ func TestInboxRefuses(t *testing.T) {
 		return func(in *sock.Inbox) error { return in.SetWindow(n) }
 	}
 	fill := admit(sock.DefaultWindow, 0, false)
+	finish := func(in *sock.Inbox) error { in.Finish(); return nil }
 	shrink := window(sock.DefaultWindow / 2)
 	for _, tt := range []struct {
 		name string
@@ -334,6 +336,12 @@ func TestInboxRefuses(t *testing.T) {
 		{"a window that is too large", sock.Stream, nil, window(sock.MaxWindow + 1), "window"},
 		{"a piece on a stream", sock.Stream, nil, put(true, false), "pieces"},
 		{"a later piece on a stream", sock.Stream, nil, put(false, true), "pieces"},
+		{"nothing on a stream", sock.Stream, nil, func(in *sock.Inbox) error {
+			_, err := in.Put(segment(""))
+			return err
+		}, ""},
+		{"data after the end on a stream", sock.Stream, []func(*sock.Inbox) error{finish}, put(false, false), ""},
+		{"a record after the end", sock.Seqpacket, []func(*sock.Inbox) error{finish}, put(false, false), ""},
 		{"a later piece of nothing", sock.Seqpacket, nil, put(false, true), "pieces"},
 		{"a later piece of what has ended", sock.Seqpacket, []func(*sock.Inbox) error{put(false, false)}, put(false, true), "pieces"},
 		{"a message in the middle of another", sock.Seqpacket, []func(*sock.Inbox) error{put(true, false)}, put(false, false), "pieces"},

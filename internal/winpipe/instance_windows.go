@@ -62,10 +62,11 @@ func (in *instance) listen() error {
 	}
 }
 
-// accept turns an instance whose wait has ended into a pipe. The instance is gone afterwards, whatever the outcome.
+// accept turns an instance that has a client, or whose wait has failed, into a pipe. The instance is gone afterwards, whatever the
+// outcome. The system may have let the client in a moment before it says so here, and that moment is waited for.
 func (in *instance) accept() (*Pipe, error) {
 	var n uint32
-	if err := windows.GetOverlappedResult(in.pipe, &in.overlapped, &n, false); err != nil {
+	if err := windows.GetOverlappedResult(in.pipe, &in.overlapped, &n, true); err != nil {
 		in.close()
 		return nil, errNoClient
 	}
