@@ -46,8 +46,7 @@ func TestExchangeOfAFullMessage(t *testing.T) {
 		if n, err := p.c.WriteMsgTo(data, p.to, files[:afunix.MaxRights]...); n != len(data) || err != nil {
 			t.Fatalf("WriteMsg = %d, %v", n, err)
 		}
-		want := fmt.Sprintf("%d bytes %x, datagram sockets %s", len(data), sha256.Sum256(data), strings.Join(addresses[:afunix.MaxRights], " "))
-		p.expect(t, want)
+		p.expect(t, description(data, addresses[:afunix.MaxRights]))
 		p.finish(t)
 	})
 }
@@ -68,8 +67,11 @@ func describeMessage(k *talk) error {
 		defer c.Close()
 		addresses = append(addresses, c.LocalAddr().String())
 	}
-	text := fmt.Sprintf("%d bytes %x, datagram sockets %s", len(m.Data), sha256.Sum256(m.Data), strings.Join(addresses, " "))
-	return errors.Join(k.say(text), k.wait("bye"))
+	return errors.Join(k.say(description(m.Data, addresses)), k.wait("bye"))
+}
+
+func description(data []byte, addresses []string) string {
+	return fmt.Sprintf("%d bytes %x, datagram sockets %s", len(data), sha256.Sum256(data), strings.Join(addresses, " "))
 }
 
 // noise returns n bytes that both sides can make.

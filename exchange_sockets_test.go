@@ -62,7 +62,7 @@ func offerTCPConn(t *testing.T) (afunix.Sendable, func(*testing.T, *peer)) {
 	}
 }
 
-// goOnWithConn plays both the far end of the connection and the near end that was sent, which stays open until it is no longer wanted.
+// goOnWithConn plays the far end of a connection. The near end, which was sent, stays open here while the receiver uses it.
 func goOnWithConn(t *testing.T, p *peer, near, far net.Conn) {
 	p.says(t, "echo")
 	far.SetDeadline(time.Now().Add(patience))
@@ -134,7 +134,8 @@ func endByDeadline(c any, wait func() error) error {
 	}
 	err := wait()
 	var timeout net.Error
-	if took := time.Since(began); took < aMoment || !errors.Is(err, os.ErrDeadlineExceeded) || !errors.As(err, &timeout) || !timeout.Timeout() {
+	took := time.Since(began)
+	if took < aMoment || !errors.Is(err, os.ErrDeadlineExceeded) || !errors.As(err, &timeout) || !timeout.Timeout() {
 		return fmt.Errorf("with a deadline in %v, after %v: %w", aMoment, took, errors.Join(err, errors.New("want a deadline")))
 	}
 	return s.SetDeadline(time.Time{})

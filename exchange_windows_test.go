@@ -154,7 +154,8 @@ func openOverlapped(t *testing.T, path string, disposition uint32) windows.Handl
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := windows.CreateFile(name, windows.GENERIC_READ|windows.GENERIC_WRITE, 0, nil, disposition, windows.FILE_FLAG_OVERLAPPED, 0)
+	const access = windows.GENERIC_READ | windows.GENERIC_WRITE
+	h, err := windows.CreateFile(name, access, 0, nil, disposition, windows.FILE_FLAG_OVERLAPPED, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,8 +31,7 @@ type Conn struct {
 	in  inbox
 	out outbox
 
-	admitted bool          // by a listener, which has promised it a place; only its greeting uses it
-	done     chan struct{} // closed when the reader has ended
+	done chan struct{} // closed when the reader has ended
 }
 
 // inbox is the receiving half: sock.Inbox with its lock, its deadline, and whose turn it is to read the pipe.

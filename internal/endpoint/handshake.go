@@ -74,7 +74,10 @@ func (c *Conn) greet(cfg Config) error {
 	c.out.peer, c.out.can = who, can
 	c.agree(rights.Ability(h.Ability), can)
 	ready := wire.Packet{Type: wire.Ready, Payload: []byte{byte(can)}}
-	return c.writeFirst(&ready)
+	if err := c.writeFirst(&ready); err != nil && !errors.Is(err, syscall.ECONNREFUSED) {
+		return err
+	}
+	return nil // even if the server has closed meanwhile: it had accepted, and may have sent something
 }
 
 // agree notes how descriptors travel, and that they may. What a side can do is over the other.
@@ -181,7 +184,6 @@ func (c *Conn) welcome(cfg Config, admit func() (rightsWindow int, s wire.Status
 	if status != wire.OK {
 		return c.refuse(status, refusal(status))
 	}
-	c.admitted = true
 	c.in.box.Grant(window)
 	c.remote = address(c.typ, name)
 	c.out.peer, c.out.can = who, can

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -42,8 +43,7 @@ type Listener struct {
 	mu       sync.Mutex
 	cond     sync.Cond
 	deadline deadline
-	queue    []*Conn           // established, not accepted
-	reserved int               // places in the queue that have been promised
+	queue    []*place          // not accepted, in the order in which they were admitted
 	greeting map[Pipe]struct{} // pipes whose hello is under way
 	err      error             // of the source, for one Accept
 	closed   bool
@@ -126,48 +126,62 @@ func (l *Listener) begin(p Pipe) bool {
 func (l *Listener) greet(p Pipe) {
 	defer func() { <-l.hellos }()
 	c := newConn(p, l.cfg, true, 0)
+	at := &place{conn: c}
 	impatience := time.AfterFunc(helloTimeout, func() { p.Close() })
-	err := c.welcome(l.cfg, l.reserve)
-	stopped := impatience.Stop()
-	if l.enqueue(c, err == nil && stopped) {
-		go c.run()
-	} else {
+	err := c.welcome(l.cfg, func() (int, wire.Status) { return l.admit(at) })
+	if !impatience.Stop() || err != nil {
+		l.forget(at)
 		p.Close()
+		return
+	}
+	go c.run()
+	if !l.establish(at) {
+		c.close(true) // the client has been told that it is connected
 	}
 }
 
-// reserve promises a place in the queue. As on Linux, one more than the backlog fit (row 102).
-func (l *Listener) reserve() (rightsWindow int, s wire.Status) {
+// A place in a listener's queue is a connection's from the moment at which it is admitted, so that connections are accepted in
+// that order.
+type place struct {
+	conn        *Conn
+	established bool // its greeting is over: it can be accepted
+}
+
+// admit gives a connection its place in the queue. As on Linux, one more than the backlog fit (row 102).
+func (l *Listener) admit(at *place) (rightsWindow int, s wire.Status) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	waiting := len(l.queue) + l.reserved
+	waiting := len(l.queue)
 	switch {
 	case l.closed:
 		return 0, wire.Refused
 	case waiting > l.backlog:
 		return 0, wire.Full
 	}
-	l.reserved++
+	l.queue = append(l.queue, at)
 	if waiting < pendingHolders {
 		return pendingRights, wire.OK
 	}
 	return 0, wire.OK
 }
 
-// enqueue ends a greeting. It reports whether the connection stays.
-func (l *Listener) enqueue(c *Conn, ok bool) bool {
+// forget ends a greeting that came to nothing.
+func (l *Listener) forget(at *place) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.greeting, c.pipe)
-	if c.admitted {
-		l.reserved--
-	}
-	if !ok || l.closed {
-		return false
-	}
-	l.queue = append(l.queue, c)
+	delete(l.greeting, at.conn.pipe)
+	l.queue = slices.DeleteFunc(l.queue, func(p *place) bool { return p == at })
 	l.cond.Broadcast()
-	return true
+}
+
+// establish ends a greeting. It reports whether the connection may stay: the listener may have been closed.
+func (l *Listener) establish(at *place) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.greeting, at.conn.pipe)
+	at.established = true
+	l.cond.Broadcast()
+	return !l.closed
 }
 
 // Accept waits for the next connection.
@@ -189,8 +203,8 @@ func (l *Listener) take() (*Conn, error) {
 			return nil, net.ErrClosed
 		case l.deadline.expired:
 			return nil, os.ErrDeadlineExceeded
-		case len(l.queue) > 0:
-			c := l.queue[0]
+		case len(l.queue) > 0 && l.queue[0].established:
+			c := l.queue[0].conn
 			l.queue[0] = nil
 			l.queue = l.queue[1:]
 			return c, nil
@@ -240,7 +254,13 @@ func (l *Listener) Close() error {
 	}
 	l.closed = true
 	l.deadline.stop()
-	queue := l.queue
+	var established []*Conn
+	for _, at := range l.queue {
+		delete(l.greeting, at.conn.pipe) // admitted: it is reset, not cut off
+		if at.established {
+			established = append(established, at.conn)
+		} // else its greeting resets it
+	}
 	l.queue = nil
 	for p := range l.greeting {
 		p.Close()
@@ -248,7 +268,7 @@ func (l *Listener) Close() error {
 	l.cond.Broadcast()
 	l.mu.Unlock()
 	err := l.source.Close()
-	for _, c := range queue {
+	for _, c := range established {
 		c.close(true)
 	}
 	return err

@@ -208,24 +208,28 @@ func (c *Conn) peerShutdown(p *wire.Packet) {
 	}
 }
 
-// peerClosed notes that the peer's socket is closed: what it sent can be read, what is sent to it is lost.
+// peerClosed notes that the peer's socket is closed: what it sent can be read, what is sent to it is lost. Whoever reads the end
+// must not be able to write after it, so that is noted first.
 func (c *Conn) peerClosed(reset bool) {
+	c.out.mu.Lock()
+	c.out.box.Farewell()
+	c.out.cond.Broadcast()
+	c.out.mu.Unlock()
 	c.in.mu.Lock()
+	defer c.in.mu.Unlock()
 	if reset {
 		c.in.box.Reset()
 	} else {
 		c.in.box.Finish()
 	}
 	c.in.cond.Broadcast()
-	c.in.mu.Unlock()
-	c.out.mu.Lock()
-	c.out.box.Farewell()
-	c.out.cond.Broadcast()
-	c.out.mu.Unlock()
 }
 
-// ended notes that no packet will come any more.
+// ended notes that no packet will come any more: io.EOF, or why the connection broke.
 func (c *Conn) ended(err error) {
+	c.out.mu.Lock()
+	c.out.sever()
+	c.out.mu.Unlock()
 	c.in.mu.Lock()
 	switch {
 	case err == io.EOF:
@@ -236,9 +240,6 @@ func (c *Conn) ended(err error) {
 	}
 	c.in.cond.Broadcast()
 	c.in.mu.Unlock()
-	c.out.mu.Lock()
-	c.out.sever()
-	c.out.mu.Unlock()
 	if err != io.EOF {
 		c.pipe.Close() // nothing more is to be said to such a peer
 	}
