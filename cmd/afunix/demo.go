@@ -181,9 +181,18 @@ func (d *demo) report(took time.Duration) string {
 	for _, l := range d.lines {
 		t.AppendRow(table.Row{l.what, orDash(l.seen.Kind), orDash(l.seen.Did), l.result()})
 	}
-	return fmt.Sprintf("%s\n%s in %s, sent in %v; with the answers, %s in %v\n\n", t.Render(),
+	return fmt.Sprintf("%s\n%s in %s, sent in %v; with the answers, %s in %v%s\n\n", t.Render(),
 		plural(d.descriptors, "descriptor"), plural(d.messages, "message"), d.sending.Round(time.Microsecond),
-		plural(d.talk.sent+d.talk.received+1, "message"), took.Round(time.Microsecond))
+		plural(d.talk.sent+d.talk.received+1, "message"), took.Round(time.Microsecond), d.packets())
+}
+
+// packets tells how many packets the connection to the receiver took, where there are any.
+func (d *demo) packets() string {
+	sent, received, ok := d.talk.conn.Packets()
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("; %s to the receiver, %d back, acknowledgements and credit included", plural(int(sent), "packet"), received)
 }
 
 func (l line) result() string {
