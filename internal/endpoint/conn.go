@@ -309,7 +309,7 @@ func (c *Conn) SetWriteBuffer(bytes int) error {
 	if c.out.closed {
 		return net.ErrClosed
 	}
-	c.out.owed.window = c.out.box.SetWindow(2 * min(max(bytes, 0), sock.MaxWindow))
+	c.out.owed.window = c.out.box.SetBuffer(2 * min(max(bytes, 0), sock.MaxWindow))
 	c.out.owed.note(debtOptions)
 	c.pay()
 	c.wakeWrites()

@@ -109,7 +109,7 @@ func (c *Conn) hello(h wire.HelloBody, flags uint8, name string) (err error) {
 		return err
 	}
 	h.SocketType = uint8(c.typ)
-	h.Window = uint32(c.out.box.Window())
+	h.Window = c.out.box.Window()
 	h.Rights = c.in.box.Granted()
 	return c.writeFirst(&wire.Packet{Type: wire.Hello, Flags: flags, Name: []byte(name), Payload: h.Append(nil)})
 }

@@ -315,12 +315,12 @@ type Credit struct {
 	Rights   uint64
 }
 
-// CreditDue returns what the peer should be told, once that is worth a packet: a third of its window has been read, or it
+// CreditDue returns what the peer should be told, once that is worth a packet: half of its window has been read, or it
 // may lack descriptors for a full message and there are some to give. A peer that is held up always gets its credit: by the
 // time that everything has been read, one of the two is true.
 func (in *Inbox) CreditDue() (Credit, bool) {
 	grant := in.rightsConsumed + in.rightsWindow
-	bytes := in.consumed-in.reported >= in.window/3
+	bytes := in.consumed-in.reported >= in.window/2
 	rights := grant > in.rightsGranted && in.rightsGranted-in.rightsArrived < maxRights
 	if !bytes && !rights {
 		return Credit{}, false

@@ -320,7 +320,7 @@ func TestInboxRefuses(t *testing.T) {
 	}{
 		{"data beyond the window", sock.Stream, []func(*sock.Inbox) error{fill}, admit(1, 0, false), "window"},
 		{"data beyond a window made smaller", sock.Stream,
-			[]func(*sock.Inbox) error{admit(5000, 0, false), window(sock.MinWindow)}, admit(0, 0, false), "window"},
+			[]func(*sock.Inbox) error{admit(sock.MinWindow, 0, false), window(sock.MinWindow)}, admit(0, 0, false), "window"},
 		{"data within a window made larger", sock.Stream,
 			[]func(*sock.Inbox) error{shrink, admit(sock.DefaultWindow/2, 0, false), window(sock.MaxWindow), admit(0, 0, false)}, nil, ""},
 		{"a message that never ends", sock.Seqpacket,

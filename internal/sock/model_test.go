@@ -78,9 +78,9 @@ func (l *link) send(t *rapid.T) {
 
 // resize changes the sender's window.
 func (l *link) resize(t *rapid.T) {
-	w := rapid.SampledFrom([]int{0, sock.MinWindow, 9000, 100000, sock.DefaultWindow, sock.MaxWindow}).Draw(t, "window")
-	l.wire = append(l.wire, packet{window: l.out.SetWindow(w)})
-	l.window = max(l.window, l.out.Window())
+	w := rapid.SampledFrom([]int{0, 9000, 100000, sock.DefaultBuffer, sock.MaxWindow}).Draw(t, "buffer")
+	l.wire = append(l.wire, packet{window: l.out.SetBuffer(w)})
+	l.window = max(l.window, int(l.out.Window()))
 }
 
 // deliver lets the next packet arrive. Whatever the Outbox had room for must be admitted.

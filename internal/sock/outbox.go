@@ -35,7 +35,7 @@ type Outbox struct {
 	gone     bool // the peer is closed, or the connection broke
 	sent     uint64
 	consumed uint64 // of sent, as the peer has told us
-	window   uint64
+	buffer   int    // SO_SNDBUF
 
 	rightsSent  uint64
 	rightsLimit uint64
@@ -45,22 +45,22 @@ type Outbox struct {
 }
 
 // NewOutbox returns the sending half of a socket.
-func NewOutbox(t Type) *Outbox { return &Outbox{typ: t, window: DefaultWindow} }
+func NewOutbox(t Type) *Outbox { return &Outbox{typ: t, buffer: DefaultBuffer} }
 
-// SetWindow sets how much may be under way, bounded as SO_SNDBUF is, and returns what it became.
-func (o *Outbox) SetWindow(bytes int) uint32 {
-	o.window = uint64(min(max(bytes, MinWindow), MaxWindow))
-	return uint32(o.window)
+// SetBuffer sets SO_SNDBUF, within its bounds, and returns the window that follows from it.
+func (o *Outbox) SetBuffer(bytes int) (window uint32) {
+	o.buffer = min(max(bytes, minBuffer), maxBuffer)
+	return o.Window()
 }
 
 // Window returns how much may be under way, in units of cost.
-func (o *Outbox) Window() int { return int(o.window) }
+func (o *Outbox) Window() uint32 { return uint32(2 * o.buffer) }
 
 // MaxMessage is the largest record, SO_SNDBUF − 32 (row 49).
-func (o *Outbox) MaxMessage() int { return int(o.window) - 32 }
+func (o *Outbox) MaxMessage() int { return o.buffer - 32 }
 
-// MaxPiece bounds a piece of a stream so that two fit into the window, as in unix_stream_sendmsg.
-func (o *Outbox) MaxPiece() int { return int(o.window)/2 - 64 }
+// MaxPiece bounds a piece of a stream so that two fit into the buffer, as in unix_stream_sendmsg.
+func (o *Outbox) MaxPiece() int { return o.buffer/2 - 64 }
 
 // Broken reports whether sending is over: EPIPE.
 func (o *Outbox) Broken() bool { return o.shut || o.deaf || o.gone }
@@ -71,7 +71,7 @@ func (o *Outbox) Gone() bool { return o.gone }
 // Room reports whether a piece with descs descriptors may be sent now. As on Linux, a message may overshoot
 // the window, but none begins while it is full.
 func (o *Outbox) Room(descs int) bool {
-	return o.sent-o.consumed < o.window && (descs == 0 || o.rightsSent+uint64(descs) <= o.rightsLimit)
+	return o.sent-o.consumed < uint64(o.Window()) && (descs == 0 || o.rightsSent+uint64(descs) <= o.rightsLimit)
 }
 
 // Sent books a piece of n bytes and descs descriptors that is in the pipe.

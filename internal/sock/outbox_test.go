@@ -7,19 +7,19 @@ import (
 	"afunix/internal/sock"
 )
 
-func TestWindowIsBoundedAsOnLinux(t *testing.T) {
+func TestBufferIsBoundedAsOnLinux(t *testing.T) {
+	const least, most = sock.MinWindow / 2, sock.MaxWindow / 2
 	for _, tt := range []struct{ ask, want int }{
-		{-1, sock.MinWindow}, {0, sock.MinWindow}, {sock.MinWindow, sock.MinWindow},
-		{100000, 100000}, {sock.MaxWindow, sock.MaxWindow}, {sock.MaxWindow + 1, sock.MaxWindow},
+		{-1, least}, {0, least}, {least, least}, {100000, 100000}, {most, most}, {most + 1, most},
 	} {
 		o := sock.NewOutbox(sock.Seqpacket)
-		if got := o.SetWindow(tt.ask); int(got) != tt.want || o.Window() != tt.want {
-			t.Errorf("SetWindow(%d): %d, then %d", tt.ask, got, o.Window())
+		if got := int(o.SetBuffer(tt.ask)); got != 2*tt.want || int(o.Window()) != got {
+			t.Errorf("SetBuffer(%d): window %d, then %d", tt.ask, got, o.Window())
 		}
 		if got := o.MaxMessage(); got != tt.want-32 {
 			t.Errorf("row 49: largest message is %d for a buffer of %d", got, tt.want)
 		}
-		if got := 2 * sock.Cost(o.MaxPiece()); tt.want > sock.MinWindow && got > uint64(tt.want)+2*sock.Cost(0) {
+		if got := 2 * sock.Cost(o.MaxPiece()); tt.want > least && got > uint64(tt.want)+2*sock.Cost(0) {
 			t.Errorf("two pieces cost %d of %d", got, tt.want)
 		}
 	}

@@ -22,12 +22,20 @@ const (
 // Valid reports whether t is a type.
 func (t Type) Valid() bool { return t == Stream || t == Datagram || t == Seqpacket }
 
-// Buffer sizes, in units of cost. They are Linux's: net.core.wmem_default, and twice net.core.wmem_max, which is what
-// SO_SNDBUF can reach without privileges.
+// Buffer sizes in bytes, which are Linux's: net.core.wmem_default, and twice net.core.wmem_max, which is what SO_SNDBUF can
+// reach without privileges.
 const (
-	DefaultWindow = 212992
-	MaxWindow     = 2 * 212992
-	MinWindow     = 4608 // SOCK_MIN_SNDBUF
+	DefaultBuffer = 212992
+	maxBuffer     = 2 * 212992
+	minBuffer     = 4608 // SOCK_MIN_SNDBUF
+)
+
+// Windows, in units of cost. A window is twice the sender's buffer: as much as fits into that may wait to be read, and as much again be
+// on its way, since credit comes back later than in a kernel.
+const (
+	DefaultWindow = 2 * DefaultBuffer
+	MaxWindow     = 2 * maxBuffer
+	MinWindow     = 2 * minBuffer
 )
 
 // overhead is what a message costs beside its bytes, as on Linux, where an sk_buff is charged with its true size. It

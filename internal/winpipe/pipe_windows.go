@@ -36,6 +36,7 @@ type Pipe struct {
 
 	reading     sync.Mutex // guards what is decided before a read; not held while reading
 	interrupted atomic.Bool
+	waited      bool // the last Read has; only the reader asks
 	closed      atomic.Bool
 	poll        *poll
 
@@ -96,7 +97,9 @@ func newPipe(h windows.Handle, from origin) (*Pipe, error) {
 // placed: a read from a pipe has one buffer.
 func (p *Pipe) Read(pool *sync.Pool, _ []byte) (packet *[1 << 16]byte, n, placed int, err error) {
 	buf := pool.Get().(*[1 << 16]byte)
+	began := time.Now()
 	n, err = p.read(buf)
+	p.waited = time.Since(began) >= longRead
 	if err == nil && n > maxPacket {
 		err = syscall.EMSGSIZE
 	}
