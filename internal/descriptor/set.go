@@ -7,10 +7,11 @@ import (
 	"syscall"
 )
 
-// An Item is one descriptor that a Set owns.
-type Item struct {
-	Value uintptr
-	Kind  Kind
+// An item is one descriptor that a Set owns. File descriptors are 31 bits long, and handles have 32 significant bits on every
+// Windows, so it is kept small.
+type item struct {
+	value uint32
+	kind  Kind
 	state uint8
 }
 
@@ -23,30 +24,44 @@ const (
 // A Set owns the descriptors that came with one message. Each can be taken once; Close closes the others. A Set that is
 // dropped is closed by a finalizer.
 type Set struct {
-	table Table
+	table *Table // nil: System
 	mu    sync.Mutex
-	items []Item
-	one   [1]Item // so that a single descriptor needs no second allocation
+	items []item
+	one   [1]item // so that a single descriptor needs no second allocation
 }
 
 // NewSet returns an empty set with room for n descriptors of table.
 func NewSet(table Table, n int) *Set {
-	s := &Set{table: table}
+	s := new(Set)
+	if table != System {
+		other := table // what has its address taken is allocated
+		s.table = &other
+	}
 	if n <= len(s.one) {
 		s.items = s.one[:0]
 	} else {
-		s.items = make([]Item, 0, n)
+		s.items = make([]item, 0, n)
 	}
 	runtime.SetFinalizer(s, (*Set).Close)
 	return s
 }
 
+// in returns the table that the descriptors are in.
+func (s *Set) in() Table {
+	if s.table == nil {
+		return System
+	}
+	return *s.table
+}
+
 // Add gives v, which is of kind k, to the set.
-func (s *Set) Add(v uintptr, k Kind) { s.items = append(s.items, Item{Value: v, Kind: k}) }
+func (s *Set) Add(v uintptr, k Kind) { s.items = append(s.items, item{value: uint32(v), kind: k}) }
 
 // AddUnnamed gives v to the set, which finds out its kind when it is asked. Only for systems on which a descriptor of
 // any kind is closed in the same way.
-func (s *Set) AddUnnamed(v uintptr) { s.items = append(s.items, Item{Value: v, state: unnamed}) }
+func (s *Set) AddUnnamed(v uintptr) {
+	s.items = append(s.items, item{value: uint32(v), state: unnamed})
+}
 
 // Len returns the number of descriptors, those that were taken included.
 func (s *Set) Len() int {
@@ -66,10 +81,10 @@ func (s *Set) Kind(i int) Kind {
 func (s *Set) kind(i int) Kind {
 	it := &s.items[i]
 	if it.state == unnamed {
-		it.Kind, _ = s.table.Kind(it.Value) // a descriptor that cannot be asked is Other
+		it.kind, _ = s.in().Kind(uintptr(it.value)) // a descriptor that cannot be asked is Other
 		it.state = held
 	}
-	return it.Kind
+	return it.kind
 }
 
 // Take hands descriptor i to the caller, who closes it from now on. An index out of range is EINVAL; one that was
@@ -82,11 +97,11 @@ func (s *Set) Take(i int) (uintptr, Kind, error) {
 	defer s.mu.Unlock()
 	it := &s.items[i]
 	if it.state == taken {
-		return 0, it.Kind, os.ErrClosed
+		return 0, it.kind, os.ErrClosed
 	}
 	k := s.kind(i)
 	it.state = taken
-	return it.Value, k, nil
+	return uintptr(it.value), k, nil
 }
 
 // Give shows descriptor i to take, which owns it from then on if, and only if, it returns nil. Errors are those of Take, and
@@ -101,7 +116,7 @@ func (s *Set) Give(i int, take func(v uintptr, k Kind) error) error {
 	if it.state == taken {
 		return os.ErrClosed
 	}
-	if err := take(it.Value, s.kind(i)); err != nil {
+	if err := take(uintptr(it.value), s.kind(i)); err != nil {
 		return err
 	}
 	it.state = taken
@@ -112,10 +127,10 @@ func (s *Set) Give(i int, take func(v uintptr, k Kind) error) error {
 func (s *Set) Dup() (*Set, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d := NewSet(s.table, len(s.items))
+	d := NewSet(s.in(), len(s.items))
 	for i := range s.items {
 		k := s.kind(i)
-		v, err := s.table.Dup(s.items[i].Value, k)
+		v, err := s.in().Dup(uintptr(s.items[i].value), k)
 		if err != nil {
 			d.Close()
 			return nil, err
@@ -140,7 +155,7 @@ func (s *Set) Close() error {
 			continue
 		}
 		it.state = taken
-		if err := s.table.Close(it.Value, it.Kind); err != nil && first == nil {
+		if err := s.in().Close(uintptr(it.value), it.kind); err != nil && first == nil {
 			first = err
 		}
 	}

@@ -150,6 +150,7 @@ func (c *Conn) receive(b []byte) (sock.Result, error) {
 		return sock.Result{}, err
 	}
 	r := c.in.box.Read(b)
+	c.in.box.Settle(b[r.N:])
 	credit, due := c.in.box.CreditDue()
 	c.leave()
 	c.in.mu.Unlock()
@@ -181,7 +182,7 @@ func (c *Conn) look(into []byte, n int) error {
 		}
 		if c.in.box.Ready() {
 			if !fresh && c.in.box.Wants(n) {
-				c.absorb(n)
+				c.absorb(into, n)
 			}
 			return nil
 		}

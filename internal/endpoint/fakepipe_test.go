@@ -109,15 +109,14 @@ func (p *fakePipe) Read(pool *sync.Pool, into []byte) (buf *[1 << 16]byte, n, pl
 	}
 }
 
-func (p *fakePipe) ReadNow(pool *sync.Pool) (buf *[1 << 16]byte, n int, err error) {
+func (p *fakePipe) ReadNow(pool *sync.Pool, into []byte) (buf *[1 << 16]byte, n, placed int, err error) {
 	defer only(&p.readers, "ReadNow")()
 	p.line.Lock()
 	defer p.line.Unlock()
 	if err := p.nothing(); err != nil {
-		return nil, 0, err
+		return nil, 0, 0, err
 	}
-	buf, n, _, err = p.take(pool, nil)
-	return buf, n, err
+	return p.take(pool, into)
 }
 
 // nothing says why nothing can be read: EAGAIN if there may be something later. The caller holds line.

@@ -27,8 +27,8 @@ type Pipe interface {
 	// Waited reports whether the last Read had to wait. If so, nothing but its packet was in the pipe.
 	Waited() bool
 
-	// ReadNow is Read, but fails with EAGAIN where that would wait, and places nothing.
-	ReadNow(pool *sync.Pool) (buf *[1 << 16]byte, n int, err error)
+	// ReadNow is Read, but fails with EAGAIN where that would wait.
+	ReadNow(pool *sync.Pool, into []byte) (buf *[1 << 16]byte, n, placed int, err error)
 
 	// Interrupt makes Read, now and until Resume, return what is in the pipe without waiting for more.
 	Interrupt()

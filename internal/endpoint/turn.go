@@ -101,8 +101,8 @@ func (c *Conn) await(b []byte) (fresh bool) {
 }
 
 // absorb takes what is in the pipe already into the queue of a stream, up to n bytes: recvmsg(2) merges all that was written
-// before it (row 134). The caller holds in.mu and is the one Read.
-func (c *Conn) absorb(n int) {
+// before it (row 134). It may place bytes in into, if that is not nil. The caller holds in.mu and is the one Read.
+func (c *Conn) absorb(into []byte, n int) {
 	t := &c.in.turn
 	if c.typ != sock.Stream || t.over || c.in.closed {
 		return
@@ -113,7 +113,11 @@ func (c *Conn) absorb(n int) {
 		c.in.cond.Wait()
 	}
 	for !t.over && !c.in.closed && c.in.box.Wants(n) {
-		if !c.turnNow() {
+		var rest []byte
+		if into != nil {
+			rest = into[c.in.box.Bytes():] // everything before it will be taken by this Read: see Wants
+		}
+		if !c.turnNow(rest) {
 			return
 		}
 	}
@@ -124,24 +128,22 @@ func (c *Conn) absorb(n int) {
 func (c *Conn) turn(into []byte) {
 	c.in.turn.busy = true
 	c.in.mu.Unlock()
-	err := c.step(into)
+	err := c.apply(into, true)
 	c.in.mu.Lock()
 	c.endTurn(err, err == nil)
 }
 
 // turnNow is turn without waiting. It reports whether there was a packet.
-func (c *Conn) turnNow() bool {
+func (c *Conn) turnNow(into []byte) bool {
 	c.in.turn.busy = true
 	c.in.mu.Unlock()
-	buf, n, err := c.pipe.ReadNow(&packets)
+	err := c.apply(into, false)
 	none := err == syscall.EAGAIN
 	if none {
 		err = nil
-	} else {
-		err = c.apply(buf, n, 0, err)
 	}
 	c.in.mu.Lock()
-	c.endTurn(err, !none)
+	c.endTurn(err, !none && err == nil)
 	return !none
 }
 
@@ -172,28 +174,31 @@ func (c *Conn) endTurn(err error, packet bool) {
 // worthPlacing is the length from which on copying a payload costs more than reading it in parts.
 const worthPlacing = 4096
 
-// step reads one packet and applies it. After an error nothing will come any more.
-func (c *Conn) step(into []byte) error {
+// apply reads one packet, waiting for it or not, and applies it. After an error other than an interruption, which is our own, and EAGAIN, nothing will
+// come any more.
+func (c *Conn) apply(into []byte, wait bool) error {
 	if len(into) < worthPlacing {
 		into = nil
 	}
-	buf, n, placed, err := c.pipe.Read(&packets, into)
+	buf, n, placed, err := c.read(into, wait)
 	if placed > 0 && !wire.Bare(buf[:n]) {
 		copy(buf[wire.HeaderLen:], into[:placed]) // not payload
 		placed = 0
 	}
-	return c.apply(buf, n, placed, err)
-}
-
-// apply applies what a read of the pipe has given.
-func (c *Conn) apply(buf *[1 << 16]byte, n, placed int, err error) error {
 	if err == nil {
 		err = c.packet(buf, n, placed)
 	}
-	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) { // an interruption is our own
+	if err != nil && err != syscall.EAGAIN && !errors.Is(err, os.ErrDeadlineExceeded) {
 		c.ended(err)
 	}
 	return err
+}
+
+func (c *Conn) read(into []byte, wait bool) (buf *[1 << 16]byte, n, placed int, err error) {
+	if wait {
+		return c.pipe.Read(&packets, into)
+	}
+	return c.pipe.ReadNow(&packets, into)
 }
 
 // leave ends a call that may have read the pipe. From here on that may be unattended. The caller holds in.mu.

@@ -118,8 +118,8 @@ func (p *Pipe) Read(pool *sync.Pool, into []byte) (buf *[1 << 16]byte, n, placed
 	switch err := p.raw.Read(in.read); {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		// Interrupted: the callback has not been called. Take what is there.
-		if buf, n, err := p.ReadNow(pool); err != syscall.EAGAIN {
-			return buf, n, 0, err
+		if buf, n, placed, err := p.ReadNow(pool, into); err != syscall.EAGAIN {
+			return buf, n, placed, err
 		}
 		return nil, 0, 0, os.ErrDeadlineExceeded
 	case err != nil:
@@ -129,14 +129,13 @@ func (p *Pipe) Read(pool *sync.Pool, into []byte) (buf *[1 << 16]byte, n, placed
 }
 
 // ReadNow takes a packet that is there: see endpoint.Pipe.
-func (p *Pipe) ReadNow(pool *sync.Pool) (*[1 << 16]byte, int, error) {
+func (p *Pipe) ReadNow(pool *sync.Pool, into []byte) (buf *[1 << 16]byte, n, placed int, err error) {
 	in := &p.in
-	in.begin(pool, nil)
+	in.begin(pool, into)
 	if err := p.raw.Control(in.readNow); err != nil {
-		return nil, 0, net.ErrClosed
+		return nil, 0, 0, net.ErrClosed
 	}
-	buf, n, _, err := in.packet()
-	return buf, n, err
+	return in.packet()
 }
 
 // Waited reports whether the last Read had to wait.

@@ -23,15 +23,18 @@ type Segment struct {
 	cost uint64 // what is still to be given back when it has been read
 }
 
-// take copies as much as fits into b, unless that has been placed there, and gives back the cost of it.
-func (s *Segment) take(b []byte) (n int, freed uint64) {
-	if n = s.Placed; n == 0 {
+// take copies as much of s as fits into b, unless that has been placed there.
+func (in *Inbox) take(s *Segment, b []byte) (n int) {
+	if n = s.Placed; n > 0 {
+		s.Placed = 0
+		in.placed--
+	} else {
 		n = copy(b, s.Data)
 	}
-	s.Placed = 0
 	s.Data = s.Data[n:]
 	s.cost -= uint64(n)
-	return n, uint64(n)
+	in.consumed += uint64(n)
+	return n
 }
 
 func (s *Segment) release() {
@@ -70,6 +73,7 @@ type Inbox struct {
 	reset  bool // ECONNRESET is to be reported
 	failed bool
 	closed bool // by its owner: whatever arrives is discarded
+	placed int  // how many segments have bytes in the buffer of the Read that waits
 	unread bool // something was discarded because it was closed
 
 	// Accounting, all totals since the hello. The peer may send while arrived < reported + window, and as long as
@@ -125,6 +129,9 @@ func (in *Inbox) Admit(n, descs int, continued bool) error {
 // from here on, and discards it at once if it has been closed.
 func (in *Inbox) Put(s Segment) (wake bool, err error) {
 	s.cost = Cost(len(s.Data))
+	if s.Placed > 0 {
+		in.placed++
+	}
 	if in.closed {
 		in.unread = true
 		in.discard(&s)
@@ -205,9 +212,7 @@ func (in *Inbox) readStream(b []byte) (r Result) {
 			break
 		}
 		r.Creds = s.Creds
-		n, freed := s.take(b[r.N:])
-		r.N += n
-		in.consumed += freed
+		r.N += in.take(s, b[r.N:])
 		stop := in.takeRights(s, &r)
 		if len(s.Data) > 0 {
 			break
@@ -224,9 +229,7 @@ func (in *Inbox) readStream(b []byte) (r Result) {
 func (in *Inbox) readRecord(b []byte) (r Result) {
 	for {
 		s := in.queue.first()
-		n, freed := s.take(b[r.N:])
-		r.N += n
-		in.consumed += freed
+		r.N += in.take(s, b[r.N:])
 		r.Creds = r.Creds || s.Creds
 		r.Truncated = r.Truncated || len(s.Data) > 0
 		in.takeRights(s, &r)
@@ -287,13 +290,27 @@ func (in *Inbox) Peek(b []byte) (r Result) {
 	return r
 }
 
-// Settle undoes placing: b is the buffer of the Read that waited, and will not take what was placed there after all.
+// Settle undoes placing: b is what is left of the buffer of the Read that waited, which will not take what was placed there
+// after all.
 func (in *Inbox) Settle(b []byte) {
-	if in.queue.len() > 0 {
-		s := in.queue.first()
-		copy(s.Data, b[:s.Placed])
-		s.Placed = 0
+	at := 0
+	for i := 0; in.placed > 0; i++ {
+		s := in.queue.at(i)
+		if s.Placed > 0 {
+			copy(s.Data, b[at:at+s.Placed])
+			s.Placed = 0
+			in.placed--
+		}
+		at += len(s.Data)
 	}
+}
+
+// Bytes returns how many bytes are in the queue.
+func (in *Inbox) Bytes() (n int) {
+	for i := range in.queue.len() {
+		n += len(in.queue.at(i).Data)
+	}
+	return n
 }
 
 // Refund books descriptors that were admitted but will never be read, because they could not be installed.
@@ -373,6 +390,9 @@ func (in *Inbox) Close() {
 func (in *Inbox) Unread() bool { return in.unread }
 
 func (in *Inbox) discard(s *Segment) {
+	if s.Placed > 0 {
+		in.placed--
+	}
 	s.release()
 	if s.Rights != nil {
 		s.Rights.Close() // nobody is left who could be told

@@ -313,7 +313,7 @@ func TestReadingAndWritingAllocateNothing(t *testing.T) {
 		}
 		buffers.Put(buf)
 		a.Write(head, body)
-		if buf, _, err = b.ReadNow(&buffers); err != nil {
+		if buf, _, _, err = b.ReadNow(&buffers, nil); err != nil {
 			t.Fatal(err)
 		}
 		buffers.Put(buf)

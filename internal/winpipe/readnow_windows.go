@@ -86,19 +86,19 @@ func (p *Pipe) Waited() bool { return p.waited }
 
 // ReadNow takes a packet that is there: see endpoint.Pipe. It looks first, because looking is all that is needed for a pipe that is
 // empty, which most are.
-func (p *Pipe) ReadNow(pool *sync.Pool) (*[1 << 16]byte, int, error) {
+func (p *Pipe) ReadNow(pool *sync.Pool, _ []byte) (packet *[1 << 16]byte, n, placed int, err error) {
 	o, err := p.startPoll()
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, 0, err
 	}
 	if p.raw.Control(o.peek) != nil {
-		return nil, 0, net.ErrClosed
+		return nil, 0, 0, net.ErrClosed
 	}
 	if o.err == nil && o.available == 0 {
-		return nil, 0, syscall.EAGAIN
+		return nil, 0, 0, syscall.EAGAIN
 	}
 	buf := pool.Get().(*[1 << 16]byte)
-	n, err := p.readNow(buf)
+	n, err = p.readNow(buf)
 	switch {
 	case err == os.ErrDeadlineExceeded && !p.closed.Load():
 		err = syscall.EAGAIN // the peer has taken back its last packet
@@ -109,7 +109,7 @@ func (p *Pipe) ReadNow(pool *sync.Pool) (*[1 << 16]byte, int, error) {
 	}
 	if err != nil {
 		pool.Put(buf)
-		return nil, 0, err
+		return nil, 0, 0, err
 	}
-	return buf, n, nil
+	return buf, n, 0, nil
 }

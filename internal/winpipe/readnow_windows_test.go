@@ -96,7 +96,7 @@ func TestInterruptWakesReader(t *testing.T) {
 func TestReadNowNeverWaits(t *testing.T) {
 	a, b := pair(t)
 	readNow := func() (string, error) {
-		buf, n, err := b.ReadNow(&buffers)
+		buf, n, _, err := b.ReadNow(&buffers, nil)
 		if err != nil {
 			return "", err
 		}
