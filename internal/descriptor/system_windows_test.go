@@ -11,6 +11,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/windows"
+
+	"afunix/internal/testenv"
 )
 
 // handle returns the handle of an os.File or a network connection. The caller keeps that alive.
@@ -48,25 +50,6 @@ func anonymousSocket(t *testing.T, family, typ int) uintptr {
 	return uintptr(h)
 }
 
-// tempDir is t.TempDir for Wine 8, where os.RemoveAll fails with ERROR_INVALID_FUNCTION.
-func tempDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "afunix")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		entries, _ := os.ReadDir(dir)
-		for _, e := range entries {
-			os.Remove(filepath.Join(dir, e.Name()))
-		}
-		if err := os.Remove(dir); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
-
 var procGetHandleInformation = windows.NewLazySystemDLL("kernel32.dll").NewProc("GetHandleInformation")
 
 func utf16(s string) *uint16 { p, _ := windows.UTF16PtrFromString(s); return p }
@@ -77,7 +60,7 @@ var kindTests = []struct {
 	open func(t *testing.T) uintptr
 }{
 	{"file", File, func(t *testing.T) uintptr {
-		f, err := os.Create(filepath.Join(tempDir(t), "file"))
+		f, err := os.Create(filepath.Join(testenv.TempDir(t), "file"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -85,12 +68,12 @@ var kindTests = []struct {
 		return handle(t, f)
 	}},
 	{"file for appending only", File, func(t *testing.T) uintptr {
-		name := utf16(filepath.Join(tempDir(t), "file"))
+		name := utf16(filepath.Join(testenv.TempDir(t), "file"))
 		h, err := windows.CreateFile(name, windows.FILE_APPEND_DATA, 0, nil, windows.CREATE_NEW, 0, 0)
 		return must(t, h, err)
 	}},
 	{"directory", Directory, func(t *testing.T) uintptr {
-		h, err := windows.CreateFile(utf16(tempDir(t)), windows.GENERIC_READ, windows.FILE_SHARE_READ|windows.FILE_SHARE_DELETE,
+		h, err := windows.CreateFile(utf16(testenv.TempDir(t)), windows.GENERIC_READ, windows.FILE_SHARE_READ|windows.FILE_SHARE_DELETE,
 			nil, windows.OPEN_EXISTING, windows.FILE_FLAG_BACKUP_SEMANTICS, 0)
 		return must(t, h, err)
 	}},
@@ -206,7 +189,7 @@ func TestUnixSocketsAreToldFromTCP(t *testing.T) {
 	}
 	defer windows.Closesocket(h)
 	expectKind(t, uintptr(h), Unix)
-	if err := windows.Bind(h, &windows.SockaddrUnix{Name: filepath.Join(tempDir(t), "s")}); err != nil {
+	if err := windows.Bind(h, &windows.SockaddrUnix{Name: filepath.Join(testenv.TempDir(t), "s")}); err != nil {
 		t.Fatal(err)
 	}
 	if err := windows.Listen(h, 1); err != nil {

@@ -38,7 +38,7 @@ type turn struct {
 }
 
 // unattended is how long the pipe may go unread after a call. Nobody in this process waits for it then.
-const unattended = time.Millisecond
+const unattended = 4 * time.Millisecond
 
 // run is the reader: it takes every packet as soon as it is there, until the connection ends.
 func (c *Conn) run() {

@@ -17,28 +17,11 @@ import (
 	"golang.org/x/sys/windows"
 
 	"afunix/internal/cred"
+
+	"afunix/internal/testenv"
 )
 
 func user() string { return cred.Self().SID }
-
-// tempDir is t.TempDir for Wine 8, where os.RemoveAll fails with ERROR_INVALID_FUNCTION.
-func tempDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "afunix")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		entries, _ := os.ReadDir(dir)
-		for _, e := range entries {
-			os.Remove(filepath.Join(dir, e.Name()))
-		}
-		if err := os.Remove(dir); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
 
 // abstractName returns a name that no other test has.
 func abstractName(t *testing.T) string { return fmt.Sprintf("@%s-%d", t.Name(), os.Getpid()) }
@@ -75,7 +58,7 @@ func accept(t *testing.T, l *Listener) *Pipe {
 }
 
 func TestClientReachesListenerByPathAndByName(t *testing.T) {
-	for _, address := range []string{filepath.Join(tempDir(t), "socket"), abstractName(t)} {
+	for _, address := range []string{filepath.Join(testenv.TempDir(t), "socket"), abstractName(t)} {
 		l := listen(t, address)
 		client := dial(t, address)
 		server := accept(t, l)
@@ -214,7 +197,7 @@ func TestCloseWakesAccept(t *testing.T) {
 }
 
 func TestBindErrors(t *testing.T) {
-	dir := tempDir(t)
+	dir := testenv.TempDir(t)
 	path := func(name string) string { return filepath.Join(dir, name) }
 	listen(t, path("taken"))
 	listen(t, abstractName(t))
@@ -261,7 +244,7 @@ func TestBindErrors(t *testing.T) {
 }
 
 func TestLongestNamesCanBeBound(t *testing.T) {
-	dir := tempDir(t)
+	dir := testenv.TempDir(t)
 	path := filepath.Join(dir, strings.Repeat("x", maxPath-len(dir)-1))
 	abstract := abstractName(t)
 	abstract += strings.Repeat("y", maxAbstract-len(abstract))
@@ -273,7 +256,7 @@ func TestLongestNamesCanBeBound(t *testing.T) {
 }
 
 func TestConnectErrors(t *testing.T) {
-	dir := tempDir(t)
+	dir := testenv.TempDir(t)
 	path := func(name string) string { return filepath.Join(dir, name) }
 	listen(t, path("stream"))
 	stale := listen(t, path("stale"))
@@ -317,7 +300,7 @@ func TestConnectErrors(t *testing.T) {
 }
 
 func TestFileThatMayNotBeReadIsEACCES(t *testing.T) {
-	path := filepath.Join(tempDir(t), "locked")
+	path := filepath.Join(testenv.TempDir(t), "locked")
 	name, _ := windows.UTF16PtrFromString(path)
 	h, err := windows.CreateFile(name, windows.GENERIC_WRITE, 0, nil, windows.CREATE_NEW, 0, 0) // and shares nothing
 	if err != nil {
@@ -333,7 +316,7 @@ func TestSocketFileOfAnotherUserIsEACCES(t *testing.T) {
 	if onWine() {
 		t.Skip("skipped on Wine: access control lists of files are not enforced")
 	}
-	path := filepath.Join(tempDir(t), "socket")
+	path := filepath.Join(testenv.TempDir(t), "socket")
 	l, err := Listen(path, Options{SocketType: stream, SecurityDescriptor: "D:P(A;;GA;;;SY)(A;;SD;;;" + user() + ")"})
 	if err != nil {
 		t.Fatal(err)
@@ -345,7 +328,7 @@ func TestSocketFileOfAnotherUserIsEACCES(t *testing.T) {
 }
 
 func TestNativeSocketIsRecognised(t *testing.T) {
-	path := filepath.Join(tempDir(t), "native")
+	path := filepath.Join(testenv.TempDir(t), "native")
 	native, err := net.Listen("unix", path)
 	if err != nil {
 		t.Skipf("skipped: this system (Wine) has no AF_UNIX: %v", err)
@@ -360,7 +343,7 @@ func TestNativeSocketIsRecognised(t *testing.T) {
 }
 
 func TestCloseRemovesItsOwnSocketFileOnly(t *testing.T) {
-	path := filepath.Join(tempDir(t), "socket")
+	path := filepath.Join(testenv.TempDir(t), "socket")
 	l := listen(t, path)
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
@@ -390,7 +373,7 @@ func TestCloseRemovesItsOwnSocketFileOnly(t *testing.T) {
 }
 
 func TestRefusedBindLeavesNothingBehind(t *testing.T) {
-	path := filepath.Join(tempDir(t), "socket")
+	path := filepath.Join(testenv.TempDir(t), "socket")
 	listen(t, path)
 	if _, err := Listen(path, Options{SocketType: stream}); err != syscall.EADDRINUSE {
 		t.Fatal(err)
@@ -402,7 +385,7 @@ func TestRefusedBindLeavesNothingBehind(t *testing.T) {
 // make clients wait.
 func TestConnectionsThatOutliveTheirListenerDoNotHoldItsName(t *testing.T) {
 	name := abstractName(t)
-	path := filepath.Join(tempDir(t), "socket")
+	path := filepath.Join(testenv.TempDir(t), "socket")
 	for _, address := range []string{name, path} {
 		first := listen(t, address)
 		client := dial(t, address)

@@ -13,6 +13,8 @@ import (
 
 	"afunix/internal/cred"
 	"afunix/internal/rights"
+
+	"afunix/internal/testenv"
 )
 
 func TestPeerIsIdentifiedAsTheProcessItIs(t *testing.T) {
@@ -31,7 +33,7 @@ func TestPeerIsIdentifiedAsTheProcessItIs(t *testing.T) {
 
 // testFile makes a file. Call it before startSecond, so that it is removed after the second process has ended.
 func testFile(t *testing.T) string {
-	path := filepath.Join(tempDir(t), "file")
+	path := filepath.Join(testenv.TempDir(t), "file")
 	if err := os.WriteFile(path, []byte("0123456789"), 0o600); err != nil {
 		t.Fatal(err)
 	}
