@@ -54,7 +54,7 @@ const RightsWindow = 8 * maxRights
 // ErrProtocol is what every error wraps that is the peer's fault. The connection ends.
 var ErrProtocol = errors.New("protocol error")
 
-// Errors of a half that has ended, to be translated by the caller.
+// What a peer can do wrong.
 var (
 	errCredit = wrap("credit for what was never sent")
 	errAck    = wrap("acknowledgement of what was never sent")
