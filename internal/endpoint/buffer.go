@@ -2,8 +2,8 @@ package endpoint
 
 import "sync"
 
-// packets lends the buffers that packets are read into: room for the largest one and a byte more.
-var packets = sync.Pool{New: func() any { return new([1 << 16]byte) }}
+// packets lends the buffers that packets are read into.
+var packets = sync.Pool{New: func() any { return new(Buffer) }}
 
 // Payloads that have to wait for their reader move into a buffer of their size, so that a queue of short messages does not hold
 // a large buffer for each.
@@ -15,9 +15,9 @@ var (
 type (
 	smallBuffer  [1 << 10]byte
 	mediumBuffer [1 << 13]byte
-	packetBuffer [1 << 16]byte
+	packetBuffer Buffer
 )
 
 func (b *smallBuffer) Release()  { smalls.Put(b) }
 func (b *mediumBuffer) Release() { mediums.Put(b) }
-func (b *packetBuffer) Release() { packets.Put((*[1 << 16]byte)(b)) }
+func (b *packetBuffer) Release() { packets.Put((*Buffer)(b)) }

@@ -89,7 +89,7 @@ func only(n *atomic.Int32, where string) (leave func()) {
 	return func() { n.Add(-1) }
 }
 
-func (p *fakePipe) Read(pool *sync.Pool, into []byte) (buf *[1 << 16]byte, n, placed int, err error) {
+func (p *fakePipe) Read(pool *sync.Pool, into []byte) (buf *endpoint.Buffer, n, placed int, err error) {
 	defer only(&p.readers, "Read")()
 	p.line.Lock()
 	defer p.line.Unlock()
@@ -109,7 +109,7 @@ func (p *fakePipe) Read(pool *sync.Pool, into []byte) (buf *[1 << 16]byte, n, pl
 	}
 }
 
-func (p *fakePipe) ReadNow(pool *sync.Pool, into []byte) (buf *[1 << 16]byte, n, placed int, err error) {
+func (p *fakePipe) ReadNow(pool *sync.Pool, into []byte) (buf *endpoint.Buffer, n, placed int, err error) {
 	defer only(&p.readers, "ReadNow")()
 	p.line.Lock()
 	defer p.line.Unlock()
@@ -133,14 +133,14 @@ func (p *fakePipe) nothing() error {
 }
 
 // take takes the first packet, in the way of readv(2) past a header. What is left of the buffer is rubbish.
-func (p *fakePipe) take(pool *sync.Pool, into []byte) (buf *[1 << 16]byte, n, placed int, err error) {
+func (p *fakePipe) take(pool *sync.Pool, into []byte) (buf *endpoint.Buffer, n, placed int, err error) {
 	packet := p.queue[0]
 	p.queue = p.queue[1:]
 	p.news.Broadcast()
 	if len(packet) > wire.MaxPacket {
 		return nil, 0, 0, syscall.EMSGSIZE
 	}
-	buf = pool.Get().(*[1 << 16]byte)
+	buf = pool.Get().(*endpoint.Buffer)
 	for i := range 256 {
 		buf[i] = 0xAA
 	}

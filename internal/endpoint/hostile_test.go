@@ -24,7 +24,7 @@ import (
 // P7: whatever a peer says by hand, over the fake pipe and over the real one, ends its own connection with an error that says what
 // was wrong, leaves nothing behind, and concerns nobody else.
 
-var rawPackets = sync.Pool{New: func() any { return new([1 << 16]byte) }}
+var rawPackets = sync.Pool{New: func() any { return new(endpoint.Buffer) }}
 
 // An enemy is a peer that speaks by hand: a client, but for those of the tests of Dial.
 type enemy struct {

@@ -5,15 +5,16 @@ import (
 
 	"afunix/internal/cred"
 	"afunix/internal/rights"
+	"afunix/internal/wire"
 )
 
 // A Pipe is one end of a message pipe, with the process at the other end. Package linuxpipe and package winpipe have
 // the real ones, the simulator another. Errors are syscall.Errno values of Linux's meaning on every system.
 //
-// A packet is between 1 and 65,535 bytes and arrives whole or not at all, in order. The engine calls Read and ReadNow from one
+// A packet is between 1 and wire.MaxPacket bytes and arrives whole or not at all, in order. The engine calls Read and ReadNow from one
 // goroutine at a time and Write from one goroutine at a time; Interrupt, Resume, WaitWritable and Close from any.
 type Pipe interface {
-	// Read waits for a packet and returns it in a buffer from pool (whose New makes *[1 << 16]byte), which is the
+	// Read waits for a packet and returns it in a buffer from pool (whose New makes *Buffer), which is the
 	// caller's from then on. Where the system allows it, no buffer is held while waiting, and if into is not empty, as much of
 	// the packet as fits is put there, from its byte HeaderLen on, instead of into the same place of buf: placed tells how much
 	// that is, on other systems 0. Without a packet buf is nil and err is
@@ -22,13 +23,13 @@ type Pipe interface {
 	//   syscall.EMSGSIZE: the packet was too large (the pipe is of no use any more);
 	//   net.ErrClosed: Close was called;
 	//   another errno: the pipe is broken.
-	Read(pool *sync.Pool, into []byte) (buf *[1 << 16]byte, n, placed int, err error)
+	Read(pool *sync.Pool, into []byte) (buf *Buffer, n, placed int, err error)
 
 	// Waited reports whether the last Read had to wait. If so, nothing but its packet was in the pipe.
 	Waited() bool
 
 	// ReadNow is Read, but fails with EAGAIN where that would wait.
-	ReadNow(pool *sync.Pool, into []byte) (buf *[1 << 16]byte, n, placed int, err error)
+	ReadNow(pool *sync.Pool, into []byte) (buf *Buffer, n, placed int, err error)
 
 	// Interrupt makes Read, now and until Resume, return what is in the pipe without waiting for more.
 	Interrupt()
@@ -73,6 +74,9 @@ type Peer interface {
 
 	rights.Process
 }
+
+// A Buffer is what a packet is read into: room for the largest one, and a byte more that shows one that is too large.
+type Buffer = [wire.MaxPacket + 1]byte
 
 // MaxProof bounds a proof.
 const MaxProof = 64

@@ -194,7 +194,7 @@ func (c *Conn) apply(into []byte, wait bool) error {
 	return err
 }
 
-func (c *Conn) read(into []byte, wait bool) (buf *[1 << 16]byte, n, placed int, err error) {
+func (c *Conn) read(into []byte, wait bool) (buf *Buffer, n, placed int, err error) {
 	if wait {
 		return c.pipe.Read(&packets, into)
 	}

@@ -51,12 +51,17 @@ func newPipe(fd int) (*Pipe, error) {
 // headerLen is where the payload of a packet begins that has neither name nor ancillary block: wire.HeaderLen.
 const headerLen = 16
 
+// maxPacket is wire.MaxPacket; a buffer is an endpoint.Buffer.
+const maxPacket = headerLen + 64<<10
+
+type buffer = [maxPacket + 1]byte
+
 // input is what a read works with. The callback is made once, so that reading allocates nothing.
 type input struct {
 	peer    *peer
 	pool    *sync.Pool
 	into    []byte
-	buf     *[1 << 16]byte
+	buf     *buffer
 	n       int
 	err     error
 	read    func(fd uintptr) (done bool)
@@ -67,7 +72,7 @@ type input struct {
 
 // attempt makes one system call, and reports whether there was anything.
 func (in *input) attempt(fd uintptr) bool {
-	in.buf = in.pool.Get().(*[1 << 16]byte)
+	in.buf = in.pool.Get().(*buffer)
 	for {
 		switch {
 		case in.peer.awaited():
@@ -112,7 +117,7 @@ func (in *input) scatter(fd uintptr) (int, error) {
 }
 
 // Read waits for a packet: see endpoint.Pipe.
-func (p *Pipe) Read(pool *sync.Pool, into []byte) (buf *[1 << 16]byte, n, placed int, err error) {
+func (p *Pipe) Read(pool *sync.Pool, into []byte) (buf *buffer, n, placed int, err error) {
 	in := &p.in
 	in.begin(pool, into)
 	switch err := p.raw.Read(in.read); {
@@ -129,7 +134,7 @@ func (p *Pipe) Read(pool *sync.Pool, into []byte) (buf *[1 << 16]byte, n, placed
 }
 
 // ReadNow takes a packet that is there: see endpoint.Pipe.
-func (p *Pipe) ReadNow(pool *sync.Pool, into []byte) (buf *[1 << 16]byte, n, placed int, err error) {
+func (p *Pipe) ReadNow(pool *sync.Pool, into []byte) (buf *buffer, n, placed int, err error) {
 	in := &p.in
 	in.begin(pool, into)
 	if err := p.raw.Control(in.readNow); err != nil {
@@ -143,14 +148,14 @@ func (p *Pipe) Waited() bool { return p.in.wait }
 
 func (in *input) begin(pool *sync.Pool, into []byte) {
 	in.pool, in.buf, in.wait = pool, nil, false
-	in.into = into[:min(len(into), 1<<16-headerLen)]
+	in.into = into[:min(len(into), maxPacket+1-headerLen)]
 	if in.peer.awaited() {
 		in.into = nil
 	}
 }
 
 // packet returns what the last attempt has read.
-func (in *input) packet() (buf *[1 << 16]byte, n, placed int, err error) {
+func (in *input) packet() (buf *buffer, n, placed int, err error) {
 	buf, n, placed = in.buf, in.n, min(len(in.into), max(0, in.n-headerLen))
 	in.buf, in.into = nil, nil
 	switch {

@@ -13,7 +13,7 @@ import (
 	"afunix/internal/rights"
 )
 
-var pool = &sync.Pool{New: func() any { return new([1 << 16]byte) }}
+var pool = &sync.Pool{New: func() any { return new(buffer) }}
 
 // packet reads one packet and returns a copy of it.
 func packet(t *testing.T, p *Pipe) []byte {
@@ -46,7 +46,7 @@ func connected(t *testing.T) (server, client *Pipe) {
 
 func TestPacketsArriveWhole(t *testing.T) {
 	server, client := connected(t)
-	for _, n := range []int{1, 16, 65535} {
+	for _, n := range []int{1, 16, maxPacket} {
 		want := bytes.Repeat([]byte{byte(n)}, n)
 		if err := client.Write(want[:1], want[1:]); err != nil {
 			t.Fatal(err)
@@ -55,11 +55,11 @@ func TestPacketsArriveWhole(t *testing.T) {
 			t.Errorf("packet of %d bytes came as %d", n, len(got))
 		}
 	}
-	if err := client.Write(make([]byte, 16), make([]byte, 65536)); err != nil {
+	if err := client.Write(make([]byte, 16), make([]byte, 65537)); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, _, err := server.Read(pool, nil); err != syscall.EMSGSIZE {
-		t.Errorf("packet of 65,552 bytes: %v, want EMSGSIZE", err)
+		t.Errorf("packet of 65,553 bytes: %v, want EMSGSIZE", err)
 	}
 }
 
@@ -67,7 +67,7 @@ func TestPayloadIsPlaced(t *testing.T) {
 	server, client := connected(t)
 	client.Write([]byte("a packet that opens the connection"), nil)
 	packet(t, server)
-	for _, tt := range []struct{ payload, room int }{{0, 10}, {4, 10}, {10, 10}, {11, 10}, {65519, 65519}, {65519, 70000}} {
+	for _, tt := range []struct{ payload, room int }{{0, 10}, {4, 10}, {10, 10}, {11, 10}, {65536, 65536}, {65536, 70000}} {
 		payload := make([]byte, tt.payload)
 		for i := range payload {
 			payload[i] = byte(i * 7)
@@ -262,7 +262,7 @@ func TestReadAndWriteAllocateNothing(t *testing.T) {
 	}
 }
 
-func must(buf *[1 << 16]byte, _, _ int, err error) *[1 << 16]byte {
+func must(buf *buffer, _, _ int, err error) *buffer {
 	if err != nil {
 		panic(err)
 	}

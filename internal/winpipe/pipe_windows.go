@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	maxPacket = 1<<16 - 1
+	maxPacket = 16 + 64<<10 // wire.MaxPacket
 
 	// quota is what a pipe takes, in each direction, before a write pends: sixteen of the largest packets, and more than the
 	// credit that the engine gives a sender by default, so that writes pend only in front of a process that is stopped. The system
@@ -24,6 +24,9 @@ const (
 	// lingerLimit bounds how long an end that was closed waits for the other end to take its last packet.
 	lingerLimit = 30 * time.Second
 )
+
+// A buffer is an endpoint.Buffer.
+type buffer = [maxPacket + 1]byte
 
 // A Pipe is one end of a named pipe in message mode: see the contract in package endpoint.
 //
@@ -95,8 +98,8 @@ func newPipe(h windows.Handle, from origin) (*Pipe, error) {
 
 // Read waits for a packet: see endpoint.Pipe. A buffer is held while waiting, as the system copies into it. Nothing is ever
 // placed: a read from a pipe has one buffer.
-func (p *Pipe) Read(pool *sync.Pool, _ []byte) (packet *[1 << 16]byte, n, placed int, err error) {
-	buf := pool.Get().(*[1 << 16]byte)
+func (p *Pipe) Read(pool *sync.Pool, _ []byte) (packet *buffer, n, placed int, err error) {
+	buf := pool.Get().(*buffer)
 	began := time.Now()
 	n, err = p.read(buf)
 	p.waited = time.Since(began) >= longRead
@@ -110,7 +113,7 @@ func (p *Pipe) Read(pool *sync.Pool, _ []byte) (packet *[1 << 16]byte, n, placed
 	return buf, n, 0, nil
 }
 
-func (p *Pipe) read(buf *[1 << 16]byte) (int, error) {
+func (p *Pipe) read(buf *buffer) (int, error) {
 	if !p.interrupted.Load() {
 		n, err := p.file.Read(buf[:])
 		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-var buffers = sync.Pool{New: func() any { return new([1 << 16]byte) }}
+var buffers = sync.Pool{New: func() any { return new(buffer) }}
 
 // patience bounds whatever a test waits for.
 const patience = 20 * time.Second
@@ -73,7 +73,7 @@ func within(t *testing.T, what string, f func() error) error {
 func TestPacketsOfEverySizeArriveWholeInBothDirections(t *testing.T) {
 	a, b := pair(t)
 	for _, ends := range [][2]*Pipe{{a, b}, {b, a}} {
-		for _, n := range []int{1, 2, 4096, 65534, 65535} {
+		for _, n := range []int{1, 2, 4096, maxPacket - 1, maxPacket} {
 			packet := bytes.Repeat([]byte{byte(n)}, n)
 			write(t, ends[0], packet)
 			if got := read(t, ends[1]); !bytes.Equal(got, packet) {
@@ -99,14 +99,14 @@ func TestPacketsThatAreNoneAreRefused(t *testing.T) {
 	if err := a.Write(nil, nil); err != syscall.EINVAL {
 		t.Errorf("empty packet: %v, want EINVAL", err)
 	}
-	if err := a.Write(make([]byte, 65000), make([]byte, 536)); err != syscall.EMSGSIZE {
-		t.Errorf("65,536 bytes: %v, want EMSGSIZE", err)
+	if err := a.Write(make([]byte, 16), make([]byte, maxPacket-15)); err != syscall.EMSGSIZE {
+		t.Errorf("a packet that is too large: %v, want EMSGSIZE", err)
 	}
 }
 
 // A peer that is not ours may write what it likes.
 func TestPacketThatIsTooLargeIsEMSGSIZE(t *testing.T) {
-	for _, n := range []int{65536, 65537, 200000} {
+	for _, n := range []int{maxPacket + 1, maxPacket + 2, 200000} {
 		a, b := pair(t)
 		writeRaw(t, a, make([]byte, n))
 		if _, err := tryRead(b); err != syscall.EMSGSIZE {

@@ -15,7 +15,7 @@ import (
 type poll struct {
 	event      windows.Handle // manual reset
 	overlapped windows.Overlapped
-	buf        *[1 << 16]byte
+	buf        *buffer
 	available  uint32
 	n          uint32
 	err        error
@@ -48,7 +48,7 @@ func (o *poll) doRead(fd uintptr) {
 
 // readNow reads a packet if there is one, and fails with os.ErrDeadlineExceeded if not. Whatever was in the pipe is found, and no
 // packet is lost to the cancellation.
-func (p *Pipe) readNow(buf *[1 << 16]byte) (int, error) {
+func (p *Pipe) readNow(buf *buffer) (int, error) {
 	o, err := p.startPoll()
 	if err != nil {
 		return 0, err
@@ -86,7 +86,7 @@ func (p *Pipe) Waited() bool { return p.waited }
 
 // ReadNow takes a packet that is there: see endpoint.Pipe. It looks first, because looking is all that is needed for a pipe that is
 // empty, which most are.
-func (p *Pipe) ReadNow(pool *sync.Pool, _ []byte) (packet *[1 << 16]byte, n, placed int, err error) {
+func (p *Pipe) ReadNow(pool *sync.Pool, _ []byte) (packet *buffer, n, placed int, err error) {
 	o, err := p.startPoll()
 	if err != nil {
 		return nil, 0, 0, err
@@ -97,7 +97,7 @@ func (p *Pipe) ReadNow(pool *sync.Pool, _ []byte) (packet *[1 << 16]byte, n, pla
 	if o.err == nil && o.available == 0 {
 		return nil, 0, 0, syscall.EAGAIN
 	}
-	buf := pool.Get().(*[1 << 16]byte)
+	buf := pool.Get().(*buffer)
 	n, err = p.readNow(buf)
 	switch {
 	case err == os.ErrDeadlineExceeded && !p.closed.Load():

@@ -122,7 +122,7 @@ func TestReadNowNeverWaits(t *testing.T) {
 	expect("one", nil)
 	expect("two", nil)
 	expect("", syscall.EAGAIN)
-	writeRaw(t, a, make([]byte, 65537))
+	writeRaw(t, a, make([]byte, maxPacket+2))
 	expect("", syscall.EMSGSIZE)
 	a.Close()
 	for range 2 { // the rest of that message, and then the end

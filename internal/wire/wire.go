@@ -13,14 +13,15 @@ import (
 
 // Limits of the format.
 const (
-	MaxPacket    = 65535 // a packet, header included (S2)
-	MaxRecords   = 253   // records in one packet: SCM_MAX_FD (S3)
-	MaxRecord    = 128   // one record
+	MaxRecords   = 253 // records in one packet: SCM_MAX_FD (S3)
+	MaxRecord    = 128 // one record
 	MaxAncillary = MaxRecords * MaxRecord
 	MaxName      = 108 // sun_path; an abstract name includes its leading NUL, written as '@'
 	HeaderLen    = 16
-	// MaxPayload is what fits beside nothing but the header.
-	MaxPayload = MaxPacket - HeaderLen
+	// MaxPayload is what fits beside nothing but the header: 64 KiB, so that a write of this common size is one packet.
+	MaxPayload = 64 << 10
+	// MaxPacket is a packet, header included (S2).
+	MaxPacket = HeaderLen + MaxPayload
 	// MinPayload always fits, beside a full set of the largest records and the longest name (S2).
 	MinPayload = 32000
 )
