@@ -42,6 +42,7 @@ func init() { parts["use articles"] = useArticles }
 func TestExchangeOfEveryKind(t *testing.T) {
 	eachSide(t, all, func(t *testing.T, a meeting) {
 		p := meet(t, a, "use articles")
+		p.asks(t, anythingLeft, nothing) // what is opened for an answer is open from here on
 		for _, thing := range articles {
 			ok := t.Run(thing.name, func(t *testing.T) {
 				file, goOn := thing.offer(t)
@@ -63,6 +64,12 @@ func useArticles(k *talk) error {
 		name, rights, err := k.hear()
 		if err != nil || name == "bye" {
 			return err
+		}
+		if name == anythingLeft {
+			if err := k.say(nothing); err != nil {
+				return err
+			}
+			continue
 		}
 		before, err := countResources() // the descriptor is open already; what the sender will say next brings none
 		if err != nil {

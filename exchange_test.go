@@ -139,7 +139,6 @@ type talk struct {
 	to *net.UnixAddr // whom to answer, if c is not connected
 }
 
-// introduce makes the sides of a pair of datagram sockets known to each other.
 func (k *talk) introduce(side string) error {
 	const hello = "hello"
 	if side == dialling {

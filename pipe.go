@@ -5,7 +5,10 @@ package afunix
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"net"
+	"syscall"
 
 	"afunix/internal/endpoint"
 	"afunix/internal/sock"
@@ -20,20 +23,11 @@ var socketTypes = map[string]sock.Type{
 	dgramNetwork:  sock.Datagram,
 }
 
-// connected returns the type of a network whose sockets are connected to one peer.
-func connected(network string) (sock.Type, error) {
-	if network == dgramNetwork {
-		return 0, errors.ErrUnsupported
-	}
-	return socketTypes[network], nil
-}
-
 func dialPipe(ctx context.Context, d *Dialer, network string, laddr, raddr *net.UnixAddr) (transport.Conn, error) {
-	t, err := connected(network)
-	if err != nil {
-		return nil, err
+	if network == dgramNetwork {
+		return asPacket(dialPacketPipe(ctx, d, laddr, raddr))
 	}
-	cfg := endpoint.Config{Type: t, Authorize: authorizer(d.Authorize)}
+	cfg := endpoint.Config{Type: socketTypes[network], Authorize: authorizer(d.Authorize)}
 	if laddr != nil {
 		cfg.Local = laddr.Name
 	}
@@ -49,10 +43,7 @@ func dialPipe(ctx context.Context, d *Dialer, network string, laddr, raddr *net.
 }
 
 func listenPipe(_ context.Context, lc *ListenConfig, network string, laddr *net.UnixAddr) (transport.Listener, error) {
-	t, err := connected(network)
-	if err != nil {
-		return nil, err
-	}
+	t := socketTypes[network]
 	source, err := newSource(lc, t, laddr.Name)
 	if err != nil {
 		return nil, err
@@ -61,20 +52,66 @@ func listenPipe(_ context.Context, lc *ListenConfig, network string, laddr *net.
 	return endpoint.Listen(source, cfg, lc.Backlog), nil
 }
 
-func listenPacketPipe(context.Context, *ListenConfig, string, *net.UnixAddr) (transport.Conn, error) {
-	return nil, errors.ErrUnsupported
+// dialPacketPipe makes a datagram socket that is connected, or only bound if there is no name to connect to. As over the kernel,
+// nobody is known whom d.Authorize could be asked about.
+func dialPacketPipe(ctx context.Context, d *Dialer, laddr, raddr *net.UnixAddr) (*endpoint.PacketConn, error) {
+	n := names{&ListenConfig{}}
+	switch {
+	case d.Authorize != nil:
+		return nil, errors.ErrUnsupported
+	case raddr.Name == "":
+		return endpoint.ListenPacket(n, laddr.Name, endpoint.Config{})
+	case laddr == nil:
+		return endpoint.DialPacket(ctx, n, false, "", raddr.Name, endpoint.Config{})
+	}
+	return endpoint.DialPacket(ctx, n, true, laddr.Name, raddr.Name, endpoint.Config{})
+}
+
+func listenPacketPipe(_ context.Context, lc *ListenConfig, _ string, laddr *net.UnixAddr) (transport.Conn, error) {
+	if lc.Authorize != nil {
+		return nil, errors.ErrUnsupported
+	}
+	return asPacket(endpoint.ListenPacket(names{lc}, laddr.Name, endpoint.Config{}))
+}
+
+// asPacket makes a nil interface of a nil socket.
+func asPacket(c *endpoint.PacketConn, err error) (transport.Conn, error) {
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// names is what package endpoint needs to know of names for datagram sockets. Those that listen do so as the ListenConfig says.
+type names struct{ lc *ListenConfig }
+
+func (names) Find(name string) (endpoint.Place, error) { return findPlace(name, sock.Datagram) }
+
+func (names) Dial(ctx context.Context, name string) (endpoint.Pipe, error) {
+	return openPipe(ctx, name, endpoint.Config{Type: sock.Datagram})
+}
+
+// Listen binds name. Without one it looks for a free abstract name, which has the shape of those that Linux chooses (row 81).
+func (n names) Listen(name string) (endpoint.Source, string, error) {
+	if name != "" {
+		source, err := newSource(n.lc, sock.Datagram, name)
+		return source, name, err
+	}
+	for {
+		name := fmt.Sprintf("@%05x", rand.N(1<<20))
+		source, err := newSource(n.lc, sock.Datagram, name)
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			return source, name, err
+		}
+	}
 }
 
 func pairPipe(network string) (a, b transport.Conn, err error) {
-	t, err := connected(network)
-	if err != nil {
-		return nil, nil, err
-	}
 	x, y, err := newPipePair()
 	if err != nil {
 		return nil, nil, err
 	}
-	server, client, err := endpoint.Pair(x, y, endpoint.Config{Type: t})
+	server, client, err := endpoint.Pair(x, y, endpoint.Config{Type: socketTypes[network]})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -19,8 +19,8 @@ func (s source) Accept() (endpoint.Pipe, error) {
 	return p, nil
 }
 
-func newSource(lc *ListenConfig, _ sock.Type, path string) (endpoint.Source, error) {
-	l, err := linuxpipe.Listen(path, lc.Mode)
+func newSource(lc *ListenConfig, t sock.Type, path string) (endpoint.Source, error) {
+	l, err := linuxpipe.Listen(path, lc.Mode, uint8(t))
 	if err != nil {
 		return nil, err
 	}
@@ -28,11 +28,16 @@ func newSource(lc *ListenConfig, _ sock.Type, path string) (endpoint.Source, err
 }
 
 func openPipe(_ context.Context, path string, cfg endpoint.Config) (endpoint.Pipe, error) {
-	p, err := linuxpipe.Dial(path, cfg.Local)
+	p, err := linuxpipe.Dial(path, cfg.Local, uint8(cfg.Type))
 	if err != nil {
 		return nil, err
 	}
 	return p, nil
+}
+
+func findPlace(path string, t sock.Type) (endpoint.Place, error) {
+	p, err := linuxpipe.Find(path, uint8(t))
+	return endpoint.Place{p.Device, p.Inode, p.Changed}, err
 }
 
 func newPipePair() (a, b endpoint.Pipe, err error) {

@@ -66,6 +66,11 @@ func (p *boundPipe) Close() error {
 	return p.Pipe.Close()
 }
 
+func findPlace(path string, t sock.Type) (endpoint.Place, error) {
+	p, err := winpipe.Find(path, uint8(t))
+	return endpoint.Place{p[0], p[1]}, err
+}
+
 func newPipePair() (a, b endpoint.Pipe, err error) {
 	x, y, err := winpipe.NewPair()
 	if err != nil {

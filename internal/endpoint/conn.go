@@ -31,6 +31,7 @@ type Conn struct {
 	in  inbox
 	out outbox
 
+	link *link         // of a datagram socket that has many; else nil
 	done chan struct{} // closed when the reader has ended
 }
 
@@ -57,6 +58,8 @@ type outbox struct {
 	deadline deadline
 	closed   bool // by Close
 	full     bool // the pipe is: a flusher waits for room
+	datagram bool // the socket is of that type
+	apart    bool // a datagram socket has found out that its peer is gone, and is not connected any more
 	severed  bool
 	owed     owed
 	head     []byte // where the head of a packet is put together
@@ -82,6 +85,11 @@ func newConn(p Pipe, cfg Config, server bool, rights int) *Conn {
 	c.in.box = sock.NewInbox(cfg.Type, rights)
 	c.out.box = sock.NewOutbox(cfg.Type)
 	c.out.owed.window = sock.DefaultWindow
+	c.out.datagram = cfg.Type == sock.Datagram && cfg.socket == nil
+	if cfg.socket != nil {
+		c.link = &link{socket: cfg.socket}
+		c.out.owed.window = c.out.box.SetBuffer(cfg.socket.sendBuffer())
+	}
 	return c
 }
 
@@ -186,7 +194,7 @@ func (c *Conn) look(into []byte, n int) error {
 			}
 			return nil
 		}
-		if err := c.in.end(); err != nil {
+		if err := c.in.end(); err != nil && c.typ != sock.Datagram { // to a datagram socket its peer's end is no news (row 120)
 			return err
 		}
 	}

@@ -19,6 +19,7 @@ type Config struct {
 	Local     string                       // the name that this end is bound to; "" if it is not
 	Authorize func(cred.Credentials) error // an error refuses the peer; nil lets everybody in
 	Table     descriptor.Table             // nil means descriptor.System
+	socket    *PacketConn                  // the datagram socket that a link belongs to
 }
 
 func (cfg *Config) table() descriptor.Table {
@@ -99,6 +100,8 @@ func refusal(s wire.Status) error {
 		return syscall.EAGAIN
 	case wire.WrongType:
 		return syscall.EPROTOTYPE
+	case wire.NotPermitted:
+		return syscall.EPERM
 	}
 	return syscall.ECONNREFUSED
 }
@@ -109,6 +112,7 @@ func (c *Conn) hello(h wire.HelloBody, flags uint8, name string) (err error) {
 		return err
 	}
 	h.SocketType = uint8(c.typ)
+	h.Socket = c.socketID()
 	h.Window = c.out.box.Window()
 	h.Rights = c.in.box.Granted()
 	return c.writeFirst(&wire.Packet{Type: wire.Hello, Flags: flags, Name: []byte(name), Payload: h.Append(nil)})
@@ -145,6 +149,9 @@ func (c *Conn) readHello(role uint8) (wire.HelloBody, string, error) {
 		return wire.HelloBody{}, "", failure(err)
 	}
 	c.out.box.Grant(h.Rights)
+	if c.link != nil {
+		c.link.peer = h.Socket
+	}
 	c.out.peerPass = p.Flags&wire.PassCredentials != 0
 	h.Proof = append([]byte(nil), h.Proof...) // buf goes back
 	return h, string(p.Name), nil
@@ -179,6 +186,9 @@ func (c *Conn) welcome(cfg Config, admit func() (rightsWindow int, s wire.Status
 		if err := cfg.Authorize(who); err != nil {
 			return c.refuse(wire.Refused, err)
 		}
+	}
+	if c.link != nil && !c.link.socket.permits(c.link.peer) {
+		return c.refuse(wire.NotPermitted, syscall.EPERM)
 	}
 	window, status := admit()
 	if status != wire.OK {

@@ -166,7 +166,7 @@ var hostile = []struct {
 	{"credit that is too short", "payload", sock.Stream, func(e *enemy) { e.packet(wire.Packet{Type: wire.Credit, Payload: make([]byte, 15)}) }},
 	{"options that are too long", "payload", sock.Stream, func(e *enemy) { e.packet(wire.Packet{Type: wire.Options, Payload: make([]byte, 5)}) }},
 	{"a goodbye with a payload", "payload", sock.Stream, func(e *enemy) { e.packet(wire.Packet{Type: wire.Bye, Payload: []byte{1}}) }},
-	{"a name", "out of place", sock.Stream, func(e *enemy) { e.packet(wire.Packet{Type: wire.Name, Name: []byte("/x")}) }},
+	{"an answer to a datagram", "out of place", sock.Stream, func(e *enemy) { e.packet(wire.Packet{Type: wire.Refuse, Serial: 1}) }},
 	{"a second hello", "out of place", sock.Stream, func(e *enemy) { e.hello(sock.Stream, nil) }},
 	{"a hello of the other side", "out of place", sock.Stream, func(e *enemy) {
 		e.hello(sock.Stream, func(p *wire.Packet, _ *wire.HelloBody) { p.Flags = wire.FromServer })

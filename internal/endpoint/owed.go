@@ -18,6 +18,10 @@ type owed struct {
 	shut   uint8 // wire.ShutRead, wire.ShutWrite
 	reset  bool  // with bye
 
+	refused uint64 // datagrams up to this serial, and why
+	why     uint8
+	cancel  uint64 // the datagram that is not to be waited for
+
 	// What waits for the acknowledgement of the options, and of the shutdown.
 	optionsDone, shutDone *sock.Transfer
 
@@ -29,6 +33,8 @@ type debt uint8
 
 const (
 	debtAck debt = iota
+	debtRefuse
+	debtCancel
 	debtCredit
 	debtOptions
 	debtShutdown
@@ -54,6 +60,10 @@ func (o *owed) packet(d debt) (wire.Packet, *sock.Transfer) {
 	switch d {
 	case debtAck:
 		return wire.Packet{Type: wire.Ack, Serial: o.ack}, nil
+	case debtRefuse:
+		return wire.Packet{Type: wire.Refuse, Flags: o.why, Serial: o.refused}, nil
+	case debtCancel:
+		return wire.Packet{Type: wire.Cancel, Serial: o.cancel}, nil
 	case debtCredit:
 		body := wire.CreditBody{Consumed: o.credit.Consumed, Rights: o.credit.Rights}
 		return wire.Packet{Type: wire.Credit, Payload: body.Append(o.payload[:0])}, nil
@@ -137,6 +147,26 @@ func (c *Conn) creditPeer(credit sock.Credit) {
 // patience bounds the wait for a peer that is suspended. It will see what it was told before anything that comes later.
 const patience = time.Second
 
+// A limit is passed after a while, and then wakes whoever waits for the sending half. It is guarded by outbox.mu.
+type limit struct {
+	passed bool
+	timer  *time.Timer
+}
+
+// after returns a limit, which the caller stops.
+func (c *Conn) after(d time.Duration) *limit {
+	l := new(limit)
+	l.timer = time.AfterFunc(d, func() {
+		c.out.mu.Lock()
+		defer c.out.mu.Unlock()
+		l.passed = true
+		c.wakeWrites()
+	})
+	return l
+}
+
+func (l *limit) stop() { l.timer.Stop() }
+
 // tell pays a debt that the peer acknowledges, and waits for that: once we return, the peer goes by it, as on one machine's
 // kernel. slot is where the debt keeps its transfer. The caller holds out.mu.
 func (c *Conn) tell(d debt, slot **sock.Transfer) {
@@ -146,17 +176,11 @@ func (c *Conn) tell(d debt, slot **sock.Transfer) {
 	t := *slot
 	c.out.owed.note(d)
 	c.pay()
-	late := false
-	timer := time.AfterFunc(patience, func() {
-		c.out.mu.Lock()
-		defer c.out.mu.Unlock()
-		late = true
-		c.wakeWrites()
-	})
-	defer timer.Stop()
+	late := c.after(patience)
+	defer late.stop()
 	w := wait{c: c}
 	defer w.end()
-	for t.Fate == sock.Written && !late && !c.out.closed && !c.out.severed {
+	for t.Fate == sock.Written && !late.passed && !c.out.closed && !c.out.severed {
 		w.more()
 	}
 }

@@ -18,13 +18,13 @@ func (s source) Accept() (endpoint.Pipe, error) {
 	return p, nil
 }
 
-func newSource(path string, _ sock.Type) (endpoint.Source, error) {
-	l, err := linuxpipe.Listen(path, 0)
+func newSource(path string, t sock.Type) (endpoint.Source, error) {
+	l, err := linuxpipe.Listen(path, 0, uint8(t))
 	return source{l}, err
 }
 
-func newClient(_ context.Context, path string, _ sock.Type) (endpoint.Pipe, error) {
-	return linuxpipe.Dial(path, "")
+func newClient(_ context.Context, path string, t sock.Type) (endpoint.Pipe, error) {
+	return linuxpipe.Dial(path, "", uint8(t))
 }
 
 func newPair() (a, b endpoint.Pipe, err error) { return linuxpipe.NewPair() }

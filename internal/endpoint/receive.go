@@ -34,6 +34,12 @@ func (c *Conn) data(p *wire.Packet, buf *Buffer, placed int) error {
 		Continued: p.Flags&wire.Continued != 0,
 		Placed:    placed,
 	}
+	if c.link != nil {
+		if err := c.link.sign(&s, p, c.server); err != nil {
+			packets.Put(buf)
+			return err
+		}
+	}
 	c.in.mu.Lock()
 	closed, over := c.in.closed, c.in.farewell
 	err := c.in.box.Admit(len(p.Payload), p.Records, s.Continued)
@@ -44,6 +50,10 @@ func (c *Conn) data(p *wire.Packet, buf *Buffer, placed int) error {
 	if err != nil || over {
 		packets.Put(buf)
 		return err
+	}
+	if c.link != nil {
+		fit(&s)
+		return c.link.socket.deliver(c, s)
 	}
 	return c.queue(s)
 }
@@ -76,7 +86,9 @@ func (c *Conn) adopt(s *sock.Segment, p *wire.Packet, closed bool) error {
 	default:
 		return err
 	}
-	c.acknowledge(p.Serial)
+	if c.link == nil { // a datagram is acknowledged when it has been queued
+		c.acknowledge(p.Serial)
+	}
 	return nil
 }
 
@@ -152,8 +164,10 @@ func (c *Conn) admin(p *wire.Packet) error {
 	case wire.Bye:
 		c.peerClosed(p.Flags&wire.Reset != 0)
 		return nil
+	case wire.Refuse, wire.Cancel:
+		return c.datagram(p)
 	}
-	return errUnexpected // a hello in the middle, a name
+	return errUnexpected // a hello in the middle
 }
 
 // sending changes the sending half and wakes whoever waits for it.
@@ -242,5 +256,8 @@ func (c *Conn) ended(err error) {
 	c.in.mu.Unlock()
 	if err != io.EOF {
 		c.pipe.Close() // nothing more is to be said to such a peer
+	}
+	if c.link != nil {
+		c.link.socket.ended(c)
 	}
 }

@@ -37,10 +37,24 @@ func (o *outbox) stopped() error {
 		return net.ErrClosed
 	case o.deadline.expired:
 		return os.ErrDeadlineExceeded
+	case o.box.Gone():
+		return o.gone()
 	case o.box.Broken():
 		return syscall.EPIPE
 	}
 	return nil
+}
+
+// gone says that the peer is gone. A datagram socket has none from then on (row 120).
+func (o *outbox) gone() error {
+	switch {
+	case !o.datagram:
+		return syscall.EPIPE
+	case o.apart:
+		return syscall.ENOTCONN
+	}
+	o.apart = true
+	return syscall.ECONNREFUSED
 }
 
 // Send sends b and files as one message: see transport.Conn.
@@ -60,19 +74,52 @@ func (c *Conn) Send(b []byte, files []transport.File, to *net.UnixAddr) (int, er
 	}
 	n, err := c.sendWith(b, m)
 	if m.transfer == nil {
-		m.TakeBack()
-		if m.Exported() {
-			c.ended(err) // what was exported cannot be taken back (P4)
-		}
+		c.undo(m, err)
 		return 0, err
 	}
 	return c.acknowledged(m.transfer, n, err)
 }
 
-// message is the descriptors of one message, and its transfer once it has been written.
+// message is what has to be acknowledged of one message: its descriptors, or that a datagram has been queued.
 type message struct {
-	*rights.Outgoing
-	transfer *sock.Transfer
+	*rights.Outgoing                // nil if it has no descriptors
+	transfer         *sock.Transfer // once it has been written
+	room             sock.Transfer  // for that
+}
+
+// records returns the number of descriptors.
+func (m *message) records() int {
+	if m == nil || m.Outgoing == nil {
+		return 0
+	}
+	return m.Len()
+}
+
+// maxLen bounds the length of its records.
+func (m *message) maxLen() int {
+	if m.Outgoing == nil {
+		return 0
+	}
+	return m.MaxLen()
+}
+
+// parked returns what is to be released when m has arrived.
+func (m *message) parked() sock.Parked {
+	if m.Outgoing == nil {
+		return nil
+	}
+	return m.Outgoing
+}
+
+// undo takes back a message that err has kept from being written.
+func (c *Conn) undo(m *message, err error) {
+	if m.Outgoing == nil {
+		return
+	}
+	m.TakeBack()
+	if m.Exported() {
+		c.ended(err) // what was exported cannot be taken back (P4)
+	}
 }
 
 // gather duplicates files for the peer. On an error nothing is left of it.
@@ -148,7 +195,7 @@ func (c *Conn) acknowledged(t *sock.Transfer, n int, err error) (int, error) {
 		w.more()
 	}
 	if t.Fate == sock.Severed {
-		return 0, syscall.EPIPE
+		return 0, c.out.gone()
 	}
 	return n, err
 }
@@ -162,8 +209,11 @@ func (c *Conn) pieces(b []byte, first int, m *message) (n int, err error) {
 	}
 	for limit := first; ; limit = wire.MaxPayload {
 		p := wire.Packet{Type: wire.Data, Payload: b[n:]}
-		if n > 0 && c.typ != sock.Stream {
+		switch {
+		case n > 0 && c.typ != sock.Stream:
 			p.Flags = wire.Continued
+		case c.link != nil:
+			p.Name = []byte(c.link.name)
 		}
 		if limit = c.piece(limit); len(p.Payload) > limit {
 			p.Payload = p.Payload[:limit]
@@ -202,10 +252,7 @@ func (c *Conn) put(p *wire.Packet, m *message) error {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
 	whole := p.Flags&wire.Continued != 0 // the record has begun: only the end of the connection stops it
-	descs := 0
-	if m != nil {
-		descs = m.Len()
-	}
+	descs := m.records()
 	w := wait{c: c}
 	defer w.end()
 	for {
@@ -218,6 +265,8 @@ func (c *Conn) put(p *wire.Packet, m *message) error {
 			case nil:
 				return nil
 			case syscall.EAGAIN: // a flusher waits
+			case syscall.EPIPE:
+				return c.out.gone()
 			default:
 				return err
 			}
@@ -231,14 +280,14 @@ func (c *Conn) putNow(p *wire.Packet, m *message) error {
 	if c.out.pass || c.out.peerPass {
 		p.Flags |= wire.Credentials
 	}
-	if m != nil {
-		if p.Ancillary == nil {
-			var err error
-			if p.Ancillary, err = m.Records(); err != nil {
-				return err
-			}
-			p.Records = m.Len()
+	if m.records() > 0 && p.Ancillary == nil {
+		var err error
+		if p.Ancillary, err = m.Records(); err != nil {
+			return err
 		}
+		p.Records = m.Len()
+	}
+	if m != nil {
 		p.Serial = c.out.box.NextSerial()
 	}
 	if err := c.write(p); err != nil {
@@ -246,8 +295,8 @@ func (c *Conn) putNow(p *wire.Packet, m *message) error {
 	}
 	c.out.box.Sent(len(p.Payload), p.Records)
 	if m != nil {
-		m.transfer = new(sock.Transfer)
-		c.out.box.Track(m.transfer, m.Outgoing)
+		m.transfer = &m.room
+		c.out.box.Track(m.transfer, m.parked())
 	}
 	return nil
 }

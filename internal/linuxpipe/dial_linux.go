@@ -2,9 +2,10 @@ package linuxpipe
 
 import "golang.org/x/sys/unix"
 
-// Dial opens the pipe of the listener at path, and never waits. If local is not "", the socket is bound to it first.
-func Dial(path, local string) (*Pipe, error) {
-	sa, err := sockaddr(path)
+// Dial opens the pipe of the listener at path, whose sockets are of socketType, and never waits. If local is not "", the
+// socket is bound to it first.
+func Dial(path, local string, socketType uint8) (*Pipe, error) {
+	sa, err := sockaddr(path, socketType)
 	if err != nil {
 		return nil, err
 	}
@@ -12,16 +13,16 @@ func Dial(path, local string) (*Pipe, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := bindAndConnect(fd, sa, local); err != nil {
+	if err := bindAndConnect(fd, sa, local, socketType); err != nil {
 		unix.Close(fd)
 		return nil, err
 	}
 	return newPipe(fd)
 }
 
-func bindAndConnect(fd int, sa *unix.SockaddrUnix, local string) error {
+func bindAndConnect(fd int, sa *unix.SockaddrUnix, local string, socketType uint8) error {
 	if local != "" {
-		name, err := sockaddr(local)
+		name, err := sockaddr(local, socketType)
 		if err != nil {
 			return err
 		}

@@ -18,14 +18,14 @@ type Listener struct {
 	mu   sync.Mutex
 }
 
-// Listen binds path, or the abstract name after '@', and listens. A mode other than 0 is the permission of the socket file, which
+// Listen binds path, or the abstract name after '@', for sockets of socketType, and listens. A mode other than 0 is the permission of the socket file, which
 // nobody can connect to before it is set.
-func Listen(path string, mode fs.FileMode) (*Listener, error) {
+func Listen(path string, mode fs.FileMode, socketType uint8) (*Listener, error) {
 	fd, err := newSocket()
 	if err != nil {
 		return nil, err
 	}
-	if err := bindAndListen(fd, path, mode); err != nil {
+	if err := bindAndListen(fd, path, mode, socketType); err != nil {
 		unix.Close(fd)
 		return nil, err
 	}
@@ -53,8 +53,8 @@ func newSocket() (int, error) {
 	return fd, nil
 }
 
-func bindAndListen(fd int, path string, mode fs.FileMode) error {
-	sa, err := sockaddr(path)
+func bindAndListen(fd int, path string, mode fs.FileMode, socketType uint8) error {
+	sa, err := sockaddr(path, socketType)
 	if err != nil {
 		return err
 	}
@@ -72,18 +72,6 @@ func bindAndListen(fd int, path string, mode fs.FileMode) error {
 		unix.Unlink(path) // the error that matters is the first
 	}
 	return err
-}
-
-// sockaddr refuses what package net refuses: a path has at most 107 bytes, an abstract name 108 with its '@' (row 190).
-func sockaddr(path string) (*unix.SockaddrUnix, error) {
-	limit := 107
-	if len(path) > 0 && path[0] == '@' {
-		limit = 108
-	}
-	if len(path) == 0 || len(path) > limit {
-		return nil, unix.EINVAL
-	}
-	return &unix.SockaddrUnix{Name: path}, nil
 }
 
 // Accept waits for the next client.

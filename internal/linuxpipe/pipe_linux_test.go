@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"afunix/internal/rights"
+
+	"golang.org/x/sys/unix"
 )
 
 var pool = &sync.Pool{New: func() any { return new(buffer) }}
@@ -29,12 +31,12 @@ func packet(t *testing.T, p *Pipe) []byte {
 // connected returns the two ends of a pipe between a listener and its client.
 func connected(t *testing.T) (server, client *Pipe) {
 	t.Helper()
-	l, err := Listen(filepath.Join(t.TempDir(), "s"), 0)
+	l, err := Listen(filepath.Join(t.TempDir(), "s"), 0, unix.SOCK_STREAM)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	if client, err = Dial(l.file.Name(), ""); err != nil {
+	if client, err = Dial(l.file.Name(), "", unix.SOCK_STREAM); err != nil {
 		t.Fatal(err)
 	}
 	if server, err = l.Accept(); err != nil {
@@ -211,11 +213,11 @@ func TestErrorsOfNames(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	os.WriteFile(at("file"), nil, 0o600)
-	l, err := Listen(at("live"), 0)
+	l, err := Listen(at("live"), 0, unix.SOCK_STREAM)
 	if err != nil {
 		t.Fatal(err)
 	}
-	stale, err := Listen(at("stale"), 0)
+	stale, err := Listen(at("stale"), 0, unix.SOCK_STREAM)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +232,7 @@ func TestErrorsOfNames(t *testing.T) {
 		dir:                       syscall.ECONNREFUSED,
 		string(make([]byte, 108)): syscall.EINVAL,
 	} {
-		if _, err := Dial(path, ""); err != want {
+		if _, err := Dial(path, "", unix.SOCK_STREAM); err != want {
 			t.Errorf("dial %.40q: %v, want %v", path, err, want)
 		}
 	}
@@ -239,7 +241,7 @@ func TestErrorsOfNames(t *testing.T) {
 		at("stale"): syscall.EADDRINUSE,
 		at("no/x"):  syscall.ENOENT,
 	} {
-		if _, err := Listen(path, 0); err != want {
+		if _, err := Listen(path, 0, unix.SOCK_STREAM); err != want {
 			t.Errorf("listen %q: %v, want %v", path, err, want)
 		}
 	}

@@ -18,6 +18,7 @@ type Segment struct {
 	Creds     bool   // carries its sender's credentials
 	More      bool   // further pieces of the message follow (never on a stream)
 	Continued bool   // not the first piece (never on a stream)
+	From      string // the name of its sender (datagrams only)
 	Placed    int    // so much of Data is in the buffer of the Read that waits already: see Settle
 
 	cost uint64 // what is still to be given back when it has been read
@@ -48,9 +49,10 @@ func (s *Segment) release() {
 type Result struct {
 	N         int
 	Rights    Rights
-	Lost      bool // descriptors came, but could not be installed
-	Creds     bool // the message carries its sender's credentials
-	Truncated bool // the record was longer than the buffer
+	Lost      bool   // descriptors came, but could not be installed
+	Creds     bool   // the message carries its sender's credentials
+	Truncated bool   // the record was longer than the buffer
+	From      string // the sender's name, if it is a datagram
 }
 
 // End is how reading ends once an Inbox is empty.
@@ -166,6 +168,25 @@ func (in *Inbox) putPiece(s Segment) (wake bool, err error) {
 	return !s.More, nil
 }
 
+// Keep discards everything behind the first n records, whole or not.
+func (in *Inbox) Keep(n int) {
+	at := 0
+	for ; n > 0; at++ {
+		if !in.queue.at(at).More {
+			n--
+		}
+	}
+	for in.queue.len() > at {
+		s := in.queue.last()
+		in.consumed += s.cost
+		if s.Rights != nil {
+			in.rightsConsumed += uint64(s.Rights.Len())
+		}
+		in.discard(s)
+		in.queue.drop()
+	}
+}
+
 // Queued reports whether anything is in the queue, be it a part of a record only.
 func (in *Inbox) Queued() bool { return in.queue.len() > 0 }
 
@@ -231,6 +252,7 @@ func (in *Inbox) readRecord(b []byte) (r Result) {
 		s := in.queue.first()
 		r.N += in.take(s, b[r.N:])
 		r.Creds = r.Creds || s.Creds
+		r.From += s.From
 		r.Truncated = r.Truncated || len(s.Data) > 0
 		in.takeRights(s, &r)
 		more := s.More
@@ -272,6 +294,7 @@ func (in *Inbox) Peek(b []byte) (r Result) {
 		n := copy(b[r.N:], s.Data)
 		r.N += n
 		r.Creds = r.Creds || s.Creds
+		r.From += s.From
 		if s.Rights != nil {
 			r.Rights = s.Rights
 		}

@@ -1,5 +1,7 @@
 package sock
 
+import "slices"
+
 // Fate is what became of a message whose descriptors are under way (P3).
 type Fate uint8
 
@@ -9,6 +11,8 @@ const (
 	Acknowledged             // the receiver has adopted its descriptors
 	Unknown                  // nobody waits for the acknowledgement any more; its sender's copies stay parked
 	Severed                  // the connection ended first
+	Refused                  // the receiver has not queued it, and never will (datagrams)
+	Barred                   // … because it is connected to somebody else
 )
 
 // Parked are the descriptors of one message that is under way.
@@ -25,6 +29,9 @@ type Transfer struct {
 	serial uint64
 	parked Parked // nil for a shutdown
 }
+
+// Serial is the number under which t was written.
+func (t *Transfer) Serial() uint64 { return t.serial }
 
 // An Outbox is the sending half of a socket.
 type Outbox struct {
@@ -105,12 +112,23 @@ func (o *Outbox) Ack(serial uint64) error {
 // finish ends the oldest transfer.
 func (o *Outbox) finish(f Fate, let func(Parked)) {
 	t := o.transfers[0]
-	o.transfers[0] = nil
-	o.transfers = o.transfers[1:]
+	o.transfers = slices.Delete(o.transfers, 0, 1) // keeps the room for the next one
 	t.Fate = f
 	if t.parked != nil {
 		let(t.parked)
 	}
+}
+
+// Refuse books that the peer has not queued the datagrams up to serial, and what this means for them. What was put into the peer
+// with them, it has discarded.
+func (o *Outbox) Refuse(serial uint64, fate Fate) error {
+	if serial > o.serial {
+		return errAck
+	}
+	for len(o.transfers) > 0 && o.transfers[0].serial <= serial {
+		o.finish(fate, Parked.Release)
+	}
+	return nil
 }
 
 // Outstanding returns how many transfers are unacknowledged.

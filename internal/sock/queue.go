@@ -31,6 +31,12 @@ func (q *queue) grow() {
 	q.ring, q.head = ring, 0
 }
 
+// drop removes the last segment.
+func (q *queue) drop() {
+	*q.last() = Segment{}
+	q.n--
+}
+
 func (q *queue) pop() {
 	*q.first() = Segment{}
 	q.head = (q.head + 1) & (len(q.ring) - 1)

@@ -19,10 +19,11 @@ type Status uint8
 
 // The statuses. Those but OK end the connection.
 const (
-	OK        Status = iota
-	Full             // the backlog is full: EAGAIN
-	WrongType        // the socket is of another type: EPROTOTYPE
-	Refused          // the peer is not allowed in: ECONNREFUSED
+	OK           Status = iota
+	Full                // the backlog is full: EAGAIN
+	WrongType           // the socket is of another type: EPROTOTYPE
+	Refused             // the peer is not allowed in: ECONNREFUSED
+	NotPermitted        // the socket is connected to another one: EPERM
 	statuses
 )
 
@@ -33,6 +34,7 @@ type HelloBody struct {
 	Status     Status // OK in the client's hello
 	Window     uint32 // the sender's buffer size in bytes (SO_SNDBUF)
 	Rights     uint64 // how many descriptors its sender will take, all in all, until it says more by a Credit
+	Socket     uint64 // a random number that tells its sender's socket from others
 	Proof      []byte // what the other side finds the sender's process by; at most MaxProof bytes
 }
 
@@ -53,6 +55,7 @@ func ParseHello(b []byte) (HelloBody, error) {
 		Status:     Status(b[8]),
 		Window:     binary.LittleEndian.Uint32(b[12:]),
 		Rights:     binary.LittleEndian.Uint64(b[16:]),
+		Socket:     binary.LittleEndian.Uint64(b[24:]),
 		Proof:      b[helloLen:],
 	}
 	switch {
@@ -60,7 +63,7 @@ func ParseHello(b []byte) (HelloBody, error) {
 		return HelloBody{}, malformed("hello with status %d", h.Status)
 	case int(b[9]) != len(h.Proof) || len(h.Proof) > MaxProof:
 		return HelloBody{}, malformed("hello with a proof of %d bytes", len(h.Proof))
-	case b[10] != 0 || b[11] != 0 || binary.LittleEndian.Uint64(b[24:]) != 0:
+	case b[10] != 0 || b[11] != 0:
 		return HelloBody{}, malformed("hello with reserved bytes set")
 	}
 	return h, nil
@@ -73,7 +76,7 @@ func (h HelloBody) Append(b []byte) []byte {
 	b = append(b, h.SocketType, h.Ability, byte(h.Status), byte(len(h.Proof)), 0, 0)
 	b = binary.LittleEndian.AppendUint32(b, h.Window)
 	b = binary.LittleEndian.AppendUint64(b, h.Rights)
-	b = binary.LittleEndian.AppendUint64(b, 0)
+	b = binary.LittleEndian.AppendUint64(b, h.Socket)
 	return append(b, h.Proof...)
 }
 

@@ -29,8 +29,10 @@ func examples() map[string]Packet {
 		"credit":   {Type: Credit, Payload: CreditBody{Consumed: 212992, Rights: 2026}.Append(nil)},
 		"shutdown": {Type: Shutdown, Flags: ShutRead, Serial: 2},
 		"options":  {Type: Options, Flags: PassCredentials, Serial: 3, Payload: AppendOptions(nil, 425984)},
-		"name":     {Type: Name, Name: []byte("@late")},
 		"bye":      {Type: Bye, Flags: Reset},
+		"refuse":   {Type: Refuse, Flags: Stranger, Serial: 4},
+		"cancel":   {Type: Cancel, Serial: 5},
+		"datagram": {Type: Data, Flags: Credentials, Serial: 5, Name: []byte("@00a1b"), Payload: []byte("log line")},
 	}
 }
 

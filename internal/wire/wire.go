@@ -51,9 +51,10 @@ const (
 	Credit   Type = 0x84 // what the receiver has consumed, and how many descriptors it takes
 	Shutdown Type = 0x85 // a direction has been shut down
 	Options  Type = 0x86 // the sender's buffer size or its wish for credentials has changed
-	Name     Type = 0x87 // the sender has been bound to a name
 	Bye      Type = 0x88 // the sender has been closed
 	// 0x89 is kept for an end that moves to another process (P8).
+	Refuse Type = 0x8a // the datagrams up to Serial that have not been acknowledged have not been queued
+	Cancel Type = 0x8b // the sender does not wait for room for the datagram Serial any longer
 )
 
 // Admin reports whether packets of type t are the transport's own.
@@ -110,13 +111,21 @@ func shapeOf(t Type) (shape, bool) {
 		return shape{flags: ShutRead | ShutWrite, serial: true}, true
 	case Options:
 		return shape{flags: PassCredentials, payload: optionsLen, serial: true}, true
-	case Name:
-		return shape{name: true}, true
 	case Bye:
 		return shape{flags: Reset}, true
+	case Refuse:
+		return shape{flags: Stranger | Closing, serial: true}, true
+	case Cancel:
+		return shape{serial: true}, true
 	}
 	return shape{}, false
 }
+
+// Flags of a Refuse packet.
+const (
+	Stranger uint8 = 1 << iota // the receiver is connected to somebody else: EPERM
+	Closing                    // the receiver is being closed: ECONNREFUSED; without either it has shut down reading: EPIPE
+)
 
 // A Packet is one packet. Its slices are parts of the bytes it was parsed from.
 type Packet struct {

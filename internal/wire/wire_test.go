@@ -25,7 +25,8 @@ func samples() map[string]Packet {
 		"credit":          {Type: Credit, Payload: CreditBody{Consumed: 1 << 40, Rights: 2277}.Append(nil)},
 		"shutdown":        {Type: Shutdown, Flags: ShutRead, Serial: 10},
 		"options":         {Type: Options, Flags: PassCredentials, Serial: 11, Payload: AppendOptions(nil, 4608)},
-		"name":            {Type: Name, Name: []byte("@late")},
+		"refusal":         {Type: Refuse, Flags: Closing, Serial: 12},
+		"withdrawal":      {Type: Cancel, Serial: 13},
 		"goodbye":         {Type: Bye, Flags: Reset},
 	}
 }
