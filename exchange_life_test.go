@@ -33,10 +33,10 @@ const (
 func TestExchangeRightsSurviveTheirSender(t *testing.T) {
 	eachSide(t, all, func(t *testing.T, a meeting) {
 		for _, end := range []string{isKilled, closesConn, endsByItself} {
-			a.path += "."
+			a.path += "x"
 			t.Run("that "+end, func(t *testing.T) { expectLegacy(t, a, end, false) })
 			if a.side == listening {
-				a.path += "."
+				a.path += "x"
 				t.Run("that "+end+" before it is accepted", func(t *testing.T) { expectLegacy(t, a, end, true) })
 			}
 		}
