@@ -1,0 +1,85 @@
+package difftest
+
+import (
+	"afunix"
+
+	"golang.org/x/sys/unix"
+)
+
+// The reference asks the kernel.
+
+const supported = true
+
+// waitsToRead reports whether reading, or accepting, would have to wait now.
+func waitsToRead(s afunix.Sendable) bool { return !polled(s, unix.POLLIN) }
+
+// waitsToWrite reports whether a datagram socket would have to wait for its receiver's queue. For other sockets accountable has seen
+// to it that there is room.
+func waitsToWrite(s afunix.Sendable) bool { return !polled(s, unix.POLLOUT) }
+
+func polled(s afunix.Sendable, events int16) (ready bool) {
+	control(s, func(fd int) {
+		fds := []unix.PollFd{{Fd: int32(fd), Events: events}}
+		for {
+			n, err := unix.Poll(fds, 0)
+			if err != unix.EINTR {
+				ready = n > 0
+				return
+			}
+		}
+	})
+	return ready
+}
+
+func control(s afunix.Sendable, f func(fd int)) {
+	raw, err := s.SyscallConn()
+	if err == nil {
+		raw.Control(func(fd uintptr) { f(int(fd)) })
+	}
+}
+
+// queued returns what the kernel has charged to the sender for what nobody has read, and the size of the buffer.
+func queued(s afunix.Sendable) (bytes, buffer int) {
+	control(s, func(fd int) {
+		bytes, _ = unix.IoctlGetInt(fd, unix.SIOCOUTQ)
+		buffer, _ = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF)
+	})
+	return bytes, buffer
+}
+
+func drained(c *afunix.Conn) bool {
+	n, _ := queued(c)
+	return n == 0
+}
+
+// accountable says why a message is not sent: how much fits into a buffer is the kernel's own accounting, and is not compared; how
+// many descriptors wait to be read is unlimited in a kernel (for root) and bounded over pipes (P3).
+func (s *socket) accountable(n, descs int) string {
+	out, buffer := queued(s.conn)
+	if out == 0 {
+		s.descs = 0
+	}
+	limit := 1500
+	if s.dialled {
+		limit = 253
+	}
+	if descs <= afunix.MaxRights && s.descs+descs > limit {
+		return "too many descriptors under way"
+	}
+	cost := 2*n + 2048
+	switch s.net {
+	case "unix":
+		if out+cost > buffer {
+			return "full"
+		}
+	case "unixpacket":
+		if out != 0 && out+cost > buffer {
+			return "full"
+		}
+	case "unixgram":
+		if 4*out > buffer || out != 0 && out+cost > buffer { // poll tells more than the receiver's queue
+			return "full"
+		}
+	}
+	return ""
+}

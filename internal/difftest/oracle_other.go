@@ -1,0 +1,14 @@
+//go:build !linux
+
+package difftest
+
+import "afunix"
+
+// There is no reference here. See oracle_linux.go for what these tell.
+
+const supported = false
+
+func waitsToRead(afunix.Sendable) bool      { return false }
+func waitsToWrite(afunix.Sendable) bool     { return false }
+func drained(*afunix.Conn) bool             { return false }
+func (*socket) accountable(int, int) string { return "" }
