@@ -75,6 +75,7 @@ type env struct {
 	transport afunix.Transport
 	network   string
 	dir       string
+	paths     int // in dir
 }
 
 var networks = map[rune]string{'s': "unix", 'd': "unixgram", 'q': "unixpacket"}
@@ -152,12 +153,8 @@ func (e *env) path() string {
 	if e.dir == "" {
 		e.dir = testenv.TempDir(e)
 	}
-	for i := 0; ; i++ {
-		path := filepath.Join(e.dir, fmt.Sprint("s", i))
-		if _, err := os.Lstat(path); err != nil {
-			return path
-		}
-	}
+	e.paths++
+	return filepath.Join(e.dir, fmt.Sprint("s", e.paths))
 }
 
 func (e *env) config() *afunix.ListenConfig { return &afunix.ListenConfig{Transport: e.transport} }

@@ -1,7 +1,9 @@
 package conformance
 
 import (
+	"context"
 	"io"
+	"os"
 	"os/exec"
 )
 
@@ -31,3 +33,14 @@ func (h *helper) end(e *env) {
 	h.in.Close()
 	e.check(h.cmd.Wait())
 }
+
+// openSelf opens the program's own file: one that is there on every system.
+func openSelf() (*os.File, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return os.Open(self)
+}
+
+var background = context.Background()

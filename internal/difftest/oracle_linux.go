@@ -8,7 +8,8 @@ import (
 
 // The reference asks the kernel.
 
-const supported = true
+// Supported reports whether there is a kernel to compare with.
+const Supported = true
 
 // waitsToRead reports whether reading, or accepting, would have to wait now.
 func waitsToRead(s afunix.Sendable) bool { return !polled(s, unix.POLLIN) }

@@ -6,7 +6,8 @@ import "afunix"
 
 // There is no reference here. See oracle_linux.go for what these tell.
 
-const supported = false
+// Supported reports whether there is a kernel to compare with.
+const Supported = false
 
 func waitsToRead(afunix.Sendable) bool      { return false }
 func waitsToWrite(afunix.Sendable) bool     { return false }

@@ -110,12 +110,22 @@ func (l *local) settled() int {
 
 // request and response are what is said between the two processes.
 type request struct {
-	Begin *Setting
-	Do    *Op
-	I     int
-	Hint  Hint
-	Ready *int
+	Verb    verb
+	Setting Setting
+	I       int
+	Op      Op
+	Hint    Hint
+	Slot    int
 }
+
+type verb int
+
+const (
+	beginRun verb = iota
+	doOp
+	askReady
+	endRun
+)
 
 type response struct {
 	Result Result
@@ -139,16 +149,16 @@ func Serve(files string, r io.Reader, w io.Writer) error {
 			return err
 		}
 		var a response
-		switch {
-		case q.Begin != nil:
-			if err := l.begin(*q.Begin); err != nil {
+		switch q.Verb {
+		case beginRun:
+			if err := l.begin(q.Setting); err != nil {
 				a.Err = err.Error()
 			}
-		case q.Do != nil:
-			a.Result = l.do(q.I, *q.Do, q.Hint)
-		case q.Ready != nil:
-			a.Ready = l.ready(*q.Ready)
-		default:
+		case doOp:
+			a.Result = l.do(q.I, q.Op, q.Hint)
+		case askReady:
+			a.Ready = l.ready(q.Slot)
+		case endRun:
 			a.Left = l.end()
 		}
 		if err := enc.Encode(a); err != nil {
@@ -216,12 +226,12 @@ func (s *second) ask(q request) (a response, err error) {
 
 func (s *second) begin(setting Setting) error {
 	s.setting = setting
-	_, err := s.ask(request{Begin: &setting})
+	_, err := s.ask(request{Verb: beginRun, Setting: setting})
 	return err
 }
 
 func (s *second) do(i int, op Op, h Hint) Result {
-	a, err := s.ask(request{Do: &op, I: i, Hint: h})
+	a, err := s.ask(request{Verb: doOp, I: i, Op: op, Hint: h})
 	if err != nil {
 		return Result{Err: Failure{What: "died"}, Detail: err.Error()}
 	}
@@ -229,12 +239,12 @@ func (s *second) do(i int, op Op, h Hint) Result {
 }
 
 func (s *second) ready(slot int) bool {
-	a, err := s.ask(request{Ready: &slot})
+	a, err := s.ask(request{Verb: askReady, Slot: slot})
 	return err == nil && a.Ready
 }
 
 func (s *second) end() int {
-	a, err := s.ask(request{})
+	a, err := s.ask(request{Verb: endRun})
 	if err != nil {
 		return -1
 	}

@@ -1,0 +1,42 @@
+package difftest
+
+// This file is the only place that knows in what two transports may differ.
+//
+// Not compared at all:
+//   - how much fits into a buffer before a writer waits: the kernel's own accounting. The reference leaves out what might not
+//     fit (accountable), and Flood compares only that its writer waits and that everything arrives;
+//   - how many descriptors may wait to be read: unlimited in the kernel for a privileged process, bounded over pipes (P3);
+//   - the letters of a name that the system chose (autobind): names, each unique, of one "@" and five digits are equal;
+//   - the order between two writers at the same moment (Together).
+
+// A Feature is something that a transport may not have.
+type Feature int
+
+// The features.
+const (
+	Datagrams Feature = iota // unixgram
+	Passing                  // a socket of ours can be sent
+)
+
+// KernelFeatures and PipeFeatures are what the transports have.
+var (
+	KernelFeatures = []Feature{Datagrams, Passing}
+	PipeFeatures   = []Feature{Datagrams}
+)
+
+// allowed returns why a pipe's result of op may differ from the kernel's; "" if it may not. empty counts zero-length unixpacket records
+// that were sent and have not been read.
+func allowed(op Op, kernel, pipe Result, empty *int) string {
+	switch op.Kind {
+	case Read, ReadMsg, Peek, ReadFrom:
+		zero := kernel
+		zero.Err = Failure{}
+		if *empty > 0 && kernel.Err.What == "EOF" && pipe.N == 0 && pipe.Err.What == "" {
+			if op.Kind != Peek {
+				*empty--
+			}
+			return "a zero-length record cannot be told from the end over the kernel (API.md, ReadMsg)"
+		}
+	}
+	return ""
+}

@@ -1,0 +1,73 @@
+package difftest
+
+import (
+	"slices"
+	"time"
+)
+
+// shrinkTime bounds how long a difference is shrunk.
+const shrinkTime = 30 * time.Second
+
+// shrink looks for a shorter program with smaller numbers that differs at the same kind of operation. What does not differ again is
+// returned as it is: a rare difference is one, too.
+func (t *Tester) shrink(d *Difference) *Difference {
+	give := time.Now().Add(shrinkTime)
+	try := func(p Program) bool {
+		if time.Now().After(give) {
+			return false
+		}
+		again, err := t.Compare(p, d.Transport)
+		if err != nil || again == nil || !similar(d, again) {
+			return false
+		}
+		d = again
+		return true
+	}
+	for size := len(d.Program) / 2; size > 0; {
+		removed := false
+		for at := 0; at+size <= len(d.Program)-1; {
+			if try(slices.Delete(slices.Clone(d.Program), at, at+size)) {
+				removed = true
+			} else {
+				at += size
+			}
+		}
+		if !removed || size > 1 {
+			size /= 2
+		}
+	}
+	for i := 0; i < len(d.Program); i++ {
+		for _, simple := range simpler(d.Program[i]) {
+			p := slices.Clone(d.Program)
+			p[i] = simple
+			try(p)
+			if i >= len(d.Program) {
+				break
+			}
+		}
+	}
+	return d
+}
+
+// similar reports whether two differences look like the same.
+func similar(a, b *Difference) bool {
+	return a.Program[len(a.Program)-1].Kind == b.Program[len(b.Program)-1].Kind &&
+		a.Reference.Err.What == b.Reference.Err.What && a.Result.Err.What == b.Result.Err.What
+}
+
+// simpler returns op with smaller numbers, the smallest last.
+func simpler(op Op) (list []Op) {
+	add := func(f func(*Op)) {
+		o := op
+		if f(&o); o != op {
+			list = append(list, o)
+		}
+	}
+	add(func(o *Op) { o.Proc = 0 })
+	add(func(o *Op) { o.N = min(o.N, 10) })
+	add(func(o *Op) { o.N = min(o.N, 1) })
+	add(func(o *Op) { o.Files = min(o.Files, 1) })
+	add(func(o *Op) { o.Files = 0 })
+	add(func(o *Op) { o.Name2 = "" })
+	return list
+}
