@@ -11,8 +11,20 @@ import (
 // Supported reports whether there is a kernel to compare with.
 const Supported = true
 
-// waitsToRead reports whether reading, or accepting, would have to wait now.
-func waitsToRead(s afunix.Sendable) bool { return !polled(s, unix.POLLIN) }
+// waitsToRead reports whether reading, or accepting, would have to wait now. A datagram socket that was shut down for reading is always
+// readable for poll(2), and yet has nothing to read (row 129).
+func waitsToRead(s afunix.Sendable) (waits bool) {
+	if !polled(s, unix.POLLIN) {
+		return true
+	}
+	if c, ok := s.(*afunix.Conn); ok && c.LocalAddr().Network() == "unixgram" {
+		control(c, func(fd int) {
+			_, _, err := unix.Recvfrom(fd, nil, unix.MSG_PEEK|unix.MSG_DONTWAIT)
+			waits = err == unix.EAGAIN
+		})
+	}
+	return waits
+}
 
 // waitsToWrite reports whether a datagram socket would have to wait for its receiver's queue. For other sockets accountable has seen
 // to it that there is room.

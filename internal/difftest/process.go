@@ -207,7 +207,7 @@ func (s *second) restart() (int, error) {
 	if err := s.spawn(); err != nil {
 		return 0, err
 	}
-	s.setting.PIDs[1] = s.cmd.Process.Pid
+	s.setting.PIDs = append(s.setting.PIDs, s.cmd.Process.Pid)
 	return s.cmd.Process.Pid, s.begin(s.setting)
 }
 

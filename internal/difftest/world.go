@@ -30,7 +30,7 @@ type Setting struct {
 	Reference bool   // ask the kernel what has to wait
 	Dir       string // of the socket files
 	Prefix    string // of abstract names
-	PIDs      [2]int
+	PIDs      []int  // the first process, the second, and those that took its place
 	Proc      int // which of the two this is
 }
 

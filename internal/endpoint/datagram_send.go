@@ -427,7 +427,7 @@ func (c *Conn) cancel(t *sock.Transfer, w *wait) {
 	c.pay()
 	late := c.after(patience)
 	defer late.stop()
-	for t.Fate == sock.Written && !late.passed && !c.out.closed && !c.out.severed {
+	for t.Fate == sock.Written && !late.passed && !c.out.severed {
 		w.more()
 	}
 	if t.Fate == sock.Written {

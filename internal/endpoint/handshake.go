@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strings"
 	"syscall"
 
 	"afunix/internal/cred"
@@ -223,11 +224,12 @@ func (c *Conn) peerReady(p *wire.Packet) error {
 	return nil
 }
 
-// address is how package net shows a name: an end without one is "@".
+// address is how package net shows a name: an end without one is "@", and an abstract name ends at its first NUL (row 188).
 func address(t sock.Type, name string) *net.UnixAddr {
 	if name == "" {
 		name = "@"
 	}
+	name, _, _ = strings.Cut(name, "\x00")
 	return &net.UnixAddr{Name: name, Net: network(t)}
 }
 

@@ -23,8 +23,9 @@ func (c *Conn) Write(b []byte) (int, error) {
 	return c.pieces(b, wire.MaxPayload, nil)
 }
 
-// writable says why a write would fail whatever it sent.
+// writable says why a write would fail whatever it sent. That the peer has closed may be in the pipe still.
 func (c *Conn) writable() error {
+	c.catchUp()
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
 	return c.out.stopped()

@@ -107,11 +107,7 @@ func (c *Conn) absorb(into []byte, n int) {
 	if c.typ != sock.Stream || t.over || c.in.closed {
 		return
 	}
-	for t.busy && !t.over { // by the reader, which is made to rest
-		t.resting = true
-		c.kick()
-		c.in.cond.Wait()
-	}
+	c.takeOver()
 	for !t.over && !c.in.closed && c.in.box.Wants(n) {
 		var rest []byte
 		if into != nil {
@@ -121,6 +117,29 @@ func (c *Conn) absorb(into []byte, n int) {
 			return
 		}
 	}
+}
+
+// takeOver makes the reader rest. If a Read comes to wait for what the pipe brings, it is left to that. The caller holds in.mu.
+func (c *Conn) takeOver() {
+	for t := &c.in.turn; t.busy && !t.over && !c.in.waiting; {
+		t.resting = true
+		c.kick()
+		c.in.cond.Wait()
+	}
+}
+
+// catchUp takes in what is in the pipe already, unless a call is reading that anyway.
+func (c *Conn) catchUp() {
+	c.in.mu.Lock()
+	defer c.in.mu.Unlock()
+	t := &c.in.turn
+	if t.resting && t.busy {
+		return
+	}
+	c.takeOver()
+	for !t.busy && !t.over && !c.in.closed && c.turnNow(nil) {
+	}
+	c.leave()
 }
 
 // turn reads one packet from the pipe and applies it. The caller holds in.mu, which is released meanwhile. If into
@@ -168,7 +187,7 @@ func (c *Conn) endTurn(err error, packet bool) {
 	if t.over || !t.resting {
 		t.relief.Signal()
 	}
-	c.in.cond.Signal() // a Read may wait for its turn
+	c.in.cond.Broadcast() // a Read may wait for its turn, and a catchUp for the end of this one
 }
 
 // worthPlacing is the length from which on copying a payload costs more than reading it in parts.
