@@ -3,16 +3,19 @@ package conformance
 import (
 	"errors"
 	"os/exec"
+	"unsafe"
 
 	"golang.org/x/sys/windows"
 
 	"afunix"
 )
 
+var getHandleInformation = windows.NewLazySystemDLL("kernel32.dll").NewProc("GetHandleInformation")
+
 func inherited(d afunix.Descriptor) bool {
 	var flags uint32
-	err := windows.GetHandleInformation(windows.Handle(d), &flags)
-	return err != nil || flags&windows.HANDLE_FLAG_INHERIT != 0
+	ok, _, _ := getHandleInformation.Call(uintptr(d), uintptr(unsafe.Pointer(&flags)))
+	return ok == 0 || flags&windows.HANDLE_FLAG_INHERIT != 0
 }
 
 func closeDescriptor(d afunix.Descriptor) { windows.CloseHandle(windows.Handle(d)) }

@@ -258,10 +258,11 @@ func (g *generator) onConn(i int) Op {
 }
 
 // Check compares about n operations of random programs with the kernel transport, and returns the shrunk differences that it found: at
-// most max of them. progress is told after each program.
+// most max of them, no two of one signature. progress is told after each program.
 func (t *Tester) Check(tr afunix.Transport, seed uint64, n, max int, features []Feature, progress func(Progress)) ([]*Difference, error) {
 	p := Progress{Seed: seed}
 	var found []*Difference
+	known := make(map[signature]bool)
 	for ; p.Ops < n && len(found) < max; p.Programs++ {
 		ref, err := t.generate(seed, uint64(p.Programs), length, features)
 		if err != nil {
@@ -273,8 +274,11 @@ func (t *Tester) Check(tr afunix.Transport, seed uint64, n, max int, features []
 		}
 		p.Ops += len(ref.ops)
 		if d != nil {
-			found = append(found, t.shrink(d))
 			p.Differences++
+			if sig := d.signature(); !known[sig] {
+				known[sig] = true
+				found = append(found, t.shrink(d))
+			}
 		}
 		progress(p)
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"syscall"
@@ -40,13 +41,22 @@ type Failure struct {
 	Call   string
 }
 
-func (r Result) String() string {
-	text := strings.TrimPrefix(fmt.Sprintf("%+v", shown(r)), "difftest.")
-	return text
-}
+// String shows the fields that are set.
+func (r Result) String() string { return "{" + strings.Join(set(reflect.ValueOf(r)), " ") + "}" }
 
-// shown is a Result without its String method.
-type shown Result
+func set(v reflect.Value) (fields []string) {
+	for i := range v.NumField() {
+		f, name := v.Field(i), v.Type().Field(i).Name
+		switch {
+		case f.IsZero():
+		case f.Kind() == reflect.Struct:
+			fields = append(fields, fmt.Sprintf("%s:{%s}", name, strings.Join(set(f), " ")))
+		default:
+			fields = append(fields, fmt.Sprintf("%s:%v", name, f))
+		}
+	}
+	return fields
+}
 
 // waited is what an operation says that would have had to wait.
 const waited = "deadline"

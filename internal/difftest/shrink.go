@@ -11,13 +11,14 @@ const shrinkTime = 30 * time.Second
 // shrink looks for a shorter program with smaller numbers that differs at the same kind of operation. What does not differ again is
 // returned as it is: a rare difference is one, too.
 func (t *Tester) shrink(d *Difference) *Difference {
+	want := d.signature()
 	give := time.Now().Add(shrinkTime)
 	try := func(p Program) bool {
 		if time.Now().After(give) {
 			return false
 		}
 		again, err := t.Compare(p, d.Transport)
-		if err != nil || again == nil || !similar(d, again) {
+		if err != nil || again == nil || again.signature() != want {
 			return false
 		}
 		d = again
@@ -49,10 +50,24 @@ func (t *Tester) shrink(d *Difference) *Difference {
 	return d
 }
 
-// similar reports whether two differences look like the same.
-func similar(a, b *Difference) bool {
-	return a.Program[len(a.Program)-1].Kind == b.Program[len(b.Program)-1].Kind &&
-		a.Reference.Err.What == b.Reference.Err.What && a.Result.Err.What == b.Result.Err.What
+// A signature is what two differences have in common that are most likely one.
+type signature struct {
+	kind                        Kind
+	kernel, other               Failure
+	data, rights, creds, detail bool
+}
+
+func (d *Difference) signature() signature {
+	a, b := d.Reference, d.Result
+	return signature{
+		kind:   d.Program[len(d.Program)-1].Kind,
+		kernel: Failure{What: a.Err.What, Shape: a.Err.Shape, Call: a.Err.Call},
+		other:  Failure{What: b.Err.What, Shape: b.Err.Shape, Call: b.Err.Call},
+		data:   a.N != b.N || a.Data != b.Data || a.Truncated != b.Truncated,
+		rights: !slices.Equal(a.Rights, b.Rights),
+		creds:  a.Creds != b.Creds,
+		detail: a.Detail != b.Detail,
+	}
 }
 
 // simpler returns op with smaller numbers, the smallest last.
