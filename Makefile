@@ -1,11 +1,12 @@
 # make run        build, and run the demonstration
 # make test       everything: vet, staticcheck, the tests with the race detector, the Windows tests on Wine
 # make bench      measure against the kernel, package net, a bare pipe and (on Wine) go-winio; minutes
+# make conformance  hold every transport against Linux, row by row, and write docs/CONFORMANCE.md
 # make fuzz       fuzz the decoder and the engine; FUZZTIME=20m sets how long for each target
 
 FUZZTIME ?= 1m
 
-.PHONY: run test bench fuzz
+.PHONY: run test bench conformance fuzz
 
 run:
 	go build -o afunix ./cmd/afunix
@@ -16,6 +17,9 @@ test:
 
 bench:
 	bench/run
+
+conformance:
+	scripts/conformance
 
 fuzz:
 	scripts/fuzz $(FUZZTIME)

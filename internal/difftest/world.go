@@ -31,7 +31,7 @@ type Setting struct {
 	Dir       string // of the socket files
 	Prefix    string // of abstract names
 	PIDs      []int  // the first process, the second, and those that took its place
-	Proc      int // which of the two this is
+	Proc      int    // which of the two this is
 }
 
 // A Hint is what the reference says of an operation.

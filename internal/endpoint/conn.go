@@ -181,16 +181,19 @@ func (c *Conn) peek(b []byte) (sock.Result, error) {
 	return duplicated(c.in.box.Peek(b)), nil
 }
 
-// look waits until there is something to read, and for a stream takes in all that is there, up to n bytes. It may place bytes in
-// into. The caller holds in.mu and reading.
+// look waits until there is something to read. If there was before, it takes in what else is in the pipe: for a stream up to n bytes,
+// and for records all of it, because a reset comes before them. It may place bytes in into. The caller holds in.mu and reading.
 func (c *Conn) look(into []byte, n int) error {
 	for fresh := false; ; fresh = c.await(into) {
 		if err := c.in.stopped(); err != nil {
 			return err
 		}
 		if c.in.box.Ready() {
-			if !fresh && c.in.box.Wants(n) {
+			if !fresh {
 				c.absorb(into, n)
+			}
+			if c.in.box.ResetFirst() {
+				return c.in.end()
 			}
 			return nil
 		}

@@ -100,17 +100,18 @@ func (c *Conn) await(b []byte) (fresh bool) {
 	return fresh
 }
 
-// absorb takes what is in the pipe already into the queue of a stream, up to n bytes: recvmsg(2) merges all that was written
-// before it (row 134). It may place bytes in into, if that is not nil. The caller holds in.mu and is the one Read.
+// absorb takes what is in the pipe already into the queue, as far as it matters to a read of n bytes: recvmsg(2) merges all
+// that was written to a stream before it (row 134), and reports a reset before records that are queued. It may place bytes in
+// into, if that is not nil. The caller holds in.mu and is the one Read.
 func (c *Conn) absorb(into []byte, n int) {
 	t := &c.in.turn
-	if c.typ != sock.Stream || t.over || c.in.closed {
+	if !c.in.box.Wants(n) || t.over || c.in.closed {
 		return
 	}
 	c.takeOver()
 	for !t.over && !c.in.closed && c.in.box.Wants(n) {
 		var rest []byte
-		if into != nil {
+		if into != nil && c.typ == sock.Stream {
 			rest = into[c.in.box.Bytes():] // everything before it will be taken by this Read: see Wants
 		}
 		if !c.turnNow(rest) {

@@ -203,16 +203,23 @@ func (in *Inbox) Ready() bool {
 	return false
 }
 
-// Wants reports whether a read of n bytes from a stream would take more than there is, if only it came.
+// Wants reports whether more than there is would matter to a read of n bytes, if only it came: to a stream, bytes that it
+// would take, to records, a reset.
 func (in *Inbox) Wants(n int) bool {
+	if in.typ != Stream {
+		return in.typ == Seqpacket && !in.ended
+	}
 	for i := range in.queue.len() {
 		s := in.queue.at(i)
 		if n -= len(s.Data); n <= 0 || s.Rights != nil || s.Lost || s.Creds != in.queue.first().Creds {
 			return false
 		}
 	}
-	return in.typ == Stream
+	return true
 }
+
+// ResetFirst reports whether a reset comes before what is queued. On a stream it comes behind.
+func (in *Inbox) ResetFirst() bool { return in.typ == Seqpacket && in.reset }
 
 // Read takes what one recvmsg(2) would give: on a stream, bytes up to the end of the first segment that brought
 // descriptors; else one record. The Inbox must be Ready.

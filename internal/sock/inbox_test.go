@@ -277,7 +277,8 @@ func TestWants(t *testing.T) {
 		{"up to rights", sock.Stream, []sock.Segment{segment("ab"), withRights(segment("c"), &descs{n: 1})}, 9, false},
 		{"up to rights that were lost", sock.Stream, []sock.Segment{lost(segment("c"))}, 9, false},
 		{"up to other credentials", sock.Stream, []sock.Segment{segment("ab"), withCreds(segment("c"))}, 9, false},
-		{"records are not merged", sock.Seqpacket, []sock.Segment{segment("ab")}, 9, false},
+		{"a datagram", sock.Datagram, []sock.Segment{segment("ab")}, 9, false},
+		{"a record, before which a reset may come", sock.Seqpacket, []sock.Segment{segment("ab")}, 1, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			in := sock.NewInbox(tt.typ, sock.RightsWindow)
@@ -292,6 +293,61 @@ func TestWants(t *testing.T) {
 }
 
 // P7: what the peer must not send is refused, whatever has come before.
+// On a stream a reset comes behind what is queued, before it among records (row 154).
+func TestResetAndWhatIsQueued(t *testing.T) {
+	for typ, first := range map[sock.Type]bool{sock.Stream: false, sock.Seqpacket: true, sock.Datagram: false} {
+		in := sock.NewInbox(typ, 0)
+		admitAndPut(t, in, segment("x"))
+		if in.ResetFirst() {
+			t.Errorf("type %d: before it has come", typ)
+		}
+		in.Reset()
+		if in.ResetFirst() != first {
+			t.Errorf("type %d: first is %t", typ, !first)
+		}
+		if in.End() != sock.ConnReset || in.ResetFirst() || in.Wants(9) != (typ == sock.Stream) {
+			t.Errorf("type %d: it is reported once, and nothing comes behind it", typ)
+		}
+	}
+}
+
+// What Keep discards is gone, and counts as read.
+func TestKeep(t *testing.T) {
+	for keep := range 4 {
+		in := sock.NewInbox(sock.Datagram, 4)
+		lost := &descs{n: 1}
+		queue := append([]sock.Segment{segment("one")}, pieces("tw", "o")...)
+		queue = append(queue, withRights(segment("three"), lost), pieces("fo", "u", "r")[0])
+		var cost uint64
+		for _, s := range queue {
+			cost += sock.Cost(len(s.Data))
+			admitAndPut(t, in, s)
+		}
+		in.Keep(keep)
+		for i := range keep {
+			if got := in.Read(make([]byte, 9)); got.N != len([]string{"one", "two", "three"}[i]) {
+				t.Errorf("keep %d: record %d has %d bytes", keep, i, got.N)
+			}
+		}
+		if in.Ready() || in.Queued() {
+			t.Errorf("keep %d: more is there", keep)
+		}
+		if closed := lost.closed == 1; closed != (keep < 3) {
+			t.Errorf("keep %d: descriptors closed %d times", keep, lost.closed)
+		}
+		if err := in.SetWindow(sock.MinWindow); err != nil {
+			t.Fatal(err)
+		}
+		credit, _ := in.CreditDue()
+		if credit.Consumed != 0 && credit.Consumed != cost {
+			t.Errorf("keep %d: credit for %d of %d", keep, credit.Consumed, cost)
+		}
+		if got := in.Granted(); got != 5 {
+			t.Errorf("keep %d: %d descriptors granted", keep, got)
+		}
+	}
+}
+
 func TestInboxRefuses(t *testing.T) {
 	admit := func(n, descs int, continued bool) func(*sock.Inbox) error {
 		return func(in *sock.Inbox) error { return in.Admit(n, descs, continued) }

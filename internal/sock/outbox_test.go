@@ -152,6 +152,30 @@ func TestFateOfATransfer(t *testing.T) {
 	}
 }
 
+// What the receiver refuses is over, and what was acknowledged before stays so.
+func TestRefusal(t *testing.T) {
+	o := sock.NewOutbox(sock.Datagram)
+	var ts [3]sock.Transfer
+	var parked [3]copies
+	for i := range ts {
+		o.Track(&ts[i], &parked[i])
+		if ts[i].Serial() != uint64(i+1) {
+			t.Errorf("serial %d", ts[i].Serial())
+		}
+	}
+	if err := errors.Join(o.Ack(1), o.Refuse(2, sock.Barred), o.Refuse(2, sock.Refused)); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []sock.Fate{sock.Acknowledged, sock.Barred, sock.Written} {
+		if ts[i].Fate != want || parked[i].released+parked[i].takenBack != min(1, 2-i) {
+			t.Errorf("transfer %d: fate %d, %+v", i, ts[i].Fate, parked[i])
+		}
+	}
+	if err := o.Refuse(4, sock.Refused); !errors.Is(err, sock.ErrProtocol) {
+		t.Errorf("refusal of what was never sent: %v", err)
+	}
+}
+
 func TestHowSendingEnds(t *testing.T) {
 	for _, tt := range []struct {
 		name         string
