@@ -99,8 +99,7 @@ func (g *generator) create() Op {
 	op := Op{Proc: g.IntN(2), Slot: g.free(-1), Net: pick(g, g.networks...)}
 	op.Other = g.free(op.Slot)
 	k := g.IntN(10)
-	switch {
-	case op.Other < 0 && k < 5:
+	if op.Other < 0 && k < 5 {
 		k = 9
 	}
 	switch {
@@ -238,12 +237,9 @@ func (g *generator) onConn(i int) Op {
 	case k < 93:
 		op.Kind = Addresses
 	case k < 94:
-		op.Kind, op.N = Flood, pick(g, 1, 100, 5000, 70000)
-		if op.N == 1 {
-			op.N = 50 // single bytes take too long
-		}
+		op.Kind, op.N = Flood, pick(g, 50, 5000, 70000)
 	case k < 95:
-		op.Kind, op.Other, op.N = Together, g.IntN(slots), 1+g.IntN(9)
+		op.Kind, op.N = Together, 1+g.IntN(5)
 	case k < 97 && g.passing:
 		op.Kind, op.N = Pass, 1+g.IntN(5)
 		if same := g.taken(func(o *slot) bool { return o.proc == s.proc && o != s }); len(same) > 0 {

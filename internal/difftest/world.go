@@ -127,6 +127,8 @@ func (w *world) run(i int, op Op, h Hint) Result {
 			return Result{Skipped: "slot taken"}
 		}
 		return w.create(op)
+	case burst:
+		return w.burst(i, op)
 	}
 	s := w.sockets[op.Slot]
 	if s == nil {
@@ -416,22 +418,19 @@ func (w *world) expire(s *socket) Result {
 
 // Parts of Flood and Together.
 const (
-	flood Kind = 100 + iota // writes until it has to wait, at most op.Files times if that is not 0
-	drain                   // reads op.N bytes, or op.Files messages
+	flood Kind = 100 + iota // writes until it has to wait
+	drain                   // reads N bytes
+	burst                   // sends N messages to Name
 )
 
 // flood returns how much it has written, and a checksum of it.
 func (w *world) flood(i int, op Op, s *socket) Result {
-	if w.Reference && op.Files == 0 && !drained(s.conn) {
+	if w.Reference && !drained(s.conn) {
 		return Result{Skipped: "not drained"}
 	}
 	r, sum := Result{}, crc32.NewIEEE()
-	for at := 0; op.Files == 0 || at < op.Files; at++ {
-		d := short
-		if op.Files != 0 {
-			d = generous
-		}
-		s.conn.SetDeadline(time.Now().Add(d))
+	for at := 0; ; at++ {
+		s.conn.SetDeadline(time.Now().Add(short))
 		data := payload(i<<8+at, op.N)
 		n, err := s.conn.Write(data)
 		r.N += n
@@ -466,6 +465,24 @@ func (w *world) drain(op Op, s *socket) Result {
 	r.Data = fmt.Sprintf("%08x", sum.Sum32())
 	return r
 }
+
+// burst sends from a socket of its own, and closes it before anybody has read.
+func (w *world) burst(i int, op Op) (r Result) {
+	c, err := (&afunix.ListenConfig{Transport: w.Transport}).ListenPacket(context.Background(), "unixgram", "")
+	if err != nil {
+		return Result{Err: w.failure(err)}
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(generous))
+	for j := range op.N {
+		_, err := c.WriteMsgTo(burstMessage(i, w.Proc, j), &net.UnixAddr{Name: w.path(op.Name), Net: "unixgram"})
+		f := w.failure(err)
+		r.Late = append(r.Late, Failure{What: f.What, Op: f.Op, Call: f.Call})
+	}
+	return r
+}
+
+func burstMessage(i, proc, j int) []byte { return payload(i<<8+proc<<4+j, 8) }
 
 // close closes every socket.
 func (w *world) close() {

@@ -158,7 +158,7 @@ func recv(t testing.TB, c *endpoint.Conn, want string, descs int) *descriptor.Se
 }
 
 // send sends what must go.
-func send(t testing.TB, c *endpoint.Conn, data string, files ...transport.File) {
+func send(t testing.TB, c transport.Conn, data string, files ...transport.File) {
 	t.Helper()
 	if n, err := c.Send([]byte(data), files, nil); n != len(data) || err != nil {
 		t.Fatalf("sent %d of %d, %v", n, len(data), err)
