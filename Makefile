@@ -2,11 +2,14 @@
 # make test       everything: vet, staticcheck, the tests with the race detector, the Windows tests on Wine
 # make bench      measure against the kernel, package net, a bare pipe and (on Wine) go-winio; minutes
 # make conformance  hold every transport against Linux, row by row, and write docs/CONFORMANCE.md
+# make diff       random programs on kernel and pipes, compared; N=1000000 operations, SEED=… repeats a run
 # make fuzz       fuzz the decoder and the engine; FUZZTIME=20m sets how long for each target
 
 FUZZTIME ?= 1m
+N ?= 1000000
+SEED ?= 0
 
-.PHONY: run test bench conformance fuzz
+.PHONY: run test bench conformance diff fuzz
 
 run:
 	go build -o afunix ./cmd/afunix
@@ -20,6 +23,9 @@ bench:
 
 conformance:
 	scripts/conformance
+
+diff:
+	go test ./internal/difftest -race -timeout 0 -v -run TestPipeIsLikeKernel -args -long -ops $(N) -seed $(SEED)
 
 fuzz:
 	scripts/fuzz $(FUZZTIME)

@@ -27,7 +27,7 @@ func allocations(t *testing.T, f func() error) float64 {
 }
 
 func TestReadAndWriteAllocateNothing(t *testing.T) {
-	each(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
+	each(t, all, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)
 		data, buf := make([]byte, 64), make([]byte, 64)
 		n := allocations(t, func() error {
@@ -49,6 +49,30 @@ func TestReadAndWriteAllocateNothing(t *testing.T) {
 		})
 		if n != 0 {
 			t.Errorf("%v allocations for WriteMsg and ReadMsg without descriptors", n)
+		}
+	})
+	each(t, []string{"unixgram"}, func(t *testing.T, tr afunix.Transport, network string) {
+		path := socketPath(t)
+		server, err := (&afunix.ListenConfig{Transport: tr}).ListenPacket(t.Context(), network, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		guard(t, server)
+		client, err := (&afunix.Dialer{Transport: tr}).DialContext(t.Context(), network, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		guard(t, client)
+		data, buf := make([]byte, 64), make([]byte, 64)
+		n := allocations(t, func() error {
+			if _, err := client.Write(data); err != nil {
+				return err
+			}
+			_, err := server.Read(buf)
+			return err
+		})
+		if n != 0 {
+			t.Errorf("%v allocations for Write and Read between names", n)
 		}
 	})
 }

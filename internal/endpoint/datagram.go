@@ -29,7 +29,8 @@ import (
 type PacketConn struct {
 	cfg     Config // of its links
 	network Network
-	id      uint64 // tells it from other sockets, in its hellos
+	id      uint64     // tells it from other sockets, in its hellos
+	binding sync.Mutex // one autobind at a time
 	ctx     context.Context
 	cancel  context.CancelFunc
 
@@ -41,6 +42,7 @@ type PacketConn struct {
 	in       map[*Conn]struct{}
 	listener *Listener // nil without a name
 	local    *net.UnixAddr
+	bound    []byte        // the name in each datagram
 	remote   *net.UnixAddr // nil if it is not connected; it stays when the peer has gone, as in package net
 	peer     *Conn         // the link to the socket that this one is connected to
 	peerID   uint64        // … which is the only one that may send to this one
@@ -119,7 +121,7 @@ func (s *PacketConn) bind(name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.local = address(sock.Datagram, name)
-	s.cfg.Local = name
+	s.cfg.Local, s.bound = name, []byte(name)
 	s.listener = Listen(source, s.cfg, 0)
 	go s.serve(s.listener)
 	if s.closed {
@@ -178,7 +180,8 @@ type link struct {
 	queued   int      // how many datagrams are in the socket's queue
 
 	// Of a link on which datagrams go:
-	name string // ours; guarded by Conn.writing
+	name []byte   // ours; guarded by Conn.writing
+	last *message // that had no descriptors; guarded by Conn.writing
 }
 
 // sign notes what a datagram's first packet says of it. Nothing comes on a link that this side has opened.

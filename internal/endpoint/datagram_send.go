@@ -108,11 +108,21 @@ func (s *PacketConn) sendable(n int, to *net.UnixAddr) error {
 		return syscall.EMSGSIZE
 	case s.mute:
 		return syscall.EPIPE
-	case !s.pass || s.cfg.Local != "":
+	case s.pass && s.cfg.Local == "":
+		s.mu.Unlock()
+		defer s.mu.Lock()
+		return s.autobind()
+	}
+	return nil
+}
+
+// autobind gives the socket a name that the system chooses, unless it has one.
+func (s *PacketConn) autobind() error {
+	s.binding.Lock()
+	defer s.binding.Unlock()
+	if len(s.boundName()) > 0 {
 		return nil
 	}
-	s.mu.Unlock()
-	defer s.mu.Lock()
 	return s.bind("")
 }
 
@@ -350,7 +360,7 @@ var errGone = errors.New("link is gone")
 // offer sends one datagram, and waits until it has been queued. ECONNREFUSED: the other socket was closed meanwhile; EPERM: it is
 // connected to somebody else; EPIPE: it has shut down reading.
 func (c *Conn) offer(b []byte, files []transport.File) (int, error) {
-	m := new(message)
+	var m *message
 	if len(files) > 0 {
 		var err error
 		if m, err = c.gather(files); err != nil {
@@ -359,7 +369,10 @@ func (c *Conn) offer(b []byte, files []transport.File) (int, error) {
 	}
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	c.link.name = c.link.socket.name()
+	if m == nil {
+		m = c.link.plain()
+	}
+	c.link.name = c.link.socket.boundName()
 	n, err := c.pieces(b, wire.MaxPayload-len(c.link.name)-m.maxLen(), m)
 	if m.transfer == nil {
 		c.undo(m, err)
@@ -376,11 +389,21 @@ func gone(err error) error {
 	return err
 }
 
-// name is what the socket is bound to.
-func (s *PacketConn) name() string {
+// plain returns a message without descriptors: the one of the last datagram, if its outcome is known. The caller holds
+// Conn.writing.
+func (l *link) plain() *message {
+	if l.last == nil || l.last.room.Fate == sock.Unknown {
+		l.last = new(message)
+	}
+	l.last.transfer = nil
+	return l.last
+}
+
+// boundName is what the socket is bound to. Nobody changes it.
+func (s *PacketConn) boundName() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.cfg.Local
+	return s.bound
 }
 
 // verdict waits for what the receiver says of a datagram of which n bytes have been written; err is what stopped the rest, if

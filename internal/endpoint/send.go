@@ -214,7 +214,7 @@ func (c *Conn) pieces(b []byte, first int, m *message) (n int, err error) {
 		case n > 0 && c.typ != sock.Stream:
 			p.Flags = wire.Continued
 		case c.link != nil:
-			p.Name = []byte(c.link.name)
+			p.Name = c.link.name
 		}
 		if limit = c.piece(limit); len(p.Payload) > limit {
 			p.Payload = p.Payload[:limit]
@@ -296,6 +296,7 @@ func (c *Conn) putNow(p *wire.Packet, m *message) error {
 	}
 	c.out.box.Sent(len(p.Payload), p.Records)
 	if m != nil {
+		m.room = sock.Transfer{}
 		m.transfer = &m.room
 		c.out.box.Track(m.transfer, m.parked())
 	}

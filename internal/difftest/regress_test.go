@@ -1,0 +1,160 @@
+package difftest_test
+
+import (
+	"testing"
+
+	"afunix"
+	"afunix/internal/difftest"
+)
+
+// Programs that have shown a difference once, as short as they come. New ones are printed by TestPipeIsLikeKernel.
+var regressions = map[string]difftest.Program{
+	"the error of a bind inside Dial": {
+		{Kind: difftest.Dial, Net: "unix", Name: "@a0", Name2: "p3"},
+		{Kind: difftest.Dial, Slot: 4, Net: "unix", Name: "@a0", Name2: "p3"},
+	},
+	"a read of nothing at the end": {
+		{Kind: difftest.Pair, Other: 1, Net: "unix"},
+		{Kind: difftest.CloseWrite},
+		{Kind: difftest.ReadMsg, Slot: 1},
+	},
+	"a read of nothing at the end, with credentials": {
+		{Kind: difftest.Pair, Other: 1, Net: "unix"},
+		{Kind: difftest.CloseRead},
+		{Kind: difftest.PassCreds, On: true},
+		{Kind: difftest.ReadMsg},
+	},
+	"a reset comes before queued records": {
+		{Kind: difftest.Pair, Slot: 1, Other: 3, Net: "unixpacket"},
+		{Kind: difftest.WriteMsg, Slot: 1, N: 12, Files: 1},
+		{Kind: difftest.Write, Slot: 3, N: 1},
+		{Kind: difftest.Close, Slot: 1},
+		{Kind: difftest.ReadMsg, Slot: 3, Other: 1, N: 1},
+	},
+	"a reset comes before queued records after CloseRead": {
+		{Kind: difftest.Pair, Slot: 1, Other: 3, Net: "unixpacket"},
+		{Kind: difftest.WriteMsg, Slot: 1, N: 12, Files: 1},
+		{Kind: difftest.CloseWrite, Slot: 1},
+		{Kind: difftest.CloseRead, Slot: 3},
+		{Kind: difftest.Write, Slot: 3, N: 1},
+		{Kind: difftest.Close, Slot: 1},
+		{Kind: difftest.ReadMsg, Slot: 3, Other: 1, N: 1},
+	},
+	"a write of a record tells of a reset": {
+		{Kind: difftest.Connect, Other: 1, Net: "unixpacket"},
+		{Kind: difftest.WriteMsg, N: 1},
+		{Kind: difftest.Close, Slot: 1},
+		{Kind: difftest.WriteMsg, N: 1},
+		{Kind: difftest.WriteMsg, N: 1},
+	},
+	"a write of a record tells that the listener has gone": {
+		{Kind: difftest.Listen, Slot: 4, Net: "unixpacket", Name: "@a0"},
+		{Kind: difftest.Dial, Slot: 7, Net: "unixpacket", Name: "@a0"},
+		{Kind: difftest.Close, Slot: 4},
+		{Kind: difftest.Write, Slot: 7, N: 1},
+	},
+	"a record that is too long for a closed peer": {
+		{Kind: difftest.Connect, Other: 1, Net: "unixpacket"},
+		{Kind: difftest.Close, Slot: 1},
+		{Kind: difftest.WriteMsg, N: 425952},
+	},
+	"a datagram that is too long for nobody": {
+		{Kind: difftest.ListenPacket, Net: "unixgram", Name: "p0"},
+		{Kind: difftest.Write, N: 212961},
+	},
+	"a datagram to nobody after CloseWrite": {
+		{Kind: difftest.ListenPacket, Net: "unixgram", Name: "p0"},
+		{Kind: difftest.CloseWrite},
+		{Kind: difftest.Write, N: 1},
+	},
+	"a datagram to a closed peer after CloseWrite": {
+		{Kind: difftest.Pair, Slot: 3, Other: 4, Net: "unixgram"},
+		{Kind: difftest.Close, Slot: 3},
+		{Kind: difftest.CloseWrite, Slot: 4},
+		{Kind: difftest.Write, Slot: 4, N: 1},
+	},
+	"LocalAddr does not look again": {
+		{Kind: difftest.Connect, Other: 1, Net: "unixgram"},
+		{Kind: difftest.PassCreds, Slot: 1, On: true},
+		{Kind: difftest.Write, Slot: 1, N: 1},
+		{Kind: difftest.Addresses, Slot: 1},
+	},
+	"a pair is autobound, too": {
+		{Kind: difftest.Pair, Other: 1, Net: "unixgram"},
+		{Kind: difftest.PassCreds, On: true},
+		{Kind: difftest.WriteMsg, N: 10},
+		{Kind: difftest.Peek, Slot: 1, N: 10},
+	},
+	"a record autobinds its sender": {
+		{Kind: difftest.Listen, Net: "unixpacket", Name: "p0", N: 1},
+		{Kind: difftest.Dial, Slot: 2, Net: "unixpacket", Name: "p0"},
+		{Kind: difftest.PassCreds, Slot: 2, On: true},
+		{Kind: difftest.Write, Slot: 2, N: 1},
+		{Kind: difftest.Accept, Other: 9},
+	},
+	"a Read of nothing takes no datagram": {
+		{Kind: difftest.Connect, Other: 1, Net: "unixgram"},
+		{Kind: difftest.Write, Slot: 1, N: 9},
+		{Kind: difftest.Read},
+		{Kind: difftest.ReadMsg, N: 20},
+	},
+	"only a reader who asked for credentials stops where they change": {
+		{Kind: difftest.Pair, Slot: 2, Other: 3, Net: "unix"},
+		{Kind: difftest.Write, Slot: 2, N: 1},
+		{Kind: difftest.PassCreds, Slot: 2, On: true},
+		{Kind: difftest.Write, Slot: 2, N: 1},
+		{Kind: difftest.Read, Slot: 3, N: 10},
+	},
+	"a peek looks beyond what it fills": {
+		{Kind: difftest.Pair, Slot: 3, Other: 4, Net: "unix"},
+		{Kind: difftest.Write, Slot: 3, N: 10},
+		{Kind: difftest.WriteMsg, Slot: 3, N: 5, Files: 1},
+		{Kind: difftest.Peek, Slot: 4, N: 1},
+		{Kind: difftest.ReadMsg, Slot: 4, N: 1},
+	},
+	"the type comes before the state": {
+		{Kind: difftest.Listen, Net: "unix", Name: "@a2", N: 1},
+		{Kind: difftest.Dial, Slot: 1, Net: "unix", Name: "@a2", Name2: "p3"},
+		{Kind: difftest.Dial, Slot: 5, Net: "unixpacket", Name: "p3"},
+		{Kind: difftest.Dial, Slot: 5, Net: "unixgram", Name: "p3"},
+	},
+	"Dial binds before it looks where to": {
+		{Kind: difftest.Dial, Slot: 2, Net: "unixpacket", Name: "long:108", Name2: "p2"},
+		{Kind: difftest.Stat, Name: "p2"},
+	},
+	"credentials of what is sent before Accept": {
+		{Kind: difftest.Listen, Slot: 3, Net: "unix", Name: "p3", N: 1},
+		{Kind: difftest.Dial, Slot: 4, Net: "unix", Name: "p3"},
+		{Kind: difftest.Write, Slot: 4, N: 1},
+		{Kind: difftest.Accept, Slot: 3, Other: 7},
+		{Kind: difftest.PassCreds, Slot: 7, On: true},
+		{Kind: difftest.ReadMsg, Slot: 7, N: 1},
+	},
+	"the process that listens is killed": {
+		{Kind: difftest.Listen, Proc: 1, Net: "unixpacket", Name: "@a2", N: 1},
+		{Kind: difftest.Dial, Slot: 1, Net: "unixpacket", Name: "@a2"},
+		{Kind: difftest.Kill},
+		{Kind: difftest.ReadMsg, Slot: 1, Other: 5, N: 1},
+	},
+	"the process that has not read is killed": {
+		{Kind: difftest.Connect, Other: 1, Net: "unix"},
+		{Kind: difftest.WriteMsg, N: 1},
+		{Kind: difftest.Kill},
+		{Kind: difftest.ReadMsg, N: 1},
+	},
+}
+
+func TestRegressions(t *testing.T) {
+	tester := newTester(t)
+	for name, program := range regressions {
+		t.Run(name, func(t *testing.T) {
+			d, err := tester.Compare(program, afunix.PipeTransport)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d != nil {
+				t.Error(d)
+			}
+		})
+	}
+}
