@@ -3,6 +3,7 @@ package afunix
 import (
 	"context"
 	"errors"
+	"os"
 	"sync"
 
 	"afunix/internal/endpoint"
@@ -44,7 +45,7 @@ func openPipe(ctx context.Context, path string, cfg endpoint.Config) (endpoint.P
 	}
 	name, err := winpipe.Bind(cfg.Local, t)
 	if err != nil {
-		return nil, err
+		return nil, os.NewSyscallError("bind", err)
 	}
 	p, err := winpipe.Dial(ctx, path, t)
 	if err != nil {

@@ -129,7 +129,7 @@ func TestDeadlineEndsABlockedCall(t *testing.T) {
 					if _, err := r.client.Read(make([]byte, 9)); err != os.ErrDeadlineExceeded {
 						t.Errorf("read: %v", err)
 					}
-					if _, err := r.client.Read(nil); err != os.ErrDeadlineExceeded {
+					if _, err := r.client.Read(nil); err != nil { // as in package net
 						t.Errorf("read of nothing: %v", err)
 					}
 					if _, err := r.client.Write([]byte("x")); err != os.ErrDeadlineExceeded {

@@ -3,6 +3,7 @@ package endpoint
 import (
 	"errors"
 	"io"
+	"math"
 	"net"
 	"os"
 	"sync"
@@ -48,6 +49,7 @@ type inbox struct {
 	failure  error  // why the connection broke, if it did
 	packets  uint64 // received so far
 	pass     bool   // SO_PASSCRED
+	embryo   bool   // it has not been accepted: what comes has its sender's credentials all the same, as in the kernel
 }
 
 // outbox is the sending half: sock.Outbox with its lock, its deadline, and what the transport itself has to say.
@@ -105,11 +107,14 @@ func (c *Conn) Read(b []byte) (int, error) {
 	return r.N, err
 }
 
-// readable says why a read would fail whatever it asked for.
+// readable says why a read would fail whatever it asked for. Package net does not look at deadlines here.
 func (c *Conn) readable() error {
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()
-	return c.in.stopped()
+	if c.in.closed {
+		return net.ErrClosed
+	}
+	return nil
 }
 
 // stopped says why no read can go on: the order is that of package net.
@@ -136,6 +141,9 @@ func (c *Conn) Recv(b []byte, peek bool) (transport.Message, error) {
 	if r.Rights != nil {
 		m.Rights = r.Rights.(*descriptor.Set)
 	}
+	if err == io.EOF && len(b) == 0 { // recvmsg(2) cannot tell it from nothing, and does not
+		return c.nothing(), nil
+	}
 	if err != nil {
 		return m, err
 	}
@@ -144,6 +152,14 @@ func (c *Conn) Recv(b []byte, peek bool) (transport.Message, error) {
 		err = descriptor.ErrRightsTruncated
 	}
 	return m, err
+}
+
+// nothing is a message that is none.
+func (c *Conn) nothing() (m transport.Message) {
+	if c.credentials(false) != nil {
+		m.Credentials = new(cred.Credentials)
+	}
+	return m
 }
 
 // receive waits for something to read and takes it.
@@ -175,7 +191,7 @@ func (c *Conn) peek(b []byte) (sock.Result, error) {
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()
 	defer c.leave()
-	if err := c.look(nil, len(b)); err != nil {
+	if err := c.look(nil, math.MaxInt); err != nil { // it may show descriptors that lie behind b: see Inbox.Peek
 		return sock.Result{}, err
 	}
 	return duplicated(c.in.box.Peek(b)), nil
@@ -259,6 +275,7 @@ func (c *Conn) SetPassCredentials(on bool) error {
 		return net.ErrClosed
 	}
 	c.in.pass = on
+	c.in.box.TellApart(on)
 	c.in.mu.Unlock()
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()

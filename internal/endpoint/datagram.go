@@ -40,8 +40,8 @@ type PacketConn struct {
 	queue    []*Conn   // a link for each datagram that can be read, oldest first
 	held     []*Conn   // a link for each datagram that waits for room in the queue
 	in       map[*Conn]struct{}
-	listener *Listener // nil without a name
-	local    *net.UnixAddr
+	listener *Listener     // nil without a name
+	local    *net.UnixAddr // as it was at first: package net does not look again, either (row 75)
 	bound    []byte        // the name in each datagram
 	remote   *net.UnixAddr // nil if it is not connected; it stays when the peer has gone, as in package net
 	peer     *Conn         // the link to the socket that this one is connected to
@@ -78,6 +78,7 @@ func ListenPacket(n Network, name string, cfg Config) (*PacketConn, error) {
 		s.cancel()
 		return nil, err
 	}
+	s.local = address(sock.Datagram, s.cfg.Local)
 	return s, nil
 }
 
@@ -88,8 +89,9 @@ func DialPacket(ctx context.Context, n Network, bind bool, local, name string, c
 	err := func() error {
 		if bind {
 			if err := s.bind(local); err != nil {
-				return err
+				return os.NewSyscallError("bind", err)
 			}
+			s.local = address(sock.Datagram, s.cfg.Local)
 		}
 		return s.connect(ctx, name)
 	}()
@@ -120,7 +122,6 @@ func (s *PacketConn) bind(name string) error {
 	source.SetUnlinkOnClose(false) // row 191
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.local = address(sock.Datagram, name)
 	s.cfg.Local, s.bound = name, []byte(name)
 	s.listener = Listen(source, s.cfg, 0)
 	go s.serve(s.listener)
@@ -328,6 +329,9 @@ func (s *PacketConn) drop(c *Conn) {
 
 // Read reads one datagram, and closes descriptors that come with it.
 func (s *PacketConn) Read(b []byte) (int, error) {
+	if len(b) == 0 {
+		return 0, s.change(func() {}) // as in package net, reading nothing takes nothing
+	}
 	_, r, err := s.receive(b, false)
 	if r.Rights != nil {
 		r.Rights.Close() // as read(2) does (row 18)
@@ -491,11 +495,7 @@ func (s *PacketConn) PeerCredentials() (cred.Credentials, error) {
 }
 
 // LocalAddr returns the socket's name.
-func (s *PacketConn) LocalAddr() *net.UnixAddr {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.local
-}
+func (s *PacketConn) LocalAddr() *net.UnixAddr { return s.local }
 
 // RemoteAddr returns the name of the socket that this one was connected to; nil if it was not.
 func (s *PacketConn) RemoteAddr() *net.UnixAddr { return s.remote }

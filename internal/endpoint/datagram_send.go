@@ -71,7 +71,7 @@ func (s *PacketConn) connect(ctx context.Context, name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.peer, s.peerID = c, c.link.peer
-	s.remote = address(sock.Datagram, name)
+	s.remote = c.RemoteAddr() // what it is bound to (row 89)
 	return nil
 }
 
@@ -81,12 +81,26 @@ func (s *PacketConn) Write(b []byte) (int, error) { return s.Send(b, nil, nil) }
 // Send sends one datagram: see transport.Conn.
 func (s *PacketConn) Send(b []byte, files []transport.File, to *net.UnixAddr) (int, error) {
 	if err := s.sendable(len(b), to); err != nil {
-		return 0, err
+		if bad := badFile(s.cfg.table(), files); bad != nil && err != net.ErrClosed && err != os.ErrDeadlineExceeded {
+			err = bad // the kernel looks at the descriptors first
+		}
+		return 0, s.misnamed(to, err)
 	}
 	if to == nil {
 		return s.sendToPeer(b, files)
 	}
 	return s.sendTo(b, files, to.Name)
+}
+
+// misnamed returns EINVAL if to is no name: the kernel finds that out before err, unless that is package net's.
+func (s *PacketConn) misnamed(to *net.UnixAddr, err error) error {
+	if to == nil || err != syscall.EMSGSIZE && err != syscall.EPIPE {
+		return err
+	}
+	if _, bad := s.network.Find(to.Name); bad == syscall.EINVAL {
+		return bad
+	}
+	return err
 }
 
 // sendable says why n bytes cannot be sent, in the order in which unix_dgram_sendmsg finds out. A socket that wants credentials
@@ -102,12 +116,12 @@ func (s *PacketConn) sendable(n int, to *net.UnixAddr) error {
 		return net.ErrClosed
 	case late:
 		return os.ErrDeadlineExceeded
-	case to == nil && (s.peer == nil || s.apart):
-		return syscall.ENOTCONN
 	case n > size:
 		return syscall.EMSGSIZE
 	case s.mute:
 		return syscall.EPIPE
+	case to == nil && (s.peer == nil || s.apart):
+		return syscall.ENOTCONN
 	case s.pass && s.cfg.Local == "":
 		s.mu.Unlock()
 		defer s.mu.Lock()

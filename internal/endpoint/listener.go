@@ -126,6 +126,7 @@ func (l *Listener) begin(p Pipe) bool {
 func (l *Listener) greet(p Pipe) {
 	defer func() { <-l.hellos }()
 	c := newConn(p, l.cfg, true, 0)
+	c.in.embryo = true
 	at := &place{conn: c}
 	impatience := time.AfterFunc(helloTimeout, func() { p.Close() })
 	err := c.welcome(l.cfg, func() (int, wire.Status) { return l.admit(at) })
@@ -219,7 +220,9 @@ func (l *Listener) take() (*Conn, error) {
 
 // accepted lets the peer send as many descriptors as to any connection.
 func (c *Conn) accepted() {
+	c.catchUp() // what was sent before
 	c.in.mu.Lock()
+	c.in.embryo = false
 	c.in.box.Grant(sock.RightsWindow)
 	c.in.mu.Unlock()
 	c.creditWhatIsDue()

@@ -109,6 +109,7 @@ func (c *Conn) queue(s sock.Segment) error {
 	if !c.in.waiting {
 		fit(&s)
 	}
+	s.Creds = s.Creds || c.in.embryo
 	wake, err := c.in.box.Put(s)
 	if wake && c.in.waiting {
 		c.in.turn.served = true
@@ -234,7 +235,7 @@ func (c *Conn) peerClosed(reset bool) {
 	if reset {
 		c.in.box.Reset()
 	} else {
-		c.in.box.Finish()
+		c.in.box.Leave()
 	}
 	c.in.cond.Broadcast()
 }

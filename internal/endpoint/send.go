@@ -20,7 +20,23 @@ func (c *Conn) Write(b []byte) (int, error) {
 	}
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	return c.pieces(b, wire.MaxPayload, nil)
+	n, err := c.pieces(b, wire.MaxPayload, nil)
+	return n, c.reset(err)
+}
+
+// reset says ECONNRESET in the place of EPIPE, once, if the peer has reset a connection of records: there whoever comes first
+// is told, reading or writing (sock_alloc_send_pskb looks at sk_err before anything else).
+func (c *Conn) reset(err error) error {
+	if err != syscall.EPIPE || c.typ != sock.Seqpacket {
+		return err
+	}
+	c.catchUp()
+	c.in.mu.Lock()
+	defer c.in.mu.Unlock()
+	if c.in.box.ResetFirst() {
+		return c.in.end()
+	}
+	return err
 }
 
 // writable says why a write would fail whatever it sent. That the peer has closed may be in the pipe still.
@@ -38,6 +54,8 @@ func (o *outbox) stopped() error {
 		return net.ErrClosed
 	case o.deadline.expired:
 		return os.ErrDeadlineExceeded
+	case o.box.Silent():
+		return syscall.EPIPE
 	case o.box.Gone():
 		return o.gone()
 	case o.box.Broken():
@@ -71,12 +89,12 @@ func (c *Conn) Send(b []byte, files []transport.File, to *net.UnixAddr) (int, er
 	}
 	m, err := c.gather(files)
 	if err != nil {
-		return 0, err
+		return 0, c.reset(c.precedence(len(b), files, err))
 	}
 	n, err := c.sendWith(b, m)
 	if m.transfer == nil {
 		c.undo(m, err)
-		return 0, err
+		return 0, c.reset(err)
 	}
 	return c.acknowledged(m.transfer, n, err)
 }
@@ -110,6 +128,34 @@ func (m *message) parked() sock.Parked {
 		return nil
 	}
 	return m.Outgoing
+}
+
+// precedence returns what the kernel would find out before that the socket cannot send, which is err: a file that is not open, a
+// record that is too long.
+func (c *Conn) precedence(n int, files []transport.File, err error) error {
+	switch err {
+	case syscall.EPIPE, syscall.ECONNREFUSED, syscall.ENOTCONN:
+		if bad := badFile(c.table, files); bad != nil {
+			return bad
+		}
+		if c.typ != sock.Stream && n > c.maxMessage() {
+			return syscall.EMSGSIZE
+		}
+	}
+	return err
+}
+
+// badFile returns the error of the first file that is not open.
+func badFile(t descriptor.Table, files []transport.File) error {
+	for i, f := range files {
+		if f.End != nil {
+			continue
+		}
+		if _, err := t.Kind(f.Value); err != nil {
+			return &descriptor.IndexError{Index: i, Err: err}
+		}
+	}
+	return nil
 }
 
 // undo takes back a message that err has kept from being written.

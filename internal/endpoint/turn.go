@@ -137,8 +137,12 @@ func (c *Conn) catchUp() {
 	if t.resting && t.busy {
 		return
 	}
+	rested := t.resting
 	c.takeOver()
 	for !t.busy && !t.over && !c.in.closed && c.turnNow(nil) {
+	}
+	if !rested {
+		t.relieve()
 	}
 	c.leave()
 }

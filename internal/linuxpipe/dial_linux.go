@@ -1,34 +1,39 @@
 package linuxpipe
 
-import "golang.org/x/sys/unix"
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
 
 // Dial opens the pipe of the listener at path, whose sockets are of socketType, and never waits. If local is not "", the
 // socket is bound to it first.
 func Dial(path, local string, socketType uint8) (*Pipe, error) {
-	sa, err := sockaddr(path, socketType)
-	if err != nil {
-		return nil, err
-	}
 	fd, err := newSocket()
 	if err != nil {
 		return nil, err
 	}
-	if err := bindAndConnect(fd, sa, local, socketType); err != nil {
+	if err := bindAndConnect(fd, path, local, socketType); err != nil {
 		unix.Close(fd)
 		return nil, err
 	}
 	return newPipe(fd)
 }
 
-func bindAndConnect(fd int, sa *unix.SockaddrUnix, local string, socketType uint8) error {
+// bindAndConnect leaves a socket file behind if it cannot connect, as bind(2) and connect(2) do.
+func bindAndConnect(fd int, path, local string, socketType uint8) error {
 	if local != "" {
 		name, err := sockaddr(local, socketType)
+		if err == nil {
+			err = unix.Bind(fd, name)
+		}
 		if err != nil {
-			return err
+			return os.NewSyscallError("bind", err)
 		}
-		if err := unix.Bind(fd, name); err != nil {
-			return err
-		}
+	}
+	sa, err := sockaddr(path, socketType)
+	if err != nil {
+		return err
 	}
 	if err := unix.Connect(fd, sa); err != nil {
 		return err

@@ -72,8 +72,10 @@ type Inbox struct {
 	queue  queue
 	shut   bool // shut down for reading, by either side
 	ended  bool // by the peer, who must not send anything more
+	gone   bool // the peer is closed
 	reset  bool // ECONNRESET is to be reported
 	failed bool
+	apart  bool // bytes with different credentials are told apart (row 71)
 	closed bool // by its owner: whatever arrives is discarded
 	placed int  // how many segments have bytes in the buffer of the Read that waits
 	unread bool // something was discarded because it was closed
@@ -203,15 +205,18 @@ func (in *Inbox) Ready() bool {
 	return false
 }
 
+// TellApart says whether the owner wants to know whose bytes it reads: a read then stops where that changes (row 71).
+func (in *Inbox) TellApart(on bool) { in.apart = on }
+
 // Wants reports whether more than there is would matter to a read of n bytes, if only it came: to a stream, bytes that it
 // would take, to records, a reset.
 func (in *Inbox) Wants(n int) bool {
 	if in.typ != Stream {
-		return in.typ == Seqpacket && !in.ended
+		return in.typ == Seqpacket && !in.gone
 	}
 	for i := range in.queue.len() {
 		s := in.queue.at(i)
-		if n -= len(s.Data); n <= 0 || s.Rights != nil || s.Lost || s.Creds != in.queue.first().Creds {
+		if n -= len(s.Data); n <= 0 || s.Rights != nil || s.Lost || in.differ(s, in.queue.first().Creds) {
 			return false
 		}
 	}
@@ -236,7 +241,7 @@ func (in *Inbox) Read(b []byte) (r Result) {
 func (in *Inbox) readStream(b []byte) (r Result) {
 	for first := true; in.queue.len() > 0 && (first || r.N < len(b)); first = false {
 		s := in.queue.first()
-		if !first && s.Creds != r.Creds {
+		if !first && in.differ(s, r.Creds) {
 			break
 		}
 		r.Creds = s.Creds
@@ -270,6 +275,9 @@ func (in *Inbox) readRecord(b []byte) (r Result) {
 	}
 }
 
+// differ reports whether a read that has bytes with or without credentials must not go on with s.
+func (in *Inbox) differ(s *Segment, creds bool) bool { return in.apart && s.Creds != creds }
+
 // takeRights moves the descriptors of s to r, and reports whether s brought any.
 func (in *Inbox) takeRights(s *Segment, r *Result) bool {
 	if s.Rights == nil && !s.Lost {
@@ -291,11 +299,12 @@ func (in *Inbox) finish(s *Segment) {
 	in.queue.pop()
 }
 
-// Peek copies what Read would give and leaves it there. The descriptors of the result are still the Inbox's. It must be Ready.
+// Peek copies what Read would give and leaves it there. The descriptors of the result are still the Inbox's. It must be Ready. On a
+// stream it shows the next descriptors even if they belong to bytes for which b has no room, as unix_stream_read_generic does.
 func (in *Inbox) Peek(b []byte) (r Result) {
 	for i := range in.queue.len() {
 		s := in.queue.at(i)
-		if i > 0 && in.typ == Stream && (r.N == len(b) || s.Creds != r.Creds) {
+		if i > 0 && in.typ == Stream && in.differ(s, r.Creds) {
 			break
 		}
 		n := copy(b[r.N:], s.Data)
@@ -313,7 +322,7 @@ func (in *Inbox) Peek(b []byte) (r Result) {
 			}
 			continue
 		}
-		if n < len(s.Data) || s.Rights != nil || s.Lost {
+		if s.Rights != nil || s.Lost {
 			break
 		}
 	}
@@ -383,9 +392,15 @@ func (in *Inbox) Shut() { in.shut = true }
 // Finish notes that the peer sends nothing more: it has shut down writing, or is closed (row 151).
 func (in *Inbox) Finish() { in.shut, in.ended = true, true }
 
-// Reset notes that the peer has gone and left something of ours unread (row 154).
-func (in *Inbox) Reset() {
+// Leave notes that the peer has been closed.
+func (in *Inbox) Leave() {
 	in.Finish()
+	in.gone = true
+}
+
+// Reset notes that the peer has been closed and left something of ours unread (row 154).
+func (in *Inbox) Reset() {
+	in.Leave()
 	in.reset = true
 }
 
@@ -409,6 +424,10 @@ func (in *Inbox) End() End {
 // Close discards what was not read, now and from now on.
 func (in *Inbox) Close() {
 	in.closed = true
+	if in.queue.len() == 1 && len(in.queue.first().Data) == 0 { // unix_release_sock does not count it
+		in.discard(in.queue.first())
+		in.queue.pop()
+	}
 	for in.queue.len() > 0 {
 		in.unread = true
 		in.discard(in.queue.first())

@@ -22,6 +22,9 @@ type read struct {
 	truncated bool
 }
 
+// alike is the case of a reader that does not want credentials.
+const alike = "row 71: a reader that wants no credentials reads on"
+
 // Rows are those of SEMANTICS.md.
 var reads = []struct {
 	name  string
@@ -86,12 +89,19 @@ var reads = []struct {
 	{"the credentials of a record are those of any piece", sock.Seqpacket,
 		[]sock.Segment{{Data: []byte("a"), More: true, Creds: true}, {Data: []byte("b"), Continued: true}, segment("x")},
 		[]read{{peek: true, room: 9, want: "ab", creds: true}, {room: 9, want: "ab", creds: true}, {room: 9, want: "x"}}},
+	{alike, sock.Stream,
+		[]sock.Segment{segment("a"), withCreds(segment("b"))},
+		[]read{{peek: true, room: 9, want: "ab", creds: true}, {room: 9, want: "ab", creds: true}}},
+	{"a peek shows the next descriptors, though there is no room for their bytes", sock.Stream,
+		[]sock.Segment{segment("abc"), withRights(segment("d"), a), withRights(segment("e"), b)},
+		[]read{{peek: true, room: 1, want: "a", rights: a}, {room: 1, want: "a"}, {room: 9, want: "bcd", rights: a}, {room: 9, want: "e", rights: b}}},
 }
 
 func TestReadsFollowLinux(t *testing.T) {
 	for _, tt := range reads {
 		t.Run(tt.name, func(t *testing.T) {
 			in := sock.NewInbox(tt.typ, sock.RightsWindow)
+			in.TellApart(tt.name != alike)
 			for _, s := range tt.queue {
 				if s.Buffer != nil {
 					s.Buffer.(*buffer).released = 0 // the table may be walked more than once: -count
@@ -282,6 +292,7 @@ func TestWants(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			in := sock.NewInbox(tt.typ, sock.RightsWindow)
+			in.TellApart(true)
 			for _, s := range tt.queue {
 				admitAndPut(t, in, s)
 			}

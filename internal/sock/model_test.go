@@ -52,6 +52,7 @@ func newLink(t *rapid.T, rightsWindow int) *link {
 		window: sock.DefaultWindow,
 		rights: rightsWindow,
 	}
+	l.in.TellApart(true)
 	l.out.Grant(l.in.Granted())
 	return l
 }
@@ -147,12 +148,12 @@ func (l *link) credit() {
 
 // expected is what a read of room bytes must give, by the rules of SEMANTICS.md: descriptors come with the first byte of their
 // segment, or with a read of nothing (17); a read merges (134) up to the end of a segment whose descriptors it
-// brought (26, 27, 30), or a change of credentials (71).
-func (l *link) expected(room int) (r read) {
+// brought (26, 27, 30), or a change of credentials (71). A peek shows the next descriptors, wherever they are.
+func (l *link) expected(room int, peek bool) (r read) {
 	var taken []byte
 	bound := 0 // the segment beyond which nothing is taken
 	for i, m := range l.stream {
-		if i > 0 && (i >= room || m.creds != r.creds || bound != 0 && m.piece != bound) {
+		if i > 0 && (i >= room && !peek || m.creds != r.creds || bound != 0 && m.piece != bound) {
 			break
 		}
 		r.creds = m.creds
@@ -175,7 +176,7 @@ func (l *link) read(t *rapid.T, peek bool, room int) {
 	if !l.in.Ready() {
 		return
 	}
-	want := l.expected(room)
+	want := l.expected(room, peek)
 	got := do(l.in, read{peek: peek, room: room})
 	want.peek, want.room = peek, room
 	if got != want {

@@ -72,6 +72,9 @@ func (o *Outbox) MaxPiece() int { return o.buffer/2 - 64 }
 // Broken reports whether sending is over: EPIPE.
 func (o *Outbox) Broken() bool { return o.shut || o.deaf || o.gone }
 
+// Silent reports whether the owner has shut down writing.
+func (o *Outbox) Silent() bool { return o.shut }
+
 // Gone reports whether the peer is closed, or the connection broken.
 func (o *Outbox) Gone() bool { return o.gone }
 
