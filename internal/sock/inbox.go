@@ -371,12 +371,12 @@ type Credit struct {
 	Rights   uint64
 }
 
-// CreditDue returns what the peer should be told, once that is worth a packet: half of its window has been read, or it
+// CreditDue returns what the peer should be told, once that is worth a packet: three quarters of its window have been read, or it
 // may lack descriptors for a full message and there are some to give. A peer that is held up always gets its credit: by the
 // time that everything has been read, one of the two is true.
 func (in *Inbox) CreditDue() (Credit, bool) {
 	grant := in.rightsConsumed + in.rightsWindow
-	bytes := in.consumed-in.reported >= in.window/2
+	bytes := in.consumed-in.reported >= in.window/4*3
 	rights := grant > in.rightsGranted && in.rightsGranted-in.rightsArrived < maxRights
 	if !bytes && !rights {
 		return Credit{}, false
