@@ -200,6 +200,9 @@ func (g *generator) reader(i int) int {
 func (g *generator) onConn(i int) Op {
 	s := g.ref.slots[i]
 	op := Op{Slot: i}
+	if s.net == "unixgram" && s.name != "" && g.chance(12) {
+		return Op{Kind: pick(g, Flood, Together), Proc: g.IntN(2), Slot: i, N: 1 + g.IntN(5)}
+	}
 	switch k := g.IntN(100); {
 	case k < 30:
 		op.N = g.size()
@@ -237,9 +240,7 @@ func (g *generator) onConn(i int) Op {
 	case k < 93:
 		op.Kind = Addresses
 	case k < 94:
-		op.Kind, op.N = Flood, pick(g, 50, 5000, 70000)
-	case k < 95:
-		op.Kind, op.N = Together, 1+g.IntN(5)
+		op.Kind, op.N, op.Proc = Flood, pick(g, 50, 5000, 70000), g.IntN(2)
 	case k < 97 && g.passing:
 		op.Kind, op.N = Pass, 1+g.IntN(5)
 		if same := g.taken(func(o *slot) bool { return o.proc == s.proc && o != s }); len(same) > 0 {

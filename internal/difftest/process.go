@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -19,7 +20,8 @@ type process interface {
 	begin(Setting) error
 	do(i int, op Op, h Hint) Result
 	ready(slot int) bool // is there something to read or accept? Only the reference knows
-	end() (left int)     // closes everything, and returns how many descriptors are left
+	close()              // everything
+	left() int           // how many descriptors are left then
 }
 
 // local is this process.
@@ -59,13 +61,14 @@ func newLocal(dir string) (*local, error) {
 	return l, nil
 }
 
-func (l *local) close() {
+func (l *local) closeFiles() {
 	for _, f := range l.files {
 		f.Close()
 	}
 }
 
 func (l *local) begin(s Setting) (err error) {
+	withoutGC()
 	l.w = &world{Setting: s, sockets: make(map[int]*socket), files: l.files, infos: l.infos}
 	l.before, err = leaktest.Descriptors()
 	return err
@@ -78,8 +81,13 @@ func (l *local) ready(slot int) bool {
 	return s != nil && !waitsToRead(s.end())
 }
 
-// end waits for what other goroutines and the other process still have to close.
-func (l *local) end() int {
+// withoutGC keeps the garbage collector from closing what was forgotten, until left.
+func withoutGC() {
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(256 << 20)
+}
+
+func (l *local) close() {
 	closed := make(chan struct{})
 	go func() {
 		l.w.close()
@@ -87,13 +95,13 @@ func (l *local) end() int {
 	}()
 	select {
 	case <-closed:
-	case <-time.After(hanging):
-		return -1
+	case <-time.After(hanging): // what is left will tell
 	}
-	return l.settled()
 }
 
-func (l *local) settled() int {
+// left waits for what other goroutines and the other process still have to close.
+func (l *local) left() int {
+	defer debug.SetGCPercent(100)
 	give := time.After(generous)
 	for {
 		now, err := leaktest.Descriptors()
@@ -124,7 +132,8 @@ const (
 	beginRun verb = iota
 	doOp
 	askReady
-	endRun
+	closeAll
+	askLeft
 )
 
 type response struct {
@@ -158,8 +167,10 @@ func Serve(files string, r io.Reader, w io.Writer) error {
 			a.Result = l.do(q.I, q.Op, q.Hint)
 		case askReady:
 			a.Ready = l.ready(q.Slot)
-		case endRun:
-			a.Left = l.end()
+		case closeAll:
+			l.close()
+		case askLeft:
+			a.Left = l.left()
 		}
 		if err := enc.Encode(a); err != nil {
 			return err
@@ -243,8 +254,10 @@ func (s *second) ready(slot int) bool {
 	return err == nil && a.Ready
 }
 
-func (s *second) end() int {
-	a, err := s.ask(request{Verb: endRun})
+func (s *second) close() { s.ask(request{Verb: closeAll}) }
+
+func (s *second) left() int {
+	a, err := s.ask(request{Verb: askLeft})
 	if err != nil {
 		return -1
 	}

@@ -34,16 +34,17 @@ const (
 	PeerCreds                 // SO_PEERCRED
 	Addresses                 // of both ends
 	UnlinkOnClose             // = On
-	Flood                     // Slot writes pieces of N bytes until it has to wait, and its peer reads everything
-	Together                  // Slot and Other write N messages each at the same time, and their peers read everything
-	Unlink                    // Name
-	Rename                    // Name to Name2
-	Link                      // Name2 becomes a hard link to Name
-	Symlink                   // Name2 becomes a symbolic link to Name
-	Create                    // Name becomes a regular file
-	Stat                      // Name: is there a socket file?
-	Kill                      // the second process; another takes its place
-	Done                      // everything is closed, and nothing may be left open. Every program ends with it
+	Flood                     // Slot writes pieces of N bytes until it has to wait, and its peer reads everything;
+	// to a datagram socket Proc sends until it has to wait, and nobody reads
+	Together // Slot and Other write N messages each at the same time, and their peers read everything
+	Unlink   // Name
+	Rename   // Name to Name2
+	Link     // Name2 becomes a hard link to Name
+	Symlink  // Name2 becomes a symbolic link to Name
+	Create   // Name becomes a regular file
+	Stat     // Name: is there a socket file?
+	Kill     // the second process; another takes its place
+	Done     // everything is closed, and nothing may be left open. Every program ends with it
 )
 
 var kindNames = [...]string{"Listen", "ListenPacket", "Dial", "Pair", "Connect", "Accept", "Write", "WriteMsg", "WriteTo", "Read",

@@ -130,6 +130,46 @@ var regressions = map[string]difftest.Program{
 		{Kind: difftest.PassCreds, Slot: 7, On: true},
 		{Kind: difftest.ReadMsg, Slot: 7, N: 1},
 	},
+	"credentials end a read before Accept": {
+		{Kind: difftest.Listen, Slot: 4, Net: "unix", Name: "@a1", N: 1},
+		{Kind: difftest.Dial, Slot: 5, Net: "unix", Name: "@a1"},
+		{Kind: difftest.Write, Slot: 5, N: 1},
+		{Kind: difftest.Accept, Slot: 4, Other: 9},
+		{Kind: difftest.Write, Slot: 5, N: 1},
+		{Kind: difftest.PassCreds, Slot: 9, On: true},
+		{Kind: difftest.ReadFrom, Slot: 9, N: 10},
+	},
+	"an impossible name after CloseWrite": {
+		{Kind: difftest.Connect, Other: 1, Net: "unixgram"},
+		{Kind: difftest.CloseWrite},
+		{Kind: difftest.WriteTo, Name: "@long:109", N: 1},
+	},
+	"an impossible name and too much": {
+		{Kind: difftest.Connect, Slot: 2, Other: 3, Net: "unixgram"},
+		{Kind: difftest.WriteTo, Slot: 2, Name: "long:108", N: 425953},
+	},
+	"RemoteAddr is what the peer is bound to": {
+		{Kind: difftest.ListenPacket, Net: "unixgram", Name: "p2"},
+		{Kind: difftest.Symlink, Name: "p2", Name2: "p1"},
+		{Kind: difftest.Dial, Slot: 3, Net: "unixgram", Name: "p1"},
+	},
+	"RemoteAddr is what the listener is bound to": {
+		{Kind: difftest.Listen, Net: "unix", Name: "p2"},
+		{Kind: difftest.Rename, Name: "p2", Name2: "p1"},
+		{Kind: difftest.Dial, Slot: 3, Net: "unix", Name: "p1"},
+	},
+	"one empty record is no reason for a reset": {
+		{Kind: difftest.Connect, Other: 1, Net: "unixpacket"},
+		{Kind: difftest.WriteMsg},
+		{Kind: difftest.Close, Slot: 1},
+		{Kind: difftest.ReadMsg, N: 1},
+	},
+	"a datagram to a socket that was shut down and closed": {
+		{Kind: difftest.Pair, Other: 1, Net: "unixgram"},
+		{Kind: difftest.CloseRead},
+		{Kind: difftest.Close},
+		{Kind: difftest.Write, Slot: 1, N: 1},
+	},
 	"the process that listens is killed": {
 		{Kind: difftest.Listen, Proc: 1, Net: "unixpacket", Name: "@a2", N: 1},
 		{Kind: difftest.Dial, Slot: 1, Net: "unixpacket", Name: "@a2"},

@@ -35,7 +35,7 @@ func NewTester(dir string, start func(files string) *exec.Cmd) (*Tester, error) 
 	}
 	t := &Tester{dir: dir, first: first, second: &second{start: func() *exec.Cmd { return start(files) }}}
 	if err := t.second.spawn(); err != nil {
-		first.close()
+		first.closeFiles()
 		return nil, err
 	}
 	return t, nil
@@ -44,7 +44,7 @@ func NewTester(dir string, start func(files string) *exec.Cmd) (*Tester, error) 
 // Close ends the second process.
 func (t *Tester) Close() {
 	t.second.stop(false)
-	t.first.close()
+	t.first.closeFiles()
 }
 
 // run is one program on one transport.
@@ -311,7 +311,10 @@ func (r *run) connectDatagram(i int, op Op, server, client process) Result {
 // flood fills a connection and empties it. How much fits is not compared, but that what was written is read.
 func (r *run) flood(i int, op Op, h Hint) Result {
 	s := r.slots[op.Slot]
-	if s.peer == nobody || s.net == "unixgram" || op.N == 0 {
+	if s.net == "unixgram" {
+		return r.fill(i, op)
+	}
+	if s.peer == nobody || op.N == 0 {
 		return Result{Skipped: "no peer to read"}
 	}
 	p := r.procs()
@@ -325,6 +328,19 @@ func (r *run) flood(i int, op Op, h Hint) Result {
 		res.Detail = fmt.Sprintf("written %v, read %v", written, read)
 	}
 	return res
+}
+
+// fill sends datagrams to a socket until its queue is full. How many that takes is exact, and is compared.
+func (r *run) fill(i int, op Op) Result {
+	name := r.slots[op.Slot].name
+	if name == "" {
+		return Result{Skipped: "no name to send to"}
+	}
+	send := Op{Kind: fill, Name: name}
+	if r.against != nil {
+		send.N = r.against.results[i].N
+	}
+	return r.procs()[op.Proc].do(i, send, Hint{})
 }
 
 // together lets both processes send to a socket at the same time. Linux leaves open in which order the messages of two senders come,
@@ -365,15 +381,12 @@ func (r *run) together(i int, op Op) Result {
 // done closes everything. What the processes have open then must be what they had before.
 func (r *run) done() Result {
 	clear(r.slots)
+	for _, p := range r.procs() {
+		p.close()
+	}
 	var left [2]int
 	for i, p := range r.procs() {
-		left[i] = p.end()
-	}
-	// What one process closes lets the other close something.
-	if left != [2]int{} {
-		for i, p := range r.procs() {
-			left[i] = p.end()
-		}
+		left[i] = p.left()
 	}
 	removeAll(r.setting.Dir)
 	if left != [2]int{} {

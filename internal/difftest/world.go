@@ -129,6 +129,8 @@ func (w *world) run(i int, op Op, h Hint) Result {
 		return w.create(op)
 	case burst:
 		return w.burst(i, op)
+	case fill:
+		return w.fill(i, op)
 	}
 	s := w.sockets[op.Slot]
 	if s == nil {
@@ -421,6 +423,7 @@ const (
 	flood Kind = 100 + iota // writes until it has to wait
 	drain                   // reads N bytes
 	burst                   // sends N messages to Name
+	fill                    // sends messages to Name until it has to wait, which is after N for all that the reference knows
 )
 
 // flood returns how much it has written, and a checksum of it.
@@ -480,6 +483,38 @@ func (w *world) burst(i int, op Op) (r Result) {
 		r.Late = append(r.Late, Failure{What: f.What, Op: f.Op, Call: f.Call})
 	}
 	return r
+}
+
+// fill sends from a socket of its own, and closes it when it has to wait. It leaves the messages to be read.
+func (w *world) fill(i int, op Op) (r Result) {
+	c, err := (&afunix.ListenConfig{Transport: w.Transport}).ListenPacket(context.Background(), "unixgram", "")
+	if err != nil {
+		return Result{Err: w.failure(err)}
+	}
+	defer c.Close()
+	const enough = 30
+	for r.Err.What == "" && r.N < enough {
+		r.Err = w.failure(w.sendOne(c, op, i, r.N))
+		if r.Err.What == "" {
+			r.N++
+		}
+	}
+	return r
+}
+
+func (w *world) sendOne(c *afunix.Conn, op Op, i, j int) (err error) {
+	d := short
+	if !w.Reference && j < op.N {
+		d = generous
+	}
+	for range 2 { // the first time it may have been held up by something else
+		c.SetDeadline(time.Now().Add(d))
+		_, err = c.WriteMsgTo(payload(i<<8+j, 8), &net.UnixAddr{Name: w.path(op.Name), Net: "unixgram"})
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			break
+		}
+	}
+	return err
 }
 
 func burstMessage(i, proc, j int) []byte { return payload(i<<8+proc<<4+j, 8) }
