@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"syscall"
@@ -27,7 +28,8 @@ func dialPipe(ctx context.Context, d *Dialer, network string, laddr, raddr *net.
 	if network == dgramNetwork {
 		return asPacket(dialPacketPipe(ctx, d, laddr, raddr))
 	}
-	cfg := endpoint.Config{Type: socketTypes[network], Authorize: authorizer(d.Authorize)}
+	t := socketTypes[network]
+	cfg := endpoint.Config{Type: t, Authorize: authorizer(d.Authorize), Autobind: autobind(t)}
 	if laddr != nil {
 		cfg.Local = laddr.Name
 	}
@@ -91,27 +93,40 @@ func (names) Dial(ctx context.Context, name string) (endpoint.Pipe, error) {
 	return openPipe(ctx, name, endpoint.Config{Type: sock.Datagram})
 }
 
-// Listen binds name. Without one it looks for a free abstract name, which has the shape of those that Linux chooses (row 81).
+// Listen binds name, or one that it chooses if that is empty.
 func (n names) Listen(name string) (endpoint.Source, string, error) {
 	if name != "" {
 		source, err := newSource(n.lc, sock.Datagram, name)
 		return source, name, err
 	}
+	return choose(func(name string) (endpoint.Source, error) { return newSource(n.lc, sock.Datagram, name) })
+}
+
+// choose binds a free abstract name, which has the shape of those that Linux chooses (row 81).
+func choose[B any](bind func(name string) (B, error)) (bound B, name string, err error) {
 	for {
-		name := fmt.Sprintf("@%05x", rand.N(1<<20))
-		source, err := newSource(n.lc, sock.Datagram, name)
-		if !errors.Is(err, syscall.EADDRINUSE) {
-			return source, name, err
+		name = fmt.Sprintf("@%05x", rand.N(1<<20))
+		if bound, err = bind(name); !errors.Is(err, syscall.EADDRINUSE) {
+			return bound, name, err
 		}
 	}
 }
 
+// autobind chooses names for sockets of type t.
+func autobind(t sock.Type) endpoint.Autobind {
+	return func() (string, io.Closer, error) {
+		bound, name, err := choose(func(name string) (io.Closer, error) { return bindName(name, t) })
+		return name, bound, err
+	}
+}
+
 func pairPipe(network string) (a, b transport.Conn, err error) {
+	t := socketTypes[network]
 	x, y, err := newPipePair()
 	if err != nil {
 		return nil, nil, err
 	}
-	server, client, err := endpoint.Pair(x, y, endpoint.Config{Type: socketTypes[network]})
+	server, client, err := endpoint.Pair(x, y, endpoint.Config{Type: t, Autobind: autobind(t)})
 	if err != nil {
 		return nil, nil, err
 	}

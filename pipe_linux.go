@@ -2,6 +2,7 @@ package afunix
 
 import (
 	"context"
+	"io"
 
 	"afunix/internal/endpoint"
 	"afunix/internal/linuxpipe"
@@ -34,6 +35,8 @@ func openPipe(_ context.Context, path string, cfg endpoint.Config) (endpoint.Pip
 	}
 	return p, nil
 }
+
+func bindName(name string, t sock.Type) (io.Closer, error) { return linuxpipe.Bind(name, uint8(t)) }
 
 func findPlace(path string, t sock.Type) (endpoint.Place, error) {
 	p, err := linuxpipe.Find(path, uint8(t))

@@ -3,6 +3,7 @@ package afunix
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"sync"
 
@@ -66,6 +67,8 @@ func (p *boundPipe) Close() error {
 	p.once.Do(func() { p.name.Close() })
 	return p.Pipe.Close()
 }
+
+func bindName(name string, t sock.Type) (io.Closer, error) { return winpipe.Bind(name, uint8(t)) }
 
 func findPlace(path string, t sock.Type) (endpoint.Place, error) {
 	p, err := winpipe.Find(path, uint8(t))

@@ -28,6 +28,9 @@ var (
 // allowed returns why a pipe's result of op may differ from the kernel's; "" if it may not. empty counts zero-length unixpacket records
 // that were sent and have not been read.
 func allowed(op Op, kernel, pipe Result, empty *int) string {
+	if kernel.Err.What == "EPROTOTYPE" && pipe.Err.What == "ECONNREFUSED" {
+		return "the name is bound by a client, which has no pipe that could tell its type"
+	}
 	switch op.Kind {
 	case Read, ReadMsg, Peek, ReadFrom:
 		if *empty > 0 && kernel.Err.What == "EOF" && pipe.N == 0 && pipe.Err.What == "" {
@@ -36,6 +39,14 @@ func allowed(op Op, kernel, pipe Result, empty *int) string {
 			}
 			return "a zero-length record cannot be told from the end over the kernel (API.md, ReadMsg)"
 		}
+	}
+	return ""
+}
+
+// beyond returns why nothing can be compared from here on; "" if it can.
+func beyond(killed bool, kernel Result) string {
+	if killed && kernel.Err.What == "ECONNRESET" {
+		return "a process that is killed says no goodbye, and so not that it had not read everything: over pipes its peer reads the end"
 	}
 	return ""
 }

@@ -137,7 +137,11 @@ func (c *Conn) dispose() error {
 	c.drain()
 	c.out.mu.Lock()
 	c.out.sever()
+	bound := c.out.bound
 	c.out.mu.Unlock()
+	if bound != nil {
+		bound.Close() // nothing is to be done if the name cannot be given up
+	}
 	if err := c.pipe.Close(); !errors.Is(err, net.ErrClosed) { // it broke before
 		return err
 	}

@@ -49,6 +49,8 @@ type inbox struct {
 	failure  error  // why the connection broke, if it did
 	packets  uint64 // received so far
 	pass     bool   // SO_PASSCRED
+	peerName string // that the peer has chosen (row 75)
+	naming   bool   // it has a reason to choose one, and that may be in the pipe
 	embryo   bool   // it has not been accepted: what comes has its sender's credentials all the same, as in the kernel
 }
 
@@ -74,6 +76,10 @@ type outbox struct {
 	recvRoute rights.Route
 
 	pass, peerPass bool // who wants credentials with messages: SO_PASSCRED
+
+	autobind Autobind  // nil if the socket has a name
+	name     []byte    // that it has chosen (row 75); each record says it
+	bound    io.Closer // to that
 }
 
 // newConn returns a connection whose hello is still to come, and which takes up to rights descriptors ahead of its reader.
@@ -88,6 +94,9 @@ func newConn(p Pipe, cfg Config, server bool, rights int) *Conn {
 	c.out.box = sock.NewOutbox(cfg.Type)
 	c.out.owed.window = sock.DefaultWindow
 	c.out.datagram = cfg.Type == sock.Datagram && cfg.socket == nil
+	if cfg.Local == "" && cfg.Type != sock.Stream {
+		c.out.autobind = cfg.Autobind
+	}
 	if cfg.socket != nil {
 		c.link = &link{socket: cfg.socket}
 		c.out.owed.window = c.out.box.SetBuffer(cfg.socket.sendBuffer())
@@ -147,6 +156,7 @@ func (c *Conn) Recv(b []byte, peek bool) (transport.Message, error) {
 	if err != nil {
 		return m, err
 	}
+	m.From = c.sender()
 	m.Credentials = c.credentials(r.Creds)
 	if r.Lost {
 		err = descriptor.ErrRightsTruncated
@@ -154,9 +164,20 @@ func (c *Conn) Recv(b []byte, peek bool) (transport.Message, error) {
 	return m, err
 }
 
+// sender returns what the other end of a pair of datagram sockets is called now, if it has a name: recvmsg(2) names nobody else,
+// and looks when it is called.
+func (c *Conn) sender() *net.UnixAddr {
+	c.in.mu.Lock()
+	defer c.in.mu.Unlock()
+	if c.typ != sock.Datagram || c.in.peerName == "" {
+		return nil
+	}
+	return address(c.typ, c.in.peerName)
+}
+
 // nothing is a message that is none.
 func (c *Conn) nothing() (m transport.Message) {
-	if c.credentials(false) != nil {
+	if c.typ == sock.Stream && c.credentials(false) != nil {
 		m.Credentials = new(cred.Credentials)
 	}
 	return m
@@ -200,18 +221,30 @@ func (c *Conn) peek(b []byte) (sock.Result, error) {
 // look waits until there is something to read. If there was before, it takes in what else is in the pipe: for a stream up to n bytes,
 // and for records all of it, because a reset comes before them. It may place bytes in into. The caller holds in.mu and reading.
 func (c *Conn) look(into []byte, n int) error {
+	looked := false
 	for fresh := false; ; fresh = c.await(into) {
 		if err := c.in.stopped(); err != nil {
 			return err
 		}
 		if c.in.box.Ready() {
-			if !fresh {
+			switch {
+			case fresh:
+			case c.typ == sock.Datagram && c.in.naming:
+				c.takeIn()
+			default:
 				c.absorb(into, n)
 			}
 			if c.in.box.ResetFirst() {
 				return c.in.end()
 			}
 			return nil
+		}
+		if c.in.box.Ending() && !looked { // behind the end there may be a reset
+			looked = true
+			c.takeIn()
+			if c.in.box.Ready() {
+				return nil
+			}
 		}
 		if err := c.in.end(); err != nil && c.typ != sock.Datagram { // to a datagram socket its peer's end is no news (row 120)
 			return err

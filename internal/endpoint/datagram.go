@@ -176,12 +176,13 @@ type link struct {
 	// Of a link on which datagrams come:
 	over     bool     // nothing will come any more
 	offering uint64   // the serial number of the datagram of which pieces are coming; only the reader uses it
-	sender   string   // the name in the last datagram; only the reader uses it
+	sender   string   // the name in the last datagram
 	offers   []uint64 // the serial numbers of the datagrams that are held, oldest first
 	queued   int      // how many datagrams are in the socket's queue
 
 	// Of a link on which datagrams go:
 	name []byte   // ours; guarded by Conn.writing
+	pass bool     // it has credentials; guarded by Conn.writing
 	last *message // that had no descriptors; guarded by Conn.writing
 }
 
@@ -196,10 +197,11 @@ func (l *link) sign(s *sock.Segment, p *wire.Packet, server bool) error {
 		return errUnexpected
 	}
 	l.offering = p.Serial
+	l.socket.mu.Lock()
+	defer l.socket.mu.Unlock()
 	if string(p.Name) != l.sender {
 		l.sender = string(p.Name)
 	}
-	s.From = l.sender
 	return nil
 }
 
@@ -349,10 +351,7 @@ func (s *PacketConn) Recv(b []byte, peek bool) (transport.Message, error) {
 	if err != nil {
 		return m, err
 	}
-	if r.From != "" {
-		m.From = address(sock.Datagram, r.From)
-	}
-	m.Credentials = s.credentials(from, r.Creds)
+	m.From, m.Credentials = s.sender(from), s.credentials(from, r.Creds)
 	if r.Lost {
 		err = descriptor.ErrRightsTruncated
 	}
@@ -390,6 +389,16 @@ func (s *PacketConn) receive(b []byte, peek bool) (*Conn, sock.Result, error) {
 	}
 	s.admit()
 	return c, r, nil
+}
+
+// sender returns what the socket at the other end of c is called now, if it has a name: recvmsg(2) looks when it is called.
+func (s *PacketConn) sender(c *Conn) *net.UnixAddr {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.link.sender == "" {
+		return nil
+	}
+	return address(sock.Datagram, c.link.sender)
 }
 
 // credentials returns those of the sender at the other end of c, if anybody wants them.

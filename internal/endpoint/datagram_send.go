@@ -386,8 +386,8 @@ func (c *Conn) offer(b []byte, files []transport.File) (int, error) {
 	if m == nil {
 		m = c.link.plain()
 	}
-	c.link.name = c.link.socket.boundName()
-	n, err := c.pieces(b, wire.MaxPayload-len(c.link.name)-m.maxLen(), m)
+	c.link.name, c.link.pass = c.link.socket.signature()
+	n, err := c.pieces(b, wire.MaxPayload-m.maxLen(), m)
 	if m.transfer == nil {
 		c.undo(m, err)
 		return 0, gone(err)
@@ -413,7 +413,14 @@ func (l *link) plain() *message {
 	return l.last
 }
 
-// boundName is what the socket is bound to. Nobody changes it.
+// signature is what each datagram says of its sender: its name, which nobody changes, and whether it has credentials.
+func (s *PacketConn) signature() (name []byte, credentials bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.bound, s.pass
+}
+
+// boundName is what the socket is bound to.
 func (s *PacketConn) boundName() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()

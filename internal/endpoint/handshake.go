@@ -3,6 +3,7 @@ package endpoint
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"strings"
 	"syscall"
@@ -20,8 +21,12 @@ type Config struct {
 	Local     string                       // the name that this end is bound to; "" if it is not
 	Authorize func(cred.Credentials) error // an error refuses the peer; nil lets everybody in
 	Table     descriptor.Table             // nil means descriptor.System
+	Autobind  Autobind                     // for a socket without a name that wants credentials; nil: it stays without
 	socket    *PacketConn                  // the datagram socket that a link belongs to
 }
+
+// Autobind binds a name of the system's choice, which is free again when it is closed.
+type Autobind func() (name string, bound io.Closer, err error)
 
 func (cfg *Config) table() descriptor.Table {
 	if cfg.Table == nil {

@@ -136,9 +136,7 @@ func (l *Listener) greet(p Pipe) {
 		return
 	}
 	go c.run()
-	if !l.establish(at) {
-		c.close(true) // the client has been told that it is connected
-	}
+	l.establish(at)
 }
 
 // A place in a listener's queue is a connection's from the moment at which it is admitted, so that connections are accepted in
@@ -146,6 +144,7 @@ func (l *Listener) greet(p Pipe) {
 type place struct {
 	conn        *Conn
 	established bool // its greeting is over: it can be accepted
+	forgotten   bool // … but came to nothing
 }
 
 // admit gives a connection its place in the queue. As on Linux, one more than the backlog fit (row 102).
@@ -171,18 +170,18 @@ func (l *Listener) forget(at *place) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.greeting, at.conn.pipe)
+	at.forgotten = true
 	l.queue = slices.DeleteFunc(l.queue, func(p *place) bool { return p == at })
 	l.cond.Broadcast()
 }
 
-// establish ends a greeting. It reports whether the connection may stay: the listener may have been closed.
-func (l *Listener) establish(at *place) bool {
+// establish ends a greeting.
+func (l *Listener) establish(at *place) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.greeting, at.conn.pipe)
 	at.established = true
 	l.cond.Broadcast()
-	return !l.closed
 }
 
 // Accept waits for the next connection.
@@ -257,22 +256,32 @@ func (l *Listener) Close() error {
 	}
 	l.closed = true
 	l.deadline.stop()
-	var established []*Conn
-	for _, at := range l.queue {
-		delete(l.greeting, at.conn.pipe) // admitted: it is reset, not cut off
-		if at.established {
-			established = append(established, at.conn)
-		} // else its greeting resets it
-	}
+	admitted := l.queue
 	l.queue = nil
+	for _, at := range admitted {
+		delete(l.greeting, at.conn.pipe) // it is reset, not cut off
+	}
 	for p := range l.greeting {
 		p.Close()
 	}
 	l.cond.Broadcast()
 	l.mu.Unlock()
 	err := l.source.Close()
-	for _, c := range established {
-		c.close(true)
+	for _, at := range admitted {
+		if l.greeted(at) {
+			at.conn.close(true)
+		}
 	}
 	return err
+}
+
+// greeted waits for the end of a greeting, which does not wait for anybody, and reports whether the client has been told that
+// it is connected.
+func (l *Listener) greeted(at *place) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for !at.established && !at.forgotten {
+		l.cond.Wait()
+	}
+	return at.established
 }

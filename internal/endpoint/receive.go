@@ -42,6 +42,9 @@ func (c *Conn) data(p *wire.Packet, buf *Buffer, placed int) error {
 	}
 	c.in.mu.Lock()
 	closed, over := c.in.closed, c.in.farewell
+	if len(p.Name) > 0 && c.link == nil {
+		c.named(string(p.Name))
+	}
 	err := c.in.box.Admit(len(p.Payload), p.Records, s.Continued)
 	c.in.mu.Unlock()
 	if err == nil && p.Records > 0 && !over {
@@ -56,6 +59,17 @@ func (c *Conn) data(p *wire.Packet, buf *Buffer, placed int) error {
 		return c.link.socket.deliver(c, s)
 	}
 	return c.queue(s)
+}
+
+// named notes what the peer has chosen to be called. Accept shows it, if it comes before that. The caller holds in.mu.
+func (c *Conn) named(name string) {
+	if c.in.peerName == name {
+		return
+	}
+	c.in.peerName, c.in.naming = name, false
+	if c.in.embryo {
+		c.remote = address(c.typ, name)
+	}
 }
 
 // adopt takes over the descriptors of a packet before its sender hears that they have arrived (P3). A connection that has
@@ -109,7 +123,9 @@ func (c *Conn) queue(s sock.Segment) error {
 	if !c.in.waiting {
 		fit(&s)
 	}
-	s.Creds = s.Creds || c.in.embryo
+	if c.in.embryo {
+		s.Creds = true
+	}
 	wake, err := c.in.box.Put(s)
 	if wake && c.in.waiting {
 		c.in.turn.served = true
@@ -191,6 +207,7 @@ func (c *Conn) peerOptions(p *wire.Packet) error {
 	}
 	c.in.mu.Lock()
 	err = c.in.box.SetWindow(window)
+	c.in.naming = p.Flags&wire.PassCredentials != 0 && c.in.peerName == ""
 	c.in.mu.Unlock()
 	if err != nil {
 		return err

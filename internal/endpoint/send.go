@@ -21,20 +21,33 @@ func (c *Conn) Write(b []byte) (int, error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	n, err := c.pieces(b, wire.MaxPayload, nil)
-	return n, c.reset(err)
+	return n, c.blame(err)
 }
 
-// reset says ECONNRESET in the place of EPIPE, once, if the peer has reset a connection of records: there whoever comes first
-// is told, reading or writing (sock_alloc_send_pskb looks at sk_err before anything else).
-func (c *Conn) reset(err error) error {
-	if err != syscall.EPIPE || c.typ != sock.Seqpacket {
+// blame returns what the kernel would say in the place of err, if the peer turns out to be closed. Of a connection of records that
+// it has reset whoever comes first is told, reading or writing, before anything else (unix_seqpacket_sendmsg); and a datagram
+// socket that is closed does not matter as one that has shut down reading.
+func (c *Conn) blame(err error) error {
+	if err == nil || c.typ == sock.Stream || err == net.ErrClosed || err == os.ErrDeadlineExceeded {
 		return err
 	}
 	c.catchUp()
+	if c.typ == sock.Datagram {
+		return c.blameGone(err)
+	}
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()
 	if c.in.box.ResetFirst() {
 		return c.in.end()
+	}
+	return err
+}
+
+func (c *Conn) blameGone(err error) error {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	if err == syscall.EPIPE && c.out.box.Gone() && !c.out.box.Silent() {
+		return c.out.gone()
 	}
 	return err
 }
@@ -89,12 +102,12 @@ func (c *Conn) Send(b []byte, files []transport.File, to *net.UnixAddr) (int, er
 	}
 	m, err := c.gather(files)
 	if err != nil {
-		return 0, c.reset(c.precedence(len(b), files, err))
+		return 0, c.blame(c.precedence(len(b), files, err))
 	}
 	n, err := c.sendWith(b, m)
 	if m.transfer == nil {
 		c.undo(m, err)
-		return 0, c.reset(err)
+		return 0, c.blame(err)
 	}
 	return c.acknowledged(m.transfer, n, err)
 }
@@ -135,14 +148,22 @@ func (m *message) parked() sock.Parked {
 func (c *Conn) precedence(n int, files []transport.File, err error) error {
 	switch err {
 	case syscall.EPIPE, syscall.ECONNREFUSED, syscall.ENOTCONN:
-		if bad := badFile(c.table, files); bad != nil {
-			return bad
-		}
-		if c.typ != sock.Stream && n > c.maxMessage() {
-			return syscall.EMSGSIZE
-		}
+	default:
+		return err
 	}
-	return err
+	first := badFile(c.table, files)
+	if first == nil && c.typ != sock.Stream && n > c.maxMessage() {
+		first = syscall.EMSGSIZE
+	}
+	if first == nil {
+		return err
+	}
+	if err == syscall.ECONNREFUSED {
+		c.out.mu.Lock()
+		c.out.apart = false // it has not been found out
+		c.out.mu.Unlock()
+	}
+	return first
 }
 
 // badFile returns the error of the first file that is not open.
@@ -254,13 +275,17 @@ func (c *Conn) pieces(b []byte, first int, m *message) (n int, err error) {
 	if c.typ != sock.Stream && len(b) > c.maxMessage() {
 		return 0, syscall.EMSGSIZE
 	}
-	for limit := first; ; limit = wire.MaxPayload {
+	name, err := c.signature()
+	if err != nil {
+		return 0, err
+	}
+	for limit := first - len(name); ; limit = wire.MaxPayload {
 		p := wire.Packet{Type: wire.Data, Payload: b[n:]}
 		switch {
 		case n > 0 && c.typ != sock.Stream:
 			p.Flags = wire.Continued
-		case c.link != nil:
-			p.Name = c.link.name
+		case n == 0:
+			p.Name = name // none on a stream
 		}
 		if limit = c.piece(limit); len(p.Payload) > limit {
 			p.Payload = p.Payload[:limit]
@@ -276,6 +301,25 @@ func (c *Conn) pieces(b []byte, first int, m *message) (n int, err error) {
 			return n, nil
 		}
 	}
+}
+
+// signature is the name of the sender that a message begins with: on a link, and if the socket has chosen one because it wants
+// credentials. The caller holds writing.
+func (c *Conn) signature() ([]byte, error) {
+	if c.link != nil {
+		return c.link.name, nil
+	}
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	o := &c.out
+	if o.pass && o.autobind != nil && !o.closed {
+		name, bound, err := o.autobind()
+		if err != nil {
+			return nil, err
+		}
+		o.name, o.bound, o.autobind = []byte(name), bound, nil
+	}
+	return o.name, nil
 }
 
 // piece bounds a piece of at most limit bytes: a stream is cut so that two pieces fit into the window.
@@ -324,7 +368,7 @@ func (c *Conn) put(p *wire.Packet, m *message) error {
 
 // putNow writes one Data packet. The caller holds out.mu and has found room.
 func (c *Conn) putNow(p *wire.Packet, m *message) error {
-	if c.out.pass || c.out.peerPass {
+	if c.out.pass || c.out.peerPass || c.link != nil && c.link.pass {
 		p.Flags |= wire.Credentials
 	}
 	if m.records() > 0 && p.Ancillary == nil {

@@ -138,13 +138,18 @@ func (c *Conn) catchUp() {
 		return
 	}
 	rested := t.resting
-	c.takeOver()
-	for !t.busy && !t.over && !c.in.closed && c.turnNow(nil) {
-	}
+	c.takeIn()
 	if !rested {
 		t.relieve()
 	}
 	c.leave()
+}
+
+// takeIn takes in what is in the pipe, unless another call is reading it. The caller holds in.mu.
+func (c *Conn) takeIn() {
+	c.takeOver()
+	for t := &c.in.turn; !t.busy && !t.over && !c.in.closed && c.turnNow(nil); {
+	}
 }
 
 // turn reads one packet from the pipe and applies it. The caller holds in.mu, which is released meanwhile. If into

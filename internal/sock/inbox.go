@@ -18,7 +18,6 @@ type Segment struct {
 	Creds     bool   // carries its sender's credentials
 	More      bool   // further pieces of the message follow (never on a stream)
 	Continued bool   // not the first piece (never on a stream)
-	From      string // the name of its sender (datagrams only)
 	Placed    int    // so much of Data is in the buffer of the Read that waits already: see Settle
 
 	cost uint64 // what is still to be given back when it has been read
@@ -49,10 +48,9 @@ func (s *Segment) release() {
 type Result struct {
 	N         int
 	Rights    Rights
-	Lost      bool   // descriptors came, but could not be installed
-	Creds     bool   // the message carries its sender's credentials
-	Truncated bool   // the record was longer than the buffer
-	From      string // the sender's name, if it is a datagram
+	Lost      bool // descriptors came, but could not be installed
+	Creds     bool // the message carries its sender's credentials
+	Truncated bool // the record was longer than the buffer
 }
 
 // End is how reading ends once an Inbox is empty.
@@ -264,7 +262,6 @@ func (in *Inbox) readRecord(b []byte) (r Result) {
 		s := in.queue.first()
 		r.N += in.take(s, b[r.N:])
 		r.Creds = r.Creds || s.Creds
-		r.From += s.From
 		r.Truncated = r.Truncated || len(s.Data) > 0
 		in.takeRights(s, &r)
 		more := s.More
@@ -310,7 +307,6 @@ func (in *Inbox) Peek(b []byte) (r Result) {
 		n := copy(b[r.N:], s.Data)
 		r.N += n
 		r.Creds = r.Creds || s.Creds
-		r.From += s.From
 		if s.Rights != nil {
 			r.Rights = s.Rights
 		}
@@ -406,6 +402,9 @@ func (in *Inbox) Reset() {
 
 // Fail notes that the connection broke. What is queued can still be read, but for an incomplete record.
 func (in *Inbox) Fail() { in.failed = true }
+
+// Ending reports whether reading has ended though the peer is not known to be closed.
+func (in *Inbox) Ending() bool { return in.shut && !in.gone }
 
 // End says how reading ends, when Read has nothing. ConnReset is returned once.
 func (in *Inbox) End() End {
