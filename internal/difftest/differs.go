@@ -5,6 +5,8 @@ package difftest
 // Not compared at all:
 //   - how much fits into a buffer before a writer waits: the kernel's own accounting. The reference leaves out what might not
 //     fit (accountable), and Flood compares only that its writer waits and that everything arrives;
+//   - buffers larger than 212,992 bytes: net.core.wmem_max bounds them, which a system may raise; over pipes it is what Linux
+//     comes with;
 //   - how many descriptors may wait to be read: unlimited in the kernel for a privileged process, bounded over pipes (P3);
 //   - the letters of a name that the system chose (autobind): names, each unique, of one "@" and five digits are equal;
 //   - the order between two senders at the same moment (Together);

@@ -232,7 +232,7 @@ func (g *generator) onConn(i int) Op {
 	case k < 84:
 		op.Kind = Expire
 	case k < 86:
-		op.Kind, op.N = pick(g, ReadBuffer, WriteBuffer, WriteBuffer), pick(g, 0, 1, 2304, 4608, 10000, 50000, 212992, 1<<20)
+		op.Kind, op.N = pick(g, ReadBuffer, WriteBuffer, WriteBuffer), pick(g, 0, 1, 2304, 4608, 10000, 50000, 212992)
 	case k < 89:
 		op.Kind, op.On = PassCreds, !g.chance(3)
 	case k < 91:
