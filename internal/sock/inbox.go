@@ -171,7 +171,7 @@ func (in *Inbox) putPiece(s Segment) (wake bool, err error) {
 // Keep discards everything behind the first n records, whole or not.
 func (in *Inbox) Keep(n int) {
 	at := 0
-	for ; n > 0; at++ {
+	for ; n > 0 && at < in.queue.len(); at++ {
 		if !in.queue.at(at).More {
 			n--
 		}
