@@ -165,7 +165,6 @@ func TestEveryCallOfAClosedConnection(t *testing.T) {
 			"SetReadBuffer":      func() error { return c.SetReadBuffer(9) },
 			"SetWriteBuffer":     func() error { return c.SetWriteBuffer(9) },
 			"SetPassCredentials": func() error { return c.SetPassCredentials(true) },
-			"PeerCredentials":    func() error { _, err := c.PeerCredentials(); return err },
 		} {
 			if err := f(); !errors.Is(err, net.ErrClosed) {
 				t.Errorf("%s: %v", name, err)

@@ -63,6 +63,9 @@ func (c *Conn) close(embryo bool) error {
 		c.drain()
 	}
 	c.in.mu.Lock()
+	for c.in.adopting {
+		c.in.cond.Wait()
+	}
 	c.in.box.Close()
 	c.in.farewell = true
 	unread := c.in.box.Unread()

@@ -45,6 +45,7 @@ type inbox struct {
 	turn     turn
 	waiting  bool   // a Read waits: what comes is read at once
 	closed   bool   // by Close
+	adopting bool   // descriptors are being adopted, and their sender answered: the goodbye waits, or both sides would close them
 	farewell bool   // the goodbye has been said, or is owed: messages that come now are the peer's to take back
 	failure  error  // why the connection broke, if it did
 	packets  uint64 // received so far
@@ -317,19 +318,19 @@ func (c *Conn) SetPassCredentials(on bool) error {
 	return nil
 }
 
-// PeerCredentials returns the process at the other end, as the system identified it at its hello.
+// PeerCredentials returns the process at the other end, as the system identified it at its hello; after Close, too.
 func (c *Conn) PeerCredentials() (cred.Credentials, error) {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
-	if c.out.closed {
-		return cred.Credentials{}, net.ErrClosed
-	}
 	return c.out.peer, nil
 }
 
 // SetDeadline sets both deadlines.
 func (c *Conn) SetDeadline(t time.Time) error {
-	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
+	if err := c.SetReadDeadline(t); err != nil {
+		return err
+	}
+	return c.SetWriteDeadline(t)
 }
 
 // SetReadDeadline sets when reads give up.

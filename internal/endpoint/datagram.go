@@ -487,17 +487,15 @@ func (s *PacketConn) change(how func()) error {
 
 // SetDeadline sets both deadlines.
 func (s *PacketConn) SetDeadline(t time.Time) error {
-	return errors.Join(s.SetReadDeadline(t), s.SetWriteDeadline(t))
+	if err := s.SetReadDeadline(t); err != nil {
+		return err
+	}
+	return s.SetWriteDeadline(t)
 }
 
 // PeerCredentials are unknown: Linux has none for datagram sockets (row 73).
 func (s *PacketConn) PeerCredentials() (cred.Credentials, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.closed:
-		return cred.Credentials{}, net.ErrClosed
-	case s.remote == nil:
+	if s.remote == nil {
 		return cred.Credentials{}, syscall.ENOTCONN
 	}
 	return cred.Credentials{}, errors.ErrUnsupported

@@ -389,7 +389,7 @@ func (c *Conn) offer(b []byte, files []transport.File) (int, error) {
 	c.link.name, c.link.pass = c.link.socket.signature()
 	n, err := c.pieces(b, wire.MaxPayload-m.maxLen(), m)
 	if m.transfer == nil {
-		c.undo(m, err)
+		c.undo(m)
 		return 0, gone(err)
 	}
 	return c.verdict(m.transfer, n, err)

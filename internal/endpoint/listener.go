@@ -110,6 +110,7 @@ func (l *Listener) report(err error, wait time.Duration) (closed bool) {
 	for wait > 0 && !l.closed {
 		l.cond.Wait()
 	}
+	l.err = nil // it is of now, not of some later Accept
 	return l.closed
 }
 

@@ -170,6 +170,9 @@ func (l *limit) stop() { l.timer.Stop() }
 // tell pays a debt that the peer acknowledges, and waits for that: once we return, the peer goes by it, as on one machine's
 // kernel. slot is where the debt keeps its transfer. The caller holds out.mu.
 func (c *Conn) tell(d debt, slot **sock.Transfer) {
+	if c.out.box.Gone() {
+		return // nobody is left to be told
+	}
 	if *slot == nil {
 		*slot = new(sock.Transfer)
 	}

@@ -46,8 +46,10 @@ func (c *Conn) data(p *wire.Packet, buf *Buffer, placed int) error {
 		c.named(string(p.Name))
 	}
 	err := c.in.box.Admit(len(p.Payload), p.Records, s.Continued)
+	c.in.adopting = err == nil && p.Records > 0 && !over
 	c.in.mu.Unlock()
 	if err == nil && p.Records > 0 && !over {
+		defer c.adopted()
 		err = c.adopt(&s, p, closed)
 	}
 	if err != nil || over {
@@ -104,6 +106,14 @@ func (c *Conn) adopt(s *sock.Segment, p *wire.Packet, closed bool) error {
 		c.acknowledge(p.Serial)
 	}
 	return nil
+}
+
+// adopted lets the goodbye be said.
+func (c *Conn) adopted() {
+	c.in.mu.Lock()
+	defer c.in.mu.Unlock()
+	c.in.adopting = false
+	c.in.cond.Broadcast()
 }
 
 // receiveRoute returns how descriptors come from the peer, which must have said that it is ready first.

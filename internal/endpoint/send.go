@@ -106,7 +106,7 @@ func (c *Conn) Send(b []byte, files []transport.File, to *net.UnixAddr) (int, er
 	}
 	n, err := c.sendWith(b, m)
 	if m.transfer == nil {
-		c.undo(m, err)
+		c.undo(m)
 		return 0, c.blame(err)
 	}
 	return c.acknowledged(m.transfer, n, err)
@@ -179,14 +179,14 @@ func badFile(t descriptor.Table, files []transport.File) error {
 	return nil
 }
 
-// undo takes back a message that err has kept from being written.
-func (c *Conn) undo(m *message, err error) {
+// undo takes back a message that has not been written.
+func (c *Conn) undo(m *message) {
 	if m.Outgoing == nil {
 		return
 	}
 	m.TakeBack()
 	if m.Exported() {
-		c.ended(err) // what was exported cannot be taken back (P4)
+		c.ended(syscall.ECONNABORTED) // what was exported cannot be taken back (P4)
 	}
 }
 
@@ -273,7 +273,7 @@ func (c *Conn) acknowledged(t *sock.Transfer, n int, err error) (int, error) {
 // once, and then goes whole (S4).
 func (c *Conn) pieces(b []byte, first int, m *message) (n int, err error) {
 	if c.typ != sock.Stream && len(b) > c.maxMessage() {
-		return 0, syscall.EMSGSIZE
+		return 0, c.tooLong()
 	}
 	name, err := c.signature()
 	if err != nil {
@@ -294,6 +294,9 @@ func (c *Conn) pieces(b []byte, first int, m *message) (n int, err error) {
 			}
 		}
 		if err := c.put(&p, m); err != nil {
+			if c.typ != sock.Stream {
+				n = 0 // a record goes whole or not at all
+			}
 			return n, err
 		}
 		m = nil
@@ -301,6 +304,19 @@ func (c *Conn) pieces(b []byte, first int, m *message) (n int, err error) {
 			return n, nil
 		}
 	}
+}
+
+// tooLong is EMSGSIZE, but for what package net finds out before it asks the kernel.
+func (c *Conn) tooLong() error {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	switch {
+	case c.out.closed:
+		return net.ErrClosed
+	case c.out.deadline.expired:
+		return os.ErrDeadlineExceeded
+	}
+	return syscall.EMSGSIZE
 }
 
 // signature is the name of the sender that a message begins with: on a link, and if the socket has chosen one because it wants

@@ -85,6 +85,7 @@ type Inbox struct {
 	reported uint64 // consumed, as the peer knows it
 	window   uint64 // the peer's buffer size
 	message  int    // bytes of the message that is arriving
+	pieces   int    // … and how many packets that took
 
 	rightsArrived  uint64
 	rightsConsumed uint64
@@ -111,12 +112,14 @@ func (in *Inbox) SetWindow(bytes uint32) error {
 // pieces only have to keep it below the largest message.
 func (in *Inbox) Admit(n, descs int, continued bool) error {
 	if !continued {
-		in.message = 0
+		in.message, in.pieces = 0, 0
 		if in.arrived-in.reported >= in.window {
 			return errWindow
 		}
 	}
-	if in.message += n; in.message > MaxWindow {
+	in.message += n
+	in.pieces++
+	if in.message > MaxWindow || in.pieces > maxPieces {
 		return errWindow
 	}
 	if in.rightsArrived+uint64(descs) > in.rightsGranted {

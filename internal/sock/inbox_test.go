@@ -392,6 +392,15 @@ func TestInboxRefuses(t *testing.T) {
 			[]func(*sock.Inbox) error{shrink, admit(sock.DefaultWindow/2, 0, false), window(sock.MaxWindow), admit(0, 0, false)}, nil, ""},
 		{"a message that never ends", sock.Seqpacket,
 			[]func(*sock.Inbox) error{admit(sock.MaxWindow-1, 0, false)}, admit(2, 0, true), "window"},
+		{"a message of endless pieces", sock.Seqpacket,
+			[]func(*sock.Inbox) error{admit(0, 0, false)}, func(in *sock.Inbox) error {
+				for range 100 {
+					if err := admit(0, 0, true)(in); err != nil {
+						return err
+					}
+				}
+				return nil
+			}, "window"},
 		{"a message that is too long", sock.Seqpacket, nil, admit(sock.MaxWindow+1, 0, false), "window"},
 		{"a further message when the window is full", sock.Seqpacket,
 			[]func(*sock.Inbox) error{shrink, admit(sock.DefaultWindow/2, 0, false), admit(1000, 0, true)}, admit(0, 0, false), "window"},

@@ -42,6 +42,9 @@ const (
 // keeps a peer from filling our memory with empty messages.
 const overhead = 768
 
+// maxPieces is more than the largest message is cut into: a packet takes 32,000 bytes of it at least.
+const maxPieces = MaxWindow/32000 + 1
+
 // Cost returns what a piece of n bytes is charged against a window.
 func Cost(n int) uint64 { return uint64(n) + overhead }
 

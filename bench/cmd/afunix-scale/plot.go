@@ -3,6 +3,7 @@ package main
 import (
 	"image/color"
 	"os"
+	"strconv"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -18,13 +19,22 @@ var colours = map[afunix.Transport]color.Color{
 	afunix.PipeTransport:   color.RGBA{R: 200, G: 80, A: 255},
 }
 
+// ticks marks what was measured.
+func ticks(at []int) (marks plot.ConstantTicks) {
+	for _, n := range at {
+		marks = append(marks, plot.Tick{Value: float64(n), Label: strconv.Itoa(n)})
+	}
+	return marks
+}
+
 // plots returns the figures, two in a row.
 func plots(figures []*figure) ([][]*plot.Plot, error) {
 	var rows [][]*plot.Plot
 	for i, f := range figures {
 		p := plot.New()
 		p.Title.Text, p.Y.Label.Text, p.Y.Min = f.title, f.unit, 0
-		p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.LogTicks{}
+		p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, ticks(f.at)
+		p.Title.TextStyle.Font.Size = vg.Points(10)
 		p.Legend.Top = true
 		for _, tr := range transports {
 			points := make(plotter.XYs, len(f.at))
@@ -54,8 +64,8 @@ func drawFile(figures []*figure, path string) error {
 	if err != nil {
 		return err
 	}
-	image := vgsvg.New(18*vg.Centimeter, 13*vg.Centimeter)
-	tiles := draw.Tiles{Rows: len(rows), Cols: 2, PadX: vg.Millimeter * 5, PadY: vg.Millimeter * 5}
+	image := vgsvg.New(24*vg.Centimeter, 16*vg.Centimeter)
+	tiles := draw.Tiles{Rows: len(rows), Cols: 2, PadX: vg.Millimeter * 8, PadRight: vg.Millimeter * 5, PadTop: vg.Millimeter * 3, PadY: vg.Millimeter * 5}
 	for i, row := range plot.Align(rows, tiles, draw.New(image)) {
 		for j := range row {
 			rows[i][j].Draw(row[j])
