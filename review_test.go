@@ -52,7 +52,7 @@ func TestBadDescriptorToClosedPeer(t *testing.T) {
 		if _, err := a.WriteMsg([]byte("x"), afunix.Descriptor(9999)); !errors.Is(err, syscall.EBADF) {
 			t.Errorf("%v", err)
 		}
-		a, b = pair(t, tr, network)
+		a, _ = pair(t, tr, network)
 		a.CloseWrite()
 		if _, err := a.WriteMsg([]byte("x"), afunix.Descriptor(9999)); !errors.Is(err, syscall.EBADF) {
 			t.Errorf("%v", err)

@@ -24,24 +24,6 @@ import (
 //
 // The types that only the system's libraries use are not counted, either: they open them at their first use.
 
-// systemHandle is SYSTEM_HANDLE_TABLE_ENTRY_INFO_EX of phnt's ntexapi.h (the name is not in Microsoft's documents).
-type systemHandle struct {
-	object     uintptr
-	process    uintptr
-	handle     uintptr
-	access     uint32
-	backtrace  uint16
-	typeIndex  uint16
-	attributes uint32
-	_          uint32
-}
-
-// systemHandles is SYSTEM_HANDLE_INFORMATION_EX without its last member, the array.
-type systemHandles struct {
-	count uintptr
-	_     uintptr
-}
-
 // What belongs to threads is known by these figures.
 const (
 	runtimeTimerAccess = windows.SYNCHRONIZE | 0x3 // TIMER_QUERY_STATE | TIMER_MODIFY_STATE: createHighResTimer
@@ -82,37 +64,39 @@ func take() (snapshot, error) {
 	return s, nil
 }
 
-// ownHandles lists the handles of this process.
-func ownHandles() ([]systemHandle, error) {
-	list, err := allHandles()
-	if err != nil {
-		return nil, fmt.Errorf("list handles: %w", err)
-	}
-	self := uintptr(windows.GetCurrentProcessId())
-	return slices.DeleteFunc(list, func(h systemHandle) bool { return h.process != self }), nil
-}
-
-// allHandles lists the handles of the system, in a buffer that is made larger until they fit.
-func allHandles() ([]systemHandle, error) {
-	const header, each = unsafe.Sizeof(systemHandles{}), unsafe.Sizeof(systemHandle{})
-	for room := uintptr(1 << 14); ; room *= 2 {
-		// Of uintptr, for the alignment.
-		buf := make([]uintptr, (header+room*each)/unsafe.Sizeof(uintptr(0)))
-		size := uint32(uintptr(len(buf)) * unsafe.Sizeof(buf[0]))
-		err := windows.NtQuerySystemInformation(windows.SystemExtendedHandleInformation, unsafe.Pointer(&buf[0]), size, nil)
-		if err == windows.STATUS_INFO_LENGTH_MISMATCH {
+// ownHandles lists the handles of this process: it tries every value, since the table is dense. To ask for the handles of the whole
+// system (NtQuerySystemInformation) ends Wine 8's server if some other process has an empty table at that moment, as each has that is just
+// being started: enum_handles compares an unsigned index with a last one of -1. Every program in the prefix then hangs.
+func ownHandles() ([]handle, error) {
+	var list []handle
+	for v, missing := uintptr(4), 0; missing < gap; v += 4 {
+		var info basicInformation
+		status, _, _ := procNtQueryObject.Call(v, objectBasicInformation, uintptr(unsafe.Pointer(&info)), unsafe.Sizeof(info), 0)
+		if windows.NTStatus(status) != windows.STATUS_SUCCESS {
+			missing++
 			continue
 		}
-		if err != nil {
-			return nil, err
-		}
-		count := (*systemHandles)(unsafe.Pointer(&buf[0])).count
-		if count > room {
-			return nil, windows.STATUS_INFO_LENGTH_MISMATCH
-		}
-		return unsafe.Slice((*systemHandle)(unsafe.Add(unsafe.Pointer(&buf[0]), header)), count), nil
+		missing = 0
+		list = append(list, handle{v, info.access})
 	}
+	return list, nil
 }
+
+// gap is how many values in a row must be free for the table to have ended.
+const gap = 1024
+
+type handle struct {
+	handle uintptr
+	access uint32
+}
+
+// basicInformation is PUBLIC_OBJECT_BASIC_INFORMATION of winternl.h.
+type basicInformation struct {
+	attributes, access, handles, pointers uint32
+	_                                     [10]uint32
+}
+
+const objectBasicInformation = 0
 
 var procNtQueryObject = windows.NewLazySystemDLL("ntdll.dll").NewProc("NtQueryObject")
 
