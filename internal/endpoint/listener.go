@@ -16,10 +16,24 @@ import (
 
 // A Source is where a listener's pipes come from.
 type Source interface {
+	// Accept waits for the next client's pipe. After Close or Suspend it returns those of clients that have been let in already, if
+	// there are such, and then net.ErrClosed.
 	Accept() (Pipe, error)
 	Close() error
 	SetUnlinkOnClose(unlink bool)
+
+	// Suspend ends accepting without turning anybody away: clients that come from now on wait for whoever goes on with the
+	// descriptors that it returns, and the state (P8). Of these there are at least one and at most MaxHandles, and of the state at
+	// most MaxSourceState bytes. The descriptors are still the source's, and stay open until Close, which after Suspend
+	// leaves the socket file alone. An error means that nothing has changed.
+	Suspend() (descriptors []uintptr, state []byte, err error)
 }
+
+// Bounds of what Source.Suspend returns.
+const (
+	MaxHandles     = 16
+	MaxSourceState = 4096
+)
 
 // Bounds of what strangers may cost a listener.
 const (
