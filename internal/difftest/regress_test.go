@@ -243,6 +243,19 @@ var regressions = map[string]difftest.Program{
 		{Kind: difftest.Pass, Slot: 5, Other: 7, N: 1},
 		{Kind: difftest.PassCreds, Slot: 7, On: true},
 	},
+	"a socket that is connected to itself is passed": {
+		{Kind: difftest.Connect, Slot: 7, Other: 8, Net: "unixpacket"},
+		{Kind: difftest.Dial, Proc: 1, Slot: 9, Net: "unixgram", Name: "p0", Name2: "p0"},
+		{Kind: difftest.Pass, Slot: 8, Other: 9, N: 5},
+	},
+	"the name that the peer of a passed socket has chosen": {
+		{Kind: difftest.Pair, Proc: 1, Slot: 2, Other: 3, Net: "unixpacket"},
+		{Kind: difftest.PassCreds, Slot: 3, On: true},
+		{Kind: difftest.Connect, Slot: 4, Other: 7, Net: "unixgram"},
+		{Kind: difftest.WriteMsg, Slot: 3, N: 1},
+		{Kind: difftest.Pass, Slot: 7, Other: 2, N: 1},
+		{Kind: difftest.ReadMsg, Slot: 4, Other: 2, N: 1},
+	},
 	"the process that listens is killed": {
 		{Kind: difftest.Listen, Proc: 1, Net: "unixpacket", Name: "@a2", N: 1},
 		{Kind: difftest.Dial, Slot: 1, Net: "unixpacket", Name: "@a2"},

@@ -2,7 +2,6 @@ package endpoint
 
 import (
 	"errors"
-	"io"
 	"syscall"
 
 	"afunix/internal/descriptor"
@@ -388,5 +387,3 @@ func (b *baggage) add(p *wire.Packet) {
 	b.n += p.Records
 	b.cost += sock.Cost(len(p.Payload))
 }
-
-var _ io.Closer = mover(nil)

@@ -77,13 +77,14 @@ func (c *Conn) data(p *wire.Packet, buf *Buffer, placed int) error {
 	return err
 }
 
-// named notes what the peer has chosen to be called. Accept shows it, if it comes before that. The caller holds in.mu.
+// named notes what the peer has chosen to be called. Accept shows it, if it comes before that, and so does whoever takes an end that has
+// moved here. The caller holds in.mu.
 func (c *Conn) named(name string) {
 	if c.in.peerName == name {
 		return
 	}
 	c.in.peerName, c.in.naming = name, false
-	if c.in.embryo {
+	if c.in.embryo || c.in.untaken {
 		c.remote = address(c.typ, name)
 	}
 }
