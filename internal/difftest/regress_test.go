@@ -256,6 +256,13 @@ var regressions = map[string]difftest.Program{
 		{Kind: difftest.Pass, Slot: 7, Other: 2, N: 1},
 		{Kind: difftest.ReadMsg, Slot: 4, Other: 2, N: 1},
 	},
+	"a datagram socket that loses its peer loses what it has not read": {
+		{Kind: difftest.Pair, Slot: 2, Other: 3, Net: "unixgram"},
+		{Kind: difftest.Write, Slot: 3, N: 1},
+		{Kind: difftest.Close, Slot: 3},
+		{Kind: difftest.WriteMsg, Slot: 2, N: 1},
+		{Kind: difftest.Peek, Slot: 2, N: 1},
+	},
 	"the process that listens is killed": {
 		{Kind: difftest.Listen, Proc: 1, Net: "unixpacket", Name: "@a2", N: 1},
 		{Kind: difftest.Dial, Slot: 1, Net: "unixpacket", Name: "@a2"},

@@ -100,7 +100,7 @@ func (c *Conn) adopt(s *sock.Segment, p *wire.Packet, closed bool) error {
 	u := unpacker{c: c, route: route, baggage: c.in.luggage}
 	c.in.luggage = baggage{}
 	c.in.mu.Unlock()
-	s.Luggage = sock.Luggage{Cost: u.cost, Rights: u.n}
+	s.Luggage = u.weight
 	if closed {
 		rights.Discard(c.table, c.pipe, route, p.Ancillary, p.Records)
 		u.discard()
@@ -114,10 +114,10 @@ func (c *Conn) adopt(s *sock.Segment, p *wire.Packet, closed bool) error {
 		c.creditWhatIsDue() // a connection that has been accepted takes more than its hello said
 	case errors.Is(err, descriptor.ErrRightsTruncated):
 		s.Lost = true
-		s.Luggage.Rights = 0
 		c.in.mu.Lock()
-		c.in.box.Refund(p.Records + u.n)
+		c.in.box.Refund(p.Records + s.Luggage)
 		c.in.mu.Unlock()
+		s.Luggage = 0
 		c.creditWhatIsDue()
 	case errors.Is(err, syscall.ESRCH):
 		return io.EOF // its sender died before anybody could take them: nothing was sent
