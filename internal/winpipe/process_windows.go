@@ -109,12 +109,9 @@ func (p *Pipe) Identify(b []byte) (cred.Credentials, rights.Ability, error) {
 	if err != nil {
 		return cred.Credentials{}, 0, err
 	}
-	var known witness
-	if p.closed.Load() || p.raw.Control(func(fd uintptr) { known, err = p.origin.witness(windows.Handle(fd)) }) != nil {
-		return cred.Credentials{}, 0, net.ErrClosed
-	}
+	known, err := p.witness()
 	if err != nil {
-		return cred.Credentials{}, 0, syscall.EPERM
+		return cred.Credentials{}, 0, err
 	}
 	found, who, err := identify(claim, known)
 	if err != nil {
@@ -132,6 +129,37 @@ func (p *Pipe) Identify(b []byte) (cred.Credentials, rights.Ability, error) {
 	return cred.Credentials{PID: int(claim.pid), UID: -1, GID: -1, SID: who.user}, abilities(found, who), nil
 }
 
+// witness asks the system about the other end: EPERM if it does not say.
+func (p *Pipe) witness() (known witness, err error) {
+	if p.closed.Load() {
+		return witness{}, net.ErrClosed
+	}
+	if err := p.end.settle(); err != nil {
+		return witness{}, err
+	}
+	unused := p.end.use(func(fd uintptr) { known, err = p.origin.witness(windows.Handle(fd)) })
+	switch {
+	case unused != nil:
+		return witness{}, unused
+	case err != nil:
+		return witness{}, syscall.EPERM
+	}
+	return known, nil
+}
+
+// Opener returns the process that opened or created the other end: see endpoint.Peer. Its number may be another process's by now.
+// EPERM: the system does not say whose it is.
+func (p *Pipe) Opener() (cred.Credentials, error) {
+	known, err := p.witness()
+	if err != nil {
+		return cred.Credentials{}, err
+	}
+	return cred.Credentials{PID: int(known.pid), UID: -1, GID: -1, SID: known.subject.user}, nil
+}
+
+// Expect has nothing to do: a hello carries the proof of who says it, and Identify is given that.
+func (p *Pipe) Expect() error { return nil }
+
 func abilities(found peer, who subject) rights.Ability {
 	var a rights.Ability
 	if found.duplicates {
@@ -146,32 +174,43 @@ func abilities(found peer, who subject) rights.Ability {
 // identify opens the process that claim names and holds it against what is known about the connection.
 //
 // A process whose number is that of whoever opened the other end, and which is older than the connection, is the peer. Any other
-// number means that the end was handed on (P2): then the process must be open to us and prove itself, and must not be more
-// privileged than the one that had the end first; otherwise a sandboxed process could name one outside the sandbox.
+// number means that the end was handed on (P2). If the number is right, but the process is younger, then the number was used again:
+// the peer is gone, or this process, too, was handed the end, if it can show that.
 func identify(claim proof, known witness) (peer, subject, error) {
-	moved := claim.pid != known.pid
 	found := openPeer(claim.pid)
-	if found.handle != 0 && !moved && !found.existedAt(known.since) {
-		found.close() // the peer is gone, and its number was used again
+	if claim.pid != known.pid {
+		return found.verify(claim, known, true)
 	}
+	if found.handle != 0 && !found.existedAt(known.since) {
+		if heir, who, err := found.verify(claim, known, true); err == nil {
+			return heir, who, nil
+		}
+		found = peer{}
+	}
+	return found.verify(claim, known, false)
+}
+
+// verify decides whether p, which it owns, is the peer that claim names. A process to which the end was handed on must be open to us
+// and prove itself, and must not be more privileged than the one that had the end first.
+func (p peer) verify(claim proof, known witness, moved bool) (peer, subject, error) {
 	who, readable := known.subject, false
-	if found.handle != 0 {
-		if s, err := processSubject(found.handle); err == nil {
+	if p.handle != 0 {
+		if s, err := processSubject(p.handle); err == nil {
 			who, readable = s, true
 		}
 	}
 	err := known.vouch(who, moved)
-	if moved && (!readable || !found.duplicates) {
+	if moved && (!readable || !p.duplicates) {
 		err = syscall.EPERM
 	}
-	if err == nil && found.duplicates {
-		err = found.takeAnswer(claim.event)
+	if err == nil && p.duplicates {
+		err = p.takeAnswer(claim.event)
 	}
 	if err != nil {
-		found.close()
+		p.close()
 		return peer{}, subject{}, err
 	}
-	return found, who, nil
+	return p, who, nil
 }
 
 // openPeer opens a process as far as it may be opened. The right to duplicate amounts to control of that process, so the handle

@@ -410,7 +410,7 @@ func TestImpersonationEndsAndYieldsTheClient(t *testing.T) {
 	a, b := pair(t)
 	write(t, b, []byte("x"))
 	read(t, a) // Windows knows the client from the first packet on
-	err := a.raw.Control(func(fd uintptr) {
+	err := a.SyscallConn().Control(func(fd uintptr) {
 		client, err := clientSubject(windows.Handle(fd))
 		if err != nil || client.user != user() {
 			t.Errorf("the client is %+v, %v", client, err)
