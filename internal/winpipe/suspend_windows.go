@@ -76,7 +76,11 @@ func newSource(handles []uintptr, state []byte) (*Listener, error) {
 		}
 	}
 	l, err := newListener(s.socketType, s.sddl)
-	if err != nil {
+	switch err {
+	case nil:
+	case syscall.EINVAL: // it is no security descriptor
+		return nil, syscall.EPROTO
+	default:
 		return nil, err
 	}
 	l.id, l.instances, l.unlink = s.id, s.instances, s.unlink
