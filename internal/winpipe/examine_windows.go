@@ -82,8 +82,9 @@ func isFile(v uintptr) bool {
 	return err == nil && name == "File"
 }
 
-// checkEnd checks that h is an end of a local message pipe, on the side that it is said to be, and for overlapped I/O of
-// whole messages: EPROTO if not. A remote pipe would tell us what its server likes about processes.
+// checkEnd checks that h is an end of a local pipe, on the side that it is said to be, and for overlapped I/O of whole messages, which
+// only a message pipe can be: EPROTO if not. A remote pipe would tell us what its server likes about processes. Whoever keeps a duplicate
+// can change how messages are read at any time; then packets are not whole, or the pipe seems to have ended, but nothing waits.
 func checkEnd(h windows.Handle, server bool) error {
 	flags, err := pipeFlags(h)
 	var state uint32
@@ -92,7 +93,6 @@ func checkEnd(h windows.Handle, server bool) error {
 	}
 	switch {
 	case err != nil, isSynchronous(h),
-		flags&windows.PIPE_TYPE_MESSAGE == 0,
 		flags&windows.PIPE_SERVER_END != 0 != server,
 		state != windows.PIPE_READMODE_MESSAGE: // neither for bytes nor PIPE_NOWAIT
 		return syscall.EPROTO

@@ -124,6 +124,28 @@ func TestClosingTheFormerHandleHoldsUpNothing(t *testing.T) {
 	within(t, "the packets", func() error { expectPackets(t, y, n); return nil })
 }
 
+// Closing one handle of an end does not cancel what pends there while there is another one.
+func TestPendingPacketOfAnEndThatOthersHaveIsGivenUpInTheEnd(t *testing.T) {
+	x, _ := pair(t)
+	another, err := duplicate(x)
+	closeHandles(t, uintptr(must(t, another, err)))
+	leaktest.Check(t) // before the other handle is closed
+	h, err := duplicate(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := OpenPipe(h, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.end.settle()
+	a.linger = time.Millisecond
+	fill(t, a)
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // uncertain is the end of a pair whose examination ends, with err, when settle is called.
 type uncertain struct {
 	*Pipe
@@ -199,7 +221,13 @@ func TestUntilAnEndIsKnownItTakesOnePacketAndReadsNone(t *testing.T) {
 func TestEndThatIsNoneFailsEveryCall(t *testing.T) {
 	a, _ := newUncertain(t)
 	write(t, a.Pipe, []byte("one"))
+	writable := make(chan error, 1)
+	go func() { writable <- a.WaitWritable() }()
+	awaitWaiting(t, a.Pipe)
 	a.settle(syscall.EPROTO)
+	if err := within(t, "WaitWritable", func() error { return <-writable }); err != syscall.EPROTO {
+		t.Errorf("WaitWritable: %v, want EPROTO", err)
+	}
 	expectEPROTO(t, a.Pipe)
 }
 
@@ -226,12 +254,9 @@ func TestQuestionsThatAreNotAnsweredHoldUpNobody(t *testing.T) {
 	examinationLimit = 50 * time.Millisecond
 	defer func() { examinationLimit = 5 * time.Second }()
 	a, _ := newUncertain(t)
-	err := within(t, "Read", func() error { expectEPROTO(t, a.Pipe); return nil })
-	if err == nil {
-		err = within(t, "Close", a.Close)
-	}
-	if err != nil {
-		t.Error(err)
+	within(t, "the calls", func() error { expectEPROTO(t, a.Pipe); return nil })
+	if err := within(t, "Close", a.Close); err != nil {
+		t.Errorf("Close: %v", err)
 	}
 }
 
@@ -309,7 +334,7 @@ func TestHandlesThatAreNoEndsAreRefused(t *testing.T) {
 			}
 		})
 	}
-	for what, h := range map[string]windows.Handle{"an event": must2(t, newEvent), "not open": 0x3FFFFFFC, "nothing": 0} {
+	for what, h := range map[string]windows.Handle{"an event": testEvent(t), "not open": 0x3FFFFFFC, "nothing": 0} {
 		if _, err := OpenPipe(h, true); err != syscall.EPROTO {
 			t.Errorf("%s: %v, want EPROTO", what, err)
 		}
@@ -324,9 +349,9 @@ func must(t *testing.T, h windows.Handle, err error) windows.Handle {
 	return h
 }
 
-func must2(t *testing.T, open func() (windows.Handle, error)) windows.Handle {
+func testEvent(t *testing.T) windows.Handle {
 	t.Helper()
-	h, err := open()
+	h, err := newEvent()
 	return must(t, h, err)
 }
 

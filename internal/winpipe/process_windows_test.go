@@ -356,7 +356,11 @@ func TestWithoutAPeerNothingIsDuplicated(t *testing.T) {
 func TestWitnessVouchesForNobodyElse(t *testing.T) {
 	const stranger = "S-1-5-21-1-2-3-1001"
 	client := witness{origin: origin{server: true}, subject: subject{user: user()}, ceiling: integrityMedium}
+	late := client
+	late.late = true
 	system := witness{origin: origin{owner: administratorsSID}, subject: subject{user: administratorsSID}, ceiling: integrityHigh}
+	server := witness{origin: origin{owner: user()}, subject: subject{user: user()}, ceiling: integrityMedium}
+	const above = 0x100 // what a label does not show: "medium plus", or the system's own integrity
 	for _, test := range []struct {
 		name  string
 		known witness
@@ -369,6 +373,12 @@ func TestWitnessVouchesForNobodyElse(t *testing.T) {
 		{"nobody", client, subject{}, false, syscall.EPERM},
 		{"a new owner", client, subject{user: user(), integrity: integrityMedium}, true, nil},
 		{"a new owner above the first", client, subject{user: user(), integrity: integrityHigh}, true, syscall.EPERM},
+		{"the user, from a time that nobody knows", late, subject{user: user(), integrity: integrityMedium}, false, nil},
+		{"somebody above the user from such a time", late, subject{user: user(), integrity: integrityHigh}, false, syscall.EPERM},
+		{"a server's new owner", server, subject{user: user(), integrity: integrityMedium + above}, true, nil},
+		{"a server's new owner above the first", server, subject{user: user(), integrity: integrityHigh}, true, syscall.EPERM},
+		{"a system's new owner", witness{subject: subject{user: systemSID}, ceiling: integrityHigh},
+			subject{user: systemSID, integrity: integrityHigh + above}, true, nil},
 		{"an administrator for Administrators", system, subject{user: user(), admin: true}, false, nil},
 		{"a user for Administrators", system, subject{user: user()}, false, syscall.EPERM},
 	} {

@@ -348,7 +348,7 @@ func TestHandlesThatAreNoListenersAreRefused(t *testing.T) {
 		h, err := duplicate(b)
 		return uintptr(must(t, h, err))
 	}
-	event := func(t *testing.T) uintptr { return uintptr(must2(t, newEvent)) }
+	event := func(t *testing.T) uintptr { return uintptr(testEvent(t)) }
 	for _, test := range []struct {
 		what    string
 		handles []uintptr
