@@ -21,6 +21,8 @@ type Parked interface {
 	Release()
 	// TakeBack also undoes what was put into the receiver, who has not looked at the message and never will.
 	TakeBack()
+	// Decline is called when the receiver has discarded the message, with what was put into it.
+	Decline()
 }
 
 // A Transfer is a message, or a shutdown, that will be acknowledged.
@@ -129,7 +131,7 @@ func (o *Outbox) Refuse(serial uint64, fate Fate) error {
 		return errAck
 	}
 	for len(o.transfers) > 0 && o.transfers[0].serial <= serial {
-		o.finish(fate, Parked.Release)
+		o.finish(fate, Parked.Decline)
 	}
 	return nil
 }
@@ -148,6 +150,15 @@ func (o *Outbox) Credit(c Credit) error {
 
 // Grant sets the number of descriptors that the peer's hello allows.
 func (o *Outbox) Grant(rights uint64) { o.rightsLimit = rights }
+
+// Raise sets the number of descriptors that a later hello allows.
+func (o *Outbox) Raise(rights uint64) error {
+	if rights < o.rightsLimit {
+		return errCredit
+	}
+	o.rightsLimit = rights
+	return nil
+}
 
 // Shut notes that the owner has shut down writing, and reports whether that is news.
 func (o *Outbox) Shut() bool {
