@@ -223,7 +223,7 @@ func (l *Listener) wakeAccept() {
 }
 
 // Close stops listening, and removes the socket file if it is still the one that Listen made. Clients that were not accepted
-// find their connection closed. After Suspend it leaves file and clients to whoever has been handed the listener.
+// find their connection closed; after Suspend they are those of whoever has been handed the listener.
 func (l *Listener) Close() error {
 	l.mu.Lock()
 	if l.closed {
@@ -234,7 +234,7 @@ func (l *Listener) Close() error {
 		l.wakeAccept()
 	}
 	l.closed = true
-	unlink := l.unlink && !l.suspended && l.file != nil
+	unlink := l.unlink && l.file != nil
 	l.mu.Unlock()
 	l.accepting.Lock() // Accept has left
 	defer l.accepting.Unlock()

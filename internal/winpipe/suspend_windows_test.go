@@ -201,6 +201,7 @@ func testListenerMoves(t *testing.T, address string) {
 	if _, _, err := l.Suspend(); err != net.ErrClosed {
 		t.Errorf("second Suspend: %v, want net.ErrClosed", err)
 	}
+	l.SetUnlinkOnClose(false)
 	if err := l.Close(); err != nil {
 		t.Errorf("Close after Suspend: %v", err)
 	}
@@ -231,19 +232,30 @@ func testListenerMoves(t *testing.T, address string) {
 	listen(t, address) // the name is free again
 }
 
-func TestNewOwnerKeepsTheSocketFileIfToldSo(t *testing.T) {
-	path := filepath.Join(testenv.TempDir(t), "socket")
-	s := startSecond(t)
-	l := listen(t, path)
-	s.pushSource(l)
-	l.Close()
-	if _, err := os.Stat(path); err != nil {
-		t.Errorf("after the former owner's Close: %v", err)
-	}
-	s.expect("kept", "source", "keep")
-	s.expect(net.ErrClosed.Error(), "source", "close")
-	if _, err := os.Stat(path); err != nil {
-		t.Errorf("after the new owner's Close: %v", err)
+func TestEitherOwnerRemovesTheSocketFileUnlessToldNotTo(t *testing.T) {
+	for _, test := range []struct {
+		former, keeps bool // who closes first, and whether the file is to stay then
+	}{{true, false}, {true, true}, {false, true}} {
+		path := filepath.Join(testenv.TempDir(t), "socket")
+		t.Run(fmt.Sprintf("%+v", test), func(t *testing.T) {
+			s := startSecond(t)
+			l := listen(t, path)
+			s.pushSource(l)
+			switch {
+			case test.former:
+				l.SetUnlinkOnClose(!test.keeps)
+				l.Close()
+			default:
+				s.expect("kept", "source", "keep")
+				s.expect(net.ErrClosed.Error(), "source", "close")
+			}
+			if _, err := os.Stat(path); test.keeps != (err == nil) {
+				t.Errorf("the socket file after the first Close: %v", err)
+			}
+			if test.former {
+				s.expect(net.ErrClosed.Error(), "source", "close")
+			}
+		})
 	}
 }
 
@@ -278,6 +290,7 @@ func TestSuspendedListenerIsResumedInTheSameProcess(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { next.Close() })
+		l.SetUnlinkOnClose(false)
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
 		}
