@@ -313,13 +313,13 @@ func TestNumberThatWasUsedAgain(t *testing.T) {
 		ceiling: self.integrity,
 	}
 	event := uint32(s.value("event"))
-	heir, who, err := identify(proof{pid, event}, known)
-	if err != nil || heir.pid != pid || !heir.duplicates || who != self {
-		t.Errorf("a process that proves itself: %+v, %+v, %v", heir, who, err)
+	heir, err := identify(proof{pid, event}, known)
+	if err != nil || heir.peer.pid != pid || !heir.peer.duplicates || heir.pid != pid || heir.who != self {
+		t.Errorf("a process that proves itself: %+v, %v", heir, err)
 	}
-	heir.close()
-	gone, who, err := identify(proof{pid, 0x3FFFFFFC}, known)
-	if err != nil || gone != (peer{}) || who != self {
-		t.Errorf("a process that does not: %+v, %+v, %v", gone, who, err)
+	heir.peer.close()
+	gone, err := identify(proof{pid, 0x3FFFFFFC}, known)
+	if err != nil || gone != (identity{pid: pid, who: self}) {
+		t.Errorf("a process that does not: %+v, %v", gone, err)
 	}
 }
