@@ -12,8 +12,8 @@ import (
 )
 
 // foreign is an end that another process has handed on. Its file object may be bound to that process's completion port: if it were
-// given to Go's poller here, what ends here would be posted there, and end that process (WINDOWS.md calls it the completion-port
-// trap). So a read has an event whose low bit is set, which keeps its end from being posted anywhere, and a thread that waits for it.
+// given to os.File here, what ends here would be posted there, with a pointer of ours, and crash that process's runtime. So a read has an
+// event whose low bit is set, which keeps its end from being posted anywhere, and a thread that waits for it.
 type foreign struct {
 	handle windows.Handle
 	exam   *examination
