@@ -371,10 +371,28 @@ func (c *Conn) ready(d *departure) error {
 		c.pay()
 		return c.out.quiet() && (c.out.severed || c.out.owed.debts == 0 || c.out.shift.held)
 	})
-	if err == nil && !d.over(c) {
-		c.out.shift.detached = true
+	if err != nil || d.over(c) {
+		return err
 	}
-	return err
+	c.out.shift.detached = true
+	if c.out.severed {
+		return nil
+	}
+	return c.flushed(d)
+}
+
+// flushed waits until the pipe has room: what it has taken and not made room for is lost with the process that wrote it (Windows). The
+// caller holds out.mu.
+func (c *Conn) flushed(d *departure) error {
+	done := false
+	go func() {
+		_ = c.pipe.WaitWritable() // after an error there is nobody who could miss anything
+		c.out.mu.Lock()
+		defer c.out.mu.Unlock()
+		done = true
+		c.wakeWrites()
+	}()
+	return c.watch(d, func() bool { return done })
 }
 
 // announce tells the peer, and waits until it has taken note of it.
