@@ -263,6 +263,16 @@ var regressions = map[string]difftest.Program{
 		{Kind: difftest.WriteMsg, Slot: 2, N: 1},
 		{Kind: difftest.Peek, Slot: 2, N: 1},
 	},
+	"a passed socket chooses a name": {
+		{Kind: difftest.Connect, Other: 1, Net: "unixpacket"},
+		{Kind: difftest.Connect, Slot: 3, Other: 4, Net: "unix"},
+		{Kind: difftest.PassCreds, Slot: 1, On: true},
+		{Kind: difftest.Pass, Slot: 4, Other: 1, N: 1},
+		{Kind: difftest.ReadMsg, Slot: 3, Other: 1, N: 1},
+		{Kind: difftest.Pass, Slot: 3, N: 1},
+		{Kind: difftest.WriteMsg, Slot: 1, N: 1},
+		{Kind: difftest.ReadMsg, Slot: 4, N: 1},
+	},
 	"the process that listens is killed": {
 		{Kind: difftest.Listen, Proc: 1, Net: "unixpacket", Name: "@a2", N: 1},
 		{Kind: difftest.Dial, Slot: 1, Net: "unixpacket", Name: "@a2"},

@@ -159,6 +159,9 @@ func (u *unpacker) conn(v uintptr, socket *PacketConn) (*Conn, error) {
 func (u *unpacker) assemble(p Pipe, s *wire.ConnState, socket *PacketConn) (*Conn, error) {
 	has := func(flag uint32) bool { return s.Flags&flag != 0 }
 	cfg := Config{Type: sock.Type(s.SocketType), Table: u.c.table, World: u.c.world, socket: socket}
+	if c := u.c.world.Autobind; c != nil && s.Chosen == "" && s.Local == noName {
+		cfg.Autobind = c(cfg.Type)
+	}
 	c := newConn(p, cfg, has(wire.ConnServer), 0)
 	c.id, c.peerID = s.ID, s.PeerID
 	c.local = address(c.typ, cmp.Or(s.Chosen, s.Local)) // whoever gets a socket looks what it is called now
