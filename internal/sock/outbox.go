@@ -63,7 +63,7 @@ func (o *Outbox) SetBuffer(bytes int) (window uint32) {
 }
 
 // Window returns how much may be under way, in units of cost.
-func (o *Outbox) Window() uint32 { return uint32(2 * o.buffer) }
+func (o *Outbox) Window() uint32 { return uint32(buffersInWindow * o.buffer) }
 
 // MaxMessage is the largest record, SO_SNDBUF − 32 (row 49).
 func (o *Outbox) MaxMessage() int { return o.buffer - 32 }

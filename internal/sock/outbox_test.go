@@ -8,12 +8,13 @@ import (
 )
 
 func TestBufferIsBoundedAsOnLinux(t *testing.T) {
-	const least, most = sock.MinWindow / 2, sock.MaxWindow / 2
+	const times = sock.DefaultWindow / sock.DefaultBuffer
+	const least, most = sock.MinWindow / times, sock.MaxWindow / times
 	for _, tt := range []struct{ ask, want int }{
 		{-1, least}, {0, least}, {least, least}, {100000, 100000}, {most, most}, {most + 1, most},
 	} {
 		o := sock.NewOutbox(sock.Seqpacket)
-		if got := int(o.SetBuffer(tt.ask)); got != 2*tt.want || int(o.Window()) != got {
+		if got := int(o.SetBuffer(tt.ask)); got != times*tt.want || int(o.Window()) != got {
 			t.Errorf("SetBuffer(%d): window %d, then %d", tt.ask, got, o.Window())
 		}
 		if got := o.MaxMessage(); got != tt.want-32 {
