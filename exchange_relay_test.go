@@ -101,7 +101,8 @@ func TestExchangeMovesLeaveNothingBehind(t *testing.T) {
 		near, far := pair(t, a.transport, a.network)
 		var before resources
 		for i := range moves / 2 {
-			if i == 1 { // from here on everything that is opened once is open
+			if i == 1 { // from here on everything that is opened once is open, and near knows the process at the other end
+				expectAlive(t, near, far)
 				var err error
 				if before, err = countResources(); err != nil {
 					t.Fatal(err)
