@@ -200,7 +200,7 @@ func (l *link) sign(s *sock.Segment, p *wire.Packet, server bool) error {
 	switch {
 	case !server:
 		return errUnexpected
-	case s.Continued:
+	case s.Continued, p.Flags&wire.Luggage != 0:
 		return nil
 	case p.Serial == 0:
 		return errUnexpected
