@@ -1,0 +1,2 @@
+// Package upgrade restarts a server without dropping a connection.
+package upgrade

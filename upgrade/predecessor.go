@@ -1,0 +1,151 @@
+package upgrade
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"syscall"
+	"time"
+
+	"afunix"
+)
+
+// A predecessor is the process from which this one takes over.
+type predecessor struct {
+	channel
+	offers []*offer // that nobody has asked for
+	gone   bool     // it died before it yielded
+}
+
+// findPredecessor calls the process that serves now, and receives what it offers. Without one, it is nil.
+func (u *Upgrader) findPredecessor(ctx context.Context) (*predecessor, error) {
+	d := afunix.Dialer{Transport: u.cfg.Transport}
+	conn, err := d.DialContext(ctx, "unix", u.cfg.Address)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	p := &predecessor{channel: channel{conn: conn}}
+	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(past) })
+	err = p.receiveOffers(&u.cfg)
+	if !stop() {
+		err = errors.Join(context.Cause(ctx), err)
+	}
+	if err != nil {
+		p.close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *predecessor) receiveOffers(cfg *Config) error {
+	if err := cfg.authorize(p.conn); err != nil {
+		return err
+	}
+	if err := p.send(message{Type: typeHello, Version: protocolVersion}); err != nil {
+		return err
+	}
+	for {
+		m, rights, err := p.receive()
+		switch {
+		case err != nil:
+			return left(err)
+		case m.Type == typeOffered:
+			rights.Close()
+			return nil
+		case m.Type != typeOffer || m.Moves != (rights.Len() == 0):
+			rights.Close()
+			return unexpected(m)
+		}
+		p.offers = append(p.offers, &offer{
+			key:    m.Key,
+			addr:   &net.UnixAddr{Name: m.Addr, Net: m.Key.Network},
+			moves:  m.Moves,
+			rights: rights,
+		})
+	}
+}
+
+// left names the end of the stream for what it is.
+func left(err error) error {
+	if isGone(err) {
+		return fmt.Errorf("the process has left: %w", err)
+	}
+	return err
+}
+
+// isGone reports whether err says that the other process has ended, or has closed the channel.
+func isGone(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
+// yield asks the predecessor to stop, and returns when it waits for nothing but confirm. Sockets that move have arrived. If the predecessor
+// has died there is nobody to ask.
+func (p *predecessor) yield(ctx context.Context, sockets []socket) error {
+	stop := context.AfterFunc(ctx, func() { p.conn.SetReadDeadline(past) })
+	defer stop()
+	refuseAll(&p.offers)
+	err := p.askToYield(sockets)
+	if p.gone = isGone(err); p.gone {
+		return nil
+	}
+	if err != nil && ctx.Err() != nil {
+		return errors.Join(context.Cause(ctx), err)
+	}
+	return err
+}
+
+func (p *predecessor) askToYield(sockets []socket) error {
+	byKey := make(map[key]socket)
+	var keys []key
+	for _, s := range sockets {
+		keys = append(keys, s.id())
+		byKey[s.id()] = s
+	}
+	if err := p.send(message{Type: typeReady, Keys: keys}); err != nil {
+		// It may have said why it went before it did.
+		if _, _, why := p.receive(); errors.Is(why, ErrRefused) {
+			return why
+		}
+		return err
+	}
+	for {
+		m, rights, err := p.receive()
+		switch {
+		case err != nil:
+			return err
+		case m.Type == typeCommit:
+			rights.Close()
+			return nil
+		}
+		s, ok := byKey[m.Key]
+		if m.Type != typeMoved || !ok {
+			rights.Close()
+			return unexpected(m)
+		}
+		err = s.arrive(rights)
+		rights.Close()
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// confirm tells the predecessor that this process serves now. That it cannot be told, because it has died, changes nothing.
+func (p *predecessor) confirm() {
+	p.conn.SetReadDeadline(time.Time{})
+	if !p.gone {
+		_ = p.send(message{Type: typeTaken})
+	}
+}
+
+// close ends the channel.
+func (p *predecessor) close() {
+	refuseAll(&p.offers)
+	p.conn.Close()
+}
