@@ -29,7 +29,6 @@ func (c *Conn) data(p *wire.Packet, buf *Buffer, placed int) error {
 	s := sock.Segment{
 		Data:      p.Payload,
 		Buffer:    (*packetBuffer)(buf),
-		Creds:     p.Flags&wire.Credentials != 0,
 		More:      p.Flags&wire.More != 0,
 		Continued: p.Flags&wire.Continued != 0,
 		Placed:    placed,
@@ -41,11 +40,23 @@ func (c *Conn) data(p *wire.Packet, buf *Buffer, placed int) error {
 		}
 	}
 	c.in.mu.Lock()
+	if p.Flags&wire.Credentials != 0 {
+		s.Creds = c.in.writing()
+	}
 	closed, over := c.in.closed, c.in.farewell
 	if len(p.Name) > 0 && c.link == nil {
 		c.named(string(p.Name))
 	}
-	err := c.in.box.Admit(len(p.Payload), p.Records, s.Continued)
+	luggage := p.Flags&wire.Luggage != 0
+	err := c.in.box.Admit(sock.Arrival{Bytes: len(p.Payload), Rights: p.Records, Continued: s.Continued, Luggage: luggage})
+	if luggage {
+		if err == nil {
+			c.in.luggage.add(p)
+		}
+		c.in.mu.Unlock()
+		packets.Put(buf)
+		return err
+	}
 	c.in.adopting = err == nil && p.Records > 0 && !over
 	c.in.mu.Unlock()
 	if err == nil && p.Records > 0 && !over {
@@ -56,11 +67,14 @@ func (c *Conn) data(p *wire.Packet, buf *Buffer, placed int) error {
 		packets.Put(buf)
 		return err
 	}
+	ends := ends(&s)
 	if c.link != nil {
 		fit(&s)
-		return c.link.socket.deliver(c, s)
+		return c.link.socket.deliver(c, s, ends)
 	}
-	return c.queue(s)
+	err = c.queue(s)
+	c.settle(ends)
+	return err
 }
 
 // named notes what the peer has chosen to be called. Accept shows it, if it comes before that. The caller holds in.mu.
@@ -81,20 +95,27 @@ func (c *Conn) adopt(s *sock.Segment, p *wire.Packet, closed bool) error {
 	if err != nil {
 		return err
 	}
+	c.in.mu.Lock()
+	u := unpacker{c: c, route: route, baggage: c.in.luggage}
+	c.in.luggage = baggage{}
+	c.in.mu.Unlock()
+	s.Luggage = sock.Luggage{Cost: u.cost, Rights: u.n}
 	if closed {
 		rights.Discard(c.table, c.pipe, route, p.Ancillary, p.Records)
+		u.discard()
 		c.acknowledge(p.Serial)
 		return nil
 	}
-	set, err := rights.Adopt(c.table, c.pipe, route, p.Ancillary, p.Records)
+	set, err := u.message(p)
 	switch {
 	case err == nil:
 		s.Rights = set
 		c.creditWhatIsDue() // a connection that has been accepted takes more than its hello said
 	case errors.Is(err, descriptor.ErrRightsTruncated):
 		s.Lost = true
+		s.Luggage.Rights = 0
 		c.in.mu.Lock()
-		c.in.box.Refund(p.Records)
+		c.in.box.Refund(p.Records + u.n)
 		c.in.mu.Unlock()
 		c.creditWhatIsDue()
 	case errors.Is(err, syscall.ESRCH):
@@ -120,7 +141,7 @@ func (c *Conn) adopted() {
 func (c *Conn) receiveRoute() (rights.Route, error) {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
-	if !c.out.ready || c.out.recvRoute.Way == rights.Nobody {
+	if !c.out.agreed || c.out.recvRoute.Way == rights.Nobody {
 		return rights.Route{}, errUnasked
 	}
 	return c.out.recvRoute, nil
@@ -134,7 +155,7 @@ func (c *Conn) queue(s sock.Segment) error {
 		fit(&s)
 	}
 	if c.in.embryo {
-		s.Creds = true
+		s.Creds = c.in.writing()
 	}
 	wake, err := c.in.box.Put(s)
 	if wake && c.in.waiting {
@@ -193,8 +214,12 @@ func (c *Conn) admin(p *wire.Packet) error {
 		return nil
 	case wire.Refuse, wire.Cancel:
 		return c.datagram(p)
+	case wire.Move:
+		return c.peerMoves(p)
+	case wire.Hello:
+		return c.rehello(p)
 	}
-	return errUnexpected // a hello in the middle
+	return errUnexpected
 }
 
 // sending changes the sending half and wakes whoever waits for it.

@@ -31,7 +31,7 @@ func withRights(s sock.Segment, d *descs) sock.Segment {
 }
 
 func withCreds(s sock.Segment) sock.Segment {
-	s.Creds = true
+	s.Creds = 1
 	return s
 }
 

@@ -149,6 +149,15 @@ func (o *Outbox) Credit(c Credit) error {
 // Grant sets the number of descriptors that the peer's hello allows.
 func (o *Outbox) Grant(rights uint64) { o.rightsLimit = rights }
 
+// Raise sets the number of descriptors that a later hello allows.
+func (o *Outbox) Raise(rights uint64) error {
+	if rights < o.rightsLimit {
+		return errCredit
+	}
+	o.rightsLimit = rights
+	return nil
+}
+
 // Shut notes that the owner has shut down writing, and reports whether that is news.
 func (o *Outbox) Shut() bool {
 	was := o.shut

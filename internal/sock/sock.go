@@ -45,6 +45,13 @@ const overhead = 768
 // maxPieces is more than the largest message is cut into: a packet takes 32,000 bytes of it at least.
 const maxPieces = MaxWindow/32000 + 1
 
+// Bounds of what sockets that move take along in one message: the queue of one with the largest buffers, and more than two with those
+// that are usual.
+const (
+	MaxLuggage       = 4 << 20 // bytes
+	maxLuggagePieces = MaxLuggage/32000 + 64
+)
+
 // Cost returns what a piece of n bytes is charged against a window.
 func Cost(n int) uint64 { return uint64(n) + overhead }
 
@@ -66,6 +73,7 @@ var (
 	errPieces = wrap("pieces of a message out of order")
 	errEmpty  = wrap("packet of nothing on a stream")
 	errEnded  = wrap("data after the end")
+	errState  = wrap("a state in which no socket can be")
 )
 
 type protocolError string
