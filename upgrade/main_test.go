@@ -127,4 +127,3 @@ func greeting(t *testing.T, network, address string) string {
 	}
 	return string(text)
 }
-

@@ -252,6 +252,7 @@ func (a *attempt) yield(keys []key) {
 	a.u.mu.Lock()
 	defer a.u.mu.Unlock()
 	a.u.control.leave()
+	a.u.control = nil // its file is the successor's now
 }
 
 // undo brings everything back to where it was before commit.
