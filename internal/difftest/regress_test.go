@@ -229,6 +229,20 @@ var regressions = map[string]difftest.Program{
 		{Kind: difftest.ReadMsg, Other: 7, N: 1},
 		{Kind: difftest.ReadMsg, N: 1},
 	},
+	"the name of a listener that was passed": {
+		{Kind: difftest.Pair, Proc: 1, Other: 1, Net: "unix"},
+		{Kind: difftest.Listen, Proc: 1, Slot: 2, Net: "unixpacket", Name: "p0"},
+		{Kind: difftest.Pass, Other: 2, N: 1},
+		{Kind: difftest.Listen, Slot: 3, Net: "unixpacket", Name: "p0"},
+	},
+	"what could not be passed": {
+		{Kind: difftest.Connect, Proc: 1, Slot: 4, Other: 5, Net: "unixgram"},
+		{Kind: difftest.CloseRead, Slot: 4},
+		{Kind: difftest.Connect, Proc: 1, Slot: 6, Other: 7, Net: "unix"},
+		{Kind: difftest.Connect, Proc: 1, Slot: 3, Other: 8, Net: "unixpacket"},
+		{Kind: difftest.Pass, Slot: 5, Other: 7, N: 1},
+		{Kind: difftest.PassCreds, Slot: 7, On: true},
+	},
 	"the process that listens is killed": {
 		{Kind: difftest.Listen, Proc: 1, Net: "unixpacket", Name: "@a2", N: 1},
 		{Kind: difftest.Dial, Slot: 1, Net: "unixpacket", Name: "@a2"},

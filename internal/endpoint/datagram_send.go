@@ -398,7 +398,7 @@ func (c *Conn) offer(b []byte, files []transport.File) (int, error) {
 		if err == errShifted {
 			continue
 		}
-		m.arrived(n)
+		m.arrived()
 		return n, err
 	}
 }

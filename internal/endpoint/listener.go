@@ -24,8 +24,8 @@ type Source interface {
 
 	// Suspend ends accepting without turning anybody away: clients that come from now on wait for whoever goes on with the
 	// descriptors that it returns, and the state (P8). Of these there are at least one and at most MaxHandles, and of the state at
-	// most MaxSourceState bytes. The descriptors are still the source's, and stay open until Close, which after Suspend
-	// leaves the socket file alone. An error means that nothing has changed.
+	// most MaxSourceState bytes. The descriptors are still the source's, and stay open until Close. An error means that nothing has
+	// changed.
 	Suspend() (descriptors []uintptr, state []byte, err error)
 }
 
@@ -339,7 +339,7 @@ func (l *Listener) depose() error {
 		for _, at := range queue {
 			at.conn.Close()
 		}
-		l.source.SetUnlinkOnClose(false)
+		l.source.Close()
 		l.release()
 		return nil
 	}

@@ -21,6 +21,7 @@ type parcel struct {
 	route   rights.Route       //
 	states  []byte             //
 	luggage []*rights.Outgoing // the descriptors that the states speak of, as many as fit into a packet in each
+	decided chan struct{}      // closed when it has been decided where the ends are, after the message has been written
 }
 
 // addEnd adds an end to m. It has not been touched, if there is an error.
@@ -30,7 +31,7 @@ func (c *Conn) addEnd(m *message, route rights.Route, end any) error {
 		return descriptor.ErrNotSendable
 	}
 	if m.parcel == nil {
-		m.parcel = &parcel{departure: departure{carrier: c}, message: m.Outgoing, route: route}
+		m.parcel = &parcel{departure: departure{carrier: c}, message: m.Outgoing, route: route, decided: make(chan struct{})}
 	}
 	p := m.parcel
 	p.direct, p.places = append(p.direct, e), append(p.places, m.Outgoing.Len())
@@ -189,15 +190,27 @@ func (p *parcel) undo() {
 }
 
 // Release is called when the peer has adopted the ends, or nobody will ever know.
-func (p *parcel) Release() {
-	p.message.Release()
+func (p *parcel) Release() { p.decide((*rights.Outgoing).Release, p.finish) }
+
+// TakeBack is called when the peer has not looked at the message, and never will.
+func (p *parcel) TakeBack() { p.decide((*rights.Outgoing).TakeBack, p.stay) }
+
+// Decline is called when the peer has discarded the message.
+func (p *parcel) Decline() { p.decide((*rights.Outgoing).Decline, p.stay) }
+
+// decide lets go of the copies, and then of the ends, which have locks of their own: the caller holds the carrier's.
+func (p *parcel) decide(let func(*rights.Outgoing), ends func()) {
+	let(p.message)
 	for _, o := range p.luggage {
-		o.Release()
+		let(o)
 	}
-	go p.finish()
+	go func() {
+		defer close(p.decided)
+		ends()
+	}()
 }
 
-// finish lets go of the ends, which have moved.
+// finish ends what this process had of the ends, which have moved.
 func (p *parcel) finish() {
 	for _, e := range p.ends {
 		e.moved()
@@ -207,28 +220,27 @@ func (p *parcel) finish() {
 	}
 }
 
-// TakeBack is called when the peer has not looked at the message, and never will.
-func (p *parcel) TakeBack() {
-	p.message.TakeBack()
-	for _, o := range p.luggage {
-		o.TakeBack()
-	}
-	go p.stay()
-}
-
-// arrived ends the sending of m, which has been written; n > 0 if it has not been refused.
-func (m *message) arrived(n int) {
+// arrived ends the sending of a message that has been written.
+func (m *message) arrived() {
 	if m == nil || m.parcel == nil {
 		return
 	}
 	p := m.parcel
 	p.carrier.host(nil)
-	if n == 0 && m.transfer.Fate != sock.Acknowledged {
-		return // TakeBack, or Release, has decided
+	if m.fate() != sock.Unknown {
+		<-p.decided
+		return
 	}
-	for _, e := range p.ends {
+	for _, e := range p.ends { // what becomes of them is no business of this process
 		e.moved()
 	}
+}
+
+// fate returns what has become of a message that has been written.
+func (m *message) fate() sock.Fate {
+	m.parcel.carrier.out.mu.Lock()
+	defer m.parcel.carrier.out.mu.Unlock()
+	return m.transfer.Fate
 }
 
 // sendLuggage writes the packets in front of a message. The caller holds writing.

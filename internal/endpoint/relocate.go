@@ -150,7 +150,8 @@ func (p *parcel) addConn(c *Conn) error {
 // is closed.
 func (l *Listener) stay() {
 	source, err := l.reopen()
-	l.source.Close() // what was suspended; the socket file stays
+	l.source.SetUnlinkOnClose(false)
+	l.source.Close() // what was suspended
 	l.mu.Lock()
 	shelved, closed := l.shelved, l.closed
 	l.paused, l.started, l.shelved = false, false, nil
@@ -190,6 +191,7 @@ func (l *Listener) moved() {
 	l.deadline.stop()
 	l.queue = nil
 	l.cond.Broadcast()
+	l.source.Close() // and with it the socket file goes, unless the user has asked for it to stay
 }
 
 func (l *Listener) release() {
@@ -200,7 +202,6 @@ func (l *Listener) release() {
 	for _, p := range shelved {
 		p.Close()
 	}
-	l.source.Close() // what was suspended; the socket file stays
 }
 
 // start makes l accept.

@@ -117,7 +117,7 @@ func (c *Conn) Send(b []byte, files []transport.File, to *net.UnixAddr) (int, er
 			return 0, c.blame(err)
 		}
 		n, err = c.acknowledged(m.transfer, n, err)
-		m.arrived(n)
+		m.arrived()
 		return n, err
 	}
 }

@@ -151,7 +151,6 @@ func (l *Listener) Suspend() (descriptors []uintptr, state []byte, err error) {
 	if l.path != "" {
 		state[0] = 1
 	}
-	l.path = ""
 	l.file.SetReadDeadline(aLongTimeAgo) // fails only on a closed file, whose Accept does not wait either
 	return []uintptr{fd}, append(state, name...), nil
 }

@@ -162,3 +162,6 @@ func (o *Outgoing) TakeBack() {
 	}
 	o.Release()
 }
+
+// Decline is Release: what was put into the peer, it has closed.
+func (o *Outgoing) Decline() { o.Release() }

@@ -21,6 +21,8 @@ type Parked interface {
 	Release()
 	// TakeBack also undoes what was put into the receiver, who has not looked at the message and never will.
 	TakeBack()
+	// Decline is called when the receiver has discarded the message, with what was put into it.
+	Decline()
 }
 
 // A Transfer is a message, or a shutdown, that will be acknowledged.
@@ -129,7 +131,7 @@ func (o *Outbox) Refuse(serial uint64, fate Fate) error {
 		return errAck
 	}
 	for len(o.transfers) > 0 && o.transfers[0].serial <= serial {
-		o.finish(fate, Parked.Release)
+		o.finish(fate, Parked.Decline)
 	}
 	return nil
 }

@@ -166,8 +166,11 @@ func TestRefusal(t *testing.T) {
 	if err := errors.Join(o.Ack(1), o.Refuse(2, sock.Barred), o.Refuse(2, sock.Refused)); err != nil {
 		t.Fatal(err)
 	}
-	for i, want := range []sock.Fate{sock.Acknowledged, sock.Barred, sock.Written} {
-		if ts[i].Fate != want || parked[i].released+parked[i].takenBack != min(1, 2-i) {
+	for i, want := range []struct {
+		fate sock.Fate
+		copies
+	}{{sock.Acknowledged, copies{released: 1}}, {sock.Barred, copies{declined: 1}}, {sock.Written, copies{}}} {
+		if ts[i].Fate != want.fate || parked[i] != want.copies {
 			t.Errorf("transfer %d: fate %d, %+v", i, ts[i].Fate, parked[i])
 		}
 	}
