@@ -47,8 +47,8 @@ func (p *predecessor) receiveOffers(cfg *Config) error {
 	if err := cfg.authorize(p.conn); err != nil {
 		return err
 	}
-	if err := p.send(message{Type: typeHello, Version: protocolVersion}); err != nil {
-		return err
+	if err := p.tell(message{Type: typeHello, Version: protocolVersion}); err != nil {
+		return left(err)
 	}
 	for {
 		m, rights, err := p.receive()
@@ -69,6 +69,20 @@ func (p *predecessor) receiveOffers(cfg *Config) error {
 			rights: rights,
 		})
 	}
+}
+
+// tell sends a message. A predecessor that does not want to hear it may have said why before it closed the channel.
+func (p *predecessor) tell(m message) error {
+	err := p.send(m)
+	if err == nil {
+		return nil
+	}
+	_, rights, why := p.receive()
+	rights.Close()
+	if errors.Is(why, ErrRefused) {
+		return why
+	}
+	return err
 }
 
 // left names the end of the stream for what it is.
@@ -107,11 +121,7 @@ func (p *predecessor) askToYield(sockets []socket) error {
 		keys = append(keys, s.id())
 		byKey[s.id()] = s
 	}
-	if err := p.send(message{Type: typeReady, Keys: keys}); err != nil {
-		// It may have said why it went before it did.
-		if _, _, why := p.receive(); errors.Is(why, ErrRefused) {
-			return why
-		}
+	if err := p.tell(message{Type: typeReady, Keys: keys}); err != nil {
 		return err
 	}
 	for {

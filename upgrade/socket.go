@@ -88,7 +88,10 @@ func (l *Listener) lend() (afunix.Sendable, bool, error) {
 }
 
 func (l *Listener) give() (afunix.Sendable, error) {
-	l.gate.update(func() { l.gate.open = false })
+	l.gate.update(func() {
+		l.gate.open = false
+		unlinkOnClose(l.gate.socket, false)
+	})
 	file, _, err := l.lend()
 	return file, err
 }
