@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"slices"
@@ -62,7 +63,11 @@ func (u *Upgrader) failed(err error) {
 // attend hands everything over to the process at the other end of conn, if it is to be.
 func (u *Upgrader) attend(conn *afunix.Conn) {
 	a := &attempt{channel: channel{conn: conn}, u: u, done: make(chan struct{})}
-	err := u.begin(a)
+	peer, err := conn.PeerCredentials()
+	if err == nil {
+		a.pid = peer.PID
+		err = u.begin(a)
+	}
 	if err == nil {
 		if err = a.run(); err != nil {
 			err = errors.Join(err, a.undo())
@@ -72,10 +77,20 @@ func (u *Upgrader) attend(conn *afunix.Conn) {
 	if err == nil {
 		return // the channel stays, for live connections
 	}
-	conn.SetWriteDeadline(time.Now().Add(helloTimeout))
-	_ = a.send(message{Type: typeAbort, Reason: err.Error()}) // it may have left: that may be what err says
-	conn.Close()
 	u.failed(fmt.Errorf("upgrade: hand over to process %d: %w", a.pid, err))
+	a.refuse(err)
+}
+
+// refuse tells the other process why it may not take over, and closes the channel when it has heard that, or has had time to. It may
+// have left: that may be what err says.
+func (a *attempt) refuse(err error) {
+	defer a.conn.Close()
+	a.conn.SetDeadline(time.Now().Add(helloTimeout))
+	stop := context.AfterFunc(a.u.stopped, func() { a.conn.SetReadDeadline(past) })
+	defer stop()
+	if a.send(message{Type: typeAbort, Reason: err.Error()}) == nil && a.conn.CloseWrite() == nil {
+		io.Copy(io.Discard, a.conn)
+	}
 }
 
 // begin makes a the upgrade that is under way.
@@ -131,9 +146,6 @@ func (a *attempt) run() error {
 func (a *attempt) untilReady() ([]key, error) {
 	if err := a.within(helloTimeout); err != nil {
 		return nil, err
-	}
-	if peer, err := a.conn.PeerCredentials(); err == nil {
-		a.pid = peer.PID
 	}
 	if err := a.u.cfg.authorize(a.conn); err != nil {
 		return nil, err
