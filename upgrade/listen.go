@@ -135,35 +135,43 @@ func refuseAll(list *[]*offer) {
 }
 
 func (cfg *Config) listen(ctx context.Context, network, address string) (net.Listener, error) {
+	listen := cfg.Listen
 	switch {
-	case cfg.Listen != nil:
-		return cfg.Listen(ctx, network, address)
+	case listen != nil:
 	case isUnix(network):
-		return overStale(network, address, func() (net.Listener, error) {
-			l, err := new(afunix.ListenConfig).Listen(ctx, network, address)
-			if err != nil {
-				return nil, err
-			}
-			return l, nil
-		})
+		listen = listenUnix
+	default:
+		listen = new(net.ListenConfig).Listen
 	}
-	return new(net.ListenConfig).Listen(ctx, network, address)
+	return overStale(network, address, func() (net.Listener, error) { return listen(ctx, network, address) })
 }
 
 func (cfg *Config) listenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
+	listen := cfg.ListenPacket
 	switch {
-	case cfg.ListenPacket != nil:
-		return cfg.ListenPacket(ctx, network, address)
+	case listen != nil:
 	case isUnix(network):
-		return overStale(network, address, func() (net.PacketConn, error) {
-			c, err := new(afunix.ListenConfig).ListenPacket(ctx, network, address)
-			if err != nil {
-				return nil, err
-			}
-			return c, nil
-		})
+		listen = listenUnixPacket
+	default:
+		listen = new(net.ListenConfig).ListenPacket
 	}
-	return new(net.ListenConfig).ListenPacket(ctx, network, address)
+	return overStale(network, address, func() (net.PacketConn, error) { return listen(ctx, network, address) })
+}
+
+func listenUnix(ctx context.Context, network, address string) (net.Listener, error) {
+	l, err := new(afunix.ListenConfig).Listen(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+func listenUnixPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
+	c, err := new(afunix.ListenConfig).ListenPacket(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 func isUnix(network string) bool { return strings.HasPrefix(network, "unix") }
@@ -172,7 +180,7 @@ func isUnix(network string) bool { return strings.HasPrefix(network, "unix") }
 // since a predecessor may still be using it.
 func overStale[S any](network, address string, listen func() (S, error)) (S, error) {
 	s, err := listen()
-	if !errors.Is(err, syscall.EADDRINUSE) || strings.HasPrefix(address, "@") {
+	if !errors.Is(err, syscall.EADDRINUSE) || !isUnix(network) || strings.HasPrefix(address, "@") {
 		return s, err
 	}
 	c, dialErr := afunix.Dial(network, address)

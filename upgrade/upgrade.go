@@ -49,8 +49,8 @@ type Config struct {
 	Transport afunix.Transport
 
 	// Listen and ListenPacket, if not nil, make the sockets that no predecessor had. Those that they return must be Sendable. With
-	// nil, sockets of package afunix for the networks "unix", "unixpacket" and "unixgram", where a socket file that a dead
-	// process has left is removed first, and those of package net for all others.
+	// nil, it is package afunix that makes those of the networks "unix", "unixpacket" and "unixgram", and package net all
+	// others. If EADDRINUSE is the error because a dead process has left its socket file, that is removed, and they are called again.
 	Listen       func(ctx context.Context, network, address string) (net.Listener, error)
 	ListenPacket func(ctx context.Context, network, address string) (net.PacketConn, error)
 }
