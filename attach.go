@@ -92,8 +92,7 @@ func (h *heir) claim(name string) (transport.Conn, error) {
 	if b.Pipe {
 		return inheritPipe(b.Value, b.State)
 	}
-	defer closeInherited(b.Value)
-	return asTransport(kernel.NewConn(b.Value))
+	return inheritKernel(b.Value)
 }
 
 // AttachTo gives c, an end of a pair, to the child process that cmd will start, which gets it from [Inherited] by the name. Here c
@@ -155,17 +154,8 @@ type estate struct {
 }
 
 func (c *Conn) leave() (estate, error) {
-	k, ok := c.t.(*kernel.Conn)
-	if !ok {
-		return leavePipe(c.t)
+	if k, ok := c.t.(*kernel.Conn); ok {
+		return leaveKernel(k)
 	}
-	raw, err := k.SyscallConn()
-	if err != nil {
-		return estate{}, err
-	}
-	e := estate{done: func() { k.Close() }} // it has a duplicate, and nothing to report
-	if err := raw.Control(func(fd uintptr) { e.legacy, err = newLegacy(fd) }); err != nil {
-		return estate{}, net.ErrClosed
-	}
-	return e, err
+	return leavePipe(c.t)
 }

@@ -3,10 +3,13 @@
 package afunix
 
 import (
+	"net"
 	"os"
 	"os/exec"
 
 	"afunix/internal/descriptor"
+	"afunix/internal/kernel"
+	"afunix/internal/transport"
 
 	"golang.org/x/sys/unix"
 )
@@ -53,4 +56,21 @@ func secure(b bequest) bool {
 	return unix.SetNonblock(int(b.Value), true) == nil
 }
 
-func closeInherited(fd uintptr) { _ = descriptor.System.Close(fd, descriptor.Unix) } // it has a duplicate
+// leaveKernel gets an end of the kernel transport ready for a child.
+func leaveKernel(c *kernel.Conn) (e estate, err error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return estate{}, err
+	}
+	if raw.Control(func(fd uintptr) { e.legacy, err = newLegacy(fd) }) != nil {
+		return estate{}, net.ErrClosed
+	}
+	e.done = func() { c.Close() } // there is a duplicate, and so nothing to report
+	return e, err
+}
+
+// inheritKernel owns fd.
+func inheritKernel(fd uintptr) (transport.Conn, error) {
+	defer closeSocket(fd)
+	return asTransport(kernel.NewConn(fd))
+}

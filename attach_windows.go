@@ -1,8 +1,12 @@
 package afunix
 
 import (
+	"errors"
 	"os/exec"
 	"syscall"
+
+	"afunix/internal/kernel"
+	"afunix/internal/transport"
 
 	"golang.org/x/sys/windows"
 )
@@ -44,4 +48,8 @@ func secure(b bequest) bool {
 	return windows.SetHandleInformation(windows.Handle(b.Value), windows.HANDLE_FLAG_INHERIT, 0) == nil
 }
 
-func closeInherited(v uintptr) { windows.CloseHandle(windows.Handle(v)) }
+// A socket of the system's own AF_UNIX has no pair, and is not inherited: what DuplicateHandle makes of it is no socket to Winsock.
+
+func leaveKernel(*kernel.Conn) (estate, error) { return estate{}, errors.ErrUnsupported }
+
+func inheritKernel(uintptr) (transport.Conn, error) { return nil, errors.ErrUnsupported }
