@@ -12,6 +12,7 @@ package httpdrain
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"sync"
@@ -112,11 +113,11 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Unlock()
 	s.serving.Wait() // then all connections that have been accepted are counted
 
-	s.waitForLast(ctx)
-	return s.srv.Shutdown(ctx)
+	err := s.waitForLast(ctx)
+	return errors.Join(err, s.srv.Shutdown(ctx))
 }
 
-func (s *Server) waitForLast(ctx context.Context) {
+func (s *Server) waitForLast(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -128,4 +129,8 @@ func (s *Server) waitForLast(ctx context.Context) {
 	for s.open > 0 && ctx.Err() == nil {
 		s.changed.Wait()
 	}
+	if s.open > 0 {
+		return context.Cause(ctx)
+	}
+	return nil
 }
