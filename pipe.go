@@ -25,7 +25,7 @@ var socketTypes = map[string]sock.Type{
 }
 
 // world is what ends need that have moved to this process.
-var world = endpoint.World{System: system{}, Network: names{&ListenConfig{}}}
+var world = endpoint.World{System: system{}, Network: names{&ListenConfig{}}, Autobind: autobind}
 
 func dialPipe(ctx context.Context, d *Dialer, network string, laddr, raddr *net.UnixAddr) (transport.Conn, error) {
 	if network == dgramNetwork {

@@ -155,7 +155,9 @@ func (s *Set) Give(i int, take func(v uintptr, k Kind, e End) error) error {
 	}
 	var err error
 	if it.end {
-		err = take(0, it.kind, s.more.ends[it.value])
+		e := s.more.ends[it.value]
+		e.Taken()
+		err = take(0, it.kind, e)
 	} else {
 		err = take(uintptr(it.value), s.kind(i), nil)
 	}

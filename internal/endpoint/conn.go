@@ -59,6 +59,7 @@ type inbox struct {
 	pass     bool   // SO_PASSCRED
 	peerName string // that the peer has chosen (row 75)
 	naming   bool   // it has a reason to choose one, and that may be in the pipe
+	untaken  bool   // it has moved here, and its user has not seen it
 	embryo   bool   // it has not been accepted: what comes has its sender's credentials all the same, as in the kernel
 }
 

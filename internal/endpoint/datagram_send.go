@@ -143,12 +143,35 @@ func (s *PacketConn) sendToPeer(b []byte, files []transport.File) (int, error) {
 	s.mu.Lock()
 	first := !s.apart
 	s.apart, s.peerID = true, 0
+	if first {
+		s.purge()
+	}
 	s.mu.Unlock()
 	if !first {
 		return 0, syscall.ENOTCONN
 	}
 	s.peer.Close()
 	return 0, syscall.ECONNREFUSED
+}
+
+// purge discards what is in the queue, as the kernel does when a socket loses its peer (unix_dgram_disconnected). The caller holds mu.
+func (s *PacketConn) purge() {
+	queue := s.queue
+	s.queue = nil
+	for _, c := range queue {
+		c.link.queued--
+		c.in.mu.Lock()
+		r := c.in.box.Read(nil)
+		c.in.mu.Unlock()
+		if r.Rights != nil {
+			r.Rights.Close() // nobody is left who could be told
+		}
+		c.creditWhatIsDue()
+		if c.link.over && c.link.queued == 0 {
+			s.drop(c)
+		}
+	}
+	s.admit()
 }
 
 // sendTo sends to the socket called name. A link that turns out to be gone says nothing of whoever has the name now.

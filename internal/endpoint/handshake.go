@@ -31,6 +31,7 @@ type Config struct {
 type World struct {
 	System
 	Network
+	Autobind func(sock.Type) Autobind
 }
 
 // Autobind binds a name of the system's choice, which is free again when it is closed.
@@ -254,10 +255,13 @@ func (c *Conn) peerReady(p *wire.Packet) error {
 	return nil
 }
 
+// noName is how package net shows that there is none.
+const noName = "@"
+
 // address is how package net shows a name: an end without one is "@", and an abstract name ends at its first NUL (row 188).
 func address(t sock.Type, name string) *net.UnixAddr {
 	if name == "" {
-		name = "@"
+		name = noName
 	}
 	name, _, _ = strings.Cut(name, "\x00")
 	return &net.UnixAddr{Name: name, Net: network(t)}

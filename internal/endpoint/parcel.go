@@ -2,7 +2,6 @@ package endpoint
 
 import (
 	"errors"
-	"io"
 	"syscall"
 
 	"afunix/internal/descriptor"
@@ -60,7 +59,7 @@ func (p *parcel) pack(m *rights.Outgoing) error {
 			err = p.direct[i].pack(p)
 		}
 	}
-	if err == nil && (len(p.states) > sock.MaxLuggage-sock.MaxWindow || m.Len()+p.records() > sock.RightsWindow) {
+	if err == nil && (len(p.states) > sock.MaxLuggage-sock.MaxWindow || m.Len()+p.weight() > sock.RightsWindow) {
 		err = syscall.ETOOMANYREFS
 	}
 	if err == nil {
@@ -142,12 +141,15 @@ func (p *parcel) add(v uintptr) error { return p.room().Add(v) }
 // addEnd adds the descriptor of an end, whose state follows.
 func (p *parcel) addEnd(v uintptr, k descriptor.Kind) { p.room().AddEnd(v, k) }
 
-// records returns how many descriptors the states speak of.
-func (p *parcel) records() (n int) {
-	if p != nil {
-		for _, o := range p.luggage {
-			n += o.Len()
-		}
+// weight bounds what the luggage takes of the credit for descriptors, however it is cut into packets.
+func (p *parcel) weight() int {
+	if p == nil {
+		return 0
+	}
+	packets := len(p.luggage) + len(p.states)/(wire.MaxPayload-wire.MaxAncillary) + 1
+	n := sock.Arrival{Bytes: len(p.states), Luggage: true}.Weight() + packets
+	for _, o := range p.luggage {
+		n += o.Len()
 	}
 	return n
 }
@@ -378,7 +380,7 @@ type baggage struct {
 	states  []byte
 	records []byte
 	n       int // of records
-	cost    uint64
+	weight  int
 }
 
 // add takes in a packet.
@@ -386,7 +388,5 @@ func (b *baggage) add(p *wire.Packet) {
 	b.states = append(b.states, p.Payload...)
 	b.records = append(b.records, p.Ancillary...)
 	b.n += p.Records
-	b.cost += sock.Cost(len(p.Payload))
+	b.weight += sock.Arrival{Bytes: len(p.Payload), Rights: p.Records, Luggage: true}.Weight()
 }
-
-var _ io.Closer = mover(nil)

@@ -77,13 +77,14 @@ func (c *Conn) data(p *wire.Packet, buf *Buffer, placed int) error {
 	return err
 }
 
-// named notes what the peer has chosen to be called. Accept shows it, if it comes before that. The caller holds in.mu.
+// named notes what the peer has chosen to be called. Accept shows it, if it comes before that, and so does whoever takes an end that has
+// moved here. The caller holds in.mu.
 func (c *Conn) named(name string) {
 	if c.in.peerName == name {
 		return
 	}
 	c.in.peerName, c.in.naming = name, false
-	if c.in.embryo {
+	if c.in.embryo || c.in.untaken {
 		c.remote = address(c.typ, name)
 	}
 }
@@ -99,7 +100,7 @@ func (c *Conn) adopt(s *sock.Segment, p *wire.Packet, closed bool) error {
 	u := unpacker{c: c, route: route, baggage: c.in.luggage}
 	c.in.luggage = baggage{}
 	c.in.mu.Unlock()
-	s.Luggage = sock.Luggage{Cost: u.cost, Rights: u.n}
+	s.Luggage = u.weight
 	if closed {
 		rights.Discard(c.table, c.pipe, route, p.Ancillary, p.Records)
 		u.discard()
@@ -113,10 +114,10 @@ func (c *Conn) adopt(s *sock.Segment, p *wire.Packet, closed bool) error {
 		c.creditWhatIsDue() // a connection that has been accepted takes more than its hello said
 	case errors.Is(err, descriptor.ErrRightsTruncated):
 		s.Lost = true
-		s.Luggage.Rights = 0
 		c.in.mu.Lock()
-		c.in.box.Refund(p.Records + u.n)
+		c.in.box.Refund(p.Records + s.Luggage)
 		c.in.mu.Unlock()
+		s.Luggage = 0
 		c.creditWhatIsDue()
 	case errors.Is(err, syscall.ESRCH):
 		return io.EOF // its sender died before anybody could take them: nothing was sent

@@ -21,7 +21,18 @@ func (c *Conn) Write(b []byte) (int, error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	n, err := c.pieces(b, wire.MaxPayload, nil)
-	return n, c.blame(err)
+	return n, c.part(c.blame(err))
+}
+
+// part discards what a datagram socket has not read when it finds out that its peer is gone, which is err: the kernel purges its queue
+// (unix_dgram_disconnected).
+func (c *Conn) part(err error) error {
+	if c.typ == sock.Datagram && c.link == nil && err == syscall.ECONNREFUSED {
+		c.in.mu.Lock()
+		c.in.box.Keep(0)
+		c.in.mu.Unlock()
+	}
+	return err
 }
 
 // blame returns what the kernel would say in the place of err, if the peer turns out to be closed. Of a connection of records that
@@ -106,7 +117,7 @@ func (c *Conn) Send(b []byte, files []transport.File, to *net.UnixAddr) (int, er
 		case err == errCycle:
 			return len(b), nil
 		case err != nil:
-			return 0, c.blame(c.precedence(len(b), files, err))
+			return 0, c.part(c.blame(c.precedence(len(b), files, err)))
 		}
 		n, err := c.sendWith(b, m)
 		if m.transfer == nil {
@@ -114,11 +125,11 @@ func (c *Conn) Send(b []byte, files []transport.File, to *net.UnixAddr) (int, er
 			if err == errShifted {
 				continue // to whoever has the other end now
 			}
-			return 0, c.blame(err)
+			return 0, c.part(c.blame(err))
 		}
 		n, err = c.acknowledged(m.transfer, n, err)
 		m.arrived()
-		return n, err
+		return n, c.part(err)
 	}
 }
 
@@ -138,11 +149,11 @@ func (m *message) records() int {
 	return m.Len()
 }
 
-// weight is the number of descriptors, those included that its ends take along.
+// weight is what it takes of the credit for descriptors, with what its ends take along.
 func (m *message) weight() int {
 	n := m.records()
 	if n > 0 {
-		n += m.parcel.records()
+		n += m.parcel.weight()
 	}
 	return n
 }
@@ -474,7 +485,7 @@ func (c *Conn) putNow(p *wire.Packet, m *message) error {
 	if err := c.write(p); err != nil {
 		return err
 	}
-	c.out.box.Sent(len(p.Payload), p.Records)
+	c.out.box.Sent(sock.Arrival{Bytes: len(p.Payload), Rights: p.Records, Luggage: luggage})
 	c.out.shift.begun = p.Flags&(wire.More|wire.Luggage) != 0
 	if m != nil && !luggage {
 		m.room = sock.Transfer{}

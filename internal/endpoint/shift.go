@@ -217,8 +217,7 @@ type mover interface {
 	start()
 	// receives reports whether it is the socket with this number.
 	receives(id uint64) bool
-	// Close closes it.
-	Close() error
+	descriptor.End
 }
 
 var errCycle = errors.New("an end would wait in its own queue")
@@ -280,6 +279,24 @@ func ends(s *sock.Segment) (movers []mover) {
 		movers = append(movers, e.(mover))
 	}
 	return movers
+}
+
+// mate returns the other end of c, if that moves, too, and does not read any more. It never sends anything else.
+func (d *departure) mate(c *Conn) *Conn {
+	for _, e := range d.ends {
+		m, ok := e.(*Conn)
+		if ok && m != c && m.id == c.peerID && m.peerID == c.id && m.server != c.server && m.hasEnded() {
+			return m
+		}
+	}
+	return nil
+}
+
+// hasEnded reports whether c is not read any more.
+func (c *Conn) hasEnded() bool {
+	c.in.mu.Lock()
+	defer c.in.mu.Unlock()
+	return c.in.turn.over
 }
 
 // over reports whether c is moved over itself.
@@ -357,10 +374,28 @@ func (c *Conn) ready(d *departure) error {
 		c.pay()
 		return c.out.quiet() && (c.out.severed || c.out.owed.debts == 0 || c.out.shift.held)
 	})
-	if err == nil && !d.over(c) {
-		c.out.shift.detached = true
+	if err != nil || d.over(c) {
+		return err
 	}
-	return err
+	c.out.shift.detached = true
+	if c.out.severed {
+		return nil
+	}
+	return c.flushed(d)
+}
+
+// flushed waits until the pipe has room: what it has taken and not made room for is lost with the process that wrote it (Windows). The
+// caller holds out.mu.
+func (c *Conn) flushed(d *departure) error {
+	done := false
+	go func() {
+		_ = c.pipe.WaitWritable() // after an error there is nobody who could miss anything
+		c.out.mu.Lock()
+		defer c.out.mu.Unlock()
+		done = true
+		c.wakeWrites()
+	}()
+	return c.watch(d, func() bool { return done })
 }
 
 // announce tells the peer, and waits until it has taken note of it.
@@ -370,8 +405,17 @@ func (c *Conn) announce(d *departure) error {
 	if err := c.watch(d, c.out.quiet); err != nil {
 		return err
 	}
-	if c.out.box.Gone() || c.out.severed {
+	switch mate := d.mate(c); {
+	case c.out.box.Gone() || c.out.severed:
 		return nil // nobody is left to be told
+	case mate != nil: // nothing is under way from there, and nobody listens
+		c.out.shift.announced = true
+		c.out.mu.Unlock()
+		mate.out.mu.Lock()
+		mate.out.shift.away = true
+		mate.out.mu.Unlock()
+		c.out.mu.Lock()
+		return nil
 	}
 	t := new(sock.Transfer)
 	c.out.owed.moveDone, c.out.owed.move = t, 0

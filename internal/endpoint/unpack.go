@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"cmp"
 	"fmt"
 	"syscall"
 
@@ -158,9 +159,16 @@ func (u *unpacker) conn(v uintptr, socket *PacketConn) (*Conn, error) {
 func (u *unpacker) assemble(p Pipe, s *wire.ConnState, socket *PacketConn) (*Conn, error) {
 	has := func(flag uint32) bool { return s.Flags&flag != 0 }
 	cfg := Config{Type: sock.Type(s.SocketType), Table: u.c.table, World: u.c.world, socket: socket}
+	if c := u.c.world.Autobind; c != nil && s.Chosen == "" && s.Local == noName {
+		cfg.Autobind = c(cfg.Type)
+	}
 	c := newConn(p, cfg, has(wire.ConnServer), 0)
 	c.id, c.peerID = s.ID, s.PeerID
-	c.local, c.remote = address(c.typ, s.Local), address(c.typ, s.Remote)
+	c.local = address(c.typ, cmp.Or(s.Chosen, s.Local)) // whoever gets a socket looks what it is called now
+	c.remote = address(c.typ, cmp.Or(s.PeerName, s.Remote))
+	if has(wire.ConnApart) {
+		c.remote = nil
+	}
 	opener, err := p.Opener()
 	if err != nil {
 		return nil, err
@@ -199,7 +207,7 @@ func (u *unpacker) assemble(p Pipe, s *wire.ConnState, socket *PacketConn) (*Con
 func (u *unpacker) fill(c *Conn, s *wire.ConnState) error {
 	has := func(flag uint32) bool { return s.Flags&flag != 0 }
 	in := &c.in
-	in.started, in.claimed = false, true
+	in.started, in.claimed, in.untaken = false, true, true
 	in.embryo, in.naming, in.pass, in.peerName = has(wire.ConnEmbryo), has(wire.ConnNaming), c.out.pass, s.PeerName
 	mover := u.c.current()
 	for _, w := range s.Writers {
@@ -239,6 +247,20 @@ func (u *unpacker) fill(c *Conn, s *wire.ConnState) error {
 	}
 	return nil
 }
+
+// Taken takes in what the peer has said before: it may have chosen a name.
+func (c *Conn) Taken() {
+	c.catchUp()
+	c.in.mu.Lock()
+	defer c.in.mu.Unlock()
+	c.in.untaken = false
+}
+
+// Taken has nothing to see: a listener's name does not change.
+func (l *Listener) Taken() {}
+
+// Taken has nothing to see: nobody looks at the name again (row 75).
+func (s *PacketConn) Taken() {}
 
 // errBroken: the connection was broken before its end moved.
 var errBroken = fmt.Errorf("%w: broken before it moved here", sock.ErrProtocol)

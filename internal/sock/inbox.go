@@ -20,20 +20,14 @@ type Segment struct {
 	Continued bool   // not the first piece (never on a stream)
 	Placed    int    // so much of Data is in the buffer of the Read that waits already: see Settle
 
-	Luggage Luggage // what came before it for the sockets among its descriptors
+	Luggage int // what came before it for the sockets among its descriptors, as Arrival.Weight counts it
 
 	cost uint64 // what is still to be given back when it has been read
 }
 
-// Luggage is what sockets that move take along in packets of their own, in front of their message: see Arrival.
-type Luggage struct {
-	Cost   uint64
-	Rights int
-}
-
-// rights is how many descriptors s has brought.
+// rights is how many descriptors s has brought, as credit counts them.
 func (s *Segment) rights() uint64 {
-	n := s.Luggage.Rights
+	n := s.Luggage
 	if s.Rights != nil {
 		n += s.Rights.Len()
 	}
@@ -133,6 +127,26 @@ type Arrival struct {
 	Luggage   bool // in front of its message: what a socket takes along that moves with it
 }
 
+// luggageUnit is how many bytes of luggage count as a descriptor. What moves along with a message waits to be read like those, and is no
+// part of what its sender's buffer holds.
+const luggageUnit = 4096
+
+// Weight is what a packet takes of the credit for descriptors.
+func (a Arrival) Weight() int {
+	if !a.Luggage {
+		return a.Rights
+	}
+	return a.Rights + (a.Bytes+luggageUnit-1)/luggageUnit
+}
+
+// cost is what a packet takes of the window.
+func (a Arrival) cost() uint64 {
+	if a.Luggage {
+		return 0
+	}
+	return Cost(a.Bytes)
+}
+
 // Admit checks that the peer may send a packet now, and books it. It comes before the descriptors are adopted, so that nobody
 // makes us adopt more than we said. The window counts when a message begins; its later pieces only have to keep it below
 // the largest message.
@@ -153,18 +167,18 @@ func (in *Inbox) Admit(a Arrival) error {
 	if in.message > size || in.pieces > pieces {
 		return errWindow
 	}
-	if in.rightsArrived+uint64(a.Rights) > in.rightsGranted {
+	if in.rightsArrived+uint64(a.Weight()) > in.rightsGranted {
 		return errRights
 	}
-	in.arrived += Cost(a.Bytes)
-	in.rightsArrived += uint64(a.Rights)
+	in.arrived += a.cost()
+	in.rightsArrived += uint64(a.Weight())
 	return nil
 }
 
 // Put appends what has been admitted. It reports whether a reader can make progress now. The Inbox owns the segment
 // from here on, and discards it at once if it has been closed.
 func (in *Inbox) Put(s Segment) (wake bool, err error) {
-	s.cost = Cost(len(s.Data)) + s.Luggage.Cost
+	s.cost = Cost(len(s.Data))
 	if !s.Continued {
 		in.luggage = false
 	}
@@ -328,7 +342,7 @@ func (in *Inbox) takeRights(s *Segment, r *Result) bool {
 	r.Lost = r.Lost || s.Lost
 	if s.Rights != nil {
 		in.rightsConsumed += s.rights()
-		r.Rights, s.Rights, s.Luggage.Rights = s.Rights, nil, 0
+		r.Rights, s.Rights, s.Luggage = s.Rights, nil, 0
 	}
 	s.Lost = false
 	return true

@@ -72,7 +72,7 @@ func (l *link) send(t *rapid.T) {
 		p.descs = &descs{n: n}
 		p.lost = rapid.IntRange(0, 4).Draw(t, "lost") == 0
 	}
-	l.out.Sent(len(data), n)
+	l.out.Sent(sock.Arrival{Bytes: len(data), Rights: n})
 	l.wire = append(l.wire, p)
 	l.pieces++
 }
@@ -344,7 +344,7 @@ func TestRecordModel(t *testing.T) {
 					if err := in.Admit(sock.Arrival{Bytes: len(s.Data), Rights: have, Continued: s.Continued}); err != nil {
 						t.Fatal(err)
 					}
-					out.Sent(len(s.Data), have)
+					out.Sent(sock.Arrival{Bytes: len(s.Data), Rights: have})
 					if wake, err := in.Put(s); err != nil || wake == s.More {
 						t.Fatalf("woken %t with more %t, %v", wake, s.More, err)
 					}
@@ -407,7 +407,7 @@ func TestAnythingFromAPeer(t *testing.T) {
 				verify(t, out.Credit(sock.Credit{Consumed: number.Draw(t, "consumed"), Rights: number.Draw(t, "rights")}))
 			},
 			"track": func(*rapid.T) { out.Track(new(sock.Transfer), nil) },
-			"sent":  func(*rapid.T) { out.Sent(5, 1) },
+			"sent":  func(*rapid.T) { out.Sent(sock.Arrival{Bytes: 5, Rights: 1}) },
 			"read": func(*rapid.T) {
 				if in.Ready() {
 					in.Read(make([]byte, 1000))
