@@ -10,7 +10,7 @@ import (
 func takeActivated() ([]*offer, error) { return nil, nil }
 
 // isSocketFile reports whether path is that of a socket, and nothing that somebody would miss. There it is a file that begins like
-// this (docs/PROTOCOL.md).
+// this (internal/winpipe/sockfile.go).
 func isSocketFile(path string) bool {
 	f, err := os.Open(path)
 	if err != nil {
