@@ -1,12 +1,14 @@
 package upgrade
 
 import (
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"afunix"
 )
@@ -121,6 +123,24 @@ func (c *channel) read() (m message, rights afunix.Rights, err error) {
 	}
 	return m, rights, json.Unmarshal(body, &m)
 }
+
+// bound makes calls on conn fail when ctx ends, until release is called; that leaves no deadline behind.
+func bound(ctx context.Context, conn *afunix.Conn) (release func()) {
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		conn.SetDeadline(past)
+		close(ended)
+	})
+	return func() {
+		if !stop() {
+			<-ended
+			conn.SetDeadline(time.Time{})
+		}
+	}
+}
+
+// past is a deadline that ends what is under way.
+var past = time.Unix(1, 0)
 
 // expect is receive for a message without descriptors whose type is known.
 func (c *channel) expect(typ string) (message, error) {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"sync"
-	"time"
 
 	"afunix"
 )
@@ -52,28 +51,26 @@ func (c *channel) handConn(ctx context.Context, file afunix.Sendable, state []by
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	stop := context.AfterFunc(ctx, func() { c.conn.SetDeadline(past) })
-	defer func() {
-		if !stop() {
-			c.conn.SetDeadline(time.Time{})
-		}
-	}()
-	if err := c.send(message{Type: typeConn, State: state}, file); err != nil {
-		return err
+	release := bound(ctx, c.conn)
+	err := c.send(message{Type: typeConn, State: state}, file)
+	if err == nil {
+		_, err = c.expect(typeGot)
 	}
-	_, err := c.expect(typeGot)
-	if err == nil || ctx.Err() == nil {
-		return left(err)
+	release()
+	var unsendable *afunix.RightsError
+	if err == nil || errors.As(err, &unsendable) {
+		return err
 	}
 	// Whose is it? Once this side has been shut down the other can no longer say that it has it, and then does not keep it.
-	c.conn.SetDeadline(time.Time{})
-	if err := c.conn.CloseRead(); err != nil {
-		return err
+	if c.conn.CloseRead() == nil {
+		if _, late := c.expect(typeGot); late == nil {
+			return nil
+		}
 	}
-	if _, err := c.expect(typeGot); err != nil {
-		return errors.Join(context.Cause(ctx), left(err))
+	if ctx.Err() != nil {
+		return errors.Join(context.Cause(ctx), err)
 	}
-	return nil
+	return left(err)
 }
 
 // ReceiveConn returns the next live connection that the predecessor has sent, with its state; io.EOF when there will be no more: the

@@ -108,8 +108,6 @@ func (c *PacketConn) shut() {
 	})
 }
 
-var past = time.Unix(1, 0)
-
 func (c *PacketConn) restore(sent bool) error {
 	if sent {
 		c.gate.take() // nothing is left of it

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"net"
 	"syscall"
-	"time"
 
 	"afunix"
 )
@@ -31,9 +30,10 @@ func (u *Upgrader) findPredecessor(ctx context.Context) (*predecessor, error) {
 		return nil, err
 	}
 	p := &predecessor{channel: channel{conn: conn}}
-	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(past) })
+	release := bound(ctx, conn)
 	err = p.receiveOffers(&u.cfg)
-	if !stop() {
+	release()
+	if err != nil && ctx.Err() != nil {
 		err = errors.Join(context.Cause(ctx), err)
 	}
 	if err != nil {
@@ -101,8 +101,8 @@ func isGone(err error) bool {
 // yield asks the predecessor to stop, and returns when it waits for nothing but confirm. Sockets that move have arrived. If the predecessor
 // has died there is nobody to ask.
 func (p *predecessor) yield(ctx context.Context, sockets []socket) error {
-	stop := context.AfterFunc(ctx, func() { p.conn.SetReadDeadline(past) })
-	defer stop()
+	release := bound(ctx, p.conn)
+	defer release()
 	refuseAll(&p.offers)
 	err := p.askToYield(sockets)
 	if p.gone = isGone(err); p.gone {
@@ -148,7 +148,6 @@ func (p *predecessor) askToYield(sockets []socket) error {
 
 // confirm tells the predecessor that this process serves now. That it cannot be told, because it has died, changes nothing.
 func (p *predecessor) confirm() {
-	p.conn.SetReadDeadline(time.Time{})
 	if !p.gone {
 		_ = p.send(message{Type: typeTaken})
 	}

@@ -144,6 +144,9 @@ func (u *Upgrader) becomeReady(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(u.stopped, cancel)()
 	control, err := bindControl(ctx, &u.cfg)
 	if err != nil {
 		return err
@@ -170,6 +173,9 @@ func (u *Upgrader) unready() ([]socket, error) {
 
 // takeOver does everything that may fail, and the predecessor's consent last: until then, to close the channel undoes it all.
 func (u *Upgrader) takeOver(ctx context.Context, sockets []socket, control *control) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if u.predecessor != nil {
 		if err := u.predecessor.yield(ctx, sockets); err != nil {
 			return err
