@@ -165,6 +165,9 @@ func (c *Conn) turn(into []byte) {
 
 // turnNow is turn without waiting. It reports whether there was a packet.
 func (c *Conn) turnNow(into []byte) bool {
+	if !c.in.started {
+		return false // its former owner may be reading it
+	}
 	c.in.turn.busy = true
 	c.in.mu.Unlock()
 	err := c.apply(into, false)
