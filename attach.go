@@ -17,9 +17,6 @@ import (
 // inheritedVariable tells a child process which ends it has inherited: a list of bequests, in JSON.
 const inheritedVariable = "AFUNIX_INHERITED"
 
-// maxBequest bounds the state of an end, which has to fit into an environment beside everything else (32,767 characters on Windows).
-const maxBequest = 8 << 10
-
 // A bequest is what a child is told of one end.
 type bequest struct {
 	Name  string

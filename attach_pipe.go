@@ -10,6 +10,9 @@ import (
 	"afunix/internal/transport"
 )
 
+// maxBequest bounds the state of an end, which has to fit into an environment beside everything else (32,767 characters on Windows).
+const maxBequest = 8 << 10
+
 // leavePipe gets an end of the pipe transport ready for a child.
 func leavePipe(t transport.Conn) (estate, error) {
 	c, ok := t.(*endpoint.Conn)

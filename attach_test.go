@@ -18,6 +18,17 @@ import (
 func init() {
 	children["heir"] = heirMain
 	children["heir of nothing"] = heirOfNothing
+	children["heir that dies"] = func(args []string) error {
+		if _, err := echoInherited(args[0]); err != nil {
+			return err
+		}
+		os.Exit(0) // with the end open
+		return nil
+	}
+	children["sit"] = func([]string) error {
+		_, err := io.Copy(io.Discard, os.Stdin)
+		return err
+	}
 }
 
 // heirMain echoes one message over each inherited end, and starts a process that must inherit nothing.
@@ -32,39 +43,43 @@ func heirMain(args []string) error {
 		return fmt.Errorf("grandchild: %w: %s", err, out)
 	}
 	for _, name := range args {
-		if err := echoInherited(name); err != nil {
+		c, err := echoInherited(name)
+		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
+		}
+		if err := c.Close(); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func echoInherited(name string) error {
+// echoInherited returns the end, which is still open.
+func echoInherited(name string) (*afunix.Conn, error) {
 	c, err := afunix.Inherited(name)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer c.Close()
 	if _, err := afunix.Inherited(name); !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("the second time: %v", err)
+		return nil, fmt.Errorf("the second time: %v", err)
 	}
 	c.SetDeadline(time.Now().Add(patience))
 	m, err := c.ReadMsg(make([]byte, 100))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer m.Rights.Close()
 	if m.Rights.Len() == 0 {
 		_, err := c.Write([]byte(name + ": " + string(m.Data)))
-		return err
+		return c, err
 	}
 	f, err := m.Rights.File(0)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer f.Close()
 	_, err = c.WriteMsg([]byte(name+": "+string(m.Data)), f)
-	return err
+	return c, err
 }
 
 func heirOfNothing([]string) error {
@@ -74,7 +89,7 @@ func heirOfNothing([]string) error {
 	if _, err := afunix.Inherited("one"); !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("it inherits something: %v", err)
 	}
-	return nil
+	return expectNoSockets()
 }
 
 // runHeir starts a child, closes the attached ends, and returns what waits for it.
@@ -133,6 +148,36 @@ func TestChildInheritsTheEndsThatAreAttached(t *testing.T) {
 	})
 }
 
+// Children that are started while an end is attached to another one, or by that, do not get it: or its peer would see no EOF.
+func TestOtherChildrenInheritNothing(t *testing.T) {
+	each(t, listened, func(t *testing.T, tr afunix.Transport, network string) {
+		ours, theirs := pair(t, tr, network)
+		cmd := child(t, "heir that dies", "one")
+		if err := theirs.AttachTo(cmd, "one"); err != nil {
+			t.Fatal(err)
+		}
+		other := child(t, "sit")
+		stdin, err := other.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := other.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer other.Wait()
+		defer stdin.Close()
+		wait := runHeir(t, cmd, theirs)
+		if _, err := ours.Write([]byte("hello")); err != nil {
+			t.Fatal(err)
+		}
+		mustReadMsg(t, ours, "one: hello", 0)
+		wait()
+		if _, err := ours.Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("%v, want EOF", err)
+		}
+	})
+}
+
 // What was written before the child existed is there for it.
 func TestChildInheritsWhatWaitsToBeRead(t *testing.T) {
 	each(t, all, func(t *testing.T, tr afunix.Transport, network string) {
@@ -186,5 +231,33 @@ func TestAttachedEndIsClosed(t *testing.T) {
 		if _, err := ours.Read(make([]byte, 1)); err != io.EOF {
 			t.Errorf("%v, want EOF", err)
 		}
+	})
+}
+
+// What cannot be written into an environment stays, and nothing has changed.
+func TestAttachToRefusesWhatIsTooMuch(t *testing.T) {
+	each(t, listened, func(t *testing.T, tr afunix.Transport, network string) {
+		if tr != afunix.PipeTransport {
+			t.Skip("the kernel keeps it with the socket")
+		}
+		a, b := pair(t, tr, network)
+		file := tempFile(t, "text")
+		mustWriteMsg(t, a, "with a file", file)
+		if err := b.AttachTo(child(t, "heir", "one"), "one"); !errors.Is(err, syscall.ETOOMANYREFS) {
+			t.Errorf("with a descriptor in the queue: %v", err)
+		}
+		mustReadMsg(t, b, "with a file", 1)
+		much := strings.Repeat("x", 32<<10)
+		if _, err := a.Write([]byte(much)); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.AttachTo(child(t, "heir", "one"), "one"); !errors.Is(err, syscall.EMSGSIZE) {
+			t.Errorf("with 32 KiB in the queue: %v", err)
+		}
+		if _, err := io.ReadFull(b, make([]byte, len(much))); err != nil {
+			t.Error(err)
+		}
+		mustWriteMsg(t, b, "still here", file)
+		mustReadMsg(t, a, "still here", 1)
 	})
 }
