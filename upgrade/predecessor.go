@@ -44,7 +44,11 @@ func (u *Upgrader) findPredecessor(ctx context.Context) (*predecessor, error) {
 }
 
 func (p *predecessor) receiveOffers(cfg *Config) error {
-	if err := cfg.authorize(p.conn); err != nil {
+	peer, err := p.conn.PeerCredentials()
+	if err != nil {
+		return err
+	}
+	if err := cfg.authorize(peer); err != nil {
 		return err
 	}
 	if err := p.tell(message{Type: typeHello, Version: protocolVersion}); err != nil {

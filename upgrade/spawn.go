@@ -53,7 +53,7 @@ func (u *Upgrader) Upgrade(ctx context.Context) error {
 }
 
 func (u *Upgrader) upgrade(ctx context.Context) error {
-	outcome, err := u.await()
+	w, err := u.await()
 	if err != nil {
 		return err
 	}
@@ -67,9 +67,10 @@ func (u *Upgrader) upgrade(ctx context.Context) error {
 	}
 	child := &child{cmd: cmd, exited: make(chan struct{})}
 	go child.wait()
+	u.awaitOf(w, cmd.Process.Pid)
 
 	select {
-	case err = <-outcome:
+	case err = <-w.outcome:
 		if err == nil {
 			return nil
 		}
@@ -83,8 +84,14 @@ func (u *Upgrader) upgrade(ctx context.Context) error {
 	return u.callOff(child, err)
 }
 
+// A waiter waits for an upgrade: for its success, or for the failure of one particular process.
+type waiter struct {
+	pid     int // 0 before it has been started
+	outcome chan error
+}
+
 // await makes end report the outcome of the next upgrade.
-func (u *Upgrader) await() (<-chan error, error) {
+func (u *Upgrader) await() (*waiter, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	switch {
@@ -93,9 +100,15 @@ func (u *Upgrader) await() (<-chan error, error) {
 	case u.awaited != nil || u.attempt != nil:
 		return nil, ErrBusy
 	}
-	outcome := make(chan error, 1)
-	u.awaited = outcome
-	return outcome, nil
+	u.awaited = &waiter{outcome: make(chan error, 1)}
+	return u.awaited, nil
+}
+
+// awaitOf makes w wait for the failure of process pid, too. If that has failed already, it ends by itself.
+func (u *Upgrader) awaitOf(w *waiter, pid int) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	w.pid = pid
 }
 
 func (u *Upgrader) awaitNothing() {

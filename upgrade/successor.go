@@ -66,6 +66,9 @@ func (u *Upgrader) attend(conn *afunix.Conn) {
 	peer, err := conn.PeerCredentials()
 	if err == nil {
 		a.pid = peer.PID
+		err = u.cfg.authorize(peer)
+	}
+	if err == nil {
 		err = u.begin(a)
 	}
 	if err == nil {
@@ -118,8 +121,8 @@ func (u *Upgrader) end(a *attempt, err error) {
 		close(u.taken)
 	}
 	close(a.done)
-	if u.awaited != nil {
-		u.awaited <- err // has room for one
+	if w := u.awaited; w != nil && (err == nil || w.pid == a.pid) {
+		w.outcome <- err // has room for it
 		u.awaited = nil
 	}
 }
@@ -145,9 +148,6 @@ func (a *attempt) run() error {
 // untilReady makes all offers, and returns which of them the successor wants when it is ready.
 func (a *attempt) untilReady() ([]key, error) {
 	if err := a.within(helloTimeout); err != nil {
-		return nil, err
-	}
-	if err := a.u.cfg.authorize(a.conn); err != nil {
 		return nil, err
 	}
 	hello, err := a.expect(typeHello)

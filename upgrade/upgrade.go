@@ -42,7 +42,8 @@ type Config struct {
 	// again by the name that it was started with, with the same arguments, directory, environment and standard files.
 	Command func() *exec.Cmd
 
-	// Failed, if not nil, is told of each upgrade that was begun and failed while this process served. Nothing has changed then.
+	// Failed, if not nil, is told of each upgrade that was begun and failed while this process served. Nothing has changed then. It
+	// must not call Close.
 	Failed func(err error)
 
 	// Transport is how the processes talk to each other.
@@ -62,12 +63,8 @@ func (cfg *Config) readyTimeout() time.Duration {
 	return cfg.ReadyTimeout
 }
 
-// authorize asks who the other process is, and whether it may be that.
-func (cfg *Config) authorize(c *afunix.Conn) error {
-	peer, err := c.PeerCredentials()
-	if err != nil {
-		return err
-	}
+// authorize says whether the other process may be that.
+func (cfg *Config) authorize(peer afunix.Credentials) error {
 	switch {
 	case cfg.Authorize != nil:
 		return cfg.Authorize(peer)
@@ -95,11 +92,11 @@ type Upgrader struct {
 	ready     bool
 	closed    bool
 	sockets   []socket
-	activated []*offer     // sockets of the service manager that nobody has asked for
-	control   *control     // where successors call; nil until ready
-	attempt   *attempt     // the upgrade under way, if any
-	awaited   chan<- error // gets the outcome of the next upgrade; has room for it
-	successor *channel     // to the process that has taken over
+	activated []*offer // sockets of the service manager that nobody has asked for
+	control   *control // where successors call; nil until ready
+	attempt   *attempt // the upgrade under way, if any
+	awaited   *waiter  // what Upgrade waits for, if it does
+	successor *channel // to the process that has taken over
 
 	sending sync.Mutex // held while a live connection goes to the successor
 }
