@@ -52,8 +52,7 @@ func (r Rights) File(i int) (f *os.File, err error) {
 	return f, err
 }
 
-// Conn takes descriptor i, a socket that does not listen, as a connection with deadlines. An AF_UNIX socket is a *[Conn]; but one of
-// Windows' own AF_UNIX, which can do no more than a TCP connection, is a net.Conn of its own, as that is.
+// Conn takes descriptor i, a socket that does not listen, as a connection with deadlines. An AF_UNIX socket is a *[Conn].
 func (r Rights) Conn(i int) (c net.Conn, err error) {
 	err = r.give(i, func(v uintptr, k descriptor.Kind, e descriptor.End) error {
 		if end, ok := e.(transport.Conn); ok {
@@ -70,8 +69,8 @@ func (r Rights) Conn(i int) (c net.Conn, err error) {
 	return c, err
 }
 
-// Listener takes descriptor i, a socket that listens. An AF_UNIX socket is a *[Listener], but for one of Windows' own AF_UNIX: see
-// [Rights.Conn]. It does not remove the socket file when it is closed.
+// Listener takes descriptor i, a socket that listens. An AF_UNIX socket is a *[Listener], which does not remove the socket file
+// when it is closed; one of Windows' own AF_UNIX is like a TCP listener.
 func (r Rights) Listener(i int) (l net.Listener, err error) {
 	err = r.give(i, func(v uintptr, k descriptor.Kind, e descriptor.End) error {
 		if end, ok := e.(transport.Listener); ok {

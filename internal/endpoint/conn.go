@@ -89,8 +89,7 @@ type outbox struct {
 	pass, peerPass bool // who wants credentials with messages: SO_PASSCRED
 
 	autobind Autobind  // nil if the socket has a name
-	name     []byte    // that it has chosen (row 75); each record says it
-	bound    io.Closer // to that
+	bound    io.Closer // to the one that it has chosen
 }
 
 // newConn returns a connection whose hello is still to come, and which takes up to rights descriptors ahead of its reader.

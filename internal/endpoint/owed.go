@@ -16,8 +16,9 @@ type owed struct {
 	credit sock.Credit
 	window uint32
 	pass   bool
-	shut   uint8 // wire.ShutRead, wire.ShutWrite
-	reset  bool  // with bye
+	name   []byte // that the socket has chosen
+	shut   uint8  // wire.ShutRead, wire.ShutWrite
+	reset  bool   // with bye
 
 	hello uint8  // flags of the hello that an end that moves makes necessary
 	proof []byte // … and by what the other side finds this process
@@ -82,7 +83,7 @@ func (o *owed) packet(d debt) (wire.Packet, *sock.Transfer) {
 		body := wire.CreditBody{Consumed: o.credit.Consumed, Rights: o.credit.Rights}
 		return wire.Packet{Type: wire.Credit, Payload: body.Append(o.payload[:0])}, nil
 	case debtOptions:
-		p := wire.Packet{Type: wire.Options, Payload: wire.AppendOptions(o.payload[:0], o.window)}
+		p := wire.Packet{Type: wire.Options, Name: o.name, Payload: wire.AppendOptions(o.payload[:0], o.window)}
 		if o.pass {
 			p.Flags = wire.PassCredentials
 		}

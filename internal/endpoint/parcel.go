@@ -59,7 +59,7 @@ func (p *parcel) pack(m *rights.Outgoing) error {
 			err = p.direct[i].pack(p)
 		}
 	}
-	if err == nil && (len(p.states) > sock.MaxLuggage-sock.MaxWindow || m.Len()+p.weight() > sock.RightsWindow) {
+	if err == nil && (len(p.states) > sock.MaxLuggage-sock.MaxWindow || m.Len()+p.weight() > sock.MaxWeight) {
 		err = syscall.ETOOMANYREFS
 	}
 	if err == nil {
@@ -346,7 +346,7 @@ func (c *Conn) state() (wire.ConnState, []sock.Segment) {
 	set(wire.ConnAlone, c.out.severed)
 	set(wire.ConnShifting, c.out.shift.away)
 	set(wire.ConnApart, c.out.apart)
-	s.Chosen = string(c.out.name)
+	s.Chosen = string(c.out.owed.name)
 	c.out.mu.Unlock()
 	set(wire.OutShut, o.Shut)
 	set(wire.OutDeaf, o.Deaf)

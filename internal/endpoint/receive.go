@@ -33,22 +33,24 @@ func (c *Conn) data(p *wire.Packet, buf *Buffer, placed int) error {
 		Continued: p.Flags&wire.Continued != 0,
 		Placed:    placed,
 	}
-	if c.link != nil {
-		if err := c.link.sign(&s, p, c.server); err != nil {
-			packets.Put(buf)
-			return err
-		}
+	var err error
+	switch {
+	case c.link != nil:
+		err = c.link.sign(&s, p, c.server)
+	case len(p.Name) > 0:
+		err = errUnexpected
+	}
+	if err != nil {
+		packets.Put(buf)
+		return err
 	}
 	c.in.mu.Lock()
 	if p.Flags&wire.Credentials != 0 {
 		s.Creds = c.in.writing()
 	}
 	closed, over := c.in.closed, c.in.farewell
-	if len(p.Name) > 0 && c.link == nil {
-		c.named(string(p.Name))
-	}
 	luggage := p.Flags&wire.Luggage != 0
-	err := c.in.box.Admit(sock.Arrival{Bytes: len(p.Payload), Rights: p.Records, Continued: s.Continued, Luggage: luggage})
+	err = c.in.box.Admit(sock.Arrival{Bytes: len(p.Payload), Rights: p.Records, Continued: s.Continued, Luggage: luggage})
 	if luggage {
 		if err == nil {
 			c.in.luggage.add(p)
@@ -83,7 +85,7 @@ func (c *Conn) named(name string) {
 	if c.in.peerName == name {
 		return
 	}
-	c.in.peerName, c.in.naming = name, false
+	c.in.peerName = name
 	if c.in.embryo || c.in.untaken {
 		c.remote = address(c.typ, name)
 	}
@@ -243,6 +245,9 @@ func (c *Conn) peerOptions(p *wire.Packet) error {
 	}
 	c.in.mu.Lock()
 	err = c.in.box.SetWindow(window)
+	if len(p.Name) > 0 {
+		c.named(string(p.Name))
+	}
 	c.in.naming = p.Flags&wire.PassCredentials != 0 && c.in.peerName == ""
 	c.in.mu.Unlock()
 	if err != nil {

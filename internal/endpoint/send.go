@@ -400,8 +400,8 @@ func (c *Conn) tooLong() error {
 	return syscall.EMSGSIZE
 }
 
-// signature is the name of the sender that a message begins with: on a link, and if the socket has chosen one because it wants
-// credentials. The caller holds writing.
+// signature is the name of the sender that a message begins with, on a link. A socket of another kind that wants credentials chooses a
+// name when it first sends, and tells the peer before anything else (row 75). The caller holds writing.
 func (c *Conn) signature() ([]byte, error) {
 	if c.link != nil {
 		return c.link.name, nil
@@ -409,14 +409,22 @@ func (c *Conn) signature() ([]byte, error) {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
 	o := &c.out
-	if o.pass && o.autobind != nil && !o.closed {
-		name, bound, err := o.autobind()
-		if err != nil {
-			return nil, err
-		}
-		o.name, o.bound, o.autobind = []byte(name), bound, nil
+	switch {
+	case !o.pass || o.autobind == nil:
+		return nil, nil
+	case o.closed:
+		return nil, net.ErrClosed
+	case o.deadline.expired:
+		return nil, os.ErrDeadlineExceeded
 	}
-	return o.name, nil
+	name, bound, err := o.autobind()
+	if err != nil {
+		return nil, err
+	}
+	o.owed.name, o.bound, o.autobind = []byte(name), bound, nil
+	o.owed.note(debtOptions)
+	c.pay()
+	return nil, nil
 }
 
 // piece bounds a piece of at most limit bytes: a stream is cut so that two pieces fit into the window.

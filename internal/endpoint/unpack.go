@@ -100,7 +100,7 @@ func (u *unpacker) end(v uintptr, k descriptor.Kind) (mover, error) {
 	switch {
 	case err != nil:
 	case tag == wire.ConnTag && k == descriptor.Unix && v != 0:
-		return asMover(u.conn(v, nil))
+		return u.connOrPacketConn(v)
 	case tag == wire.ListenerTag && k == descriptor.UnixListener && v != 0:
 		return asMover(u.listener(v, nil))
 	case tag == wire.PacketTag && k == descriptor.Unix && v == 0:
@@ -133,6 +133,25 @@ func (u *unpacker) close(v uintptr, k descriptor.Kind) {
 	if v != 0 {
 		u.c.table.Close(v, descriptor.EndKind(k)) // it was to become an end, and does not
 	}
+}
+
+// connOrPacketConn makes a connection. But one of a pair of datagram sockets that has lost its peer is a socket like any other that is not
+// connected.
+func (u *unpacker) connOrPacketConn(v uintptr) (mover, error) {
+	s, rest, err := wire.ParseConnState(u.states)
+	if err != nil || sock.Type(s.SocketType) != sock.Datagram || s.Flags&wire.ConnApart == 0 {
+		return asMover(u.conn(v, nil))
+	}
+	u.close(v, descriptor.Unix)
+	if len(s.Segments) > 0 {
+		return nil, badLuggage("datagrams of a socket that has lost its peer")
+	}
+	u.states = rest
+	p := newPacketConn(u.c.world.Network, Config{Table: u.c.table, World: u.c.world})
+	p.started = false
+	p.deaf, p.mute, p.pass = s.Flags&wire.InShut != 0, s.Flags&wire.OutShut != 0, s.Flags&wire.ConnPass != 0
+	p.out.buffer = bufferSize(int(s.Buffer))
+	return p, nil
 }
 
 // conn makes a connection, which is not live yet. A link belongs to a socket.
@@ -183,7 +202,7 @@ func (u *unpacker) assemble(p Pipe, s *wire.ConnState, socket *PacketConn) (*Con
 	o := &c.out
 	o.opener, o.pass, o.peerPass, o.apart = opener, has(wire.ConnPass), has(wire.ConnPeerPass), has(wire.ConnApart)
 	o.severed = has(wire.ConnAlone)
-	o.name = []byte(s.Chosen)
+	o.owed.name = []byte(s.Chosen)
 	o.owed.window, o.owed.pass = o.box.Window(), o.pass
 	o.shift = shift{any: true, detached: true, away: has(wire.ConnShifting)}
 	if !o.severed && !o.box.Gone() {

@@ -427,12 +427,12 @@ type Credit struct {
 }
 
 // CreditDue returns what the peer should be told, once that is worth a packet: three quarters of its window have been read, or it
-// may lack descriptors for a full message and there are some to give. A peer that is held up always gets its credit: by the
+// may lack descriptors for a full message and there are some to give, or many. A peer that is held up always gets its credit: by the
 // time that everything has been read, one of the two is true.
 func (in *Inbox) CreditDue() (Credit, bool) {
 	grant := in.rightsConsumed + in.rightsWindow
 	bytes := in.consumed-in.reported >= in.window/4*3
-	rights := grant > in.rightsGranted && in.rightsGranted-in.rightsArrived < maxRights
+	rights := grant > in.rightsGranted && (in.rightsGranted-in.rightsArrived < maxRights || grant-in.rightsGranted >= MaxWeight)
 	if !bytes && !rights {
 		return Credit{}, false
 	}

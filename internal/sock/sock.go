@@ -63,6 +63,10 @@ const maxRights = 253
 // RightsWindow is how many descriptors a connection adopts ahead of its reader (P3), a multiple of the largest message.
 const RightsWindow = 8 * maxRights
 
+// MaxWeight bounds what one message takes of the credit for descriptors: half of it, so that the rest is always told in time. See
+// Inbox.CreditDue.
+const MaxWeight = RightsWindow / 2
+
 // ErrProtocol is what every error wraps that is the peer's fault. The connection ends.
 var ErrProtocol = errors.New("protocol error")
 

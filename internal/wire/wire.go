@@ -50,7 +50,7 @@ const (
 	Ack      Type = 0x83 // messages with descriptors have been adopted, and shutdowns seen, up to Serial
 	Credit   Type = 0x84 // what the receiver has consumed, and how many descriptors it takes
 	Shutdown Type = 0x85 // a direction has been shut down
-	Options  Type = 0x86 // the sender's buffer size or its wish for credentials has changed
+	Options  Type = 0x86 // the sender's buffer size, its wish for credentials or its name has changed
 	Bye      Type = 0x88 // the sender has been closed
 	Move     Type = 0x89 // the sender's end moves to another process (P8)
 	Refuse   Type = 0x8a // the datagrams up to Serial that have not been acknowledged have not been queued
@@ -117,7 +117,7 @@ func shapeOf(t Type) (shape, bool) {
 	case Shutdown:
 		return shape{flags: ShutRead | ShutWrite, serial: true}, true
 	case Options:
-		return shape{flags: PassCredentials, payload: optionsLen, serial: true}, true
+		return shape{flags: PassCredentials, payload: optionsLen, name: true, serial: true}, true
 	case Bye:
 		return shape{flags: Reset}, true
 	case Move:
