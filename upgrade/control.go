@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"os"
 	"syscall"
 	"time"
@@ -51,10 +52,13 @@ func (c *control) publish() error {
 	}
 }
 
-// close ends listening and removes the socket file: nobody serves any more.
-func (c *control) close() error {
-	return errors.Join(c.leave(), os.Remove(c.path))
+// leave ends listening.
+func (c *control) leave() error {
+	if err := c.listener.Close(); !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
 }
 
-// leave ends listening. The file at the address is the successor's now.
-func (c *control) leave() error { return c.listener.Close() }
+// remove removes the socket file, which must not be the successor's already.
+func (c *control) remove() error { return os.Remove(c.path) }

@@ -128,6 +128,12 @@ func (c *PacketConn) arrive(r afunix.Rights) error {
 	return nil
 }
 
+func (c *PacketConn) withdraw() {
+	if _, moves, err := c.lend(); err == nil && moves {
+		c.gate.take().Close()
+	}
+}
+
 // prepare makes another socket, if that which should have come here has not.
 func (c *PacketConn) prepare() error {
 	if _, err := c.gate.get(); err == nil {

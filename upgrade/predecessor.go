@@ -19,8 +19,21 @@ type predecessor struct {
 	gone   bool     // it died before it yielded
 }
 
+// callTries is how often New calls a process that leaves while it does.
+const callTries = 5
+
 // findPredecessor calls the process that serves now, and receives what it offers. Without one, it is nil.
 func (u *Upgrader) findPredecessor(ctx context.Context) (*predecessor, error) {
+	for try := 1; ; try++ {
+		p, err := u.call(ctx)
+		if !isGone(err) || try == callTries {
+			return p, err
+		}
+		// It has been replaced in this moment, or has died: somebody else serves, or nobody.
+	}
+}
+
+func (u *Upgrader) call(ctx context.Context) (*predecessor, error) {
 	d := afunix.Dialer{Transport: u.cfg.Transport}
 	conn, err := d.DialContext(ctx, "unix", u.cfg.Address)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {

@@ -3,6 +3,7 @@ package upgrade
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"net"
 	"path/filepath"
 	"strings"
@@ -173,8 +174,42 @@ func TestSuccessorThatDiesAfterCommit(t *testing.T) {
 		if err := fresh.publish(); err != nil {
 			t.Fatal(err)
 		}
-		fresh.leave()
+		if err := fresh.leave(); err != nil {
+			t.Fatal(err)
+		}
 		c.conn.Close()
+		r.expectFailure(t, "has left")
+		r.expectService(t)
+	})
+}
+
+// A successor that cannot serve after all, when it has been told to, gives back what it has.
+func TestSuccessorThatFailsAfterCommit(t *testing.T) {
+	eachTransport(t, func(t *testing.T, transport afunix.Transport) {
+		r := newRig(t, transport)
+		next, err := New(t.Context(), r.cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer next.Close()
+		l, err := next.Listen(t.Context(), "web", "unix", r.cfg.Address+".web")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		control, err := bindControl(t.Context(), &r.cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := control.remove(); err != nil { // so it cannot be published
+			t.Fatal(err)
+		}
+		if err := next.takeOver(t.Context(), next.sockets, control); !errors.Is(err, fs.ErrNotExist) {
+			t.Fatalf("it takes over: %v", err)
+		}
+		if err := next.withdraw(next.sockets, control); !errors.Is(err, fs.ErrNotExist) {
+			t.Error(err)
+		}
 		r.expectFailure(t, "has left")
 		r.expectService(t)
 	})

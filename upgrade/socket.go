@@ -25,6 +25,8 @@ type socket interface {
 	// arrive owns a descriptor that has moved here.
 	arrive(afunix.Rights) error
 
+	// withdraw closes a socket that cannot be used by two processes, so that the other one can make it anew.
+	withdraw()
 	// prepare does what may fail before the gate is opened.
 	prepare() error
 	open()
@@ -121,6 +123,12 @@ func (l *Listener) arrive(r afunix.Rights) error {
 	}
 	l.gate.put(inner)
 	return nil
+}
+
+func (l *Listener) withdraw() {
+	if _, moves, err := l.lend(); err == nil && moves {
+		l.gate.take().Close()
+	}
 }
 
 // prepare makes another listener, if that which should have come here has not.

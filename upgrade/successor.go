@@ -269,10 +269,7 @@ func (a *attempt) yield(keys []key) {
 
 // undo brings everything back to where it was before commit.
 func (a *attempt) undo() error {
-	a.u.mu.Lock()
-	committed := a.committed
-	a.u.mu.Unlock()
-	if !committed || a.u.stopped.Err() != nil {
+	if !a.mustUndo() {
 		return nil
 	}
 	var errs []error
@@ -285,6 +282,15 @@ func (a *attempt) undo() error {
 	return errors.Join(errs...)
 }
 
+// mustUndo reports whether there is something to undo, and somebody to go on.
+func (a *attempt) mustUndo() bool {
+	a.u.mu.Lock()
+	defer a.u.mu.Unlock()
+	stopped := a.u.stopped.Err() != nil
+	a.u.doubtful = a.committed && stopped
+	return a.committed && !stopped
+}
+
 // republish makes a new control, since a successor may have put its own in the place of ours before it died.
 func (u *Upgrader) republish() error {
 	fresh, err := bindControl(u.stopped, &u.cfg)
@@ -292,10 +298,13 @@ func (u *Upgrader) republish() error {
 		return err
 	}
 	if err := fresh.publish(); err != nil {
-		return errors.Join(err, fresh.close())
+		return errors.Join(err, fresh.leave(), fresh.remove())
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if u.closed {
+		return errors.Join(fresh.leave(), fresh.remove())
+	}
 	former := u.control
 	u.control = fresh
 	u.background.Go(func() { u.serveControl(fresh) })

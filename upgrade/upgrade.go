@@ -97,6 +97,7 @@ type Upgrader struct {
 	attempt   *attempt // the upgrade under way, if any
 	awaited   *waiter  // what Upgrade waits for, if it does
 	successor *channel // to the process that has taken over
+	doubtful  bool     // Close came when a successor had been told to serve: the address may be its own already
 
 	sending sync.Mutex // held while a live connection goes to the successor
 }
@@ -149,10 +150,7 @@ func (u *Upgrader) becomeReady(ctx context.Context) error {
 		return err
 	}
 	if err := u.takeOver(ctx, sockets, control); err != nil {
-		if u.predecessor != nil {
-			u.predecessor.close() // which tells it to go on
-		}
-		return errors.Join(err, control.close())
+		return errors.Join(err, u.withdraw(sockets, control))
 	}
 	u.open(control)
 	return nil
@@ -195,6 +193,19 @@ func (u *Upgrader) takeOver(ctx context.Context, sockets []socket, control *cont
 	return nil
 }
 
+// withdraw undoes takeOver. The channel is closed last: that makes the predecessor go on, for which nothing may be in its way.
+func (u *Upgrader) withdraw(sockets []socket, control *control) error {
+	err := errors.Join(control.leave(), control.remove())
+	if u.predecessor == nil {
+		return err
+	}
+	for _, s := range sockets {
+		s.withdraw()
+	}
+	u.predecessor.close()
+	return err
+}
+
 // open begins to serve.
 func (u *Upgrader) open(control *control) {
 	u.mu.Lock()
@@ -227,12 +238,15 @@ func (u *Upgrader) Close() error {
 	}
 	var err error
 	if control != nil {
-		err = control.close()
+		err = control.leave()
 	}
 	if u.predecessor != nil {
 		u.predecessor.close()
 	}
 	u.background.Wait()
+	if u.control != nil && !u.doubtful {
+		err = errors.Join(err, control.remove())
+	}
 	if u.successor != nil {
 		err = errors.Join(err, u.successor.conn.Close())
 	}
