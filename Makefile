@@ -3,13 +3,15 @@
 # make bench      measure against the kernel, package net, a bare pipe and (on Wine) go-winio; minutes
 # make conformance  hold every transport against Linux, row by row, and write docs/CONFORMANCE.md
 # make diff       random programs on kernel and pipes, compared; N=1000000 operations, SEED=… repeats a run
+# make restart    restart the example server RESTARTS times under load, on this system and on Wine; minutes
 # make fuzz       fuzz the decoder and the engine; FUZZTIME=20m sets how long for each target
 
 FUZZTIME ?= 1m
 N ?= 1000000
 SEED ?= 0
+RESTARTS ?= 100
 
-.PHONY: run test bench conformance diff fuzz
+.PHONY: run test bench conformance diff restart fuzz
 
 run:
 	go build -o afunix ./cmd/afunix
@@ -26,6 +28,10 @@ conformance:
 
 diff:
 	go test ./internal/difftest -race -timeout 0 -v -run TestPipeIsLikeKernel -args -long -ops $(N) -seed $(SEED)
+
+restart:
+	go run ./examples/restart/measure -restarts $(RESTARTS)
+	scripts/wine-setup && go run ./examples/restart/measure -restarts $(RESTARTS) -os windows
 
 fuzz:
 	scripts/fuzz $(FUZZTIME)

@@ -27,6 +27,8 @@ var allowed = map[string][]string{
 	"afunix/internal/descriptor": {},
 	"afunix/internal/cred":       {},
 	"afunix/cmd/afunix":          {"."},
+	"afunix/upgrade":             {"."},
+	"afunix/upgrade/httpdrain":   {},
 }
 
 // pure lists the packages that may import nothing but the standard library, and of that nothing that does I/O.
