@@ -1,0 +1,33 @@
+//go:build windows || (linux && afunix_pipe)
+
+package net
+
+import (
+	"errors"
+	"net"
+
+	"afunix"
+)
+
+// errMissingAddress has the text that package net gives, which does not export it.
+var errMissingAddress = errors.New("missing address")
+
+// plain strips an error of package afunix of what package net's errors do not have: the operation, which the caller knows better, and
+// which of the descriptors it was.
+func plain(err error) error {
+	if op, ok := err.(*net.OpError); ok {
+		err = op.Err
+	}
+	if rights, ok := err.(*afunix.RightsError); ok {
+		err = rights.Err
+	}
+	return err
+}
+
+// opAddr makes a nil interface of a nil address.
+func opAddr(a *UnixAddr) Addr {
+	if a == nil {
+		return nil
+	}
+	return a
+}
