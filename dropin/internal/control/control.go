@@ -16,8 +16,10 @@ const (
 )
 
 const (
-	word      = int(unsafe.Sizeof(uintptr(0)))
-	headerLen = word + 8 // size_t cmsg_len, int cmsg_level, int cmsg_type
+	word = int(unsafe.Sizeof(uintptr(0)))
+
+	// HeaderLen is the length of a struct cmsghdr: size_t cmsg_len, int cmsg_level, int cmsg_type.
+	HeaderLen = word + 8
 
 	fdLen = 4 // a descriptor is an int
 
@@ -26,10 +28,10 @@ const (
 )
 
 // Len returns the length of a message with n bytes of data: CMSG_LEN.
-func Len(n int) int { return headerLen + n }
+func Len(n int) int { return HeaderLen + n }
 
 // Space returns the bytes that such a message takes in a buffer: CMSG_SPACE.
-func Space(n int) int { return headerLen + align(n) }
+func Space(n int) int { return HeaderLen + align(n) }
 
 func align(n int) int { return (n + word - 1) &^ (word - 1) }
 
@@ -42,14 +44,14 @@ type Header struct {
 // Next splits the first message off b: what is left behind it is aligned. With ok false b is too short to have one. A length that is less
 // than a header's or more than there is is EINVAL (case 11 of unix(7)'s behaviours: the kernel sends nothing then).
 func Next(b []byte) (h Header, data, rest []byte, ok bool, err error) {
-	if len(b) < headerLen {
+	if len(b) < HeaderLen {
 		return h, nil, nil, false, nil
 	}
 	length := uint64(binary.NativeEndian.Uint32(b))
 	if word == 8 {
 		length = binary.NativeEndian.Uint64(b)
 	}
-	if length < uint64(headerLen) || length > uint64(len(b)) {
+	if length < uint64(HeaderLen) || length > uint64(len(b)) {
 		return h, nil, nil, false, syscall.EINVAL
 	}
 	h = Header{
@@ -57,7 +59,7 @@ func Next(b []byte) (h Header, data, rest []byte, ok bool, err error) {
 		Level: int32(binary.NativeEndian.Uint32(b[word:])),
 		Type:  int32(binary.NativeEndian.Uint32(b[word+4:])),
 	}
-	return h, b[headerLen:h.Len], b[min(align(h.Len), len(b)):], true, nil
+	return h, b[HeaderLen:h.Len], b[min(align(h.Len), len(b)):], true, nil
 }
 
 // put writes a message's header, if b has room for one and for n bytes of data, and returns where the data goes.
@@ -69,7 +71,7 @@ func put(b []byte, typ int32, n int) []byte {
 	}
 	binary.NativeEndian.PutUint32(b[word:], SolSocket)
 	binary.NativeEndian.PutUint32(b[word+4:], uint32(typ))
-	return b[headerLen:Len(n)]
+	return b[HeaderLen:Len(n)]
 }
 
 // Rights returns the message that sends fds: UnixRights.
@@ -90,7 +92,7 @@ func PutRights(b []byte, fds []int) int {
 }
 
 // RightsRoom returns how many descriptors a buffer of n bytes has room for: it may end right behind the last.
-func RightsRoom(n int) int { return max(0, n-headerLen) / fdLen }
+func RightsRoom(n int) int { return max(0, n-HeaderLen) / fdLen }
 
 // FDs returns the descriptors in the data of a message of type SCM_RIGHTS.
 func FDs(data []byte) []int {
@@ -117,14 +119,14 @@ func Credentials(u Ucred) []byte {
 // PutCredentials writes as much of such a message into b as there is room for (put_cmsg of Linux), and returns how many bytes of b
 // it takes and whether that was all of it.
 func PutCredentials(b []byte, u Ucred) (n int, whole bool) {
-	if len(b) < headerLen {
+	if len(b) < HeaderLen {
 		return 0, false
 	}
 	var data [CredentialsLen]byte
 	binary.NativeEndian.PutUint32(data[0:], uint32(u.Pid))
 	binary.NativeEndian.PutUint32(data[4:], u.Uid)
 	binary.NativeEndian.PutUint32(data[8:], u.Gid)
-	room := min(len(data), len(b)-headerLen)
+	room := min(len(data), len(b)-HeaderLen)
 	copy(put(b, ScmCredentials, room), data[:])
 	return min(Space(room), len(b)), room == len(data)
 }

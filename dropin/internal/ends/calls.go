@@ -167,3 +167,12 @@ func (r *Ref) GetInt(level, option int) (int, error) {
 	}
 	return 0, syscall.ENOPROTOOPT
 }
+
+// ReadFD is read(2) of the reference that fd is. Descriptors that come are closed (case 18).
+func (r *Ref) ReadFD(fd int, p []byte) (int, error) {
+	got, err := r.Recvmsg(fd, p, nil, 0)
+	return got.N, err
+}
+
+// WriteFD is write(2) of the reference that fd is.
+func (r *Ref) WriteFD(fd int, p []byte) (int, error) { return r.Sendmsg(fd, p, nil, "", 0) }

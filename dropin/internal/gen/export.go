@@ -20,6 +20,7 @@ const (
 type export struct {
 	kind    kind
 	text    string
+	shape   string   // what is the same if two declarations differ in the names of parameters alone
 	imports []string // beside the original
 }
 
@@ -35,23 +36,26 @@ func exportsOf(p *types.Package) (map[string]export, error) {
 			continue
 		}
 		original := p.Name() + "." + name
+		simple := export{text: fmt.Sprintf("%s = %s\n", name, original)}
 		switch o := o.(type) {
 		case *types.Const:
-			exports[name] = export{constant, fmt.Sprintf("%s = %s\n", name, original), nil}
+			simple.kind = constant
 		case *types.Var:
-			exports[name] = export{variable, fmt.Sprintf("%s = %s\n", name, byReference(o.Type(), original)), nil}
+			simple.kind = variable
+			simple.text = fmt.Sprintf("%s = %s\n", name, byReference(o.Type(), original))
 		case *types.TypeName:
 			if n, ok := o.Type().(*types.Named); ok && n.TypeParams().Len() > 0 {
 				return nil, fmt.Errorf("%s: generic types are not supported", original)
 			}
-			exports[name] = export{typeName, fmt.Sprintf("%s = %s\n", name, original), nil}
+			simple.kind = typeName
 		case *types.Func:
 			e, err := wrapper(p, o)
 			if err != nil {
 				return nil, err
 			}
-			exports[name] = e
+			simple = e
 		}
+		exports[name] = simple
 	}
 	return exports, nil
 }
@@ -75,7 +79,7 @@ func wrapper(p *types.Package, f *types.Func) (export, error) {
 	w := wrapping{pkg: p, names: map[string]bool{p.Name(): true}}
 	// The types first, so that it is known which packages their names need.
 	results := w.tuple(sig.Results(), nil, false)
-	w.tuple(sig.Params(), nil, sig.Variadic())
+	shape := w.tuple(sig.Params(), nil, sig.Variadic()) + " " + results
 	var args []string
 	params := w.tuple(sig.Params(), &args, sig.Variadic())
 	if len(w.errs) > 0 {
@@ -91,7 +95,7 @@ func wrapper(p *types.Package, f *types.Func) (export, error) {
 		call = "return " + call
 	}
 	fmt.Fprintf(&b, "func %s(%s) (%s) { %s }\n\n", f.Name(), params, results, call)
-	return export{function, b.String(), w.imports}, nil
+	return export{function, b.String(), shape, w.imports}, nil
 }
 
 func hasUintptr(t *types.Tuple) bool {

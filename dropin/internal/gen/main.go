@@ -126,12 +126,16 @@ func writeSystem(path, dir, system string, byArch map[string]map[string]export) 
 // inAll returns the names that have the same declaration on all architectures.
 func inAll(byArch map[string]map[string]export) map[string]export {
 	var common map[string]export
-	for _, exports := range byArch {
+	for _, arch := range slices.Sorted(maps.Keys(byArch)) { // the first has the names of parameters
+		exports := byArch[arch]
 		if common == nil {
 			common = maps.Clone(exports)
 			continue
 		}
-		maps.DeleteFunc(common, func(name string, e export) bool { return exports[name].text != e.text })
+		maps.DeleteFunc(common, func(name string, e export) bool {
+			other, ok := exports[name]
+			return !ok || other.kind != e.kind || other.shape != e.shape
+		})
 	}
 	return common
 }
