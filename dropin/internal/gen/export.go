@@ -31,6 +31,9 @@ var omitted = map[string]bool{"SocketDisableIPv6": true}
 func exportsOf(p *types.Package) (map[string]export, error) {
 	exports := make(map[string]export)
 	for _, name := range p.Scope().Names() {
+		if p.Path() == syscallPath && !ofUnix.MatchString(name) {
+			continue // it has generic functions
+		}
 		o := p.Scope().Lookup(name)
 		if !o.Exported() || omitted[name] {
 			continue

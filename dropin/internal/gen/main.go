@@ -12,6 +12,7 @@ import (
 	"log"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -48,18 +49,39 @@ func generate(path, dir string) error {
 	for _, system := range systems {
 		byArch := make(map[string]map[string]export)
 		for _, arch := range system.archs {
-			exports, err := load(path, system.name, arch)
+			exports, err := load(original(path, system.name), system.name, arch)
 			if err != nil {
 				return fmt.Errorf("%s/%s: %w", system.name, arch, err)
 			}
 			byArch[arch] = exports
 		}
-		if err := writeSystem(path, dir, system.name, byArch); err != nil {
+		if err := writeSystem(original(path, system.name), packageName(path), dir, system.name, byArch); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// On Windows there is no package unix. What it would have is in our package syscall.
+const (
+	unixPath    = "golang.org/x/sys/unix"
+	syscallPath = "afunix/dropin/syscall"
+)
+
+// original returns where the names of the package at path come from on a system.
+func original(path, system string) string {
+	if path == unixPath && system == "windows" {
+		return syscallPath
+	}
+	return path
+}
+
+// ofUnix are the names of package syscall on Windows that package unix would have.
+var ofUnix = regexp.MustCompile(`^(E[0-9A-Z]+|SIG[A-Z]+|(AF_UNIX|AF_LOCAL|SOCK|SOL_SOCKET|SCM|SO_(PASS|PEER)CRED|SO_(SND|RCV)BUF|MSG|SHUT|Sizeof(Cmsghdr|Ucred))(_.*)?|` +
+	`Errno|Signal|Sockaddr|SockaddrUnix|SocketControlMessage|Cmsghdr|Ucred|` +
+	`Socketpair|Sendmsg|SendmsgN|Recvmsg|GetsockoptUcred|Cmsg(Len|Space)|Parse(SocketControlMessage|UnixRights|UnixCredentials)|Unix(Rights|Credentials))$`)
+
+func packageName(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
 
 func removeGenerated(dir string) error {
 	entries, err := os.ReadDir(dir)
@@ -81,7 +103,7 @@ func generated(file string) bool {
 }
 
 // writeSystem writes what all architectures have in common into one file, and the rest into one for each.
-func writeSystem(path, dir, system string, byArch map[string]map[string]export) error {
+func writeSystem(path, name, dir, system string, byArch map[string]map[string]export) error {
 	own, err := declared(dir, system, nil)
 	if err != nil {
 		return err
@@ -99,10 +121,10 @@ func writeSystem(path, dir, system string, byArch map[string]map[string]export) 
 			delete(common, name)
 		}
 	}
-	if err := write(path, dir, "zexport_"+system+".go", "", common); err != nil {
+	if err := write(path, name, dir, "zexport_"+system+".go", "", common); err != nil {
 		return err
 	}
-	if err := write(path, dir, "zexport_kernel_"+system+".go", "//go:build !afunix_pipe\n\n", kernel); err != nil {
+	if err := write(path, name, dir, "zexport_kernel_"+system+".go", "//go:build !afunix_pipe\n\n", kernel); err != nil {
 		return err
 	}
 	for arch, exports := range byArch {
@@ -116,7 +138,7 @@ func writeSystem(path, dir, system string, byArch map[string]map[string]export) 
 				return fmt.Errorf("%s/%s: %s is not the same on all architectures", system, arch, name)
 			}
 		}
-		if err := write(path, dir, "zexport_"+system+"_"+arch+".go", "", exports); err != nil {
+		if err := write(path, name, dir, "zexport_"+system+"_"+arch+".go", "", exports); err != nil {
 			return err
 		}
 	}
@@ -151,14 +173,14 @@ var sections = []struct {
 	{function, "", ""},
 }
 
-func write(path, dir, file, constraint string, exports map[string]export) error {
+func write(path, name, dir, file, constraint string, exports map[string]export) error {
 	if len(exports) == 0 {
 		return nil
 	}
 	var b bytes.Buffer
 	b.WriteString(header)
 	b.WriteString(constraint)
-	fmt.Fprintf(&b, "package %s\n\nimport (\n", path[strings.LastIndexByte(path, '/')+1:])
+	fmt.Fprintf(&b, "package %s\n\nimport (\n", name)
 	imports := map[string]bool{path: true}
 	for _, e := range exports {
 		for _, i := range e.imports {
