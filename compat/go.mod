@@ -1,0 +1,3 @@
+module afunix/compat
+
+go 1.26.0
