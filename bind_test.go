@@ -48,3 +48,19 @@ func TestDialFromABoundName(t *testing.T) {
 		}
 	})
 }
+
+// A listener without a name gets one (row 81).
+func TestListenChoosesAName(t *testing.T) {
+	each(t, listened, func(t *testing.T, tr afunix.Transport, network string) {
+		l := listen(t, tr, network, "")
+		name := l.Addr().String()
+		if len(name) != 6 || name[0] != '@' {
+			t.Errorf("the name is %q", name)
+		}
+		c, err := (&afunix.Dialer{Transport: tr}).DialContext(t.Context(), network, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+	})
+}
