@@ -43,7 +43,10 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (Conn
 	if !isUnix(network) {
 		return (*net.Dialer)(d).DialContext(ctx, network, address)
 	}
-	laddr, err := d.unixLocal(network, address)
+	if address == "" {
+		return nil, &net.OpError{Op: "dial", Net: network, Err: errMissingAddress}
+	}
+	laddr, err := d.unixLocal(network)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +58,7 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (Conn
 }
 
 // unixLocal returns d.LocalAddr, if it has the right type.
-func (d *Dialer) unixLocal(network, address string) (*UnixAddr, error) {
+func (d *Dialer) unixLocal(network string) (*UnixAddr, error) {
 	if d.LocalAddr == nil {
 		return nil, nil
 	}

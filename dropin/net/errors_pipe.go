@@ -5,6 +5,7 @@ package net
 import (
 	"errors"
 	"net"
+	"os"
 
 	"afunix"
 )
@@ -20,6 +21,15 @@ func plain(err error) error {
 	}
 	if rights, ok := err.(*afunix.RightsError); ok {
 		err = rights.Err
+	}
+	return err
+}
+
+// renamed is plain, with another name for the system call that failed.
+func renamed(err error, call string) error {
+	err = plain(err)
+	if s, ok := err.(*os.SyscallError); ok {
+		return os.NewSyscallError(call, s.Err)
 	}
 	return err
 }

@@ -17,7 +17,7 @@ import (
 // UnixConn is net.UnixConn over the pipe transport of package afunix.
 type UnixConn struct {
 	ref    *ends.Ref
-	dialed bool // package net then allows datagrams to the peer by Write only
+	dialed bool // package net then refuses to be told where to send to
 	raw    lazyFD
 }
 
@@ -76,7 +76,7 @@ func (c *UnixConn) ReadFromUnix(b []byte) (int, *UnixAddr, error) {
 		return 0, nil, syscall.EINVAL
 	}
 	got, err := c.ref.Recv(b, nil, 0)
-	return got.N, got.From, c.opError("read", err) // even io.EOF: package net does so here
+	return got.N, got.From, c.opError("read", renamed(err, "recvfrom")) // even io.EOF: package net does so here
 }
 
 // ReadFrom implements the PacketConn ReadFrom method.
@@ -106,24 +106,29 @@ func (c *UnixConn) WriteToUnix(b []byte, addr *UnixAddr) (int, error) {
 	if !c.ok() {
 		return 0, syscall.EINVAL
 	}
-	n, err := 0, c.checkDestination(addr)
-	if err == nil {
-		n, err = c.ref.Send(b, nil, addr, 0)
+	switch {
+	case c.dialed:
+		return 0, c.writeError(addr, net.ErrWriteToConnected)
+	case addr == nil:
+		return 0, c.writeError(addr, errMissingAddress)
 	}
-	return n, c.writeError(addr, err)
+	n, err := c.sendTo(b, nil, addr)
+	return n, c.writeError(addr, renamed(err, "sendto"))
 }
 
-// checkDestination refuses what package net refuses.
-func (c *UnixConn) checkDestination(addr *UnixAddr) error {
+// sendTo sends to addr, or to the peer if that is nil. A stream that is connected does not take an address, and a record's is ignored (case
+// 147). A datagram socket of a pair has no way to another.
+func (c *UnixConn) sendTo(b, oob []byte, addr *UnixAddr) (int, error) {
 	switch {
-	case c.dialed || c.ref.Network() != "unixgram":
-		return net.ErrWriteToConnected
 	case addr == nil:
-		return errMissingAddress
 	case addr.Net != c.ref.Network():
-		return syscall.EAFNOSUPPORT
+		return 0, syscall.EAFNOSUPPORT
+	case addr.Net == "unixpacket":
+		addr = nil
+	case c.RemoteAddr() != nil:
+		return 0, os.NewSyscallError("sendmsg", syscall.EISCONN)
 	}
-	return nil
+	return c.ref.Send(b, oob, addr, 0)
 }
 
 // writeError is the shape of the errors of what names its destination.
@@ -154,17 +159,10 @@ func (c *UnixConn) WriteMsgUnix(b, oob []byte, addr *UnixAddr) (n, oobn int, err
 	if !c.ok() {
 		return 0, 0, syscall.EINVAL
 	}
-	switch {
-	case c.ref.Network() == "unixgram" && c.dialed:
+	if c.dialed && c.ref.Network() == "unixgram" {
 		err = net.ErrWriteToConnected
-	case addr != nil && addr.Net != c.ref.Network():
-		err = syscall.EAFNOSUPPORT
-	case addr != nil && addr.Net == "unix":
-		err = os.NewSyscallError("sendmsg", syscall.EISCONN)
-	case addr != nil && addr.Net == "unixpacket":
-		n, err = c.ref.Send(b, oob, nil, 0) // the kernel ignores the address, too (case 147)
-	default:
-		n, err = c.ref.Send(b, oob, addr, 0)
+	} else {
+		n, err = c.sendTo(b, oob, addr)
 	}
 	if err != nil {
 		return n, 0, c.writeError(addr, err)

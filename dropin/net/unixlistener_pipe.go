@@ -56,7 +56,7 @@ func (l *UnixListener) AcceptUnix() (*UnixConn, error) {
 	if err != nil {
 		return nil, l.opError("accept", err)
 	}
-	return newUnixConn(c, true), nil
+	return newUnixConn(c, false), nil
 }
 
 // Accept implements the Accept method in the Listener interface. Returned connections will be of type *UnixConn.

@@ -15,7 +15,7 @@ type End struct {
 	Conn     *afunix.Conn     // nil if it listens
 	Listener *afunix.Listener // nil if it does not
 
-	// interruptions counts how often deadlines were used to wake somebody who had set none.
+	// interruptions counts how often deadlines have been used to wake somebody who had set none: each time twice, before and after.
 	interruptions atomic.Uint64
 
 	mu           sync.Mutex
@@ -83,6 +83,7 @@ func (e *End) resume() {
 	e.interrupting--
 	if e.interrupting == 0 {
 		e.apply(e.read, e.write)
+		e.interruptions.Add(1)
 		e.calm.Broadcast()
 	}
 }

@@ -88,17 +88,25 @@ func (r *Ref) Do(op func() error) error {
 		switch {
 		case err == nil || !errors.Is(err, os.ErrDeadlineExceeded):
 			return err
+		case !r.interrupted(before):
+			return err
 		case r.isClosed():
 			return net.ErrClosed
-		case r.interruptions.Load() == before:
-			return err
 		}
-		r.End.mu.Lock()
-		for r.interrupting > 0 && !r.isClosed() {
-			r.calm.Wait()
-		}
-		r.End.mu.Unlock()
 	}
+}
+
+// interrupted reports whether deadlines were not those that were set at any time since there had been so many interruptions. If they still
+// are not, it waits until they are, or the reference is closed.
+func (r *Ref) interrupted(before uint64) bool {
+	e := r.End
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	was := e.interrupting > 0 || e.interruptions.Load() != before
+	for e.interrupting > 0 && !r.isClosed() {
+		e.calm.Wait()
+	}
+	return was
 }
 
 // moment is how long a call that is not to wait does wait for what is on its way.
@@ -118,8 +126,9 @@ func (r *Ref) DoNow(op func() error) error {
 	e.interruptions.Add(1)
 	soon := time.Now().Add(moment)
 	e.apply(soon, soon)
-	defer e.apply(e.read, e.write)
 	err := op()
+	e.apply(e.read, e.write)
+	e.interruptions.Add(1)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return syscall.EAGAIN
 	}
