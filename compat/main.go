@@ -21,20 +21,25 @@ func main() {
 	root := flag.String("root", "..", "the repository")
 	overlay := flag.String("wine-overlay", "", "what scripts/wine-overlay prints; empty: no Wine here")
 	only := flag.String("only", "", "a regular expression: subjects to run")
+	ways := flag.String("ways", "", "a regular expression: ways to run them in")
 	keep := flag.String("keep", "", "a directory to leave the prepared modules in")
 	verbose := flag.Bool("v", false, "show the output of tests that fail")
 	flag.Parse()
-	if err := run(*root, *overlay, *only, *keep, *verbose); err != nil {
+	if err := run(*root, *overlay, *only, *ways, *keep, *verbose); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(root, overlay, only, keep string, verbose bool) error {
+func run(root, overlay, only, ways, keep string, verbose bool) error {
 	root, err := filepath.Abs(root)
 	if err != nil {
 		return err
 	}
 	chosen, err := regexp.Compile(only)
+	if err != nil {
+		return err
+	}
+	chosenWays, err := regexp.Compile(ways)
 	if err != nil {
 		return err
 	}
@@ -45,7 +50,7 @@ func run(root, overlay, only, keep string, verbose bool) error {
 		}
 		defer os.RemoveAll(scratch)
 	}
-	b := bench{root: root, scratch: scratch, verbose: verbose}
+	b := bench{root: root, scratch: scratch, verbose: verbose, chosen: chosenWays}
 	if overlay != "" {
 		if b.overlay, err = wineOverlay(overlay, scratch); err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -19,6 +20,7 @@ type bench struct {
 	root, scratch string
 	overlay       string // empty: no Wine
 	verbose       bool
+	chosen        *regexp.Regexp // which ways
 }
 
 // A way is one of the four in which a suite is run.
@@ -71,12 +73,18 @@ type result struct {
 // try runs a subject's tests in every way.
 func (b *bench) try(s subject) (result, error) {
 	r := result{s, make(map[string]outcome)}
-	from, err := s.source(s)
+	var from string
+	var err error
+	if s.source != nil {
+		from, err = s.source(b)
+	} else {
+		from, err = download(s.module, s.version)
+	}
 	if err != nil {
 		return r, err
 	}
 	for _, w := range b.ways() {
-		if w.windows && s.notOnWindows != "" {
+		if w.windows && s.notOnWindows != "" || !b.chosen.MatchString(w.name) {
 			continue
 		}
 		dir, err := b.prepare(s, from, strings.ReplaceAll(w.name, " ", "-"), w.dropin, w.windows)
@@ -99,10 +107,11 @@ func (b *bench) test(s subject, w way, dir string) (outcome, error) {
 	if s.run != "" {
 		args = append(args, "-run", s.run)
 	}
-	if s.skip != "" {
-		args = append(args, "-skip", s.skip)
+	packages := s.packages
+	if w.windows && s.onWindows != nil {
+		packages = s.onWindows
 	}
-	cmd := exec.Command("go", append(args, s.packages...)...)
+	cmd := exec.Command("go", append(args, packages...)...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=mod")
 	if w.windows {

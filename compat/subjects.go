@@ -1,20 +1,25 @@
 package main
 
+import "runtime"
+
 // A subject is a module whose tests are run.
 type subject struct {
 	module, version string
 	exercises       string   // what the tests that are run do with Unix sockets
 	packages        []string // whose tests are run
-	run, skip       string   // patterns of "go test", if not all tests are run
-	why             string   // why not
+	run             string   // a pattern of "go test", if not all tests are run
 
+	onWindows    []string // the packages whose tests are run there, if they are not the same
+	whyOnly      string   // why
 	lifted       []string // files whose build constraint says that they are for Unix; on Windows it is ignored
 	dropped      []string // files that would stand in for them there
 	notOnWindows string   // why the suite cannot be run there at all
+	why          string   // what else there is to say of it
 
-	causes map[string]cause // of the tests that fail with dropin, by name
+	nativeCause string           // why tests fail without dropin, where this was written
+	causes      map[string]cause // of the tests that fail with dropin alone, by name
 
-	source func(subject) (string, error) // where its files are; nil: the module proxy
+	source func(*bench) (string, error) // where its files are, if they are not in the module proxy
 }
 
 // A cause says why a test fails, and in which ways of running it.
@@ -23,70 +28,96 @@ type cause struct {
 	text string
 }
 
-func fromProxy(s subject) (string, error) { return download(s.module, s.version) }
+var (
+	onPipes = []string{pipe, wine}
+	onWine  = []string{wine}
+)
+
+// readsTheFile is what the pipe transport cannot do.
+const readsTheFile = "It reads the descriptor of an end by way of os.File, which knows nothing of ends (see package afunix/dropin/net)."
 
 var subjects = []subject{
 	{
+		module: "Go's own tests", version: runtime.Version(),
+		exercises: "unixsock_*_test.go and file_test.go of package net; the descriptor-passing tests of package syscall",
+		packages:  []string{"./unixsock", "./passfd"},
+		source:    fromGo,
+	},
+	{
 		module: "github.com/varlink/go", version: "v0.4.1-0.20261015173642-c935be0c53f7",
-		exercises: "descriptors in messages over streams and over pairs (WriteMsgUnix, ReadMsgUnix, MSG_CTRUNC, FileConn); services on unix sockets",
+		exercises: "descriptors in messages over streams and over pairs (WriteMsgUnix, ReadMsgUnix, MSG_CTRUNC, FileConn); services on Unix sockets",
 		packages:  []string{"./varlink/..."},
-		source:    fromProxy,
 		lifted: []string{"varlink/internal/ctxio/fd_unix.go", "varlink/internal/ctxio/fd_unix_test.go",
 			"varlink/internal/ctxio/conn_unix_test.go"},
 		dropped: []string{"varlink/internal/ctxio/fd_other.go"},
+		causes: map[string]cause{
+			"TestReadBytesWithFDsClosesQueuedFDsOnEOF": {onWine, "It sets a deadline on an os.Pipe, which has none on Windows."},
+		},
 	},
 	{
 		module: "github.com/coreos/go-systemd/v22", version: "v22.7.0",
-		exercises: "sd_notify over unixgram; the journal's protocol, with a file in a message of its own where it is too long for a datagram",
-		packages:  []string{"./daemon", "./journal", "./activation"},
-		source:    fromProxy,
+		exercises:   "sd_notify over unixgram; the journal's protocol, with a file in a message of its own where it is too long for a datagram; inherited listeners",
+		packages:    []string{"./daemon", "./journal", "./activation"},
+		onWindows:   []string{"./daemon"},
+		whyOnly:     "the others need fstat(2), dup2(2) and inherited descriptors",
+		nativeCause: "They need a running systemd.",
 	},
 	{
 		module: "github.com/mdlayher/sdnotify", version: "v1.0.0",
 		exercises: "sd_notify over unixgram, sockets with chosen names",
 		packages:  []string{"./..."},
-		source:    fromProxy,
 	},
 	{
 		module: "github.com/cloudflare/tableflip", version: "v1.2.3",
-		exercises: "File and FileListener, FileConn, FilePacketConn of unix, unixgram and unixpacket sockets",
-		packages:  []string{"."},
-		source:    fromProxy,
+		exercises:    "File of unix, unixgram and unixpacket sockets, dup(2) of their descriptors, FileListener, FileConn and FilePacketConn of those",
+		packages:     []string{"."},
+		notOnWindows: "it duplicates descriptors with fcntl(2) and hands them on by exec",
 	},
 	{
 		module: "github.com/DataDog/datadog-go/v5", version: "v5.9.1",
 		exercises: "statsd over unixgram and unix: reconnecting, full queues, timeouts",
 		packages:  []string{"./statsd"},
-		source:    fromProxy,
+		lifted:    []string{"statsd/uds.go", "statsd/uds_test.go", "statsd/end_to_end_uds_test.go"},
+		dropped:   []string{"statsd/uds_windows.go"},
 	},
 	{
 		module: "github.com/RackSec/srslog", version: "v0.0.0-20180709174129-a4725f04ec91",
-		exercises: "syslog over unixgram and unix",
-		packages:  []string{"."},
-		source:    fromProxy,
+		exercises:   "syslog over unixgram and unix",
+		packages:    []string{"."},
+		nativeCause: "They need a syslog daemon, or have a certificate that has expired.",
 	},
 	{
 		module: "github.com/tailscale/peercred", version: "v0.0.0-20250107143737-35a0c7bd7edc",
 		exercises: "SO_PEERCRED by way of SyscallConn",
 		packages:  []string{"."},
-		source:    fromProxy,
+		lifted:    []string{"peercred_linux.go", "peercred_unix_test.go"},
+		causes: map[string]cause{
+			"TestUnixSock": {onWine, "It wants the user ID to be that of os.Getuid, which is -1 on Windows; a struct ucred has 4294967295 for it. The process ID is right."},
+		},
 	},
 	{
 		module: "github.com/containerd/ttrpc", version: "v1.2.10",
 		exercises: "RPC over unix sockets, and over abstract ones; credentials of the peer by way of SyscallConn",
 		packages:  []string{"."},
-		source:    fromProxy,
+		lifted:    []string{"unixcreds_linux.go", "server_linux_test.go"},
+		causes: map[string]cause{
+			"TestServerEOF": {onWine, "It counts descriptors in /proc/self/fd."},
+		},
 	},
 	{
 		module: "github.com/hugelgupf/socketpair", version: "v0.0.0-20190730060125-05d35a94e714",
-		exercises: "Socketpair of streams and of records, SetNonblock, FileConn, FilePacketConn; held against nettest",
+		exercises: "Socketpair of datagram sockets, SetNonblock, FilePacketConn; Close wakes a reader",
 		packages:  []string{"."},
-		source:    fromProxy,
+		lifted:    []string{"socket_linux.go", "socket_linux_test.go"},
 	},
 	{
 		module: "github.com/containerd/nri", version: "v0.12.5",
-		exercises: "Socketpair, FileConn of its ends",
+		exercises: "Socketpair, FileConn of its ends, and their os.File; on Linux also a multiplexer over such a pair",
 		packages:  []string{"./pkg/net/..."},
-		source:    fromProxy,
+		onWindows: []string{"./pkg/net"},
+		whyOnly:   "the other has a dependency that is not for Windows",
+		lifted:    []string{"pkg/net/socketpair_cloexec_linux.go"},
+		dropped:   []string{"pkg/net/socketpair_cloexec_windows.go"},
+		causes:    map[string]cause{"TestFileReadWrite": {onPipes, readsTheFile}},
 	},
 }
