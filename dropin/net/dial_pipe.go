@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"afunix"
+	"afunix/dropin/internal/ends"
 )
 
 // isUnix reports whether connections of the network are ours.
@@ -95,7 +96,7 @@ func dialUnix(ctx context.Context, d *Dialer, network string, laddr, raddr *Unix
 	pipe := afunix.Dialer{Transport: dialTransport, LocalAddr: named(laddr)}
 	address := ""
 	if raddr != nil {
-		address = raddr.Name
+		address = ends.Name(raddr.Name)
 	}
 	c, err := pipe.DialContext(ctx, network, address)
 	if err != nil {
@@ -109,7 +110,7 @@ func named(a *UnixAddr) *UnixAddr {
 	if a == nil || a.Name == "" {
 		return nil
 	}
-	return a
+	return &UnixAddr{Name: ends.Name(a.Name), Net: a.Net}
 }
 
 // limit bounds a context by d's ways of saying how long it may take.

@@ -8,6 +8,7 @@ import (
 	"net"
 
 	"afunix"
+	"afunix/dropin/internal/ends"
 )
 
 // Listen announces on the local network address, as net.Listen.
@@ -69,7 +70,7 @@ func listenUnix(ctx context.Context, lc *ListenConfig, network string, laddr *Un
 		return nil, listenError(network, laddr, err)
 	}
 	pipe := afunix.ListenConfig{Transport: afunix.PipeTransport}
-	l, err := pipe.Listen(ctx, network, laddr.Name)
+	l, err := pipe.Listen(ctx, network, ends.Name(laddr.Name))
 	if err != nil {
 		return nil, listenError(network, laddr, err)
 	}
@@ -81,7 +82,7 @@ func listenUnixgram(ctx context.Context, lc *ListenConfig, network string, laddr
 		return nil, listenError(network, laddr, err)
 	}
 	pipe := afunix.ListenConfig{Transport: afunix.PipeTransport}
-	c, err := pipe.ListenPacket(ctx, network, laddr.Name)
+	c, err := pipe.ListenPacket(ctx, network, ends.Name(laddr.Name))
 	if err != nil {
 		return nil, listenError(network, laddr, err)
 	}

@@ -360,3 +360,20 @@ func TestDeadline(t *testing.T) {
 		}
 	})
 }
+
+// An abstract name may begin with a NUL as well as with "@".
+func TestAbstractNames(t *testing.T) {
+	l := listen(t, "unix", "\x00afunix-"+t.Name())
+	c, err := net.Dial("unix", "@afunix-"+t.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if got := l.Addr().String(); got != "@afunix-"+t.Name() {
+		t.Errorf("it is called %q", got)
+	}
+	if c, err = net.Dial("unix", "\x00afunix-"+t.Name()); err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+}

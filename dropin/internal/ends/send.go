@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 
 	"afunix"
@@ -18,6 +19,9 @@ import (
 func (r *Ref) Send(p, oob []byte, to *net.UnixAddr, flags int) (n int, err error) {
 	if r.Conn == nil {
 		return 0, syscall.ENOTCONN
+	}
+	if to != nil {
+		to = &net.UnixAddr{Name: Name(to.Name), Net: to.Net}
 	}
 	files, moving, err := outgoing(oob)
 	if err != nil {
@@ -50,6 +54,14 @@ func (r *Ref) Send(p, oob []byte, to *net.UnixAddr, flags int) (n int, err error
 		}
 	}
 	return min(sent, len(p)), err
+}
+
+// Name returns the name of a socket as package afunix has it: an abstract one begins with "@", where package syscall allows a NUL, too.
+func Name(name string) string {
+	if strings.HasPrefix(name, "\x00") {
+		return "@" + name[1:]
+	}
+	return name
 }
 
 // outgoing returns the descriptors that oob sends, and the ends among them that will move. Messages of another level are ignored; what
