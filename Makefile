@@ -3,13 +3,14 @@
 # make bench      measure against the kernel, package net, a bare pipe and (on Wine) go-winio; minutes
 # make conformance  hold every transport against Linux, row by row, and write docs/CONFORMANCE.md
 # make diff       random programs on kernel and pipes, compared; N=1000000 operations, SEED=… repeats a run
+# make compat     the test suites of published modules with their imports changed, and docs/COMPATIBILITY.md; 15 minutes
 # make fuzz       fuzz the decoder and the engine; FUZZTIME=20m sets how long for each target
 
 FUZZTIME ?= 1m
 N ?= 1000000
 SEED ?= 0
 
-.PHONY: run test bench conformance diff fuzz
+.PHONY: run test bench conformance diff compat fuzz
 
 run:
 	go build -o afunix ./cmd/afunix
@@ -26,6 +27,9 @@ conformance:
 
 diff:
 	go test ./internal/difftest -race -timeout 0 -v -run TestPipeIsLikeKernel -args -long -ops $(N) -seed $(SEED)
+
+compat:
+	compat/run
 
 fuzz:
 	scripts/fuzz $(FUZZTIME)
