@@ -97,11 +97,11 @@ func (i importer) Import(path string) (*types.Package, error) {
 	return nil, fmt.Errorf("%s has not been loaded", path)
 }
 
-// declared returns the exported names that the hand-written files in dir declare on a system, with the given build tags.
-func declared(dir, goos string, tags []string) (map[string]bool, error) {
+// declared returns the exported names that the hand-written files of this folder declare on a system, with the given build tags.
+func declared(goos string, tags []string) (map[string]bool, error) {
 	context := build.Default
 	context.GOOS, context.GOARCH, context.BuildTags = goos, "amd64", tags
-	entries, err := os.ReadDir(dir)
+	entries, err := os.ReadDir(".")
 	if err != nil {
 		return nil, err
 	}
@@ -111,14 +111,14 @@ func declared(dir, goos string, tags []string) (map[string]bool, error) {
 		if filepath.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") || generated(name) {
 			continue
 		}
-		match, err := context.MatchFile(dir, name)
+		match, err := context.MatchFile(".", name)
 		if err != nil {
 			return nil, err
 		}
 		if !match {
 			continue
 		}
-		f, err := parser.ParseFile(token.NewFileSet(), filepath.Join(dir, name), nil, parser.SkipObjectResolution)
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
 		if err != nil {
 			return nil, err
 		}
