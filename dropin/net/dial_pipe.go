@@ -127,7 +127,6 @@ func (d *Dialer) limit(ctx context.Context) (context.Context, context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, deadline)
 		cancels = append(cancels, cancel)
 	}
-	//lint:ignore SA1019 programs that set it expect it to work
 	if old := d.Cancel; old != nil {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithCancel(ctx)
