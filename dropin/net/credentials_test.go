@@ -87,4 +87,3 @@ func TestFalseCredentials(t *testing.T) {
 		t.Error(err)
 	}
 }
-

@@ -9,8 +9,6 @@ import (
 	"testing"
 )
 
-const soType = syscall.SO_TYPE
-
 // stdConn returns an end of a pair of the kernel's.
 func stdConn(t *testing.T, network string) *stdnet.UnixConn {
 	t.Helper()
