@@ -86,16 +86,21 @@ func (r result) changes() string {
 	return strings.Join(parts, "; ")
 }
 
+func (r result) byChance(test string) bool { return r.chance[test] != "" }
+
 // failures writes why tests failed, and returns those for which there is no cause, and causes without a failure.
 func (r result) failures(w io.Writer) (surprises []string) {
-	natively := r.outcomes[native].with("fail")
+	for _, test := range slices.Sorted(maps.Keys(r.chance)) {
+		fmt.Fprintf(w, "- %s, by chance and natively, too: %s. %s\n", r.module, test, r.chance[test])
+	}
+	natively := slices.DeleteFunc(r.outcomes[native].with("fail"), r.byChance)
 	if len(natively) > 0 {
 		fmt.Fprintf(w, "- %s, natively and therefore everywhere: %s. %s\n", r.module, strings.Join(natively, ", "), r.nativeCause)
 	}
 	where := make(map[string][]string) // by test
 	for _, way := range columns[1:] {
 		for _, test := range r.outcomes[way].with("fail") {
-			if !slices.Contains(natively, test) {
+			if !slices.Contains(natively, test) && !r.byChance(test) {
 				where[test] = append(where[test], way)
 			}
 		}
