@@ -21,7 +21,8 @@ type Message struct {
 // too. On a stream a long message may be received in pieces; the files come with its first byte.
 //
 // The files are borrowed for the call and may be closed as soon as it returns; but a *[Conn] or *[Listener] of the pipe
-// transport is moved: once WriteMsg has succeeded it behaves as closed here.
+// transport is moved: once WriteMsg has succeeded it behaves as closed here. It takes along what is in its queue; that is bounded
+// (ETOOMANYREFS). A listener's socket file is removed, unless [Listener.SetUnlinkOnClose] says otherwise, and its Authorize stays behind.
 //
 // Files with empty data on a stream are EINVAL, and so are more than [MaxRights]. A file that is not open is EBADF, in a
 // [RightsError]. A deadline that expires when the message is already on its way gives n == len(data) and

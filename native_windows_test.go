@@ -12,6 +12,47 @@ import (
 	"afunix/internal/testenv"
 )
 
+// A socket of Windows' own AF_UNIX that was received is a *Conn, as every other AF_UNIX socket.
+func TestReceivedNativeSocketIsAConn(t *testing.T) {
+	l, err := net.Listen("unix", filepath.Join(testenv.TempDir(t), "s"))
+	if err != nil {
+		t.Skipf("no AF_UNIX of the system's own, as on Wine: %v", err)
+	}
+	defer l.Close()
+	here, err := net.Dial("unix", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer here.Close()
+	there, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer there.Close()
+	a, b := pair(t, afunix.PipeTransport, "unix")
+	mustWriteMsg(t, a, "x", here.(*net.UnixConn))
+	m := mustReadMsg(t, b, "x", 1)
+	received, err := m.Rights.Conn(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, ok := received.(*afunix.Conn)
+	if !ok {
+		t.Fatalf("received a %T", received)
+	}
+	guard(t, c)
+	if c.Transport() != afunix.KernelTransport {
+		t.Errorf("transport %v", c.Transport())
+	}
+	if _, err := c.Write([]byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 5)
+	if _, err := io.ReadFull(there, buf); err != nil || string(buf) != "hello" {
+		t.Errorf("the peer read %q, %v", buf, err)
+	}
+}
+
 // Dial finds sockets of Windows' own AF_UNIX, Docker's for example, by itself. They are plain streams.
 func TestDialFindsNativeSockets(t *testing.T) {
 	path := filepath.Join(testenv.TempDir(t), "s")

@@ -24,12 +24,15 @@ var socketTypes = map[string]sock.Type{
 	dgramNetwork:  sock.Datagram,
 }
 
+// world is what ends need that have moved to this process.
+var world = endpoint.World{System: system{}, Network: names{&ListenConfig{}}, Autobind: autobind}
+
 func dialPipe(ctx context.Context, d *Dialer, network string, laddr, raddr *net.UnixAddr) (transport.Conn, error) {
 	if network == dgramNetwork {
 		return asPacket(dialPacketPipe(ctx, d, laddr, raddr))
 	}
 	t := socketTypes[network]
-	cfg := endpoint.Config{Type: t, Authorize: authorizer(d.Authorize), Autobind: autobind(t)}
+	cfg := endpoint.Config{Type: t, Authorize: authorizer(d.Authorize), Autobind: autobind(t), World: &world}
 	if laddr != nil {
 		cfg.Local = laddr.Name
 	}
@@ -50,7 +53,7 @@ func listenPipe(_ context.Context, lc *ListenConfig, network string, laddr *net.
 	if err != nil {
 		return nil, err
 	}
-	cfg := endpoint.Config{Type: t, Local: name, Authorize: authorizer(lc.Authorize)}
+	cfg := endpoint.Config{Type: t, Local: name, Authorize: authorizer(lc.Authorize), World: &world}
 	return endpoint.Listen(source, cfg, lc.Backlog), nil
 }
 
@@ -62,18 +65,18 @@ func dialPacketPipe(ctx context.Context, d *Dialer, laddr, raddr *net.UnixAddr) 
 	case d.Authorize != nil:
 		return nil, errors.ErrUnsupported
 	case raddr.Name == "":
-		return endpoint.ListenPacket(n, laddr.Name, endpoint.Config{})
+		return endpoint.ListenPacket(n, laddr.Name, endpoint.Config{World: &world})
 	case laddr == nil:
-		return endpoint.DialPacket(ctx, n, false, "", raddr.Name, endpoint.Config{})
+		return endpoint.DialPacket(ctx, n, false, "", raddr.Name, endpoint.Config{World: &world})
 	}
-	return endpoint.DialPacket(ctx, n, true, laddr.Name, raddr.Name, endpoint.Config{})
+	return endpoint.DialPacket(ctx, n, true, laddr.Name, raddr.Name, endpoint.Config{World: &world})
 }
 
 func listenPacketPipe(_ context.Context, lc *ListenConfig, _ string, laddr *net.UnixAddr) (transport.Conn, error) {
 	if lc.Authorize != nil {
 		return nil, errors.ErrUnsupported
 	}
-	return asPacket(endpoint.ListenPacket(names{lc}, laddr.Name, endpoint.Config{}))
+	return asPacket(endpoint.ListenPacket(names{lc}, laddr.Name, endpoint.Config{World: &world}))
 }
 
 // asPacket makes a nil interface of a nil socket.
@@ -131,7 +134,7 @@ func pairPipe(network string) (a, b transport.Conn, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	server, client, err := endpoint.Pair(x, y, endpoint.Config{Type: t, Autobind: autobind(t)})
+	server, client, err := endpoint.Pair(x, y, endpoint.Config{Type: t, Autobind: autobind(t), World: &world})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -28,6 +28,25 @@ func newSource(lc *ListenConfig, t sock.Type, path string) (endpoint.Source, err
 	return source{l}, nil
 }
 
+// system makes pipes and sources of what another process has handed on: see endpoint.System.
+type system struct{}
+
+func (system) OpenPipe(v uintptr, _ bool) (endpoint.Pipe, error) {
+	p, err := linuxpipe.OpenPipe(int(v))
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func (system) OpenSource(descriptors []uintptr, state []byte) (endpoint.Source, error) {
+	l, err := linuxpipe.OpenListener(descriptors, state)
+	if err != nil {
+		return nil, err
+	}
+	return source{l}, nil
+}
+
 func openPipe(_ context.Context, path string, cfg endpoint.Config) (endpoint.Pipe, error) {
 	p, err := linuxpipe.Dial(path, cfg.Local, uint8(cfg.Type))
 	if err != nil {

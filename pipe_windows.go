@@ -7,6 +7,8 @@ import (
 	"os"
 	"sync"
 
+	"golang.org/x/sys/windows"
+
 	"afunix/internal/endpoint"
 	"afunix/internal/sock"
 	"afunix/internal/winpipe"
@@ -21,6 +23,27 @@ func (s source) Accept() (endpoint.Pipe, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// system opens what another process has handed on: see endpoint.System.
+type system struct{}
+
+var _ endpoint.System = system{}
+
+func (system) OpenPipe(v uintptr, server bool) (endpoint.Pipe, error) {
+	p, err := winpipe.OpenPipe(windows.Handle(v), server)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func (system) OpenSource(descriptors []uintptr, state []byte) (endpoint.Source, error) {
+	l, err := winpipe.OpenSource(descriptors, state)
+	if err != nil {
+		return nil, err
+	}
+	return source{l}, nil
 }
 
 func newSource(lc *ListenConfig, t sock.Type, path string) (endpoint.Source, error) {
@@ -56,7 +79,9 @@ func openPipe(ctx context.Context, path string, cfg endpoint.Config) (endpoint.P
 	return &boundPipe{Pipe: p, name: name}, nil
 }
 
-// boundPipe is the client's end of a pipe with a name of its own, which it gives up when it is closed.
+// boundPipe is the client's end of a pipe with a name of its own, which it gives up when it is closed. That also holds for an end that has
+// been handed on: a socket file stays, as ever, but an abstract name is free again once the process that bound it has closed its
+// end, although the connection goes on under that name.
 type boundPipe struct {
 	*winpipe.Pipe
 	name *winpipe.Binding

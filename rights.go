@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"afunix/internal/descriptor"
+	"afunix/internal/transport"
 )
 
 // Rights own the descriptors of one message, in the order in which they were sent. Each can be taken once; Close closes those
@@ -41,7 +42,10 @@ func (r Rights) Descriptor(i int) (Descriptor, error) {
 // File takes descriptor i as a file. On Unix that can be anything; on Windows it cannot be a socket, and a handle that was opened
 // for overlapped I/O works, but without deadlines.
 func (r Rights) File(i int) (f *os.File, err error) {
-	err = r.give(i, func(v uintptr, k descriptor.Kind) error {
+	err = r.give(i, func(v uintptr, k descriptor.Kind, e descriptor.End) error {
+		if e != nil {
+			return wrongKind(k, "a file")
+		}
 		f, err = newFile(v, k)
 		return err
 	})
@@ -50,7 +54,11 @@ func (r Rights) File(i int) (f *os.File, err error) {
 
 // Conn takes descriptor i, a socket that does not listen, as a connection with deadlines. An AF_UNIX socket is a *[Conn].
 func (r Rights) Conn(i int) (c net.Conn, err error) {
-	err = r.give(i, func(v uintptr, k descriptor.Kind) error {
+	err = r.give(i, func(v uintptr, k descriptor.Kind, e descriptor.End) error {
+		if end, ok := e.(transport.Conn); ok {
+			c = newConn(end, end.LocalAddr().Net)
+			return nil
+		}
 		switch k {
 		case descriptor.Stream, descriptor.Datagram, descriptor.Unix:
 			c, err = newNetConn(v, k)
@@ -62,9 +70,13 @@ func (r Rights) Conn(i int) (c net.Conn, err error) {
 }
 
 // Listener takes descriptor i, a socket that listens. An AF_UNIX socket is a *[Listener], which does not remove the socket file
-// when it is closed.
+// when it is closed; one of Windows' own AF_UNIX is like a TCP listener.
 func (r Rights) Listener(i int) (l net.Listener, err error) {
-	err = r.give(i, func(v uintptr, k descriptor.Kind) error {
+	err = r.give(i, func(v uintptr, k descriptor.Kind, e descriptor.End) error {
+		if end, ok := e.(transport.Listener); ok {
+			l = newListener(end, end.Addr().Net)
+			return nil
+		}
 		switch k {
 		case descriptor.Listener, descriptor.UnixListener:
 			l, err = newNetListener(v, k)
@@ -77,7 +89,11 @@ func (r Rights) Listener(i int) (l net.Listener, err error) {
 
 // PacketConn takes descriptor i, a datagram socket. An AF_UNIX socket is a *[Conn].
 func (r Rights) PacketConn(i int) (c net.PacketConn, err error) {
-	err = r.give(i, func(v uintptr, k descriptor.Kind) error {
+	err = r.give(i, func(v uintptr, k descriptor.Kind, e descriptor.End) error {
+		if end, ok := e.(transport.Conn); ok && end.LocalAddr().Net == dgramNetwork {
+			c = newConn(end, dgramNetwork)
+			return nil
+		}
 		switch k {
 		case descriptor.Datagram, descriptor.Unix:
 			c, err = newPacketConn(v, k)
@@ -92,7 +108,7 @@ func (r Rights) PacketConn(i int) (c net.PacketConn, err error) {
 func (r Rights) Close() error { return r.set.Close() }
 
 // give shows descriptor i to take, which owns it if it returns nil.
-func (r Rights) give(i int, take func(v uintptr, k descriptor.Kind) error) error {
+func (r Rights) give(i int, take func(v uintptr, k descriptor.Kind, e descriptor.End) error) error {
 	if err := r.set.Give(i, take); err != nil {
 		return &RightsError{i, err}
 	}

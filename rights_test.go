@@ -368,9 +368,10 @@ func TestWriteMsgBlocksUntilItsDeadline(t *testing.T) {
 		}
 		a, b := pair(t, tr, network)
 		w := newWitness(t)
-		a.SetWriteDeadline(time.Now().Add(10 * time.Millisecond))
-		n, err := a.WriteMsg(make([]byte, 8<<20), w.w)
-		if !errors.Is(err, os.ErrDeadlineExceeded) || n == 0 || n == 8<<20 {
+		data := make([]byte, 8<<20) // before the clock runs
+		a.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+		n, err := a.WriteMsg(data, w.w)
+		if !errors.Is(err, os.ErrDeadlineExceeded) || n == 0 || n == len(data) {
 			t.Fatalf("WriteMsg = %d, %v; want a part of it, and the deadline", n, err)
 		}
 		a.Close()

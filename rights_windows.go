@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"afunix/internal/descriptor"
+	"afunix/internal/kernel"
 	"afunix/internal/winsock"
 
 	"golang.org/x/sys/windows"
@@ -30,7 +31,23 @@ func newNetConn(v uintptr, k descriptor.Kind) (net.Conn, error) {
 	if k == descriptor.Datagram {
 		return asConn(winsock.NewPacketConn(windows.Handle(v)))
 	}
-	return asConn(winsock.NewConn(windows.Handle(v)))
+	c, err := winsock.NewConn(windows.Handle(v))
+	if err != nil {
+		return nil, err
+	}
+	if k != descriptor.Unix {
+		return c, nil
+	}
+	return newNativeConn(c)
+}
+
+// newNativeConn makes a Conn of a received socket of Windows' own AF_UNIX. It fails only as c.SyscallConn does: never.
+func newNativeConn(c *winsock.Conn) (*Conn, error) {
+	t, err := kernel.NewConn(c)
+	if err != nil {
+		return nil, err
+	}
+	return newConn(t, streamNetwork), nil
 }
 
 func newNetListener(v uintptr, _ descriptor.Kind) (net.Listener, error) {

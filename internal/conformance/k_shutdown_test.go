@@ -88,7 +88,6 @@ func TestRow160(t *testing.T) { notObservable(t, "no call sets SO_LINGER") }
 
 func TestRow161(t *testing.T) {
 	each(t, "sq", func(e *env) {
-		e.moves()
 		a, b := e.pair()
 		x, y := e.pair()
 		e.send(a, "x", x)

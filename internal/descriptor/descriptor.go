@@ -43,6 +43,8 @@ var (
 	ErrNotSendable = errors.New("descriptor of this kind cannot be passed")
 	// ErrRightsTruncated: descriptors came, but could not be installed, and were closed.
 	ErrRightsTruncated = errors.New("descriptors were discarded: they could not be installed")
+	// ErrEnd: what came is an end of the pipe transport, and has no descriptor of its own.
+	ErrEnd = errors.New("an end of the pipe transport is no bare descriptor")
 )
 
 // IndexError says which descriptor of a message could not be sent, and why.

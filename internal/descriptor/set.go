@@ -10,9 +10,10 @@ import (
 // An item is one descriptor that a Set owns. File descriptors are 31 bits long, and handles have 32 significant bits on every
 // Windows, so it is kept small.
 type item struct {
-	value uint32
+	value uint32 // of an end: its index
 	kind  Kind
 	state uint8
+	end   bool
 }
 
 const (
@@ -24,18 +25,23 @@ const (
 // A Set owns the descriptors that came with one message. Each can be taken once; Close closes the others. A Set that is
 // dropped is closed by a finalizer.
 type Set struct {
-	table *Table // nil: System
+	more  *more // nil: descriptors of System, and no ends
 	mu    sync.Mutex
 	items []item
 	one   [1]item // so that a single descriptor needs no second allocation
+}
+
+// more is what few sets need.
+type more struct {
+	table Table
+	ends  []End
 }
 
 // NewSet returns an empty set with room for n descriptors of table.
 func NewSet(table Table, n int) *Set {
 	s := new(Set)
 	if table != System {
-		other := table // what has its address taken is allocated
-		s.table = &other
+		s.more = &more{table: table}
 	}
 	if n <= len(s.one) {
 		s.items = s.one[:0]
@@ -48,10 +54,10 @@ func NewSet(table Table, n int) *Set {
 
 // in returns the table that the descriptors are in.
 func (s *Set) in() Table {
-	if s.table == nil {
+	if s.more == nil {
 		return System
 	}
-	return *s.table
+	return s.more.table
 }
 
 // Add gives v, which is of kind k, to the set.
@@ -61,6 +67,34 @@ func (s *Set) Add(v uintptr, k Kind) { s.items = append(s.items, item{value: uin
 // any kind is closed in the same way.
 func (s *Set) AddUnnamed(v uintptr) {
 	s.items = append(s.items, item{value: uint32(v), state: unnamed})
+}
+
+// AddEnd gives e, of kind k, to the set.
+func (s *Set) AddEnd(e End, k Kind) {
+	if s.more == nil {
+		s.more = &more{table: System}
+	}
+	s.items = append(s.items, item{value: uint32(len(s.more.ends)), kind: k, end: true})
+	s.more.ends = append(s.more.ends, e)
+}
+
+// Ends returns the ends among the descriptors.
+func (s *Set) Ends() []End {
+	if s == nil || s.more == nil {
+		return nil
+	}
+	return s.more.ends
+}
+
+// Borrow returns descriptor i without taking it: its value, or the end that it is.
+func (s *Set) Borrow(i int) (v uintptr, k Kind, e End) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	it := &s.items[i]
+	if it.end {
+		return 0, it.kind, s.more.ends[it.value]
+	}
+	return uintptr(it.value), s.kind(i), nil
 }
 
 // Len returns the number of descriptors, those that were taken included.
@@ -88,7 +122,7 @@ func (s *Set) kind(i int) Kind {
 }
 
 // Take hands descriptor i to the caller, who closes it from now on. An index out of range is EINVAL; one that was
-// taken or closed is os.ErrClosed.
+// taken or closed is os.ErrClosed; one that is an end, which [Set.Give] gives, is ErrEnd.
 func (s *Set) Take(i int) (uintptr, Kind, error) {
 	if i < 0 || i >= s.Len() {
 		return 0, Other, syscall.EINVAL
@@ -96,17 +130,20 @@ func (s *Set) Take(i int) (uintptr, Kind, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	it := &s.items[i]
-	if it.state == taken {
+	switch {
+	case it.state == taken:
 		return 0, it.kind, os.ErrClosed
+	case it.end:
+		return 0, it.kind, ErrEnd
 	}
 	k := s.kind(i)
 	it.state = taken
 	return uintptr(it.value), k, nil
 }
 
-// Give shows descriptor i to take, which owns it from then on if, and only if, it returns nil. Errors are those of Take, and
-// what take returns.
-func (s *Set) Give(i int, take func(v uintptr, k Kind) error) error {
+// Give shows descriptor i, which may be an end and then has no value, to take, which owns it from then on if, and only if, it
+// returns nil. Errors are those of Take, and what take returns.
+func (s *Set) Give(i int, take func(v uintptr, k Kind, e End) error) error {
 	if i < 0 || i >= s.Len() {
 		return syscall.EINVAL
 	}
@@ -116,19 +153,32 @@ func (s *Set) Give(i int, take func(v uintptr, k Kind) error) error {
 	if it.state == taken {
 		return os.ErrClosed
 	}
-	if err := take(uintptr(it.value), s.kind(i)); err != nil {
+	var err error
+	if it.end {
+		e := s.more.ends[it.value]
+		e.Taken()
+		err = take(0, it.kind, e)
+	} else {
+		err = take(uintptr(it.value), s.kind(i), nil)
+	}
+	if err != nil {
 		return err
 	}
 	it.state = taken
 	return nil
 }
 
-// Dup returns a set of fresh duplicates of every descriptor that is still here.
+// Dup returns a set of fresh duplicates of every descriptor that is still here. Ends cannot be duplicated: in their place is one
+// that was taken.
 func (s *Set) Dup() (*Set, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d := NewSet(s.in(), len(s.items))
 	for i := range s.items {
+		if it := s.items[i]; it.end {
+			d.items = append(d.items, item{kind: it.kind, state: taken, end: true})
+			continue
+		}
 		k := s.kind(i)
 		v, err := s.in().Dup(uintptr(s.items[i].value), k)
 		if err != nil {
@@ -155,9 +205,16 @@ func (s *Set) Close() error {
 			continue
 		}
 		it.state = taken
-		if err := s.in().Close(uintptr(it.value), it.kind); err != nil && first == nil {
+		if err := s.close(it); err != nil && first == nil {
 			first = err
 		}
 	}
 	return first
+}
+
+func (s *Set) close(it *item) error {
+	if it.end {
+		return s.more.ends[it.value].Close()
+	}
+	return s.in().Close(uintptr(it.value), it.kind)
 }

@@ -12,21 +12,6 @@ package difftest
 //   - the order between two senders at the same moment (Together);
 //   - when the kernel frees sockets that only messages in flight hold (row 55): no such cycle is made (unpassable).
 
-// A Feature is something that a transport may not have.
-type Feature int
-
-// The features.
-const (
-	Datagrams Feature = iota // unixgram
-	Passing                  // a socket of ours can be sent
-)
-
-// KernelFeatures and PipeFeatures are what the transports have.
-var (
-	KernelFeatures = []Feature{Datagrams, Passing}
-	PipeFeatures   = []Feature{Datagrams}
-)
-
 // allowed returns why a pipe's result of op may differ from the kernel's; "" if it may not. empty counts zero-length unixpacket records
 // that were sent and have not been read.
 func allowed(op Op, kernel, pipe Result, empty *int) string {

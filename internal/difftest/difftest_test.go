@@ -58,7 +58,7 @@ func newTester(t *testing.T) *difftest.Tester {
 }
 
 // check compares random programs on a transport with the kernel's.
-func check(t *testing.T, tr afunix.Transport, n int, features []difftest.Feature) {
+func check(t *testing.T, tr afunix.Transport, n int) {
 	tester := newTester(t)
 	s := *seed
 	if s == 0 {
@@ -70,7 +70,7 @@ func check(t *testing.T, tr afunix.Transport, n int, features []difftest.Feature
 		most = n
 	}
 	var last difftest.Progress
-	found, err := tester.Check(tr, s, n, most, features, func(p difftest.Progress) {
+	found, err := tester.Check(tr, s, n, most, func(p difftest.Progress) {
 		last = p
 		if *long && time.Since(shown) > 5*time.Second {
 			shown = time.Now()
@@ -88,9 +88,9 @@ func check(t *testing.T, tr afunix.Transport, n int, features []difftest.Feature
 
 // The comparison is sound: what the kernel does twice is the same.
 func TestKernelIsLikeItself(t *testing.T) {
-	check(t, afunix.KernelTransport, *operations/10, difftest.KernelFeatures)
+	check(t, afunix.KernelTransport, *operations/10)
 }
 
 func TestPipeIsLikeKernel(t *testing.T) {
-	check(t, afunix.PipeTransport, *operations, difftest.PipeFeatures)
+	check(t, afunix.PipeTransport, *operations)
 }

@@ -3,7 +3,6 @@ package difftest
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
 
 	"afunix"
 )
@@ -17,22 +16,16 @@ const length = 60
 // A generator chooses operations for a reference run, by what that has come to.
 type generator struct {
 	*rand.Rand
-	ref      *run
-	networks []string
-	passing  bool
+	ref *run
 }
 
 // generate runs a random program of about n operations on the kernel transport.
-func (t *Tester) generate(seed, number uint64, n int, features []Feature) (*run, error) {
+func (t *Tester) generate(seed, number uint64, n int) (*run, error) {
 	ref, err := t.begin(afunix.KernelTransport, nil)
 	if err != nil {
 		return nil, err
 	}
-	g := &generator{Rand: rand.New(rand.NewPCG(seed, number)), ref: ref, networks: []string{"unix", "unixpacket"}}
-	if slices.Contains(features, Datagrams) {
-		g.networks = append(g.networks, "unixgram")
-	}
-	g.passing = slices.Contains(features, Passing)
+	g := &generator{Rand: rand.New(rand.NewPCG(seed, number)), ref: ref}
 	for range n {
 		ref.do(g.next())
 	}
@@ -96,7 +89,7 @@ func (g *generator) name(used bool) string {
 }
 
 func (g *generator) create() Op {
-	op := Op{Proc: g.IntN(2), Slot: g.free(-1), Net: pick(g, g.networks...)}
+	op := Op{Proc: g.IntN(2), Slot: g.free(-1), Net: pick(g, "unix", "unixpacket", "unixgram")}
 	op.Other = g.free(op.Slot)
 	k := g.IntN(10)
 	if op.Other < 0 && k < 5 {
@@ -241,7 +234,7 @@ func (g *generator) onConn(i int) Op {
 		op.Kind = Addresses
 	case k < 94:
 		op.Kind, op.N, op.Proc = Flood, pick(g, 50, 5000, 70000), g.IntN(2)
-	case k < 97 && g.passing:
+	case k < 97:
 		op.Kind, op.N = Pass, 1+g.IntN(5)
 		if same := g.taken(func(o *slot) bool { return o.proc == s.proc && o != s }); len(same) > 0 {
 			op.Other = pick(g, same...)
@@ -256,12 +249,12 @@ func (g *generator) onConn(i int) Op {
 
 // Check compares about n operations of random programs with the kernel transport, and returns the shrunk differences that it found: at
 // most max of them, no two of one signature. progress is told after each program.
-func (t *Tester) Check(tr afunix.Transport, seed uint64, n, max int, features []Feature, progress func(Progress)) ([]*Difference, error) {
+func (t *Tester) Check(tr afunix.Transport, seed uint64, n, max int, progress func(Progress)) ([]*Difference, error) {
 	p := Progress{Seed: seed}
 	var found []*Difference
 	known := make(map[signature]bool)
 	for ; p.Ops < n && len(found) < max; p.Programs++ {
-		ref, err := t.generate(seed, uint64(p.Programs), length, features)
+		ref, err := t.generate(seed, uint64(p.Programs), length)
 		if err != nil {
 			return found, err
 		}

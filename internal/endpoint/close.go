@@ -57,6 +57,27 @@ func (c *Conn) close(embryo bool) error {
 		return net.ErrClosed
 	}
 	c.out.mu.Lock()
+	moving := c.out.shift.paused
+	c.out.shift.closed = true
+	c.out.mu.Unlock()
+	if moving {
+		return nil // it moves, or is closed when it does not: see stay
+	}
+	return c.depose(embryo)
+}
+
+// depose closes a connection that has been marked as closed.
+func (c *Conn) depose(embryo bool) error {
+	c.in.mu.Lock()
+	started := c.in.started
+	if !started {
+		c.in.box.Close()
+	}
+	c.in.mu.Unlock()
+	if !started { // its former owner may still have it
+		return c.pipe.Close()
+	}
+	c.out.mu.Lock()
 	underWay := c.out.box.Outstanding() > 0
 	c.out.mu.Unlock()
 	if !underWay {

@@ -1,7 +1,6 @@
 package endpoint
 
 import (
-	"errors"
 	"io"
 	"math"
 	"net"
@@ -21,8 +20,11 @@ import (
 type Conn struct {
 	pipe   Pipe
 	typ    sock.Type
-	server bool // this side created the pipe
+	server bool   // this side created the pipe
+	id     uint64 // tells the socket from others, in its hello
+	peerID uint64 // that of the peer
 	table  descriptor.Table
+	world  *World // nil: ends do not move
 	local  *net.UnixAddr
 	remote *net.UnixAddr
 
@@ -43,15 +45,21 @@ type inbox struct {
 	box      *sock.Inbox
 	deadline deadline
 	turn     turn
-	waiting  bool   // a Read waits: what comes is read at once
-	closed   bool   // by Close
-	adopting bool   // descriptors are being adopted, and their sender answered: the goodbye waits, or both sides would close them
-	farewell bool   // the goodbye has been said, or is owed: messages that come now are the peer's to take back
-	failure  error  // why the connection broke, if it did
-	packets  uint64 // received so far
+	waiting  bool               // a Read waits: what comes is read at once
+	closed   bool               // by Close
+	paused   bool               // the end is being moved: nothing is read
+	started  bool               // false: it has moved here, and its former owner has not been told
+	adopting bool               // descriptors are being adopted, and their sender answered: the goodbye waits, or both sides would close them
+	farewell bool               // the goodbye has been said, or is owed: messages that come now are the peer's to take back
+	failure  error              // why the connection broke, if it did
+	packets  uint64             // received so far
+	writers  []cred.Credentials // the processes that have had the other end, the last one now: segments know them by their numbers, from 1
+	claimed  bool               // the last of them has not said hello to this process
+	luggage  baggage
 	pass     bool   // SO_PASSCRED
 	peerName string // that the peer has chosen (row 75)
 	naming   bool   // it has a reason to choose one, and that may be in the pipe
+	untaken  bool   // it has moved here, and its user has not seen it
 	embryo   bool   // it has not been accepted: what comes has its sender's credentials all the same, as in the kernel
 }
 
@@ -70,27 +78,29 @@ type outbox struct {
 	head     []byte // where the head of a packet is put together
 	packets  uint64 // sent so far
 
-	peer      cred.Credentials // as identified at its hello
+	opener    cred.Credentials // the peer when the connection was made: SO_PEERCRED
 	can       rights.Ability   // ours over the peer
-	ready     bool             // both sides know the other's ability: descriptors may travel
+	agreed    bool             // both sides know the other's ability: descriptors may come
+	ready     bool             // … and go: no end is moving
+	shift     shift
 	sendRoute rights.Route
 	recvRoute rights.Route
 
 	pass, peerPass bool // who wants credentials with messages: SO_PASSCRED
 
 	autobind Autobind  // nil if the socket has a name
-	name     []byte    // that it has chosen (row 75); each record says it
-	bound    io.Closer // to that
+	bound    io.Closer // to the one that it has chosen
 }
 
 // newConn returns a connection whose hello is still to come, and which takes up to rights descriptors ahead of its reader.
 func newConn(p Pipe, cfg Config, server bool, rights int) *Conn {
-	c := &Conn{pipe: p, typ: cfg.Type, server: server, table: cfg.table(), done: make(chan struct{})}
+	c := &Conn{pipe: p, typ: cfg.Type, server: server, table: cfg.table(), world: cfg.World, done: make(chan struct{})}
 	c.local, c.remote = address(cfg.Type, cfg.Local), address(cfg.Type, "")
 	c.in.cond.L, c.out.cond.L = &c.in.mu, &c.out.mu
 	c.in.deadline.mu, c.in.deadline.wake = &c.in.mu, c.wakeReads
 	c.out.deadline.mu, c.out.deadline.wake = &c.out.mu, c.wakeWrites
 	c.in.turn.relief.L = &c.in.mu
+	c.in.started = true
 	c.in.box = sock.NewInbox(cfg.Type, rights)
 	c.out.box = sock.NewOutbox(cfg.Type)
 	c.out.owed.window = sock.DefaultWindow
@@ -98,7 +108,9 @@ func newConn(p Pipe, cfg Config, server bool, rights int) *Conn {
 	if cfg.Local == "" && cfg.Type != sock.Stream {
 		c.out.autobind = cfg.Autobind
 	}
+	c.id = randomID()
 	if cfg.socket != nil {
+		c.id = cfg.socket.id
 		c.link = &link{socket: cfg.socket}
 		c.out.owed.window = c.out.box.SetBuffer(cfg.socket.sendBuffer())
 	}
@@ -178,7 +190,7 @@ func (c *Conn) sender() *net.UnixAddr {
 
 // nothing is a message that is none.
 func (c *Conn) nothing() (m transport.Message) {
-	if c.typ == sock.Stream && c.credentials(false) != nil {
+	if c.typ == sock.Stream && c.credentials(0) != nil {
 		m.Credentials = new(cred.Credentials)
 	}
 	return m
@@ -222,8 +234,13 @@ func (c *Conn) peek(b []byte) (sock.Result, error) {
 // look waits until there is something to read. If there was before, it takes in what else is in the pipe: for a stream up to n bytes,
 // and for records all of it, because a reset comes before them. It may place bytes in into. The caller holds in.mu and reading.
 func (c *Conn) look(into []byte, n int) error {
-	looked := false
-	for fresh := false; ; fresh = c.await(into) {
+	looked, fresh := false, false
+	for ; ; fresh = c.await(into) {
+		for c.in.paused && c.in.stopped() == nil { // what comes of it?
+			c.in.box.Settle(into)
+			c.in.cond.Wait()
+			fresh = false
+		}
 		if err := c.in.stopped(); err != nil {
 			return err
 		}
@@ -280,23 +297,27 @@ func (in *inbox) end() error {
 	return nil
 }
 
-// credentials returns the peer's for a message that carries its sender's. Only the process that said hello has this end, so
-// what the system said then is true of every message.
-func (c *Conn) credentials(carried bool) *cred.Credentials {
+// credentials returns those that a message carries, if anybody wants them: of the process that had the other end when it was written.
+func (c *Conn) credentials(writer uint32) *cred.Credentials {
 	c.in.mu.Lock()
-	pass := c.in.pass
-	c.in.mu.Unlock()
-	if !pass {
+	defer c.in.mu.Unlock()
+	if !c.in.pass {
 		return nil
 	}
+	return c.in.writer(writer)
+}
+
+// writer returns the credentials with this number; nobody's for 0. The caller holds mu.
+func (in *inbox) writer(n uint32) *cred.Credentials {
 	who := nobody
-	if carried {
-		c.out.mu.Lock()
-		who = c.out.peer
-		c.out.mu.Unlock()
+	if 0 < n && int(n) <= len(in.writers) {
+		who = in.writers[n-1]
 	}
 	return &who
 }
+
+// writing is the number of the process that writes now. The caller holds mu.
+func (in *inbox) writing() uint32 { return uint32(len(in.writers)) }
 
 // nobody is what Linux says of a message that was sent before anybody asked for credentials (row 66).
 var nobody = cred.Credentials{UID: 65534, GID: 65534}
@@ -318,11 +339,12 @@ func (c *Conn) SetPassCredentials(on bool) error {
 	return nil
 }
 
-// PeerCredentials returns the process at the other end, as the system identified it at its hello; after Close, too.
+// PeerCredentials returns the process that was at the other end when the connection was made, as the system knows it; after Close,
+// too.
 func (c *Conn) PeerCredentials() (cred.Credentials, error) {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
-	return c.out.peer, nil
+	return c.out.opener, nil
 }
 
 // SetDeadline sets both deadlines.
@@ -396,11 +418,4 @@ func (c *Conn) LocalAddr() *net.UnixAddr { return c.local }
 func (c *Conn) RemoteAddr() *net.UnixAddr { return c.remote }
 
 // SyscallConn gives access to this end of the message pipe. Whoever reads or writes it breaks the connection.
-func (c *Conn) SyscallConn() (syscall.RawConn, error) { return rawConn(c.pipe) }
-
-func rawConn(of any) (syscall.RawConn, error) {
-	if s, ok := of.(interface{ SyscallConn() syscall.RawConn }); ok {
-		return s.SyscallConn(), nil
-	}
-	return nil, errors.ErrUnsupported // nothing that has a descriptor
-}
+func (c *Conn) SyscallConn() (syscall.RawConn, error) { return c.pipe.SyscallConn(), nil }

@@ -51,6 +51,7 @@ type PacketConn struct {
 	deaf     bool // shut down for reading
 	mute     bool // shut down for writing
 	pass     bool // SO_PASSCRED
+	packetMove
 
 	out outgoing
 }
@@ -108,6 +109,7 @@ func newPacketConn(n Network, cfg Config) *PacketConn {
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.cond.L = &s.mu
 	s.deadline.mu, s.deadline.wake = &s.mu, s.cond.Broadcast
+	s.started = true
 	s.out.buffer = sock.DefaultBuffer
 	s.out.deadline.mu, s.out.deadline.wake = &s.out.mu, s.out.expire
 	return s
@@ -145,6 +147,7 @@ func (s *PacketConn) serve(l *Listener) {
 		if !s.attach(c) {
 			c.Close()
 		}
+		l.handed()
 	}
 }
 
@@ -171,19 +174,25 @@ func (s *PacketConn) open(id uint64) bool { return s.peerID == 0 || s.peerID == 
 // A link is what a datagram socket keeps for one of its connections. It is guarded by the socket's lock, but for what is said.
 type link struct {
 	socket *PacketConn
-	peer   uint64 // the socket at the other end; set by its hello
 
 	// Of a link on which datagrams come:
-	over     bool     // nothing will come any more
-	offering uint64   // the serial number of the datagram of which pieces are coming; only the reader uses it
-	sender   string   // the name in the last datagram
-	offers   []uint64 // the serial numbers of the datagrams that are held, oldest first
-	queued   int      // how many datagrams are in the socket's queue
+	over     bool    // nothing will come any more
+	offering uint64  // the serial number of the datagram of which pieces are coming; only the reader uses it
+	ends     []mover // … that have come with it; likewise
+	sender   string  // the name in the last datagram
+	offers   []offer // the datagrams that are held, oldest first
+	queued   int     // how many datagrams are in the socket's queue
 
 	// Of a link on which datagrams go:
 	name []byte   // ours; guarded by Conn.writing
 	pass bool     // it has credentials; guarded by Conn.writing
 	last *message // that had no descriptors; guarded by Conn.writing
+}
+
+// An offer is a datagram that is not in the queue yet.
+type offer struct {
+	serial uint64
+	ends   []mover // that have come with it, and are started when it is
 }
 
 // sign notes what a datagram's first packet says of it. Nothing comes on a link that this side has opened.
@@ -205,24 +214,30 @@ func (l *link) sign(s *sock.Segment, p *wire.Packet, server bool) error {
 	return nil
 }
 
-// deliver takes in a datagram, or a piece of one, that has come on c.
-func (s *PacketConn) deliver(c *Conn, seg sock.Segment) error {
+// deliver takes in a datagram, or a piece of one, that has come on c, and the ends with its first piece.
+func (s *PacketConn) deliver(c *Conn, seg sock.Segment, ends []mover) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	seg.Creds = seg.Creds || s.pass
 	c.in.mu.Lock()
+	if s.pass {
+		seg.Creds = c.in.writing()
+	}
 	whole, err := c.in.box.Put(seg)
 	c.in.mu.Unlock()
+	l := c.link
+	if len(ends) > 0 {
+		l.ends = ends
+	}
 	if err != nil || !whole {
 		return err
 	}
-	l := c.link
-	l.offers = append(l.offers, l.offering)
+	l.offers = append(l.offers, offer{l.offering, l.ends})
+	l.ends = nil
 	s.held = append(s.held, c)
 	switch {
 	case s.closed:
 		s.refuse(c, len(l.offers)-1, wire.Closing)
-	case !s.open(l.peer):
+	case !s.open(c.peerID):
 		s.refuse(c, len(l.offers)-1, wire.Stranger)
 	case s.deaf:
 		s.refuse(c, len(l.offers)-1, 0)
@@ -238,7 +253,7 @@ func (s *PacketConn) admit() {
 	for len(s.held) > 0 {
 		c := s.held[0]
 		switch {
-		case len(s.queue) > maxQueue && c.link.peer != s.id:
+		case len(s.queue) > maxQueue && c.peerID != s.id:
 			return
 		case s.deaf:
 			s.refuse(c, 0, 0)
@@ -247,7 +262,8 @@ func (s *PacketConn) admit() {
 		s.held = slices.Delete(s.held, 0, 1)
 		s.queue = append(s.queue, c)
 		c.link.queued++
-		c.acknowledge(c.link.offers[0])
+		c.acknowledge(c.link.offers[0].serial)
+		startAll(c.link.offers[0].ends)
 		c.link.offers = slices.Delete(c.link.offers, 0, 1)
 		s.cond.Signal()
 	}
@@ -259,7 +275,7 @@ func (s *PacketConn) refuse(c *Conn, n int, why uint8) {
 	if n >= len(l.offers) {
 		return
 	}
-	last := l.offers[len(l.offers)-1]
+	last := l.offers[len(l.offers)-1].serial
 	for i := len(s.held) - 1; len(l.offers) > n; i-- {
 		if s.held[i] == c {
 			s.held = slices.Delete(s.held, i, i+1)
@@ -305,7 +321,7 @@ func (c *Conn) datagram(p *wire.Packet) error {
 func (s *PacketConn) withdraw(c *Conn, serial uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if n := len(c.link.offers); n > 0 && c.link.offers[n-1] == serial {
+	if n := len(c.link.offers); n > 0 && c.link.offers[n-1].serial == serial {
 		s.refuse(c, n-1, 0)
 	}
 }
@@ -362,7 +378,7 @@ func (s *PacketConn) Recv(b []byte, peek bool) (transport.Message, error) {
 func (s *PacketConn) receive(b []byte, peek bool) (*Conn, sock.Result, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for len(s.queue) == 0 || s.closed || s.deadline.expired {
+	for len(s.queue) == 0 || s.closed || s.deadline.expired || s.paused {
 		switch {
 		case s.closed:
 			return nil, sock.Result{}, net.ErrClosed
@@ -401,21 +417,17 @@ func (s *PacketConn) sender(c *Conn) *net.UnixAddr {
 	return address(sock.Datagram, c.link.sender)
 }
 
-// credentials returns those of the sender at the other end of c, if anybody wants them.
-func (s *PacketConn) credentials(c *Conn, carried bool) *cred.Credentials {
+// credentials returns those that a datagram carries that came on c, if anybody wants them.
+func (s *PacketConn) credentials(c *Conn, writer uint32) *cred.Credentials {
 	s.mu.Lock()
 	pass := s.pass
 	s.mu.Unlock()
 	if !pass {
 		return nil
 	}
-	who := nobody
-	if carried {
-		c.out.mu.Lock()
-		who = c.out.peer
-		c.out.mu.Unlock()
-	}
-	return &who
+	c.in.mu.Lock()
+	defer c.in.mu.Unlock()
+	return c.in.writer(writer)
 }
 
 // Close closes the socket. What has been sent can still be read by its receivers. The socket file stays (row 191).
@@ -428,7 +440,18 @@ func (s *PacketConn) Close() error {
 	s.closed = true
 	s.deadline.stop()
 	s.cond.Broadcast()
+	moving := s.paused
+	s.mu.Unlock()
+	if moving {
+		return nil // it moves, or is closed when it does not: see stay
+	}
+	return s.depose()
+}
+
+// depose closes a socket that has been marked as closed.
+func (s *PacketConn) depose() error {
 	links := s.out.close()
+	s.mu.Lock()
 	if s.peer != nil {
 		links = append(links, s.peer)
 	}

@@ -43,14 +43,6 @@ type destination struct {
 // randomID tells sockets apart.
 func randomID() uint64 { return rand.Uint64() | 1 }
 
-// socketID is what our hello says of the socket; 0 where it does not matter.
-func (c *Conn) socketID() uint64 {
-	if c.link == nil {
-		return 0
-	}
-	return c.link.socket.id
-}
-
 // sendBuffer is SO_SNDBUF.
 func (s *PacketConn) sendBuffer() int {
 	s.out.mu.Lock()
@@ -70,7 +62,7 @@ func (s *PacketConn) connect(ctx context.Context, name string) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.peer, s.peerID = c, c.link.peer
+	s.peer, s.peerID = c, c.peerID
 	s.remote = c.RemoteAddr() // what it is bound to (row 89)
 	return nil
 }
@@ -80,6 +72,8 @@ func (s *PacketConn) Write(b []byte) (int, error) { return s.Send(b, nil, nil) }
 
 // Send sends one datagram: see transport.Conn.
 func (s *PacketConn) Send(b []byte, files []transport.File, to *net.UnixAddr) (int, error) {
+	s.enter()
+	defer s.exit()
 	if err := s.sendable(len(b), to); err != nil {
 		if bad := badFile(s.cfg.table(), files); bad != nil && err != net.ErrClosed && err != os.ErrDeadlineExceeded {
 			err = bad // the kernel looks at the descriptors first
@@ -149,12 +143,35 @@ func (s *PacketConn) sendToPeer(b []byte, files []transport.File) (int, error) {
 	s.mu.Lock()
 	first := !s.apart
 	s.apart, s.peerID = true, 0
+	if first {
+		s.purge()
+	}
 	s.mu.Unlock()
 	if !first {
 		return 0, syscall.ENOTCONN
 	}
 	s.peer.Close()
 	return 0, syscall.ECONNREFUSED
+}
+
+// purge discards what is in the queue, as the kernel does when a socket loses its peer (unix_dgram_disconnected). The caller holds mu.
+func (s *PacketConn) purge() {
+	queue := s.queue
+	s.queue = nil
+	for _, c := range queue {
+		c.link.queued--
+		c.in.mu.Lock()
+		r := c.in.box.Read(nil)
+		c.in.mu.Unlock()
+		if r.Rights != nil {
+			r.Rights.Close() // nobody is left who could be told
+		}
+		c.creditWhatIsDue()
+		if c.link.over && c.link.queued == 0 {
+			s.drop(c)
+		}
+	}
+	s.admit()
 }
 
 // sendTo sends to the socket called name. A link that turns out to be gone says nothing of whoever has the name now.
@@ -337,6 +354,17 @@ func (o *outgoing) close() (links []*Conn) {
 	return links
 }
 
+// forget closes the links, but for the one to the peer.
+func (o *outgoing) forget() (links []*Conn) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, d := range o.links {
+		links = append(links, d.conn)
+	}
+	clear(o.links)
+	return links
+}
+
 // SetWriteDeadline sets when writes give up.
 func (s *PacketConn) SetWriteDeadline(t time.Time) error {
 	return s.sending(func(o *outgoing) { o.deadline.set(t) }, func(c *Conn) error { return c.SetWriteDeadline(t) })
@@ -345,10 +373,15 @@ func (s *PacketConn) SetWriteDeadline(t time.Time) error {
 // SetWriteBuffer sets how much may be under way to any socket: see Conn.SetWriteBuffer.
 func (s *PacketConn) SetWriteBuffer(bytes int) error {
 	return s.sending(func(o *outgoing) {
-		box := sock.NewOutbox(sock.Datagram)
-		box.SetBuffer(2 * min(max(bytes, 0), sock.MaxWindow))
-		o.buffer = box.MaxMessage() + 32
+		o.buffer = bufferSize(2 * min(max(bytes, 0), sock.MaxWindow))
 	}, func(c *Conn) error { return c.SetWriteBuffer(bytes) })
+}
+
+// bufferSize bounds SO_SNDBUF.
+func bufferSize(bytes int) int {
+	box := sock.NewOutbox(sock.Datagram)
+	box.SetBuffer(bytes)
+	return box.MaxMessage() + 32
 }
 
 // sending changes the sending half, and each of its links.
@@ -376,20 +409,38 @@ var errGone = errors.New("link is gone")
 // offer sends one datagram, and waits until it has been queued. ECONNREFUSED: the other socket was closed meanwhile; EPERM: it is
 // connected to somebody else; EPIPE: it has shut down reading.
 func (c *Conn) offer(b []byte, files []transport.File) (int, error) {
-	var m *message
-	if len(files) > 0 {
-		var err error
-		if m, err = c.gather(files); err != nil {
-			return 0, gone(err)
+	for {
+		var m *message
+		if len(files) > 0 {
+			var err error
+			if m, err = c.gather(files); err == errCycle {
+				return len(b), nil
+			} else if err != nil {
+				return 0, gone(err)
+			}
 		}
+		n, err := c.offerWith(b, m)
+		if err == errShifted {
+			continue
+		}
+		m.arrived()
+		return n, err
 	}
+}
+
+// offerWith sends one datagram with the descriptors of m, if that is not nil.
+func (c *Conn) offerWith(b []byte, m *message) (int, error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	if m == nil {
 		m = c.link.plain()
 	}
 	c.link.name, c.link.pass = c.link.socket.signature()
-	n, err := c.pieces(b, wire.MaxPayload-m.maxLen(), m)
+	err := c.load(m)
+	n := 0
+	if err == nil {
+		n, err = c.pieces(b, wire.MaxPayload-m.maxLen(), m)
+	}
 	if m.transfer == nil {
 		c.undo(m)
 		return 0, gone(err)

@@ -179,11 +179,18 @@ func TestHeldDatagramOfASenderThatIsGone(t *testing.T) {
 	e.pipe.Close()
 	sender := linked(t, path)
 	failed := start(func() (int, error) { return sender.Write([]byte("next")) })
-	for _, want := range append(strings.Split(strings.Repeat("x", 11), ""), "next") {
+	var got []string
+	for len(got) == 0 || got[len(got)-1] == "x" {
 		buf := make([]byte, 20)
-		if n, err := s.Read(buf); string(buf[:n]) != want || err != nil {
-			t.Fatalf("%q, %v; want %q", buf[:n], err, want)
+		n, err := s.Read(buf)
+		if err != nil {
+			t.Fatal(err)
 		}
+		got = append(got, string(buf[:n]))
+	}
+	// It may still have come into the queue, if that was read before the end of its sender was seen.
+	if n := len(got); n != 12 && n != 13 || got[n-1] != "next" {
+		t.Errorf("%q", got)
 	}
 	if o := <-failed; o.err != nil {
 		t.Error(o.err)

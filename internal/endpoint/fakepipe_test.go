@@ -1,6 +1,7 @@
 package endpoint_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -237,6 +238,19 @@ func (p *fakePipe) Identify(proof []byte) (cred.Credentials, rights.Ability, err
 	return p.who, p.can, p.identify
 }
 
+func (p *fakePipe) Expect() error { return nil }
+
+func (p *fakePipe) Opener() (cred.Credentials, error) { return p.who, nil }
+
+// SyscallConn: what these pipes are made of is no descriptor of any table.
+func (p *fakePipe) SyscallConn() syscall.RawConn { return noDescriptor{} }
+
+type noDescriptor struct{}
+
+func (noDescriptor) Control(func(uintptr)) error    { return errors.ErrUnsupported }
+func (noDescriptor) Read(func(uintptr) bool) error  { return errors.ErrUnsupported }
+func (noDescriptor) Write(func(uintptr) bool) error { return errors.ErrUnsupported }
+
 func (p *fakePipe) Answer() error {
 	p.set(func() { p.answered = true })
 	return nil
@@ -293,6 +307,8 @@ type fakeSource struct {
 func newFakeSource() *fakeSource {
 	return &fakeSource{pipes: make(chan endpoint.Pipe, 1000), fail: make(chan error, 10), closed: make(chan struct{})}
 }
+
+func (s *fakeSource) Suspend() ([]uintptr, []byte, error) { return nil, nil, errors.ErrUnsupported }
 
 func (s *fakeSource) Accept() (endpoint.Pipe, error) {
 	select {

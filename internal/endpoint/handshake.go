@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"syscall"
 
@@ -22,7 +23,15 @@ type Config struct {
 	Authorize func(cred.Credentials) error // an error refuses the peer; nil lets everybody in
 	Table     descriptor.Table             // nil means descriptor.System
 	Autobind  Autobind                     // for a socket without a name that wants credentials; nil: it stays without
+	World     *World                       // what ends that move need; nil: none can
 	socket    *PacketConn                  // the datagram socket that a link belongs to
+}
+
+// A World is what an end needs in the process that it moves to (P8).
+type World struct {
+	System
+	Network
+	Autobind func(sock.Type) Autobind
 }
 
 // Autobind binds a name of the system's choice, which is free again when it is closed.
@@ -78,13 +87,19 @@ func (c *Conn) greet(cfg Config) error {
 		return err
 	}
 	c.remote = address(c.typ, name)
-	c.out.peer, c.out.can = who, can
+	c.meet(who, can)
 	c.agree(rights.Ability(h.Ability), can)
 	ready := wire.Packet{Type: wire.Ready, Payload: []byte{byte(can)}}
 	if err := c.writeFirst(&ready); err != nil && !errors.Is(err, syscall.ECONNREFUSED) {
 		return err
 	}
 	return nil // even if the server has closed meanwhile: it had accepted, and may have sent something
+}
+
+// meet notes who is at the other end of a new connection, and what this side can do to it.
+func (c *Conn) meet(who cred.Credentials, can rights.Ability) {
+	c.in.writers = append(c.in.writers, who)
+	c.out.opener, c.out.can = who, can
 }
 
 // agree notes how descriptors travel, and that they may. What a side can do is over the other.
@@ -94,7 +109,7 @@ func (c *Conn) agree(server, client rights.Ability) {
 	if c.server {
 		c.out.sendRoute, c.out.recvRoute = toClient, toServer
 	}
-	c.out.ready = true
+	c.out.agreed, c.out.ready = true, true
 }
 
 // refusal translates a server's answer.
@@ -117,11 +132,16 @@ func (c *Conn) hello(h wire.HelloBody, flags uint8, name string) (err error) {
 	if h.Proof, err = c.pipe.Proof(); err != nil {
 		return err
 	}
+	return c.writeFirst(c.helloPacket(h, flags, name))
+}
+
+// helloPacket completes h by what is the same in each hello.
+func (c *Conn) helloPacket(h wire.HelloBody, flags uint8, name string) *wire.Packet {
 	h.SocketType = uint8(c.typ)
-	h.Socket = c.socketID()
+	h.Socket = c.id
 	h.Window = c.out.box.Window()
 	h.Rights = c.in.box.Granted()
-	return c.writeFirst(&wire.Packet{Type: wire.Hello, Flags: flags, Name: []byte(name), Payload: h.Append(nil)})
+	return &wire.Packet{Type: wire.Hello, Flags: flags, Name: []byte(name), Payload: h.Append(nil)}
 }
 
 // writeFirst writes a packet of the handshake. An empty pipe has room for it.
@@ -155,9 +175,7 @@ func (c *Conn) readHello(role uint8) (wire.HelloBody, string, error) {
 		return wire.HelloBody{}, "", failure(err)
 	}
 	c.out.box.Grant(h.Rights)
-	if c.link != nil {
-		c.link.peer = h.Socket
-	}
+	c.peerID = h.Socket
 	c.out.peerPass = p.Flags&wire.PassCredentials != 0
 	h.Proof = append([]byte(nil), h.Proof...) // buf goes back
 	return h, string(p.Name), nil
@@ -166,7 +184,7 @@ func (c *Conn) readHello(role uint8) (wire.HelloBody, string, error) {
 // unreachable translates the end of a pipe on which no hello came: nobody is listening any more.
 func unreachable(err error) error {
 	switch {
-	case errors.Is(err, net.ErrClosed):
+	case errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded):
 		return err
 	case errors.Is(err, syscall.EMSGSIZE):
 		return failure(err)
@@ -174,13 +192,15 @@ func unreachable(err error) error {
 	return syscall.ECONNREFUSED
 }
 
-// welcome takes in a client's hello and answers it. admit is asked last, and says how many descriptors may come before
-// the connection is accepted, or why it may not come in.
-func (c *Conn) welcome(cfg Config, admit func() (rightsWindow int, s wire.Status)) error {
+// welcome takes in a client's hello and answers it. heard is called when it has come. admit is asked last, and says how many
+// descriptors may come before the connection is accepted, or why it may not come in. os.ErrDeadlineExceeded: the pipe was interrupted
+// before the client has said anything.
+func (c *Conn) welcome(cfg Config, heard func(), admit func() (rightsWindow int, s wire.Status)) error {
 	h, name, err := c.readHello(0)
 	if err != nil {
 		return err
 	}
+	heard()
 	if sock.Type(h.SocketType) != c.typ {
 		return c.refuse(wire.WrongType, syscall.EPROTOTYPE)
 	}
@@ -193,7 +213,7 @@ func (c *Conn) welcome(cfg Config, admit func() (rightsWindow int, s wire.Status
 			return c.refuse(wire.Refused, err)
 		}
 	}
-	if c.link != nil && !c.link.socket.permits(c.link.peer) {
+	if c.link != nil && !c.link.socket.permits(c.peerID) {
 		return c.refuse(wire.NotPermitted, syscall.EPERM)
 	}
 	window, status := admit()
@@ -202,7 +222,7 @@ func (c *Conn) welcome(cfg Config, admit func() (rightsWindow int, s wire.Status
 	}
 	c.in.box.Grant(window)
 	c.remote = address(c.typ, name)
-	c.out.peer, c.out.can = who, can
+	c.meet(who, can)
 	return c.hello(wire.HelloBody{Ability: uint8(can)}, wire.FromServer, cfg.Local)
 }
 
@@ -214,25 +234,34 @@ func (c *Conn) refuse(s wire.Status, err error) error {
 	return err
 }
 
-// peerReady notes what the client has said it can do, once it has proved which process it is.
+// peerReady notes what the peer has said it can do, once it has proved which process it is.
 func (c *Conn) peerReady(p *wire.Packet) error {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
-	if !c.server || c.out.ready {
+	switch o := &c.out; {
+	case !o.shift.any && (!c.server || o.ready):
 		return errUnexpected
-	}
-	if !c.pipe.Confirmed() {
+	case o.shift.away || o.shift.paused: // it is not about whoever will be at the two ends
+		return nil
+	case !c.pipe.Confirmed():
 		return errUnproved
 	}
-	c.agree(c.out.can, rights.Ability(p.Payload[0]))
+	if peer := rights.Ability(p.Payload[0]); c.server {
+		c.agree(c.out.can, peer)
+	} else {
+		c.agree(peer, c.out.can)
+	}
 	c.out.cond.Broadcast()
 	return nil
 }
 
+// noName is how package net shows that there is none.
+const noName = "@"
+
 // address is how package net shows a name: an end without one is "@", and an abstract name ends at its first NUL (row 188).
 func address(t sock.Type, name string) *net.UnixAddr {
 	if name == "" {
-		name = "@"
+		name = noName
 	}
 	name, _, _ = strings.Cut(name, "\x00")
 	return &net.UnixAddr{Name: name, Net: network(t)}
@@ -253,7 +282,7 @@ func Pair(a, b Pipe, cfg Config) (*Conn, *Conn, error) {
 	server, client := newConn(a, cfg, true, sock.RightsWindow), newConn(b, cfg, false, sock.RightsWindow)
 	welcomed := make(chan error, 1)
 	go func() {
-		err := server.welcome(cfg, func() (int, wire.Status) { return sock.RightsWindow, wire.OK })
+		err := server.welcome(cfg, func() {}, func() (int, wire.Status) { return sock.RightsWindow, wire.OK })
 		if err != nil {
 			a.Close() // the client must not wait for an answer
 		}

@@ -147,7 +147,7 @@ var hostile = []struct {
 	{"zeros", "unknown type", sock.Stream, func(e *enemy) { e.say(make([]byte, 100)) }},
 	{"a packet that is too large", "", sock.Stream, func(e *enemy) { e.say(append(change(plainData, 1, 0), make([]byte, wire.MaxPayload)...)) }},
 	{"unknown type", "unknown type 0x7f", sock.Stream, func(e *enemy) { e.say(change(plainData, 0, 0x7f)) }},
-	{"unknown admin type", "unknown type 0x89", sock.Stream, func(e *enemy) { e.say(change(plainData, 0, 0x89)) }},
+	{"unknown admin type", "unknown type 0x87", sock.Stream, func(e *enemy) { e.say(change(plainData, 0, 0x87)) }},
 	{"unknown flags", "flags", sock.Stream, func(e *enemy) { e.say(change(plainData, 1, 0x40)) }},
 	{"reserved field", "reserved", sock.Stream, func(e *enemy) { e.say(change(plainData, 6, 1)) }},
 	{"a name beyond the packet", "name of 50 bytes", sock.Stream, func(e *enemy) { e.say(change(plainData, 3, 50)) }},
@@ -168,7 +168,7 @@ var hostile = []struct {
 	{"a goodbye with a payload", "payload", sock.Stream, func(e *enemy) { e.packet(wire.Packet{Type: wire.Bye, Payload: []byte{1}}) }},
 	{"an answer to a datagram", "out of place", sock.Stream, func(e *enemy) { e.packet(wire.Packet{Type: wire.Refuse, Serial: 1}) }},
 	{"a second hello", "out of place", sock.Stream, func(e *enemy) { e.hello(sock.Stream, nil) }},
-	{"a hello of the other side", "out of place", sock.Stream, func(e *enemy) {
+	{"a hello of the other side", "wrong side", sock.Stream, func(e *enemy) {
 		e.hello(sock.Stream, func(p *wire.Packet, _ *wire.HelloBody) { p.Flags = wire.FromServer })
 	}},
 	{"ready twice", "out of place", sock.Stream, (*enemy).ready},
@@ -238,9 +238,9 @@ var hostile = []struct {
 		r.Owner = wire.Receiver
 		e.packet(withRecords(1, 2, r))
 	}},
-	{"an owner that does not exist", "owner 3", sock.Stream, func(e *enemy) {
+	{"an owner that does not exist", "owner 4", sock.Stream, func(e *enemy) {
 		r := e.own()
-		r.Owner = 3
+		r.Owner = 4
 		e.packet(withRecords(1, 2, r))
 	}},
 	{"an exported file", "owner 2", sock.Stream, func(e *enemy) {

@@ -16,10 +16,24 @@ import (
 
 // A Source is where a listener's pipes come from.
 type Source interface {
+	// Accept waits for the next client's pipe. After Close or Suspend it returns those of clients that have been let in already, if
+	// there are such, and then net.ErrClosed.
 	Accept() (Pipe, error)
 	Close() error
 	SetUnlinkOnClose(unlink bool)
+
+	// Suspend ends accepting without turning anybody away: clients that come from now on wait for whoever goes on with the
+	// descriptors that it returns, and the state (P8). Of these there are at least one and at most MaxHandles, and of the state at
+	// most MaxSourceState bytes. The descriptors are still the source's, and stay open until Close. An error means that nothing has
+	// changed.
+	Suspend() (descriptors []uintptr, state []byte, err error)
 }
+
+// Bounds of what Source.Suspend returns.
+const (
+	MaxHandles     = 16
+	MaxSourceState = 4096
+)
 
 // Bounds of what strangers may cost a listener.
 const (
@@ -43,14 +57,30 @@ type Listener struct {
 	mu       sync.Mutex
 	cond     sync.Cond
 	deadline deadline
-	queue    []*place          // not accepted, in the order in which they were admitted
-	greeting map[Pipe]struct{} // pipes whose hello is under way
-	err      error             // of the source, for one Accept
+	queue    []*place       // not accepted, in the order in which they were admitted
+	greeting map[Pipe]stage // pipes whose hello is under way
+	err      error          // of the source, for one Accept
 	closed   bool
+	relocation
 }
+
+// A stage is how far a greeting has come.
+type stage uint8
+
+const (
+	silent   stage = iota // the client has not said hello
+	speaking              // it has
+)
 
 // Listen returns a listener for the pipes of source, which it owns. A backlog below 1 means the maximum.
 func Listen(source Source, cfg Config, backlog int) *Listener {
+	l := newListener(source, cfg, backlog)
+	l.start()
+	return l
+}
+
+// newListener returns a listener that does not accept yet.
+func newListener(source Source, cfg Config, backlog int) *Listener {
 	if backlog < 1 || backlog > MaxBacklog {
 		backlog = MaxBacklog
 	}
@@ -60,16 +90,16 @@ func Listen(source Source, cfg Config, backlog int) *Listener {
 		backlog:  backlog,
 		addr:     address(cfg.Type, cfg.Local),
 		hellos:   make(chan struct{}, maxHellos),
-		greeting: make(map[Pipe]struct{}),
+		greeting: make(map[Pipe]stage),
 	}
 	l.cond.L = &l.mu
 	l.deadline.mu, l.deadline.wake = &l.mu, l.cond.Broadcast
-	go l.run()
 	return l
 }
 
 // run takes in pipes until the source is closed.
 func (l *Listener) run() {
+	defer close(l.ran)
 	for wait := time.Duration(0); ; {
 		p, err := l.source.Accept()
 		switch {
@@ -85,13 +115,18 @@ func (l *Listener) run() {
 		}
 		wait = 0
 		l.hellos <- struct{}{}
-		if !l.begin(p) {
-			p.Close()
-			<-l.hellos
-			continue
-		}
-		go l.greet(p)
+		l.meet(p)
 	}
+}
+
+// meet begins to greet a client. The caller has put a token into hellos.
+func (l *Listener) meet(p Pipe) {
+	if !l.admitted(p) {
+		p.Close()
+		<-l.hellos
+		return
+	}
+	go l.greet(p)
 }
 
 // report hands an error of the source to one Accept, and waits. It reports whether the listener was closed meanwhile.
@@ -114,13 +149,29 @@ func (l *Listener) report(err error, wait time.Duration) (closed bool) {
 	return l.closed
 }
 
-func (l *Listener) begin(p Pipe) bool {
+// admitted notes that a client's greeting begins, unless l is closed.
+func (l *Listener) admitted(p Pipe) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.closed {
-		l.greeting[p] = struct{}{}
+		l.greeting[p] = silent
+		if l.paused {
+			p.Interrupt() // it goes along as it is
+		}
 	}
 	return !l.closed
+}
+
+// heard notes that a client has said hello, and is answered here.
+func (l *Listener) heard(p Pipe) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, ok := l.greeting[p]; ok {
+		l.greeting[p] = speaking
+	}
+	if l.paused {
+		p.Resume()
+	}
 }
 
 // greet answers the hello of a new connection and queues it. Whoever says nothing is sent away after a while.
@@ -130,7 +181,11 @@ func (l *Listener) greet(p Pipe) {
 	c.in.embryo = true
 	at := &place{conn: c}
 	impatience := time.AfterFunc(helloTimeout, func() { p.Close() })
-	err := c.welcome(l.cfg, func() (int, wire.Status) { return l.admit(at) })
+	err := c.welcome(l.cfg, func() { l.heard(p) }, func() (int, wire.Status) { return l.admit(at) })
+	if errors.Is(err, os.ErrDeadlineExceeded) && impatience.Stop() {
+		l.shelve(p)
+		return
+	}
 	if !impatience.Stop() || err != nil {
 		l.forget(at)
 		p.Close()
@@ -192,6 +247,7 @@ func (l *Listener) Accept() (transport.Conn, error) {
 		return nil, err
 	}
 	c.accepted()
+	l.handed()
 	return c, nil
 }
 
@@ -204,10 +260,12 @@ func (l *Listener) take() (*Conn, error) {
 			return nil, net.ErrClosed
 		case l.deadline.expired:
 			return nil, os.ErrDeadlineExceeded
+		case l.paused || !l.started: // what comes of it?
 		case len(l.queue) > 0 && l.queue[0].established:
 			c := l.queue[0].conn
 			l.queue[0] = nil
 			l.queue = l.queue[1:]
+			l.handing++
 			return c, nil
 		case l.err != nil:
 			err := l.err
@@ -246,7 +304,12 @@ func (l *Listener) SetUnlinkOnClose(unlink bool) { l.source.SetUnlinkOnClose(unl
 func (l *Listener) Addr() *net.UnixAddr { return l.addr }
 
 // SyscallConn gives access to the socket that listens, where there is one.
-func (l *Listener) SyscallConn() (syscall.RawConn, error) { return rawConn(l.source) }
+func (l *Listener) SyscallConn() (syscall.RawConn, error) {
+	if s, ok := l.source.(interface{ SyscallConn() syscall.RawConn }); ok {
+		return s.SyscallConn(), nil
+	}
+	return nil, errors.ErrUnsupported // on Windows many handles listen
+}
 
 // Close stops listening. Connections that nobody has accepted are reset (row 199).
 func (l *Listener) Close() error {
@@ -257,6 +320,29 @@ func (l *Listener) Close() error {
 	}
 	l.closed = true
 	l.deadline.stop()
+	l.cond.Broadcast()
+	if l.paused {
+		l.mu.Unlock()
+		return nil // it moves, or is closed when it does not: see stay
+	}
+	l.mu.Unlock()
+	return l.depose()
+}
+
+// depose closes a listener that has been marked as closed.
+func (l *Listener) depose() error {
+	l.mu.Lock()
+	if !l.started { // its former owner may still have it
+		queue := l.queue
+		l.queue = nil
+		l.mu.Unlock()
+		for _, at := range queue {
+			at.conn.Close()
+		}
+		l.source.Close()
+		l.release()
+		return nil
+	}
 	admitted := l.queue
 	l.queue = nil
 	for _, at := range admitted {

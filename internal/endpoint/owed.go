@@ -3,6 +3,7 @@ package endpoint
 import (
 	"time"
 
+	"afunix/internal/rights"
 	"afunix/internal/sock"
 	"afunix/internal/wire"
 )
@@ -10,20 +11,26 @@ import (
 // owed is what the transport itself has to tell the peer (S6). It is state rather than a queue: what is said later includes
 // what was to be said before, so it needs no bound. It is paid before any data.
 type owed struct {
-	debts  uint8 // a bit for each debt
+	debts  uint16 // a bit for each debt
 	ack    uint64
 	credit sock.Credit
 	window uint32
 	pass   bool
-	shut   uint8 // wire.ShutRead, wire.ShutWrite
-	reset  bool  // with bye
+	name   []byte // that the socket has chosen
+	shut   uint8  // wire.ShutRead, wire.ShutWrite
+	reset  bool   // with bye
+
+	hello uint8  // flags of the hello that an end that moves makes necessary
+	proof []byte // … and by what the other side finds this process
+	able  rights.Ability
+	move  uint8 // wire.Itself, wire.Gone
 
 	refused uint64 // datagrams up to this serial, and why
 	why     uint8
 	cancel  uint64 // the datagram that is not to be waited for
 
-	// What waits for the acknowledgement of the options, and of the shutdown.
-	optionsDone, shutDone *sock.Transfer
+	// What waits for the acknowledgement of the options, of the shutdown, and of the move.
+	optionsDone, shutDone, moveDone *sock.Transfer
 
 	payload [16]byte // of the packet that is being written
 }
@@ -32,12 +39,15 @@ type owed struct {
 type debt uint8
 
 const (
-	debtAck debt = iota
+	debtHello debt = iota
+	debtReady
+	debtAck
 	debtRefuse
 	debtCancel
 	debtCredit
 	debtOptions
 	debtShutdown
+	debtMove
 	debtBye
 	debtsEnd
 )
@@ -55,9 +65,14 @@ func (o *owed) first() (debt, bool) {
 	return 0, false
 }
 
-// packet returns the packet for d, and what is to be tracked if it wants an acknowledgement.
+// packet returns the packet for d, and what is to be tracked if it wants an acknowledgement. A hello says more than what is owed: see
+// Conn.pay.
 func (o *owed) packet(d debt) (wire.Packet, *sock.Transfer) {
 	switch d {
+	case debtReady:
+		return wire.Packet{Type: wire.Ready, Payload: append(o.payload[:0], byte(o.able))}, nil
+	case debtMove:
+		return wire.Packet{Type: wire.Move, Flags: o.move}, o.moveDone
 	case debtAck:
 		return wire.Packet{Type: wire.Ack, Serial: o.ack}, nil
 	case debtRefuse:
@@ -68,7 +83,7 @@ func (o *owed) packet(d debt) (wire.Packet, *sock.Transfer) {
 		body := wire.CreditBody{Consumed: o.credit.Consumed, Rights: o.credit.Rights}
 		return wire.Packet{Type: wire.Credit, Payload: body.Append(o.payload[:0])}, nil
 	case debtOptions:
-		p := wire.Packet{Type: wire.Options, Payload: wire.AppendOptions(o.payload[:0], o.window)}
+		p := wire.Packet{Type: wire.Options, Name: o.name, Payload: wire.AppendOptions(o.payload[:0], o.window)}
 		if o.pass {
 			p.Flags = wire.PassCredentials
 		}
@@ -91,18 +106,28 @@ func (o *owed) strike(d debt) {
 		o.optionsDone = nil
 	case debtShutdown:
 		o.shutDone, o.shut = nil, 0
+	case debtMove:
+		o.moveDone, o.move = nil, 0
+	case debtHello:
+		o.hello, o.proof = 0, nil
 	}
 }
 
 // pay writes what is owed, as far as the pipe has room. The caller holds out.mu.
 func (c *Conn) pay() {
 	o := &c.out
-	for !o.full {
+	for !o.full && !o.shift.detached {
 		d, ok := o.owed.first()
+		if o.shift.held {
+			d, ok = debtAck, o.owed.has(debtAck)
+		}
 		if !ok {
 			return
 		}
 		p, t := o.owed.packet(d)
+		if d == debtHello {
+			p = *c.rehelloPacket()
+		}
 		if t != nil {
 			p.Serial = o.box.NextSerial()
 		}

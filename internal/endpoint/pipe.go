@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"sync"
+	"syscall"
 
 	"afunix/internal/cred"
 	"afunix/internal/rights"
@@ -45,8 +46,12 @@ type Pipe interface {
 	WaitWritable() error
 
 	// Close closes this end. Packets that Write accepted stay readable for the other end, and nobody waits for
-	// them to be read; Read and WaitWritable return net.ErrClosed. The peer's process is released, too.
+	// them to be read; Read and WaitWritable return net.ErrClosed. The peer's process is released, too. If the end has been
+	// handed on, the other process goes on with it.
 	Close() error
+
+	// SyscallConn gives access to the descriptor, by which the end is handed on.
+	SyscallConn() syscall.RawConn
 
 	Peer
 }
@@ -72,7 +77,24 @@ type Peer interface {
 	// read; until then no descriptor is exchanged with it. The client need not ask: only a pipe's client can be mistaken.
 	Confirmed() bool
 
+	// Expect is called when the other end is about to be handed on to another process, before it is: from now on the system must name
+	// whoever says hello next. An end that has been handed to this process expects a hello from the beginning.
+	Expect() error
+
+	// Opener returns the process that opened or created the other end, whoever has that now: the system's word, as SO_PEERCRED
+	// gives it.
+	Opener() (cred.Credentials, error)
+
 	rights.Process
+}
+
+// A System makes pipes and sources of what another process has handed on (P8). It owns the descriptors that it is given, also if it
+// fails; EPROTO: they are not what they should be. Nothing that it does waits, whatever the descriptors are.
+type System interface {
+	// OpenPipe makes a pipe of one end, of the side that created it (the server) or the one that opened it.
+	OpenPipe(v uintptr, server bool) (Pipe, error)
+	// OpenSource makes a source of what Source.Suspend returned.
+	OpenSource(descriptors []uintptr, state []byte) (Source, error)
 }
 
 // A Buffer is what a packet is read into: room for the largest one, and a byte more that shows one that is too large.

@@ -29,23 +29,36 @@ func (c *Conn) data(p *wire.Packet, buf *Buffer, placed int) error {
 	s := sock.Segment{
 		Data:      p.Payload,
 		Buffer:    (*packetBuffer)(buf),
-		Creds:     p.Flags&wire.Credentials != 0,
 		More:      p.Flags&wire.More != 0,
 		Continued: p.Flags&wire.Continued != 0,
 		Placed:    placed,
 	}
-	if c.link != nil {
-		if err := c.link.sign(&s, p, c.server); err != nil {
-			packets.Put(buf)
-			return err
-		}
+	var err error
+	switch {
+	case c.link != nil:
+		err = c.link.sign(&s, p, c.server)
+	case len(p.Name) > 0:
+		err = errUnexpected
+	}
+	if err != nil {
+		packets.Put(buf)
+		return err
 	}
 	c.in.mu.Lock()
-	closed, over := c.in.closed, c.in.farewell
-	if len(p.Name) > 0 && c.link == nil {
-		c.named(string(p.Name))
+	if p.Flags&wire.Credentials != 0 {
+		s.Creds = c.in.writing()
 	}
-	err := c.in.box.Admit(len(p.Payload), p.Records, s.Continued)
+	closed, over := c.in.closed, c.in.farewell
+	luggage := p.Flags&wire.Luggage != 0
+	err = c.in.box.Admit(sock.Arrival{Bytes: len(p.Payload), Rights: p.Records, Continued: s.Continued, Luggage: luggage})
+	if luggage {
+		if err == nil {
+			c.in.luggage.add(p)
+		}
+		c.in.mu.Unlock()
+		packets.Put(buf)
+		return err
+	}
 	c.in.adopting = err == nil && p.Records > 0 && !over
 	c.in.mu.Unlock()
 	if err == nil && p.Records > 0 && !over {
@@ -56,20 +69,24 @@ func (c *Conn) data(p *wire.Packet, buf *Buffer, placed int) error {
 		packets.Put(buf)
 		return err
 	}
+	ends := ends(&s)
 	if c.link != nil {
 		fit(&s)
-		return c.link.socket.deliver(c, s)
+		return c.link.socket.deliver(c, s, ends)
 	}
-	return c.queue(s)
+	err = c.queue(s)
+	c.settle(ends)
+	return err
 }
 
-// named notes what the peer has chosen to be called. Accept shows it, if it comes before that. The caller holds in.mu.
+// named notes what the peer has chosen to be called. Accept shows it, if it comes before that, and so does whoever takes an end that has
+// moved here. The caller holds in.mu.
 func (c *Conn) named(name string) {
 	if c.in.peerName == name {
 		return
 	}
-	c.in.peerName, c.in.naming = name, false
-	if c.in.embryo {
+	c.in.peerName = name
+	if c.in.embryo || c.in.untaken {
 		c.remote = address(c.typ, name)
 	}
 }
@@ -81,12 +98,18 @@ func (c *Conn) adopt(s *sock.Segment, p *wire.Packet, closed bool) error {
 	if err != nil {
 		return err
 	}
+	c.in.mu.Lock()
+	u := unpacker{c: c, route: route, baggage: c.in.luggage}
+	c.in.luggage = baggage{}
+	c.in.mu.Unlock()
+	s.Luggage = u.weight
 	if closed {
 		rights.Discard(c.table, c.pipe, route, p.Ancillary, p.Records)
+		u.discard()
 		c.acknowledge(p.Serial)
 		return nil
 	}
-	set, err := rights.Adopt(c.table, c.pipe, route, p.Ancillary, p.Records)
+	set, err := u.message(p)
 	switch {
 	case err == nil:
 		s.Rights = set
@@ -94,8 +117,9 @@ func (c *Conn) adopt(s *sock.Segment, p *wire.Packet, closed bool) error {
 	case errors.Is(err, descriptor.ErrRightsTruncated):
 		s.Lost = true
 		c.in.mu.Lock()
-		c.in.box.Refund(p.Records)
+		c.in.box.Refund(p.Records + s.Luggage)
 		c.in.mu.Unlock()
+		s.Luggage = 0
 		c.creditWhatIsDue()
 	case errors.Is(err, syscall.ESRCH):
 		return io.EOF // its sender died before anybody could take them: nothing was sent
@@ -120,7 +144,7 @@ func (c *Conn) adopted() {
 func (c *Conn) receiveRoute() (rights.Route, error) {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
-	if !c.out.ready || c.out.recvRoute.Way == rights.Nobody {
+	if !c.out.agreed || c.out.recvRoute.Way == rights.Nobody {
 		return rights.Route{}, errUnasked
 	}
 	return c.out.recvRoute, nil
@@ -134,7 +158,7 @@ func (c *Conn) queue(s sock.Segment) error {
 		fit(&s)
 	}
 	if c.in.embryo {
-		s.Creds = true
+		s.Creds = c.in.writing()
 	}
 	wake, err := c.in.box.Put(s)
 	if wake && c.in.waiting {
@@ -193,8 +217,12 @@ func (c *Conn) admin(p *wire.Packet) error {
 		return nil
 	case wire.Refuse, wire.Cancel:
 		return c.datagram(p)
+	case wire.Move:
+		return c.peerMoves(p)
+	case wire.Hello:
+		return c.rehello(p)
 	}
-	return errUnexpected // a hello in the middle
+	return errUnexpected
 }
 
 // sending changes the sending half and wakes whoever waits for it.
@@ -217,6 +245,9 @@ func (c *Conn) peerOptions(p *wire.Packet) error {
 	}
 	c.in.mu.Lock()
 	err = c.in.box.SetWindow(window)
+	if len(p.Name) > 0 {
+		c.named(string(p.Name))
+	}
 	c.in.naming = p.Flags&wire.PassCredentials != 0 && c.in.peerName == ""
 	c.in.mu.Unlock()
 	if err != nil {

@@ -21,7 +21,18 @@ func (c *Conn) Write(b []byte) (int, error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	n, err := c.pieces(b, wire.MaxPayload, nil)
-	return n, c.blame(err)
+	return n, c.part(c.blame(err))
+}
+
+// part discards what a datagram socket has not read when it finds out that its peer is gone, which is err: the kernel purges its queue
+// (unix_dgram_disconnected).
+func (c *Conn) part(err error) error {
+	if c.typ == sock.Datagram && c.link == nil && err == syscall.ECONNREFUSED {
+		c.in.mu.Lock()
+		c.in.box.Keep(0)
+		c.in.mu.Unlock()
+	}
+	return err
 }
 
 // blame returns what the kernel would say in the place of err, if the peer turns out to be closed. Of a connection of records that
@@ -100,21 +111,32 @@ func (c *Conn) Send(b []byte, files []transport.File, to *net.UnixAddr) (int, er
 	if len(b) == 0 && c.typ == sock.Stream {
 		return 0, syscall.EINVAL
 	}
-	m, err := c.gather(files)
-	if err != nil {
-		return 0, c.blame(c.precedence(len(b), files, err))
+	for {
+		m, err := c.gather(files)
+		switch {
+		case err == errCycle:
+			return len(b), nil
+		case err != nil:
+			return 0, c.part(c.blame(c.precedence(len(b), files, err)))
+		}
+		n, err := c.sendWith(b, m)
+		if m.transfer == nil {
+			c.undo(m)
+			if err == errShifted {
+				continue // to whoever has the other end now
+			}
+			return 0, c.part(c.blame(err))
+		}
+		n, err = c.acknowledged(m.transfer, n, err)
+		m.arrived()
+		return n, c.part(err)
 	}
-	n, err := c.sendWith(b, m)
-	if m.transfer == nil {
-		c.undo(m)
-		return 0, c.blame(err)
-	}
-	return c.acknowledged(m.transfer, n, err)
 }
 
 // message is what has to be acknowledged of one message: its descriptors, or that a datagram has been queued.
 type message struct {
 	*rights.Outgoing                // nil if it has no descriptors
+	parcel           *parcel        // of its descriptors that are ends of ours; nil if none is
 	transfer         *sock.Transfer // once it has been written
 	room             sock.Transfer  // for that
 }
@@ -127,6 +149,15 @@ func (m *message) records() int {
 	return m.Len()
 }
 
+// weight is what it takes of the credit for descriptors, with what its ends take along.
+func (m *message) weight() int {
+	n := m.records()
+	if n > 0 {
+		n += m.parcel.weight()
+	}
+	return n
+}
+
 // maxLen bounds the length of its records.
 func (m *message) maxLen() int {
 	if m.Outgoing == nil {
@@ -137,8 +168,11 @@ func (m *message) maxLen() int {
 
 // parked returns what is to be released when m has arrived.
 func (m *message) parked() sock.Parked {
-	if m.Outgoing == nil {
+	switch {
+	case m.Outgoing == nil:
 		return nil
+	case m.parcel != nil:
+		return m.parcel
 	}
 	return m.Outgoing
 }
@@ -184,13 +218,16 @@ func (c *Conn) undo(m *message) {
 	if m.Outgoing == nil {
 		return
 	}
+	exported := m.Exported() || m.parcel.exported()
 	m.TakeBack()
-	if m.Exported() {
+	m.parcel.undo()
+	c.unload()
+	if exported {
 		c.ended(syscall.ECONNABORTED) // what was exported cannot be taken back (P4)
 	}
 }
 
-// gather duplicates files for the peer. On an error nothing is left of it.
+// gather looks at files, and gets the ends among them ready to move. On an error nothing has happened.
 func (c *Conn) gather(files []transport.File) (*message, error) {
 	route, err := c.sendRoute()
 	if err != nil {
@@ -198,19 +235,53 @@ func (c *Conn) gather(files []transport.File) (*message, error) {
 	}
 	m := &message{Outgoing: rights.NewOutgoing(c.table, c.pipe, route, len(files))}
 	for i, f := range files {
-		err := descriptor.ErrNotSendable // an end of this transport
 		if f.End == nil {
 			err = m.Add(f.Value)
+		} else {
+			err = c.addEnd(m, route, f.End)
 		}
 		if err != nil {
 			return nil, &descriptor.IndexError{Index: i, Err: err}
 		}
 	}
-	if err := m.Duplicate(); err != nil {
-		m.TakeBack()
+	if err := m.parcel.pack(m.Outgoing); err != nil {
 		return nil, err
 	}
 	return m, nil
+}
+
+// load duplicates the descriptors of m for the peer: errShifted if the peer's end moves away from where they would go. The caller holds
+// writing.
+func (c *Conn) load(m *message) error {
+	if m.Outgoing == nil {
+		return nil
+	}
+	c.out.mu.Lock()
+	if !c.out.ready {
+		c.out.mu.Unlock()
+		return errShifted
+	}
+	c.out.shift.loaded = true
+	c.out.mu.Unlock()
+	err := m.Duplicate()
+	if err == nil {
+		err = m.parcel.duplicate()
+	}
+	return err
+}
+
+// unload notes that no message is loaded that has not been written.
+func (c *Conn) unload() {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	c.unloaded()
+}
+
+// unloaded is unload for a caller that holds out.mu.
+func (c *Conn) unloaded() {
+	c.out.shift.loaded = false
+	c.letGo()
+	c.out.cond.Broadcast()
 }
 
 // sendRoute returns how descriptors travel to the peer. It waits until the peer is ready; EPERM if nobody can duplicate.
@@ -238,6 +309,9 @@ func (c *Conn) sendRoute() (rights.Route, error) {
 func (c *Conn) sendWith(b []byte, m *message) (int, error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
+	if err := c.load(m); err != nil {
+		return 0, err
+	}
 	return c.pieces(b, wire.MaxPayload-m.MaxLen(), m)
 }
 
@@ -279,6 +353,13 @@ func (c *Conn) pieces(b []byte, first int, m *message) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	begun := false // only the end of the connection stops it
+	if m != nil && m.parcel != nil {
+		if err := c.sendLuggage(m); err != nil {
+			return 0, err
+		}
+		begun = true
+	}
 	for limit := first - len(name); ; limit = wire.MaxPayload {
 		p := wire.Packet{Type: wire.Data, Payload: b[n:]}
 		switch {
@@ -293,13 +374,13 @@ func (c *Conn) pieces(b []byte, first int, m *message) (n int, err error) {
 				p.Flags |= wire.More
 			}
 		}
-		if err := c.put(&p, m); err != nil {
+		if err := c.put(&p, m, begun); err != nil {
 			if c.typ != sock.Stream {
 				n = 0 // a record goes whole or not at all
 			}
 			return n, err
 		}
-		m = nil
+		m, begun = nil, c.typ != sock.Stream
 		if n += len(p.Payload); n == len(b) {
 			return n, nil
 		}
@@ -319,8 +400,8 @@ func (c *Conn) tooLong() error {
 	return syscall.EMSGSIZE
 }
 
-// signature is the name of the sender that a message begins with: on a link, and if the socket has chosen one because it wants
-// credentials. The caller holds writing.
+// signature is the name of the sender that a message begins with, on a link. A socket of another kind that wants credentials chooses a
+// name when it first sends, and tells the peer before anything else (row 75). The caller holds writing.
 func (c *Conn) signature() ([]byte, error) {
 	if c.link != nil {
 		return c.link.name, nil
@@ -328,14 +409,22 @@ func (c *Conn) signature() ([]byte, error) {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
 	o := &c.out
-	if o.pass && o.autobind != nil && !o.closed {
-		name, bound, err := o.autobind()
-		if err != nil {
-			return nil, err
-		}
-		o.name, o.bound, o.autobind = []byte(name), bound, nil
+	switch {
+	case !o.pass || o.autobind == nil:
+		return nil, nil
+	case o.closed:
+		return nil, net.ErrClosed
+	case o.deadline.expired:
+		return nil, os.ErrDeadlineExceeded
 	}
-	return o.name, nil
+	name, bound, err := o.autobind()
+	if err != nil {
+		return nil, err
+	}
+	o.owed.name, o.bound, o.autobind = []byte(name), bound, nil
+	o.owed.note(debtOptions)
+	c.pay()
+	return nil, nil
 }
 
 // piece bounds a piece of at most limit bytes: a stream is cut so that two pieces fit into the window.
@@ -354,20 +443,23 @@ func (c *Conn) maxMessage() int {
 	return c.out.box.MaxMessage()
 }
 
-// put waits for room and writes one Data packet, with the descriptors of m if that is not nil.
-func (c *Conn) put(p *wire.Packet, m *message) error {
+// put waits for room and writes one Data packet, with the descriptors of m if that is not nil. If its message has begun, only the
+// end of the connection stops it.
+func (c *Conn) put(p *wire.Packet, m *message, begun bool) error {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
-	whole := p.Flags&wire.Continued != 0 // the record has begun: only the end of the connection stops it
-	descs := m.records()
+	weight := m.weight()
 	w := wait{c: c}
 	defer w.end()
 	for {
-		if err := c.out.stopped(); err != nil && !(whole && errors.Is(err, os.ErrDeadlineExceeded)) {
+		if err := c.out.stopped(); err != nil && !(begun && errors.Is(err, os.ErrDeadlineExceeded)) {
 			return err
 		}
+		if !begun && weight > 0 && !c.out.ready {
+			return errShifted
+		}
 		c.pay()
-		if !c.out.full && (whole || c.out.box.Room(descs)) {
+		if !c.out.full && !c.out.shift.stops(begun) && (begun || c.out.box.Room(weight)) {
 			switch err := c.putNow(p, m); err {
 			case nil:
 				return nil
@@ -387,7 +479,8 @@ func (c *Conn) putNow(p *wire.Packet, m *message) error {
 	if c.out.pass || c.out.peerPass || c.link != nil && c.link.pass {
 		p.Flags |= wire.Credentials
 	}
-	if m.records() > 0 && p.Ancillary == nil {
+	luggage := p.Flags&wire.Luggage != 0
+	if !luggage && m.records() > 0 && p.Ancillary == nil {
 		var err error
 		if p.Ancillary, err = m.Records(); err != nil {
 			return err
@@ -400,11 +493,13 @@ func (c *Conn) putNow(p *wire.Packet, m *message) error {
 	if err := c.write(p); err != nil {
 		return err
 	}
-	c.out.box.Sent(len(p.Payload), p.Records)
-	if m != nil {
+	c.out.box.Sent(sock.Arrival{Bytes: len(p.Payload), Rights: p.Records, Luggage: luggage})
+	c.out.shift.begun = p.Flags&(wire.More|wire.Luggage) != 0
+	if m != nil && !luggage {
 		m.room = sock.Transfer{}
 		m.transfer = &m.room
 		c.out.box.Track(m.transfer, m.parked())
+		c.unloaded()
 	}
 	return nil
 }
@@ -441,6 +536,14 @@ func (o *outbox) sever() {
 	o.severed = true
 	o.box.Sever()
 	o.cond.Broadcast()
+	o.nudgeGuests()
+}
+
+// nudgeGuests makes ends look around that are being moved over this connection. The caller holds mu.
+func (o *outbox) nudgeGuests() {
+	for _, e := range o.shift.guests {
+		go e.nudge() // it has locks of its own
+	}
 }
 
 // flush waits until the pipe has room, pays what is owed, and lets the writers go on.

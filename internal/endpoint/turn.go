@@ -28,6 +28,7 @@ type turn struct {
 	writer   bool        // … who waits for something else than data
 	kicked   bool        // … and has been interrupted to look around
 	draining bool        // the pipe is interrupted for good: see drain
+	drained  bool        // … and that is why nothing will come
 	served   bool        // somebody has got what he waited for
 	over     bool        // nothing will come any more
 	needed   int         // how many wait on outbox.cond for what the pipe brings
@@ -164,6 +165,9 @@ func (c *Conn) turn(into []byte) {
 
 // turnNow is turn without waiting. It reports whether there was a packet.
 func (c *Conn) turnNow(into []byte) bool {
+	if !c.in.started {
+		return false // its former owner may be reading it
+	}
 	c.in.turn.busy = true
 	c.in.mu.Unlock()
 	err := c.apply(into, false)
@@ -192,6 +196,7 @@ func (c *Conn) endTurn(err error, packet bool) {
 	t.kicked = false
 	if err != nil {
 		t.over = true
+		t.drained = errors.Is(err, os.ErrDeadlineExceeded)
 		c.in.cond.Broadcast()
 	}
 	if t.over || !t.resting {
@@ -320,6 +325,7 @@ func (c *Conn) wakeWrites() {
 	if t := &c.in.turn; t.writer && t.busy {
 		c.kick()
 	}
+	c.out.nudgeGuests()
 }
 
 // wakeReads makes every Read look around. The caller holds in.mu.

@@ -28,7 +28,7 @@ const (
 
 // A Conn is a socket that does not listen: a [transport.Conn].
 type Conn struct {
-	c       *net.UnixConn
+	c       socket
 	raw     syscall.RawConn // of c
 	network string
 
@@ -40,15 +40,28 @@ type Conn struct {
 
 var _ transport.Conn = (*Conn)(nil)
 
+// A socket is a *net.UnixConn; on Windows a received one is a *winsock.Conn.
+type socket interface {
+	net.Conn
+	syscall.Conn
+	CloseRead() error
+	CloseWrite() error
+	SetReadBuffer(bytes int) error
+	SetWriteBuffer(bytes int) error
+}
+
 // newConn takes c over. The peer's credentials are asked for here, because some systems forget them when the peer
 // closes its end.
-func newConn(c *net.UnixConn) (*Conn, error) {
+func newConn(c socket) (*Conn, error) {
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return nil, inner(err)
 	}
-	k := &Conn{c: c, raw: raw, network: c.LocalAddr().Network(),
-		local: unixAddr(c.LocalAddr()), remote: unixAddr(c.RemoteAddr())}
+	k := &Conn{c: c, raw: raw, local: unixAddr(c.LocalAddr()), remote: unixAddr(c.RemoteAddr())}
+	if k.local == nil { // the system did not say
+		k.local = &net.UnixAddr{Net: stream}
+	}
+	k.network = k.local.Net
 	if k.remote == nil {
 		k.peerErr = syscall.ENOTCONN
 		return k, nil

@@ -45,6 +45,9 @@ func ListenPacket(context.Context, string, string, Config) (*Conn, error) {
 // Pair is not possible here.
 func Pair(string) (a, b *Conn, err error) { return nil, nil, errors.ErrUnsupported }
 
+// NewConn makes a Conn of a received socket, which it takes over. Package net cannot read from it: see package winsock.
+func NewConn(received socket) (*Conn, error) { return newConn(received) }
+
 // Send sends b; files cannot be sent.
 func (c *Conn) Send(b []byte, files []transport.File, to *net.UnixAddr) (int, error) {
 	switch {

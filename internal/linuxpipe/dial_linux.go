@@ -70,3 +70,25 @@ func NewPair() (a, b *Pipe, err error) {
 	}
 	return a, b, nil
 }
+
+// OpenPipe makes a pipe of an end that another process has handed on; it owns fd. EPROTO: it is no such thing.
+func OpenPipe(fd int) (*Pipe, error) {
+	if !isMessagePipe(fd) {
+		unix.Close(fd)
+		return nil, unix.EPROTO
+	}
+	if err := unix.SetNonblock(fd, true); err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	return newPipe(fd)
+}
+
+func isMessagePipe(fd int) bool {
+	domain, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
+	if err != nil || domain != unix.AF_UNIX {
+		return false
+	}
+	typ, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
+	return err == nil && typ == unix.SOCK_SEQPACKET
+}

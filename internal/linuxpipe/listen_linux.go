@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 	"sync"
 	"syscall"
 
@@ -14,8 +15,9 @@ import (
 type Listener struct {
 	file *os.File
 	raw  syscall.RawConn
-	path string // "" once it must not be removed any more
 	mu   sync.Mutex
+	path string // of the socket file; "" if there is none, or it must not be removed any more
+	name string // what it was bound to, as a path that does not depend on the working directory
 }
 
 // Listen binds path, or the abstract name after '@', for sockets of socketType, and listens. A mode other than 0 is the permission of the socket file, which
@@ -29,12 +31,20 @@ func Listen(path string, mode fs.FileMode, socketType uint8) (*Listener, error) 
 		unix.Close(fd)
 		return nil, err
 	}
-	l := &Listener{file: os.NewFile(uintptr(fd), path)}
-	if path[0] != '@' {
-		l.path = path
+	l, err := newListener(fd, path)
+	if err != nil {
+		return nil, err
 	}
+	l.SetUnlinkOnClose(true)
+	return l, nil
+}
+
+// newListener owns fd. The socket file stays, unless told otherwise.
+func newListener(fd int, name string) (*Listener, error) {
+	l := &Listener{file: os.NewFile(uintptr(fd), name), name: name}
+	var err error
 	if l.raw, err = l.file.SyscallConn(); err != nil {
-		l.Close()
+		l.file.Close()
 		return nil, err
 	}
 	return l, nil
@@ -100,8 +110,8 @@ func (l *Listener) SetUnlinkOnClose(unlink bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.path = ""
-	if name := l.file.Name(); unlink && name[0] != '@' {
-		l.path = name
+	if unlink && l.name[0] != '@' {
+		l.path = l.name
 	}
 }
 
@@ -122,3 +132,42 @@ func (l *Listener) Close() error {
 
 // SyscallConn gives access to the socket.
 func (l *Listener) SyscallConn() syscall.RawConn { return l.raw }
+
+// Suspend ends accepting: see endpoint.Source. Clients that come wait in the kernel's backlog.
+func (l *Listener) Suspend() (descriptors []uintptr, state []byte, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	name := l.name
+	if name[0] != '@' { // the new owner may be in another directory
+		if name, err = filepath.Abs(name); err != nil {
+			return nil, nil, err
+		}
+	}
+	var fd uintptr
+	if l.raw.Control(func(s uintptr) { fd = s }) != nil {
+		return nil, nil, net.ErrClosed
+	}
+	state = append(state, 0)
+	if l.path != "" {
+		state[0] = 1
+	}
+	l.file.SetReadDeadline(aLongTimeAgo) // fails only on a closed file, whose Accept does not wait either
+	return []uintptr{fd}, append(state, name...), nil
+}
+
+// OpenListener goes on with what Suspend has returned, here or elsewhere.
+func OpenListener(descriptors []uintptr, state []byte) (*Listener, error) {
+	fd := int(descriptors[0])
+	listens, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	if err != nil || listens == 0 || !isMessagePipe(fd) || len(descriptors) != 1 || len(state) < 2 || state[0] > 1 {
+		for _, v := range descriptors {
+			unix.Close(int(v))
+		}
+		return nil, unix.EPROTO
+	}
+	l, err := newListener(fd, string(state[1:]))
+	if err == nil {
+		l.SetUnlinkOnClose(state[0] == 1)
+	}
+	return l, err
+}

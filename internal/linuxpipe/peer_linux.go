@@ -1,6 +1,7 @@
 package linuxpipe
 
 import (
+	"net"
 	"sync"
 	"syscall"
 	"time"
@@ -25,7 +26,7 @@ const (
 // belong to the process that sent this very packet.
 type peer struct {
 	mu     sync.Mutex // holds off Close while a descriptor is being pulled
-	named  bool       // by a hello
+	named  bool       // by a hello: the kernel is not asked with each packet; guarded by whoever reads
 	ucred  *unix.Ucred
 	pidfd  int // -1: none
 	closed bool
@@ -43,10 +44,10 @@ func expectHello(fd int) error {
 	return nil
 }
 
-// awaited reports whether the peer's hello is still to come. It is only asked by the reader.
+// awaited reports whether a hello is still to come. It is only asked by the reader.
 func (p *peer) awaited() bool { return !p.named }
 
-// receive reads one packet together with who sent it, and then stops asking, since each packet would bring a pidfd.
+// receive reads one packet together with who sent it.
 func (p *peer) receive(fd int, b []byte) (int, error) {
 	var oob [unix.SizeofCmsghdr*2 + unix.SizeofUcred + 8 + 16]byte
 	var iov unix.Iovec
@@ -58,13 +59,18 @@ func (p *peer) receive(fd int, b []byte) (int, error) {
 		return 0, errno
 	}
 	p.note(oob[:msg.Controllen])
+	return int(n), nil
+}
+
+// settle stops asking who sent each packet, since each would bring a pidfd.
+func (p *peer) settle(fd int) error {
 	p.named = true
 	for _, opt := range []int{soPassPIDFD, unix.SO_PASSCRED} {
 		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, opt, 0); err != nil && err != unix.ENOPROTOOPT {
-			return 0, err
+			return err
 		}
 	}
-	return int(n), nil
+	return nil
 }
 
 // note keeps the process that the kernel attached. Descriptors that the peer attached are closed.
@@ -130,15 +136,52 @@ func (p *peer) getfd(theirs int) (int, error) {
 // Proof is nothing: the kernel attaches the process to our hello.
 func (p *Pipe) Proof() ([]byte, error) { return nil, nil }
 
-// Identify returns whom the kernel named as the sender of the hello.
+// Identify returns whom the kernel named as the sender of the last packet, the hello; or, if the kernel was not asked since, of the
+// hello before.
 func (p *Pipe) Identify([]byte) (cred.Credentials, rights.Ability, error) {
 	u := p.peer.ucred
 	if u == nil {
 		return cred.Credentials{}, 0, unix.EPROTO
 	}
-	who := cred.Credentials{PID: int(u.Pid), UID: int(u.Uid), GID: int(u.Gid)}
+	if p.peer.awaited() {
+		var err error
+		if p.raw.Control(func(fd uintptr) { err = p.peer.settle(int(fd)) }) != nil {
+			return cred.Credentials{}, 0, net.ErrClosed
+		}
+		if err != nil {
+			return cred.Credentials{}, 0, err
+		}
+	}
+	who := credentials(u)
 	allowTracing(who.PID)
 	return who, p.ability(), nil
+}
+
+func credentials(u *unix.Ucred) cred.Credentials {
+	return cred.Credentials{PID: int(u.Pid), UID: int(u.Uid), GID: int(u.Gid)}
+}
+
+// Expect makes the kernel name whoever sends a packet, until the next Identify. It is called by the reader.
+func (p *Pipe) Expect() error {
+	var err error
+	if p.raw.Control(func(fd uintptr) { err = expectHello(int(fd)) }) != nil {
+		return net.ErrClosed
+	}
+	p.peer.named = false
+	return err
+}
+
+// Opener returns the process that has called connect, listen or socketpair for the other end.
+func (p *Pipe) Opener() (who cred.Credentials, err error) {
+	if p.raw.Control(func(fd uintptr) {
+		var u *unix.Ucred
+		if u, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
+			who = credentials(u)
+		}
+	}) != nil {
+		return cred.Credentials{}, net.ErrClosed
+	}
+	return who, err
 }
 
 // ability tries to pull a descriptor that cannot exist. Permission is checked first, so EBADF means that it is granted.

@@ -69,6 +69,9 @@ func TestPayloadIsPlaced(t *testing.T) {
 	server, client := connected(t)
 	client.Write([]byte("a packet that opens the connection"), nil)
 	packet(t, server)
+	if _, _, err := server.Identify(nil); err != nil { // until then the kernel is asked who sends
+		t.Fatal(err)
+	}
 	for _, tt := range []struct{ payload, room int }{{0, 10}, {4, 10}, {10, 10}, {11, 10}, {65536, 65536}, {65536, 70000}} {
 		payload := make([]byte, tt.payload)
 		for i := range payload {

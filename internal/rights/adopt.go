@@ -16,17 +16,22 @@ func bad(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrRecord, fmt.Sprintf(format, args...))
 }
 
+// An Opener makes an end of kind k of its descriptor v, 0 if it has none. It owns v, also if it fails.
+type Opener func(v uintptr, k descriptor.Kind) (descriptor.End, error)
+
 // Adopt makes the descriptors of a message ours: n records in block, which package wire has checked, from a peer from which
 // descriptors come by route. All or none: on an error, those that were adopted have been closed. The errors are
 //   - descriptor.ErrRightsTruncated: this process has no room for them;
 //   - syscall.ESRCH: the peer has gone, and its descriptors with it;
 //   - one that wraps ErrRecord: the peer must not be listened to any longer.
-func Adopt(t descriptor.Table, peer Process, route Route, block []byte, n int) (*descriptor.Set, error) {
+//
+// Ends are made by open, in the order of their records.
+func Adopt(t descriptor.Table, peer Process, route Route, block []byte, n int, open Opener) (*descriptor.Set, error) {
 	set := descriptor.NewSet(t, n)
 	for i := range n {
 		r, rest, err := wire.ParseRecord(block)
 		if err == nil {
-			err = adopt(set, t, peer, route, r)
+			err = adopt(set, t, peer, route, r, open)
 		}
 		if err != nil {
 			set.Close()
@@ -39,42 +44,82 @@ func Adopt(t descriptor.Table, peer Process, route Route, block []byte, n int) (
 }
 
 // adopt makes one descriptor ours.
-func adopt(set *descriptor.Set, t descriptor.Table, peer Process, route Route, r wire.Record) error {
+func adopt(set *descriptor.Set, t descriptor.Table, peer Process, route Route, r wire.Record, open Opener) error {
+	if r.Owner == wire.End {
+		return adoptEnd(set, t, peer, route, r, open)
+	}
 	want := descriptor.Kind(r.Kind)
-	if !want.Valid() {
-		return bad("kind %d", r.Kind)
-	}
-	v, err := obtain(peer, route, r)
-	if err != nil {
-		return err
-	}
-	fits, err := t.Matches(v, want)
-	if fits {
-		set.Add(v, want)
-		return nil
-	}
-	switch r.Owner {
-	case wire.Sender:
-		t.Close(v, descriptor.Other) // whatever it is, a socket would have been exported
-	case wire.Exported:
-		t.Close(v, want)
-	case wire.Receiver: // it may be a descriptor of our own, and the peer is lying
-	}
+	v, err := take(t, peer, route, r, want)
 	if err == nil {
-		err = bad("something else than kind %d", want)
+		set.Add(v, want)
 	}
 	return err
 }
 
+// adoptEnd makes an end of the pipe transport ours.
+func adoptEnd(set *descriptor.Set, t descriptor.Table, peer Process, route Route, r wire.Record, open Opener) error {
+	kind := descriptor.Kind(r.Kind)
+	if kind != descriptor.Unix && kind != descriptor.UnixListener {
+		return bad("an end of kind %d", r.Kind)
+	}
+	var v uintptr
+	if r.Value != 0 {
+		var err error
+		if v, err = take(t, peer, route, r, descriptor.EndKind(kind)); err != nil {
+			return err
+		}
+	}
+	e, err := open(v, kind)
+	if err == nil {
+		set.AddEnd(e, kind)
+	}
+	return err
+}
+
+// AdoptPart makes the descriptor of a record of owner End ours, of an end that is made of several. Errors are those of Adopt.
+func AdoptPart(t descriptor.Table, peer Process, route Route, r wire.Record) (uintptr, error) {
+	v, err := take(t, peer, route, r, descriptor.EndKind(descriptor.Kind(r.Kind)))
+	if err != nil {
+		return 0, explain(0, err)
+	}
+	return v, nil
+}
+
+// take makes the descriptor of a record ours, which must be of kind want.
+func take(t descriptor.Table, peer Process, route Route, r wire.Record, want descriptor.Kind) (uintptr, error) {
+	if !want.Valid() {
+		return 0, bad("kind %d", r.Kind)
+	}
+	v, err := obtain(peer, route, r)
+	if err != nil {
+		return 0, err
+	}
+	fits, err := t.Matches(v, want)
+	if fits {
+		return v, nil
+	}
+	switch {
+	case r.Owner == wire.Exported:
+		t.Close(v, want)
+	case r.Owner == wire.Sender || r.Owner == wire.End && route.Way == Pull:
+		t.Close(v, descriptor.Other) // whatever it is, a socket would have been exported
+	default: // it may be a descriptor of our own, and the peer is lying
+	}
+	if err == nil {
+		err = bad("something else than kind %d", want)
+	}
+	return 0, err
+}
+
 // obtain returns a descriptor in our table.
 func obtain(peer Process, route Route, r wire.Record) (uintptr, error) {
-	socket := descriptor.Kind(r.Kind).Socket() && peer.ExportsSockets()
+	socket := r.Owner != wire.End && descriptor.Kind(r.Kind).Socket() && peer.ExportsSockets()
 	switch {
 	case socket != (r.Owner == wire.Exported):
 		return 0, bad("owner %d of kind %d", r.Owner, r.Kind)
-	case r.Owner == wire.Sender && route.Way == Pull:
+	case (r.Owner == wire.Sender || r.Owner == wire.End) && route.Way == Pull:
 		return peer.Pull(r.Value)
-	case r.Owner == wire.Receiver && route.Way == Push:
+	case (r.Owner == wire.Receiver || r.Owner == wire.End) && route.Way == Push:
 		return uintptr(r.Value), nil
 	case r.Owner == wire.Exported && route.Exports:
 		return peer.ImportSocket(r.Extra)
@@ -90,12 +135,17 @@ func Discard(t descriptor.Table, peer Process, route Route, block []byte, n int)
 			return
 		}
 		block = rest
-		if r.Owner == wire.Sender || !descriptor.Kind(r.Kind).Valid() {
+		kind := descriptor.Kind(r.Kind)
+		if r.Owner == wire.End {
+			kind = descriptor.EndKind(kind)
+		}
+		pulled := r.Owner == wire.Sender || r.Owner == wire.End && (route.Way == Pull || r.Value == 0)
+		if pulled || !kind.Valid() {
 			continue
 		}
 		if v, err := obtain(peer, route, r); err == nil {
-			if fits, _ := t.Matches(v, descriptor.Kind(r.Kind)); fits { // else it is not what was put there
-				t.Close(v, descriptor.Kind(r.Kind))
+			if fits, _ := t.Matches(v, kind); fits { // else it is not what was put there
+				t.Close(v, kind)
 			}
 		}
 	}

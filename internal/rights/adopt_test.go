@@ -176,7 +176,7 @@ func TestP7RecordsThatLie(t *testing.T) {
 				}
 				half := len(good) / 2
 				block := slices.Concat(good[:at*half], tt.make(w).Append(nil), good[at*half:])
-				set, err := rights.Adopt(w.receiver, w.toSender, w.route, block, 3)
+				set, err := rights.Adopt(w.receiver, w.toSender, w.route, block, 3, nil)
 				if set != nil || !errors.Is(err, rights.ErrRecord) {
 					t.Fatalf("%v, want ErrRecord", err)
 				}
@@ -202,7 +202,7 @@ func TestBlockThatEndsTooEarly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := rights.Adopt(w.receiver, w.toSender, w.route, block[:len(block)-1], len(w.files)); !errors.Is(err, rights.ErrRecord) {
+	if _, err := rights.Adopt(w.receiver, w.toSender, w.route, block[:len(block)-1], len(w.files), nil); !errors.Is(err, rights.ErrRecord) {
 		t.Errorf("%v, want ErrRecord", err)
 	}
 	o.Release()

@@ -23,9 +23,10 @@ type Outgoing struct {
 // item is one descriptor.
 type item struct {
 	kind   descriptor.Kind
-	value  uintptr // the caller's; once it is duplicated our parked copy, if owner is not wire.Receiver
-	pushed uint64  // the peer's, if owner is wire.Receiver
+	value  uintptr // the caller's; once it is duplicated our parked copy, unless push is set
+	pushed uint64  // the peer's, if push is set
 	owner  wire.Owner
+	push   bool // it goes into the peer's table: value stays the caller's, and pushed is what is to be taken back
 }
 
 // NewOutgoing returns an empty message to a peer, to which descriptors travel by route, with room for n.
@@ -52,21 +53,43 @@ func (o *Outgoing) Add(v uintptr) error {
 		}
 		it.owner = wire.Exported
 	case o.route.Way == Push:
-		it.owner = wire.Receiver
+		it.owner, it.push = wire.Receiver, true
 	}
 	o.items = append(o.items, it)
 	return nil
 }
+
+// AddEnd adds an end of the pipe transport, of kind k, by its descriptor v, which the caller keeps open until Duplicate; 0 if it has
+// none.
+func (o *Outgoing) AddEnd(v uintptr, k descriptor.Kind) {
+	o.items = append(o.items, item{kind: k, value: v, owner: wire.End, push: o.route.Way == Push})
+}
+
+// SetEnd says the descriptor of the end that was added as number i.
+func (o *Outgoing) SetEnd(i int, v uintptr) { o.items[i].value = v }
+
+// tableKind returns what it is in the descriptor table.
+func (it *item) tableKind() descriptor.Kind {
+	if it.owner == wire.End {
+		return descriptor.EndKind(it.kind)
+	}
+	return it.kind
+}
+
+// absent: an end without a descriptor.
+func (it *item) absent() bool { return it.owner == wire.End && it.value == 0 }
 
 // Duplicate makes the copies. A failure is a descriptor.IndexError.
 func (o *Outgoing) Duplicate() error {
 	for i := range o.items {
 		it := &o.items[i]
 		var err error
-		if it.owner == wire.Receiver {
+		switch {
+		case it.absent():
+		case it.push:
 			it.pushed, err = o.peer.Push(it.value)
-		} else {
-			it.value, err = o.table.Dup(it.value, it.kind)
+		default:
+			it.value, err = o.table.Dup(it.value, it.tableKind())
 		}
 		if err != nil {
 			return &descriptor.IndexError{Index: i, Err: err}
@@ -96,12 +119,12 @@ func (o *Outgoing) Records() ([]byte, error) {
 	block := make([]byte, 0, o.MaxLen())
 	for i, it := range o.items {
 		r := wire.Record{Kind: uint8(it.kind), Owner: it.owner}
-		switch it.owner {
-		case wire.Sender:
-			r.Value = uint64(it.value)
-		case wire.Receiver:
+		switch {
+		case it.push:
 			r.Value = it.pushed
-		case wire.Exported:
+		case it.owner != wire.Exported:
+			r.Value = uint64(it.value)
+		default:
 			var err error
 			if r.Extra, err = o.peer.ExportSocket(it.value); err != nil {
 				if errors.Is(err, syscall.EPERM) {
@@ -123,8 +146,8 @@ func (o *Outgoing) Exported() bool { return o.exported }
 // Release closes our copies: the peer has its own, or will never have them.
 func (o *Outgoing) Release() {
 	for _, it := range o.items[:o.duplicated] {
-		if it.owner != wire.Receiver {
-			o.table.Close(it.value, it.kind) // ours alone: it can only fail if it was closed behind our back
+		if !it.push && !it.absent() {
+			o.table.Close(it.value, it.tableKind()) // ours alone: it can only fail if it was closed behind our back
 		}
 	}
 	o.items, o.duplicated = nil, 0
@@ -133,9 +156,12 @@ func (o *Outgoing) Release() {
 // TakeBack undoes everything: nothing of the message was written (P4).
 func (o *Outgoing) TakeBack() {
 	for _, it := range o.items[:o.duplicated] {
-		if it.owner == wire.Receiver {
+		if it.push && !it.absent() {
 			o.peer.TakeBack(it.pushed) // fails if the peer is gone, and its table with it
 		}
 	}
 	o.Release()
 }
+
+// Decline is Release: what was put into the peer, it has closed.
+func (o *Outgoing) Decline() { o.Release() }

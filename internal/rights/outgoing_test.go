@@ -54,7 +54,7 @@ func TestTheUsersDescriptorsMayBeClosedAtOnce(t *testing.T) {
 				w.sender.Close(v, w.kinds[i])
 			}
 			w.files = w.files[:0]
-			set, err := rights.Adopt(w.receiver, w.toSender, w.route, block, len(w.kinds))
+			set, err := rights.Adopt(w.receiver, w.toSender, w.route, block, len(w.kinds), nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -70,7 +70,7 @@ func (w *world) send() (o *rights.Outgoing, block []byte, err error) {
 }
 
 func (w *world) adopt(block []byte) (*descriptor.Set, error) {
-	return rights.Adopt(w.receiver, w.toSender, w.route, block, len(w.files))
+	return rights.Adopt(w.receiver, w.toSender, w.route, block, len(w.files), nil)
 }
 
 // clean fails unless both processes have open what they had at first, and extra in the receiver.

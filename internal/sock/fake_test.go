@@ -17,9 +17,10 @@ type buffer struct{ released int }
 func (b *buffer) Release() { b.released++ }
 
 // copies are a sender's parked copies.
-type copies struct{ released, takenBack int }
+type copies struct{ declined, released, takenBack int }
 
 func (c *copies) Release()  { c.released++ }
+func (c *copies) Decline()  { c.declined++ }
 func (c *copies) TakeBack() { c.takenBack++ }
 
 // segment is what one packet brought.
@@ -31,7 +32,7 @@ func withRights(s sock.Segment, d *descs) sock.Segment {
 }
 
 func withCreds(s sock.Segment) sock.Segment {
-	s.Creds = true
+	s.Creds = 1
 	return s
 }
 

@@ -15,12 +15,23 @@ type Segment struct {
 	Buffer    Buffer // nil if Data needs no release
 	Rights    Rights // nil if there are none
 	Lost      bool   // descriptors came, but could not be installed
-	Creds     bool   // carries its sender's credentials
+	Creds     uint32 // whose credentials it carries: a number that the owner of the Inbox gives; 0: nobody's
 	More      bool   // further pieces of the message follow (never on a stream)
 	Continued bool   // not the first piece (never on a stream)
 	Placed    int    // so much of Data is in the buffer of the Read that waits already: see Settle
 
+	Luggage int // what came before it for the sockets among its descriptors, as Arrival.Weight counts it
+
 	cost uint64 // what is still to be given back when it has been read
+}
+
+// rights is how many descriptors s has brought, as credit counts them.
+func (s *Segment) rights() uint64 {
+	n := s.Luggage
+	if s.Rights != nil {
+		n += s.Rights.Len()
+	}
+	return uint64(n)
 }
 
 // take copies as much of s as fits into b, unless that has been placed there.
@@ -48,9 +59,9 @@ func (s *Segment) release() {
 type Result struct {
 	N         int
 	Rights    Rights
-	Lost      bool // descriptors came, but could not be installed
-	Creds     bool // the message carries its sender's credentials
-	Truncated bool // the record was longer than the buffer
+	Lost      bool   // descriptors came, but could not be installed
+	Creds     uint32 // as in Segment
+	Truncated bool   // the record was longer than the buffer
 }
 
 // End is how reading ends once an Inbox is empty.
@@ -86,6 +97,7 @@ type Inbox struct {
 	window   uint64 // the peer's buffer size
 	message  int    // bytes of the message that is arriving
 	pieces   int    // … and how many packets that took
+	luggage  bool   // … of which the last ones were luggage
 
 	rightsArrived  uint64
 	rightsConsumed uint64
@@ -107,26 +119,59 @@ func (in *Inbox) SetWindow(bytes uint32) error {
 	return nil
 }
 
-// Admit checks that the peer may send a packet of n bytes and descs descriptors now, and books it. It comes before the
-// descriptors are adopted, so that nobody makes us adopt more than we said. The window counts when a message begins; its later
-// pieces only have to keep it below the largest message.
-func (in *Inbox) Admit(n, descs int, continued bool) error {
-	if !continued {
+// An Arrival is a packet that has come.
+type Arrival struct {
+	Bytes     int  // of payload
+	Rights    int  // descriptors
+	Continued bool // not the first piece of its message
+	Luggage   bool // in front of its message: what a socket takes along that moves with it
+}
+
+// luggageUnit is how many bytes of luggage count as a descriptor. What moves along with a message waits to be read like those, and is no
+// part of what its sender's buffer holds.
+const luggageUnit = 4096
+
+// Weight is what a packet takes of the credit for descriptors.
+func (a Arrival) Weight() int {
+	if !a.Luggage {
+		return a.Rights
+	}
+	return a.Rights + (a.Bytes+luggageUnit-1)/luggageUnit
+}
+
+// cost is what a packet takes of the window.
+func (a Arrival) cost() uint64 {
+	if a.Luggage {
+		return 0
+	}
+	return Cost(a.Bytes)
+}
+
+// Admit checks that the peer may send a packet now, and books it. It comes before the descriptors are adopted, so that nobody
+// makes us adopt more than we said. The window counts when a message begins; its later pieces only have to keep it below
+// the largest message.
+func (in *Inbox) Admit(a Arrival) error {
+	if !a.Continued && !in.luggage {
 		in.message, in.pieces = 0, 0
 		if in.arrived-in.reported >= in.window {
 			return errWindow
 		}
 	}
-	in.message += n
+	in.luggage = in.luggage && !a.Continued || a.Luggage
+	in.message += a.Bytes
 	in.pieces++
-	if in.message > MaxWindow || in.pieces > maxPieces {
+	size, pieces := MaxWindow, maxPieces
+	if in.luggage {
+		size, pieces = MaxLuggage, maxLuggagePieces
+	}
+	if in.message > size || in.pieces > pieces {
 		return errWindow
 	}
-	if in.rightsArrived+uint64(descs) > in.rightsGranted {
+	if in.rightsArrived+uint64(a.Weight()) > in.rightsGranted {
 		return errRights
 	}
-	in.arrived += Cost(n)
-	in.rightsArrived += uint64(descs)
+	in.arrived += a.cost()
+	in.rightsArrived += uint64(a.Weight())
 	return nil
 }
 
@@ -134,6 +179,9 @@ func (in *Inbox) Admit(n, descs int, continued bool) error {
 // from here on, and discards it at once if it has been closed.
 func (in *Inbox) Put(s Segment) (wake bool, err error) {
 	s.cost = Cost(len(s.Data))
+	if !s.Continued {
+		in.luggage = false
+	}
 	if s.Placed > 0 {
 		in.placed++
 	}
@@ -182,9 +230,7 @@ func (in *Inbox) Keep(n int) {
 	for in.queue.len() > at {
 		s := in.queue.last()
 		in.consumed += s.cost
-		if s.Rights != nil {
-			in.rightsConsumed += uint64(s.Rights.Len())
-		}
+		in.rightsConsumed += s.rights()
 		in.discard(s)
 		in.queue.drop()
 	}
@@ -204,6 +250,16 @@ func (in *Inbox) Ready() bool {
 		}
 	}
 	return false
+}
+
+// Records returns how many whole records there are.
+func (in *Inbox) Records() (n int) {
+	for i := range in.queue.len() {
+		if !in.queue.at(i).More {
+			n++
+		}
+	}
+	return n
 }
 
 // TellApart says whether the owner wants to know whose bytes it reads: a read then stops where that changes (row 71).
@@ -264,7 +320,7 @@ func (in *Inbox) readRecord(b []byte) (r Result) {
 	for {
 		s := in.queue.first()
 		r.N += in.take(s, b[r.N:])
-		r.Creds = r.Creds || s.Creds
+		r.Creds = max(r.Creds, s.Creds)
 		r.Truncated = r.Truncated || len(s.Data) > 0
 		in.takeRights(s, &r)
 		more := s.More
@@ -275,8 +331,8 @@ func (in *Inbox) readRecord(b []byte) (r Result) {
 	}
 }
 
-// differ reports whether a read that has bytes with or without credentials must not go on with s.
-func (in *Inbox) differ(s *Segment, creds bool) bool { return in.apart && s.Creds != creds }
+// differ reports whether a read that has bytes of the writer creds must not go on with s.
+func (in *Inbox) differ(s *Segment, creds uint32) bool { return in.apart && s.Creds != creds }
 
 // takeRights moves the descriptors of s to r, and reports whether s brought any.
 func (in *Inbox) takeRights(s *Segment, r *Result) bool {
@@ -285,8 +341,8 @@ func (in *Inbox) takeRights(s *Segment, r *Result) bool {
 	}
 	r.Lost = r.Lost || s.Lost
 	if s.Rights != nil {
-		r.Rights, s.Rights = s.Rights, nil
-		in.rightsConsumed += uint64(r.Rights.Len())
+		in.rightsConsumed += s.rights()
+		r.Rights, s.Rights, s.Luggage = s.Rights, nil, 0
 	}
 	s.Lost = false
 	return true
@@ -309,7 +365,7 @@ func (in *Inbox) Peek(b []byte) (r Result) {
 		}
 		n := copy(b[r.N:], s.Data)
 		r.N += n
-		r.Creds = r.Creds || s.Creds
+		r.Creds = max(r.Creds, s.Creds)
 		if s.Rights != nil {
 			r.Rights = s.Rights
 		}
@@ -371,12 +427,12 @@ type Credit struct {
 }
 
 // CreditDue returns what the peer should be told, once that is worth a packet: three quarters of its window have been read, or it
-// may lack descriptors for a full message and there are some to give. A peer that is held up always gets its credit: by the
+// may lack descriptors for a full message and there are some to give, or many. A peer that is held up always gets its credit: by the
 // time that everything has been read, one of the two is true.
 func (in *Inbox) CreditDue() (Credit, bool) {
 	grant := in.rightsConsumed + in.rightsWindow
 	bytes := in.consumed-in.reported >= in.window/4*3
-	rights := grant > in.rightsGranted && in.rightsGranted-in.rightsArrived < maxRights
+	rights := grant > in.rightsGranted && (in.rightsGranted-in.rightsArrived < maxRights || grant-in.rightsGranted >= MaxWeight)
 	if !bytes && !rights {
 		return Credit{}, false
 	}

@@ -18,7 +18,7 @@ type read struct {
 	want      string
 	rights    *descs
 	lost      bool
-	creds     bool
+	creds     uint32
 	truncated bool
 }
 
@@ -65,8 +65,8 @@ var reads = []struct {
 		[]read{{peek: true, room: 20, want: "abcd", lost: true}, {room: 20, want: "abcd", lost: true}, {room: 20, want: "ef"}}},
 	{"row 71: bytes with and without credentials are not merged", sock.Stream,
 		[]sock.Segment{segment("ab"), withCreds(segment("cd")), withCreds(segment("ef")), segment("gh")},
-		[]read{{peek: true, room: 20, want: "ab"}, {room: 20, want: "ab"}, {peek: true, room: 20, want: "cdef", creds: true},
-			{room: 20, want: "cdef", creds: true}, {room: 20, want: "gh"}}},
+		[]read{{peek: true, room: 20, want: "ab"}, {room: 20, want: "ab"}, {peek: true, room: 20, want: "cdef", creds: 1},
+			{room: 20, want: "cdef", creds: 1}, {room: 20, want: "gh"}}},
 	{"row 134: a read and a peek span writes", sock.Stream,
 		[]sock.Segment{segment("ab"), segment("cd")},
 		[]read{{peek: true, room: 9, want: "abcd"}, {room: 3, want: "abc"}, {room: 9, want: "d"}}},
@@ -87,11 +87,11 @@ var reads = []struct {
 		append(pieces("ab", "cd", "", "e"), segment("x")),
 		[]read{{room: 0, truncated: true}, {room: 9, want: "x"}}},
 	{"the credentials of a record are those of any piece", sock.Seqpacket,
-		[]sock.Segment{{Data: []byte("a"), More: true, Creds: true}, {Data: []byte("b"), Continued: true}, segment("x")},
-		[]read{{peek: true, room: 9, want: "ab", creds: true}, {room: 9, want: "ab", creds: true}, {room: 9, want: "x"}}},
+		[]sock.Segment{{Data: []byte("a"), More: true, Creds: 1}, {Data: []byte("b"), Continued: true}, segment("x")},
+		[]read{{peek: true, room: 9, want: "ab", creds: 1}, {room: 9, want: "ab", creds: 1}, {room: 9, want: "x"}}},
 	{alike, sock.Stream,
 		[]sock.Segment{segment("a"), withCreds(segment("b"))},
-		[]read{{peek: true, room: 9, want: "ab", creds: true}, {room: 9, want: "ab", creds: true}}},
+		[]read{{peek: true, room: 9, want: "ab", creds: 1}, {room: 9, want: "ab", creds: 1}}},
 	{"a peek shows the next descriptors, though there is no room for their bytes", sock.Stream,
 		[]sock.Segment{segment("abc"), withRights(segment("d"), a), withRights(segment("e"), b)},
 		[]read{{peek: true, room: 1, want: "a", rights: a}, {room: 1, want: "a"}, {room: 9, want: "bcd", rights: a}, {room: 9, want: "e", rights: b}}},
@@ -155,7 +155,7 @@ func admitAndPut(t *testing.T, in *sock.Inbox, s sock.Segment) (wake bool) {
 	if s.Rights != nil {
 		n = s.Rights.Len()
 	}
-	if err := in.Admit(len(s.Data), n, s.Continued); err != nil {
+	if err := in.Admit(sock.Arrival{Bytes: len(s.Data), Rights: n, Continued: s.Continued}); err != nil {
 		t.Fatal(err)
 	}
 	wake, err := in.Put(s)
@@ -361,11 +361,13 @@ func TestKeep(t *testing.T) {
 
 func TestInboxRefuses(t *testing.T) {
 	admit := func(n, descs int, continued bool) func(*sock.Inbox) error {
-		return func(in *sock.Inbox) error { return in.Admit(n, descs, continued) }
+		return func(in *sock.Inbox) error {
+			return in.Admit(sock.Arrival{Bytes: n, Rights: descs, Continued: continued})
+		}
 	}
 	put := func(more, continued bool) func(*sock.Inbox) error {
 		return func(in *sock.Inbox) error {
-			if err := in.Admit(1, 0, continued); err != nil {
+			if err := in.Admit(sock.Arrival{Bytes: 1, Rights: 0, Continued: continued}); err != nil {
 				return err
 			}
 			_, err := in.Put(sock.Segment{Data: []byte("x"), More: more, Continued: continued})
@@ -497,7 +499,7 @@ func TestRightsAreGrantedAgain(t *testing.T) {
 	if got := in.Granted(); got != 253 {
 		t.Fatalf("hello grants %d", got)
 	}
-	if err := in.Admit(1, 253, false); err != nil {
+	if err := in.Admit(sock.Arrival{Bytes: 1, Rights: 253, Continued: false}); err != nil {
 		t.Fatal(err)
 	}
 	in.Put(lost(segment("x")))
@@ -506,7 +508,7 @@ func TestRightsAreGrantedAgain(t *testing.T) {
 	if c, due := in.CreditDue(); !due || c.Rights != 2*253 {
 		t.Errorf("credit %+v, %t", c, due)
 	}
-	if err := in.Admit(1, 253, false); err != nil {
+	if err := in.Admit(sock.Arrival{Bytes: 1, Rights: 253, Continued: false}); err != nil {
 		t.Error(err)
 	}
 	in.Grant(sock.RightsWindow)
@@ -514,7 +516,7 @@ func TestRightsAreGrantedAgain(t *testing.T) {
 		t.Errorf("after Accept: %+v, %t", c, due)
 	}
 	in.Grant(1) // never takes back
-	if err := in.Admit(1, 253, false); err != nil {
+	if err := in.Admit(sock.Arrival{Bytes: 1, Rights: 253, Continued: false}); err != nil {
 		t.Error(err)
 	}
 }

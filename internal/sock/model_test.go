@@ -16,7 +16,7 @@ type mark struct {
 	first bool   // it is the first byte of that
 	descs *descs // which came with that, as long as they have not been read
 	lost  bool
-	creds bool
+	creds uint32
 }
 
 // A link is an Outbox and the Inbox that it sends to, with what is on the way between them, beside a model of what a reader
@@ -41,7 +41,7 @@ type packet struct {
 	data   []byte
 	descs  *descs
 	lost   bool
-	creds  bool
+	creds  uint32
 }
 
 func newLink(t *rapid.T, rightsWindow int) *link {
@@ -67,12 +67,12 @@ func (l *link) send(t *rapid.T) {
 	for i := range data {
 		data[i] = byte(l.pieces + i)
 	}
-	p := packet{data: data, creds: rapid.Bool().Draw(t, "credentials")}
+	p := packet{data: data, creds: rapid.Uint32Range(0, 2).Draw(t, "credentials")}
 	if n > 0 {
 		p.descs = &descs{n: n}
 		p.lost = rapid.IntRange(0, 4).Draw(t, "lost") == 0
 	}
-	l.out.Sent(len(data), n)
+	l.out.Sent(sock.Arrival{Bytes: len(data), Rights: n})
 	l.wire = append(l.wire, p)
 	l.pieces++
 }
@@ -102,7 +102,7 @@ func (l *link) deliver(t *rapid.T) {
 	if p.descs != nil {
 		n = p.descs.n
 	}
-	if err := l.in.Admit(len(p.data), n, false); err != nil {
+	if err := l.in.Admit(sock.Arrival{Bytes: len(p.data), Rights: n}); err != nil {
 		t.Fatalf("there was room for %d bytes and %d descriptors, but: %v", len(p.data), n, err)
 	}
 	s := sock.Segment{Data: p.data, Buffer: new(buffer), Creds: p.creds}
@@ -265,7 +265,7 @@ func TestStreamModel(t *testing.T) {
 type rec struct {
 	data  []byte
 	descs *descs
-	creds bool
+	creds uint32
 }
 
 // Records come whole and in order, whatever their pieces; what does not fit into a buffer is lost; and whoever waits for room
@@ -319,7 +319,7 @@ func TestRecordModel(t *testing.T) {
 				if !out.Room(d) {
 					return
 				}
-				r := rec{data: make([]byte, n), creds: rapid.Bool().Draw(t, "credentials")}
+				r := rec{data: make([]byte, n), creds: rapid.Uint32Range(0, 2).Draw(t, "credentials")}
 				if d > 0 {
 					r.descs = &descs{n: d}
 				}
@@ -341,10 +341,10 @@ func TestRecordModel(t *testing.T) {
 							s.Rights = r.descs
 						}
 					}
-					if err := in.Admit(len(s.Data), have, s.Continued); err != nil {
+					if err := in.Admit(sock.Arrival{Bytes: len(s.Data), Rights: have, Continued: s.Continued}); err != nil {
 						t.Fatal(err)
 					}
-					out.Sent(len(s.Data), have)
+					out.Sent(sock.Arrival{Bytes: len(s.Data), Rights: have})
 					if wake, err := in.Put(s); err != nil || wake == s.More {
 						t.Fatalf("woken %t with more %t, %v", wake, s.More, err)
 					}
@@ -394,7 +394,7 @@ func TestAnythingFromAPeer(t *testing.T) {
 				}
 				n := rapid.IntRange(0, 65519).Draw(t, "bytes")
 				s := sock.Segment{Data: make([]byte, n), More: rapid.Bool().Draw(t, "more"), Continued: rapid.Bool().Draw(t, "continued")}
-				if err := in.Admit(n, rapid.IntRange(0, 253).Draw(t, "descriptors"), s.Continued); err != nil {
+				if err := in.Admit(sock.Arrival{Bytes: n, Rights: rapid.IntRange(0, 253).Draw(t, "descriptors"), Continued: s.Continued}); err != nil {
 					verify(t, err)
 					return
 				}
@@ -407,7 +407,7 @@ func TestAnythingFromAPeer(t *testing.T) {
 				verify(t, out.Credit(sock.Credit{Consumed: number.Draw(t, "consumed"), Rights: number.Draw(t, "rights")}))
 			},
 			"track": func(*rapid.T) { out.Track(new(sock.Transfer), nil) },
-			"sent":  func(*rapid.T) { out.Sent(5, 1) },
+			"sent":  func(*rapid.T) { out.Sent(sock.Arrival{Bytes: 5, Rights: 1}) },
 			"read": func(*rapid.T) {
 				if in.Ready() {
 					in.Read(make([]byte, 1000))

@@ -21,6 +21,8 @@ type Parked interface {
 	Release()
 	// TakeBack also undoes what was put into the receiver, who has not looked at the message and never will.
 	TakeBack()
+	// Decline is called when the receiver has discarded the message, with what was put into it.
+	Decline()
 }
 
 // A Transfer is a message, or a shutdown, that will be acknowledged.
@@ -61,7 +63,7 @@ func (o *Outbox) SetBuffer(bytes int) (window uint32) {
 }
 
 // Window returns how much may be under way, in units of cost.
-func (o *Outbox) Window() uint32 { return uint32(2 * o.buffer) }
+func (o *Outbox) Window() uint32 { return uint32(buffersInWindow * o.buffer) }
 
 // MaxMessage is the largest record, SO_SNDBUF − 32 (row 49).
 func (o *Outbox) MaxMessage() int { return o.buffer - 32 }
@@ -78,16 +80,16 @@ func (o *Outbox) Silent() bool { return o.shut }
 // Gone reports whether the peer is closed, or the connection broken.
 func (o *Outbox) Gone() bool { return o.gone }
 
-// Room reports whether a piece with descs descriptors may be sent now. As on Linux, a message may overshoot
+// Room reports whether a message with descriptors of this weight may be sent now. As on Linux, a message may overshoot
 // the window, but none begins while it is full.
-func (o *Outbox) Room(descs int) bool {
-	return o.sent-o.consumed < uint64(o.Window()) && (descs == 0 || o.rightsSent+uint64(descs) <= o.rightsLimit)
+func (o *Outbox) Room(weight int) bool {
+	return o.sent-o.consumed < uint64(o.Window()) && (weight == 0 || o.rightsSent+uint64(weight) <= o.rightsLimit)
 }
 
-// Sent books a piece of n bytes and descs descriptors that is in the pipe.
-func (o *Outbox) Sent(n, descs int) {
-	o.sent += Cost(n)
-	o.rightsSent += uint64(descs)
+// Sent books a packet that is in the pipe.
+func (o *Outbox) Sent(a Arrival) {
+	o.sent += a.cost()
+	o.rightsSent += uint64(a.Weight())
 }
 
 // NextSerial is the number that the next transfer will have.
@@ -129,7 +131,7 @@ func (o *Outbox) Refuse(serial uint64, fate Fate) error {
 		return errAck
 	}
 	for len(o.transfers) > 0 && o.transfers[0].serial <= serial {
-		o.finish(fate, Parked.Release)
+		o.finish(fate, Parked.Decline)
 	}
 	return nil
 }
@@ -148,6 +150,15 @@ func (o *Outbox) Credit(c Credit) error {
 
 // Grant sets the number of descriptors that the peer's hello allows.
 func (o *Outbox) Grant(rights uint64) { o.rightsLimit = rights }
+
+// Raise sets the number of descriptors that a later hello allows.
+func (o *Outbox) Raise(rights uint64) error {
+	if rights < o.rightsLimit {
+		return errCredit
+	}
+	o.rightsLimit = rights
+	return nil
+}
 
 // Shut notes that the owner has shut down writing, and reports whether that is news.
 func (o *Outbox) Shut() bool {

@@ -8,12 +8,13 @@ import (
 )
 
 func TestBufferIsBoundedAsOnLinux(t *testing.T) {
-	const least, most = sock.MinWindow / 2, sock.MaxWindow / 2
+	const times = sock.DefaultWindow / sock.DefaultBuffer
+	const least, most = sock.MinWindow / times, sock.MaxWindow / times
 	for _, tt := range []struct{ ask, want int }{
 		{-1, least}, {0, least}, {least, least}, {100000, 100000}, {most, most}, {most + 1, most},
 	} {
 		o := sock.NewOutbox(sock.Seqpacket)
-		if got := int(o.SetBuffer(tt.ask)); got != 2*tt.want || int(o.Window()) != got {
+		if got := int(o.SetBuffer(tt.ask)); got != times*tt.want || int(o.Window()) != got {
 			t.Errorf("SetBuffer(%d): window %d, then %d", tt.ask, got, o.Window())
 		}
 		if got := o.MaxMessage(); got != tt.want-32 {
@@ -27,11 +28,11 @@ func TestBufferIsBoundedAsOnLinux(t *testing.T) {
 
 func TestNothingBeginsWhileTheWindowIsFull(t *testing.T) {
 	o := sock.NewOutbox(sock.Stream)
-	o.Sent(sock.DefaultWindow-int(sock.Cost(0))-1, 0)
+	o.Sent(sock.Arrival{Bytes: sock.DefaultWindow - int(sock.Cost(0)) - 1})
 	if !o.Room(0) {
 		t.Fatal("no room for one more unit")
 	}
-	o.Sent(50000, 0) // may overshoot, as on Linux
+	o.Sent(sock.Arrival{Bytes: 50000, Rights: 0}) // may overshoot, as on Linux
 	if o.Room(0) {
 		t.Error("room in a full window")
 	}
@@ -49,7 +50,7 @@ func TestRightsNeedTheirOwnCredit(t *testing.T) {
 		t.Error("before the hello: bytes may be sent, rights may not")
 	}
 	o.Grant(253)
-	o.Sent(1, 250)
+	o.Sent(sock.Arrival{Bytes: 1, Rights: 250})
 	if !o.Room(3) || o.Room(4) || !o.Room(0) {
 		t.Error("not three")
 	}
@@ -86,7 +87,7 @@ func TestOutboxRefuses(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			o := sock.NewOutbox(sock.Stream)
 			o.Grant(10)
-			o.Sent(100, 2)
+			o.Sent(sock.Arrival{Bytes: 100, Rights: 2})
 			if err := o.Credit(sock.Credit{Consumed: 10, Rights: 10}); err != nil {
 				t.Fatal(err)
 			}
@@ -166,8 +167,11 @@ func TestRefusal(t *testing.T) {
 	if err := errors.Join(o.Ack(1), o.Refuse(2, sock.Barred), o.Refuse(2, sock.Refused)); err != nil {
 		t.Fatal(err)
 	}
-	for i, want := range []sock.Fate{sock.Acknowledged, sock.Barred, sock.Written} {
-		if ts[i].Fate != want || parked[i].released+parked[i].takenBack != min(1, 2-i) {
+	for i, want := range []struct {
+		fate sock.Fate
+		copies
+	}{{sock.Acknowledged, copies{released: 1}}, {sock.Barred, copies{declined: 1}}, {sock.Written, copies{}}} {
+		if ts[i].Fate != want.fate || parked[i] != want.copies {
 			t.Errorf("transfer %d: fate %d, %+v", i, ts[i].Fate, parked[i])
 		}
 	}

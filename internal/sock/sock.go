@@ -30,12 +30,14 @@ const (
 	minBuffer     = 4608 // SOCK_MIN_SNDBUF
 )
 
-// Windows, in units of cost. A window is twice the sender's buffer: as much as fits into that may wait to be read, and as much again be
-// on its way, since credit comes back later than in a kernel.
+// Windows, in units of cost. A window is a multiple of the sender's buffer, since credit comes back later than in a kernel, and in a
+// packet that costs as much as data: half of it made streams of large writes a tenth slower, twice of it none faster.
 const (
-	DefaultWindow = 2 * DefaultBuffer
-	MaxWindow     = 2 * maxBuffer
-	MinWindow     = 2 * minBuffer
+	buffersInWindow = 4
+
+	DefaultWindow = buffersInWindow * DefaultBuffer
+	MaxWindow     = buffersInWindow * maxBuffer
+	MinWindow     = buffersInWindow * minBuffer
 )
 
 // overhead is what a message costs beside its bytes, as on Linux, where an sk_buff is charged with its true size. It
@@ -45,6 +47,13 @@ const overhead = 768
 // maxPieces is more than the largest message is cut into: a packet takes 32,000 bytes of it at least.
 const maxPieces = MaxWindow/32000 + 1
 
+// Bounds of what sockets that move take along in one message: the queue of one with the largest buffers, and more than two with those
+// that are usual.
+const (
+	MaxLuggage       = 4 << 20 // bytes
+	maxLuggagePieces = MaxLuggage/32000 + 64
+)
+
 // Cost returns what a piece of n bytes is charged against a window.
 func Cost(n int) uint64 { return uint64(n) + overhead }
 
@@ -53,6 +62,10 @@ const maxRights = 253
 
 // RightsWindow is how many descriptors a connection adopts ahead of its reader (P3), a multiple of the largest message.
 const RightsWindow = 8 * maxRights
+
+// MaxWeight bounds what one message takes of the credit for descriptors: half of it, so that the rest is always told in time. See
+// Inbox.CreditDue.
+const MaxWeight = RightsWindow / 2
 
 // ErrProtocol is what every error wraps that is the peer's fault. The connection ends.
 var ErrProtocol = errors.New("protocol error")
@@ -66,6 +79,7 @@ var (
 	errPieces = wrap("pieces of a message out of order")
 	errEmpty  = wrap("packet of nothing on a stream")
 	errEnded  = wrap("data after the end")
+	errState  = wrap("a state in which no socket can be")
 )
 
 type protocolError string

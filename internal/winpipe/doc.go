@@ -6,7 +6,10 @@
 // Which file has what:
 //
 //	pipe_windows.go     one end of a pipe: reading, writing, closing; readnow_windows.go: reading without waiting
+//	end_windows.go      its handle, and waiting for packets by Go's poller; foreign_windows.go: waiting by events
 //	listen_windows.go   names that are bound; instance_windows.go: a server's end that waits for its client
+//	open_windows.go     ends that another process has handed on; examine_windows.go: what they are, if they are what they should be
+//	suspend_windows.go  listeners that are handed on; state.go: what they take along
 //	dial_windows.go     from a name to the pipe behind it; pairs
 //	process_windows.go  the process at the other end: who it is, and handles to and from it
 //	origin_windows.go   what the system says about that process, and what follows
@@ -23,6 +26,13 @@
 // A pipe's name exists as long as one of its connections does, which may be longer than its listener. That somebody
 // listens is therefore shown by a second pipe, the sentinel: nobody connects to it, it allows one instance only, and so
 // it is also what makes an abstract name belong to one listener at a time.
+//
+// # Ends and listeners that move
+//
+// An end is handed on by duplicating its handle into another process, which opens it there; so is a listener, whose handles are the
+// sentinel and the instances that wait. Two things are dangerous about such a handle. Its file object may be bound to the completion
+// port of the process that had it before, so it is read with events and never given to Go's poller. And a stranger may have chosen it, so it is
+// examined before anything is done to it that could wait.
 //
 // # Wine
 //

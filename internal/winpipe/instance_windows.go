@@ -9,6 +9,7 @@ import (
 // An instance is a server's end that waits for its client.
 type instance struct {
 	pipe       windows.Handle
+	foreign    bool           // another process has handed it on, which may have bound it to its own completion port
 	event      windows.Handle // set when the wait has ended
 	overlapped windows.Overlapped
 }
@@ -32,23 +33,31 @@ func newInstance(id pipeID, attributes *windows.SecurityAttributes, first bool) 
 	if err != nil {
 		return nil, errno(err)
 	}
-	event, err := windows.CreateEvent(nil, 1, 0, nil)
+	in, err := startInstance(h, false)
 	if err != nil {
 		windows.CloseHandle(h)
-		return nil, errno(err)
 	}
-	in := &instance{pipe: h, event: event}
+	return in, err
+}
+
+// startInstance makes an instance of h, which is the caller's if that fails, and starts its wait for a client.
+func startInstance(h windows.Handle, foreign bool) (*instance, error) {
+	event, err := newEvent()
+	if err != nil {
+		return nil, err
+	}
+	in := &instance{pipe: h, foreign: foreign, event: event}
 	if err := in.listen(); err != nil {
-		in.close()
+		in.suspend()
 		return nil, errno(err)
 	}
 	return in, nil
 }
 
 // listen starts the wait. A client may have come since the instance was made, and be gone again with its data still in the
-// pipe: then there is nothing to wait for.
+// pipe: then there is nothing to wait for. The low bit of the event keeps the end of the wait from being posted to a completion port.
 func (in *instance) listen() error {
-	in.overlapped.HEvent = in.event
+	in.overlapped.HEvent = in.event | 1
 	inFlight.Store(in, nil)
 	switch err := windows.ConnectNamedPipe(in.pipe, &in.overlapped); err {
 	case windows.ERROR_IO_PENDING:
@@ -72,15 +81,26 @@ func (in *instance) accept() (*Pipe, error) {
 	}
 	inFlight.Delete(in)
 	windows.CloseHandle(in.event)
-	return newPipe(in.pipe, newOrigin(in.pipe, true, ""))
+	from := newOrigin(in.pipe, true, "")
+	if !in.foreign {
+		return newPipe(in.pipe, from)
+	}
+	e, err := newForeign(in.pipe, passed)
+	if err != nil {
+		return nil, err
+	}
+	return wrap(e, &from)
 }
 
-// close cancels the wait, and waits until the system is done with it.
-func (in *instance) close() {
+// close gives up the instance, and its client if it has one.
+func (in *instance) close() { windows.CloseHandle(in.suspend()) }
+
+// suspend cancels the wait, and waits until the system is done with it. The pipe that it returns goes on taking in a client.
+func (in *instance) suspend() windows.Handle {
 	var n uint32
 	windows.CancelIoEx(in.pipe, &in.overlapped) // fails if the wait has ended
 	windows.GetOverlappedResult(in.pipe, &in.overlapped, &n, true)
 	inFlight.Delete(in)
 	windows.CloseHandle(in.event)
-	windows.CloseHandle(in.pipe)
+	return in.pipe
 }

@@ -18,25 +18,27 @@ type Options struct {
 	SecurityDescriptor string // SDDL for pipe and socket file; "" means the current user and SYSTEM only. See securityAttributes
 }
 
-// maxInstances bounds how many instances of a pipe wait for clients at a time. They are there for clients that come while
-// another one is being accepted; the backlog itself is the engine's, which accepts at once.
-const maxInstances = 8
-
 // A Listener waits for the clients of a name.
 type Listener struct {
+	socketType uint8
 	id         pipeID
+	sddl       string // what attributes were made of
 	attributes *windows.SecurityAttributes
 	sentinel   windows.Handle // shows that the listener exists; nobody connects to it
 	instances  int            // how many are to wait
 	file       *boundFile     // nil for an abstract name
+	exam       *examination   // of handles that another process has handed on
 
 	accepting sync.Mutex // held by Accept while it waits
 	waiting   []*instance
+	idle      []windows.Handle // instances, older than those, at which nobody waits: handed on, to this process or by it
 
-	mu     sync.Mutex
-	closed bool
-	unlink bool
-	stop   windows.Handle // set by Close
+	mu        sync.Mutex
+	closed    bool
+	suspended bool
+	unlink    bool
+	stop      windows.Handle // set by Close and Suspend, and …
+	stopped   chan struct{}  // … closed, too
 }
 
 // Listen binds address, a path or an abstract name ("@name"), and listens there. Errors are those of bind(2). The
@@ -45,11 +47,10 @@ func Listen(address string, o Options) (*Listener, error) {
 	if err := checkName(address, o.SocketType); err != nil {
 		return nil, err
 	}
-	attributes, err := securityAttributes(o.SecurityDescriptor)
+	l, err := newListener(o.SocketType, o.SecurityDescriptor)
 	if err != nil {
 		return nil, err
 	}
-	l := &Listener{attributes: attributes, instances: maxInstances}
 	if 0 < o.Backlog && o.Backlog < maxInstances {
 		l.instances = o.Backlog
 	}
@@ -66,20 +67,37 @@ func Listen(address string, o Options) (*Listener, error) {
 		return l, nil
 	}
 	l.unlink = true
-	if l.file, err = createSocketFile(address, sockfile{o.SocketType, l.id}, attributes); err != nil {
+	if l.file, err = createSocketFile(address, sockfile{o.SocketType, l.id}, l.attributes); err != nil {
 		l.release()
 		return nil, err
 	}
 	return l, nil
 }
 
+func newListener(socketType uint8, sddl string) (*Listener, error) {
+	attributes, err := securityAttributes(sddl)
+	if err != nil {
+		return nil, err
+	}
+	stop, err := newEvent()
+	if err != nil {
+		return nil, err
+	}
+	return &Listener{
+		socketType: socketType,
+		sddl:       sddl,
+		attributes: attributes,
+		instances:  maxInstances,
+		exam:       passed,
+		stop:       stop,
+		stopped:    make(chan struct{}),
+	}, nil
+}
+
 // open makes the sentinel, which is the claim to the name, and the instances. The caller releases them, also after an error.
 func (l *Listener) open() (err error) {
 	if l.sentinel, err = newSentinel(l.id, l.attributes); err != nil {
 		return err
-	}
-	if l.stop, err = windows.CreateEvent(nil, 1, 0, nil); err != nil {
-		return errno(err)
 	}
 	first, err := firstInstance(l.id, l.attributes)
 	if err != nil {
@@ -124,8 +142,15 @@ func firstInstance(id pipeID, attributes *windows.SecurityAttributes) (*instance
 	return first, nil
 }
 
-// topUp makes instances until as many wait as should.
+// topUp waits at the instances that were handed on, and makes more until as many wait as should.
 func (l *Listener) topUp() error {
+	for len(l.idle) > 0 {
+		in, err := startInstance(l.idle[0], true)
+		if err != nil {
+			return err
+		}
+		l.waiting, l.idle = append(l.waiting, in), l.idle[1:]
+	}
 	for len(l.waiting) < l.instances {
 		in, err := newInstance(l.id, l.attributes, false)
 		if err != nil {
@@ -144,14 +169,14 @@ func (l *Listener) SetUnlinkOnClose(unlink bool) {
 }
 
 // Accept waits for the next client, in the order in which they came; it occupies a thread meanwhile. A client that has written
-// something and closed its end is one, too. net.ErrClosed once Close was called. Any other error is one of resources
-// (EMFILE, ENOMEM); trying again later makes sense.
+// something and closed its end is one, too. net.ErrClosed once Close or Suspend was called. EPROTO: what was handed on is not a
+// listener. Any other error is one of resources (EMFILE, ENOMEM); trying again later makes sense.
 func (l *Listener) Accept() (*Pipe, error) {
 	l.accepting.Lock()
 	defer l.accepting.Unlock()
 	for {
-		if l.isClosed() {
-			return nil, net.ErrClosed
+		if err := l.settle(); err != nil {
+			return nil, err
 		}
 		if err := l.topUp(); err != nil && len(l.waiting) == 0 {
 			return nil, err
@@ -188,28 +213,40 @@ func (l *Listener) wait() (int, error) {
 	return int(n) - 1, nil
 }
 
-func (l *Listener) isClosed() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.closed
+// isStopped reports whether Close or Suspend was called. The caller holds l.mu.
+func (l *Listener) isStopped() bool { return l.closed || l.suspended }
+
+// wakeAccept makes Accept return, now and for ever. It is called once, with l.mu held.
+func (l *Listener) wakeAccept() {
+	windows.SetEvent(l.stop)
+	close(l.stopped)
 }
 
 // Close stops listening, and removes the socket file if it is still the one that Listen made. Clients that were not accepted
-// find their connection closed.
+// find their connection closed; after Suspend they are those of whoever has been handed the listener.
 func (l *Listener) Close() error {
 	l.mu.Lock()
 	if l.closed {
 		l.mu.Unlock()
 		return net.ErrClosed
 	}
+	if !l.isStopped() {
+		l.wakeAccept()
+	}
 	l.closed = true
-	unlink := l.unlink
+	unlink := l.unlink && l.file != nil
 	l.mu.Unlock()
-	windows.SetEvent(l.stop)
 	l.accepting.Lock() // Accept has left
 	defer l.accepting.Unlock()
+	if l.exam.verdict() != nil {
+		go func() { // nobody knows what these handles are, and so whether closing them waits
+			<-l.exam.looked
+			l.release()
+		}()
+		return nil
+	}
 	l.release()
-	if unlink && l.file != nil {
+	if unlink {
 		return l.file.remove()
 	}
 	return nil
@@ -222,7 +259,7 @@ func (l *Listener) release() {
 		in.close()
 	}
 	l.waiting = nil
-	for _, h := range []windows.Handle{l.sentinel, l.stop} {
+	for _, h := range append(l.idle, l.sentinel, l.stop) {
 		if h != 0 {
 			windows.CloseHandle(h)
 		}

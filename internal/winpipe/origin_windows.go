@@ -12,6 +12,7 @@ type origin struct {
 	since  windows.Filetime // the connection existed at this time, the other end included
 	pid    uint32           // of the process that opened or created the other end; 0: the system does not say
 	owner  string           // who owns the pipe; "" on the server's end
+	late   bool             // the end was handed on to this process: nothing is known of the time before since
 }
 
 // newOrigin asks the system about the other end of pipe, which is connected.
@@ -32,7 +33,7 @@ func newOrigin(pipe windows.Handle, server bool, owner string) origin {
 type witness struct {
 	origin
 	subject subject // who opened the client's end, or owns the server's: of that, the pipe shows user and integrity only
-	ceiling uint32  // the integrity that the process can have, at most, if the end was handed on to it
+	ceiling uint32  // the integrity that the process can have, at most, if it need not be the one that made the end
 }
 
 // witness asks the system who the peer is. What a pipe shows of its owner does not rule out that his token is restricted, so that
@@ -52,7 +53,8 @@ func (o origin) witness(pipe windows.Handle) (witness, error) {
 }
 
 // vouch checks that the process of who may be the peer: its user must be the one whom the server impersonates, or the
-// owner of the pipe. EPERM: it is another's.
+// owner of the pipe. EPERM: it is another's, or, where it need not be the process that made the other end, it is above that one:
+// a sandboxed process must not pass for one outside the sandbox.
 func (w witness) vouch(who subject, moved bool) error {
 	switch {
 	case who.user == w.subject.user:
@@ -60,7 +62,11 @@ func (w witness) vouch(who subject, moved bool) error {
 	default:
 		return syscall.EPERM
 	}
-	if moved && who.integrity > w.ceiling {
+	integrity := who.integrity
+	if !w.server {
+		integrity = labelled(integrity) // as the ceiling is
+	}
+	if (moved || w.late) && integrity > w.ceiling {
 		return syscall.EPERM
 	}
 	return nil

@@ -30,12 +30,11 @@ type buffer = [maxPacket + 1]byte
 
 // A Pipe is one end of a named pipe in message mode: see the contract in package endpoint.
 //
-// Reading goes through an os.File, so that a goroutine that waits holds no thread. Writing must not wait, which os.File cannot
-// do: it has an overlapped operation of its own, whose event has its low bit set, so that nothing is posted to the completion
-// port of Go's runtime.
+// How it waits for packets is its end's business. Writing must not wait, which os.File cannot do: it has an overlapped
+// operation of its own, whose event has its low bit set, so that nothing is posted to a completion port, that of Go's
+// runtime or another process's.
 type Pipe struct {
-	file *os.File        // owns the handle, which is bound to the runtime's poller
-	raw  syscall.RawConn // borrows the handle
+	end end // owns the handle
 
 	reading     sync.Mutex // guards what is decided before a read; not held while reading
 	interrupted atomic.Bool
@@ -45,7 +44,7 @@ type Pipe struct {
 
 	writer  writer
 	linger  time.Duration // lingerLimit, but for tests
-	origin  origin
+	origin  *origin       // known once the end can be used
 	process process
 }
 
@@ -56,11 +55,11 @@ type writer struct {
 	stop    windows.Handle // set by Close; made when somebody waits
 	waiting sync.WaitGroup // in WaitWritable, using both events
 	pending *writeOp       // in the pipe, but over the quota: the buffer and the operation are the system's
-	broken  error          // how the last pending write ended, if not well
+	early   *writeOp       // not in the pipe yet: written before it was known whether the end is one (see examination)
+	broken  error          // how the last of these ended, if not well
 
 	// What submit works on, and its outcome.
 	next    *writeOp
-	length  int
 	written uint32 // unused: a message goes as a whole; a local variable would be allocated
 	err     error
 	submit  func(handle uintptr) // the method value, made once, because making it allocates
@@ -69,6 +68,7 @@ type writer struct {
 // A writeOp is one overlapped operation with the buffer that it needs until it has ended.
 type writeOp struct {
 	overlapped windows.Overlapped
+	length     int
 	buf        [maxPacket]byte
 }
 
@@ -78,21 +78,25 @@ var writes = sync.Pool{New: func() any { return new(writeOp) }}
 // whatever comes there. Elements are *writeOp and *instance.
 var inFlight sync.Map
 
-// newPipe wraps the handle of one end, which it owns from now on, even if it fails.
+// newPipe makes a pipe of the handle of an end that this process has made. It owns the handle, also if it fails.
 func newPipe(h windows.Handle, from origin) (*Pipe, error) {
-	p := &Pipe{file: os.NewFile(uintptr(h), "pipe"), origin: from, linger: lingerLimit}
-	p.writer.submit = p.submitWrite
-	err := p.file.SetReadDeadline(time.Time{}) // fails if the poller did not take the handle
-	if err == nil {
-		p.raw, err = p.file.SyscallConn()
-	}
-	if err == nil {
-		p.writer.done, err = windows.CreateEvent(nil, 1, 0, nil)
-	}
+	e, err := newPolled(h)
 	if err != nil {
-		p.file.Close()
 		return nil, errno(err)
 	}
+	return wrap(e, &from)
+}
+
+// wrap makes a pipe of e, which it owns from now on, even if it fails.
+func wrap(e end, from *origin) (*Pipe, error) {
+	done, err := windows.CreateEvent(nil, 1, 0, nil)
+	if err != nil {
+		e.Close()
+		return nil, errno(err)
+	}
+	p := &Pipe{end: e, origin: from, linger: lingerLimit}
+	p.writer.done = done
+	p.writer.submit = p.submitWrite
 	return p, nil
 }
 
@@ -115,13 +119,16 @@ func (p *Pipe) Read(pool *sync.Pool, _ []byte) (packet *buffer, n, placed int, e
 
 func (p *Pipe) read(buf *buffer) (int, error) {
 	if !p.interrupted.Load() {
-		n, err := p.file.Read(buf[:])
+		n, err := p.end.Read(buf[:])
 		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return n, p.readError(err)
 		}
 	}
 	if p.closed.Load() { // and not released yet: see Close
 		return 0, net.ErrClosed
+	}
+	if err := p.end.settle(); err != nil {
+		return 0, p.readError(err)
 	}
 	n, err := p.readNow(buf)
 	return n, p.readError(err)
@@ -134,7 +141,7 @@ func (p *Pipe) readError(err error) error {
 	}
 	var system syscall.Errno
 	switch {
-	case p.closed.Load() || errors.Is(err, os.ErrClosed):
+	case p.closed.Load() || err == net.ErrClosed:
 		return net.ErrClosed
 	case err == io.EOF || err == os.ErrDeadlineExceeded:
 		return err
@@ -160,15 +167,11 @@ func (p *Pipe) setInterrupted(on bool) {
 	defer p.reading.Unlock()
 	p.interrupted.Store(on)
 	if !on && !p.closed.Load() {
-		p.file.SetReadDeadline(time.Time{}) // fails only if the file is closed: then Read says so
+		p.end.rest()
 	} else {
-		p.wakeReader()
+		p.end.wake()
 	}
 }
-
-// wakeReader makes the read that waits, and every later one, fail at once. It can only fail if the file is closed, which
-// wakes the reader as well.
-func (p *Pipe) wakeReader() { p.file.SetReadDeadline(time.Unix(1, 0)) }
 
 // Write puts one packet into the pipe: see endpoint.Pipe. The system takes a message as a whole, over the quota, too: the write
 // then pends with its data in the pipe, and until that has ended the pipe is full. That a pending write has failed, because
@@ -187,24 +190,33 @@ func (p *Pipe) Write(head, body []byte) error {
 	if p.closed.Load() {
 		return net.ErrClosed
 	}
-	if err := w.finish(); err != nil {
+	if err := p.finish(); err != nil {
 		return err
 	}
-	w.next, w.length = writes.Get().(*writeOp), n
-	copy(w.next.buf[copy(w.next.buf[:], head):], body)
-	err := p.raw.Control(w.submit)
+	op := writes.Get().(*writeOp)
+	op.length = n
+	copy(op.buf[copy(op.buf[:], head):], body)
+	return p.start(op)
+}
+
+// start writes op, which it owns from now on. The caller holds w.mu.
+func (p *Pipe) start(op *writeOp) error {
+	w := &p.writer
+	w.next = op
+	err := p.end.use(w.submit)
+	w.next = nil
 	if err == nil {
 		err = w.err
 	}
-	if err == windows.ERROR_IO_PENDING {
-		w.pending, w.next = w.next, nil
+	switch err {
+	case windows.ERROR_IO_PENDING:
+		w.pending = op
+		return nil
+	case syscall.EAGAIN:
+		w.early = op
 		return nil
 	}
-	writes.Put(w.next)
-	w.next = nil
-	if errors.Is(err, os.ErrClosed) {
-		return net.ErrClosed
-	}
+	writes.Put(op)
 	return errno(err)
 }
 
@@ -213,29 +225,55 @@ func (p *Pipe) submitWrite(fd uintptr) {
 	w := &p.writer
 	op := w.next
 	op.overlapped = windows.Overlapped{HEvent: w.done | 1}
-	w.err = windows.WriteFile(windows.Handle(fd), op.buf[:w.length], &w.written, &op.overlapped)
+	w.err = windows.WriteFile(windows.Handle(fd), op.buf[:op.length], &w.written, &op.overlapped)
 	if w.err == windows.ERROR_IO_PENDING {
 		inFlight.Store(op, nil)
 	}
 }
 
+// startEarly writes what Write was given before it was known whether the end can be used. It is called once, when that is known.
+func (p *Pipe) startEarly() {
+	w := &p.writer
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	op := w.early
+	if op == nil {
+		return
+	}
+	w.early = nil
+	if w.broken = p.start(op); w.pending == nil {
+		windows.SetEvent(w.done) // whoever waits is not woken by the system
+	}
+}
+
 // finish makes the pipe ready for the next write: EAGAIN if the pending one has not ended, EPIPE if it failed. The caller
 // holds w.mu.
-func (w *writer) finish() error {
-	if w.broken != nil {
-		return w.broken
-	}
+func (p *Pipe) finish() error {
+	w := &p.writer
 	op := w.pending
-	if op == nil {
+	switch {
+	case w.broken != nil:
+		return w.broken
+	case w.early != nil:
+		return syscall.EAGAIN
+	case op == nil:
 		return nil
-	}
-	if !op.ended() {
+	case !op.ended():
 		return syscall.EAGAIN
 	}
 	w.pending = nil
-	var n uint32
-	w.broken = errno(windows.GetOverlappedResult(0, &op.overlapped, &n, false))
 	inFlight.Delete(op)
+	var n uint32
+	err := windows.GetOverlappedResult(0, &op.overlapped, &n, false)
+	if err == windows.ERROR_OPERATION_ABORTED {
+		// Not by us: the system takes back what a thread has started when that thread ends, and what this process has started when
+		// another handle of this end is closed that belongs to Go's poller (an end that moves within a process).
+		if w.broken = p.start(op); w.broken == nil && w.pending != nil {
+			return syscall.EAGAIN
+		}
+		return w.broken
+	}
+	w.broken = errno(err)
 	writes.Put(op)
 	return w.broken
 }
@@ -248,21 +286,17 @@ func (op *writeOp) ended() bool {
 // WaitWritable waits for the pending write, if there is one. It occupies a thread meanwhile.
 func (p *Pipe) WaitWritable() error {
 	w := &p.writer
-	stop, err := p.startWaiting()
-	if err != syscall.EAGAIN {
-		return err
+	for {
+		stop, err := p.startWaiting()
+		if err != syscall.EAGAIN {
+			return err
+		}
+		_, err = windows.WaitForMultipleObjects([]windows.Handle{w.done, stop}, false, windows.INFINITE)
+		w.waiting.Done()
+		if err != nil {
+			return errno(err)
+		}
 	}
-	_, err = windows.WaitForMultipleObjects([]windows.Handle{w.done, stop}, false, windows.INFINITE)
-	w.waiting.Done()
-	if err != nil {
-		return errno(err)
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if p.closed.Load() {
-		return net.ErrClosed
-	}
-	return w.finish()
 }
 
 // startWaiting returns EAGAIN and the event that Close sets, and has counted the caller among those who wait; any other outcome
@@ -274,7 +308,7 @@ func (p *Pipe) startWaiting() (stop windows.Handle, err error) {
 	if p.closed.Load() {
 		return 0, net.ErrClosed
 	}
-	if err := w.finish(); err != syscall.EAGAIN {
+	if err := p.finish(); err != syscall.EAGAIN {
 		return 0, err
 	}
 	if w.stop == 0 {
@@ -299,7 +333,7 @@ func (p *Pipe) Close() error {
 	if w.stop != 0 {
 		windows.SetEvent(w.stop)
 	}
-	full := w.finish() == syscall.EAGAIN
+	full := p.finish() == syscall.EAGAIN
 	w.mu.Unlock()
 	w.waiting.Wait()
 	p.process.close()
@@ -314,25 +348,28 @@ func (p *Pipe) Close() error {
 	return nil
 }
 
-// release closes the handles. Closing the pipe cancels a write that still pends; the system is done with it when the event
-// is set.
+// release closes the handles. A write that still pends is cancelled: closing the pipe would not do that while another process
+// has the end, too. The system is done with it when the event is set.
 func (p *Pipe) release() error {
 	w := &p.writer
-	err := p.file.Close()
+	w.mu.Lock()
 	if op := w.pending; op != nil {
+		p.end.lend(func(fd uintptr) { windows.CancelIoEx(windows.Handle(fd), &op.overlapped) }) // fails if it has ended
 		windows.WaitForSingleObject(w.done, windows.INFINITE)
 		inFlight.Delete(op)
 		writes.Put(op)
-		w.pending = nil
 	}
+	w.pending, w.early = nil, nil
+	w.mu.Unlock()
+	err := p.end.Close()
 	windows.CloseHandle(w.done)
-	p.reading.Lock()
-	if p.poll != nil {
-		windows.CloseHandle(p.poll.event)
-	}
-	p.reading.Unlock()
 	if w.stop != 0 {
 		windows.CloseHandle(w.stop)
+	}
+	p.reading.Lock()
+	defer p.reading.Unlock()
+	if p.poll != nil {
+		windows.CloseHandle(p.poll.event)
 	}
 	return err
 }

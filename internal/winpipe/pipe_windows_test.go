@@ -20,9 +20,12 @@ var buffers = sync.Pool{New: func() any { return new(buffer) }}
 // patience bounds whatever a test waits for.
 const patience = 20 * time.Second
 
+// newPair is what pair calls: see TestEndsThatWereHandedOnDoTheSame.
+var newPair = NewPair
+
 func pair(t *testing.T) (a, b *Pipe) {
 	t.Helper()
-	a, b, err := NewPair()
+	a, b, err := newPair()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,8 +121,21 @@ func TestPacketThatIsTooLargeIsEMSGSIZE(t *testing.T) {
 // writeRaw writes a message past Write's checks.
 func writeRaw(t *testing.T, p *Pipe, message []byte) {
 	t.Helper()
-	if _, err := p.file.Write(message); err != nil {
+	event, err := newEvent()
+	if err != nil {
 		t.Fatal(err)
+	}
+	defer windows.CloseHandle(event)
+	overlapped := &windows.Overlapped{HEvent: event | 1}
+	var n uint32
+	controlErr := p.SyscallConn().Control(func(fd uintptr) {
+		err = windows.WriteFile(windows.Handle(fd), message, nil, overlapped)
+		if err == nil || err == windows.ERROR_IO_PENDING {
+			err = windows.GetOverlappedResult(windows.Handle(fd), overlapped, &n, true)
+		}
+	})
+	if err != nil || controlErr != nil {
+		t.Fatal(err, controlErr)
 	}
 }
 
@@ -286,9 +302,13 @@ func expectClosed(t *testing.T, p *Pipe) {
 	_, proofErr := p.Proof()
 	_, pullErr := p.Pull(4)
 	_, _, identifyErr := p.Identify(proof{uint32(os.Getpid()), 4}.append(nil))
+	_, openerErr := p.Opener()
+	_, _, _, readNowErr := p.ReadNow(&buffers, nil)
+	controlErr := p.SyscallConn().Control(func(uintptr) { t.Error("there is a handle after Close") })
 	for call, err := range map[string]error{
 		"Read": readErr, "Write": p.Write([]byte("x"), nil), "WaitWritable": p.WaitWritable(), "Close": p.Close(),
 		"Proof": proofErr, "Pull": pullErr, "Identify": identifyErr, "Answer": p.Answer(),
+		"Opener": openerErr, "ReadNow": readNowErr, "Control": controlErr,
 	} {
 		if err != net.ErrClosed {
 			t.Errorf("%s after Close: %v, want net.ErrClosed", call, err)
@@ -350,7 +370,7 @@ func TestPipeBelongsToTheUser(t *testing.T) {
 		t.Skip("skipped on Wine: a pipe has no owner")
 	}
 	a, _ := pair(t)
-	err := a.raw.Control(func(fd uintptr) {
+	err := a.SyscallConn().Control(func(fd uintptr) {
 		descriptor, err := windows.GetSecurityInfo(windows.Handle(fd), windows.SE_KERNEL_OBJECT,
 			windows.OWNER_SECURITY_INFORMATION|windows.DACL_SECURITY_INFORMATION)
 		if err != nil {
@@ -376,7 +396,7 @@ func TestPipeShowsTheIntegrityOfItsCreator(t *testing.T) {
 	}
 	want := min(self.integrity, integrityHigh) // System's is above high, and is not shown
 	a, _ := pair(t)
-	err = a.raw.Control(func(fd uintptr) {
+	err = a.SyscallConn().Control(func(fd uintptr) {
 		if got := pipeIntegrity(windows.Handle(fd)); got != want {
 			t.Errorf("the pipe shows integrity %#x, this process has %#x", got, self.integrity)
 		}

@@ -102,21 +102,19 @@ func (p *Pipe) Confirmed() bool {
 }
 
 // Identify finds the peer's process by its proof: see endpoint.Peer. What the system itself says about the connection (see
-// origin) must agree. EPROTO: there is no such proof; EPERM: the process is another user's, or nothing shows that it is
-// the peer, or the system does not say who that is.
+// origin) must agree. EPROTO: there is no such proof; EPERM: the process is another user's, or the system does not say whose it is. If
+// nothing shows that a process to which the end was handed on is the peer, because it has closed the end already, say, or cannot be
+// opened, then its number is 0 in the credentials, and nothing can be duplicated.
 func (p *Pipe) Identify(b []byte) (cred.Credentials, rights.Ability, error) {
 	claim, err := parseProof(b)
 	if err != nil {
 		return cred.Credentials{}, 0, err
 	}
-	var known witness
-	if p.closed.Load() || p.raw.Control(func(fd uintptr) { known, err = p.origin.witness(windows.Handle(fd)) }) != nil {
-		return cred.Credentials{}, 0, net.ErrClosed
-	}
+	known, err := p.witness()
 	if err != nil {
-		return cred.Credentials{}, 0, syscall.EPERM
+		return cred.Credentials{}, 0, err
 	}
-	found, who, err := identify(claim, known)
+	found, err := identify(claim, known)
 	if err != nil {
 		return cred.Credentials{}, 0, err
 	}
@@ -124,20 +122,63 @@ func (p *Pipe) Identify(b []byte) (cred.Credentials, rights.Ability, error) {
 	own.mu.Lock()
 	defer own.mu.Unlock()
 	if own.closed {
-		found.close()
+		found.peer.close()
 		return cred.Credentials{}, 0, net.ErrClosed
 	}
 	own.peer.close()
-	own.peer = found
-	return cred.Credentials{PID: int(claim.pid), UID: -1, GID: -1, SID: who.user}, abilities(found, who), nil
+	own.peer = found.peer
+	return found.credentials(), found.abilities(), nil
 }
 
-func abilities(found peer, who subject) rights.Ability {
+// witness asks the system about the other end: EPERM if it does not say.
+func (p *Pipe) witness() (known witness, err error) {
+	if p.closed.Load() {
+		return witness{}, net.ErrClosed
+	}
+	if err := p.end.settle(); err != nil {
+		return witness{}, err
+	}
+	unused := p.end.use(func(fd uintptr) { known, err = p.origin.witness(windows.Handle(fd)) })
+	switch {
+	case unused != nil:
+		return witness{}, unused
+	case err != nil:
+		return witness{}, syscall.EPERM
+	}
+	return known, nil
+}
+
+// Opener returns the process that opened or created the other end: see endpoint.Peer. Its number may be another process's by now.
+// EPERM: the system does not say whose it is.
+func (p *Pipe) Opener() (cred.Credentials, error) {
+	known, err := p.witness()
+	if err != nil {
+		return cred.Credentials{}, err
+	}
+	return cred.Credentials{PID: int(known.pid), UID: -1, GID: -1, SID: known.subject.user}, nil
+}
+
+// Expect has nothing to do: a hello carries the proof of who says it, and Identify is given that.
+func (p *Pipe) Expect() error { return nil }
+
+// An identity is what is known of the peer after its hello.
+type identity struct {
+	peer peer
+	pid  uint32 // 0: not known
+	who  subject
+}
+
+func (i identity) credentials() cred.Credentials {
+	return cred.Credentials{PID: int(i.pid), UID: -1, GID: -1, SID: i.who.user}
+}
+
+// abilities says what can be done to the peer, and whether it is believed. One that is not known is not, whoever made its end.
+func (i identity) abilities() rights.Ability {
 	var a rights.Ability
-	if found.duplicates {
+	if i.peer.duplicates {
 		a |= rights.CanPull | rights.CanPush
 	}
-	if who.trusted() {
+	if i.pid != 0 && i.who.trusted() {
 		a |= rights.Trusts
 	}
 	return a
@@ -146,32 +187,46 @@ func abilities(found peer, who subject) rights.Ability {
 // identify opens the process that claim names and holds it against what is known about the connection.
 //
 // A process whose number is that of whoever opened the other end, and which is older than the connection, is the peer. Any other
-// number means that the end was handed on (P2): then the process must be open to us and prove itself, and must not be more
-// privileged than the one that had the end first; otherwise a sandboxed process could name one outside the sandbox.
-func identify(claim proof, known witness) (peer, subject, error) {
-	moved := claim.pid != known.pid
+// number means that the end was handed on (P2). If the number is right, but the process is younger, then the number was used again:
+// the peer is gone, or this process, too, was handed the end, if it can show that.
+func identify(claim proof, known witness) (identity, error) {
 	found := openPeer(claim.pid)
-	if found.handle != 0 && !moved && !found.existedAt(known.since) {
-		found.close() // the peer is gone, and its number was used again
+	if claim.pid != known.pid {
+		return found.verify(claim, known, true)
 	}
+	if found.handle != 0 && !found.existedAt(known.since) {
+		if heir, err := found.verify(claim, known, true); err == nil && heir.pid != 0 {
+			return heir, nil
+		}
+		found = peer{}
+	}
+	return found.verify(claim, known, false)
+}
+
+// verify decides whether p, which it owns, is the peer that claim names. A process to which the end was handed on must be open to us
+// and prove itself, and must not be more privileged than the one that had the end first.
+func (p peer) verify(claim proof, known witness, moved bool) (identity, error) {
 	who, readable := known.subject, false
-	if found.handle != 0 {
-		if s, err := processSubject(found.handle); err == nil {
+	if p.handle != 0 {
+		if s, err := processSubject(p.handle); err == nil {
 			who, readable = s, true
 		}
 	}
-	err := known.vouch(who, moved)
-	if moved && (!readable || !found.duplicates) {
-		err = syscall.EPERM
+	if p.duplicates {
+		if err := p.takeAnswer(claim.event); err != nil {
+			p.close()
+			return identity{}, err
+		}
 	}
-	if err == nil && found.duplicates {
-		err = found.takeAnswer(claim.event)
+	if moved && (!readable || !p.duplicates) {
+		p.close()
+		return identity{who: known.subject}, nil
 	}
-	if err != nil {
-		found.close()
-		return peer{}, subject{}, err
+	if err := known.vouch(who, moved); err != nil {
+		p.close()
+		return identity{}, err
 	}
-	return found, who, nil
+	return identity{p, claim.pid, who}, nil
 }
 
 // openPeer opens a process as far as it may be opened. The right to duplicate amounts to control of that process, so the handle
@@ -194,20 +249,27 @@ func (p *peer) existedAt(t windows.Filetime) bool {
 	return err == nil && created.Nanoseconds() <= t.Nanoseconds()
 }
 
-// takeAnswer duplicates the event that the peer's proof names. Whatever else is behind that value is no proof; its type
-// is asked in a way that cannot wait, and nothing is done to it before.
+// takeAnswer duplicates the event that the peer's proof names. If there is no such event, the peer has closed its end, or the whole process
+// is gone: what it wrote can still be read, and p is closed. EPROTO: the value is none of a handle. What is behind it is asked in a way
+// that cannot wait, and nothing is done to it before.
 func (p *peer) takeAnswer(event uint32) error {
+	if !proper(uint64(event)) {
+		return syscall.EPROTO
+	}
 	ours, err := p.pull(uint64(event))
-	if err == syscall.ESRCH {
-		p.close() // the peer is gone; what it wrote can still be read
+	switch err {
+	case nil:
+	case syscall.EBADF, syscall.ESRCH, syscall.EPERM:
+		p.close()
 		return nil
+	default:
+		return err
 	}
-	if err != nil {
-		return syscall.EPROTO
-	}
-	if name, err := descriptor.ObjectType(ours); err != nil || name != "Event" {
+	name, err := descriptor.ObjectType(ours)
+	if err != nil || name != "Event" { // the value was used again
 		windows.CloseHandle(windows.Handle(ours))
-		return syscall.EPROTO
+		p.close()
+		return nil
 	}
 	p.answer = windows.Handle(ours)
 	return nil

@@ -275,16 +275,12 @@ func TestPeerThatDiedBeforeItWasIdentifiedHasCredentialsAndNoAbilities(t *testin
 }
 
 func TestProofsThatAreNoneAreRefused(t *testing.T) {
-	path := testFile(t)
 	s := startSecond(t)
 	pid := uint32(s.cmd.Process.Pid)
-	file := uint32(s.value("open", path))
 	for name, b := range map[string][]byte{
 		"nothing":          nil,
 		"too short":        proof{pid, 4}.append(nil)[:proofLen-1],
 		"too long":         append(proof{pid, 4}.append(nil), 0),
-		"not an event":     proof{pid, file}.append(nil),
-		"not open":         proof{pid, 0x3FFFFFFC}.append(nil),
 		"a pseudo-handle":  proof{pid, 0xFFFFFFFF}.append(nil),
 		"no handle at all": proof{pid, 0}.append(nil),
 	} {
@@ -292,8 +288,39 @@ func TestProofsThatAreNoneAreRefused(t *testing.T) {
 			t.Errorf("%s: %v, want EPROTO", name, err)
 		}
 	}
-	if _, _, err := s.pipe.Identify(proof{0xFFFFFFF0, 4}.append(nil)); err != syscall.EPERM {
-		t.Errorf("a process that does not exist: %v, want EPERM", err)
+}
+
+// Its event is gone when an end is closed right after it has said hello, and the value may be another object's by then.
+func TestPeerWhoseEventIsGoneCannotBeDuplicatedFrom(t *testing.T) {
+	path := testFile(t)
+	s := startSecond(t)
+	pid := uint32(s.cmd.Process.Pid)
+	for what, event := range map[string]uint32{"closed": 0x3FFFFFFC, "another object": uint32(s.value("open", path))} {
+		c, a, err := s.pipe.Identify(proof{pid, event}.append(nil))
+		if want := (cred.Credentials{PID: int(pid), UID: -1, GID: -1, SID: user()}); c != want || a != rights.Trusts || err != nil {
+			t.Errorf("%s: %+v, %03b, %v, want %+v, which is trusted", what, c, a, err, want)
+		}
+		if _, err := s.pipe.Pull(4); err != syscall.EPERM {
+			t.Errorf("%s: Pull: %v, want EPERM", what, err)
+		}
+	}
+}
+
+// Whoever has the end now, his number is not known, and nothing that he says of our handles is believed.
+func TestNewOwnerThatDoesNotProveItselfIsNotKnown(t *testing.T) {
+	path := testFile(t)
+	s := startSecond(t)
+	a, _ := pair(t)
+	pid := uint32(s.cmd.Process.Pid)
+	for what, p := range map[string]proof{
+		"no such process": {0xFFFFFFF0, 4},
+		"no event":        {pid, 0x3FFFFFFC},
+		"another object":  {pid, uint32(s.value("open", path))},
+	} {
+		c, can, err := a.Identify(p.append(nil))
+		if want := (cred.Credentials{UID: -1, GID: -1, SID: user()}); c != want || can != 0 || err != nil {
+			t.Errorf("%s: %+v, %03b, %v, want %+v and no abilities", what, c, can, err, want)
+		}
 	}
 }
 
@@ -356,7 +383,11 @@ func TestWithoutAPeerNothingIsDuplicated(t *testing.T) {
 func TestWitnessVouchesForNobodyElse(t *testing.T) {
 	const stranger = "S-1-5-21-1-2-3-1001"
 	client := witness{origin: origin{server: true}, subject: subject{user: user()}, ceiling: integrityMedium}
+	late := client
+	late.late = true
 	system := witness{origin: origin{owner: administratorsSID}, subject: subject{user: administratorsSID}, ceiling: integrityHigh}
+	server := witness{origin: origin{owner: user()}, subject: subject{user: user()}, ceiling: integrityMedium}
+	const above = 0x100 // what a label does not show: "medium plus", or the system's own integrity
 	for _, test := range []struct {
 		name  string
 		known witness
@@ -369,6 +400,12 @@ func TestWitnessVouchesForNobodyElse(t *testing.T) {
 		{"nobody", client, subject{}, false, syscall.EPERM},
 		{"a new owner", client, subject{user: user(), integrity: integrityMedium}, true, nil},
 		{"a new owner above the first", client, subject{user: user(), integrity: integrityHigh}, true, syscall.EPERM},
+		{"the user, from a time that nobody knows", late, subject{user: user(), integrity: integrityMedium}, false, nil},
+		{"somebody above the user from such a time", late, subject{user: user(), integrity: integrityHigh}, false, syscall.EPERM},
+		{"a server's new owner", server, subject{user: user(), integrity: integrityMedium + above}, true, nil},
+		{"a server's new owner above the first", server, subject{user: user(), integrity: integrityHigh}, true, syscall.EPERM},
+		{"a system's new owner", witness{subject: subject{user: systemSID}, ceiling: integrityHigh},
+			subject{user: systemSID, integrity: integrityHigh + above}, true, nil},
 		{"an administrator for Administrators", system, subject{user: user(), admin: true}, false, nil},
 		{"a user for Administrators", system, subject{user: user()}, false, syscall.EPERM},
 	} {
@@ -410,7 +447,7 @@ func TestImpersonationEndsAndYieldsTheClient(t *testing.T) {
 	a, b := pair(t)
 	write(t, b, []byte("x"))
 	read(t, a) // Windows knows the client from the first packet on
-	err := a.raw.Control(func(fd uintptr) {
+	err := a.SyscallConn().Control(func(fd uintptr) {
 		client, err := clientSubject(windows.Handle(fd))
 		if err != nil || client.user != user() {
 			t.Errorf("the client is %+v, %v", client, err)

@@ -54,7 +54,7 @@ func (p *Pipe) readNow(buf *buffer) (int, error) {
 		return 0, err
 	}
 	o.buf = buf
-	err = p.raw.Control(o.read)
+	err = p.end.use(o.read)
 	o.buf = nil
 	if err != nil {
 		return 0, err
@@ -91,8 +91,8 @@ func (p *Pipe) ReadNow(pool *sync.Pool, _ []byte) (packet *buffer, n, placed int
 	if err != nil {
 		return nil, 0, 0, err
 	}
-	if p.raw.Control(o.peek) != nil {
-		return nil, 0, 0, net.ErrClosed
+	if err := p.end.use(o.peek); err != nil {
+		return nil, 0, 0, err
 	}
 	if o.err == nil && o.available == 0 {
 		return nil, 0, 0, syscall.EAGAIN

@@ -131,6 +131,10 @@ func obey(p *Pipe, words []string) (string, error) {
 		b, _ := hex.DecodeString(words[1])
 		v, err := p.ImportSocket(b)
 		return fmt.Sprint(v), err
+	case "end":
+		return obeyEnd(words[1], words[2:])
+	case "source":
+		return obeySource(words[1], words[2:])
 	case "exit":
 		os.Exit(0)
 	}

@@ -210,6 +210,17 @@ func tokenIntegrity(token windows.Token) (uint32, error) {
 	return lastSubAuthority(label.Label.Sid), nil
 }
 
+// labelled returns what pipeIntegrity says of a pipe whose creator has the given integrity.
+func labelled(integrity uint32) uint32 {
+	switch {
+	case integrity >= integrityHigh:
+		return integrityHigh
+	case integrity >= integrityMedium:
+		return integrityMedium
+	}
+	return integrity
+}
+
 // pipeIntegrity returns the integrity that whoever created pipe had, at least: the system labels what is created with less than
 // medium integrity, and Listen what is created with more.
 func pipeIntegrity(pipe windows.Handle) uint32 {

@@ -70,9 +70,15 @@ func (s sockfile) append(b []byte) []byte {
 	return append(b, '\n')
 }
 
-// pipeName is the name of the pipe on which the listener serves its clients. The prefix is in upper case, because Wine 8 does
-// not find some pipes otherwise.
-func (id pipeID) pipeName() string { return `\\.\PIPE\afunix-` + hex.EncodeToString(id[:]) }
+// What names consist of. The prefix is in upper case, because Wine 8 does not find some pipes otherwise.
+const (
+	device         = `\\.\PIPE\`
+	prefix         = "afunix-"
+	sentinelSuffix = "-listen"
+)
+
+// pipeName is the name of the pipe on which the listener serves its clients.
+func (id pipeID) pipeName() string { return device + prefix + hex.EncodeToString(id[:]) }
 
 // sentinelName is the name of the pipe that exists as long as the listener does.
-func (id pipeID) sentinelName() string { return id.pipeName() + "-listen" }
+func (id pipeID) sentinelName() string { return id.pipeName() + sentinelSuffix }

@@ -40,10 +40,12 @@ func errnoErr(e syscall.Errno) error {
 var (
 	modadvapi32 = windows.NewLazySystemDLL("advapi32.dll")
 	modkernel32 = windows.NewLazySystemDLL("kernel32.dll")
+	modntdll    = windows.NewLazySystemDLL("ntdll.dll")
 
-	procImpersonateNamedPipeClient = modadvapi32.NewProc("ImpersonateNamedPipeClient")
-	procPeekNamedPipe              = modkernel32.NewProc("PeekNamedPipe")
-	procWaitNamedPipeW             = modkernel32.NewProc("WaitNamedPipeW")
+	procImpersonateNamedPipeClient   = modadvapi32.NewProc("ImpersonateNamedPipeClient")
+	procPeekNamedPipe                = modkernel32.NewProc("PeekNamedPipe")
+	procWaitNamedPipeW               = modkernel32.NewProc("WaitNamedPipeW")
+	procNtQueryVolumeInformationFile = modntdll.NewProc("NtQueryVolumeInformationFile")
 )
 
 func impersonateNamedPipeClient(pipe windows.Handle) (err error) {
@@ -66,6 +68,14 @@ func waitNamedPipe(name *uint16, milliseconds uint32) (err error) {
 	r1, _, e1 := syscall.SyscallN(procWaitNamedPipeW.Addr(), uintptr(unsafe.Pointer(name)), uintptr(milliseconds))
 	if r1 == 0 {
 		err = errnoErr(e1)
+	}
+	return
+}
+
+func ntQueryVolumeInformationFile(file windows.Handle, status *windows.IO_STATUS_BLOCK, info unsafe.Pointer, size uint32, class uint32) (ntstatus error) {
+	r0, _, _ := syscall.SyscallN(procNtQueryVolumeInformationFile.Addr(), uintptr(file), uintptr(unsafe.Pointer(status)), uintptr(info), uintptr(size), uintptr(class))
+	if r0 != 0 {
+		ntstatus = windows.NTStatus(r0)
 	}
 	return
 }

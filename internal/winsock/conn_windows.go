@@ -58,6 +58,20 @@ func (c *Conn) shutdown(how int) error {
 	return c.wrap("close", syscallError("shutdown", windows.Shutdown(c.handle, how)))
 }
 
+// SetReadBuffer sets the size of the system's buffer for what has not been read (SO_RCVBUF).
+func (c *Conn) SetReadBuffer(bytes int) error { return c.setBuffer(windows.SO_RCVBUF, bytes) }
+
+// SetWriteBuffer sets the size of the system's buffer for what has not been sent (SO_SNDBUF).
+func (c *Conn) SetWriteBuffer(bytes int) error { return c.setBuffer(windows.SO_SNDBUF, bytes) }
+
+func (c *Conn) setBuffer(option, bytes int) error {
+	if err := c.use(); err != nil {
+		return c.wrap("set", err)
+	}
+	defer c.done()
+	return c.wrap("set", syscallError("setsockopt", windows.SetsockoptInt(c.handle, windows.SOL_SOCKET, option, bytes)))
+}
+
 // LocalAddr returns the local address, a *net.TCPAddr for TCP.
 func (c *Conn) LocalAddr() net.Addr { return c.local }
 

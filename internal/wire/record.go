@@ -10,8 +10,8 @@ const (
 	Sender   Owner = iota // Value counts in the sender's table: the receiver pulls it
 	Receiver              // Value counts in the receiver's table already: the sender pushed it
 	Exported              // Extra describes a socket that was duplicated for the receiver
+	End                   // an end of the pipe transport that moves (P8): Value counts where the route says, and its state is luggage
 	owners
-	// 3 is kept for an end of the pipe transport that moves (P8).
 )
 
 // A Record stands for one descriptor in the ancillary block of a packet.

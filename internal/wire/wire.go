@@ -50,11 +50,11 @@ const (
 	Ack      Type = 0x83 // messages with descriptors have been adopted, and shutdowns seen, up to Serial
 	Credit   Type = 0x84 // what the receiver has consumed, and how many descriptors it takes
 	Shutdown Type = 0x85 // a direction has been shut down
-	Options  Type = 0x86 // the sender's buffer size or its wish for credentials has changed
+	Options  Type = 0x86 // the sender's buffer size, its wish for credentials or its name has changed
 	Bye      Type = 0x88 // the sender has been closed
-	// 0x89 is kept for an end that moves to another process (P8).
-	Refuse Type = 0x8a // the datagrams up to Serial that have not been acknowledged have not been queued
-	Cancel Type = 0x8b // the sender does not wait for room for the datagram Serial any longer
+	Move     Type = 0x89 // the sender's end moves to another process (P8)
+	Refuse   Type = 0x8a // the datagrams up to Serial that have not been acknowledged have not been queued
+	Cancel   Type = 0x8b // the sender does not wait for room for the datagram Serial any longer
 )
 
 // Admin reports whether packets of type t are the transport's own.
@@ -65,6 +65,13 @@ const (
 	More        uint8 = 1 << iota // further pieces of this message follow
 	Continued                     // not the first piece of its message
 	Credentials                   // the message carries its sender's credentials (SO_PASSCRED)
+	Luggage                       // in front of the message: what its ends take along that move (P8)
+)
+
+// Flags of a Move packet.
+const (
+	Itself uint8 = 1 << iota // the end goes over itself: the receiver says nothing but acknowledgements until it is Gone
+	Gone                     // … and its former owner does not read any more
 )
 
 // Flags of a Hello packet.
@@ -98,7 +105,7 @@ type shape struct {
 func shapeOf(t Type) (shape, bool) {
 	switch t {
 	case Data:
-		return shape{flags: More | Continued | Credentials, payload: -1, name: true, serial: true}, true
+		return shape{flags: More | Continued | Credentials | Luggage, payload: -1, name: true, serial: true}, true
 	case Hello:
 		return shape{flags: FromServer | Moved | PassCredentials, payload: -1, name: true}, true
 	case Ready:
@@ -110,9 +117,11 @@ func shapeOf(t Type) (shape, bool) {
 	case Shutdown:
 		return shape{flags: ShutRead | ShutWrite, serial: true}, true
 	case Options:
-		return shape{flags: PassCredentials, payload: optionsLen, serial: true}, true
+		return shape{flags: PassCredentials, payload: optionsLen, name: true, serial: true}, true
 	case Bye:
 		return shape{flags: Reset}, true
+	case Move:
+		return shape{flags: Itself | Gone, serial: true}, true
 	case Refuse:
 		return shape{flags: Stranger | Closing, serial: true}, true
 	case Cancel:
@@ -192,6 +201,8 @@ func (p *Packet) check() error {
 		return malformed("records without a serial number")
 	case p.Records > 0 && p.Flags&Continued != 0:
 		return malformed("records in a later piece")
+	case p.Type == Data && p.Flags&Luggage != 0 && (p.Flags&(More|Continued) != 0 || p.Serial == 0 || len(p.Name) > 0):
+		return malformed("luggage with flags %#x, serial number %d and a name of %d bytes", p.Flags, p.Serial, len(p.Name))
 	case p.Serial != 0 && !s.serial:
 		return malformed("type %#x with a serial number", uint8(p.Type))
 	case len(p.Name) > 0 && !s.name:

@@ -134,7 +134,7 @@ func TestPacketsThatLie(t *testing.T) {
 		"nothing":                  {},
 		"too long":                 make([]byte, MaxPacket+1),
 		"unknown type":             change(ack, 0, 0x7F),
-		"unknown admin type":       change(ack, 0, 0x89),
+		"unknown admin type":       change(ack, 0, 0x87),
 		"unknown flag":             change(ack, 1, 1),
 		"254 records":              change(rights, 2, 254),
 		"fewer records than said":  change(rights, 2, 3),

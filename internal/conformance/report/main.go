@@ -132,7 +132,6 @@ decides: the tests are written against it. This page is written by "make conform
 - *pass*: the transport does as the kernel does.
 - *differs*: it cannot, for the reason given.
 - *not observable*: no program can tell through this API.
-- *not built*: to come.
 
 Types: s stream ("unix"), d datagram ("unixgram"), q seqpacket ("unixpacket").
 

@@ -1,0 +1,313 @@
+package endpoint
+
+import (
+	"slices"
+	"syscall"
+
+	"afunix/internal/descriptor"
+	"afunix/internal/sock"
+	"afunix/internal/wire"
+)
+
+// This file is about a listener that moves to another process (P8). Its clients, those that nobody has accepted, move with it: their
+// peers are told, as those of any end. Those that have not said hello notice nothing.
+
+// relocation is what a listener knows of its move. It is guarded by Listener.mu.
+type relocation struct {
+	paused  bool          // it is being moved: nobody is accepted
+	started bool          // false: it has moved here, and its former owner has not been told
+	shelved []Pipe        // of clients that have not said hello, for the new owner to greet
+	handles []uintptr     // of the source that has been suspended
+	state   []byte        // … and its state
+	ran     chan struct{} // closed when run has ended
+	handing int           // clients that have been taken, and belong to nobody yet
+}
+
+// handed notes that a client that was taken belongs to somebody.
+func (l *Listener) handed() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.handing--
+	l.cond.Broadcast()
+}
+
+// awaitHanded waits until all clients belong to somebody.
+func (l *Listener) awaitHanded() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for l.handing > 0 {
+		l.cond.Wait()
+	}
+}
+
+func (l *Listener) receives(uint64) bool { return false }
+
+func (l *Listener) nudge() {} // it waits for nobody but its clients, which are nudged themselves
+
+func (l *Listener) descriptor() (uintptr, error) { return l.handles[0], nil }
+
+// begin suspends the source, and begins to move the clients.
+func (l *Listener) begin(d *departure) error {
+	l.mu.Lock()
+	if l.closed || l.paused || !l.started {
+		l.mu.Unlock()
+		return syscall.EBADF
+	}
+	l.paused = true
+	l.mu.Unlock()
+	var err error
+	if l.handles, l.state, err = l.source.Suspend(); err != nil {
+		l.unpause()
+		return err
+	}
+	<-l.ran
+	for _, at := range l.settled() {
+		if err := d.begin(at.conn); err != nil {
+			l.stay()
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Listener) unpause() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.paused = false
+	l.cond.Broadcast()
+}
+
+// settled ends all greetings, and returns the clients that move. What a client has said is answered here; that waits for nobody.
+func (l *Listener) settled() []*place {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for p, how := range l.greeting {
+		if how == silent {
+			p.Interrupt()
+		}
+	}
+	for len(l.greeting) > 0 {
+		l.cond.Wait()
+	}
+	return slices.Clone(l.queue)
+}
+
+// shelve keeps the pipe of a client that has said nothing.
+func (l *Listener) shelve(p Pipe) {
+	p.Resume()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.greeting, p)
+	l.shelved = append(l.shelved, p)
+	l.cond.Broadcast()
+}
+
+func (l *Listener) ready(d *departure) error {
+	for _, at := range l.queue {
+		if err := at.conn.ready(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Listener) pack(p *parcel) error {
+	s := wire.ListenerState{
+		SocketType: uint8(l.cfg.Type), Backlog: uint32(l.backlog), Local: l.cfg.Local,
+		Handles: uint8(len(l.handles) - 1), Source: l.state, Clients: uint32(len(l.queue) + len(l.shelved)),
+	}
+	p.states = s.Append(p.states)
+	for _, v := range l.handles[1:] {
+		p.addEnd(v, descriptor.UnixListener)
+	}
+	for _, at := range l.queue {
+		if err := p.addConn(at.conn); err != nil {
+			return err
+		}
+	}
+	for _, silent := range l.shelved {
+		v, err := descriptorOf(silent)
+		if err != nil {
+			return err
+		}
+		p.addEnd(v, descriptor.Unix)
+		p.states = append(p.states, byte(wire.PipeTag))
+	}
+	return nil
+}
+
+// addConn adds a connection that belongs to another end.
+func (p *parcel) addConn(c *Conn) error {
+	v, err := c.descriptor()
+	if err != nil {
+		return err
+	}
+	p.addEnd(v, descriptor.Unix)
+	return c.pack(p)
+}
+
+// stay goes on with duplicates of the descriptors of the source, which cannot be resumed. If there is no room for them, the listener
+// is closed.
+func (l *Listener) stay() {
+	source, err := l.reopen()
+	l.source.SetUnlinkOnClose(false)
+	l.source.Close() // what was suspended
+	l.mu.Lock()
+	shelved, closed := l.shelved, l.closed
+	l.paused, l.started, l.shelved = false, false, nil
+	if err == nil {
+		l.source = source
+	}
+	l.mu.Unlock()
+	l.resume(shelved)
+	switch {
+	case closed:
+		l.depose()
+	case err != nil:
+		l.Close()
+	}
+}
+
+func (l *Listener) reopen() (Source, error) {
+	dups := make([]uintptr, 0, len(l.handles))
+	for _, v := range l.handles {
+		dup, err := l.cfg.table().Dup(v, descriptor.EndKind(descriptor.UnixListener))
+		if err != nil {
+			for _, v := range dups {
+				l.cfg.table().Close(v, descriptor.EndKind(descriptor.UnixListener))
+			}
+			return nil, err
+		}
+		dups = append(dups, dup)
+	}
+	return l.cfg.World.OpenSource(dups, l.state)
+}
+
+// moved makes l behave as closed. Its clients are ends of the departure themselves.
+func (l *Listener) moved() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed, l.paused = true, false
+	l.deadline.stop()
+	l.queue = nil
+	l.cond.Broadcast()
+	l.source.Close() // and with it the socket file goes, unless the user has asked for it to stay
+}
+
+func (l *Listener) release() {
+	l.mu.Lock()
+	shelved := l.shelved
+	l.shelved = nil
+	l.mu.Unlock()
+	for _, p := range shelved {
+		p.Close()
+	}
+}
+
+// start makes l accept.
+func (l *Listener) start() {
+	l.mu.Lock()
+	shelved, queue := l.shelved, l.queue
+	l.shelved = nil
+	l.mu.Unlock()
+	for _, at := range queue {
+		at.conn.start()
+	}
+	l.resume(shelved)
+}
+
+// resume makes l accept, and greets clients that have said nothing so far.
+func (l *Listener) resume(silent []Pipe) {
+	l.mu.Lock()
+	l.started = true
+	l.ran = make(chan struct{})
+	l.cond.Broadcast()
+	l.mu.Unlock()
+	for _, p := range silent {
+		go func() {
+			l.hellos <- struct{}{}
+			l.meet(p)
+		}()
+	}
+	go l.run()
+}
+
+// listener makes a listener that has moved here, and does not accept yet. It owns v.
+func (u *unpacker) listener(v uintptr, socket *PacketConn) (*Listener, error) {
+	s, rest, err := wire.ParseListenerState(u.states)
+	if err == nil && (!sock.Type(s.SocketType).Valid() || s.Handles >= MaxHandles || len(s.Source) > MaxSourceState) {
+		err = badLuggage("a listener of type %d", s.SocketType)
+	}
+	if err != nil {
+		u.close(v, descriptor.UnixListener)
+		return nil, err
+	}
+	u.states = rest
+	handles, err := u.handles(v, int(s.Handles))
+	if err != nil {
+		return nil, err
+	}
+	source, err := u.c.world.OpenSource(handles, s.Source)
+	if err != nil {
+		return nil, err
+	}
+	source.SetUnlinkOnClose(false) // as one that the kernel has handed over
+	cfg := Config{Type: sock.Type(s.SocketType), Local: s.Local, Table: u.c.table, World: u.c.world, socket: socket}
+	l := newListener(source, cfg, int(s.Backlog))
+	for range s.Clients {
+		if err := u.client(l); err != nil {
+			l.Close()
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+// handles returns v and the next n descriptors.
+func (u *unpacker) handles(v uintptr, n int) ([]uintptr, error) {
+	handles := []uintptr{v}
+	block, err := u.block(n)
+	for i := 0; err == nil && i < n; i++ {
+		var more uintptr
+		if more, block, err = u.handle(block); err == nil {
+			handles = append(handles, more)
+		}
+	}
+	if err != nil {
+		for _, v := range handles {
+			u.close(v, descriptor.UnixListener)
+		}
+		return nil, err
+	}
+	return handles, nil
+}
+
+// client makes the next client of l.
+func (u *unpacker) client(l *Listener) error {
+	block, err := u.block(1)
+	if err != nil {
+		return err
+	}
+	v, _, err := u.handle(block)
+	if err != nil {
+		return err
+	}
+	tag, rest, err := wire.ParseTag(u.states)
+	u.states = rest
+	switch {
+	case err == nil && tag == wire.PipeTag:
+		var p Pipe
+		if p, err = u.c.world.OpenPipe(v, true); err == nil {
+			l.shelved = append(l.shelved, p)
+		}
+		return err
+	case err == nil && tag == wire.ConnTag:
+		var c *Conn
+		if c, err = u.conn(v, l.cfg.socket); err == nil {
+			l.queue = append(l.queue, &place{conn: c, established: true})
+		}
+		return err
+	}
+	u.close(v, descriptor.Unix)
+	return badLuggage("state %d of a client", tag)
+}

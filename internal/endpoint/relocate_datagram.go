@@ -1,0 +1,348 @@
+package endpoint
+
+import (
+	"cmp"
+	"syscall"
+
+	"afunix/internal/descriptor"
+	"afunix/internal/sock"
+	"afunix/internal/wire"
+)
+
+// This file is about a datagram socket that moves to another process (P8): its listener, the links on which datagrams come to it, and the
+// one to the socket that it is connected to. Other links on which it sends are closed; the new owner opens some when it needs them.
+
+// packetMove is what a datagram socket knows of its move. It is guarded by PacketConn.mu.
+type packetMove struct {
+	paused  bool    // it is being moved: nothing is received or sent
+	started bool    // false: it has moved here, and its former owner has not been told
+	sends   int     // sends that are under way
+	nudged  bool    // the mover has to look around
+	links   []*Conn // that move with it; the first one is the peer, if it has one
+}
+
+func (s *PacketConn) receives(id uint64) bool { return s.id == id }
+
+func (s *PacketConn) nudge() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.nudged = true
+	s.cond.Broadcast()
+}
+
+// enter begins a send, as soon as the socket does not move.
+func (s *PacketConn) enter() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for !s.closed && (s.paused || !s.started) {
+		s.cond.Wait()
+	}
+	s.sends++
+}
+
+func (s *PacketConn) exit() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sends--; s.paused {
+		s.cond.Broadcast()
+	}
+}
+
+func (s *PacketConn) begin(d *departure) error {
+	s.mu.Lock()
+	if s.closed || s.paused || !s.started {
+		s.mu.Unlock()
+		return syscall.EBADF
+	}
+	s.paused = true
+	s.cond.Broadcast()
+	err := s.awaitSends(d)
+	listener := s.listener
+	s.mu.Unlock()
+	for _, c := range s.out.forget() {
+		c.Close()
+	}
+	if err == nil && listener != nil {
+		if err = d.begin(listener); err == nil {
+			listener.awaitHanded()
+		}
+	}
+	s.mu.Lock()
+	s.links = nil
+	if s.peer != nil && !s.apart {
+		s.links = append(s.links, s.peer)
+	}
+	for c := range s.in {
+		s.links = append(s.links, c)
+	}
+	s.mu.Unlock()
+	for i := 0; err == nil && i < len(s.links); i++ {
+		err = d.begin(s.links[i])
+	}
+	if err != nil {
+		s.stay()
+	}
+	return err
+}
+
+// awaitSends waits until no send is under way, as long as the carrier can send. The caller holds mu.
+func (s *PacketConn) awaitSends(d *departure) error {
+	for s.sends > 0 {
+		if s.nudged {
+			s.nudged = false
+			s.mu.Unlock()
+			err := d.stopped()
+			s.mu.Lock()
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		s.cond.Wait()
+	}
+	return nil
+}
+
+func (s *PacketConn) ready(d *departure) error {
+	if s.listener != nil {
+		if err := s.listener.ready(d); err != nil {
+			return err
+		}
+	}
+	for _, c := range s.links {
+		if err := c.ready(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *PacketConn) pack(p *parcel) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	links := s.living()
+	p.states = s.description(links).Append(p.states)
+	if l := s.listener; l != nil {
+		p.addEnd(l.handles[0], descriptor.UnixListener)
+		if err := l.pack(p); err != nil {
+			return err
+		}
+	}
+	for _, c := range links {
+		if err := p.addConn(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// living returns the links that are still of use.
+func (s *PacketConn) living() (links []*Conn) {
+	for _, c := range s.links {
+		if _, in := s.in[c]; in || c == s.peer {
+			links = append(links, c)
+		}
+	}
+	return links
+}
+
+// description returns the state of a socket with these links. The caller holds mu.
+func (s *PacketConn) description(links []*Conn) *wire.PacketState {
+	p := &wire.PacketState{
+		ID: s.id, PeerID: s.peerID, Buffer: uint32(s.sendBuffer()),
+		Local: s.local.Name, Bound: string(s.bound), Links: uint32(len(links)),
+	}
+	if s.remote != nil {
+		p.Remote = s.remote.Name
+	}
+	set := func(flag uint32, on bool) {
+		if on {
+			p.Flags |= flag
+		}
+	}
+	set(wire.PacketListens, s.listener != nil)
+	set(wire.PacketPeer, len(links) > 0 && links[0] == s.peer)
+	set(wire.PacketApart, s.apart)
+	set(wire.PacketDeaf, s.deaf)
+	set(wire.PacketMute, s.mute)
+	set(wire.PacketPass, s.pass)
+	number := make(map[*Conn]uint32)
+	for i, c := range links {
+		number[c] = uint32(i)
+	}
+	for _, c := range s.queue {
+		p.Queue = append(p.Queue, number[c])
+	}
+	for _, c := range s.held {
+		p.Held = append(p.Held, number[c])
+	}
+	return p
+}
+
+// describe adds to the state of a link what its socket knows of it. The caller holds the socket's lock.
+func (l *link) describe(s *wire.ConnState) {
+	s.Sender, s.Offering, s.Queued = l.sender, l.offering, uint32(l.queued)
+	if l.over {
+		s.Flags |= wire.ConnOver
+	}
+	for _, o := range l.offers {
+		s.Offers = append(s.Offers, o.serial)
+	}
+}
+
+// stay makes the socket what it was. Its listener and its links are ends of the departure themselves.
+func (s *PacketConn) stay() {
+	s.mu.Lock()
+	s.paused, s.links = false, nil
+	closed := s.closed
+	s.cond.Broadcast()
+	s.mu.Unlock()
+	if closed {
+		s.depose()
+	}
+}
+
+// moved makes the socket behave as closed.
+func (s *PacketConn) moved() {
+	s.mu.Lock()
+	s.closed, s.paused = true, false
+	s.deadline.stop()
+	s.queue, s.held = nil, nil
+	clear(s.in)
+	s.cond.Broadcast()
+	s.mu.Unlock()
+	s.out.close()
+	s.cancel()
+}
+
+func (s *PacketConn) release() {}
+
+func (s *PacketConn) start() {
+	s.mu.Lock()
+	s.started = true
+	links := s.links
+	s.links = nil
+	listener := s.listener
+	s.cond.Broadcast()
+	s.mu.Unlock()
+	for _, c := range links {
+		c.start()
+	}
+	if listener != nil {
+		listener.start()
+		go s.serve(listener)
+	}
+}
+
+// packetConn makes a datagram socket that has moved here, and is not live yet.
+func (u *unpacker) packetConn() (*PacketConn, error) {
+	state, rest, err := wire.ParsePacketState(u.states)
+	if err != nil {
+		return nil, badLuggage("the state of a datagram socket: %v", err)
+	}
+	u.states = rest
+	s := newPacketConn(u.c.world.Network, Config{Table: u.c.table, World: u.c.world})
+	s.started = false
+	if err := u.furnish(s, &state); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// furnish gives a socket its state, its listener and its links.
+func (u *unpacker) furnish(s *PacketConn, state *wire.PacketState) error {
+	has := func(flag uint32) bool { return state.Flags&flag != 0 }
+	s.id, s.peerID = state.ID, state.PeerID
+	s.apart, s.deaf, s.mute, s.pass = has(wire.PacketApart), has(wire.PacketDeaf), has(wire.PacketMute), has(wire.PacketPass)
+	s.cfg.Local, s.bound, s.local = state.Bound, []byte(state.Bound), address(sock.Datagram, cmp.Or(state.Bound, state.Local))
+	s.out.buffer = bufferSize(int(state.Buffer))
+	if state.Remote != "" && !s.apart {
+		s.remote = address(sock.Datagram, state.Remote)
+	}
+	if has(wire.PacketListens) {
+		if err := u.listens(s); err != nil {
+			return err
+		}
+	}
+	for i := range state.Links {
+		c, err := u.link(s)
+		if err != nil {
+			return err
+		}
+		s.links = append(s.links, c)
+		if i == 0 && has(wire.PacketPeer) {
+			s.peer = c
+		} else {
+			s.in[c] = struct{}{}
+		}
+	}
+	return s.lineUp(state)
+}
+
+// listens makes the listener of s.
+func (u *unpacker) listens(s *PacketConn) error {
+	v, err := u.part(wire.ListenerTag)
+	if err == nil {
+		s.listener, err = u.listener(v, s)
+	}
+	return err
+}
+
+// link makes the next link of s.
+func (u *unpacker) link(s *PacketConn) (*Conn, error) {
+	v, err := u.part(wire.ConnTag)
+	if err != nil {
+		return nil, err
+	}
+	return u.conn(v, s)
+}
+
+// part adopts the descriptor of the next part of an end, of which a state with this tag follows.
+func (u *unpacker) part(want wire.Tag) (uintptr, error) {
+	tag, rest, err := wire.ParseTag(u.states)
+	if err != nil || tag != want {
+		return 0, badLuggage("state %d where %d was announced", tag, want)
+	}
+	u.states = rest
+	block, err := u.block(1)
+	if err != nil {
+		return 0, err
+	}
+	v, _, err := u.handle(block)
+	return v, err
+}
+
+// lineUp puts the datagrams of the links in order. What is said about them has to be true of their queues.
+func (s *PacketConn) lineUp(state *wire.PacketState) error {
+	number := func(i uint32) (*Conn, bool) {
+		if int64(i) >= int64(len(s.links)) {
+			return nil, false
+		}
+		return s.links[i], s.links[i] != s.peer
+	}
+	queued, held := make(map[*Conn]int), make(map[*Conn]int)
+	for _, i := range state.Queue {
+		c, ok := number(i)
+		if !ok {
+			return badLuggage("a datagram of link %d", i)
+		}
+		s.queue = append(s.queue, c)
+		queued[c]++
+	}
+	for _, i := range state.Held {
+		c, ok := number(i)
+		if !ok {
+			return badLuggage("a datagram of link %d", i)
+		}
+		s.held = append(s.held, c)
+		held[c]++
+	}
+	for _, c := range s.links {
+		l := c.link
+		if l.queued != queued[c] || len(l.offers) != held[c] || c.in.box.Records() != l.queued+len(l.offers) {
+			return badLuggage("a link with %d datagrams, of which %d are queued and %d wait", c.in.box.Records(), l.queued, len(l.offers))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,97 @@
+package winpipe
+
+import (
+	"errors"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/windows"
+)
+
+// An end is the handle of one end of a pipe, with the way in which this process may wait for packets there: [polled] for the
+// handles that it made itself, [foreign] for those that another process has handed on.
+type end interface {
+	// Read waits for a message. os.ErrDeadlineExceeded: wake was called, and nothing has been read. net.ErrClosed: so was Close. Other
+	// errors are the system's; the end of the pipe may also be io.EOF.
+	Read(b []byte) (int, error)
+
+	// wake makes Read, also the one under way, fail with os.ErrDeadlineExceeded from now on, until rest undoes that.
+	wake()
+	rest()
+
+	// use calls f with the handle, which stays open meanwhile. net.ErrClosed: it is closed. EAGAIN: it is not known yet whether f would have
+	// to wait. EPROTO: it is not known to be a pipe such as ours.
+	use(f func(handle uintptr)) error
+
+	// settle waits until use does not fail with EAGAIN any more.
+	settle() error
+
+	// lend is use for an f that does no I/O.
+	lend(f func(handle uintptr)) error
+
+	// Close waits for the operation under way, which it wakes, and closes the handle.
+	Close() error
+}
+
+// polled is an end that is bound to the poller of Go's runtime: a goroutine that reads holds no thread.
+type polled struct {
+	file *os.File
+	raw  syscall.RawConn
+}
+
+// newPolled wraps h, which it owns from now on, even if it fails.
+func newPolled(h windows.Handle) (polled, error) {
+	e := polled{file: os.NewFile(uintptr(h), "pipe")}
+	err := e.file.SetReadDeadline(time.Time{}) // fails if the poller did not take the handle
+	if err == nil {
+		e.raw, err = e.file.SyscallConn()
+	}
+	if err != nil {
+		e.file.Close()
+	}
+	return e, err
+}
+
+func (e polled) Read(b []byte) (int, error) {
+	n, err := e.file.Read(b)
+	if err != nil && errors.Is(err, os.ErrClosed) {
+		err = net.ErrClosed
+	}
+	return n, err
+}
+
+// wake and rest can only fail if the file is closed, which wakes the reader as well.
+func (e polled) wake() { e.file.SetReadDeadline(time.Unix(1, 0)) }
+func (e polled) rest() { e.file.SetReadDeadline(time.Time{}) }
+
+func (e polled) use(f func(handle uintptr)) error {
+	if e.raw.Control(f) != nil { // the only error is that the file is closed
+		return net.ErrClosed
+	}
+	return nil
+}
+
+func (e polled) settle() error                     { return nil }
+func (e polled) lend(f func(handle uintptr)) error { return e.use(f) }
+func (e polled) Close() error                      { return e.file.Close() }
+
+// SyscallConn gives access to the handle, by which the end is handed on.
+func (p *Pipe) SyscallConn() syscall.RawConn { return rawConn{p} }
+
+type rawConn struct{ p *Pipe }
+
+// Control calls f with the handle, which stays open meanwhile.
+func (c rawConn) Control(f func(fd uintptr)) error {
+	if c.p.closed.Load() { // although the handle may still be open: see Close
+		return net.ErrClosed
+	}
+	return c.p.end.lend(f)
+}
+
+// Read is not supported: there is no waiting for a pipe to become readable.
+func (rawConn) Read(func(fd uintptr) bool) error { return errors.ErrUnsupported }
+
+// Write is not supported.
+func (rawConn) Write(func(fd uintptr) bool) error { return errors.ErrUnsupported }

@@ -1,0 +1,128 @@
+package winpipe
+
+import (
+	"net"
+	"syscall"
+
+	"golang.org/x/sys/windows"
+)
+
+// Suspend ends accepting without turning anybody away: see endpoint.Source. It returns the sentinel and the instances, of which at
+// least one has been open all the time, so that whoever dials meanwhile finds the name and is let in; those clients, and the ones
+// that have been let in already, are the new owner's. A socket file that is not on a drive (but on a share, say) stays when the new
+// owner closes. EMSGSIZE: path and security descriptor are too long to be handed on.
+func (l *Listener) Suspend() (handles []uintptr, state []byte, err error) {
+	if err := l.settle(); err != nil {
+		return nil, nil, err
+	}
+	if state, err = l.stopAccepting(); err != nil {
+		return nil, nil, err
+	}
+	l.accepting.Lock() // Accept has left
+	defer l.accepting.Unlock()
+	for _, in := range l.waiting {
+		l.idle = append(l.idle, in.suspend())
+	}
+	l.waiting = nil
+	handles = append(handles, uintptr(l.sentinel))
+	for _, h := range l.idle {
+		handles = append(handles, uintptr(h))
+	}
+	return handles, state, nil
+}
+
+// stopAccepting makes Accept return, unless it fails, and returns the state from which another process goes on.
+func (l *Listener) stopAccepting() ([]byte, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.isStopped() {
+		return nil, net.ErrClosed
+	}
+	s := sourceState{socketType: l.socketType, instances: l.instances, id: l.id, sddl: l.sddl}
+	if l.file != nil && onDrive(l.file.path) {
+		s.path, s.unlink = l.file.path, l.unlink
+	}
+	if s.len() > maxState {
+		return nil, syscall.EMSGSIZE
+	}
+	l.suspended = true
+	l.wakeAccept()
+	return s.append(nil), nil
+}
+
+// OpenSource makes a listener of what Suspend returned in another process, or in this one: see endpoint.System. It owns the handles, also
+// if it fails. What cannot be asked about them without waiting is asked in the background: if they turn out not to be those
+// of a listener with that state, Accept says EPROTO.
+func OpenSource(handles []uintptr, state []byte) (*Listener, error) {
+	l, err := newSource(handles, state)
+	if err != nil {
+		for _, h := range handles {
+			go windows.CloseHandle(windows.Handle(h)) // which may wait: see examination
+		}
+		return nil, err
+	}
+	l.exam = examine(l.check)
+	return l, nil
+}
+
+func newSource(handles []uintptr, state []byte) (*Listener, error) {
+	s, err := parseState(state)
+	if err != nil || len(handles) < 1 || len(handles) > 1+s.instances {
+		return nil, syscall.EPROTO
+	}
+	for _, h := range handles {
+		if !isFile(h) {
+			return nil, syscall.EPROTO
+		}
+	}
+	l, err := newListener(s.socketType, s.sddl)
+	switch err {
+	case nil:
+	case syscall.EINVAL: // it is no security descriptor
+		return nil, syscall.EPROTO
+	default:
+		return nil, err
+	}
+	l.id, l.instances, l.unlink = s.id, s.instances, s.unlink
+	if s.path != "" {
+		l.file = &boundFile{s.path, sockfile{s.socketType, s.id}}
+	}
+	l.sentinel = windows.Handle(handles[0])
+	for _, h := range handles[1:] {
+		l.idle = append(l.idle, windows.Handle(h))
+	}
+	return l, nil
+}
+
+// check looks at the handles that were handed on. That they have the pipe's name matters: whoever may not serve a name must not make us
+// do it for him.
+func (l *Listener) check() error {
+	if err := checkServer(l.sentinel, l.id.sentinelName()); err != nil {
+		return err
+	}
+	for _, h := range l.idle {
+		if err := checkServer(h, l.id.pipeName()); err != nil {
+			return err
+		}
+		if err := checkEnd(h, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle waits until it is known whether the handles are what they should be: nil if they are. net.ErrClosed once Close or Suspend was
+// called.
+func (l *Listener) settle() error {
+	select {
+	case <-l.stopped:
+		return net.ErrClosed
+	default:
+	}
+	select {
+	case <-l.exam.done:
+		return l.exam.err
+	case <-l.stopped:
+		return net.ErrClosed
+	}
+}
