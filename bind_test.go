@@ -64,3 +64,29 @@ func TestListenChoosesAName(t *testing.T) {
 		c.Close()
 	})
 }
+
+// A dial has succeeded even if the server closes at once what it has accepted.
+func TestDialOfWhoClosesAtOnce(t *testing.T) {
+	each(t, listened, func(t *testing.T, tr afunix.Transport, network string) {
+		path := socketPath(t)
+		l := listen(t, tr, network, path)
+		for range 50 {
+			accepted := make(chan error, 1)
+			go func() {
+				c, err := l.AcceptConn()
+				if err == nil {
+					err = c.Close()
+				}
+				accepted <- err
+			}()
+			c, err := (&afunix.Dialer{Transport: tr}).DialContext(t.Context(), network, path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Close()
+			if err := <-accepted; err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
