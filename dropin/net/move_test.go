@@ -98,6 +98,10 @@ func TestSendFiles(t *testing.T) {
 		}
 		received.Close()
 		defer again.Close()
+		if c, err = net.Dial(network, path); err != nil { // the socket file is still there
+			t.Fatal(err)
+		}
+		defer c.Close()
 		s, err := again.Accept()
 		if err != nil {
 			t.Fatal(err)
@@ -152,5 +156,25 @@ func TestUnreadEndIsClosed(t *testing.T) {
 	}
 	if _, err := peer.Read(make([]byte, 1)); err != io.EOF && !errors.Is(err, syscall.ECONNRESET) {
 		t.Error(err)
+	}
+}
+
+// A listener that has been sent removes its socket file when it is closed, as package net's does, unless it was told not to.
+func TestUnlinkOfASentListener(t *testing.T) {
+	path := socketPath(t)
+	l := listen(t, "unix", path)
+	f, err := l.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd := sendFD(t, int(f.Fd()))
+	defer syscall.Close(fd)
+	f.Close()
+	if _, err := os.Lstat(path); err != nil {
+		t.Errorf("it was removed already: %v", err)
+	}
+	l.Close()
+	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("Lstat: %v", err)
 	}
 }

@@ -27,7 +27,9 @@ var (
 	_ syscall.Conn = (*UnixListener)(nil)
 )
 
+// newUnixListener returns a listener that removes its socket file when it is closed, and not when it is sent to another process.
 func newUnixListener(l *afunix.Listener) *UnixListener {
+	l.SetUnlinkOnClose(false)
 	u := &UnixListener{ref: ends.NewListener(l)}
 	u.unlink.Store(true)
 	return u
@@ -79,12 +81,13 @@ func (l *UnixListener) Close() error {
 }
 
 // unlinkName sees to it that the socket file is removed, if it is to be: by the listener as it closes, or here if that goes on listening
-// by way of a copy, as package net does it then.
+// by way of a copy or in another process, as package net does it then.
 func (l *UnixListener) unlinkName() {
-	unlink := l.unlink.Load() && l.Addr().String()[0] != '@'
-	last := l.ref.Last()
-	l.ref.Listener.SetUnlinkOnClose(unlink && last)
-	if unlink && !last {
+	switch {
+	case !l.unlink.Load() || l.Addr().String()[0] == '@':
+	case l.ref.Last():
+		l.ref.Listener.SetUnlinkOnClose(true)
+	default:
 		_ = os.Remove(l.Addr().String()) // package net does not look at the error either
 	}
 }

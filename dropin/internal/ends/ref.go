@@ -58,12 +58,12 @@ func (r *Ref) shut() (unused <-chan struct{}, err error) {
 	return r.unused, nil
 }
 
-// Last reports whether there is no other reference.
+// Last reports whether to close r closes the end: there is no other reference, and it has not moved.
 func (r *Ref) Last() bool {
 	r.dropAbandoned()
 	r.End.mu.Lock()
 	defer r.End.mu.Unlock()
-	return len(r.refs) == 1
+	return len(r.refs) == 1 && !r.moved
 }
 
 // dropAbandoned drops the references of numbers that have been closed, but whose watchers have not come to notice.
