@@ -4,6 +4,7 @@
 # make conformance  hold every transport against Linux, row by row, and write docs/CONFORMANCE.md
 # make diff       random programs on kernel and pipes, compared; N=1000000 operations, SEED=… repeats a run
 # make restart    restart the example server RESTARTS times under load, on this system and on Wine; minutes
+# make compat     the test suites of published modules with their imports changed, and docs/COMPATIBILITY.md; 15 minutes
 # make fuzz       fuzz the decoder and the engine; FUZZTIME=20m sets how long for each target
 
 FUZZTIME ?= 1m
@@ -11,7 +12,7 @@ N ?= 1000000
 SEED ?= 0
 RESTARTS ?= 100
 
-.PHONY: run test bench conformance diff restart fuzz
+.PHONY: run test bench conformance diff restart compat fuzz
 
 run:
 	go build -o afunix ./cmd/afunix
@@ -32,6 +33,9 @@ diff:
 restart:
 	go run ./examples/restart/measure -restarts $(RESTARTS)
 	scripts/wine-setup && go run ./examples/restart/measure -restarts $(RESTARTS) -os windows
+
+compat:
+	compat/run
 
 fuzz:
 	scripts/fuzz $(FUZZTIME)

@@ -48,3 +48,45 @@ func TestDialFromABoundName(t *testing.T) {
 		}
 	})
 }
+
+// A listener without a name gets one (row 81).
+func TestListenChoosesAName(t *testing.T) {
+	each(t, listened, func(t *testing.T, tr afunix.Transport, network string) {
+		l := listen(t, tr, network, "")
+		name := l.Addr().String()
+		if len(name) != 6 || name[0] != '@' {
+			t.Errorf("the name is %q", name)
+		}
+		c, err := (&afunix.Dialer{Transport: tr}).DialContext(t.Context(), network, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+	})
+}
+
+// A dial has succeeded even if the server closes at once what it has accepted.
+func TestDialOfWhoClosesAtOnce(t *testing.T) {
+	each(t, listened, func(t *testing.T, tr afunix.Transport, network string) {
+		path := socketPath(t)
+		l := listen(t, tr, network, path)
+		for range 50 {
+			accepted := make(chan error, 1)
+			go func() {
+				c, err := l.AcceptConn()
+				if err == nil {
+					err = c.Close()
+				}
+				accepted <- err
+			}()
+			c, err := (&afunix.Dialer{Transport: tr}).DialContext(t.Context(), network, path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Close()
+			if err := <-accepted; err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}

@@ -49,11 +49,11 @@ func dialPipe(ctx context.Context, d *Dialer, network string, laddr, raddr *net.
 
 func listenPipe(_ context.Context, lc *ListenConfig, network string, laddr *net.UnixAddr) (transport.Listener, error) {
 	t := socketTypes[network]
-	source, err := newSource(lc, t, laddr.Name)
+	source, name, err := bindSource(lc, t, laddr.Name)
 	if err != nil {
 		return nil, err
 	}
-	cfg := endpoint.Config{Type: t, Local: laddr.Name, Authorize: authorizer(lc.Authorize), World: &world}
+	cfg := endpoint.Config{Type: t, Local: name, Authorize: authorizer(lc.Authorize), World: &world}
 	return endpoint.Listen(source, cfg, lc.Backlog), nil
 }
 
@@ -98,11 +98,16 @@ func (names) Dial(ctx context.Context, name string) (endpoint.Pipe, error) {
 
 // Listen binds name, or one that it chooses if that is empty.
 func (n names) Listen(name string) (endpoint.Source, string, error) {
+	return bindSource(n.lc, sock.Datagram, name)
+}
+
+// bindSource binds name, or one that it chooses.
+func bindSource(lc *ListenConfig, t sock.Type, name string) (endpoint.Source, string, error) {
 	if name != "" {
-		source, err := newSource(n.lc, sock.Datagram, name)
+		source, err := newSource(lc, t, name)
 		return source, name, err
 	}
-	return choose(func(name string) (endpoint.Source, error) { return newSource(n.lc, sock.Datagram, name) })
+	return choose(func(name string) (endpoint.Source, error) { return newSource(lc, t, name) })
 }
 
 // choose binds a free abstract name, which has the shape of those that Linux chooses (row 81).

@@ -311,7 +311,9 @@ func (o *outgoing) add(name string, place Place, c *Conn, err error) (*destinati
 	defer o.mu.Unlock()
 	o.stop = nil
 	if errors.Is(err, context.Canceled) {
-		err = o.stopped()
+		if err = o.stopped(); err == nil {
+			err = os.ErrDeadlineExceeded // it had come, and has been put off since
+		}
 	}
 	if err != nil {
 		return nil, err

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+)
+
+const head = `# Compatibility
+
+Existing programs change their imports of net, syscall and golang.org/x/sys/unix to those below afunix/dropin, and nothing else. Here that
+was done to published modules, and their own tests were run: as they are, and with dropin over the kernel's sockets, over the pipe
+transport on Linux (build tag afunix_pipe) and on Windows, by Wine. ` + "`make compat`" + ` does all of it, and writes this file. The modules come from
+the module proxy at exactly these versions; none of their code is in this repository.
+
+The figures are tests that passed, of those that ran; subtests are not counted. Suites of which a part does not touch Unix sockets count
+that part, too: the second table says what they exercise.
+
+`
+
+var columns = []string{native, kernel, pipe, wine}
+
+// report writes the document, and returns what is not as subjects say.
+func report(w io.Writer, results []result, withWine bool) (surprises []string) {
+	fmt.Fprint(w, head)
+	fmt.Fprintln(w, "| module | version | native | dropin, Linux kernel | dropin, Linux pipe | dropin, Windows (Wine) |")
+	fmt.Fprintln(w, "|---|---|---|---|---|---|")
+	for _, r := range results {
+		fmt.Fprintf(w, "| %s | %s |", r.module, r.version)
+		for _, c := range columns {
+			fmt.Fprintf(w, " %s |", r.figure(c))
+		}
+		fmt.Fprintln(w)
+	}
+	if !withWine {
+		fmt.Fprintln(w, "\nThere was no Wine where this was written.")
+	}
+	fmt.Fprintln(w, "\n| module | what its tests do with Unix sockets | changed for Windows |")
+	fmt.Fprintln(w, "|---|---|---|")
+	for _, r := range results {
+		fmt.Fprintf(w, "| %s | %s | %s |\n", r.module, r.exercises, r.changes())
+	}
+	fmt.Fprint(w, "\nNothing is changed but the imports, and for Windows the build constraints of the files that the table names: they say that Unix\n"+
+		"sockets need Unix.\n\n## Failures\n\n")
+	for _, r := range results {
+		surprises = append(surprises, r.failures(w)...)
+	}
+	return surprises
+}
+
+// figure is what a table says of one way.
+func (r result) figure(way string) string {
+	o, ok := r.outcomes[way]
+	switch {
+	case !ok && way == wine && r.notOnWindows != "":
+		return "–"
+	case !ok:
+		return "not run"
+	}
+	passed, failed := len(o.with("pass")), len(o.with("fail"))
+	return fmt.Sprintf("%d/%d", passed, passed+failed)
+}
+
+func (r result) changes() string {
+	if r.notOnWindows != "" {
+		return "not run: " + r.notOnWindows
+	}
+	var parts []string
+	if len(r.onWindows) > 0 {
+		parts = append(parts, "only "+strings.Join(r.onWindows, ", ")+" ("+r.whyOnly+")")
+	}
+	if len(r.lifted) > 0 {
+		parts = append(parts, "constraints of "+strings.Join(r.lifted, ", "))
+	}
+	if len(r.dropped) > 0 {
+		parts = append(parts, "without "+strings.Join(r.dropped, ", "))
+	}
+	if r.why != "" {
+		parts = append(parts, r.why)
+	}
+	if parts == nil {
+		return "nothing"
+	}
+	return strings.Join(parts, "; ")
+}
+
+func (r result) byChance(test string) bool { return r.chance[test] != "" }
+
+// failures writes why tests failed, and returns those for which there is no cause, and causes without a failure.
+func (r result) failures(w io.Writer) (surprises []string) {
+	for _, test := range slices.Sorted(maps.Keys(r.chance)) {
+		fmt.Fprintf(w, "- %s, by chance and natively, too: %s. %s\n", r.module, test, r.chance[test])
+	}
+	natively := slices.DeleteFunc(r.outcomes[native].with("fail"), r.byChance)
+	if len(natively) > 0 {
+		fmt.Fprintf(w, "- %s, natively and therefore everywhere: %s. %s\n", r.module, strings.Join(natively, ", "), r.nativeCause)
+	}
+	where := make(map[string][]string) // by test
+	for _, way := range columns[1:] {
+		for _, test := range r.outcomes[way].with("fail") {
+			if !slices.Contains(natively, test) && !r.byChance(test) {
+				where[test] = append(where[test], way)
+			}
+		}
+	}
+	byCause := make(map[string][]string)
+	for _, test := range slices.Sorted(maps.Keys(where)) {
+		c := r.causes[test]
+		for _, way := range where[test] {
+			if !slices.Contains(c.ways, way) {
+				surprises = append(surprises, fmt.Sprintf("%s: %s fails on %s, and nobody knows why", r.module, test, way))
+			}
+		}
+		key := c.text + "\x00" + strings.Join(where[test], ", ")
+		byCause[key] = append(byCause[key], test)
+	}
+	for _, key := range slices.Sorted(maps.Keys(byCause)) {
+		text, ways, _ := strings.Cut(key, "\x00")
+		if text == "" {
+			text = "**Not known.**"
+		}
+		fmt.Fprintf(w, "- %s, %s: %s. %s\n", r.module, ways, strings.Join(byCause[key], ", "), text)
+	}
+	for test, c := range r.causes {
+		for _, way := range c.ways {
+			if _, ran := r.outcomes[way]; ran && r.outcomes[way][test] == "pass" {
+				surprises = append(surprises, fmt.Sprintf("%s: %s passes on %s, but has a cause not to", r.module, test, way))
+			}
+		}
+	}
+	return surprises
+}

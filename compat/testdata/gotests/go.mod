@@ -1,0 +1,3 @@
+module gotests
+
+go 1.26.0

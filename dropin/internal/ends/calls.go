@@ -1,0 +1,178 @@
+//go:build linux || windows
+
+package ends
+
+import (
+	"errors"
+	"io"
+	"net"
+	"syscall"
+
+	"afunix"
+	"afunix/dropin/internal/control"
+)
+
+// What follows is for the system calls of packages dropin/syscall and dropin/unix: errors are errnos.
+
+// Flags of a socket's type, with the values of Linux (bits/socket_type.h).
+const (
+	SockNonblock = 0x800
+	SockCloexec  = 0x80000
+)
+
+var networks = map[int]string{syscall.SOCK_STREAM: "unix", syscall.SOCK_DGRAM: "unixgram", syscall.SOCK_SEQPACKET: "unixpacket"}
+
+// Socketpair is socketpair(2) of the pipe transport. The numbers are never inherited by child processes, whatever typ says.
+func Socketpair(typ, proto int) (fds [2]int, err error) {
+	network, ok := networks[typ&^(SockNonblock|SockCloexec)]
+	if !ok {
+		return fds, syscall.ESOCKTNOSUPPORT
+	}
+	if proto != 0 && proto != syscall.AF_UNIX { // PF_UNIX is allowed (net/unix/af_unix.c of Linux)
+		return fds, syscall.EPROTONOSUPPORT
+	}
+	a, b, err := afunix.PipeTransport.Pair(network)
+	if err != nil {
+		return fds, Errno(err)
+	}
+	for i, c := range []*afunix.Conn{a, b} {
+		r := NewConn(c)
+		fds[i], err = r.NewFD()
+		_ = r.Close() // the number is a reference of its own
+		if err == nil && typ&SockNonblock != 0 {
+			err = SetNonblock(fds[i], true)
+		}
+		if err != nil {
+			if i > 0 {
+				_, _ = Close(fds[0])
+			} else {
+				_ = b.Close()
+			}
+			return [2]int{}, Errno(err)
+		}
+	}
+	return fds, nil
+}
+
+// Recvmsg is recvmsg(2) of the reference that fd is.
+func (r *Ref) Recvmsg(fd int, p, oob []byte, flags int) (Received, error) {
+	if nonblocking(fd) {
+		flags |= MsgDontwait
+	}
+	got, err := r.Recv(p, oob, flags)
+	if err == io.EOF {
+		err = nil
+	}
+	return got, Errno(err)
+}
+
+// Sendmsg is sendmsg(2) of the reference that fd is; to is where a datagram goes, or empty. Descriptors that the kernel would reject are
+// EBADF.
+func (r *Ref) Sendmsg(fd int, p, oob []byte, to string, flags int) (int, error) {
+	if nonblocking(fd) {
+		flags |= MsgDontwait
+	}
+	var addr *net.UnixAddr
+	if to != "" {
+		addr = &net.UnixAddr{Name: to, Net: r.Network()}
+	}
+	n, err := r.Send(p, oob, addr, flags)
+	if errors.Is(err, net.ErrWriteToConnected) {
+		err = syscall.EISCONN
+	}
+	return n, Errno(err)
+}
+
+// Shutdown is shutdown(2); how is SHUT_RD, SHUT_WR or SHUT_RDWR.
+func (r *Ref) Shutdown(how int) error {
+	if r.Conn == nil {
+		return syscall.EOPNOTSUPP
+	}
+	if how < shutRead || how > shutBoth {
+		return syscall.EINVAL
+	}
+	return Errno(r.Do(func() error {
+		if how != shutRead {
+			if err := r.Conn.CloseWrite(); err != nil {
+				return err
+			}
+		}
+		if how != shutWrite {
+			return r.Conn.CloseRead()
+		}
+		return nil
+	}))
+}
+
+// The ways of shutdown(2).
+const (
+	shutRead = iota
+	shutWrite
+	shutBoth
+)
+
+// Options of level SOL_SOCKET, with the values of Linux (asm-generic/socket.h), that Windows does not have.
+const (
+	SoPasscred = 16
+	SoPeercred = 17
+)
+
+// Peer returns what getsockopt(SO_PEERCRED) does.
+func (r *Ref) Peer() (control.Ucred, error) {
+	if r.Conn == nil {
+		return control.Ucred{}, syscall.EOPNOTSUPP
+	}
+	c, err := r.Conn.PeerCredentials()
+	return ucred(c), Errno(err)
+}
+
+// SetInt is setsockopt(2) for those options of level SOL_SOCKET that mean something here. Others are ENOPROTOOPT.
+func (r *Ref) SetInt(level, option, value int) error {
+	if level != control.SolSocket || r.Conn == nil {
+		return syscall.ENOPROTOOPT
+	}
+	switch option {
+	case SoPasscred:
+		r.End.mu.Lock()
+		r.passCred = value != 0
+		r.End.mu.Unlock()
+		return Errno(r.Conn.SetPassCredentials(value != 0))
+	case syscall.SO_RCVBUF:
+		return Errno(r.Conn.SetReadBuffer(value))
+	case syscall.SO_SNDBUF:
+		return Errno(r.Conn.SetWriteBuffer(value))
+	}
+	return syscall.ENOPROTOOPT
+}
+
+// GetInt is getsockopt(2) for such options.
+func (r *Ref) GetInt(level, option int) (int, error) {
+	if level != control.SolSocket {
+		return 0, syscall.ENOPROTOOPT
+	}
+	switch option {
+	case SoPasscred:
+		r.End.mu.Lock()
+		defer r.End.mu.Unlock()
+		if r.passCred {
+			return 1, nil
+		}
+		return 0, nil
+	case soType:
+		for typ, network := range networks {
+			if network == r.Network() {
+				return typ, nil
+			}
+		}
+	}
+	return 0, syscall.ENOPROTOOPT
+}
+
+// ReadFD is read(2) of the reference that fd is. Descriptors that come are closed (case 18).
+func (r *Ref) ReadFD(fd int, p []byte) (int, error) {
+	got, err := r.Recvmsg(fd, p, nil, 0)
+	return got.N, err
+}
+
+// WriteFD is write(2) of the reference that fd is.
+func (r *Ref) WriteFD(fd int, p []byte) (int, error) { return r.Sendmsg(fd, p, nil, "", 0) }

@@ -1,0 +1,194 @@
+//go:build linux || windows
+
+package ends
+
+import (
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// A Ref is one reference to an End. It is safe for concurrent use.
+type Ref struct {
+	*End
+
+	mu     sync.Mutex // may be taken while End.mu is held
+	closed bool
+	uses   int           // calls under way
+	unused chan struct{} // made by Close, and closed by the last of them
+}
+
+// Close gives the reference up; calls that wait by way of it return net.ErrClosed. The last one closes the end.
+func (r *Ref) Close() error {
+	unused, err := r.shut()
+	if err != nil {
+		return err
+	}
+	r.dropAbandoned()
+	e := r.End
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.refs, r)
+	if len(e.refs) == 0 {
+		return e.close()
+	}
+	e.interrupt()
+	e.mu.Unlock()
+	<-unused
+	e.mu.Lock()
+	e.resume()
+	return nil
+}
+
+// shut makes later calls fail, and tells when those under way are over.
+func (r *Ref) shut() (unused <-chan struct{}, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return nil, net.ErrClosed
+	}
+	r.closed = true
+	r.unused = make(chan struct{})
+	if r.uses == 0 {
+		close(r.unused)
+	}
+	return r.unused, nil
+}
+
+// Last reports whether to close r closes the end: there is no other reference, and it has not moved.
+func (r *Ref) Last() bool {
+	r.dropAbandoned()
+	r.End.mu.Lock()
+	defer r.End.mu.Unlock()
+	return len(r.refs) == 1 && !r.moved
+}
+
+// dropAbandoned drops the references of numbers that have been closed, but whose watchers have not come to notice.
+func (r *Ref) dropAbandoned() {
+	for _, s := range slotsOf(r.End) {
+		if s.ref != r && s.abandoned() {
+			s.drop()
+		}
+	}
+}
+
+// Do calls op, which may wait, as long as the reference is open. An op that was interrupted for another's sake is called again. Errors
+// are op's, or net.ErrClosed.
+func (r *Ref) Do(op func() error) error {
+	if !r.begin() {
+		return net.ErrClosed
+	}
+	defer r.finish()
+	for {
+		before := r.interruptions.Load()
+		err := op()
+		switch {
+		case err == nil || !errors.Is(err, os.ErrDeadlineExceeded):
+			return err
+		case !r.interrupted(before):
+			return err
+		case r.isClosed():
+			return net.ErrClosed
+		}
+	}
+}
+
+// interrupted reports whether deadlines were not those that were set at any time since there had been so many interruptions. If they still
+// are not, it waits until they are, or the reference is closed.
+func (r *Ref) interrupted(before uint64) bool {
+	e := r.End
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	was := e.interrupting > 0 || e.interruptions.Load() != before
+	for e.interrupting > 0 && !r.isClosed() {
+		e.calm.Wait()
+	}
+	return was
+}
+
+// moment is how long a call that is not to wait does wait for what is on its way.
+const moment = time.Millisecond
+
+// DoNow calls op, which may wait no longer than a moment: then it is EAGAIN.
+func (r *Ref) DoNow(op func() error) error {
+	e := r.End
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for e.interrupting > 0 && !r.isClosed() {
+		e.calm.Wait()
+	}
+	if r.isClosed() {
+		return net.ErrClosed
+	}
+	e.interruptions.Add(1)
+	soon := time.Now().Add(moment)
+	e.apply(soon, soon)
+	err := op()
+	e.apply(e.read, e.write)
+	e.interruptions.Add(1)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return syscall.EAGAIN
+	}
+	return err
+}
+
+// begin counts a call as under way until finish is called, unless the reference is closed.
+func (r *Ref) begin() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.closed {
+		r.uses++
+	}
+	return !r.closed
+}
+
+func (r *Ref) finish() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.uses--
+	if r.uses == 0 && r.closed {
+		close(r.unused)
+	}
+}
+
+func (r *Ref) isClosed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.closed
+}
+
+// SetReadDeadline sets when reads and accepts give up, by way of whatever reference.
+func (r *Ref) SetReadDeadline(t time.Time) error { return r.setDeadline(&r.read, t) }
+
+// SetWriteDeadline sets when writes give up, by way of whatever reference.
+func (r *Ref) SetWriteDeadline(t time.Time) error { return r.setDeadline(&r.write, t) }
+
+func (r *Ref) setDeadline(which *time.Time, t time.Time) error {
+	e := r.End
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if r.isClosed() {
+		return net.ErrClosed
+	}
+	*which = t
+	if e.interrupting == 0 {
+		e.apply(e.read, e.write)
+	}
+	return nil
+}
+
+// Writable reports why a write would fail whatever there was room for: the reference is closed, or the deadline has passed.
+func (r *Ref) Writable() error {
+	r.End.mu.Lock()
+	defer r.End.mu.Unlock()
+	switch {
+	case r.isClosed():
+		return net.ErrClosed
+	case !r.write.IsZero() && !time.Now().Before(r.write):
+		return os.ErrDeadlineExceeded
+	}
+	return nil
+}

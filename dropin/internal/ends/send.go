@@ -1,0 +1,171 @@
+//go:build linux || windows
+
+package ends
+
+import (
+	"errors"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+
+	"afunix"
+	"afunix/dropin/internal/control"
+)
+
+// Send is sendmsg(2): it sends p with what oob says, to the socket named to if that is not nil. Descriptors that come without data on a
+// stream or as a record get a zero byte to go with, which is not counted: that is what Go's Sendmsg does (case 182). Ends of the pipe
+// transport among them move: all references to them here are then of no use.
+func (r *Ref) Send(p, oob []byte, to *net.UnixAddr, flags int) (n int, err error) {
+	if r.Conn == nil {
+		return 0, syscall.ENOTCONN
+	}
+	if to != nil {
+		to = &net.UnixAddr{Name: Name(to.Name), Net: to.Net}
+	}
+	files, moving, err := outgoing(oob)
+	if err != nil {
+		return 0, err
+	}
+	data := p
+	if len(p) == 0 && len(oob) > 0 && r.Network() != "unixgram" {
+		data = make([]byte, 1)
+	}
+	sent := 0
+	op := func() error {
+		n, err := r.Conn.WriteMsgTo(data[sent:], to, files...)
+		sent += n
+		if n > 0 {
+			files = nil
+		}
+		if sent == len(data) && n > 0 {
+			return nil // a deadline that came later changes nothing
+		}
+		return err
+	}
+	if flags&MsgDontwait != 0 {
+		err = r.DoNow(op)
+	} else {
+		err = r.Do(op)
+	}
+	if err == nil || sent > 0 {
+		for _, e := range moving {
+			e.Moved()
+		}
+	}
+	return min(sent, len(p)), err
+}
+
+// Name returns the name of a socket as package afunix has it: an abstract one begins with "@", where package syscall allows a NUL, too.
+func Name(name string) string {
+	if strings.HasPrefix(name, "\x00") {
+		return "@" + name[1:]
+	}
+	return name
+}
+
+// outgoing returns the descriptors that oob sends, and the ends among them that will move. Messages of another level are ignored; what
+// the kernel knows nothing of is EINVAL, and so is what is longer than oob (case 11). Several messages count as one (case 8).
+func outgoing(oob []byte) (files []afunix.Sendable, moving []*End, err error) {
+	for {
+		h, data, rest, ok, err := control.Next(oob)
+		if !ok {
+			return files, moving, err
+		}
+		oob = rest
+		if h.Level != control.SolSocket {
+			continue
+		}
+		switch h.Type {
+		case control.ScmRights:
+			for _, fd := range control.FDs(data) {
+				f, e := sendable(fd)
+				files = append(files, f)
+				if e != nil {
+					moving = append(moving, e)
+				}
+			}
+		case control.ScmCredentials:
+			if err := checkCredentials(data); err != nil {
+				return nil, nil, err
+			}
+		default:
+			return nil, nil, syscall.EINVAL
+		}
+	}
+}
+
+// sendable returns what WriteMsg takes for fd, and the end that fd is, if it is one that moves. Nothing is nil: that is EBADF.
+func sendable(fd int) (afunix.Sendable, *End) {
+	r, ok := Lookup(fd)
+	switch {
+	case fd < 0:
+		return nil, nil
+	case !ok:
+		return afunix.Descriptor(fd), nil
+	case r.Listener != nil:
+		return r.Listener, moves(r.End, r.Listener.Transport())
+	}
+	return r.Conn, moves(r.End, r.Conn.Transport())
+}
+
+func moves(e *End, t afunix.Transport) *End {
+	if t == afunix.PipeTransport {
+		return e
+	}
+	return nil
+}
+
+// checkCredentials lets a process say who it is, and nobody else: EPERM. The receiver is told what the system knows of the sender.
+func checkCredentials(data []byte) error {
+	u, err := control.ParseCredentials(data)
+	if err != nil {
+		return err
+	}
+	mine := func(id uint32, ids ...int) bool {
+		for _, i := range ids {
+			if id == uint32(i) {
+				return true
+			}
+		}
+		return false
+	}
+	if !mine(uint32(u.Pid), os.Getpid()) || !mine(u.Uid, os.Getuid(), os.Geteuid()) || !mine(u.Gid, os.Getgid(), os.Getegid()) {
+		return syscall.EPERM
+	}
+	return nil
+}
+
+// Write is write(2) repeated until all of p is written.
+func (r *Ref) Write(p []byte) (n int, err error) {
+	if r.Conn == nil {
+		return 0, syscall.ENOTCONN
+	}
+	err = r.Do(func() error {
+		m, err := r.Conn.Write(p[n:])
+		n += m
+		if n == len(p) && m > 0 {
+			return nil
+		}
+		return err
+	})
+	return n, err
+}
+
+// Errno returns the errno in err, as a system call would return it: EBADF for what is closed, EAGAIN for a deadline.
+func Errno(err error) error {
+	var errno syscall.Errno
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &errno):
+		return errno
+	case errors.Is(err, net.ErrClosed):
+		return syscall.EBADF
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return syscall.EAGAIN
+	case errors.Is(err, afunix.ErrNotSendable), errors.Is(err, errors.ErrUnsupported):
+		return syscall.EINVAL
+	}
+	return err
+}

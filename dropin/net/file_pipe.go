@@ -1,0 +1,76 @@
+//go:build windows || (linux && afunix_pipe)
+
+package net
+
+import (
+	"net"
+	"os"
+	"syscall"
+
+	"afunix/dropin/internal/ends"
+)
+
+// FileConn returns a copy of the network connection corresponding to the open file f. One of the pipe transport is a *UnixConn. It is the
+// caller's responsibility to close f when finished. Closing c does not affect f, and closing f does not affect c.
+func FileConn(f *os.File) (c Conn, err error) {
+	ref, err := lookup(f)
+	switch {
+	case err != nil:
+		return nil, fileError(f, err)
+	case ref == nil:
+		return fileConn(f)
+	case ref.Conn == nil:
+		return nil, fileError(f, os.NewSyscallError("getpeername", syscall.ENOTCONN))
+	}
+	return &UnixConn{ref: ref.NewRef()}, nil
+}
+
+// FilePacketConn returns a copy of the packet network connection corresponding to the open file f. One of the pipe transport is a
+// *UnixConn.
+func FilePacketConn(f *os.File) (c PacketConn, err error) {
+	ref, err := lookup(f)
+	switch {
+	case err != nil:
+		return nil, fileError(f, err)
+	case ref == nil:
+		return filePacketConn(f)
+	case ref.Conn == nil:
+		return nil, fileError(f, syscall.EINVAL)
+	}
+	return &UnixConn{ref: ref.NewRef()}, nil
+}
+
+// FileListener returns a copy of the network listener corresponding to the open file f. One of the pipe transport is a *UnixListener, which
+// does not remove the socket file when it is closed.
+func FileListener(f *os.File) (ln Listener, err error) {
+	ref, err := lookup(f)
+	switch {
+	case err != nil:
+		return nil, fileError(f, err)
+	case ref == nil:
+		return fileListener(f)
+	case ref.Listener == nil:
+		return nil, fileError(f, os.NewSyscallError("listen", syscall.EINVAL))
+	}
+	return &UnixListener{ref: ref.NewRef()}, nil
+}
+
+// lookup returns the end that f is a descriptor of; nil if it is none.
+func lookup(f *os.File) (ref *ends.Ref, err error) {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	err = raw.Control(func(fd uintptr) { ref, _ = ends.Lookup(int(fd)) })
+	return ref, err
+}
+
+// fileError has the shape that package net gives it.
+func fileError(f *os.File, err error) error {
+	return &net.OpError{Op: "file", Net: "file+net", Addr: fileAddr(f.Name()), Err: err}
+}
+
+type fileAddr string
+
+func (fileAddr) Network() string  { return "file+net" }
+func (a fileAddr) String() string { return string(a) }

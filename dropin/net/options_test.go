@@ -1,0 +1,236 @@
+package net_test
+
+import (
+	"errors"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+
+	"afunix/dropin/net"
+	"afunix/dropin/syscall"
+	"afunix/dropin/unix"
+	stdnet "net"
+	stdsyscall "syscall"
+)
+
+// control calls f with the descriptor of a connection.
+func control(t *testing.T, c syscall.Conn, f func(fd int)) {
+	t.Helper()
+	raw, err := c.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.Control(func(fd uintptr) { f(int(fd)) }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestBuffers(t *testing.T) {
+	a, b := connPair(t, "unix")
+	if err := a.SetWriteBuffer(10000); err != nil {
+		t.Error(err)
+	}
+	if err := b.SetReadBuffer(10000); err != nil {
+		t.Error(err)
+	}
+	control(t, a, func(fd int) {
+		if err := syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_SNDBUF, 20000); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A raw connection waits for what its descriptor says EAGAIN about.
+func TestRawConn(t *testing.T) {
+	each(t, all, func(t *testing.T, network string) {
+		a, b := connPair(t, network)
+		rawA, err := a.SyscallConn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		rawB, err := b.SyscallConn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		buf := make([]byte, 10)
+		err = rawB.Read(func(fd uintptr) bool {
+			_, _, _, _, err := unix.Recvmsg(int(fd), buf, nil, 0)
+			if err != unix.EAGAIN {
+				t.Errorf("Recvmsg with nothing to read: %v", err)
+			}
+			return true
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		got := make(chan error, 1)
+		go func() {
+			n := 0
+			err := rawB.Read(func(fd uintptr) bool {
+				var failed error
+				n, _, _, _, failed = unix.Recvmsg(int(fd), buf, nil, 0)
+				return failed != unix.EAGAIN
+			})
+			if err == nil && string(buf[:n]) != "hello" {
+				err = errors.New("it read " + string(buf[:n]))
+			}
+			got <- err
+		}()
+		err = rawA.Write(func(fd uintptr) bool { return unix.Sendmsg(int(fd), []byte("hello"), nil, nil, 0) != unix.EAGAIN })
+		if err != nil {
+			t.Error(err)
+		}
+		expectSoon(t, func() error { return <-got })
+
+		if err := b.SetReadDeadline(time.Now().Add(10 * time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		if err := rawB.Read(func(uintptr) bool { return false }); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Error(err)
+		}
+		b.Close()
+		if err := rawB.Control(func(uintptr) { t.Error("it was called") }); !errors.Is(err, net.ErrClosed) {
+			t.Error(err)
+		}
+	})
+}
+
+// The shapes of errors are those of package net: its own, of the same call, is what ours is held against.
+func TestShapesOfErrors(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("package net has other errors on Windows")
+	}
+	path := socketPath(t)
+	nothing := &net.UnixAddr{Name: path, Net: "unix"}
+	for name, calls := range map[string][2]func() error{
+		"Dial of nothing": {
+			func() error { _, err := net.Dial("unix", path); return err },
+			func() error { _, err := stdnet.Dial("unix", path); return err },
+		},
+		"Dial without an address": {
+			func() error { _, err := net.Dial("unix", ""); return err },
+			func() error { _, err := stdnet.Dial("unix", ""); return err },
+		},
+		"DialUnix of nothing": {
+			func() error { _, err := net.DialUnix("unix", nil, nothing); return err },
+			func() error { _, err := stdnet.DialUnix("unix", nil, nothing); return err },
+		},
+		"DialUnix of another network": {
+			func() error { _, err := net.DialUnix("tcp", nil, nothing); return err },
+			func() error { _, err := stdnet.DialUnix("tcp", nil, nothing); return err },
+		},
+		"DialUnix without an address": {
+			func() error { _, err := net.DialUnix("unix", nil, nil); return err },
+			func() error { _, err := stdnet.DialUnix("unix", nil, nil); return err },
+		},
+		"Dial of another network": {
+			func() error { _, err := net.Dial("unixx", path); return err },
+			func() error { _, err := stdnet.Dial("unixx", path); return err },
+		},
+		"Listen without a folder": {
+			func() error { _, err := net.Listen("unix", path+"/x/y"); return err },
+			func() error { _, err := stdnet.Listen("unix", path+"/x/y"); return err },
+		},
+		"ListenUnix without an address": {
+			func() error { _, err := net.ListenUnix("unix", nil); return err },
+			func() error { _, err := stdnet.ListenUnix("unix", nil); return err },
+		},
+		"ListenUnixgram without an address": {
+			func() error { _, err := net.ListenUnixgram("unixgram", nil); return err },
+			func() error { _, err := stdnet.ListenUnixgram("unixgram", nil); return err },
+		},
+		"ListenUnixgram of streams": {
+			func() error { _, err := net.ListenUnixgram("unix", nothing); return err },
+			func() error { _, err := stdnet.ListenUnixgram("unix", nothing); return err },
+		},
+		"Close of nothing": {
+			func() error { return new(net.UnixConn).Close() },
+			func() error { return new(stdnet.UnixConn).Close() },
+		},
+		"WriteMsgUnix of nothing": {
+			func() error { _, _, err := new(net.UnixConn).WriteMsgUnix(nil, nil, nil); return err },
+			func() error { _, _, err := new(stdnet.UnixConn).WriteMsgUnix(nil, nil, nil); return err },
+		},
+	} {
+		t.Run(name, func(t *testing.T) { sameShape(t, calls[0](), calls[1]()) })
+	}
+}
+
+// On a connection, too.
+func TestShapesOfErrorsOfConnections(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("package net has no Unix sockets of all types on Windows")
+	}
+	each(t, all, func(t *testing.T, network string) {
+		addr := &net.UnixAddr{Name: "/x", Net: network}
+		other := &net.UnixAddr{Name: "/x", Net: "other"}
+		for name, call := range map[string]func(c unixConn) error{
+			"WriteToUnix":     func(c unixConn) error { _, err := c.WriteToUnix([]byte("x"), addr); return err },
+			"WriteToUnix nil": func(c unixConn) error { _, err := c.WriteToUnix([]byte("x"), nil); return err },
+			"WriteTo TCP":     func(c unixConn) error { _, err := c.WriteTo([]byte("x"), &net.TCPAddr{}); return err },
+			"WriteMsgUnix":    func(c unixConn) error { _, _, err := c.WriteMsgUnix([]byte("x"), nil, other); return err },
+			"WriteMsgUnix bad fd": func(c unixConn) error {
+				_, _, err := c.WriteMsgUnix([]byte("x"), syscall.UnixRights(-1), nil)
+				return err
+			},
+			"WriteMsgUnix too many": func(c unixConn) error {
+				_, _, err := c.WriteMsgUnix([]byte("x"), syscall.UnixRights(many(254, 0)...), nil)
+				return err
+			},
+			"Read after a deadline": func(c unixConn) error {
+				c.SetReadDeadline(time.Unix(1, 0))
+				_, err := c.Read(make([]byte, 1))
+				return err
+			},
+			"Write after a deadline": func(c unixConn) error {
+				c.SetWriteDeadline(time.Unix(1, 0))
+				_, err := c.Write(make([]byte, 1))
+				return err
+			},
+			"Read of what is closed": func(c unixConn) error { c.Close(); _, err := c.Read(make([]byte, 1)); return err },
+		} {
+			t.Run(name, func(t *testing.T) {
+				if network == "unixgram" && name == "WriteToUnix" && overPipe {
+					t.Skip("a datagram socket of a pair has no way to another")
+				}
+				ours, _ := connPair(t, network)
+				sameShape(t, call(ours), call(stdConn(t, network)))
+			})
+		}
+	})
+}
+
+type unixConn interface {
+	net.Conn
+	WriteTo([]byte, net.Addr) (int, error)
+	WriteToUnix([]byte, *net.UnixAddr) (int, error)
+	WriteMsgUnix(b, oob []byte, addr *net.UnixAddr) (n, oobn int, err error)
+}
+
+// sameShape compares errors down to the errno.
+func sameShape(t *testing.T, ours, theirs error) {
+	t.Helper()
+	if ours == nil && theirs == nil {
+		return
+	}
+	if ours == nil || theirs == nil {
+		t.Fatalf("%v, and package net's: %v", ours, theirs)
+	}
+	if ours.Error() != theirs.Error() {
+		t.Errorf("%q, and package net's: %q", ours, theirs)
+	}
+	var a, b *net.OpError
+	if errors.As(ours, &a) != errors.As(theirs, &b) {
+		t.Fatalf("%#v, and package net's: %#v", ours, theirs)
+	}
+	var x, y stdsyscall.Errno
+	if errors.As(ours, &x) != errors.As(theirs, &y) || x != y {
+		t.Errorf("%#v, and package net's: %#v", a.Err, b.Err)
+	}
+	for _, is := range []error{os.ErrDeadlineExceeded, net.ErrClosed, net.ErrWriteToConnected} {
+		if errors.Is(ours, is) != errors.Is(theirs, is) {
+			t.Errorf("%q, and package net's: %q: is %v?", ours, theirs, is)
+		}
+	}
+}

@@ -1,0 +1,5 @@
+package net_test
+
+import "syscall"
+
+const soType = syscall.SO_TYPE

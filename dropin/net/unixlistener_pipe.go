@@ -1,0 +1,126 @@
+//go:build windows || (linux && afunix_pipe)
+
+package net
+
+import (
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"afunix"
+	"afunix/dropin/internal/ends"
+)
+
+// UnixListener is net.UnixListener over the pipe transport of package afunix.
+type UnixListener struct {
+	ref    *ends.Ref
+	unlink atomic.Bool
+	once   sync.Once
+	raw    lazyFD
+}
+
+var (
+	_ net.Listener = (*UnixListener)(nil)
+	_ syscall.Conn = (*UnixListener)(nil)
+)
+
+// newUnixListener returns a listener that removes its socket file when it is closed, and not when it is sent to another process.
+func newUnixListener(l *afunix.Listener) *UnixListener {
+	l.SetUnlinkOnClose(false)
+	u := &UnixListener{ref: ends.NewListener(l)}
+	u.unlink.Store(true)
+	return u
+}
+
+func (l *UnixListener) ok() bool { return l != nil && l.ref != nil }
+
+// opError is the shape that package net's errors of a listener have. A nil err stays nil.
+func (l *UnixListener) opError(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &net.OpError{Op: op, Net: l.ref.Network(), Addr: l.Addr(), Err: plain(err)}
+}
+
+// AcceptUnix accepts the next incoming call and returns the new connection.
+func (l *UnixListener) AcceptUnix() (*UnixConn, error) {
+	if !l.ok() {
+		return nil, syscall.EINVAL
+	}
+	var c *afunix.Conn
+	err := l.ref.Do(func() (err error) {
+		c, err = l.ref.Listener.AcceptConn()
+		return err
+	})
+	if err != nil {
+		return nil, l.opError("accept", err)
+	}
+	return newUnixConn(c, false), nil
+}
+
+// Accept implements the Accept method in the Listener interface. Returned connections will be of type *UnixConn.
+func (l *UnixListener) Accept() (Conn, error) {
+	c, err := l.AcceptUnix()
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Close stops listening on the Unix address. Already accepted connections are not closed.
+func (l *UnixListener) Close() error {
+	if !l.ok() {
+		return syscall.EINVAL
+	}
+	l.raw.close()
+	l.once.Do(l.unlinkName)
+	return l.opError("close", l.ref.Close())
+}
+
+// unlinkName sees to it that the socket file is removed, if it is to be: by the listener as it closes, or here if that goes on listening
+// by way of a copy or in another process, as package net does it then.
+func (l *UnixListener) unlinkName() {
+	switch {
+	case !l.unlink.Load() || l.Addr().String()[0] == '@':
+	case l.ref.Last():
+		l.ref.Listener.SetUnlinkOnClose(true)
+	default:
+		_ = os.Remove(l.Addr().String()) // package net does not look at the error either
+	}
+}
+
+// Addr returns the listener's network address.
+func (l *UnixListener) Addr() Addr { return l.ref.Listener.Addr() }
+
+// SetDeadline sets the deadline associated with the listener. A zero time value disables the deadline.
+func (l *UnixListener) SetDeadline(t time.Time) error {
+	if !l.ok() {
+		return syscall.EINVAL
+	}
+	return l.opError("set", l.ref.SetReadDeadline(t))
+}
+
+// SetUnlinkOnClose sets whether the underlying socket file should be removed from the file system when the listener is closed. By
+// default it is if Listen or ListenUnix made it.
+func (l *UnixListener) SetUnlinkOnClose(unlink bool) { l.unlink.Store(unlink) }
+
+// File returns a file whose descriptor is a copy of the listener's: the functions of the packages below afunix/dropin know it. Closing
+// l does not affect it, and closing it does not affect l.
+func (l *UnixListener) File() (*os.File, error) {
+	if !l.ok() {
+		return nil, syscall.EINVAL
+	}
+	f, err := newFile(l.ref, l.ref.Network()+":"+l.Addr().String()+"->")
+	return f, l.opError("file", err)
+}
+
+// SyscallConn returns a raw network connection, of which only Control can be of use.
+func (l *UnixListener) SyscallConn() (syscall.RawConn, error) {
+	if !l.ok() {
+		return nil, syscall.EINVAL
+	}
+	return rawConn{l.ref, &l.raw, l.Addr()}, nil
+}

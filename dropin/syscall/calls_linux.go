@@ -1,0 +1,85 @@
+//go:build afunix_pipe
+
+package syscall
+
+import (
+	"syscall"
+
+	"afunix/dropin/internal/ends"
+)
+
+// Socketpair is socketpair(2). Pairs of domain AF_UNIX are of the pipe transport.
+func Socketpair(domain, typ, proto int) (fd [2]int, err error) {
+	if domain != syscall.AF_UNIX {
+		return syscall.Socketpair(domain, typ, proto)
+	}
+	return ends.Socketpair(typ, proto)
+}
+
+// Close is close(2).
+func Close(fd int) error {
+	if ok, err := ends.Close(fd); ok {
+		return err
+	}
+	return syscall.Close(fd)
+}
+
+// CloseOnExec sets FD_CLOEXEC.
+func CloseOnExec(fd int) { syscall.CloseOnExec(fd) }
+
+// SetNonblock sets O_NONBLOCK.
+func SetNonblock(fd int, nonblocking bool) error { return syscall.SetNonblock(fd, nonblocking) }
+
+// Read is read(2).
+func Read(fd int, p []byte) (n int, err error) {
+	if r, ok := ends.Lookup(fd); ok {
+		return r.ReadFD(fd, p)
+	}
+	return syscall.Read(fd, p)
+}
+
+// Write is write(2).
+func Write(fd int, p []byte) (n int, err error) {
+	if r, ok := ends.Lookup(fd); ok {
+		return r.WriteFD(fd, p)
+	}
+	return syscall.Write(fd, p)
+}
+
+// Shutdown is shutdown(2).
+func Shutdown(fd, how int) error {
+	if r, ok := ends.Lookup(fd); ok {
+		return r.Shutdown(how)
+	}
+	return syscall.Shutdown(fd, how)
+}
+
+// SetsockoptInt is setsockopt(2). Sockets of the pipe transport have SO_PASSCRED, SO_RCVBUF and SO_SNDBUF.
+func SetsockoptInt(fd, level, opt, value int) error {
+	if r, ok := ends.Lookup(fd); ok {
+		return r.SetInt(level, opt, value)
+	}
+	return syscall.SetsockoptInt(fd, level, opt, value)
+}
+
+// GetsockoptInt is getsockopt(2). Sockets of the pipe transport have SO_PASSCRED and SO_TYPE.
+func GetsockoptInt(fd, level, opt int) (value int, err error) {
+	if r, ok := ends.Lookup(fd); ok {
+		return r.GetInt(level, opt)
+	}
+	return syscall.GetsockoptInt(fd, level, opt)
+}
+
+// What is not of the pipe transport is the system's.
+
+func sendmsgN(fd int, p, oob []byte, to Sockaddr, flags int) (int, error) {
+	return syscall.SendmsgN(fd, p, oob, to, flags)
+}
+
+func recvmsg(fd int, p, oob []byte, flags int) (n, oobn int, recvflags int, from Sockaddr, err error) {
+	return syscall.Recvmsg(fd, p, oob, flags)
+}
+
+func getsockoptUcred(fd, level, opt int) (*Ucred, error) {
+	return syscall.GetsockoptUcred(fd, level, opt)
+}

@@ -1,0 +1,118 @@
+package syscall
+
+import (
+	"syscall"
+
+	"afunix/dropin/internal/ends"
+)
+
+// FD is what a descriptor may be: an int, as in programs for Unix, or a Handle.
+type FD interface{ ~int | ~uintptr }
+
+// Socketpair is socketpair(2), of the pipe transport; the domain is AF_UNIX.
+func Socketpair(domain, typ, proto int) (fd [2]int, err error) {
+	if domain != AF_UNIX {
+		return fd, syscall.EAFNOSUPPORT
+	}
+	return ends.Socketpair(typ, proto)
+}
+
+// Close closes a descriptor of any kind: a socket, a handle, an end of the pipe transport.
+func Close[T FD](fd T) error {
+	if ok, err := ends.Close(int(fd)); ok {
+		return err
+	}
+	return ends.CloseHandle(int(fd))
+}
+
+// CloseOnExec makes a descriptor one that child processes do not inherit.
+func CloseOnExec[T FD](fd T) { syscall.CloseOnExec(Handle(fd)) }
+
+// SetNonblock sets whether calls that name fd, an end of the pipe transport, may wait. For others Windows has no such thing, and nothing
+// happens, as in package syscall.
+func SetNonblock[T FD](fd T, nonblocking bool) error {
+	if _, ok := ends.Lookup(int(fd)); ok {
+		return ends.SetNonblock(int(fd), nonblocking)
+	}
+	return syscall.SetNonblock(Handle(fd), nonblocking)
+}
+
+// Read reads what there is, at least a byte unless it is the end.
+func Read[T FD](fd T, p []byte) (n int, err error) {
+	if r, ok := ends.Lookup(int(fd)); ok {
+		return r.ReadFD(int(fd), p)
+	}
+	return syscall.Read(Handle(fd), p)
+}
+
+// Write writes p.
+func Write[T FD](fd T, p []byte) (n int, err error) {
+	if r, ok := ends.Lookup(int(fd)); ok {
+		return r.WriteFD(int(fd), p)
+	}
+	return syscall.Write(Handle(fd), p)
+}
+
+// Shutdown shuts down one side of a connection, or both.
+func Shutdown[T FD](fd T, how int) error {
+	if r, ok := ends.Lookup(int(fd)); ok {
+		return r.Shutdown(how)
+	}
+	return syscall.Shutdown(Handle(fd), how)
+}
+
+// SetsockoptInt sets an option. Sockets of the pipe transport have SO_PASSCRED, SO_RCVBUF and SO_SNDBUF.
+func SetsockoptInt[T FD](fd T, level, opt, value int) error {
+	if r, ok := ends.Lookup(int(fd)); ok {
+		return r.SetInt(level, opt, value)
+	}
+	return syscall.SetsockoptInt(Handle(fd), native(level), opt, value)
+}
+
+// GetsockoptInt returns an option. Sockets of the pipe transport have SO_PASSCRED and SO_TYPE.
+func GetsockoptInt[T FD](fd T, level, opt int) (int, error) {
+	if r, ok := ends.Lookup(int(fd)); ok {
+		return r.GetInt(level, opt)
+	}
+	return syscall.GetsockoptInt(Handle(fd), native(level), opt)
+}
+
+// native is what Windows calls a level.
+func native[L int | int32](level L) L {
+	if level == SOL_SOCKET {
+		return syscall.SOL_SOCKET
+	}
+	return level
+}
+
+// The functions below are package syscall's but for the level.
+
+// Setsockopt is [syscall.Setsockopt].
+func Setsockopt(s Handle, level int32, optname int32, optval *byte, optlen int32) error {
+	return syscall.Setsockopt(s, native(level), optname, optval, optlen)
+}
+
+// Getsockopt is [syscall.Getsockopt].
+func Getsockopt(s Handle, level int32, optname int32, optval *byte, optlen *int32) error {
+	return syscall.Getsockopt(s, native(level), optname, optval, optlen)
+}
+
+// SetsockoptLinger is [syscall.SetsockoptLinger].
+func SetsockoptLinger(fd Handle, level, opt int, l *Linger) error {
+	return syscall.SetsockoptLinger(fd, native(level), opt, l)
+}
+
+// SetsockoptTimeval is [syscall.SetsockoptTimeval].
+func SetsockoptTimeval(fd Handle, level, opt int, tv *Timeval) error {
+	return syscall.SetsockoptTimeval(fd, native(level), opt, tv)
+}
+
+// Windows has no such calls for its own sockets: what is not an end of the pipe transport is EBADF, ENOTSOCK or EOPNOTSUPP.
+
+func sendmsgN(fd int, _, _ []byte, _ Sockaddr, _ int) (int, error) { return 0, ends.NotAnEnd(fd) }
+
+func recvmsg(fd int, _, _ []byte, _ int) (n, oobn int, recvflags int, from Sockaddr, err error) {
+	return 0, 0, 0, nil, ends.NotAnEnd(fd)
+}
+
+func getsockoptUcred(fd, _, _ int) (*Ucred, error) { return nil, ends.NotAnEnd(fd) }

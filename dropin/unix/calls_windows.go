@@ -1,0 +1,29 @@
+package unix
+
+import "afunix/dropin/syscall"
+
+// Close closes a descriptor of any kind: a socket, a handle, an end of the pipe transport.
+func Close(fd int) error { return syscall.Close(fd) }
+
+// CloseOnExec makes a descriptor one that child processes do not inherit.
+func CloseOnExec(fd int) { syscall.CloseOnExec(fd) }
+
+// SetNonblock sets whether calls that name fd, an end of the pipe transport, may wait.
+func SetNonblock(fd int, nonblocking bool) error { return syscall.SetNonblock(fd, nonblocking) }
+
+// Read reads what there is, at least a byte unless it is the end.
+func Read(fd int, p []byte) (n int, err error) { return syscall.Read(fd, p) }
+
+// Write writes p.
+func Write(fd int, p []byte) (n int, err error) { return syscall.Write(fd, p) }
+
+// Shutdown shuts down one side of a connection, or both.
+func Shutdown(fd, how int) error { return syscall.Shutdown(fd, how) }
+
+// SetsockoptInt sets an option. Sockets of the pipe transport have SO_PASSCRED, SO_RCVBUF and SO_SNDBUF.
+func SetsockoptInt(fd, level, opt, value int) error {
+	return syscall.SetsockoptInt(fd, level, opt, value)
+}
+
+// GetsockoptInt returns an option. Sockets of the pipe transport have SO_PASSCRED and SO_TYPE.
+func GetsockoptInt(fd, level, opt int) (int, error) { return syscall.GetsockoptInt(fd, level, opt) }

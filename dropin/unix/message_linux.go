@@ -1,0 +1,88 @@
+//go:build afunix_pipe
+
+package unix
+
+import (
+	"golang.org/x/sys/unix"
+	"net"
+	"slices"
+
+	"afunix/dropin/internal/ends"
+)
+
+// Sendmsg is sendmsg(2).
+func Sendmsg(fd int, p, oob []byte, to Sockaddr, flags int) error {
+	_, err := SendmsgN(fd, p, oob, to, flags)
+	return err
+}
+
+// SendmsgN is sendmsg(2), and returns how much of p was sent. Descriptors without data get a zero byte to go with, which does not count.
+func SendmsgN(fd int, p, oob []byte, to Sockaddr, flags int) (n int, err error) {
+	r, ok := ends.Lookup(fd)
+	if !ok {
+		return sendmsgN(fd, p, oob, to, flags)
+	}
+	name := ""
+	switch to := to.(type) {
+	case nil:
+	case *unix.SockaddrUnix:
+		name = to.Name
+	default:
+		return 0, unix.EAFNOSUPPORT
+	}
+	return r.Sendmsg(fd, p, oob, name, flags)
+}
+
+// Recvmsg is recvmsg(2).
+func Recvmsg(fd int, p, oob []byte, flags int) (n, oobn int, recvflags int, from Sockaddr, err error) {
+	r, ok := ends.Lookup(fd)
+	if !ok {
+		return recvmsg(fd, p, oob, flags)
+	}
+	got, err := r.Recvmsg(fd, p, oob, flags)
+	return got.N, got.OOBN, got.Flags, sockaddr(got.From), err
+}
+
+func sockaddr(a *net.UnixAddr) Sockaddr {
+	if a == nil {
+		return nil
+	}
+	return &unix.SockaddrUnix{Name: a.Name}
+}
+
+// GetsockoptUcred returns the credentials of the process at the other end: SO_PEERCRED.
+func GetsockoptUcred(fd, level, opt int) (*Ucred, error) {
+	r, ok := ends.Lookup(fd)
+	if !ok {
+		return getsockoptUcred(fd, level, opt)
+	}
+	if level != SOL_SOCKET || opt != SO_PEERCRED {
+		return nil, unix.ENOPROTOOPT
+	}
+	u, err := r.Peer()
+	if err != nil {
+		return nil, err
+	}
+	return &Ucred{Pid: u.Pid, Uid: u.Uid, Gid: u.Gid}, nil
+}
+
+// SendmsgBuffers is sendmsg(2) with several buffers.
+func SendmsgBuffers(fd int, buffers [][]byte, oob []byte, to Sockaddr, flags int) (n int, err error) {
+	if _, ok := ends.Lookup(fd); !ok {
+		return unix.SendmsgBuffers(fd, buffers, oob, to, flags)
+	}
+	return SendmsgN(fd, slices.Concat(buffers...), oob, to, flags)
+}
+
+// RecvmsgBuffers is recvmsg(2) with several buffers.
+func RecvmsgBuffers(fd int, buffers [][]byte, oob []byte, flags int) (n, oobn int, recvflags int, from Sockaddr, err error) {
+	if _, ok := ends.Lookup(fd); !ok {
+		return unix.RecvmsgBuffers(fd, buffers, oob, flags)
+	}
+	all := slices.Concat(buffers...) // a buffer as long as they are together
+	n, oobn, recvflags, from, err = Recvmsg(fd, all, oob, flags)
+	for _, b := range buffers {
+		all = all[copy(b, all):]
+	}
+	return n, oobn, recvflags, from, err
+}
