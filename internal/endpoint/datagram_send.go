@@ -216,9 +216,10 @@ func (s *PacketConn) sendTo(b []byte, files []transport.File, name string) (int,
 			return 0, err
 		}
 		n, err := d.conn.offer(b, files)
-		s.leave(name, d, err == errGone)
+		gone := err == errGone || err == syscall.ECONNREFUSED
+		s.leave(name, d, gone)
 		switch {
-		case err != errGone:
+		case !gone:
 			return n, err
 		case fresh:
 			return 0, syscall.ECONNREFUSED
