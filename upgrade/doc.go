@@ -8,7 +8,7 @@
 //	<-u.Done()                                      // a successor has taken over
 //	err = server.Shutdown(ctx)                      // finish what there is, and leave
 //
-// That is all of it, for the first process and for every one after. A successor is simply the program, started once more: by hand, by a
+// That is all of it, for the first process and for each one after. A successor is simply the program, started once more: by hand, by a
 // deployment script, by the service manager, or by [Upgrader.Upgrade] of the running process (on SIGHUP, for example). It finds the
 // running process at the Address.
 //
