@@ -60,5 +60,5 @@ func Find(path string, socketType uint8) (Place, error) {
 	if err := syscall.Stat(path, &st); err != nil {
 		return Place{}, err
 	}
-	return Place{st.Dev, st.Ino, uint64(st.Ctim.Nano())}, nil
+	return Place{uint64(st.Dev), st.Ino, uint64(st.Ctim.Nano())}, nil
 }

@@ -53,7 +53,8 @@ func (p *peer) receive(fd int, b []byte) (int, error) {
 	var iov unix.Iovec
 	iov.Base = unsafe.SliceData(b)
 	iov.SetLen(len(b))
-	msg := unix.Msghdr{Iov: &iov, Iovlen: 1, Control: &oob[0], Controllen: uint64(len(oob))}
+	msg := unix.Msghdr{Iov: &iov, Iovlen: 1, Control: &oob[0]}
+	msg.SetControllen(len(oob))
 	n, _, errno := syscall.Syscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&msg)), unix.MSG_CMSG_CLOEXEC)
 	if errno != 0 {
 		return 0, errno
