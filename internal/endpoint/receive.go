@@ -277,6 +277,7 @@ func (c *Conn) peerShutdown(p *wire.Packet) {
 	if p.Flags&wire.ShutRead != 0 {
 		c.out.box.Deafen()
 		c.out.cond.Broadcast()
+		c.out.nudgeGuests()
 	}
 	c.out.mu.Unlock()
 	if p.Serial != 0 {
@@ -290,6 +291,7 @@ func (c *Conn) peerClosed(reset bool) {
 	c.out.mu.Lock()
 	c.out.box.Farewell()
 	c.out.cond.Broadcast()
+	c.out.nudgeGuests()
 	c.out.mu.Unlock()
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()

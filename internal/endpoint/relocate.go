@@ -47,7 +47,7 @@ func (l *Listener) takeAll() (clients []*Conn) {
 
 func (l *Listener) receives(uint64) bool { return false }
 
-func (l *Listener) nudge() {} // it waits for nobody but its clients, which are nudged themselves
+func (l *Listener) nudge() {} // it waits for nobody but its clients, which are guests themselves
 
 func (l *Listener) descriptor() (uintptr, error) { return l.handles[0], nil }
 

@@ -54,7 +54,7 @@ func (s *PacketConn) begin(d *departure) error {
 		s.mu.Unlock()
 		return syscall.EBADF
 	}
-	s.paused = true
+	s.paused, s.nudged = true, true
 	s.cond.Broadcast()
 	err := s.awaitSends(d)
 	listener := s.listener

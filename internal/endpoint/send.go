@@ -541,8 +541,10 @@ func (o *outbox) sever() {
 
 // nudgeGuests makes ends look around that are being moved over this connection. The caller holds mu.
 func (o *outbox) nudgeGuests() {
-	for _, e := range o.shift.guests {
-		go e.nudge() // it has locks of its own
+	for _, d := range o.shift.hosted {
+		for _, e := range d.guests {
+			go e.nudge() // it has locks of its own
+		}
 	}
 }
 

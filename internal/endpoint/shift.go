@@ -44,8 +44,8 @@ type shift struct {
 
 	itself bool // … over itself
 
-	guests  []mover // ends that are being moved over this connection
-	waiting []mover // ends that have come over it, and are to be started when the other end is let go
+	hosted  []*departure // over this connection
+	waiting []mover      // ends that have come over it, and are to be started when the other end is let go
 }
 
 // stops reports whether no packet of the user's can be written now.
@@ -194,6 +194,7 @@ func (c *Conn) rehelloPacket() *wire.Packet {
 type departure struct {
 	carrier *Conn   // nil for one that a child process inherits
 	ends    []mover // in the order in which they began to depart
+	guests  []mover // to be nudged when the carrier may not be able to send any more; guarded by its outbox.mu
 }
 
 // A mover is an end that can move. Its methods are called in this order: begin, ready, pack; then either stay or, once it has
@@ -227,11 +228,22 @@ func (d *departure) begin(e mover) error {
 	if d.carrier != nil && e.receives(d.carrier.peerID) {
 		return errCycle
 	}
+	d.watches(e)
 	if err := e.begin(d); err != nil {
 		return err
 	}
 	d.ends = append(d.ends, e)
 	return nil
+}
+
+// watches makes e look around from now on when the carrier may not be able to send any more.
+func (d *departure) watches(e mover) {
+	if d.carrier == nil {
+		return
+	}
+	d.carrier.out.mu.Lock()
+	defer d.carrier.out.mu.Unlock()
+	d.guests = append(d.guests, e)
 }
 
 // stay gives up.
