@@ -191,3 +191,34 @@ func TestTheDeadlineOfAMoveHoldsForAllThatMoves(t *testing.T) {
 		accepts(t, l)
 	})
 }
+
+// What fails for want of descriptors has not happened.
+func TestNoRoomLeavesEndsWhereTheyAre(t *testing.T) {
+	cfg, table := moving(sock.Stream)
+	t.Run("a listener", func(t *testing.T) {
+		carrier, _ := pairOf(t, cfg)
+		l, path := listening(t, cfg)
+		table.full.Store(true)
+		err := move(carrier, l)
+		table.full.Store(false)
+		if !errors.Is(err, syscall.EMFILE) {
+			t.Fatalf("%v, want %v", err, syscall.EMFILE)
+		}
+		c := dial(t, sock.Stream, path)
+		defer c.Close()
+		accepts(t, l)
+	})
+	t.Run("over itself", func(t *testing.T) {
+		a, b := pairOf(t, cfg)
+		table.full.Store(true)
+		err := move(a, a)
+		table.full.Store(false)
+		if !errors.Is(err, syscall.EMFILE) {
+			t.Fatalf("%v, want %v", err, syscall.EMFILE)
+		}
+		exchange(t, a, b)
+		if err := move(a, a); err != nil {
+			t.Errorf("later: %v", err)
+		}
+	})
+}

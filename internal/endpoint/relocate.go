@@ -151,41 +151,17 @@ func (p *parcel) addConn(c *Conn) error {
 	return c.pack(p)
 }
 
-// stay goes on with duplicates of the descriptors of the source, which cannot be resumed. If there is no room for them, the listener
-// is closed.
+// stay makes l what it was. Its clients are ends of the departure themselves.
 func (l *Listener) stay() {
-	source, err := l.reopen()
-	l.source.SetUnlinkOnClose(false)
-	l.source.Close() // what was suspended
+	l.source.Resume()
 	l.mu.Lock()
 	shelved, closed := l.shelved, l.closed
-	l.paused, l.started, l.shelved = false, false, nil
-	if err == nil {
-		l.source = source
-	}
+	l.paused, l.shelved = false, nil
 	l.mu.Unlock()
 	l.resume(shelved)
-	switch {
-	case closed:
+	if closed {
 		l.depose()
-	case err != nil:
-		l.Close()
 	}
-}
-
-func (l *Listener) reopen() (Source, error) {
-	dups := make([]uintptr, 0, len(l.handles))
-	for _, v := range l.handles {
-		dup, err := l.cfg.table().Dup(v, descriptor.EndKind(descriptor.UnixListener))
-		if err != nil {
-			for _, v := range dups {
-				l.cfg.table().Close(v, descriptor.EndKind(descriptor.UnixListener))
-			}
-			return nil, err
-		}
-		dups = append(dups, dup)
-	}
-	return l.cfg.World.OpenSource(dups, l.state)
 }
 
 // moved makes l behave as closed. Its clients are ends of the departure themselves.

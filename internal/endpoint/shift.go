@@ -125,8 +125,8 @@ func (c *Conn) rehello(p *wire.Packet) error {
 	s.any = true
 	switch {
 	case moved:
-		s.away, c.out.agreed = false, false
-		if !s.paused { // else whoever gets this end says hello
+		s.away, s.held, c.out.agreed = false, false, false // held: it has stayed after all
+		if !s.paused {                                     // else whoever gets this end says hello
 			c.owe(0, proof)
 		}
 	default:
@@ -146,7 +146,7 @@ func (c *Conn) expects(moved bool) bool {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
 	s := &c.out.shift
-	return moved && s.away && !s.held || !moved && s.asked
+	return moved && s.away && len(s.waiting) == 0 || !moved && s.asked
 }
 
 // reacquaint notes who writes from now on, or who has been writing.

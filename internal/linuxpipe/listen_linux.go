@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -153,6 +154,11 @@ func (l *Listener) Suspend() (descriptors []uintptr, state []byte, err error) {
 	}
 	l.file.SetReadDeadline(aLongTimeAgo) // fails only on a closed file, whose Accept does not wait either
 	return []uintptr{fd}, append(state, name...), nil
+}
+
+// Resume undoes Suspend.
+func (l *Listener) Resume() {
+	l.file.SetReadDeadline(time.Time{}) // fails only on a closed file
 }
 
 // OpenListener goes on with what Suspend has returned, here or elsewhere.
