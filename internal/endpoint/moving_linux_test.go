@@ -2,6 +2,8 @@ package endpoint_test
 
 import (
 	"errors"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -221,4 +223,92 @@ func TestNoRoomLeavesEndsWhereTheyAre(t *testing.T) {
 			t.Errorf("later: %v", err)
 		}
 	})
+}
+
+// An end of which nobody knows whether it has moved is closed here, also when it turns out that it has not.
+func TestAnEndWhoseMoveIsUnknownIsClosed(t *testing.T) {
+	cfg, _ := moving(sock.Stream)
+	door, where := listening(t, cfg)
+	p, err := newClient(t.Context(), where, sock.Stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	e := &enemy{t: t, pipe: p}
+	e.hello(sock.Stream, nil)
+	e.welcomed()
+	e.ready()
+	carrier, err := door.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer carrier.Close()
+	end, peer := pairOf(t, cfg)
+	l, path := listening(t, cfg)
+	carrier.SetDeadline(time.Now().Add(200 * time.Millisecond))
+	if _, err := carrier.Send([]byte("m"), []transport.File{{End: end}, {End: l}}, nil); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatal(err)
+	}
+	if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Accept: %v", err)
+	}
+	inject(t, p, wire.Packet{Type: wire.Bye}) // without having looked at the message
+	if err := soon(t, "the peer's Read", func() error { _, err := peer.Read(make([]byte, 1)); return err }); err != io.EOF {
+		t.Errorf("the peer reads %v", err)
+	}
+	if p, err := newClient(t.Context(), path, sock.Stream); err == nil {
+		p.Close()
+		t.Error("somebody listens")
+	}
+}
+
+// Close and a move at the same time: one of them comes first.
+func TestCloseWhileAnEndMoves(t *testing.T) {
+	cfg, _ := moving(sock.Stream)
+	carrier, other := pairOf(t, cfg)
+	for range 200 {
+		end, peer := pairOf(t, cfg)
+		closed := make(chan error, 1)
+		go func() { closed <- end.Close() }()
+		err := move(carrier, end)
+		<-closed
+		if err == nil {
+			recv(t, other, "m", 1).Close()
+		} else if !errors.Is(err, syscall.EBADF) {
+			t.Fatal(err)
+		}
+		if _, err := peer.Read(make([]byte, 1)); err != io.EOF {
+			t.Fatalf("the peer reads %v", err)
+		}
+		peer.Close()
+	}
+}
+
+// What has just been received can be sent on at once.
+func TestAnEndIsPassedOnAtOnce(t *testing.T) {
+	cfg, _ := moving(sock.Stream)
+	carrier, other := pairOf(t, cfg)
+	end, _ := pairOf(t, cfg)
+	var next any = end
+	for i := range 100 {
+		received := make(chan any, 1)
+		go func() {
+			m, err := other.Recv(make([]byte, 1), false)
+			if err != nil {
+				t.Error(err)
+				received <- nil
+				return
+			}
+			var e any
+			m.Rights.Give(0, func(_ uintptr, _ descriptor.Kind, end descriptor.End) error { e = end; return nil })
+			received <- e
+		}()
+		if err := move(carrier, next); err != nil {
+			t.Fatalf("move %d: %v", i, err)
+		}
+		if next = <-received; next == nil {
+			t.FailNow()
+		}
+	}
+	next.(*endpoint.Conn).Close()
 }

@@ -74,9 +74,8 @@ func (c *Conn) data(p *wire.Packet, buf *Buffer, placed int) error {
 		fit(&s)
 		return c.link.socket.deliver(c, s, ends)
 	}
-	err = c.queue(s)
-	c.settle(ends)
-	return err
+	c.settle(ends) // before anybody can read them, and send them on
+	return c.queue(s)
 }
 
 // named notes what the peer has chosen to be called. Accept shows it, if it comes before that, and so does whoever takes an end that has

@@ -120,11 +120,10 @@ func (c *Conn) Send(b []byte, files []transport.File, to *net.UnixAddr) (int, er
 			return 0, c.part(c.blame(c.precedence(len(b), files, err)))
 		}
 		n, err := c.sendWith(b, m)
-		if m.transfer == nil {
-			c.undo(m)
-			if err == errShifted {
-				continue // to whoever has the other end now
-			}
+		switch {
+		case err == errShifted:
+			continue // to whoever has the other end now
+		case m.transfer == nil:
 			return 0, c.part(c.blame(err))
 		}
 		n, err = c.acknowledged(m.transfer, n, err)
@@ -213,7 +212,7 @@ func badFile(t descriptor.Table, files []transport.File) error {
 	return nil
 }
 
-// undo takes back a message that has not been written.
+// undo takes back a message that has not been written. The caller holds writing, so that no other one is loaded.
 func (c *Conn) undo(m *message) {
 	if m.Outgoing == nil {
 		return
@@ -305,14 +304,17 @@ func (c *Conn) sendRoute() (rights.Route, error) {
 	return c.out.sendRoute, nil
 }
 
-// sendWith writes b with the descriptors of m beside its first byte.
-func (c *Conn) sendWith(b []byte, m *message) (int, error) {
+// sendWith writes b with the descriptors of m beside its first byte. If nothing has been written m has no transfer, and has been taken back.
+func (c *Conn) sendWith(b []byte, m *message) (n int, err error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	if err := c.load(m); err != nil {
-		return 0, err
+	if err = c.load(m); err == nil {
+		n, err = c.pieces(b, wire.MaxPayload-m.MaxLen(), m)
 	}
-	return c.pieces(b, wire.MaxPayload-m.MaxLen(), m)
+	if m.transfer == nil {
+		c.undo(m)
+	}
+	return n, err
 }
 
 // acknowledged waits until the peer has adopted the descriptors of a message of which n bytes have been written; err is what

@@ -39,7 +39,6 @@ type shift struct {
 	wasReady  bool // … as ready was before
 	announced bool // … and the peer is to be told, or has been
 	detached  bool // … and nothing is written to the pipe any more
-	closed    bool // Close was called meanwhile
 	nudged    bool // the mover has to look around
 
 	itself bool // … over itself
@@ -328,7 +327,7 @@ func (c *Conn) begin(d *departure) error {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
 	s := &c.out.shift
-	s.any, s.paused, s.nudged, s.announced, s.closed = true, true, true, false, false
+	s.any, s.paused, s.nudged, s.announced = true, true, true, false
 	s.wasReady, s.itself = c.out.ready, d.over(c)
 	if !s.itself {
 		c.out.ready = false // what is loaded is taken back
@@ -456,16 +455,14 @@ func (c *Conn) stay() {
 	}
 	c.pay()
 	c.wakeWrites()
-	closed := s.closed
 	c.out.mu.Unlock()
-	c.resume()
-	if closed {
+	if closed := c.resume(); closed {
 		c.depose(false)
 	}
 }
 
-// resume starts the reader again that drain has ended.
-func (c *Conn) resume() {
+// resume starts the reader again that drain has ended. It reports whether Close was called meanwhile, or the end has been taken for moved.
+func (c *Conn) resume() (closed bool) {
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()
 	c.in.paused = false
@@ -476,6 +473,7 @@ func (c *Conn) resume() {
 		go c.run()
 	}
 	c.in.cond.Broadcast()
+	return c.in.closed
 }
 
 // moved closes c without a goodbye.
@@ -543,10 +541,12 @@ func (c *Conn) settle(ends []mover) {
 		return
 	}
 	c.out.mu.Lock()
-	if c.out.shift.held {
-		c.out.shift.waiting = ends
+	if s := &c.out.shift; s.held {
+		if len(s.waiting) == 0 {
+			time.AfterFunc(patience, c.lookForOwner)
+		}
+		s.waiting = append(s.waiting, ends...)
 		ends = nil
-		time.AfterFunc(patience, c.lookForOwner)
 	}
 	c.out.mu.Unlock()
 	startAll(ends)
