@@ -94,7 +94,7 @@ func (p *parcel) depart() error {
 
 // blame says which descriptor of the message it was, unless the error is about the message.
 func (p *parcel) blame(i int, err error) error {
-	if errors.Is(err, syscall.EBADF) {
+	if errors.Is(err, syscall.EBADF) || errors.Is(err, descriptor.ErrNotSendable) {
 		return &descriptor.IndexError{Index: p.places[i], Err: err}
 	}
 	return err
