@@ -171,9 +171,14 @@ func OpenListener(descriptors []uintptr, state []byte) (*Listener, error) {
 		}
 		return nil, unix.EPROTO
 	}
-	l, err := newListener(fd, string(state[1:]))
-	if err == nil {
-		l.SetUnlinkOnClose(state[0] == 1)
+	if err := unix.SetNonblock(fd, true); err != nil {
+		unix.Close(fd)
+		return nil, err
 	}
-	return l, err
+	l, err := newListener(fd, string(state[1:]))
+	if err != nil {
+		return nil, err
+	}
+	l.SetUnlinkOnClose(state[0] == 1)
+	return l, nil
 }
