@@ -397,3 +397,72 @@ func TestADatagramSocketThatMovesHeedsItsDeadline(t *testing.T) {
 		t.Errorf("the move: %v", err)
 	}
 }
+
+// A counter tells when its source has let somebody in.
+type counter struct {
+	endpoint.Source
+	taken chan struct{}
+}
+
+func (c *counter) Accept() (endpoint.Pipe, error) {
+	p, err := c.Source.Accept()
+	if err == nil {
+		c.taken <- struct{}{}
+	}
+	return p, err
+}
+
+// A listener that waits for strangers to say hello moves all the same, and they with it.
+func TestAListenerThatIsFullOfStrangersMoves(t *testing.T) {
+	cfg, _ := moving(sock.Stream)
+	carrier, _ := pairOf(t, cfg)
+	path := filepath.Join(testenv.TempDir(t), "s")
+	src, err := newSource(path, sock.Stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	counting := &counter{Source: src, taken: make(chan struct{}, 300)}
+	l := endpoint.Listen(counting, cfg, 0)
+	defer l.Close()
+	for range 300 {
+		p, err := newClient(t.Context(), path, sock.Stream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close()
+	}
+	for range 257 { // one more than may be silent
+		<-counting.taken
+	}
+	carrier.SetDeadline(time.Now().Add(5 * time.Second))
+	begin := time.Now()
+	if err := move(carrier, l); err != nil || time.Since(begin) > 5*time.Second {
+		t.Errorf("%v after %v", err, time.Since(begin))
+	}
+}
+
+// Luggage that belongs to no message is a protocol error.
+func TestLuggageOfNothing(t *testing.T) {
+	cfg, _ := moving(sock.Stream)
+	l, path := listening(t, cfg)
+	p, err := newClient(t.Context(), path, sock.Stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	e := &enemy{t: t, pipe: p}
+	e.hello(sock.Stream, nil)
+	e.welcomed()
+	e.ready()
+	c, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	e.packet(wire.Packet{Type: wire.Data, Flags: wire.Luggage, Serial: 1, Payload: []byte{1}})
+	e.packet(wire.Packet{Type: wire.Data, Payload: []byte("x")})
+	e.untilHungUp()
+	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, sock.ErrProtocol) {
+		t.Errorf("%v, want %v", err, sock.ErrProtocol)
+	}
+}

@@ -364,6 +364,9 @@ func (c *Conn) state() (wire.ConnState, []sock.Segment) {
 
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()
+	if s.Flags&wire.ConnApart != 0 {
+		c.in.box.Keep(0) // if part has not come to it
+	}
 	i, segments := c.in.box.Look()
 	set(wire.ConnEmbryo, c.in.embryo)
 	set(wire.ConnNaming, c.in.naming)

@@ -50,6 +50,11 @@ func (c *Conn) data(p *wire.Packet, buf *Buffer, placed int) error {
 	}
 	closed, over := c.in.closed, c.in.farewell
 	luggage := p.Flags&wire.Luggage != 0
+	if !luggage && p.Records == 0 && c.in.luggage.weight > 0 && !over {
+		c.in.mu.Unlock()
+		packets.Put(buf)
+		return errUnexpected // luggage is a message's that has ends
+	}
 	err = c.in.box.Admit(sock.Arrival{Bytes: len(p.Payload), Rights: p.Records, Continued: s.Continued, Luggage: luggage})
 	if luggage {
 		if err == nil {
