@@ -552,19 +552,20 @@ func (c *Conn) settle(ends []mover) {
 	startAll(ends)
 }
 
-// lookForOwner starts the ends that wait for a process that has ended meanwhile.
+// lookForOwner starts the ends that wait for a process that has ended meanwhile. That nothing can be learnt about it does not mean that it
+// has: two processes must never read one end.
 func (c *Conn) lookForOwner() {
 	c.out.mu.Lock()
-	waiting := len(c.out.shift.waiting) > 0
+	waiting, severed := len(c.out.shift.waiting) > 0, c.out.severed
 	c.out.mu.Unlock()
 	if !waiting {
 		return
 	}
-	if _, err := c.pipe.Pull(noValue); err == syscall.EBADF {
-		time.AfterFunc(patience, c.lookForOwner) // it lives
+	if _, err := c.pipe.Pull(noValue); err == syscall.ESRCH || severed {
+		c.peerLetGo()
 		return
 	}
-	c.peerLetGo()
+	time.AfterFunc(patience, c.lookForOwner)
 }
 
 // noValue is no descriptor of any process.
