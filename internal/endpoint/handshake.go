@@ -241,7 +241,7 @@ func (c *Conn) peerReady(p *wire.Packet) error {
 	switch o := &c.out; {
 	case !o.shift.any && (!c.server || o.ready):
 		return errUnexpected
-	case o.shift.away || o.shift.paused: // it is not about whoever will be at the two ends
+	case o.shift.away || o.leaving(): // it is not about whoever will be at the two ends
 		return nil
 	case !c.pipe.Confirmed():
 		return errUnproved
@@ -250,6 +250,9 @@ func (c *Conn) peerReady(p *wire.Packet) error {
 		c.agree(c.out.can, peer)
 	} else {
 		c.agree(peer, c.out.can)
+	}
+	if s := &c.out.shift; s.paused { // it counts if this end stays
+		s.wasReady, c.out.ready = true, s.itself
 	}
 	c.out.cond.Broadcast()
 	return nil

@@ -466,3 +466,73 @@ func TestLuggageOfNothing(t *testing.T) {
 		t.Errorf("%v, want %v", err, sock.ErrProtocol)
 	}
 }
+
+// What the peer says while an end is about to move counts if it stays.
+func TestAPeerThatGetsReadyDuringAMoveThatComesToNothing(t *testing.T) {
+	cfg, _ := moving(sock.Stream)
+	carrier, _ := pairOf(t, cfg)
+	l, path := listening(t, cfg)
+	p, err := newClient(t.Context(), path, sock.Stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	e := &enemy{t: t, pipe: p}
+	e.hello(sock.Stream, nil)
+	e.welcomed()
+	accepted, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := accepted.(*endpoint.Conn)
+	defer end.Close()
+	end.SetDeadline(time.Now().Add(3 * time.Second))
+
+	// A datagram socket that is sending cannot move yet.
+	dgram, _ := moving(sock.Datagram)
+	_, name := boundWith(t, dgram)
+	busy, _ := boundWith(t, dgram)
+	sent := make(chan struct{}, 100)
+	go func() {
+		for {
+			if _, err := busy.Send([]byte("x"), nil, &net.UnixAddr{Name: name, Net: "unixgram"}); err != nil {
+				close(sent)
+				return
+			}
+			sent <- struct{}{}
+		}
+	}()
+	for range 11 { // fill its queue
+		<-sent
+	}
+	carrier.SetDeadline(time.Now().Add(500 * time.Millisecond))
+	ready := time.AfterFunc(200*time.Millisecond, e.ready)
+	defer ready.Stop()
+	if _, err := carrier.Send([]byte("m"), []transport.File{{End: end}, {End: busy}}, nil); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatal(err)
+	}
+	f, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	go func() {
+		end.Send([]byte("d"), []transport.File{{Value: f.Fd()}}, nil)
+		end.Close()
+	}()
+	impatience := time.AfterFunc(5*time.Second, func() { p.Close() })
+	defer impatience.Stop()
+	for {
+		got, err := e.hear()
+		if err != nil || got.Type == wire.Bye {
+			t.Errorf("no descriptor came: %+v, %v", got, err)
+		}
+		if err != nil || got.Type == wire.Bye || got.Records == 1 {
+			break
+		}
+	}
+	end.Close()
+	busy.Close()
+	for range sent {
+	}
+}

@@ -36,7 +36,7 @@ type shift struct {
 	begun  bool   // a message has been written in part
 
 	paused    bool // this end is being moved: no message begins
-	wasReady  bool // … as ready was before
+	wasReady  bool // … as ready was before, or has become
 	announced bool // … and the peer is to be told, or has been
 	detached  bool // … and nothing is written to the pipe any more
 	nudged    bool // the mover has to look around
@@ -71,7 +71,7 @@ func (c *Conn) peerMoves(p *wire.Packet) error {
 		return errUnexpected
 	}
 	s.any, s.away, s.held, s.serial = true, true, p.Flags&wire.Itself != 0, p.Serial
-	c.out.ready = false
+	c.out.ready, s.wasReady = false, false
 	c.letGo()
 	c.wakeWrites() // whoever has loaded a message takes it back
 	return nil
@@ -125,13 +125,13 @@ func (c *Conn) rehello(p *wire.Packet) error {
 	switch {
 	case moved:
 		s.away, s.held, c.out.agreed = false, false, false // held: it has stayed after all
-		if !s.paused {                                     // else whoever gets this end says hello
+		if !c.out.leaving() {
 			c.owe(0, proof)
 		}
 	default:
 		s.asked = false
 	}
-	if !s.paused && !s.away {
+	if !c.out.leaving() && !s.away {
 		c.out.owed.able = can
 		c.out.owed.note(debtReady)
 	}
@@ -139,6 +139,10 @@ func (c *Conn) rehello(p *wire.Packet) error {
 	c.wakeWrites()
 	return nil
 }
+
+// leaving reports whether the peer has been told that this end moves: it hears the next hello from whoever has the end then. The caller
+// holds mu.
+func (o *outbox) leaving() bool { return o.shift.paused && o.shift.announced && !o.owed.has(debtMove) }
 
 // expects reports whether such a hello can come now.
 func (c *Conn) expects(moved bool) bool {
@@ -448,7 +452,7 @@ func (c *Conn) stay() {
 	switch {
 	case !s.announced || c.out.owed.has(debtMove): // it was never told
 		c.out.owed.strike(debtMove)
-		c.out.ready = s.wasReady && !s.away
+		c.out.ready = s.wasReady
 	case err == nil: // else the pipe is closed
 		s.asked = true
 		c.owe(wire.Moved, proof)
