@@ -3,6 +3,7 @@ package afunix
 import (
 	"errors"
 	"net"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -13,8 +14,9 @@ import (
 // A Conn is a socket that does not listen. It is a [net.Conn], a [net.PacketConn] and a [syscall.Conn]. It is safe for
 // concurrent use, and one Write or WriteMsg is never interleaved with another.
 type Conn struct {
-	t       transport.Conn
-	network string
+	t        transport.Conn
+	network  string
+	attached atomic.Pointer[legacy] // what AttachTo keeps for the child
 }
 
 var (
@@ -72,7 +74,12 @@ func (c *Conn) WriteTo(b []byte, addr net.Addr) (int, error) {
 }
 
 // Close closes the socket. Blocked calls return [net.ErrClosed]. Descriptors that nobody received are closed.
-func (c *Conn) Close() error { return c.operation("close", "close").wrap(c.t.Close()) }
+func (c *Conn) Close() error {
+	if l := c.attached.Swap(nil); l != nil {
+		return c.operation("close", "close").wrap(l.Close())
+	}
+	return c.operation("close", "close").wrap(c.t.Close())
+}
 
 // CloseRead shuts down the reading side: the peer's writes fail with EPIPE.
 func (c *Conn) CloseRead() error { return c.operation("close", "shutdown").wrap(c.t.CloseRead()) }

@@ -27,5 +27,13 @@ func TestNetConn(t *testing.T) {
 				return x, y, func() { x.Close(); y.Close() }, nil
 			})
 		})
+		t.Run("passed", func(t *testing.T) {
+			over, from := pair(t, tr, network)
+			nettest.TestConn(t, func() (a, b net.Conn, stop func(), err error) {
+				x, y := connect(t, tr, network)
+				passed := pass(t, over, from, x)[0]
+				return passed, y, func() { passed.Close(); y.Close() }, nil
+			})
+		})
 	})
 }

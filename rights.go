@@ -90,12 +90,13 @@ func (r Rights) Listener(i int) (l net.Listener, err error) {
 // PacketConn takes descriptor i, a datagram socket. An AF_UNIX socket is a *[Conn].
 func (r Rights) PacketConn(i int) (c net.PacketConn, err error) {
 	err = r.give(i, func(v uintptr, k descriptor.Kind, e descriptor.End) error {
-		if end, ok := e.(transport.Conn); ok && end.LocalAddr().Net == dgramNetwork {
+		end, ok := e.(transport.Conn)
+		switch {
+		case ok && end.LocalAddr().Net == dgramNetwork:
 			c = newConn(end, dgramNetwork)
 			return nil
-		}
-		switch k {
-		case descriptor.Datagram, descriptor.Unix:
+		case e != nil: // it has no value
+		case k == descriptor.Datagram, k == descriptor.Unix:
 			c, err = newPacketConn(v, k)
 			return err
 		}

@@ -44,7 +44,7 @@ var (
 	// ErrRightsTruncated: descriptors came, but could not be installed, and were closed.
 	ErrRightsTruncated = errors.New("descriptors were discarded: they could not be installed")
 	// ErrEnd: what came is an end of the pipe transport, and has no descriptor of its own.
-	ErrEnd = errors.New("an end of the pipe transport is no bare descriptor")
+	ErrEnd = errors.New("an end of the pipe transport is no bare descriptor: take it by Conn, PacketConn or Listener")
 )
 
 // IndexError says which descriptor of a message could not be sent, and why.

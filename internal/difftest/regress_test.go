@@ -307,6 +307,14 @@ var regressions = map[string]difftest.Program{
 		{Kind: difftest.WriteMsg, Slot: 6, N: 1},
 		{Kind: difftest.Accept, Other: 8},
 	},
+	"a name is chosen by a datagram that fails": {
+		{Kind: difftest.Connect, Slot: 1, Other: 2, Net: "unixgram"},
+		{Kind: difftest.Write, Slot: 2, N: 1},
+		{Kind: difftest.PassCreds, Slot: 2, On: true},
+		{Kind: difftest.CloseWrite, Slot: 2},
+		{Kind: difftest.WriteMsg, Slot: 2, N: 10},
+		{Kind: difftest.Peek, Slot: 1, N: 1},
+	},
 	"the process that listens is killed": {
 		{Kind: difftest.Listen, Proc: 1, Net: "unixpacket", Name: "@a2", N: 1},
 		{Kind: difftest.Dial, Slot: 1, Net: "unixpacket", Name: "@a2"},

@@ -200,18 +200,23 @@ func (l *link) sign(s *sock.Segment, p *wire.Packet, server bool) error {
 	switch {
 	case !server:
 		return errUnexpected
-	case s.Continued:
+	case s.Continued, p.Flags&wire.Luggage != 0:
 		return nil
 	case p.Serial == 0:
 		return errUnexpected
 	}
 	l.offering = p.Serial
+	l.named(p.Name)
+	return nil
+}
+
+// named notes what the socket at the other end is called.
+func (l *link) named(name []byte) {
 	l.socket.mu.Lock()
 	defer l.socket.mu.Unlock()
-	if string(p.Name) != l.sender {
-		l.sender = string(p.Name)
+	if string(name) != l.sender {
+		l.sender = string(name)
 	}
-	return nil
 }
 
 // deliver takes in a datagram, or a piece of one, that has come on c, and the ends with its first piece.

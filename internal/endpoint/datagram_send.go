@@ -98,11 +98,19 @@ func (s *PacketConn) misnamed(to *net.UnixAddr, err error) error {
 }
 
 // sendable says why n bytes cannot be sent, in the order in which unix_dgram_sendmsg finds out. A socket that wants credentials
-// is given a name first (row 75).
+// is given a name before anything else (row 75).
 func (s *PacketConn) sendable(n int, to *net.UnixAddr) error {
 	s.out.mu.Lock()
 	late, size := s.out.deadline.expired, s.out.buffer-32 // row 49
 	s.out.mu.Unlock()
+	s.mu.Lock()
+	nameless := s.pass && s.cfg.Local == "" && !s.closed
+	s.mu.Unlock()
+	if nameless && !late && s.misnamed(to, syscall.EPIPE) == syscall.EPIPE {
+		if err := s.autobind(); err != nil {
+			return err
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -116,10 +124,6 @@ func (s *PacketConn) sendable(n int, to *net.UnixAddr) error {
 		return syscall.EPIPE
 	case to == nil && (s.peer == nil || s.apart):
 		return syscall.ENOTCONN
-	case s.pass && s.cfg.Local == "":
-		s.mu.Unlock()
-		defer s.mu.Lock()
-		return s.autobind()
 	}
 	return nil
 }
@@ -131,7 +135,37 @@ func (s *PacketConn) autobind() error {
 	if len(s.boundName()) > 0 {
 		return nil
 	}
-	return s.bind("")
+	if err := s.bind(""); err != nil {
+		return err
+	}
+	s.introduce()
+	return nil
+}
+
+// introduce tells the name that the socket has chosen to those who have datagrams of it.
+func (s *PacketConn) introduce() {
+	name := s.boundName()
+	for _, c := range s.destinations() {
+		c.out.mu.Lock()
+		c.out.owed.name = name
+		c.tell(debtOptions, &c.out.owed.optionsDone)
+		c.out.mu.Unlock()
+	}
+}
+
+// destinations are the links that the socket sends on.
+func (s *PacketConn) destinations() (links []*Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.out.mu.Lock()
+	defer s.out.mu.Unlock()
+	for _, d := range s.out.links {
+		links = append(links, d.conn)
+	}
+	if s.peer != nil {
+		links = append(links, s.peer)
+	}
+	return links
 }
 
 // sendToPeer sends to the socket that this one is connected to. If that is gone, this one is not connected any more (row 120).
@@ -182,9 +216,10 @@ func (s *PacketConn) sendTo(b []byte, files []transport.File, name string) (int,
 			return 0, err
 		}
 		n, err := d.conn.offer(b, files)
-		s.leave(name, d, err == errGone)
+		gone := err == errGone || err == syscall.ECONNREFUSED
+		s.leave(name, d, gone)
 		switch {
-		case err != errGone:
+		case !gone:
 			return n, err
 		case fresh:
 			return 0, syscall.ECONNREFUSED

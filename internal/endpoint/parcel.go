@@ -222,9 +222,9 @@ func (p *parcel) finish() {
 	}
 }
 
-// arrived ends the sending of a message that has been written.
+// arrived ends the sending of a message, unless it has not been written: then undo has.
 func (m *message) arrived() {
-	if m == nil || m.parcel == nil {
+	if m == nil || m.parcel == nil || m.transfer == nil {
 		return
 	}
 	p := m.parcel

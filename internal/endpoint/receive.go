@@ -245,13 +245,16 @@ func (c *Conn) peerOptions(p *wire.Packet) error {
 	}
 	c.in.mu.Lock()
 	err = c.in.box.SetWindow(window)
-	if len(p.Name) > 0 {
+	if len(p.Name) > 0 && c.link == nil {
 		c.named(string(p.Name))
 	}
 	c.in.naming = p.Flags&wire.PassCredentials != 0 && c.in.peerName == ""
 	c.in.mu.Unlock()
 	if err != nil {
 		return err
+	}
+	if len(p.Name) > 0 && c.link != nil {
+		c.link.named(p.Name)
 	}
 	c.creditWhatIsDue() // a smaller window may be full of what has been read
 	c.out.mu.Lock()

@@ -31,13 +31,18 @@ func (l *Listener) handed() {
 	l.cond.Broadcast()
 }
 
-// awaitHanded waits until all clients belong to somebody.
-func (l *Listener) awaitHanded() {
+// takeAll takes all clients of a listener that is being moved, once those that were taken before belong to somebody.
+func (l *Listener) takeAll() (clients []*Conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for l.handing > 0 {
 		l.cond.Wait()
 	}
+	for _, at := range l.queue {
+		clients = append(clients, at.conn)
+	}
+	l.queue = nil
+	return clients
 }
 
 func (l *Listener) receives(uint64) bool { return false }

@@ -62,27 +62,42 @@ func (s *PacketConn) begin(d *departure) error {
 	for _, c := range s.out.forget() {
 		c.Close()
 	}
+	var arrivals []*Conn
 	if err == nil && listener != nil {
 		if err = d.begin(listener); err == nil {
-			listener.awaitHanded()
+			arrivals = listener.takeAll()
 		}
 	}
+	links := s.attached()
+	for i := 0; err == nil && i < len(links); i++ {
+		err = d.begin(links[i])
+	}
+	for _, c := range arrivals {
+		c.accepted()
+	}
 	s.mu.Lock()
-	s.links = nil
-	if s.peer != nil && !s.apart {
-		s.links = append(s.links, s.peer)
+	for _, c := range arrivals { // they have begun to move with the listener
+		s.in[c] = struct{}{}
 	}
-	for c := range s.in {
-		s.links = append(s.links, c)
-	}
+	s.links = append(links, arrivals...)
 	s.mu.Unlock()
-	for i := 0; err == nil && i < len(s.links); i++ {
-		err = d.begin(s.links[i])
-	}
 	if err != nil {
 		s.stay()
 	}
 	return err
+}
+
+// attached returns the links that move with the socket; the first one is the peer, if it has one.
+func (s *PacketConn) attached() (links []*Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.peer != nil && !s.apart {
+		links = append(links, s.peer)
+	}
+	for c := range s.in {
+		links = append(links, c)
+	}
+	return links
 }
 
 // awaitSends waits until no send is under way, as long as the carrier can send. The caller holds mu.

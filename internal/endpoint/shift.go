@@ -192,7 +192,7 @@ func (c *Conn) rehelloPacket() *wire.Packet {
 
 // A departure is an attempt to move ends over a connection.
 type departure struct {
-	carrier *Conn
+	carrier *Conn   // nil for one that a child process inherits
 	ends    []mover // in the order in which they began to depart
 }
 
@@ -224,7 +224,7 @@ var errCycle = errors.New("an end would wait in its own queue")
 
 // begin begins to move e.
 func (d *departure) begin(e mover) error {
-	if e.receives(d.carrier.peerID) {
+	if d.carrier != nil && e.receives(d.carrier.peerID) {
 		return errCycle
 	}
 	if err := e.begin(d); err != nil {
@@ -244,6 +244,9 @@ func (d *departure) stay() {
 // stopped says why the carrier's send has to end.
 func (d *departure) stopped() error {
 	c := d.carrier
+	if c == nil {
+		return nil
+	}
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
 	return c.out.stopped()

@@ -27,6 +27,8 @@ var allowed = map[string][]string{
 	"afunix/internal/descriptor": {},
 	"afunix/internal/cred":       {},
 	"afunix/cmd/afunix":          {"."},
+	"afunix/upgrade":             {"."},
+	"afunix/upgrade/httpdrain":   {},
 
 	"afunix/dropin/net":              {".", "dropin/internal/ends", "internal/winsock", "internal/descriptor"},
 	"afunix/dropin/syscall":          {"dropin/internal/ends", "dropin/internal/control"},

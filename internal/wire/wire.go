@@ -180,9 +180,10 @@ func Parse(b []byte) (Packet, error) {
 	return p, nil
 }
 
-// Bare reports whether b is a packet of data that has nothing between its header and its payload. Only the header is looked at.
+// Bare reports whether b is a packet of the user's data, and no luggage, that has nothing between its header and its payload. Only the
+// header is looked at.
 func Bare(b []byte) bool {
-	return len(b) >= HeaderLen && Type(b[0]) == Data && b[3] == 0 && b[4] == 0 && b[5] == 0
+	return len(b) >= HeaderLen && Type(b[0]) == Data && b[1]&Luggage == 0 && b[3] == 0 && b[4] == 0 && b[5] == 0
 }
 
 // check holds the packet against the shape of its type, and walks its records.

@@ -1,0 +1,55 @@
+package afunix
+
+import (
+	"errors"
+	"os/exec"
+	"syscall"
+
+	"afunix/internal/kernel"
+	"afunix/internal/transport"
+
+	"golang.org/x/sys/windows"
+)
+
+// A legacy is a handle that a child inherits.
+type legacy struct{ handle windows.Handle }
+
+// newLegacy makes a handle that can be inherited, in general. Package os tells the system for each process which handles those are (a
+// PROC_THREAD_ATTRIBUTE_HANDLE_LIST), so no other child gets it.
+func newLegacy(v uintptr) (*legacy, error) {
+	self := windows.CurrentProcess()
+	var l legacy
+	if err := windows.DuplicateHandle(self, windows.Handle(v), self, &l.handle, 0, true, windows.DUPLICATE_SAME_ACCESS); err != nil {
+		return nil, err
+	}
+	return &l, nil
+}
+
+// Close closes the handle here.
+func (l *legacy) Close() error { return windows.CloseHandle(l.handle) }
+
+// attach makes cmd hand the handle down, and completes what the child is told. It has the same value there.
+func (l *legacy) attach(cmd *exec.Cmd, b bequest) bequest {
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = new(syscall.SysProcAttr)
+	}
+	cmd.SysProcAttr.AdditionalInheritedHandles = append(cmd.SysProcAttr.AdditionalInheritedHandles, syscall.Handle(l.handle))
+	b.Value = uintptr(l.handle)
+	return b
+}
+
+// secure keeps an inherited handle from the children of this process, in case somebody starts them without naming what they may
+// inherit. It reports whether there is such a one.
+func secure(b bequest) bool {
+	kind, err := windows.GetFileType(windows.Handle(b.Value))
+	if err != nil || kind != windows.FILE_TYPE_PIPE {
+		return false
+	}
+	return windows.SetHandleInformation(windows.Handle(b.Value), windows.HANDLE_FLAG_INHERIT, 0) == nil
+}
+
+// A socket of the system's own AF_UNIX has no pair, and is not inherited: what DuplicateHandle makes of it is no socket to Winsock.
+
+func leaveKernel(*kernel.Conn) (estate, error) { return estate{}, errors.ErrUnsupported }
+
+func inheritKernel(uintptr) (transport.Conn, error) { return nil, errors.ErrUnsupported }

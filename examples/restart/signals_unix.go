@@ -1,0 +1,13 @@
+//go:build unix
+
+package main
+
+import (
+	"os"
+	"syscall"
+)
+
+var (
+	stopSignals    = []os.Signal{os.Interrupt, syscall.SIGTERM}
+	restartSignals = []os.Signal{syscall.SIGHUP}
+)

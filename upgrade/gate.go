@@ -1,0 +1,116 @@
+package upgrade
+
+import (
+	"net"
+	"os"
+	"sync"
+	"time"
+)
+
+// A gate says whether this process may take something from a socket: not before Ready has succeeded, nor after a successor has taken
+// over. Whoever comes too early or too late waits, until the gate opens or the socket is closed. For one who came too late that is
+// all there is to wait for; an error would make servers fail in the moment in which they should finish their work.
+type gate[S closer] struct {
+	mu       sync.Mutex
+	changed  *sync.Cond
+	socket   S // what is behind the gate; may be replaced while it is shut
+	open     bool
+	closed   bool
+	deadline time.Time // of those who wait; zero is never
+}
+
+// A closer is a net.Listener or a net.PacketConn.
+type closer interface {
+	comparable
+	Close() error
+}
+
+func newGate[S closer](socket S) *gate[S] {
+	g := &gate[S]{socket: socket}
+	g.changed = sync.NewCond(&g.mu)
+	return g
+}
+
+// pass waits until the gate is open and returns the socket; net.ErrClosed, os.ErrDeadlineExceeded.
+func (g *gate[S]) pass() (socket S, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for !g.open || g.closed {
+		switch wait := time.Until(g.deadline); {
+		case g.closed:
+			return socket, net.ErrClosed
+		case g.deadline.IsZero():
+			g.changed.Wait()
+		case wait <= 0:
+			return socket, os.ErrDeadlineExceeded
+		default:
+			alarm := time.AfterFunc(wait, g.wake)
+			g.changed.Wait()
+			alarm.Stop()
+		}
+	}
+	return g.socket, nil
+}
+
+// wake lets those who wait look again. It takes the lock so that nobody is between looking and waiting.
+func (g *gate[S]) wake() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.changed.Broadcast()
+}
+
+// admits reports whether socket is behind the gate and the gate is open. If not, an error of the socket only says that somebody has
+// shut the gate, or closed it.
+func (g *gate[S]) admits(socket S) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.open && !g.closed && g.socket == socket
+}
+
+// update changes the gate, and lets those who wait look again.
+func (g *gate[S]) update(change func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	change()
+	g.changed.Broadcast()
+}
+
+// get returns the socket whether the gate is open or not. There is none before one has come from a predecessor, and after take.
+func (g *gate[S]) get() (socket S, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.socket == socket {
+		return socket, net.ErrClosed
+	}
+	return g.socket, nil
+}
+
+// put places a socket behind the gate. If that has been closed, it closes the socket.
+func (g *gate[S]) put(socket S) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		socket.Close()
+		return
+	}
+	g.socket = socket
+}
+
+// take shuts the gate and returns what was behind it, if anything.
+func (g *gate[S]) take() (socket S) {
+	g.update(func() {
+		g.open = false
+		socket, g.socket = g.socket, socket
+	})
+	return socket
+}
+
+// close closes the socket, and wakes those who wait.
+func (g *gate[S]) close() error {
+	g.update(func() { g.closed = true })
+	var none S
+	if socket := g.take(); socket != none {
+		return socket.Close()
+	}
+	return nil
+}

@@ -1,0 +1,181 @@
+package upgrade
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+
+	"afunix"
+)
+
+// maxState leaves room for the rest of the message, which is base64.
+const maxState = maxMessage*3/4 - 1024
+
+// SendConn gives a live connection to the successor, which gets it from ReceiveConn together with state, of at most 700 KiB, which
+// tells it how to go on. Done must have been closed. Nobody may be reading from or writing to the connection, and what has been read
+// ahead belongs into state. When SendConn has returned nil, the successor has the connection, and it is closed here. If it fails
+// the connection is still this process's, except for one of the pipe transport that has moved already.
+func (u *Upgrader) SendConn(ctx context.Context, conn net.Conn, state []byte) error {
+	if err := u.sendConn(ctx, conn, state); err != nil {
+		return fmt.Errorf("upgrade: send a connection: %w", err)
+	}
+	return nil
+}
+
+func (u *Upgrader) sendConn(ctx context.Context, conn net.Conn, state []byte) error {
+	u.mu.Lock()
+	ch, closed := u.successor, u.closed
+	u.mu.Unlock()
+	file, ok := conn.(afunix.Sendable)
+	switch {
+	case ch == nil || closed:
+		return errors.New("there is no successor")
+	case !ok:
+		return fmt.Errorf("%T: %w", conn, afunix.ErrNotSendable)
+	case len(state) > maxState:
+		return fmt.Errorf("its state has %d bytes, of which at most %d can be sent", len(state), maxState)
+	}
+	u.sending.Lock()
+	defer u.sending.Unlock()
+	if err := ch.handConn(ctx, file, state); err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
+// handConn returns nil when the other process has said that it has the connection.
+func (c *channel) handConn(ctx context.Context, file afunix.Sendable, state []byte) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	release := bound(ctx, c.conn)
+	err := c.send(message{Type: typeConn, State: state}, file)
+	if err == nil {
+		_, err = c.expect(typeGot)
+	}
+	release()
+	var unsendable *afunix.RightsError
+	if err == nil || errors.As(err, &unsendable) {
+		return err
+	}
+	// Whose is it? Once this side has been shut down the other can no longer say that it has it, and then does not keep it.
+	if c.conn.CloseRead() == nil {
+		if _, late := c.expect(typeGot); late == nil {
+			return nil
+		}
+	}
+	if ctx.Err() != nil {
+		return errors.Join(context.Cause(ctx), err)
+	}
+	return left(err)
+}
+
+// ReceiveConn returns the next live connection that the predecessor has sent, with its state; io.EOF when there will be no more: the
+// predecessor has left, or there was none. It waits for Ready.
+func (u *Upgrader) ReceiveConn(ctx context.Context) (net.Conn, []byte, error) {
+	stop := context.AfterFunc(ctx, u.arrivals.wake)
+	defer stop()
+	return u.arrivals.next(ctx)
+}
+
+// receiveConns takes in live connections until the predecessor leaves.
+func (p *predecessor) receiveConns(to *arrivals) {
+	defer to.close()
+	for {
+		m, rights, err := p.receive()
+		if err != nil {
+			return // it has left: what it has to finish it has finished, or it is dead
+		}
+		if err := p.takeConn(m, rights, to); err != nil {
+			rights.Close()
+			p.conn.Close() // so the predecessor learns that it keeps what it has
+			return
+		}
+	}
+}
+
+func (p *predecessor) takeConn(m message, rights afunix.Rights, to *arrivals) error {
+	if m.Type != typeConn {
+		return unexpected(m)
+	}
+	conn, err := rights.Conn(0)
+	if err != nil {
+		return err
+	}
+	if err := p.send(message{Type: typeGot}); err != nil {
+		conn.Close()
+		return err
+	}
+	to.add(arrival{conn, m.State})
+	return nil
+}
+
+// arrivals are live connections that wait for ReceiveConn.
+type arrivals struct {
+	mu      sync.Mutex
+	changed *sync.Cond
+	waiting []arrival
+	closed  bool
+}
+
+type arrival struct {
+	conn  net.Conn
+	state []byte
+}
+
+func newArrivals() *arrivals {
+	a := new(arrivals)
+	a.changed = sync.NewCond(&a.mu)
+	return a
+}
+
+func (a *arrivals) wake() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.changed.Broadcast()
+}
+
+func (a *arrivals) add(c arrival) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.waiting = append(a.waiting, c)
+	a.changed.Broadcast()
+}
+
+// close says that there will be no more.
+func (a *arrivals) close() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.closed = true
+	a.changed.Broadcast()
+}
+
+// discard closes those that nobody has received.
+func (a *arrivals) discard() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, c := range a.waiting {
+		c.conn.Close()
+	}
+	a.waiting = nil
+}
+
+func (a *arrivals) next(ctx context.Context) (net.Conn, []byte, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for len(a.waiting) == 0 {
+		switch {
+		case a.closed:
+			return nil, nil, io.EOF
+		case ctx.Err() != nil:
+			return nil, nil, context.Cause(ctx)
+		}
+		a.changed.Wait()
+	}
+	c := a.waiting[0]
+	a.waiting = a.waiting[1:]
+	return c.conn, c.state, nil
+}

@@ -1,0 +1,177 @@
+package upgrade
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"syscall"
+
+	"afunix"
+)
+
+// A predecessor is the process from which this one takes over.
+type predecessor struct {
+	channel
+	offers []*offer // that nobody has asked for
+	gone   bool     // it died before it yielded
+}
+
+// callTries is how often New calls a process that leaves while it does.
+const callTries = 5
+
+// findPredecessor calls the process that serves now, and receives what it offers. Without one, it is nil.
+func (u *Upgrader) findPredecessor(ctx context.Context) (*predecessor, error) {
+	for try := 1; ; try++ {
+		p, err := u.call(ctx)
+		if !isGone(err) || try == callTries {
+			return p, err
+		}
+		// It has been replaced in this moment, or has died: somebody else serves, or nobody.
+	}
+}
+
+func (u *Upgrader) call(ctx context.Context) (*predecessor, error) {
+	d := afunix.Dialer{Transport: u.cfg.Transport}
+	conn, err := d.DialContext(ctx, "unix", u.cfg.Address)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	p := &predecessor{channel: channel{conn: conn}}
+	release := bound(ctx, conn)
+	err = p.receiveOffers(&u.cfg)
+	release()
+	if err != nil && ctx.Err() != nil {
+		err = errors.Join(context.Cause(ctx), err)
+	}
+	if err != nil {
+		p.close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *predecessor) receiveOffers(cfg *Config) error {
+	peer, err := p.conn.PeerCredentials()
+	if err != nil {
+		return err
+	}
+	if err := cfg.authorize(peer); err != nil {
+		return err
+	}
+	if err := p.tell(message{Type: typeHello, Version: protocolVersion}); err != nil {
+		return left(err)
+	}
+	for {
+		m, rights, err := p.receive()
+		switch {
+		case err != nil:
+			return left(err)
+		case m.Type == typeOffered:
+			rights.Close()
+			return nil
+		case m.Type != typeOffer || m.Moves != (rights.Len() == 0):
+			rights.Close()
+			return unexpected(m)
+		}
+		p.offers = append(p.offers, &offer{
+			key:    m.Key,
+			addr:   &net.UnixAddr{Name: m.Addr, Net: m.Key.Network},
+			moves:  m.Moves,
+			rights: rights,
+		})
+	}
+}
+
+// tell sends a message. A predecessor that does not want to hear it may have said why before it closed the channel.
+func (p *predecessor) tell(m message) error {
+	err := p.send(m)
+	if err == nil {
+		return nil
+	}
+	_, rights, why := p.receive()
+	rights.Close()
+	if errors.Is(why, ErrRefused) {
+		return why
+	}
+	return err
+}
+
+// left names the end of the stream for what it is.
+func left(err error) error {
+	if isGone(err) {
+		return fmt.Errorf("the process has left: %w", err)
+	}
+	return err
+}
+
+// isGone reports whether err says that the other process has ended, or has closed the channel.
+func isGone(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
+// yield asks the predecessor to stop, and returns when it waits for nothing but confirm. Sockets that move have arrived. If the predecessor
+// has died there is nobody to ask.
+func (p *predecessor) yield(ctx context.Context, sockets []socket) error {
+	release := bound(ctx, p.conn)
+	defer release()
+	refuseAll(&p.offers)
+	err := p.askToYield(sockets)
+	if p.gone = isGone(err); p.gone {
+		return nil
+	}
+	if err != nil && ctx.Err() != nil {
+		return errors.Join(context.Cause(ctx), err)
+	}
+	return err
+}
+
+func (p *predecessor) askToYield(sockets []socket) error {
+	byKey := make(map[key]socket)
+	var keys []key
+	for _, s := range sockets {
+		keys = append(keys, s.id())
+		byKey[s.id()] = s
+	}
+	if err := p.tell(message{Type: typeReady, Keys: keys}); err != nil {
+		return err
+	}
+	for {
+		m, rights, err := p.receive()
+		switch {
+		case err != nil:
+			return err
+		case m.Type == typeCommit:
+			rights.Close()
+			return nil
+		}
+		s, ok := byKey[m.Key]
+		if m.Type != typeMoved || !ok {
+			rights.Close()
+			return unexpected(m)
+		}
+		err = s.arrive(rights)
+		rights.Close()
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// confirm tells the predecessor that this process serves now. That it cannot be told, because it has died, changes nothing.
+func (p *predecessor) confirm() {
+	if !p.gone {
+		_ = p.send(message{Type: typeTaken})
+	}
+}
+
+// close ends the channel.
+func (p *predecessor) close() {
+	refuseAll(&p.offers)
+	p.conn.Close()
+}

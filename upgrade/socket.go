@@ -1,0 +1,158 @@
+package upgrade
+
+import (
+	"fmt"
+	"net"
+
+	"afunix"
+)
+
+// A socket is what goes from process to process: a [Listener] or a [PacketConn]. Its methods are called by one goroutine at a time,
+// except that its user may close it at any time.
+type socket interface {
+	id() key
+	address() string
+
+	// lend returns the descriptor for a message. If it moves, the socket is of no use here once the message is sent.
+	lend() (file afunix.Sendable, moves bool, err error)
+	// give is lend for a descriptor that moves: from now on nobody takes anything from the socket here.
+	give() (afunix.Sendable, error)
+	// leave ends taking from the socket here, since the successor does.
+	leave()
+	// restore undoes give. If sent, the descriptor has gone and will not come back.
+	restore(sent bool) error
+
+	// arrive owns a descriptor that has moved here.
+	arrive(afunix.Rights) error
+
+	// withdraw closes a socket that cannot be used by two processes, so that the other one can make it anew.
+	withdraw()
+	// prepare does what may fail before the gate is opened.
+	prepare() error
+	open()
+}
+
+// sendable returns how socket goes from process to process.
+func sendable(socket any) (file afunix.Sendable, moves bool, err error) {
+	file, ok := socket.(afunix.Sendable)
+	if !ok {
+		return nil, false, fmt.Errorf("%T: %w", socket, afunix.ErrNotSendable)
+	}
+	end, ok := socket.(interface{ Transport() afunix.Transport })
+	return file, ok && end.Transport() == afunix.PipeTransport, nil
+}
+
+// A Listener is a [net.Listener] that goes from process to process.
+type Listener struct {
+	key    key
+	addr   net.Addr
+	listen func() (net.Listener, error) // makes another one
+	gate   *gate[net.Listener]
+	forget func(socket)
+}
+
+var _ net.Listener = (*Listener)(nil)
+
+// Accept waits for the next connection. Until [Upgrader.Ready] has succeeded it accepts nobody, and once a successor has taken
+// over it accepts nobody any more, but waits until Close is called and then returns [net.ErrClosed]. A connection is exactly what the
+// listener below accepts, such as a *[net.TCPConn].
+func (l *Listener) Accept() (net.Conn, error) {
+	for {
+		inner, err := l.gate.pass()
+		if err != nil {
+			return nil, &net.OpError{Op: "accept", Net: l.key.Network, Addr: l.addr, Err: err}
+		}
+		c, err := inner.Accept()
+		if err == nil || l.gate.admits(inner) {
+			return c, err
+		}
+	}
+}
+
+// Close stops listening here. If a successor has taken over it goes on listening, and clients notice nothing.
+func (l *Listener) Close() error {
+	l.forget(l)
+	return l.gate.close()
+}
+
+// Addr returns the address on which l listens.
+func (l *Listener) Addr() net.Addr { return l.addr }
+
+func (l *Listener) id() key         { return l.key }
+func (l *Listener) address() string { return l.addr.String() }
+
+func (l *Listener) lend() (afunix.Sendable, bool, error) {
+	inner, err := l.gate.get()
+	if err != nil {
+		return nil, false, err
+	}
+	return sendable(inner)
+}
+
+func (l *Listener) give() (afunix.Sendable, error) {
+	l.gate.update(func() {
+		l.gate.open = false
+		unlinkOnClose(l.gate.socket, false)
+	})
+	file, _, err := l.lend()
+	return file, err
+}
+
+func (l *Listener) leave() {
+	if inner := l.gate.take(); inner != nil {
+		unlinkOnClose(inner, false)
+		inner.Close()
+	}
+}
+
+func (l *Listener) restore(sent bool) error {
+	if sent {
+		l.gate.take() // nothing is left of it
+	}
+	if err := l.prepare(); err != nil {
+		return err
+	}
+	l.open()
+	return nil
+}
+
+func (l *Listener) arrive(r afunix.Rights) error {
+	inner, err := r.Listener(0)
+	if err != nil {
+		return err
+	}
+	l.gate.put(inner)
+	return nil
+}
+
+func (l *Listener) withdraw() {
+	if _, moves, err := l.lend(); err == nil && moves {
+		l.gate.take().Close()
+	}
+}
+
+// prepare makes another listener, if that which should have come here has not.
+func (l *Listener) prepare() error {
+	if _, err := l.gate.get(); err == nil {
+		return nil
+	}
+	inner, err := l.listen()
+	if err == nil {
+		l.gate.put(inner)
+	}
+	return err
+}
+
+func (l *Listener) open() {
+	if inner, err := l.gate.get(); err == nil {
+		unlinkOnClose(inner, true)
+	}
+	l.gate.update(func() { l.gate.open = l.gate.socket != nil })
+}
+
+// unlinkOnClose makes, or does not make, the last process of several that have had a listener remove its socket file.
+func unlinkOnClose(l net.Listener, unlink bool) {
+	if l, ok := l.(interface{ SetUnlinkOnClose(bool) }); ok {
+		l.SetUnlinkOnClose(unlink)
+	}
+}

@@ -1,0 +1,194 @@
+package upgrade
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+// lastWords is how long a successor that has failed may take to say why and end by itself.
+const lastWords = 2 * time.Second
+
+// program and directory are what this process was started as, and where. Both are noted early: the directory may be changed, and
+// the file replaced, after which Linux knows it by another name.
+var program, directory = startedAs()
+
+func startedAs() (program, directory string) {
+	directory, err := os.Getwd()
+	if err != nil {
+		directory = "" // the new process then starts where this one is
+	}
+	program, err = exec.LookPath(os.Args[0])
+	if err == nil {
+		program, err = filepath.Abs(program)
+	}
+	if err != nil {
+		program = os.Args[0]
+	}
+	return program, directory
+}
+
+func (cfg *Config) command() *exec.Cmd {
+	if cfg.Command != nil {
+		return cfg.Command()
+	}
+	cmd := exec.Command(program, os.Args[1:]...)
+	cmd.Dir = directory
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	return cmd
+}
+
+// Upgrade starts the program again, as it is on disk now, and returns nil when a successor has taken over. If it fails, this process
+// goes on serving, and the new one has ended: by itself, or killed. A process that was started by somebody else may be the successor as
+// well; then Upgrade of this one is nothing but a name for the wait.
+func (u *Upgrader) Upgrade(ctx context.Context) error {
+	if err := u.upgrade(ctx); err != nil {
+		return fmt.Errorf("upgrade: %w", err)
+	}
+	return nil
+}
+
+func (u *Upgrader) upgrade(ctx context.Context) error {
+	w, err := u.await()
+	if err != nil {
+		return err
+	}
+	defer u.awaitNothing()
+	ctx, cancel := context.WithTimeoutCause(ctx, u.cfg.readyTimeout(),
+		fmt.Errorf("the successor was not ready after %v: %w", u.cfg.readyTimeout(), context.DeadlineExceeded))
+	defer cancel()
+	cmd := u.cfg.command()
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	child := &child{cmd: cmd, exited: make(chan struct{})}
+	go child.wait()
+	u.awaitOf(w, cmd.Process.Pid)
+
+	select {
+	case err = <-w.outcome:
+		if err == nil {
+			return nil
+		}
+		child.awaitLastWords()
+	case <-child.exited:
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	case <-u.stopped.Done():
+		err = fmt.Errorf("%w: this process ends", errCalledOff)
+	}
+	return u.callOff(child, err)
+}
+
+// A waiter waits for an upgrade: for its success, or for the failure of one particular process.
+type waiter struct {
+	pid     int // 0 before it has been started
+	outcome chan error
+}
+
+// await makes end report the outcome of the next upgrade.
+func (u *Upgrader) await() (*waiter, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	switch {
+	case u.closed || !u.ready || u.successor != nil:
+		return nil, ErrNotReady
+	case u.awaited != nil || u.attempt != nil:
+		return nil, ErrBusy
+	}
+	u.awaited = &waiter{outcome: make(chan error, 1)}
+	return u.awaited, nil
+}
+
+// awaitOf makes w wait for the failure of process pid, too. If that has failed already, it ends by itself.
+func (u *Upgrader) awaitOf(w *waiter, pid int) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	w.pid = pid
+}
+
+func (u *Upgrader) awaitNothing() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.awaited = nil
+}
+
+// callOff ends the child, unless it has become the successor. cause is why; nil if it has ended by itself.
+func (u *Upgrader) callOff(c *child, cause error) error {
+	u.mu.Lock()
+	a := u.attempt
+	if a != nil && a.pid != c.cmd.Process.Pid {
+		a = nil // somebody else's
+	}
+	if a != nil {
+		a.calledOff = true
+	}
+	committed := a != nil && a.committed
+	u.mu.Unlock()
+	if committed {
+		// Killed now, it could have begun to serve; so it may say so, unless it hangs.
+		select {
+		case <-a.done:
+		case <-time.After(helloTimeout):
+		}
+	}
+	select {
+	case <-u.taken:
+		return nil
+	default:
+	}
+	status := c.end()
+	if a != nil {
+		<-a.done // so that the next upgrade is not turned away
+	}
+	switch {
+	case cause == nil:
+		return fmt.Errorf("the successor has ended before it was ready: %w", status)
+	case status == nil || errors.Is(status, errKilled):
+		return cause
+	}
+	return fmt.Errorf("%w (the successor has ended: %w)", cause, status)
+}
+
+// A child is a process that Upgrade has started.
+type child struct {
+	cmd    *exec.Cmd
+	exited chan struct{}
+	err    error // once it has exited
+}
+
+var errKilled = errors.New("killed")
+
+// wait also takes care that a successor that outlives its success, but not this process, does not stay a zombie.
+func (c *child) wait() {
+	c.err = c.cmd.Wait()
+	close(c.exited)
+}
+
+func (c *child) awaitLastWords() {
+	select {
+	case <-c.exited:
+	case <-time.After(lastWords):
+	}
+}
+
+// end makes sure that the child has ended, and says how it has done so by itself.
+func (c *child) end() error {
+	select {
+	case <-c.exited:
+		if c.err == nil {
+			return errors.New("exit status 0")
+		}
+		return c.err
+	default:
+	}
+	if err := c.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	<-c.exited
+	return errKilled
+}

@@ -1,0 +1,312 @@
+package upgrade
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"time"
+
+	"afunix"
+)
+
+// helloTimeout is how long a process that calls may take to say who it is.
+const helloTimeout = 10 * time.Second
+
+// errCalledOff is the error of an upgrade that this process has called off.
+var errCalledOff = errors.New("called off")
+
+// An attempt is an upgrade under way, as the process that serves sees it.
+type attempt struct {
+	channel
+	u       *Upgrader
+	pid     int
+	offered []socket
+	given   []given       // while it is not known whether the successor serves
+	done    chan struct{} // closed when it is over
+
+	// Under u.mu.
+	committed bool // the successor may serve at any time now
+	calledOff bool
+}
+
+// A given socket has moved to the successor, or was about to when something failed.
+type given struct {
+	socket socket
+	sent   bool
+}
+
+// serveControl attends to those who call, until the control is closed.
+func (u *Upgrader) serveControl(c *control) {
+	for {
+		conn, err := c.listener.AcceptConn()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			u.failed(fmt.Errorf("upgrade: wait for a successor: %w", err))
+			return
+		}
+		u.background.Go(func() { u.attend(conn) })
+	}
+}
+
+func (u *Upgrader) failed(err error) {
+	if u.cfg.Failed != nil {
+		u.cfg.Failed(err)
+	}
+}
+
+// attend hands everything over to the process at the other end of conn, if it is to be.
+func (u *Upgrader) attend(conn *afunix.Conn) {
+	a := &attempt{channel: channel{conn: conn}, u: u, done: make(chan struct{})}
+	peer, err := conn.PeerCredentials()
+	if err == nil {
+		a.pid = peer.PID
+		err = u.cfg.authorize(peer)
+	}
+	if err == nil {
+		err = u.begin(a)
+	}
+	if err == nil {
+		if err = a.run(); err != nil {
+			err = errors.Join(err, a.undo())
+		}
+		u.end(a, err)
+	}
+	if err == nil {
+		return // the channel stays, for live connections
+	}
+	u.failed(fmt.Errorf("upgrade: hand over to process %d: %w", a.pid, err))
+	a.refuse(err)
+}
+
+// refuse tells the other process why it may not take over, and closes the channel when it has heard that, or has had time to. It may
+// have left: that may be what err says.
+func (a *attempt) refuse(err error) {
+	defer a.conn.Close()
+	a.conn.SetDeadline(time.Now().Add(helloTimeout))
+	stop := context.AfterFunc(a.u.stopped, func() { a.conn.SetReadDeadline(past) })
+	defer stop()
+	if a.send(message{Type: typeAbort, Reason: err.Error()}) == nil && a.conn.CloseWrite() == nil {
+		io.Copy(io.Discard, a.conn)
+	}
+}
+
+// begin makes a the upgrade that is under way.
+func (u *Upgrader) begin(a *attempt) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	switch {
+	case u.closed || u.successor != nil:
+		return ErrNotReady
+	case u.attempt != nil:
+		return ErrBusy
+	}
+	u.attempt = a
+	a.offered = slices.Clone(u.sockets)
+	return nil
+}
+
+// end is the end of an upgrade: with err nil, of this process's service.
+func (u *Upgrader) end(a *attempt, err error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.attempt = nil
+	if err == nil {
+		u.successor = &a.channel
+		close(u.taken)
+	}
+	close(a.done)
+	if w := u.awaited; w != nil && (err == nil || w.pid == a.pid) {
+		w.outcome <- err // has room for it
+		u.awaited = nil
+	}
+}
+
+// run returns nil once the successor serves.
+func (a *attempt) run() error {
+	stop := context.AfterFunc(a.u.stopped, func() { a.conn.SetDeadline(past) })
+	defer stop()
+	keys, err := a.untilReady()
+	if err != nil {
+		return left(err)
+	}
+	if err := a.u.commit(a); err != nil {
+		return err
+	}
+	if err := a.commit(keys); err != nil {
+		return left(err)
+	}
+	a.yield(keys)
+	return nil
+}
+
+// untilReady makes all offers, and returns which of them the successor wants when it is ready.
+func (a *attempt) untilReady() ([]key, error) {
+	if err := a.within(helloTimeout); err != nil {
+		return nil, err
+	}
+	hello, err := a.expect(typeHello)
+	if err != nil {
+		return nil, err
+	}
+	if hello.Version != protocolVersion {
+		return nil, fmt.Errorf("it speaks version %d of the protocol, not %d", hello.Version, protocolVersion)
+	}
+	if err := a.within(a.u.cfg.readyTimeout()); err != nil {
+		return nil, err
+	}
+	if err := a.offer(); err != nil {
+		return nil, err
+	}
+	ready, err := a.expect(typeReady)
+	if errors.Is(err, os.ErrDeadlineExceeded) && a.u.stopped.Err() == nil {
+		err = fmt.Errorf("not ready after %v: %w", a.u.cfg.readyTimeout(), err)
+	}
+	return ready.Keys, err
+}
+
+// within sets how long the channel may be waited for; 0 is for ever. Close ends it in any case.
+func (a *attempt) within(d time.Duration) error {
+	var deadline time.Time
+	if d > 0 {
+		deadline = time.Now().Add(d)
+	}
+	if err := a.conn.SetDeadline(deadline); err != nil {
+		return err
+	}
+	if a.u.stopped.Err() != nil { // or Close sees to it, after the line above
+		return fmt.Errorf("%w: it ends", errCalledOff)
+	}
+	return nil
+}
+
+func (a *attempt) offer() error {
+	for _, s := range a.offered {
+		file, moves, err := s.lend()
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			continue
+		case err != nil:
+		case moves:
+			err = a.send(message{Type: typeOffer, Key: s.id(), Moves: true, Addr: s.address()})
+		default:
+			err = a.send(message{Type: typeOffer, Key: s.id()}, file)
+		}
+		if err != nil {
+			return fmt.Errorf("%v: %w", s.id(), err)
+		}
+	}
+	return a.send(message{Type: typeOffered})
+}
+
+// commit makes it impossible to call a off, unless that has been done.
+func (u *Upgrader) commit(a *attempt) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if a.calledOff {
+		return errCalledOff
+	}
+	a.committed = true
+	return nil
+}
+
+// commit lets the successor serve, and waits until it says that it does. What moves has to go before. Meanwhile this process goes on
+// with everything else, so it does not matter how long that takes.
+func (a *attempt) commit(keys []key) error {
+	if err := a.within(0); err != nil {
+		return err
+	}
+	if err := notify(mainPID(a.pid)); err != nil {
+		return err
+	}
+	for _, s := range a.wanted(keys) {
+		if _, moves, err := s.lend(); err != nil || !moves {
+			continue // one that was closed meanwhile does not go
+		}
+		if err := a.give(s); err != nil {
+			return fmt.Errorf("%v: %w", s.id(), err)
+		}
+	}
+	if err := a.send(message{Type: typeCommit}); err != nil {
+		return err
+	}
+	_, err := a.expect(typeTaken)
+	return err
+}
+
+func (a *attempt) wanted(keys []key) []socket {
+	return slices.DeleteFunc(slices.Clone(a.offered), func(s socket) bool { return !slices.Contains(keys, s.id()) })
+}
+
+func (a *attempt) give(s socket) error {
+	a.given = append(a.given, given{socket: s})
+	file, err := s.give()
+	if err != nil {
+		return err
+	}
+	if err := a.send(message{Type: typeMoved, Key: s.id()}, file); err != nil {
+		return err
+	}
+	a.given[len(a.given)-1].sent = true
+	return nil
+}
+
+// yield ends the service of this process. What the successor does not want stays with it.
+func (a *attempt) yield(keys []key) {
+	for _, s := range a.wanted(keys) {
+		s.leave()
+	}
+	a.u.mu.Lock()
+	defer a.u.mu.Unlock()
+	a.u.control.leave()
+	a.u.control = nil // its file is the successor's now
+}
+
+// undo brings everything back to where it was before commit.
+func (a *attempt) undo() error {
+	if !a.mustUndo() {
+		return nil
+	}
+	var errs []error
+	for _, g := range a.given {
+		if err := g.socket.restore(g.sent); err != nil {
+			errs = append(errs, fmt.Errorf("%v is lost: %w", g.socket.id(), err))
+		}
+	}
+	errs = append(errs, notify(mainPID(os.Getpid())), a.u.republish())
+	return errors.Join(errs...)
+}
+
+// mustUndo reports whether there is something to undo, and somebody to go on.
+func (a *attempt) mustUndo() bool {
+	a.u.mu.Lock()
+	defer a.u.mu.Unlock()
+	stopped := a.u.stopped.Err() != nil
+	a.u.doubtful = a.committed && stopped
+	return a.committed && !stopped
+}
+
+// republish makes a new control, since a successor may have put its own in the place of ours before it died.
+func (u *Upgrader) republish() error {
+	fresh, err := bindControl(u.stopped, &u.cfg)
+	if err != nil {
+		return err
+	}
+	if err := fresh.publish(); err != nil {
+		return errors.Join(err, fresh.leave(), fresh.remove())
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.closed {
+		return errors.Join(fresh.leave(), fresh.remove())
+	}
+	former := u.control
+	u.control = fresh
+	u.background.Go(func() { u.serveControl(fresh) })
+	return former.leave()
+}

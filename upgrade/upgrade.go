@@ -1,0 +1,289 @@
+package upgrade
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"slices"
+	"sync"
+	"time"
+
+	"afunix"
+)
+
+// Errors of an upgrade. Whatever comes around them says more.
+var (
+	// ErrRefused is the error of a successor that the running process has sent away. The text says why.
+	ErrRefused = errors.New("refused by the running process")
+	// ErrBusy says that another upgrade is under way.
+	ErrBusy = errors.New("another upgrade is under way")
+	// ErrNotReady says that this process cannot have a successor: Ready has not succeeded, a successor has taken over already, or
+	// Close was called.
+	ErrNotReady = errors.New("this process is not the one that serves")
+)
+
+// A Config says how a process and its successor find each other.
+type Config struct {
+	// Address is where the running process can be reached: the path of an AF_UNIX socket, in a directory that only its owner
+	// can write to. All generations of a server have the same. Paths ending in a dot and eight hexadecimal digits beside it
+	// are used for a moment.
+	Address string
+
+	// Authorize, if not nil, says who may take over, and from whom this process takes over; nil means the same user only.
+	Authorize func(peer afunix.Credentials) error
+
+	// ReadyTimeout is how long a successor may take until it is ready; 0 means a minute.
+	ReadyTimeout time.Duration
+
+	// Command returns the command by which Upgrade starts the successor. With nil that is the program of this process, found
+	// again by the name that it was started with, with the same arguments, directory, environment and standard files.
+	Command func() *exec.Cmd
+
+	// Failed, if not nil, is told of each upgrade that was begun and failed while this process served. Nothing has changed then. It
+	// must not call Close.
+	Failed func(err error)
+
+	// Transport is how the processes talk to each other.
+	Transport afunix.Transport
+
+	// Listen and ListenPacket, if not nil, make the sockets that no predecessor had. Those that they return must be Sendable. With
+	// nil, it is package afunix that makes those of the networks "unix", "unixpacket" and "unixgram", and package net all
+	// others. If EADDRINUSE is the error because a dead process has left its socket file, that is removed, and they are called again.
+	Listen       func(ctx context.Context, network, address string) (net.Listener, error)
+	ListenPacket func(ctx context.Context, network, address string) (net.PacketConn, error)
+}
+
+func (cfg *Config) readyTimeout() time.Duration {
+	if cfg.ReadyTimeout == 0 {
+		return time.Minute
+	}
+	return cfg.ReadyTimeout
+}
+
+// authorize says whether the other process may be that.
+func (cfg *Config) authorize(peer afunix.Credentials) error {
+	switch {
+	case cfg.Authorize != nil:
+		return cfg.Authorize(peer)
+	case !peer.SameUser():
+		return fmt.Errorf("process %d is not of the same user", peer.PID)
+	}
+	return nil
+}
+
+// An Upgrader is the part of one process in a chain of processes that serve one after the other. Its methods may be called by several
+// goroutines at once.
+type Upgrader struct {
+	cfg Config
+
+	taken       chan struct{} // closed once a successor has taken over
+	stopped     context.Context
+	stop        context.CancelFunc // called by Close
+	background  sync.WaitGroup
+	predecessor *predecessor // nil if there was none
+	arrivals    *arrivals
+
+	readying sync.Mutex // held by Ready, and by what must not happen at the same time; locked before mu
+
+	mu        sync.Mutex
+	ready     bool
+	closed    bool
+	sockets   []socket
+	activated []*offer // sockets of the service manager that nobody has asked for
+	control   *control // where successors call; nil until ready
+	attempt   *attempt // the upgrade under way, if any
+	awaited   *waiter  // what Upgrade waits for, if it does
+	successor *channel // to the process that has taken over
+	doubtful  bool     // Close came when a successor had been told to serve: the address may be its own already
+
+	sending sync.Mutex // held while a live connection goes to the successor
+}
+
+// New looks for the process that serves now and, if there is one, receives its sockets. It does not disturb it: that goes on
+// serving until [Upgrader.Ready] is called here, and also if this process never comes so far.
+func New(ctx context.Context, cfg Config) (*Upgrader, error) {
+	u := &Upgrader{cfg: cfg, taken: make(chan struct{}), arrivals: newArrivals()}
+	u.stopped, u.stop = context.WithCancel(context.Background())
+	var err error
+	if u.activated, err = takeActivated(); err != nil {
+		return nil, fmt.Errorf("upgrade: sockets of the service manager: %w", err)
+	}
+	if u.predecessor, err = u.findPredecessor(ctx); err != nil {
+		refuseAll(&u.activated)
+		return nil, fmt.Errorf("upgrade: take over from the process at %s: %w", cfg.Address, err)
+	}
+	if u.predecessor == nil {
+		u.arrivals.close()
+	}
+	return u, nil
+}
+
+// Done returns a channel that is closed when a successor has taken over: this process takes no new work any more. It finishes what
+// it has, and leaves.
+func (u *Upgrader) Done() <-chan struct{} { return u.taken }
+
+// Ready says that this process can serve, and returns nil once it does: the predecessor has stopped taking new work, and Accept and
+// ReadFrom of the sockets here begin to. An error means that this process does not serve; the predecessor, if it lives, goes on as
+// if there had been nothing. If the predecessor has died meanwhile, this process serves in its place.
+func (u *Upgrader) Ready(ctx context.Context) error {
+	if err := u.becomeReady(ctx); err != nil {
+		return fmt.Errorf("upgrade: become ready: %w", err)
+	}
+	return nil
+}
+
+func (u *Upgrader) becomeReady(ctx context.Context) error {
+	u.readying.Lock()
+	defer u.readying.Unlock()
+	sockets, err := u.unready()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(u.stopped, cancel)()
+	control, err := bindControl(ctx, &u.cfg)
+	if err != nil {
+		return err
+	}
+	if err := u.takeOver(ctx, sockets, control); err != nil {
+		return errors.Join(err, u.withdraw(sockets, control))
+	}
+	u.open(control)
+	return nil
+}
+
+// unready returns the sockets of a process that has not become ready, and still may.
+func (u *Upgrader) unready() ([]socket, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.ready || u.closed {
+		return nil, ErrNotReady
+	}
+	return slices.Clone(u.sockets), nil
+}
+
+// takeOver does everything that may fail, and the predecessor's consent last: until then, to close the channel undoes it all.
+func (u *Upgrader) takeOver(ctx context.Context, sockets []socket, control *control) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if u.predecessor != nil {
+		if err := u.predecessor.yield(ctx, sockets); err != nil {
+			return err
+		}
+	}
+	for _, s := range sockets {
+		if err := s.prepare(); err != nil {
+			return fmt.Errorf("%v: %w", s.id(), err)
+		}
+	}
+	if err := control.publish(); err != nil {
+		return err
+	}
+	if err := notify("READY=1", mainPID(os.Getpid())); err != nil {
+		return err
+	}
+	if u.predecessor != nil {
+		u.predecessor.confirm()
+	}
+	return nil
+}
+
+// withdraw undoes takeOver. The channel is closed last: that makes the predecessor go on, for which nothing may be in its way.
+func (u *Upgrader) withdraw(sockets []socket, control *control) error {
+	err := errors.Join(control.leave(), control.remove())
+	if u.predecessor == nil {
+		return err
+	}
+	for _, s := range sockets {
+		s.withdraw()
+	}
+	u.predecessor.close()
+	return err
+}
+
+// open begins to serve.
+func (u *Upgrader) open(control *control) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, s := range u.sockets {
+		s.open()
+	}
+	u.ready = true
+	u.control = control
+	refuseAll(&u.activated)
+	u.background.Go(func() { u.serveControl(control) })
+	if u.predecessor != nil {
+		u.background.Go(func() { u.predecessor.receiveConns(u.arrivals) })
+	}
+}
+
+// Close ends the part of this process: it has no successor any more, and an upgrade under way is called off. The sockets stay open for
+// whoever serves with them.
+func (u *Upgrader) Close() error {
+	u.stop() // also what Ready waits for
+	u.readying.Lock()
+	defer u.readying.Unlock()
+	u.mu.Lock()
+	closed := u.closed
+	u.closed = true
+	control := u.control
+	u.mu.Unlock()
+	if closed {
+		return nil
+	}
+	var err error
+	if control != nil {
+		err = control.leave()
+	}
+	if u.predecessor != nil {
+		u.predecessor.close()
+	}
+	u.background.Wait()
+	if u.control != nil && !u.doubtful {
+		err = errors.Join(err, control.remove())
+	}
+	if u.successor != nil {
+		err = errors.Join(err, u.successor.conn.Close())
+	}
+	refuseAll(&u.activated)
+	u.arrivals.close()
+	u.arrivals.discard()
+	return err
+}
+
+// add makes s one of those that are offered to a successor, and which are opened by Ready; one that comes later, at once. The caller
+// holds readying.
+func (u *Upgrader) add(s socket) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.closed {
+		return net.ErrClosed
+	}
+	if u.ready {
+		if err := s.prepare(); err != nil {
+			return err
+		}
+		s.open()
+	}
+	u.sockets = append(u.sockets, s)
+	return nil
+}
+
+// forget is called when s is closed.
+func (u *Upgrader) forget(s socket) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.sockets = slices.DeleteFunc(u.sockets, func(other socket) bool { return other == s })
+}
+
+// isOpen reports whether there is a socket k already.
+func (u *Upgrader) isOpen(k key) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return slices.ContainsFunc(u.sockets, func(s socket) bool { return s.id() == k })
+}
