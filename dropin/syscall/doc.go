@@ -3,7 +3,7 @@
 //
 // On Linux, macOS and FreeBSD every name is that of package syscall. On Linux with the build tag afunix_pipe, and on Windows, the calls that
 // take the descriptor of a socket of that transport know it as such: [Socketpair], [Sendmsg], [SendmsgN], [Recvmsg], [Read], [Write],
-// [Close], [CloseOnExec], [SetNonblock], [Shutdown], [GetsockoptUcred], [GetsockoptInt], [SetsockoptInt]. Other descriptors they hand to the
+// [Close], [CloseOnExec], [SetNonblock], [Shutdown], [Getsockname], [Getpeername], [GetsockoptUcred], [GetsockoptInt], [SetsockoptInt]. Other descriptors they hand to the
 // system. What a socket that is such a number cannot do is said in package afunix/dropin/net.
 //
 // Windows gets what Linux has for messages with descriptors, with the values and the layout of Linux: [UnixRights], [ParseUnixRights],
