@@ -32,7 +32,6 @@ func eachMove(t *testing.T, networks []string, f func(t *testing.T, a meeting)) 
 type servant struct {
 	k    *talk
 	ends []io.Closer // *afunix.Conn or *afunix.Listener; nil if it has been given away
-	back string      // what is said beside the ends that are sent with the answer
 	send []afunix.Sendable
 }
 
