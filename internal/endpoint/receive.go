@@ -59,6 +59,9 @@ func (c *Conn) data(p *wire.Packet, buf *Buffer, placed int) error {
 		packets.Put(buf)
 		return err
 	}
+	if err == nil && p.Records == 0 && !c.in.luggage.empty() {
+		err = errNoEnd
+	}
 	c.in.adopting = err == nil && p.Records > 0 && !over
 	c.in.mu.Unlock()
 	if err == nil && p.Records > 0 && !over {
@@ -301,8 +304,21 @@ func (c *Conn) peerClosed(reset bool) {
 	c.in.cond.Broadcast()
 }
 
+// unclaimed closes luggage whose message will not come.
+func (c *Conn) unclaimed() {
+	c.in.mu.Lock()
+	left := c.in.luggage
+	c.in.luggage = baggage{}
+	c.in.mu.Unlock()
+	if route, err := c.receiveRoute(); err == nil && !left.empty() {
+		u := unpacker{c: c, route: route, baggage: left}
+		u.discard()
+	}
+}
+
 // ended notes that no packet will come any more: io.EOF, or why the connection broke.
 func (c *Conn) ended(err error) {
+	c.unclaimed()
 	c.out.mu.Lock()
 	c.out.sever()
 	c.out.mu.Unlock()
