@@ -101,7 +101,7 @@ var subjects = []subject{
 	},
 	{
 		module: "github.com/DataDog/datadog-go/v5", version: "v5.9.1",
-		exercises: "6 of its tests: statsd over unixgram and unix, reconnecting, streams that are read in parts. The others are about other things",
+		exercises: "7 of its tests: statsd over unixgram and unix, reconnecting, streams that are read in parts. The others are about other things",
 		packages:  []string{"./statsd"},
 		lifted:    []string{"statsd/uds.go", "statsd/uds_test.go", "statsd/end_to_end_uds_test.go"},
 		dropped:   []string{"statsd/uds_windows.go"},
