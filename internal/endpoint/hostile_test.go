@@ -298,7 +298,7 @@ func init() {
 			e.packet(e.luggage(1, state, 2))
 			e.packet(withRecords(2, 1, e.own()))
 		}},
-		{"more luggage than was granted", "descriptors", func(e *enemy) {
+		{"more luggage than was granted", "more data", func(e *enemy) {
 			for i := range uint64(sock.MaxLuggage/wire.MaxPayload + 2) {
 				e.packet(e.luggage(i+1, make([]byte, wire.MaxPayload), 0))
 			}
