@@ -53,14 +53,10 @@ func (c *Conn) Close() error { return c.close(false) }
 // close closes the connection. With embryo, the peer's reads end with ECONNRESET whatever it sent: nobody has accepted it
 // (row 199).
 func (c *Conn) close(embryo bool) error {
-	if !c.markClosed() {
+	switch first, moving := c.markClosed(); {
+	case !first:
 		return net.ErrClosed
-	}
-	c.out.mu.Lock()
-	moving := c.out.shift.paused
-	c.out.shift.closed = true
-	c.out.mu.Unlock()
-	if moving {
+	case moving:
 		return nil // it moves, or is closed when it does not: see stay
 	}
 	return c.depose(embryo)
@@ -105,10 +101,10 @@ func (c *Conn) depose(embryo bool) error {
 	return nil
 }
 
-// markClosed wakes everybody, and reports whether this is the first Close.
-func (c *Conn) markClosed() bool {
+// markClosed wakes everybody, and reports whether this is the first Close, and whether the end is being moved.
+func (c *Conn) markClosed() (first, moving bool) {
 	c.in.mu.Lock()
-	first := !c.in.closed
+	first, moving = !c.in.closed, c.in.paused
 	c.in.closed = true
 	c.in.deadline.stop()
 	c.wakeReads()
@@ -119,7 +115,7 @@ func (c *Conn) markClosed() bool {
 	c.out.deadline.stop()
 	c.wakeWrites()
 	c.out.mu.Unlock()
-	return first
+	return first, moving
 }
 
 // drain takes in what the peer has sent before our Close, so that whether anything is left unread does not depend on how far

@@ -111,7 +111,7 @@ func newPacketConn(n Network, cfg Config) *PacketConn {
 	s.deadline.mu, s.deadline.wake = &s.mu, s.cond.Broadcast
 	s.started = true
 	s.out.buffer = sock.DefaultBuffer
-	s.out.deadline.mu, s.out.deadline.wake = &s.out.mu, s.out.expire
+	s.out.deadline.mu, s.out.deadline.wake = &s.out.mu, s.expire
 	return s
 }
 

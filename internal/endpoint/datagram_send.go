@@ -72,7 +72,9 @@ func (s *PacketConn) Write(b []byte) (int, error) { return s.Send(b, nil, nil) }
 
 // Send sends one datagram: see transport.Conn.
 func (s *PacketConn) Send(b []byte, files []transport.File, to *net.UnixAddr) (int, error) {
-	s.enter()
+	if err := s.enter(); err != nil {
+		return 0, err
+	}
 	defer s.exit()
 	if err := s.sendable(len(b), to); err != nil {
 		if bad := badFile(s.cfg.table(), files); bad != nil && err != net.ErrClosed && err != os.ErrDeadlineExceeded {
@@ -299,6 +301,13 @@ func (o *outgoing) stopped() error {
 	return nil
 }
 
+// late reports whether the deadline has come.
+func (o *outgoing) late() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.deadline.expired
+}
+
 // expire ends a dial whose deadline has come.
 func (o *outgoing) expire() {
 	if o.stop != nil {
@@ -389,14 +398,16 @@ func (o *outgoing) close() (links []*Conn) {
 	return links
 }
 
-// forget closes the links, but for the one to the peer.
+// forget returns the links on which nobody is sending, for the caller to close.
 func (o *outgoing) forget() (links []*Conn) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for _, d := range o.links {
-		links = append(links, d.conn)
+	for name, d := range o.links {
+		if d.users == 0 {
+			links = append(links, d.conn)
+			delete(o.links, name)
+		}
 	}
-	clear(o.links)
 	return links
 }
 

@@ -310,6 +310,8 @@ func newFakeSource() *fakeSource {
 
 func (s *fakeSource) Suspend() ([]uintptr, []byte, error) { return nil, nil, errors.ErrUnsupported }
 
+func (s *fakeSource) Resume() {}
+
 func (s *fakeSource) Accept() (endpoint.Pipe, error) {
 	select {
 	case <-s.closed:

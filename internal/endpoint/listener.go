@@ -27,6 +27,9 @@ type Source interface {
 	// most MaxSourceState bytes. The descriptors are still the source's, and stay open until Close. An error means that nothing has
 	// changed.
 	Suspend() (descriptors []uintptr, state []byte, err error)
+
+	// Resume undoes Suspend, unless Close was called. It is called once Accept has left.
+	Resume()
 }
 
 // Bounds of what Source.Suspend returns.

@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"errors"
+	"slices"
 	"syscall"
 
 	"afunix/internal/descriptor"
@@ -77,7 +78,7 @@ func (p *parcel) pack(m *rights.Outgoing) error {
 
 // depart gets all ends ready to be packed.
 func (p *parcel) depart() error {
-	p.carrier.host(p.direct)
+	p.carrier.host(&p.departure)
 	for i, e := range p.direct {
 		if err := p.begin(e); err != nil {
 			return p.blame(i, err)
@@ -93,17 +94,24 @@ func (p *parcel) depart() error {
 
 // blame says which descriptor of the message it was, unless the error is about the message.
 func (p *parcel) blame(i int, err error) error {
-	if errors.Is(err, syscall.EBADF) {
+	if errors.Is(err, syscall.EBADF) || errors.Is(err, descriptor.ErrNotSendable) {
 		return &descriptor.IndexError{Index: p.places[i], Err: err}
 	}
 	return err
 }
 
-// host makes the ends that are being moved over c look around when it cannot send any more.
-func (c *Conn) host(ends []mover) {
+// host makes the ends of d, which are being moved over c, look around when it cannot send any more.
+func (c *Conn) host(d *departure) {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
-	c.out.shift.guests = ends
+	c.out.shift.hosted = append(c.out.shift.hosted, d)
+}
+
+// dismiss ends what host began.
+func (c *Conn) dismiss(d *departure) {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	c.out.shift.hosted = slices.DeleteFunc(c.out.shift.hosted, func(h *departure) bool { return h == d })
 }
 
 // value returns the descriptor of e.
@@ -188,7 +196,7 @@ func (p *parcel) undo() {
 		o.TakeBack()
 	}
 	p.stay()
-	p.carrier.host(nil)
+	p.carrier.dismiss(&p.departure)
 }
 
 // Release is called when the peer has adopted the ends, or nobody will ever know.
@@ -228,7 +236,7 @@ func (m *message) arrived() {
 		return
 	}
 	p := m.parcel
-	p.carrier.host(nil)
+	p.carrier.dismiss(&p.departure)
 	if m.fate() != sock.Unknown {
 		<-p.decided
 		return
@@ -356,6 +364,9 @@ func (c *Conn) state() (wire.ConnState, []sock.Segment) {
 
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()
+	if s.Flags&wire.ConnApart != 0 {
+		c.in.box.Keep(0) // if part has not come to it
+	}
 	i, segments := c.in.box.Look()
 	set(wire.ConnEmbryo, c.in.embryo)
 	set(wire.ConnNaming, c.in.naming)

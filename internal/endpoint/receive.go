@@ -50,6 +50,11 @@ func (c *Conn) data(p *wire.Packet, buf *Buffer, placed int) error {
 	}
 	closed, over := c.in.closed, c.in.farewell
 	luggage := p.Flags&wire.Luggage != 0
+	if !luggage && p.Records == 0 && c.in.luggage.weight > 0 && !over {
+		c.in.mu.Unlock()
+		packets.Put(buf)
+		return errUnexpected // luggage is a message's that has ends
+	}
 	err = c.in.box.Admit(sock.Arrival{Bytes: len(p.Payload), Rights: p.Records, Continued: s.Continued, Luggage: luggage})
 	if luggage {
 		if err == nil {
@@ -77,9 +82,8 @@ func (c *Conn) data(p *wire.Packet, buf *Buffer, placed int) error {
 		fit(&s)
 		return c.link.socket.deliver(c, s, ends)
 	}
-	err = c.queue(s)
-	c.settle(ends)
-	return err
+	c.settle(ends) // before anybody can read them, and send them on
+	return c.queue(s)
 }
 
 // named notes what the peer has chosen to be called. Accept shows it, if it comes before that, and so does whoever takes an end that has
@@ -280,6 +284,7 @@ func (c *Conn) peerShutdown(p *wire.Packet) {
 	if p.Flags&wire.ShutRead != 0 {
 		c.out.box.Deafen()
 		c.out.cond.Broadcast()
+		c.out.nudgeGuests()
 	}
 	c.out.mu.Unlock()
 	if p.Serial != 0 {
@@ -293,6 +298,7 @@ func (c *Conn) peerClosed(reset bool) {
 	c.out.mu.Lock()
 	c.out.box.Farewell()
 	c.out.cond.Broadcast()
+	c.out.nudgeGuests()
 	c.out.mu.Unlock()
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()

@@ -47,7 +47,7 @@ func (l *Listener) takeAll() (clients []*Conn) {
 
 func (l *Listener) receives(uint64) bool { return false }
 
-func (l *Listener) nudge() {} // it waits for nobody but its clients, which are nudged themselves
+func (l *Listener) nudge() {} // it waits for nobody but its clients, which are guests themselves
 
 func (l *Listener) descriptor() (uintptr, error) { return l.handles[0], nil }
 
@@ -65,6 +65,7 @@ func (l *Listener) begin(d *departure) error {
 		l.unpause()
 		return err
 	}
+	l.shelveSilent() // run may wait for one of them to speak
 	<-l.ran
 	for _, at := range l.settled() {
 		if err := d.begin(at.conn); err != nil {
@@ -82,8 +83,8 @@ func (l *Listener) unpause() {
 	l.cond.Broadcast()
 }
 
-// settled ends all greetings, and returns the clients that move. What a client has said is answered here; that waits for nobody.
-func (l *Listener) settled() []*place {
+// shelveSilent makes clients go along as they are that have not said hello. Of those that come now, admitted does so.
+func (l *Listener) shelveSilent() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for p, how := range l.greeting {
@@ -91,6 +92,13 @@ func (l *Listener) settled() []*place {
 			p.Interrupt()
 		}
 	}
+}
+
+// settled waits until all greetings are over, and returns the clients that move. What a client has said is answered here; that waits for
+// nobody.
+func (l *Listener) settled() []*place {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for len(l.greeting) > 0 {
 		l.cond.Wait()
 	}
@@ -151,41 +159,17 @@ func (p *parcel) addConn(c *Conn) error {
 	return c.pack(p)
 }
 
-// stay goes on with duplicates of the descriptors of the source, which cannot be resumed. If there is no room for them, the listener
-// is closed.
+// stay makes l what it was. Its clients are ends of the departure themselves.
 func (l *Listener) stay() {
-	source, err := l.reopen()
-	l.source.SetUnlinkOnClose(false)
-	l.source.Close() // what was suspended
+	l.source.Resume()
 	l.mu.Lock()
 	shelved, closed := l.shelved, l.closed
-	l.paused, l.started, l.shelved = false, false, nil
-	if err == nil {
-		l.source = source
-	}
+	l.paused, l.shelved = false, nil
 	l.mu.Unlock()
 	l.resume(shelved)
-	switch {
-	case closed:
+	if closed {
 		l.depose()
-	case err != nil:
-		l.Close()
 	}
-}
-
-func (l *Listener) reopen() (Source, error) {
-	dups := make([]uintptr, 0, len(l.handles))
-	for _, v := range l.handles {
-		dup, err := l.cfg.table().Dup(v, descriptor.EndKind(descriptor.UnixListener))
-		if err != nil {
-			for _, v := range dups {
-				l.cfg.table().Close(v, descriptor.EndKind(descriptor.UnixListener))
-			}
-			return nil, err
-		}
-		dups = append(dups, dup)
-	}
-	return l.cfg.World.OpenSource(dups, l.state)
 }
 
 // moved makes l behave as closed. Its clients are ends of the departure themselves.
@@ -240,7 +224,7 @@ func (l *Listener) resume(silent []Pipe) {
 // listener makes a listener that has moved here, and does not accept yet. It owns v.
 func (u *unpacker) listener(v uintptr, socket *PacketConn) (*Listener, error) {
 	s, rest, err := wire.ParseListenerState(u.states)
-	if err == nil && (!sock.Type(s.SocketType).Valid() || s.Handles >= MaxHandles || len(s.Source) > MaxSourceState) {
+	if t := sock.Type(s.SocketType); err == nil && (!t.Valid() || socket != nil && t != sock.Datagram || s.Handles >= MaxHandles || len(s.Source) > MaxSourceState) {
 		err = badLuggage("a listener of type %d", s.SocketType)
 	}
 	if err != nil {
@@ -310,6 +294,9 @@ func (u *unpacker) client(l *Listener) error {
 		var c *Conn
 		if c, err = u.conn(v, l.cfg.socket); err == nil {
 			l.queue = append(l.queue, &place{conn: c, established: true})
+			if c.typ != l.cfg.Type {
+				err = badLuggage("a client of type %d of a listener of type %d", c.typ, l.cfg.Type)
+			}
 		}
 		return err
 	}

@@ -2,6 +2,8 @@ package endpoint
 
 import (
 	"cmp"
+	"net"
+	"os"
 	"syscall"
 
 	"afunix/internal/descriptor"
@@ -31,13 +33,30 @@ func (s *PacketConn) nudge() {
 }
 
 // enter begins a send, as soon as the socket does not move.
-func (s *PacketConn) enter() {
+func (s *PacketConn) enter() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for !s.closed && (s.paused || !s.started) {
+	for s.paused || !s.started {
+		switch {
+		case s.closed:
+			return net.ErrClosed
+		case s.out.late():
+			return os.ErrDeadlineExceeded
+		}
 		s.cond.Wait()
 	}
 	s.sends++
+	return nil
+}
+
+// expire ends what a send waits for whose deadline has come: a dial, or the end of a move. The caller holds out.mu, which comes after mu.
+func (s *PacketConn) expire() {
+	s.out.expire()
+	go func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.cond.Broadcast()
+	}()
 }
 
 func (s *PacketConn) exit() {
@@ -50,11 +69,15 @@ func (s *PacketConn) exit() {
 
 func (s *PacketConn) begin(d *departure) error {
 	s.mu.Lock()
-	if s.closed || s.paused || !s.started {
+	switch {
+	case s.closed || s.paused || !s.started:
 		s.mu.Unlock()
 		return syscall.EBADF
+	case s.peer != nil && d.carrier == s.peer:
+		s.mu.Unlock()
+		return descriptor.ErrNotSendable // its receiver could not tell who reads the link
 	}
-	s.paused = true
+	s.paused, s.nudged = true, true
 	s.cond.Broadcast()
 	err := s.awaitSends(d)
 	listener := s.listener
@@ -68,9 +91,9 @@ func (s *PacketConn) begin(d *departure) error {
 			arrivals = listener.takeAll()
 		}
 	}
-	links := s.attached()
-	for i := 0; err == nil && i < len(links); i++ {
-		err = d.begin(links[i])
+	var links []*Conn
+	if err == nil {
+		links, err = s.beginLinks(d)
 	}
 	for _, c := range arrivals {
 		c.accepted()
@@ -87,6 +110,20 @@ func (s *PacketConn) begin(d *departure) error {
 	return err
 }
 
+// beginLinks begins to move the links. One that has been closed meanwhile was of no use any more.
+func (s *PacketConn) beginLinks(d *departure) (links []*Conn, err error) {
+	for _, c := range s.attached() {
+		switch err := d.begin(c); err {
+		case nil:
+			links = append(links, c)
+		case syscall.EBADF:
+		default:
+			return links, err
+		}
+	}
+	return links, nil
+}
+
 // attached returns the links that move with the socket; the first one is the peer, if it has one.
 func (s *PacketConn) attached() (links []*Conn) {
 	s.mu.Lock()
@@ -100,9 +137,14 @@ func (s *PacketConn) attached() (links []*Conn) {
 	return links
 }
 
-// awaitSends waits until no send is under way, as long as the carrier can send. The caller holds mu.
+// awaitSends waits until no send is under way, as long as the carrier can send, but for the one that sends the socket itself. The caller
+// holds mu.
 func (s *PacketConn) awaitSends(d *departure) error {
-	for s.sends > 0 {
+	own := 0
+	if c := d.carrier; c != nil && c.link != nil && c.link.socket == s {
+		own = 1
+	}
+	for s.sends > own {
 		if s.nudged {
 			s.nudged = false
 			s.mu.Unlock()

@@ -29,8 +29,11 @@ func (c *Conn) Write(b []byte) (int, error) {
 func (c *Conn) part(err error) error {
 	if c.typ == sock.Datagram && c.link == nil && err == syscall.ECONNREFUSED {
 		c.in.mu.Lock()
+		defer c.in.mu.Unlock()
+		for c.in.paused { // what is in the queue is being sent
+			c.in.cond.Wait()
+		}
 		c.in.box.Keep(0)
-		c.in.mu.Unlock()
 	}
 	return err
 }
@@ -120,11 +123,10 @@ func (c *Conn) Send(b []byte, files []transport.File, to *net.UnixAddr) (int, er
 			return 0, c.part(c.blame(c.precedence(len(b), files, err)))
 		}
 		n, err := c.sendWith(b, m)
-		if m.transfer == nil {
-			c.undo(m)
-			if err == errShifted {
-				continue // to whoever has the other end now
-			}
+		switch {
+		case err == errShifted:
+			continue // to whoever has the other end now
+		case m.transfer == nil:
 			return 0, c.part(c.blame(err))
 		}
 		n, err = c.acknowledged(m.transfer, n, err)
@@ -213,7 +215,7 @@ func badFile(t descriptor.Table, files []transport.File) error {
 	return nil
 }
 
-// undo takes back a message that has not been written.
+// undo takes back a message that has not been written. The caller holds writing, so that no other one is loaded.
 func (c *Conn) undo(m *message) {
 	if m.Outgoing == nil {
 		return
@@ -305,14 +307,17 @@ func (c *Conn) sendRoute() (rights.Route, error) {
 	return c.out.sendRoute, nil
 }
 
-// sendWith writes b with the descriptors of m beside its first byte.
-func (c *Conn) sendWith(b []byte, m *message) (int, error) {
+// sendWith writes b with the descriptors of m beside its first byte. If nothing has been written m has no transfer, and has been taken back.
+func (c *Conn) sendWith(b []byte, m *message) (n int, err error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	if err := c.load(m); err != nil {
-		return 0, err
+	if err = c.load(m); err == nil {
+		n, err = c.pieces(b, wire.MaxPayload-m.MaxLen(), m)
 	}
-	return c.pieces(b, wire.MaxPayload-m.MaxLen(), m)
+	if m.transfer == nil {
+		c.undo(m)
+	}
+	return n, err
 }
 
 // acknowledged waits until the peer has adopted the descriptors of a message of which n bytes have been written; err is what
@@ -541,8 +546,10 @@ func (o *outbox) sever() {
 
 // nudgeGuests makes ends look around that are being moved over this connection. The caller holds mu.
 func (o *outbox) nudgeGuests() {
-	for _, e := range o.shift.guests {
-		go e.nudge() // it has locks of its own
+	for _, d := range o.shift.hosted {
+		for _, e := range d.guests {
+			go e.nudge() // it has locks of its own
+		}
 	}
 }
 

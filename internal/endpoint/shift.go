@@ -39,13 +39,12 @@ type shift struct {
 	wasReady  bool // … as ready was before
 	announced bool // … and the peer is to be told, or has been
 	detached  bool // … and nothing is written to the pipe any more
-	closed    bool // Close was called meanwhile
 	nudged    bool // the mover has to look around
 
 	itself bool // … over itself
 
-	guests  []mover // ends that are being moved over this connection
-	waiting []mover // ends that have come over it, and are to be started when the other end is let go
+	hosted  []*departure // over this connection
+	waiting []mover      // ends that have come over it, and are to be started when the other end is let go
 }
 
 // stops reports whether no packet of the user's can be written now.
@@ -125,8 +124,8 @@ func (c *Conn) rehello(p *wire.Packet) error {
 	s.any = true
 	switch {
 	case moved:
-		s.away, c.out.agreed = false, false
-		if !s.paused { // else whoever gets this end says hello
+		s.away, s.held, c.out.agreed = false, false, false // held: it has stayed after all
+		if !s.paused {                                     // else whoever gets this end says hello
 			c.owe(0, proof)
 		}
 	default:
@@ -146,7 +145,7 @@ func (c *Conn) expects(moved bool) bool {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
 	s := &c.out.shift
-	return moved && s.away && !s.held || !moved && s.asked
+	return moved && s.away && len(s.waiting) == 0 || !moved && s.asked
 }
 
 // reacquaint notes who writes from now on, or who has been writing.
@@ -194,6 +193,7 @@ func (c *Conn) rehelloPacket() *wire.Packet {
 type departure struct {
 	carrier *Conn   // nil for one that a child process inherits
 	ends    []mover // in the order in which they began to depart
+	guests  []mover // to be nudged when the carrier may not be able to send any more; guarded by its outbox.mu
 }
 
 // A mover is an end that can move. Its methods are called in this order: begin, ready, pack; then either stay or, once it has
@@ -227,11 +227,22 @@ func (d *departure) begin(e mover) error {
 	if d.carrier != nil && e.receives(d.carrier.peerID) {
 		return errCycle
 	}
+	d.watches(e)
 	if err := e.begin(d); err != nil {
 		return err
 	}
 	d.ends = append(d.ends, e)
 	return nil
+}
+
+// watches makes e look around from now on when the carrier may not be able to send any more.
+func (d *departure) watches(e mover) {
+	if d.carrier == nil {
+		return
+	}
+	d.carrier.out.mu.Lock()
+	defer d.carrier.out.mu.Unlock()
+	d.guests = append(d.guests, e)
 }
 
 // stay gives up.
@@ -316,7 +327,7 @@ func (c *Conn) begin(d *departure) error {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
 	s := &c.out.shift
-	s.any, s.paused, s.nudged, s.announced, s.closed = true, true, true, false, false
+	s.any, s.paused, s.nudged, s.announced = true, true, true, false
 	s.wasReady, s.itself = c.out.ready, d.over(c)
 	if !s.itself {
 		c.out.ready = false // what is loaded is taken back
@@ -444,16 +455,14 @@ func (c *Conn) stay() {
 	}
 	c.pay()
 	c.wakeWrites()
-	closed := s.closed
 	c.out.mu.Unlock()
-	c.resume()
-	if closed {
+	if closed := c.resume(); closed {
 		c.depose(false)
 	}
 }
 
-// resume starts the reader again that drain has ended.
-func (c *Conn) resume() {
+// resume starts the reader again that drain has ended. It reports whether Close was called meanwhile, or the end has been taken for moved.
+func (c *Conn) resume() (closed bool) {
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()
 	c.in.paused = false
@@ -464,6 +473,7 @@ func (c *Conn) resume() {
 		go c.run()
 	}
 	c.in.cond.Broadcast()
+	return c.in.closed
 }
 
 // moved closes c without a goodbye.
@@ -531,28 +541,31 @@ func (c *Conn) settle(ends []mover) {
 		return
 	}
 	c.out.mu.Lock()
-	if c.out.shift.held {
-		c.out.shift.waiting = ends
+	if s := &c.out.shift; s.held {
+		if len(s.waiting) == 0 {
+			time.AfterFunc(patience, c.lookForOwner)
+		}
+		s.waiting = append(s.waiting, ends...)
 		ends = nil
-		time.AfterFunc(patience, c.lookForOwner)
 	}
 	c.out.mu.Unlock()
 	startAll(ends)
 }
 
-// lookForOwner starts the ends that wait for a process that has ended meanwhile.
+// lookForOwner starts the ends that wait for a process that has ended meanwhile. That nothing can be learnt about it does not mean that it
+// has: two processes must never read one end.
 func (c *Conn) lookForOwner() {
 	c.out.mu.Lock()
-	waiting := len(c.out.shift.waiting) > 0
+	waiting, severed := len(c.out.shift.waiting) > 0, c.out.severed
 	c.out.mu.Unlock()
 	if !waiting {
 		return
 	}
-	if _, err := c.pipe.Pull(noValue); err == syscall.EBADF {
-		time.AfterFunc(patience, c.lookForOwner) // it lives
+	if _, err := c.pipe.Pull(noValue); err == syscall.ESRCH || severed {
+		c.peerLetGo()
 		return
 	}
-	c.peerLetGo()
+	time.AfterFunc(patience, c.lookForOwner)
 }
 
 // noValue is no descriptor of any process.

@@ -120,10 +120,10 @@ func asMover[E mover](e E, err error) (mover, error) {
 	return e, nil
 }
 
-// badState blames the peer for what is wrong with a state. That there is no room is its own fault.
+// badState blames the peer for what is wrong with a state. That there is no room, or no peer any more, is not its fault.
 func badState(err error) error {
 	switch err {
-	case syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, descriptor.ErrRightsTruncated:
+	case syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ESRCH, descriptor.ErrRightsTruncated:
 		return err
 	}
 	return badLuggage("%w", err)
@@ -157,7 +157,7 @@ func (u *unpacker) connOrPacketConn(v uintptr) (mover, error) {
 // conn makes a connection, which is not live yet. A link belongs to a socket.
 func (u *unpacker) conn(v uintptr, socket *PacketConn) (*Conn, error) {
 	s, rest, err := wire.ParseConnState(u.states)
-	if err != nil || !sock.Type(s.SocketType).Valid() {
+	if t := sock.Type(s.SocketType); err != nil || !t.Valid() || socket != nil && t != sock.Datagram {
 		u.close(v, descriptor.Unix)
 		return nil, badLuggage("the state of a connection: %v", err)
 	}
@@ -317,10 +317,11 @@ func (c *Conn) current() cred.Credentials {
 	return *c.in.writer(c.in.writing())
 }
 
-// believed returns whom a mover says bytes in a queue are from, if he could have written them himself as that user: he is that user, or root. Else they are nobody's.
+// believed returns whom a mover says bytes in a queue are from, if he could have written them himself as that user, and of that group: he is
+// both, or root. Else they are nobody's.
 func believed(w wire.Writer, mover cred.Credentials) cred.Credentials {
 	who := cred.Credentials{PID: int(w.PID), UID: int(w.UID), GID: int(w.GID), SID: w.SID}
-	if mover.UID == 0 || who.UID == mover.UID && who.SID == mover.SID {
+	if mover.UID == 0 || who.UID == mover.UID && who.GID == mover.GID && who.SID == mover.SID {
 		return who
 	}
 	return nobody

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -155,6 +156,11 @@ func (l *Listener) Suspend() (descriptors []uintptr, state []byte, err error) {
 	return []uintptr{fd}, append(state, name...), nil
 }
 
+// Resume undoes Suspend.
+func (l *Listener) Resume() {
+	l.file.SetReadDeadline(time.Time{}) // fails only on a closed file
+}
+
 // OpenListener goes on with what Suspend has returned, here or elsewhere.
 func OpenListener(descriptors []uintptr, state []byte) (*Listener, error) {
 	fd := int(descriptors[0])
@@ -165,9 +171,14 @@ func OpenListener(descriptors []uintptr, state []byte) (*Listener, error) {
 		}
 		return nil, unix.EPROTO
 	}
-	l, err := newListener(fd, string(state[1:]))
-	if err == nil {
-		l.SetUnlinkOnClose(state[0] == 1)
+	if err := unix.SetNonblock(fd, true); err != nil {
+		unix.Close(fd)
+		return nil, err
 	}
-	return l, err
+	l, err := newListener(fd, string(state[1:]))
+	if err != nil {
+		return nil, err
+	}
+	l.SetUnlinkOnClose(state[0] == 1)
+	return l, nil
 }

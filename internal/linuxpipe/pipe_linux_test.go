@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"afunix/internal/rights"
 
@@ -275,4 +277,33 @@ func must(buf *buffer, _, _ int, err error) *buffer {
 		panic(err)
 	}
 	return buf
+}
+
+// Whoever hands a listener on decides whether its socket blocks; Accept must not, or Close could not end it.
+func TestABlockingSocketThatWasHandedOnDoesNotBlock(t *testing.T) {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(unix.Bind(fd, &unix.SockaddrUnix{Name: t.TempDir() + "/s"}), unix.Listen(fd, 1)); err != nil {
+		t.Fatal(err)
+	}
+	l, err := OpenListener([]uintptr{uintptr(fd)}, []byte("\x00/s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := l.Accept()
+		done <- err
+	}()
+	time.AfterFunc(50*time.Millisecond, func() { l.Close() })
+	select {
+	case err := <-done:
+		if err != net.ErrClosed {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("Accept is stuck")
+	}
 }

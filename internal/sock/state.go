@@ -52,12 +52,15 @@ func RestoreInbox(t Type, s InboxState, segments []Segment) (*Inbox, error) {
 		}
 		cost, rights = cost+in.queue.last().cost, rights+in.queue.last().rights()
 	}
-	if cost > in.arrived-in.consumed || rights > in.rightsArrived-in.rightsConsumed {
+	if cost > in.arrived-in.consumed || cost > maxQueued || rights > in.rightsArrived-in.rightsConsumed {
 		return nil, errState
 	}
 	in.consumed, in.rightsConsumed = in.arrived-cost, in.rightsArrived-rights // what went beside them (Luggage) is given back now
 	return in, nil
 }
+
+// maxQueued is what a queue costs at most: a full window, and the largest message that began when there was a little room still.
+const maxQueued = 2*MaxWindow + maxPieces*overhead
 
 // restore appends a segment that has been queued before.
 func (in *Inbox) restore(s Segment) error {

@@ -37,7 +37,7 @@ type Listener struct {
 	closed    bool
 	suspended bool
 	unlink    bool
-	stop      windows.Handle // set by Close and Suspend, and …
+	stop      windows.Handle // set by Close and Suspend until Resume, and …
 	stopped   chan struct{}  // … closed, too
 }
 
@@ -216,7 +216,7 @@ func (l *Listener) wait() (int, error) {
 // isStopped reports whether Close or Suspend was called. The caller holds l.mu.
 func (l *Listener) isStopped() bool { return l.closed || l.suspended }
 
-// wakeAccept makes Accept return, now and for ever. It is called once, with l.mu held.
+// wakeAccept makes Accept return, until Resume. It is called with l.mu held, unless isStopped.
 func (l *Listener) wakeAccept() {
 	windows.SetEvent(l.stop)
 	close(l.stopped)

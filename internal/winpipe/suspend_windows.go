@@ -31,6 +31,20 @@ func (l *Listener) Suspend() (handles []uintptr, state []byte, err error) {
 	return handles, state, nil
 }
 
+// Resume undoes Suspend, unless Close was called. Accept waits at the instances again.
+func (l *Listener) Resume() {
+	l.accepting.Lock()
+	defer l.accepting.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return
+	}
+	l.suspended = false
+	l.stopped = make(chan struct{})
+	windows.ResetEvent(l.stop) // fails only on what is no event
+}
+
 // stopAccepting makes Accept return, unless it fails, and returns the state from which another process goes on.
 func (l *Listener) stopAccepting() ([]byte, error) {
 	l.mu.Lock()

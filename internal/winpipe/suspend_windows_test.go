@@ -319,6 +319,36 @@ func TestSuspendedListenerIsResumedInTheSameProcess(t *testing.T) {
 	}
 }
 
+func TestASuspendedListenerResumes(t *testing.T) {
+	path := filepath.Join(testenv.TempDir(t), "socket")
+	l := listen(t, path)
+	for range 3 {
+		if _, _, err := l.Suspend(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Accept(); err != net.ErrClosed {
+			t.Errorf("Accept of a suspended listener: %v, want net.ErrClosed", err)
+		}
+		meanwhile := dial(t, path)
+		l.Resume()
+		write(t, meanwhile, []byte("meanwhile"))
+		server := accept(t, l)
+		if got := string(read(t, server)); got != "meanwhile" {
+			t.Errorf("got %q", got)
+		}
+	}
+	if _, _, err := l.Suspend(); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l.Resume()
+	if _, err := l.Accept(); err != net.ErrClosed {
+		t.Errorf("Accept of a closed listener: %v, want net.ErrClosed", err)
+	}
+}
+
 func duplicateHandles(t *testing.T, handles []uintptr) (copies []uintptr) {
 	t.Helper()
 	for _, h := range handles {
