@@ -50,11 +50,6 @@ func (c *Conn) data(p *wire.Packet, buf *Buffer, placed int) error {
 	}
 	closed, over := c.in.closed, c.in.farewell
 	luggage := p.Flags&wire.Luggage != 0
-	if !luggage && p.Records == 0 && c.in.luggage.weight > 0 && !over {
-		c.in.mu.Unlock()
-		packets.Put(buf)
-		return errUnexpected // luggage is a message's that has ends
-	}
 	err = c.in.box.Admit(sock.Arrival{Bytes: len(p.Payload), Rights: p.Records, Continued: s.Continued, Luggage: luggage})
 	if luggage {
 		if err == nil {
@@ -64,7 +59,7 @@ func (c *Conn) data(p *wire.Packet, buf *Buffer, placed int) error {
 		packets.Put(buf)
 		return err
 	}
-	if err == nil && p.Records == 0 && !c.in.luggage.empty() {
+	if err == nil && p.Records == 0 && !c.in.luggage.empty() && !over {
 		err = errNoEnd
 	}
 	c.in.adopting = err == nil && p.Records > 0 && !over
