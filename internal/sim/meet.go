@@ -1,9 +1,13 @@
 package sim
 
-import "afunix/internal/endpoint"
+import (
+	"time"
 
-// meet makes the connection of two sides, by a listener of the server's process, and runs their programs.
-func (w *World) meet(s, c *Side, fromServer, fromClient []Outgoing, atServer, atClient Reader) {
+	"afunix/internal/endpoint"
+)
+
+// meet makes the connection of two sides, by a listener of the server's process, which accepts after a while, and runs their programs.
+func (w *World) meet(s, c *Side, fromServer, fromClient []Outgoing, atServer, atClient Reader, accept time.Duration) {
 	server, client := s.process(), c.process()
 	w.Go("listener of "+s.name, func() {
 		if !w.Step(server, "program "+s.name+": listen") {
@@ -26,6 +30,7 @@ func (w *World) meet(s, c *Side, fromServer, fromClient []Outgoing, atServer, at
 			}
 			c.Live(conn, fromClient, atClient)
 		})
+		time.Sleep(accept)
 		if !w.Step(server, "program "+s.name+": accept") {
 			return
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"time"
 
 	"afunix/internal/cred"
 	"afunix/internal/descriptor"
@@ -60,6 +61,7 @@ type Process struct {
 	// Guarded by World.mu.
 	dead      bool
 	suspended bool
+	slept     bool // it has been suspended
 	full      bool // its table has been
 	held      []func()
 	objects   []io.Closer // that its program has
@@ -70,8 +72,9 @@ type Process struct {
 
 // An orphan is what has been put into a table, and not been looked at by its new owner.
 type orphan struct {
-	by   *Process
-	over *pipe
+	by     *Process
+	over   *pipe
+	socket bool // exported
 }
 
 // Spawn starts a process. Its number is that of one that is dead, if there is one: PIDs are used again.
@@ -81,6 +84,9 @@ func (w *World) Spawn(name string, s Standing) *Process {
 	p := &Process{
 		Process: simproc.New(name), w: w, number: len(w.procs), name: name, pid: 1000 + len(w.procs), standing: s,
 		adopted: make(map[uint64]bool), orphans: make(map[uint64]*orphan),
+	}
+	if !w.strict {
+		p.Reuse()
 	}
 	for _, q := range w.procs {
 		if q.dead {
@@ -172,6 +178,7 @@ func (p *Process) suspend() {
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
 	p.suspended = !p.dead
+	p.slept = true
 }
 
 // resume lets p go on, and happen what it has done meanwhile under the engine's locks.
@@ -230,6 +237,20 @@ func (w *World) bury() {
 			}
 		})
 	}
+}
+
+// End ends all processes, so that nobody who waits for ever keeps the bubble, and returns what was wrong.
+func (w *World) End() []string {
+	w.mu.Lock()
+	bad := w.bad
+	w.bad = nil
+	procs := w.procs
+	w.mu.Unlock()
+	for _, p := range procs {
+		p.kill()
+	}
+	w.Run(time.Minute)
+	return append(bad, w.bad...)
 }
 
 // pass is a gate, where gates are fine.
@@ -320,16 +341,16 @@ func (v *view) Push(ours uintptr) (uint64, error) {
 	v.own.pass("push")
 	theirs, err := v.View.Push(ours)
 	if err == nil {
-		v.leave(theirs)
+		v.leave(theirs, false)
 	}
 	return theirs, err
 }
 
 // leave notes what has been put into the peer.
-func (v *view) leave(theirs uint64) {
+func (v *view) leave(theirs uint64, socket bool) {
 	v.own.w.mu.Lock()
 	defer v.own.w.mu.Unlock()
-	v.peer.orphans[theirs] = &orphan{v.own, v.over}
+	v.peer.orphans[theirs] = &orphan{v.own, v.over, socket}
 }
 
 func (v *view) TakeBack(theirs uint64) error {
@@ -347,7 +368,7 @@ func (v *view) ExportSocket(ours uintptr) ([]byte, error) {
 	v.own.w.step(v.own, "export") // under the lock of the sending half
 	d, err := v.View.ExportSocket(ours)
 	if err == nil {
-		v.leave(binary.LittleEndian.Uint64(d))
+		v.leave(binary.LittleEndian.Uint64(d), true)
 	}
 	return d, err
 }

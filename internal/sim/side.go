@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"syscall"
 	"time"
 
 	"afunix/internal/descriptor"
@@ -37,7 +38,7 @@ type Side struct {
 	length  int   // of what has been received on a stream
 	ended   error // what receiving has ended with
 	stopped bool  // its program has stopped reading, and closed it
-	half    bool  // … has shut down writing, or closed, after everything had been sent
+	reset   bool  // … has been told of a reset
 }
 
 // A Message is what one call has sent.
@@ -101,15 +102,13 @@ type Outgoing struct {
 func (s *Side) Send(messages []Outgoing) {
 	for i := range messages {
 		if !s.send(&messages[i]) {
-			return
+			break
 		}
 	}
 	if !s.w.Step(s.process(), "program "+s.name+": shut down writing") {
 		return
 	}
-	if s.conn.CloseWrite() == nil && s.w.Step(s.process(), "program "+s.name+": has shut down writing") {
-		s.half = true
-	}
+	s.conn.CloseWrite() // fails if it has been closed
 }
 
 // send sends one, and reports whether another can follow.
@@ -152,17 +151,19 @@ func (s *Side) send(o *Outgoing) bool {
 		return false
 	}
 	m.returned, m.n, m.err = true, n, err
-	return err == nil || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, descriptor.ErrNotSendable) || errors.As(err, new(*descriptor.IndexError))
+	return err == nil || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, syscall.EPERM) || errors.As(err, new(*descriptor.IndexError))
 }
 
 // A Reader says how a program receives.
 type Reader struct {
-	Stop int // it closes the socket after so many messages; 0: it reads to the end
-	Max  int // of its buffer
+	Stop  int           // it closes the socket after so many messages; 0: it reads to the end
+	Max   int           // of its buffer
+	Pause time.Duration // before it begins
 }
 
 // Receive receives until the end.
 func (s *Side) Receive(r Reader) {
+	time.Sleep(r.Pause)
 	for i := 0; r.Stop == 0 || i < r.Stop; i++ {
 		if !s.receive(1 + s.rng.IntN(r.Max)) {
 			return
@@ -188,8 +189,16 @@ func (s *Side) receive(size int) bool {
 	buf := make([]byte, size)
 	m, err := s.conn.Recv(buf, false)
 	defer m.Rights.Close()
+	for i := range m.Rights.Len() {
+		v, _, _ := m.Rights.Borrow(i)
+		p.Took(v)
+	}
 	if !s.w.Step(p, fmt.Sprintf("program %s: received %d bytes, %d descriptors, %v", s.name, m.N, m.Rights.Len(), err)) {
 		return false
+	}
+	if errors.Is(err, syscall.ECONNRESET) && !s.reset {
+		s.reset = true // it is reported once, and of records before those that are queued
+		return true
 	}
 	if err != nil && !errors.Is(err, descriptor.ErrRightsTruncated) {
 		s.ended = err
@@ -203,7 +212,6 @@ func (s *Side) receive(size int) bool {
 			s.w.fail("received exactly once", "%s: descriptor %d cannot be taken: %v", s.name, i, err)
 			continue
 		}
-		p.Took(v)
 		r.files = append(r.files, p.Refers(v))
 		p.Process.Close(v, k)
 	}

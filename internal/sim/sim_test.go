@@ -10,7 +10,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"afunix/internal/descriptor"
 	"afunix/internal/leaktest"
 	"afunix/internal/sock"
 )
@@ -42,49 +41,50 @@ var rows = []row{
 	{"Linux, two users", false, Standing{1, Plain}, Standing{2, Plain}},
 }
 
+// shown: the trace of a failure has been, and others would only be in its way.
+var shown, alwaysShow bool
+
 // run runs a world in a bubble of its own, and fails with its trace.
 func run(t *testing.T, name string, seed uint64, windows bool, play func(w *World)) (steps int) {
 	t.Helper()
 	var w *World
-	bubble(t, func(*testing.T) {
+	var bad []string
+	synctest.Test(t, func(*testing.T) {
 		w = NewWorld(seed, windows)
 		play(w)
-		if w.Run(0) {
-			w.Run(time.Minute) // longer than anything lingers
+		if w.Run(0) && w.Run(time.Minute) { // longer than anything lingers
+			w.Check()
 		}
+		bad = w.End()
 	})
-	if bad := w.Check(); len(bad) > 0 {
+	if len(bad) > 0 && !shown || alwaysShow {
+		shown = true
+		fmt.Fprintln(os.Stderr, strings.Join(w.Trace(), "\n"))
+	}
+	if len(bad) > 0 {
 		t.Errorf("%s\n\t%s", name, strings.Join(bad, "\n\t"))
-		if !t.Failed() || testing.Verbose() {
-			fmt.Fprintln(os.Stderr, strings.Join(w.Trace(), "\n"))
-		}
 	}
 	return w.Steps()
 }
 
-func bubble(t *testing.T, f func(t *testing.T)) {
-	t.Helper()
-	synctest.Test(t, f)
-}
-
 // encounter is the smallest world: a server, a client, a message with descriptors one way, and the end.
-func encounter(w *World, r row, t sock.Type, serverSends bool, seed uint64) {
+func encounter(w *World, r row, t sock.Type, message Outgoing, serverSends bool, seed uint64) {
 	server, client := w.Spawn("server", r.server), w.Spawn("client", r.client)
 	s, c := w.connection(t, server, client, seed, 4096)
-	messages := []Outgoing{{Bytes: 100, Kinds: []descriptor.Kind{descriptor.File, descriptor.Stream, descriptor.Pipe}}}
+	messages := []Outgoing{message}
 	var fromServer, fromClient []Outgoing
 	if serverSends {
 		fromServer = messages
 	} else {
 		fromClient = messages
 	}
-	w.meet(s, c, fromServer, fromClient, Reader{Max: 200}, Reader{Max: 200})
+	w.meet(s, c, fromServer, fromClient, Reader{Max: 200}, Reader{Max: 200}, 0)
 }
 
 func TestEncounter(t *testing.T) {
 	for _, r := range rows {
 		for _, serverSends := range []bool{true, false} {
-			n := run(t, r.name, 1, r.windows, func(w *World) { encounter(w, r, sock.Stream, serverSends, 1) })
+			n := run(t, r.name, 1, r.windows, func(w *World) { encounter(w, r, sock.Stream, cargoes[1], serverSends, 1) })
 			t.Log(r.name, serverSends, n)
 		}
 	}

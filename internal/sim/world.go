@@ -13,6 +13,7 @@ import (
 // A World is one run: its processes, its pipes, and what is to go wrong. All of it lives in one bubble.
 type World struct {
 	Windows bool // handles can be pushed, and sockets are exported
+	strict  bool // no value of a descriptor is given twice
 	Coarse  bool // only reads and the programs' calls are gates: see the package's comment, and Run
 
 	rng    *rand.Rand

@@ -56,6 +56,7 @@ type Process struct {
 	limit    int
 	dead     bool
 	sockets  bool // have a call of their own to be closed by, as on Windows
+	reuses   bool
 	inject   func(Op) error
 	faults   []string
 }
@@ -85,7 +86,7 @@ func (p *Process) OpenObject(k descriptor.Kind, o Object) (uintptr, error) {
 	return uintptr(v), err
 }
 
-// install gives f the next value: a multiple of four, as a handle is. The caller holds system.
+// install gives f a value. The caller holds system.
 func (p *Process) install(f *File) (uint64, error) {
 	if p.dead {
 		return 0, syscall.ESRCH
@@ -93,10 +94,31 @@ func (p *Process) install(f *File) (uint64, error) {
 	if p.count() >= p.limit {
 		return 0, syscall.EMFILE
 	}
-	p.next += 4
-	p.open[p.next] = f
+	v := p.free()
+	p.open[v] = f
 	f.refs++
-	return p.next, nil
+	return v, nil
+}
+
+// free returns a value that is free: a multiple of four, as a handle is.
+func (p *Process) free() uint64 {
+	if !p.reuses {
+		p.next += 4
+		return p.next
+	}
+	for v := uint64(0x104); ; v += 4 {
+		if p.open[v] == nil && p.awaiting[v] == nil {
+			return v
+		}
+	}
+}
+
+// Reuse makes the process give the lowest value that is free, as a system does. Without it no value is given twice, so that
+// whatever is done with one that was closed shows.
+func (p *Process) Reuse() {
+	system.Lock()
+	defer system.Unlock()
+	p.reuses = true
 }
 
 // drop closes a descriptor for f. The caller holds system.
