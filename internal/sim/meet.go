@@ -28,7 +28,7 @@ func (w *World) meet(s, c *Side, fromServer, fromClient []Outgoing, atServer, at
 				l.Close()
 				return
 			}
-			c.Live(conn, fromClient, atClient)
+			c.Live(client, conn, fromClient, atClient)
 		})
 		time.Sleep(accept)
 		if !w.Step(server, "program "+s.name+": accept") {
@@ -38,7 +38,7 @@ func (w *World) meet(s, c *Side, fromServer, fromClient []Outgoing, atServer, at
 		conn, err := l.Accept()
 		if err == nil {
 			server.Own(conn)
-			s.Live(conn.(*endpoint.Conn), fromServer, atServer)
+			s.Live(server, conn.(*endpoint.Conn), fromServer, atServer)
 		}
 		if w.Step(server, "program "+s.name+": close listener") {
 			l.Close()

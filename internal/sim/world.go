@@ -29,6 +29,8 @@ type World struct {
 	running map[string]int // calls and goroutines of the programs, which have to end
 	bad     []string
 	sides   []*Side
+	lives   map[*Side]*life
+	moving  map[*Side]*luggage
 	graves  []*Process // dead or exiting, and not buried
 }
 
@@ -40,6 +42,8 @@ func NewWorld(seed uint64, windows bool) *World {
 		faults:  make(map[int][]Fault),
 		begun:   time.Now(),
 		running: make(map[string]int),
+		lives:   make(map[*Side]*life),
+		moving:  make(map[*Side]*luggage),
 	}
 }
 
