@@ -28,6 +28,7 @@ import (
 func (w *World) Check() {
 	for _, s := range w.sides {
 		s.got = slices.DeleteFunc(s.got, func(r *reading) bool { return r.void })
+		s.died = s.holder.dead
 	}
 	for _, s := range w.sides {
 		s.check()
@@ -67,9 +68,10 @@ func (w *World) any(of func(*pipe) bool, or func(*Process) bool) bool {
 	return slices.ContainsFunc(w.pipes, of) || slices.ContainsFunc(w.procs, or)
 }
 
-// uncertain: nobody can know whether it has arrived.
+// uncertain: nobody can know whether it has arrived. A receiver that is dead may have had it: if the pipe is full, the acknowledgement
+// is not in it before the message can be read.
 func (m *Message) uncertain() bool {
-	return !m.returned || m.err != nil && (m.n > 0 || m.side.on.broken)
+	return !m.returned || m.err != nil && (m.n > 0 || m.side.on.broken || m.side.peer.died)
 }
 
 // endsIt: the outcome is unknown, and if its descriptors are gone before the receiver can take them, that is where reading ends.

@@ -36,6 +36,7 @@ type Side struct {
 	sent    []*Message
 	got     []*reading
 	length  int   // of what has been received on a stream
+	died    bool  // the process that had it last
 	ended   error // what receiving has ended with
 	stopped bool  // its program has stopped reading, and closed it
 	reset   bool  // … has been told of a reset
