@@ -194,7 +194,7 @@ func (c *Conn) admin(p *wire.Packet) error {
 	switch p.Type {
 	case wire.Ack:
 		return c.sending(func(o *outbox) error {
-			if o.box.Gone() {
+			if o.box.Gone() && o.box.Outstanding() == 0 {
 				return nil // it was severed by a goodbye that overtook us
 			}
 			return o.box.Ack(p.Serial)
