@@ -5,6 +5,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"afunix/internal/linuxpipe"
 )
 
@@ -12,7 +14,14 @@ import (
 const moves = 100
 
 // suspend makes a child do nothing until wake.
-func suspend(t *testing.T, p *peer) { signalChild(t, p, syscall.SIGSTOP) }
+func suspend(t *testing.T, p *peer) {
+	t.Helper()
+	signalChild(t, p, syscall.SIGSTOP)
+	var info unix.Siginfo // it has stopped when the kernel says so
+	if err := unix.Waitid(unix.P_PID, p.cmd.Process.Pid, &info, unix.WSTOPPED|unix.WNOWAIT, nil); err != nil {
+		t.Fatal(err)
+	}
+}
 
 func wake(t *testing.T, p *peer) { signalChild(t, p, syscall.SIGCONT) }
 

@@ -1,3 +1,5 @@
+//go:build linux || windows
+
 package afunix_test
 
 import (
@@ -32,7 +34,6 @@ func eachMove(t *testing.T, networks []string, f func(t *testing.T, a meeting)) 
 type servant struct {
 	k    *talk
 	ends []io.Closer // *afunix.Conn or *afunix.Listener; nil if it has been given away
-	back string      // what is said beside the ends that are sent with the answer
 	send []afunix.Sendable
 }
 

@@ -1,3 +1,5 @@
+//go:build linux || windows
+
 package afunix_test
 
 import (
@@ -24,31 +26,6 @@ func eachPipe(t *testing.T, networks []string, f func(t *testing.T, tr afunix.Tr
 		}
 		f(t, tr, network)
 	})
-}
-
-// pass sends ends over a connection, closes them here, if they are still open, and returns what comes out at its other end.
-func pass(t *testing.T, over, from *afunix.Conn, ends ...*afunix.Conn) (passed []*afunix.Conn) {
-	t.Helper()
-	files := make([]afunix.Sendable, len(ends))
-	for i := range ends {
-		files[i] = ends[i]
-	}
-	mustWriteMsg(t, over, "take", files...)
-	for _, e := range ends {
-		if err := e.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-			t.Fatal(err)
-		}
-	}
-	r := mustReadMsg(t, from, "take", len(ends)).Rights
-	for i := range ends {
-		c, err := r.Conn(i)
-		if err != nil {
-			t.Fatal(err)
-		}
-		guard(t, c.(*afunix.Conn))
-		passed = append(passed, c.(*afunix.Conn))
-	}
-	return passed
 }
 
 // expectWhole expects that two ends still are what they were: nothing has been lost, and whoever waits is served.

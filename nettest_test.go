@@ -1,6 +1,7 @@
 package afunix_test
 
 import (
+	"errors"
 	"net"
 	"testing"
 
@@ -36,4 +37,29 @@ func TestNetConn(t *testing.T) {
 			})
 		})
 	})
+}
+
+// pass sends ends over a connection, closes them here, if they are still open, and returns what comes out at its other end.
+func pass(t *testing.T, over, from *afunix.Conn, ends ...*afunix.Conn) (passed []*afunix.Conn) {
+	t.Helper()
+	files := make([]afunix.Sendable, len(ends))
+	for i := range ends {
+		files[i] = ends[i]
+	}
+	mustWriteMsg(t, over, "take", files...)
+	for _, e := range ends {
+		if err := e.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			t.Fatal(err)
+		}
+	}
+	r := mustReadMsg(t, from, "take", len(ends)).Rights
+	for i := range ends {
+		c, err := r.Conn(i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		guard(t, c.(*afunix.Conn))
+		passed = append(passed, c.(*afunix.Conn))
+	}
+	return passed
 }

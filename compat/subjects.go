@@ -79,7 +79,7 @@ var subjects = []subject{
 	},
 	{
 		module: "github.com/coreos/go-systemd/v22", version: "v22.7.0",
-		exercises:   "sd_notify over unixgram; the journal's protocol, with a file in a message of its own where it is too long for a datagram; inherited listeners",
+		exercises:   "sd_notify over unixgram; an end of a pair as standard error; inherited listeners (TCP). Its test of the journal's protocol skips itself where no systemd runs",
 		packages:    []string{"./daemon", "./journal", "./activation"},
 		onWindows:   []string{"./daemon"},
 		whyOnly:     "the others need fstat(2), dup2(2) and inherited descriptors",
@@ -101,7 +101,7 @@ var subjects = []subject{
 	},
 	{
 		module: "github.com/DataDog/datadog-go/v5", version: "v5.9.1",
-		exercises: "statsd over unixgram and unix: reconnecting, full queues, timeouts",
+		exercises: "7 of its tests: statsd over unixgram and unix, reconnecting, streams that are read in parts. The others are about other things",
 		packages:  []string{"./statsd"},
 		lifted:    []string{"statsd/uds.go", "statsd/uds_test.go", "statsd/end_to_end_uds_test.go"},
 		dropped:   []string{"statsd/uds_windows.go"},
@@ -114,7 +114,7 @@ var subjects = []subject{
 	},
 	{
 		module: "github.com/RackSec/srslog", version: "v0.0.0-20180709174129-a4725f04ec91",
-		exercises:   "syslog over unixgram and unix",
+		exercises:   "syslog over unixgram and unix, reconnecting, many writers at once",
 		packages:    []string{"."},
 		nativeCause: "They need a syslog daemon, or have a certificate that has expired.",
 	},
@@ -129,7 +129,7 @@ var subjects = []subject{
 	},
 	{
 		module: "github.com/containerd/ttrpc", version: "v1.2.10",
-		exercises: "RPC over unix sockets, and over abstract ones; credentials of the peer by way of SyscallConn",
+		exercises: "RPC over unix sockets with abstract names; credentials of the peer by way of SyscallConn",
 		packages:  []string{"."},
 		lifted:    []string{"unixcreds_linux.go", "server_linux_test.go"},
 		causes: map[string]cause{
@@ -144,10 +144,8 @@ var subjects = []subject{
 	},
 	{
 		module: "github.com/containerd/nri", version: "v0.12.5",
-		exercises: "Socketpair, FileConn of its ends, and their os.File; on Linux also a multiplexer over such a pair",
+		exercises: "Socketpair, FileConn of its ends, and their os.File; a multiplexer over such a pair",
 		packages:  []string{"./pkg/net/..."},
-		onWindows: []string{"./pkg/net"},
-		whyOnly:   "the other has a dependency that is not for Windows",
 		lifted:    []string{"pkg/net/socketpair_cloexec_linux.go"},
 		dropped:   []string{"pkg/net/socketpair_cloexec_windows.go"},
 		causes:    map[string]cause{"TestFileReadWrite": {onPipes, readsTheFile}},

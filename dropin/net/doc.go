@@ -19,7 +19,7 @@
 //   - [Dialer] and [ListenConfig] are types of their own there, which can be converted to those of package net, and refuse a Control
 //     function for Unix networks.
 //
-// Variables of package net are copied when the program starts: assigning to DefaultResolver changes it here only.
+// Names are those of the version of Go with which the files were generated. Variables of package net are copied when the program starts: assigning to DefaultResolver changes it here only.
 package net
 
 //go:generate go run afunix/dropin/internal/gen net

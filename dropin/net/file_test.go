@@ -339,3 +339,39 @@ func overPair(t *testing.T, s syscall.Conn) *os.File {
 	}
 	return os.NewFile(uintptr(rightsOf(t, oob[:oobn])[0]), "received")
 }
+
+// A descriptor has the names of its socket.
+func TestNamesOfDescriptors(t *testing.T) {
+	path := socketPath(t)
+	l := listen(t, "unix", path)
+	c, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := guard(t, c)
+	s, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := guard(t, s)
+	for _, test := range []struct {
+		of          syscall.Conn
+		local, peer string
+		err         error
+	}{
+		{client, "@", path, nil},
+		{server, path, "@", nil},
+		{l, path, "", syscall.ENOTCONN},
+	} {
+		control(t, test.of, func(fd int) {
+			local, err := syscall.Getsockname(fd)
+			if err != nil || local.(*syscall.SockaddrUnix).Name != test.local {
+				t.Errorf("Getsockname: %v, %v; want %q", local, err, test.local)
+			}
+			peer, err := unix.Getpeername(fd)
+			if err != test.err || err == nil && peer.(*unix.SockaddrUnix).Name != test.peer {
+				t.Errorf("Getpeername: %v, %v; want %q, %v", peer, err, test.peer, test.err)
+			}
+		})
+	}
+}

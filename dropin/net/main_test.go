@@ -17,7 +17,16 @@ import (
 
 // These tests are what programs do. They are run three times: on the kernel of Linux, with the tag afunix_pipe, and on Windows.
 
-func TestMain(m *testing.M) { leaktest.Main(m) }
+func TestMain(m *testing.M) {
+	if path := os.Getenv(childVariable); path != "" {
+		if err := child(path); err != nil {
+			os.Stderr.WriteString(err.Error() + "\n")
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	leaktest.Main(m)
+}
 
 // patience bounds every wait that should not last.
 const patience = 20 * time.Second

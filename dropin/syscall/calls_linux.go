@@ -70,6 +70,27 @@ func GetsockoptInt(fd, level, opt int) (value int, err error) {
 	return syscall.GetsockoptInt(fd, level, opt)
 }
 
+// Getsockname returns the name of a socket.
+func Getsockname(fd int) (sa Sockaddr, err error) {
+	if r, ok := ends.Lookup(fd); ok {
+		return &syscall.SockaddrUnix{Name: r.Name()}, nil
+	}
+	return syscall.Getsockname(fd)
+}
+
+// Getpeername returns the name of a socket's peer.
+func Getpeername(fd int) (sa Sockaddr, err error) {
+	r, ok := ends.Lookup(fd)
+	if !ok {
+		return syscall.Getpeername(fd)
+	}
+	name, err := r.PeerName()
+	if err != nil {
+		return nil, err
+	}
+	return &syscall.SockaddrUnix{Name: name}, nil
+}
+
 // What is not of the pipe transport is the system's.
 
 func sendmsgN(fd int, p, oob []byte, to Sockaddr, flags int) (int, error) {

@@ -77,6 +77,27 @@ func GetsockoptInt[T FD](fd T, level, opt int) (int, error) {
 	return syscall.GetsockoptInt(Handle(fd), native(level), opt)
 }
 
+// Getsockname returns the name of a socket.
+func Getsockname[T FD](fd T) (sa Sockaddr, err error) {
+	if r, ok := ends.Lookup(int(fd)); ok {
+		return &syscall.SockaddrUnix{Name: r.Name()}, nil
+	}
+	return syscall.Getsockname(Handle(fd))
+}
+
+// Getpeername returns the name of a socket's peer.
+func Getpeername[T FD](fd T) (sa Sockaddr, err error) {
+	r, ok := ends.Lookup(int(fd))
+	if !ok {
+		return syscall.Getpeername(Handle(fd))
+	}
+	name, err := r.PeerName()
+	if err != nil {
+		return nil, err
+	}
+	return &syscall.SockaddrUnix{Name: name}, nil
+}
+
 // native is what Windows calls a level.
 func native[L int | int32](level L) L {
 	if level == SOL_SOCKET {

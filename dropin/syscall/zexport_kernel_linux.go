@@ -16,6 +16,12 @@ func Close(fd int) error { return syscall.Close(fd) }
 // CloseOnExec is [syscall.CloseOnExec].
 func CloseOnExec(fd int) { syscall.CloseOnExec(fd) }
 
+// Getpeername is [syscall.Getpeername].
+func Getpeername(fd int) (syscall.Sockaddr, error) { return syscall.Getpeername(fd) }
+
+// Getsockname is [syscall.Getsockname].
+func Getsockname(fd int) (syscall.Sockaddr, error) { return syscall.Getsockname(fd) }
+
 // GetsockoptInt is [syscall.GetsockoptInt].
 func GetsockoptInt(fd int, level int, opt int) (int, error) {
 	return syscall.GetsockoptInt(fd, level, opt)

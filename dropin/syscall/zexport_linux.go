@@ -2056,9 +2056,6 @@ func Getgroups() ([]int, error) { return syscall.Getgroups() }
 // Getpagesize is [syscall.Getpagesize].
 func Getpagesize() int { return syscall.Getpagesize() }
 
-// Getpeername is [syscall.Getpeername].
-func Getpeername(fd int) (syscall.Sockaddr, error) { return syscall.Getpeername(fd) }
-
 // Getpgid is [syscall.Getpgid].
 func Getpgid(pid int) (int, error) { return syscall.Getpgid(pid) }
 
@@ -2079,9 +2076,6 @@ func Getrlimit(resource int, rlim *syscall.Rlimit) error { return syscall.Getrli
 
 // Getrusage is [syscall.Getrusage].
 func Getrusage(who int, rusage *syscall.Rusage) error { return syscall.Getrusage(who, rusage) }
-
-// Getsockname is [syscall.Getsockname].
-func Getsockname(fd int) (syscall.Sockaddr, error) { return syscall.Getsockname(fd) }
 
 // GetsockoptICMPv6Filter is [syscall.GetsockoptICMPv6Filter].
 func GetsockoptICMPv6Filter(fd int, level int, opt int) (*syscall.ICMPv6Filter, error) {

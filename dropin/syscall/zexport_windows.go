@@ -1232,17 +1232,11 @@ func Getgroups() ([]int, error) { return syscall.Getgroups() }
 // Getpagesize is [syscall.Getpagesize].
 func Getpagesize() int { return syscall.Getpagesize() }
 
-// Getpeername is [syscall.Getpeername].
-func Getpeername(fd syscall.Handle) (syscall.Sockaddr, error) { return syscall.Getpeername(fd) }
-
 // Getpid is [syscall.Getpid].
 func Getpid() int { return syscall.Getpid() }
 
 // Getppid is [syscall.Getppid].
 func Getppid() int { return syscall.Getppid() }
-
-// Getsockname is [syscall.Getsockname].
-func Getsockname(fd syscall.Handle) (syscall.Sockaddr, error) { return syscall.Getsockname(fd) }
 
 // Gettimeofday is [syscall.Gettimeofday].
 func Gettimeofday(tv *syscall.Timeval) error { return syscall.Gettimeofday(tv) }

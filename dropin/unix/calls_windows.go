@@ -27,3 +27,9 @@ func SetsockoptInt(fd, level, opt, value int) error {
 
 // GetsockoptInt returns an option. Sockets of the pipe transport have SO_PASSCRED and SO_TYPE.
 func GetsockoptInt(fd, level, opt int) (int, error) { return syscall.GetsockoptInt(fd, level, opt) }
+
+// Getsockname returns the name of a socket.
+func Getsockname(fd int) (sa Sockaddr, err error) { return syscall.Getsockname(fd) }
+
+// Getpeername returns the name of a socket's peer.
+func Getpeername(fd int) (sa Sockaddr, err error) { return syscall.Getpeername(fd) }

@@ -5,6 +5,8 @@
 // descriptor of a socket of that transport know it as such: those that package afunix/dropin/syscall names, and [RecvmsgBuffers] and
 // [SendmsgBuffers].
 //
+// Names are those of the version of golang.org/x/sys that package afunix requires; a later one may have more.
+//
 // On Windows, where the original has nothing at all, this is the part of package afunix/dropin/syscall that deals with Unix sockets, and the
 // numbers of errors and signals.
 package unix

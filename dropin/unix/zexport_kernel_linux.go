@@ -16,6 +16,12 @@ func Close(fd int) error { return unix.Close(fd) }
 // CloseOnExec is [golang.org/x/sys/unix.CloseOnExec].
 func CloseOnExec(fd int) { unix.CloseOnExec(fd) }
 
+// Getpeername is [golang.org/x/sys/unix.Getpeername].
+func Getpeername(fd int) (unix.Sockaddr, error) { return unix.Getpeername(fd) }
+
+// Getsockname is [golang.org/x/sys/unix.Getsockname].
+func Getsockname(fd int) (unix.Sockaddr, error) { return unix.Getsockname(fd) }
+
 // GetsockoptInt is [golang.org/x/sys/unix.GetsockoptInt].
 func GetsockoptInt(fd int, level int, opt int) (int, error) {
 	return unix.GetsockoptInt(fd, level, opt)

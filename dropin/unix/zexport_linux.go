@@ -10705,9 +10705,6 @@ func Getitimer(which unix.ItimerWhich) (unix.Itimerval, error) { return unix.Get
 // Getpagesize is [golang.org/x/sys/unix.Getpagesize].
 func Getpagesize() int { return unix.Getpagesize() }
 
-// Getpeername is [golang.org/x/sys/unix.Getpeername].
-func Getpeername(fd int) (unix.Sockaddr, error) { return unix.Getpeername(fd) }
-
 // Getpgid is [golang.org/x/sys/unix.Getpgid].
 func Getpgid(pid int) (int, error) { return unix.Getpgid(pid) }
 
@@ -10740,9 +10737,6 @@ func Getrusage(who int, rusage *unix.Rusage) error { return unix.Getrusage(who, 
 
 // Getsid is [golang.org/x/sys/unix.Getsid].
 func Getsid(pid int) (int, error) { return unix.Getsid(pid) }
-
-// Getsockname is [golang.org/x/sys/unix.Getsockname].
-func Getsockname(fd int) (unix.Sockaddr, error) { return unix.Getsockname(fd) }
 
 // GetsockoptByte is [golang.org/x/sys/unix.GetsockoptByte].
 func GetsockoptByte(fd int, level int, opt int) (byte, error) {

@@ -55,6 +55,7 @@ func run(args []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	stop, restart := signals() // before anybody can know that this process serves
 	srv := httpdrain.New(&http.Server{Handler: http.HandlerFunc(answer)})
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()
@@ -63,7 +64,7 @@ func run(args []string, stdout io.Writer) error {
 	}
 	fmt.Fprintf(stdout, "version %s serves at %v\n", version, l.Addr())
 
-	if err := untilReplaced(u, served); err != nil {
+	if err := untilReplaced(u, served, stop, restart); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, *drain)
@@ -71,14 +72,18 @@ func run(args []string, stdout io.Writer) error {
 	return srv.Shutdown(ctx)
 }
 
-// untilReplaced returns nil when a successor serves, or when this process is told to stop.
-func untilReplaced(u *upgrade.Upgrader, served <-chan error) error {
-	stop := make(chan os.Signal, 1)
-	signal.Notify(stop, stopSignals...)
-	restart := make(chan os.Signal, 1)
+// signals returns where signals come that ask for an end, and for a restart.
+func signals() (stop, restart <-chan os.Signal) {
+	s, r := make(chan os.Signal, 1), make(chan os.Signal, 1)
+	signal.Notify(s, stopSignals...)
 	if len(restartSignals) > 0 { // or it would be all of them
-		signal.Notify(restart, restartSignals...)
+		signal.Notify(r, restartSignals...)
 	}
+	return s, r
+}
+
+// untilReplaced returns nil when a successor serves, or when this process is told to stop.
+func untilReplaced(u *upgrade.Upgrader, served <-chan error, stop, restart <-chan os.Signal) error {
 	for {
 		select {
 		case err := <-served:

@@ -266,6 +266,94 @@ var hostile = []struct {
 	}},
 }
 
+// luggage is a packet in front of a message, with n records of a file.
+func (e *enemy) luggage(serial uint64, payload []byte, n int) wire.Packet {
+	p := withRecords(serial, n, e.own())
+	p.Flags, p.Payload = wire.Luggage, payload
+	return p
+}
+
+// end is a record of an end that is what the enemy has.
+func (e *enemy) end(k descriptor.Kind, value uint64) wire.Record {
+	return wire.Record{Kind: uint8(k), Owner: wire.End, Value: value}
+}
+
+func moved(socket uint64) func(*wire.Packet, *wire.HelloBody) {
+	return func(p *wire.Packet, h *wire.HelloBody) { p.Flags, h.Socket = wire.Moved, socket }
+}
+
+func init() {
+	move := wire.Packet{Type: wire.Move, Serial: 1}
+	state := new(wire.PacketState).Append(nil)
+	for _, h := range []struct {
+		name string
+		says string
+		do   func(e *enemy)
+	}{
+		{"luggage in front of plain data", "luggage", func(e *enemy) {
+			e.packet(e.luggage(1, state, 2))
+			e.packet(plainData)
+		}},
+		{"luggage in front of a file", "belong to nothing", func(e *enemy) {
+			e.packet(e.luggage(1, state, 2))
+			e.packet(withRecords(2, 1, e.own()))
+		}},
+		{"more luggage than was granted", "more data", func(e *enemy) {
+			for i := range uint64(sock.MaxLuggage/wire.MaxPayload + 2) {
+				e.packet(e.luggage(i+1, make([]byte, wire.MaxPayload), 0))
+			}
+		}},
+		{"luggage with more descriptors than were granted", "descriptors", func(e *enemy) {
+			for i := range uint64(sock.RightsWindow/descriptor.Max + 2) {
+				e.packet(e.luggage(i+1, nil, descriptor.Max))
+			}
+		}},
+		{"an end without luggage", "record 0", func(e *enemy) { e.packet(withRecords(1, 1, e.end(descriptor.Unix, 0))) }},
+		{"an end that is a file", "kind 1", func(e *enemy) { e.packet(withRecords(1, 1, e.end(descriptor.File, e.file))) }},
+		{"an end with a file behind it", "record 0", func(e *enemy) {
+			e.packet(e.luggage(1, new(wire.ConnState).Append(nil), 1))
+			e.packet(withRecords(2, 1, e.end(descriptor.Unix, e.file)))
+		}},
+		{"a state of a kind that does not fit", "record 0", func(e *enemy) {
+			e.packet(e.luggage(1, new(wire.ListenerState).Append(nil), 1))
+			e.packet(withRecords(2, 1, e.end(descriptor.Unix, 0)))
+		}},
+		{"an end that is not open", "record 0", func(e *enemy) {
+			e.packet(e.luggage(1, new(wire.ConnState).Append(nil), 1))
+			e.packet(withRecords(2, 1, e.end(descriptor.Unix, 1<<30)))
+		}},
+		{"a move that cannot be acknowledged", "out of place", func(e *enemy) { e.packet(wire.Packet{Type: wire.Move}) }},
+		{"a move in the middle of a move", "out of place", func(e *enemy) {
+			e.packet(move)
+			e.packet(wire.Packet{Type: wire.Move, Serial: 2})
+		}},
+		{"a hello of an end that has not moved", "out of place", func(e *enemy) { e.hello(sock.Stream, moved(0)) }},
+		{"a hello of another socket", "out of place", func(e *enemy) {
+			e.packet(move)
+			e.hello(sock.Stream, moved(77))
+		}},
+		{"a hello of a socket of another type", "out of place", func(e *enemy) {
+			e.packet(move)
+			e.hello(sock.Seqpacket, moved(0))
+		}},
+		{"a move, and a hello that answers", "out of place", func(e *enemy) {
+			e.packet(move)
+			e.hello(sock.Stream, nil)
+		}},
+		{"an owner that pays back what it was granted", "credit", func(e *enemy) {
+			e.packet(move)
+			e.hello(sock.Stream, func(p *wire.Packet, h *wire.HelloBody) { p.Flags, h.Rights = wire.Moved, 1 })
+		}},
+	} {
+		hostile = append(hostile, struct {
+			name string
+			says string
+			typ  sock.Type
+			do   func(e *enemy)
+		}{h.name, h.says, sock.Stream, h.do})
+	}
+}
+
 // ends fails unless c's reads end with EPROTO and its writes with EPIPE.
 func ends(t *testing.T, c *endpoint.Conn, says string) {
 	t.Helper()

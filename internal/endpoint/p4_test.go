@@ -138,3 +138,25 @@ func TestP4WhatWasExportedEndsTheConnection(t *testing.T) {
 		})
 	}
 }
+
+// P4: that the peer is closed is found by writing before its goodbye has been read. What was pushed into it with a message that it has
+// not looked at is taken back all the same. (Found by the simulator.)
+func TestP4TakenBackThoughAWriteFindsTheEndFirst(t *testing.T) {
+	bubble(t, onWindows, sock.Stream, func(t *testing.T, r *rig) {
+		r.clientPipe.hold()
+		files := r.open(r.serverProc, descriptor.File, 3)
+		sent := start(func() (int, error) { return r.server.Send([]byte("x"), files, nil) })
+		r.pending(sent, "send that is not looked at")
+		r.serverPipe.hold()
+		r.client.Close()
+		r.server.CloseWrite() // finds the pipe closed
+		r.pending(sent, "send of which the pipe may still tell")
+		r.serverPipe.letGo()
+		if o := <-sent; o.n != 0 || o.err != syscall.EPIPE {
+			t.Errorf("%+v, want EPIPE", o)
+		}
+		if n := r.extra(r.clientProc); n != 0 {
+			t.Errorf("%d descriptors are left in the peer", n)
+		}
+	})
+}

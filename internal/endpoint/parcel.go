@@ -394,6 +394,8 @@ type baggage struct {
 	weight  int
 }
 
+func (b *baggage) empty() bool { return b.n == 0 && len(b.states) == 0 }
+
 // add takes in a packet.
 func (b *baggage) add(p *wire.Packet) {
 	b.states = append(b.states, p.Payload...)

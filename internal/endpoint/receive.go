@@ -50,11 +50,6 @@ func (c *Conn) data(p *wire.Packet, buf *Buffer, placed int) error {
 	}
 	closed, over := c.in.closed, c.in.farewell
 	luggage := p.Flags&wire.Luggage != 0
-	if !luggage && p.Records == 0 && c.in.luggage.weight > 0 && !over {
-		c.in.mu.Unlock()
-		packets.Put(buf)
-		return errUnexpected // luggage is a message's that has ends
-	}
 	err = c.in.box.Admit(sock.Arrival{Bytes: len(p.Payload), Rights: p.Records, Continued: s.Continued, Luggage: luggage})
 	if luggage {
 		if err == nil {
@@ -63,6 +58,9 @@ func (c *Conn) data(p *wire.Packet, buf *Buffer, placed int) error {
 		c.in.mu.Unlock()
 		packets.Put(buf)
 		return err
+	}
+	if err == nil && p.Records == 0 && !c.in.luggage.empty() && !over {
+		err = errNoEnd
 	}
 	c.in.adopting = err == nil && p.Records > 0 && !over
 	c.in.mu.Unlock()
@@ -196,7 +194,7 @@ func (c *Conn) admin(p *wire.Packet) error {
 	switch p.Type {
 	case wire.Ack:
 		return c.sending(func(o *outbox) error {
-			if o.box.Gone() {
+			if o.box.Gone() && o.box.Outstanding() == 0 {
 				return nil // it was severed by a goodbye that overtook us
 			}
 			return o.box.Ack(p.Serial)
@@ -307,8 +305,21 @@ func (c *Conn) peerClosed(reset bool) {
 	c.in.cond.Broadcast()
 }
 
+// unclaimed closes luggage whose message will not come.
+func (c *Conn) unclaimed() {
+	c.in.mu.Lock()
+	left := c.in.luggage
+	c.in.luggage = baggage{}
+	c.in.mu.Unlock()
+	if route, err := c.receiveRoute(); err == nil && !left.empty() {
+		u := unpacker{c: c, route: route, baggage: left}
+		u.discard()
+	}
+}
+
 // ended notes that no packet will come any more: io.EOF, or why the connection broke.
 func (c *Conn) ended(err error) {
+	c.unclaimed()
 	c.out.mu.Lock()
 	c.out.sever()
 	c.out.mu.Unlock()

@@ -529,17 +529,33 @@ func (c *Conn) write(p *wire.Packet) error {
 		go c.flush()
 		return syscall.EAGAIN
 	}
-	c.out.sever()
+	c.out.lose(err)
 	return syscall.EPIPE
 }
 
 // keepHead bounds what an idle connection keeps for the head of its next packet.
 const keepHead = 256
 
+// lose ends sending because the pipe says err. If the other end is closed, what it has said before is in the pipe still, and decides
+// about what is unacknowledged: see ended and peerClosed. The caller holds mu.
+func (o *outbox) lose(err error) {
+	if !errors.Is(err, syscall.EPIPE) {
+		o.sever()
+		return
+	}
+	o.box.Lose()
+	o.silence()
+}
+
 // sever ends sending. The caller holds mu.
 func (o *outbox) sever() {
-	o.severed = true
 	o.box.Sever()
+	o.silence()
+}
+
+// silence wakes whoever waits to send, or to be acknowledged. The caller holds mu.
+func (o *outbox) silence() {
+	o.severed = true
 	o.cond.Broadcast()
 	o.nudgeGuests()
 }
@@ -560,9 +576,7 @@ func (c *Conn) flush() {
 	defer c.out.mu.Unlock()
 	c.out.full = false
 	if err != nil {
-		c.out.sever()
-		c.wakeWrites()
-		return
+		c.out.lose(err)
 	}
 	c.pay()
 	c.wakeWrites()

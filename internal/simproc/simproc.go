@@ -32,7 +32,20 @@ const (
 var system sync.Mutex
 
 // A File is what descriptors refer to. Its identity is its address.
-type File struct{ kind descriptor.Kind }
+type File struct {
+	kind   descriptor.Kind
+	refs   int // how many descriptors there are, in all processes
+	object Object
+}
+
+// Object returns what OpenObject was given; nil for a file of Open.
+func (f *File) Object() Object { return f.object }
+
+// An Object is what is behind a file that does something: the end of a pipe.
+type Object interface {
+	// Released is called when the last descriptor has been closed, by whatever process or its end. It must not call this package.
+	Released()
+}
 
 // A Process is a descriptor table with a name. It satisfies descriptor.Table.
 type Process struct {
@@ -43,6 +56,7 @@ type Process struct {
 	limit    int
 	dead     bool
 	sockets  bool // have a call of their own to be closed by, as on Windows
+	reuses   bool
 	inject   func(Op) error
 	faults   []string
 }
@@ -63,7 +77,16 @@ func (p *Process) Open(k descriptor.Kind) uintptr {
 	return uintptr(v)
 }
 
-// install gives f the next value: a multiple of four, as a handle is. The caller holds system.
+// OpenObject opens a new file of kind k with o behind it. The errors are those of a process that is dead or has no room; o is not
+// released then.
+func (p *Process) OpenObject(k descriptor.Kind, o Object) (uintptr, error) {
+	system.Lock()
+	defer system.Unlock()
+	v, err := p.install(&File{kind: k, object: o})
+	return uintptr(v), err
+}
+
+// install gives f a value. The caller holds system.
 func (p *Process) install(f *File) (uint64, error) {
 	if p.dead {
 		return 0, syscall.ESRCH
@@ -71,9 +94,38 @@ func (p *Process) install(f *File) (uint64, error) {
 	if p.count() >= p.limit {
 		return 0, syscall.EMFILE
 	}
-	p.next += 4
-	p.open[p.next] = f
-	return p.next, nil
+	v := p.free()
+	p.open[v] = f
+	f.refs++
+	return v, nil
+}
+
+// free returns a value that is free: a multiple of four, as a handle is.
+func (p *Process) free() uint64 {
+	if !p.reuses {
+		p.next += 4
+		return p.next
+	}
+	for v := uint64(0x104); ; v += 4 {
+		if p.open[v] == nil && p.awaiting[v] == nil {
+			return v
+		}
+	}
+}
+
+// Reuse makes the process give the lowest value that is free, as a system does. Without it no value is given twice, so that
+// whatever is done with one that was closed shows.
+func (p *Process) Reuse() {
+	system.Lock()
+	defer system.Unlock()
+	p.reuses = true
+}
+
+// drop closes a descriptor for f. The caller holds system.
+func (f *File) drop() {
+	if f.refs--; f.refs == 0 && f.object != nil {
+		f.object.Released()
+	}
 }
 
 func (p *Process) count() int { return len(p.open) + len(p.awaiting) }
@@ -118,6 +170,11 @@ func (p *Process) Kill() {
 	system.Lock()
 	defer system.Unlock()
 	p.dead = true
+	for _, table := range []map[uint64]*File{p.open, p.awaiting} {
+		for _, f := range table {
+			f.drop()
+		}
+	}
 	clear(p.open)
 	clear(p.awaiting)
 }
@@ -189,6 +246,7 @@ func (p *Process) Close(v uintptr, k descriptor.Kind) error {
 		return syscall.EBADF
 	}
 	delete(p.open, uint64(v))
+	f.drop()
 	return nil
 }
 
@@ -254,14 +312,16 @@ func (v *View) Push(ours uintptr) (uint64, error) {
 func (v *View) TakeBack(theirs uint64) error {
 	system.Lock()
 	defer system.Unlock()
-	if v.peer.dead {
+	if v.peer.dead || v.own.dead {
 		return syscall.ESRCH
 	}
-	if v.peer.open[theirs] == nil {
+	f := v.peer.open[theirs]
+	if f == nil {
 		v.own.fault("took back %#x, which is not open", theirs)
 		return syscall.EBADF
 	}
 	delete(v.peer.open, theirs)
+	f.drop()
 	return nil
 }
 

@@ -170,6 +170,10 @@ func (o *Outbox) Shut() bool {
 // Deafen notes that the peer has shut down reading.
 func (o *Outbox) Deafen() { o.deaf = true }
 
+// Lose notes that nothing can be sent any more. What is unacknowledged waits for what the pipe still brings: its acknowledgement, the
+// goodbye, or the end.
+func (o *Outbox) Lose() { o.gone = true }
+
 // Sever notes that the connection has ended. What is unacknowledged will never be.
 func (o *Outbox) Sever() { o.end(Parked.Release) }
 

@@ -28,6 +28,10 @@ func samples() map[string]Packet {
 		"refusal":         {Type: Refuse, Flags: Closing, Serial: 12},
 		"withdrawal":      {Type: Cancel, Serial: 13},
 		"goodbye":         {Type: Bye, Flags: Reset},
+		"move":            {Type: Move, Flags: Itself, Serial: 14},
+		"let go":          {Type: Move, Flags: Gone},
+		"hello, moved":    {Type: Hello, Flags: Moved | FromServer | PassCredentials, Payload: hello.Append(nil)},
+		"data, luggage":   {Type: Data, Flags: Luggage | Credentials, Serial: 15, Payload: stateOfConn().Append(nil)},
 	}
 }
 
@@ -128,7 +132,7 @@ func TestPacketsThatLie(t *testing.T) {
 		copy(b[at:], to)
 		return b
 	}
-	ack, hello := samples()["acknowledgement"], samples()["hello, server"]
+	ack, hello, luggage := samples()["acknowledgement"], samples()["hello, server"], samples()["data, luggage"]
 	body := hello.HeadLen()
 	for name, b := range map[string][]byte{
 		"nothing":                  {},
@@ -149,6 +153,12 @@ func TestPacketsThatLie(t *testing.T) {
 		"socket with a value":      change(rights, HeaderLen+12+4, 1),
 		"records in a credit":      change(rights, 0, byte(Credit)),
 		"records in a later piece": change(rights, 1, Continued),
+		"luggage in pieces":        change(luggage, 1, Luggage|More),
+		"luggage continued":        change(luggage, 1, Luggage|Continued),
+		"luggage without serial":   change(luggage, 8, 0),
+		"luggage with a name":      append([]byte{byte(Data), Luggage, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0}, "nx"...),
+		"move with a payload":      append(change(samples()["move"], 0), 1),
+		"move with odd flags":      change(samples()["move"], 1, 0x40),
 		"serial in a goodbye":      change(ack, 0, byte(Bye)),
 		"payload in a goodbye":     change(hello, 0, byte(Bye)),
 		"hello of a stranger":      change(hello, body, 'X'),
@@ -159,6 +169,20 @@ func TestPacketsThatLie(t *testing.T) {
 	} {
 		if _, err := check(b); !errors.Is(err, ErrMalformed) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// What is bare may be read past its header into the buffer of whoever waits for data.
+func TestBarePackets(t *testing.T) {
+	bare := map[string]bool{"data": true, "data, empty": true, "data, piece": true, "data, last": true}
+	for name, p := range samples() {
+		b := p.Append(nil)
+		if got := Bare(b); got != bare[name] {
+			t.Errorf("%s: %v", name, got)
+		}
+		if Bare(b[:HeaderLen-1]) {
+			t.Errorf("%s without its header is bare", name)
 		}
 	}
 }

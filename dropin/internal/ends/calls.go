@@ -176,3 +176,19 @@ func (r *Ref) ReadFD(fd int, p []byte) (int, error) {
 
 // WriteFD is write(2) of the reference that fd is.
 func (r *Ref) WriteFD(fd int, p []byte) (int, error) { return r.Sendmsg(fd, p, nil, "", 0) }
+
+// Name returns what package syscall makes of what getsockname(2) returns: "@" for a socket without a name.
+func (r *Ref) Name() string {
+	if r.Listener != nil {
+		return r.Listener.Addr().String()
+	}
+	return r.Conn.LocalAddr().String()
+}
+
+// PeerName returns what getpeername(2) does.
+func (r *Ref) PeerName() (string, error) {
+	if r.Conn == nil || r.Conn.RemoteAddr() == nil {
+		return "", syscall.ENOTCONN
+	}
+	return r.Conn.RemoteAddr().String(), nil
+}

@@ -109,9 +109,6 @@ func (r *Ref) interrupted(before uint64) bool {
 	return was
 }
 
-// moment is how long a call that is not to wait does wait for what is on its way.
-const moment = time.Millisecond
-
 // DoNow calls op, which may wait no longer than a moment: then it is EAGAIN.
 func (r *Ref) DoNow(op func() error) error {
 	e := r.End

@@ -1,0 +1,386 @@
+package sim
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"time"
+
+	"afunix/internal/cred"
+	"afunix/internal/descriptor"
+	"afunix/internal/rights"
+	"afunix/internal/simproc"
+)
+
+// A Standing decides who may open whom: see the table in the tests. SYSTEM opens everybody, and else one opens those of the same user that
+// are not more privileged.
+type Standing struct {
+	User  int
+	Level Level
+}
+
+// A Level is a process's integrity level.
+type Level uint8
+
+// The levels, ascending.
+const (
+	Low Level = iota
+	Plain
+	Elevated
+	SYSTEM
+)
+
+func (s Standing) opens(t Standing) bool {
+	return s.Level == SYSTEM || s.User == t.User && s.Level >= t.Level
+}
+
+// ability is what a process of standing s can do to one of standing t.
+func (w *World) ability(s, t Standing) (can rights.Ability) {
+	switch {
+	case !s.opens(t):
+	case w.Windows:
+		can = rights.CanPull | rights.CanPush
+	default:
+		can = rights.CanPull
+	}
+	if w.Windows && t.opens(s) {
+		can |= rights.Trusts
+	}
+	return can
+}
+
+// A Process has a table, and a program whose calls are made by the tests. It satisfies descriptor.Table.
+type Process struct {
+	*simproc.Process
+	w        *World
+	number   int
+	name     string
+	pid      int
+	standing Standing
+
+	// Guarded by World.mu.
+	dead      bool
+	suspended bool
+	slept     bool // it has been suspended
+	full      bool // its table has been
+	held      []func()
+	objects   []io.Closer // that its program has
+	leaving   bool
+	adopted   map[uint64]bool // what the engine has taken ahead of the program
+	orphans   map[uint64]*orphan
+}
+
+// An orphan is what has been put into a table, and not been looked at by its new owner.
+type orphan struct {
+	by     *Process
+	over   *pipe
+	socket bool // exported
+}
+
+// Spawn starts a process. Its number is that of one that is dead, if there is one: PIDs are used again.
+func (w *World) Spawn(name string, s Standing) *Process {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p := &Process{
+		Process: simproc.New(name), w: w, number: len(w.procs), name: name, pid: 1000 + len(w.procs), standing: s,
+		adopted: make(map[uint64]bool), orphans: make(map[uint64]*orphan),
+	}
+	if !w.strict {
+		p.Reuse()
+	}
+	for _, q := range w.procs {
+		if q.dead {
+			p.pid = q.pid
+		}
+	}
+	w.procs = append(w.procs, p)
+	return p
+}
+
+// withPID returns the living process that has this number now. The caller holds mu.
+func (w *World) withPID(pid int) *Process {
+	for _, p := range w.procs {
+		if p.pid == pid && !p.dead {
+			return p
+		}
+	}
+	return nil
+}
+
+func (p *Process) credentials() cred.Credentials {
+	return cred.Credentials{PID: p.pid, UID: p.standing.User, GID: 1}
+}
+
+// proof names the process as it would itself.
+func (p *Process) proof() []byte { return binary.LittleEndian.AppendUint32(nil, uint32(p.pid)) }
+
+// Dead reports whether the process has ended.
+func (p *Process) Dead() bool {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	return p.dead
+}
+
+// Own notes an object of the program's, which ends with the process.
+func (p *Process) Own(c io.Closer) {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	p.objects = append(p.objects, c)
+	if p.dead || p.leaving {
+		p.w.graves = append(p.w.graves, p)
+	}
+}
+
+// Disown notes that an object is no longer the program's: it has been moved.
+func (p *Process) Disown(c io.Closer) {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	for i, o := range p.objects {
+		if o == c {
+			p.objects[i] = closed{}
+		}
+	}
+}
+
+type closed struct{}
+
+func (closed) Close() error { return nil }
+
+func (p *Process) kill() {
+	w := p.w
+	w.mu.Lock()
+	if p.dead {
+		w.mu.Unlock()
+		return
+	}
+	p.dead, p.suspended, p.held = true, false, nil
+	w.graves = append(w.graves, p)
+	w.mu.Unlock()
+	p.Process.Kill()
+}
+
+func (p *Process) exit() {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	if !p.dead && !p.leaving {
+		p.leaving = true
+		p.w.graves = append(p.w.graves, p)
+	}
+}
+
+func (p *Process) filled() {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	p.full = true
+}
+
+func (p *Process) suspend() {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	p.suspended = !p.dead
+	p.slept = true
+}
+
+// resume lets p go on, and happen what it has done meanwhile under the engine's locks.
+func (p *Process) resume() {
+	for {
+		p.w.mu.Lock()
+		held := p.held
+		p.held = nil
+		p.suspended = p.suspended && len(held) > 0
+		p.w.mu.Unlock()
+		if len(held) == 0 {
+			return
+		}
+		for _, f := range held {
+			f()
+		}
+	}
+}
+
+// effect does what other processes can see of an operation: not while p is suspended.
+func (p *Process) effect(f func()) {
+	p.w.mu.Lock()
+	if p.suspended {
+		p.held = append(p.held, f)
+		p.w.mu.Unlock()
+		return
+	}
+	p.w.mu.Unlock()
+	f()
+}
+
+// bury ends the engine in processes that have ended. Nothing that it still does has an effect. Of one that exits it is the program that
+// closes everything.
+func (w *World) bury() {
+	w.mu.Lock()
+	graves := w.graves
+	w.graves = nil
+	type burial struct {
+		p       *Process
+		objects []io.Closer
+		exits   bool
+	}
+	var burials []burial
+	for _, p := range graves {
+		burials = append(burials, burial{p, p.objects, !p.dead})
+		p.objects = nil
+	}
+	w.mu.Unlock()
+	for _, b := range burials {
+		w.Go("end of "+b.p.name, func() {
+			for _, o := range b.objects {
+				o.Close() // net.ErrClosed, if the program was faster
+			}
+			if b.exits {
+				b.p.kill()
+			}
+		})
+	}
+}
+
+// End ends all processes, so that nobody who waits for ever keeps the bubble, and returns what was wrong.
+func (w *World) End() []string {
+	w.mu.Lock()
+	bad := w.bad
+	w.bad = nil
+	procs := w.procs
+	w.mu.Unlock()
+	for _, p := range procs {
+		p.kill()
+	}
+	w.Run(time.Minute)
+	return append(bad, w.bad...)
+}
+
+// pass is a gate, where gates are fine.
+func (p *Process) pass(what string) {
+	if !p.w.Coarse {
+		p.w.gate(p, what, always)
+	}
+	p.w.step(p, what)
+}
+
+// Kind is that of descriptor.Table.
+func (p *Process) Kind(v uintptr) (descriptor.Kind, error) {
+	p.pass("kind")
+	return p.Process.Kind(v)
+}
+
+// Matches is that of descriptor.Table. Whoever asks has found the value in a packet, and owns it if it fits.
+func (p *Process) Matches(v uintptr, k descriptor.Kind) (bool, error) {
+	p.pass("matches")
+	fits, err := p.Process.Matches(v, k)
+	if fits {
+		p.adopt(uint64(v))
+	}
+	return fits, err
+}
+
+// adopt notes that the engine has taken v ahead of its program.
+func (p *Process) adopt(v uint64) {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	if p.dead {
+		return
+	}
+	delete(p.orphans, v)
+	p.adopted[v] = true
+	bound := 0
+	for _, s := range p.w.sides {
+		if s.holder == p {
+			bound += s.bound
+		}
+	}
+	if n := len(p.adopted); n > bound {
+		p.w.failLocked("adopted within the bound", "%s has adopted %d, and may %d", p.name, n, bound)
+	}
+}
+
+// Took notes that the program has taken v.
+func (p *Process) Took(v uintptr) {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	delete(p.adopted, uint64(v))
+}
+
+// Dup is that of descriptor.Table.
+func (p *Process) Dup(v uintptr, k descriptor.Kind) (uintptr, error) {
+	p.pass("dup")
+	return p.Process.Dup(v, k)
+}
+
+// Close is that of descriptor.Table. The engine may hold locks.
+func (p *Process) Close(v uintptr, k descriptor.Kind) error {
+	p.w.step(p, "close")
+	p.Took(v)
+	return p.Process.Close(v, k)
+}
+
+// A view is what a process can do to the one at the other end of a pipe. It satisfies rights.Process.
+type view struct {
+	*simproc.View
+	own, peer *Process
+	over      *pipe
+}
+
+func (p *Process) view(peer *Process, can rights.Ability, over *pipe) *view {
+	return &view{p.Process.View(peer.Process, can, p.w.Windows), p, peer, over}
+}
+
+func (v *view) Pull(theirs uint64) (uintptr, error) {
+	v.own.pass("pull")
+	ours, err := v.View.Pull(theirs)
+	if err == nil {
+		v.own.adopt(uint64(ours))
+	}
+	return ours, err
+}
+
+func (v *view) Push(ours uintptr) (uint64, error) {
+	v.own.pass("push")
+	theirs, err := v.View.Push(ours)
+	if err == nil {
+		v.leave(theirs, false)
+	}
+	return theirs, err
+}
+
+// leave notes what has been put into the peer.
+func (v *view) leave(theirs uint64, socket bool) {
+	v.own.w.mu.Lock()
+	defer v.own.w.mu.Unlock()
+	v.peer.orphans[theirs] = &orphan{v.own, v.over, socket}
+}
+
+func (v *view) TakeBack(theirs uint64) error {
+	v.own.w.step(v.own, "take back")
+	err := v.View.TakeBack(theirs)
+	if err == nil {
+		v.own.w.mu.Lock()
+		delete(v.peer.orphans, theirs)
+		v.own.w.mu.Unlock()
+	}
+	return err
+}
+
+func (v *view) ExportSocket(ours uintptr) ([]byte, error) {
+	v.own.w.step(v.own, "export") // under the lock of the sending half
+	d, err := v.View.ExportSocket(ours)
+	if err == nil {
+		v.leave(binary.LittleEndian.Uint64(d), true)
+	}
+	return d, err
+}
+
+func (v *view) ImportSocket(description []byte) (uintptr, error) {
+	v.own.pass("import")
+	ours, err := v.View.ImportSocket(description)
+	if err == nil {
+		v.own.adopt(uint64(ours))
+	}
+	return ours, err
+}
+
+// String is how the trace names a process.
+func (p *Process) String() string { return fmt.Sprintf("%s (%d)", p.name, p.pid) }
