@@ -155,6 +155,7 @@ func (c *Conn) lingering() {
 // dispose ends the reader and releases everything.
 func (c *Conn) dispose() error {
 	c.drain()
+	c.unclaimed()
 	c.out.mu.Lock()
 	c.out.sever()
 	bound := c.out.bound

@@ -21,6 +21,7 @@ type parcel struct {
 	route   rights.Route       //
 	states  []byte             //
 	luggage []*rights.Outgoing // the descriptors that the states speak of, as many as fit into a packet in each
+	written int                // so many of luggage
 	decided chan struct{}      // closed when it has been decided where the ends are, after the message has been written
 }
 
@@ -192,8 +193,12 @@ func (p *parcel) undo() {
 	if p == nil {
 		return
 	}
-	for _, o := range p.luggage {
-		o.TakeBack()
+	for i, o := range p.luggage {
+		if i < p.written {
+			o.Decline() // the peer closes it: see unclaimed
+		} else {
+			o.TakeBack()
+		}
 	}
 	p.stay()
 	p.carrier.dismiss(&p.departure)
@@ -276,6 +281,7 @@ func (c *Conn) sendLuggage(m *message) error {
 		if err := c.put(&packet, m, begun); err != nil {
 			return err
 		}
+		p.written = len(p.luggage) - len(sets)
 	}
 	return nil
 }

@@ -108,6 +108,14 @@ func (s *source) Suspend() (descriptors []uintptr, state []byte, err error) {
 	return []uintptr{s.v}, nil, nil
 }
 
+// Resume undoes Suspend, unless Close was called.
+func (s *source) Resume() {
+	w := s.p.w
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s.over = s.closed
+}
+
 // A system makes pipes and sources of what has come from other processes. It satisfies endpoint.System.
 type system struct{ p *Process }
 
