@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"errors"
+	"os"
 	"syscall"
 
 	"afunix/internal/descriptor"
@@ -180,6 +181,9 @@ func (c *Conn) watch(d *departure, done func() bool) error {
 				return err
 			}
 			continue
+		}
+		if d.carrier == nil && c.out.deadline.expired { // it has no other
+			return os.ErrDeadlineExceeded
 		}
 		w.more()
 	}
