@@ -69,9 +69,10 @@ func (w *World) any(of func(*pipe) bool, or func(*Process) bool) bool {
 }
 
 // uncertain: nobody can know whether it has arrived. A receiver that is dead may have had it: if the pipe is full, the acknowledgement
-// is not in it before the message can be read.
+// is not in it before the message can be read; and a receiver that closes does not wait for ever for a sender that is suspended and has
+// left no room for its acknowledgement.
 func (m *Message) uncertain() bool {
-	return !m.returned || m.err != nil && (m.n > 0 || m.side.on.broken || m.side.peer.died)
+	return !m.returned || m.err != nil && (m.n > 0 || m.side.on.broken || m.side.peer.died || m.side.holder.slept)
 }
 
 // endsIt: the outcome is unknown, and if its descriptors are gone before the receiver can take them, that is where reading ends.
@@ -107,8 +108,10 @@ func (s *Side) checkStream() {
 		if m.returned {
 			sent = append(sent, m.data[:m.n]...)
 		}
-		tail = nil
-		if m.uncertain() {
+		if m.n > 0 {
+			tail = nil
+		}
+		if m.uncertain() && tail == nil {
 			tail = m.data[m.n:]
 		}
 	}
