@@ -238,6 +238,7 @@ func (c *Conn) look(into []byte, n int) error {
 	for ; ; fresh = c.await(into) {
 		for c.in.paused && c.in.stopped() == nil { // what comes of it?
 			c.in.box.Settle(into)
+			c.leave() // it may have had the pipe, and whoever moves the end waits for what that brings
 			c.in.cond.Wait()
 			fresh = false
 		}

@@ -25,6 +25,7 @@ type turn struct {
 	relief   sync.Cond   // the reader rests on it
 	resting  bool        // the reader rests: only a call reads the pipe
 	busy     bool        // somebody is reading it
+	claims   int         // how many wait for him to leave it to them
 	writer   bool        // … who waits for something else than data
 	kicked   bool        // … and has been interrupted to look around
 	draining bool        // the pipe is interrupted for good: see drain
@@ -81,7 +82,7 @@ func (c *Conn) rest() {
 }
 
 // free reports whether a call may read the pipe.
-func (t *turn) free() bool { return t.resting && !t.busy && !t.over }
+func (t *turn) free() bool { return t.resting && !t.busy && t.claims == 0 && !t.over }
 
 // await waits until something may have happened. The caller holds in.mu and is the one Read, of which b is the buffer, or nil if
 // nothing may be put there yet. It reports whether whatever is in the queue now came during a wait for it, so that nothing
@@ -123,7 +124,10 @@ func (c *Conn) absorb(into []byte, n int) {
 
 // takeOver makes the reader rest. If a Read comes to wait for what the pipe brings, it is left to that. The caller holds in.mu.
 func (c *Conn) takeOver() {
-	for t := &c.in.turn; t.busy && !t.over && !c.in.waiting; {
+	t := &c.in.turn
+	t.claims++ // or a writer who was interrupted might be back before us, for ever
+	defer func() { t.claims-- }()
+	for t.busy && !t.over && !c.in.waiting {
 		t.resting = true
 		c.kick()
 		c.in.cond.Wait()

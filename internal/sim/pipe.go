@@ -26,7 +26,6 @@ type pipe struct {
 	client end
 	quota  int // with so many bytes in it, each way, it is full; it takes the last packet whole
 	broken bool
-	sides  [2]*Side // the server's, the client's
 }
 
 // An end of a pipe. Guarded by World.mu.

@@ -48,7 +48,8 @@ type Message struct {
 	number   int
 	data     []byte
 	files    []*simproc.File
-	returned bool // false: its process has ended before
+	moved    *Side // an end that goes along
+	returned bool  // false: its process has ended before
 	n        int
 	err      error
 }
@@ -85,7 +86,6 @@ func (w *World) connection(t sock.Type, server, client *Process, seed uint64, qu
 	s.peer, c.peer = c, s
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	on.sides = [2]*Side{s, c}
 	w.sides = append(w.sides, s, c)
 	return s, c
 }
@@ -102,6 +102,7 @@ type Outgoing struct {
 	Bytes    int
 	Kinds    []descriptor.Kind // of the descriptors
 	Deadline time.Duration     // 0: none
+	Wait     time.Duration     // before it
 	Over     *Side             // not nil: it sends its own socket, over this one if the process has it, too
 }
 
@@ -165,6 +166,7 @@ func (l *life) step(format string, args ...any) (alive bool) {
 // sendAll sends messages one after the other, and then shuts down writing. If it sends its own socket, the rest is the new owner's.
 func (l *life) sendAll(messages []Outgoing, r Reader) {
 	for i := range messages {
+		time.Sleep(messages[i].Wait)
 		if over := messages[i].Over; over != nil {
 			if l.move(over, messages[i], messages[i+1:], r) {
 				return
@@ -200,6 +202,7 @@ func (l *life) sendOne(by *life, o Outgoing, cargo *luggage) bool {
 		}
 		files = append(files, transport.File{Value: v})
 		m.files = append(m.files, l.p.Refers(v))
+		l.note(m, v)
 	}
 	defer l.closeFiles(files, o.Kinds)
 	if l.p.Dead() {
@@ -207,6 +210,7 @@ func (l *life) sendOne(by *life, o Outgoing, cargo *luggage) bool {
 	}
 	if cargo != nil {
 		files = append(files, transport.File{End: by.conn})
+		m.moved = by.Side
 	}
 	l.sent = append(l.sent, m)
 	at := time.Time{}
@@ -243,6 +247,15 @@ type luggage struct {
 
 // move sends the socket of l over another one of the same process, and reports whether it has gone.
 func (l *life) move(over *Side, o Outgoing, rest []Outgoing, r Reader) (gone bool) {
+	for range 1000 { // it may not be connected yet
+		l.w.mu.Lock()
+		connected := l.w.lives[over] != nil
+		l.w.mu.Unlock()
+		if connected {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
 	l.w.mu.Lock()
 	carrier := l.w.lives[over]
 	cargo := &luggage{rest: rest, r: r}
@@ -305,7 +318,7 @@ func (l *life) receive(size int) bool {
 		l.ended = err
 		return false
 	}
-	return l.unpack(m.Rights)
+	return l.unpack(r, m.Rights)
 }
 
 // enter puts what has been read into the books.
@@ -325,13 +338,13 @@ func (l *life) enter(r *reading, set *descriptor.Set) {
 }
 
 // unpack takes what has come: descriptors are closed, and sockets are lived with.
-func (l *life) unpack(set *descriptor.Set) bool {
+func (l *life) unpack(r *reading, set *descriptor.Set) bool {
 	for i := range set.Len() {
 		err := set.Give(i, func(v uintptr, k descriptor.Kind, e descriptor.End) error {
 			if e == nil {
 				return l.p.Process.Close(v, k)
 			}
-			l.takeOver(e.(*endpoint.Conn))
+			l.takeOver(r, e.(*endpoint.Conn))
 			return nil
 		})
 		if err != nil {
@@ -341,30 +354,27 @@ func (l *life) unpack(set *descriptor.Set) bool {
 	return true
 }
 
-// takeOver goes on with a socket that has come.
-func (l *life) takeOver(c *endpoint.Conn) {
+// takeOver goes on with the socket that has come with r. Which one it is, its message tells.
+func (l *life) takeOver(r *reading, c *endpoint.Conn) {
 	l.p.Own(c)
-	var e *end
-	raw, _ := c.SyscallConn()
-	err := raw.Control(func(v uintptr) {
-		if f := l.p.Refers(v); f != nil {
-			e = f.Object().(*end)
-		}
-	})
-	if err != nil || e == nil {
-		if !l.p.Dead() {
-			l.w.fail("received exactly once", "%s: a socket came that has no pipe: %v", l.name, err)
-		}
-		return
-	}
 	l.w.mu.Lock()
 	var s *Side
-	for _, x := range l.w.sides {
-		if x.on == e.on && (x == x.on.sides[0]) == (e == &e.on.server) {
-			s = x
-		}
+	if len(r.files) > 0 && l.w.home[r.files[0]] != nil {
+		s = l.w.home[r.files[0]].moved
 	}
 	cargo := l.w.moving[s]
 	l.w.mu.Unlock()
+	if s == nil {
+		l.w.fail("order and boundaries", "%s: a socket came with what it was not sent with", l.name)
+		return
+	}
 	s.Live(l.p, c, cargo.rest, cargo.r)
+}
+
+// note notes what a descriptor belongs to.
+func (l *life) note(m *Message, v uintptr) {
+	f := l.p.Refers(v)
+	l.w.mu.Lock()
+	defer l.w.mu.Unlock()
+	l.w.home[f] = m
 }

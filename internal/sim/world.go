@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing/synctest"
 	"time"
+
+	"afunix/internal/simproc"
 )
 
 // A World is one run: its processes, its pipes, and what is to go wrong. All of it lives in one bubble.
@@ -31,7 +33,8 @@ type World struct {
 	sides   []*Side
 	lives   map[*Side]*life
 	moving  map[*Side]*luggage
-	graves  []*Process // dead or exiting, and not buried
+	home    map[*simproc.File]*Message // of each descriptor that was sent
+	graves  []*Process                 // dead or exiting, and not buried
 }
 
 // NewWorld returns an empty one. The seed decides who goes first.
@@ -44,6 +47,7 @@ func NewWorld(seed uint64, windows bool) *World {
 		running: make(map[string]int),
 		lives:   make(map[*Side]*life),
 		moving:  make(map[*Side]*luggage),
+		home:    make(map[*simproc.File]*Message),
 	}
 }
 

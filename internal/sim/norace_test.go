@@ -1,0 +1,7 @@
+//go:build !race
+
+package sim
+
+// stride is how far apart the steps are before which faults happen. Under the race detector, which takes ten times as long, not all of
+// them are tried.
+const stride = 1
