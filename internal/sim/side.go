@@ -301,7 +301,7 @@ func (l *life) receive(size int) bool {
 	}
 	buf := make([]byte, size)
 	m, err := l.conn.Recv(buf, false)
-	defer m.Rights.Close()
+	defer func() { m.Rights.Close() }() // there may be some with an error
 	r := &reading{data: bytes.Clone(buf[:m.N]), lost: err != nil}
 	if err == nil || errors.Is(err, descriptor.ErrRightsTruncated) {
 		l.enter(r, m.Rights)
