@@ -3,13 +3,16 @@
 # make bench      measure against the kernel, package net, a bare pipe and (on Wine) go-winio; minutes
 # make conformance  hold every transport against Linux, row by row, and write docs/CONFORMANCE.md
 # make diff       random programs on kernel and pipes, compared; N=1000000 operations, SEED=… repeats a run
+# make sim        the engine under simulated faults: N=… random worlds from FROM=… on, or SEED=… again, with its trace
+# make mutants    break the engine on purpose, and see that the simulator notices
 # make fuzz       fuzz the decoder and the engine; FUZZTIME=20m sets how long for each target
 
 FUZZTIME ?= 1m
 N ?= 1000000
 SEED ?= 0
+FROM ?= 0
 
-.PHONY: run test bench conformance diff fuzz
+.PHONY: run test bench conformance diff sim mutants fuzz
 
 run:
 	go build -o afunix ./cmd/afunix
@@ -26,6 +29,13 @@ conformance:
 
 diff:
 	go test ./internal/difftest -race -timeout 0 -v -run TestPipeIsLikeKernel -args -long -ops $(N) -seed $(SEED)
+
+sim: worlds = -long -from $(FROM) -seeds $(N)
+sim:
+	go test ./internal/sim -timeout 0 -v -run TestSeeds -args $(if $(filter-out 0,$(SEED)),-seed $(SEED),$(worlds))
+
+mutants:
+	go test ./internal/sim -timeout 0 -v -run TestMutants -args -mutants
 
 fuzz:
 	scripts/fuzz $(FUZZTIME)
