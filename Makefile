@@ -5,14 +5,17 @@
 # make diff       random programs on kernel and pipes, compared; N=1000000 operations, SEED=… repeats a run
 # make restart    restart the example server RESTARTS times under load, on this system and on Wine; minutes
 # make compat     the test suites of published modules with their imports changed, and docs/COMPATIBILITY.md; 15 minutes
+# make sim        the engine under simulated faults: N=… random worlds from FROM=… on, or SEED=… again, with its trace
+# make mutants    break the engine on purpose, and see that the simulator notices
 # make fuzz       fuzz the decoder and the engine; FUZZTIME=20m sets how long for each target
 
 FUZZTIME ?= 1m
 N ?= 1000000
 SEED ?= 0
 RESTARTS ?= 100
+FROM ?= 0
 
-.PHONY: run test bench conformance diff restart compat fuzz
+.PHONY: run test bench conformance diff sim mutants restart compat fuzz
 
 run:
 	go build -o afunix ./cmd/afunix
@@ -36,6 +39,13 @@ restart:
 
 compat:
 	compat/run
+
+sim: worlds = -long -from $(FROM) -seeds $(N)
+sim:
+	go test ./internal/sim -timeout 0 -v -run TestSeeds -args $(if $(filter-out 0,$(SEED)),-seed $(SEED),$(worlds))
+
+mutants:
+	go test ./internal/sim -timeout 0 -v -run TestMutants -args -mutants
 
 fuzz:
 	scripts/fuzz $(FUZZTIME)

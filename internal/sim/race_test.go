@@ -2,4 +2,4 @@
 
 package sim
 
-const stride = 7
+const stride = 41

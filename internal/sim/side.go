@@ -301,8 +301,8 @@ func (l *life) receive(size int) bool {
 	}
 	buf := make([]byte, size)
 	m, err := l.conn.Recv(buf, false)
-	defer func() { m.Rights.Close() }() // there may be some with an error
 	r := &reading{data: bytes.Clone(buf[:m.N]), lost: err != nil}
+	defer m.Rights.Close()
 	if err == nil || errors.Is(err, descriptor.ErrRightsTruncated) {
 		l.enter(r, m.Rights)
 	}

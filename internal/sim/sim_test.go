@@ -49,6 +49,12 @@ func run(t *testing.T, name string, seed uint64, windows bool, play func(w *Worl
 	t.Helper()
 	var w *World
 	var bad []string
+	defer func() {
+		if r := recover(); r != nil { // goroutines that wait for each other
+			fmt.Fprintf(os.Stderr, "%s\n%s\n", strings.Join(w.Trace(), "\n"), name)
+			panic(r)
+		}
+	}()
 	synctest.Test(t, func(*testing.T) {
 		w = NewWorld(seed, windows)
 		play(w)
