@@ -34,10 +34,10 @@ var mutants = []mutant{
 	{"the rest of a message is not discarded", "rights/adopt.go", "			Discard(t, peer, route, rest, n-i-1)\n", ""},
 	{"the message is split before its descriptors", "endpoint/send.go", "		m, begun = nil, c.typ != sock.Stream\n", "		m, begun = nil, false\n"},
 	{"a waiting send is not woken by the acknowledgement", "endpoint/receive.go", "	err := change(&c.out)\n	c.out.cond.Broadcast()\n", "	err := change(&c.out)\n"},
-	{"descriptors go to a peer that is moving", "endpoint/shift.go", "	c.out.ready = false\n	c.letGo()\n", "	c.letGo()\n"},
-	{"an end that did not move stays paused", "endpoint/shift.go", "	s.paused, s.detached = false, false\n", "	s.detached = false\n"},
+	{"descriptors go to a peer that is moving", "endpoint/shift.go", "	c.out.ready, s.wasReady = false, false\n	c.letGo()\n", "	s.wasReady = false\n	c.letGo()\n"},
+	{"an end that did not move stays paused", "endpoint/departure.go", "	s.paused, s.detached = false, false\n", "	s.detached = false\n"},
 	{"a moved end leaves its queue behind", "endpoint/parcel.go", "	s, segments := c.state()\n", "	s, segments := c.state()\n	segments = nil\n"},
-	{"the mover goes on reading", "endpoint/shift.go", "	if !d.over(c) {\n		c.drain()\n	}\n", ""},
+	{"the mover goes on reading", "endpoint/departure.go", "	if !d.over(c) {\n		c.drain()\n	}\n", ""},
 }
 
 // TestMutants runs the other tests on each mutant. Without -mutants it only sees that they still fit the engine.
