@@ -21,7 +21,7 @@ var mutants = []mutant{
 	{"acknowledged before it is adopted", "endpoint/receive.go", "	set, err := u.message(p)\n", "	c.acknowledge(p.Serial)\n	set, err := u.message(p)\n"},
 	{"released before the acknowledgement", "sock/outbox.go", "	t.serial, t.parked = o.serial, parked\n", "	t.serial = o.serial\n	if parked != nil {\n		parked.Release()\n	}\n"},
 	{"no take-back after a goodbye", "sock/outbox.go", "o.end(Parked.TakeBack)", "o.end(Parked.Release)"},
-	{"no take-back of what was not written", "endpoint/send.go", "	m.TakeBack()\n	m.parcel.undo()", "	m.Release()\n	m.parcel.undo()"},
+	{"no take-back of what was not written", "endpoint/message.go", "	m.TakeBack()\n	m.parcel.undo()", "	m.Release()\n	m.parcel.undo()"},
 	{"take-back after the death of the pipe", "sock/outbox.go", "o.end(Parked.Release)", "o.end(Parked.TakeBack)"},
 	{"parked copies are never released", "sock/outbox.go", "o.finish(Acknowledged, Parked.Release)", "o.finish(Acknowledged, func(Parked) {})"},
 	{"more is granted than is bounded", "sock/inbox.go", "	grant := in.rightsConsumed + in.rightsWindow\n", "	grant := in.rightsConsumed + 2*in.rightsWindow\n"},

@@ -1,0 +1,105 @@
+package difftest
+
+import (
+	"afunix"
+	"context"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"net"
+	"os"
+	"time"
+)
+
+// flood returns how much it has written, and a checksum of it.
+func (w *world) flood(i int, op Op, s *socket) Result {
+	if w.Reference && !drained(s.conn) {
+		return Result{Skipped: "not drained"}
+	}
+	r, sum := Result{}, crc32.NewIEEE()
+	for at := 0; ; at++ {
+		s.conn.SetDeadline(time.Now().Add(short))
+		data := payload(i<<8+at, op.N)
+		n, err := s.conn.Write(data)
+		r.N += n
+		sum.Write(data[:n])
+		if err != nil {
+			r.Err = w.failure(err)
+			break
+		}
+		if r.N > 64<<20 {
+			r.Err = Failure{What: "never has to wait"}
+			break
+		}
+	}
+	r.Data = fmt.Sprintf("%08x", sum.Sum32())
+	return r
+}
+
+// drain reads op.N bytes and returns a checksum of them.
+func (w *world) drain(op Op, s *socket) Result {
+	r, sum := Result{}, crc32.NewIEEE()
+	buf := make([]byte, 1<<20)
+	for r.N < op.N {
+		s.conn.SetDeadline(time.Now().Add(generous))
+		n, err := s.conn.Read(buf)
+		if err != nil {
+			r.Err = w.failure(err)
+			break
+		}
+		r.N += n
+		sum.Write(buf[:n])
+	}
+	r.Data = fmt.Sprintf("%08x", sum.Sum32())
+	return r
+}
+
+// burst sends from a socket of its own, and closes it before anybody has read.
+func (w *world) burst(i int, op Op) (r Result) {
+	c, err := (&afunix.ListenConfig{Transport: w.Transport}).ListenPacket(context.Background(), "unixgram", "")
+	if err != nil {
+		return Result{Err: w.failure(err)}
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(generous))
+	for j := range op.N {
+		_, err := c.WriteMsgTo(burstMessage(i, w.Proc, j), &net.UnixAddr{Name: w.path(op.Name), Net: "unixgram"})
+		f := w.failure(err)
+		r.Late = append(r.Late, Failure{What: f.What, Op: f.Op, Call: f.Call})
+	}
+	return r
+}
+
+// fill sends from a socket of its own, and closes it when it has to wait. It leaves the messages to be read.
+func (w *world) fill(i int, op Op) (r Result) {
+	c, err := (&afunix.ListenConfig{Transport: w.Transport}).ListenPacket(context.Background(), "unixgram", "")
+	if err != nil {
+		return Result{Err: w.failure(err)}
+	}
+	defer c.Close()
+	const enough = 30
+	for r.Err.What == "" && r.N < enough {
+		r.Err = w.failure(w.sendOne(c, op, i, r.N))
+		if r.Err.What == "" {
+			r.N++
+		}
+	}
+	return r
+}
+
+func (w *world) sendOne(c *afunix.Conn, op Op, i, j int) (err error) {
+	d := short
+	if !w.Reference && j < op.N {
+		d = generous
+	}
+	for range 2 { // the first time it may have been held up by something else
+		c.SetDeadline(time.Now().Add(d))
+		_, err = c.WriteMsgTo(payload(i<<8+j, 8), &net.UnixAddr{Name: w.path(op.Name), Net: "unixgram"})
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			break
+		}
+	}
+	return err
+}
+
+func burstMessage(i, proc, j int) []byte { return payload(i<<8+proc<<4+j, 8) }

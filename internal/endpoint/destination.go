@@ -1,0 +1,216 @@
+package endpoint
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"sync"
+)
+
+// maxLinks is how many links to other sockets a datagram socket keeps for the next datagram. The one that was not used for the
+// longest time goes first; one that is being used is not counted.
+const maxLinks = 32
+
+// outgoing is the sending half of a datagram socket.
+type outgoing struct {
+	mu       sync.Mutex
+	deadline deadline
+	buffer   int // SO_SNDBUF
+	links    map[string]*destination
+	sent     uint64 // counts sends
+	stop     func() // ends the dial that is under way; nil if none is
+	closed   bool
+
+	dialing sync.Mutex // one dial at a time
+}
+
+// A destination is a link to a socket that is sent to by its name.
+type destination struct {
+	conn  *Conn
+	place Place // what the name led to when it was opened
+	users int   // how many are sending on it
+	used  uint64
+}
+
+// reach returns a link to the socket called name, and whether it is a new one. The caller leaves it.
+func (s *PacketConn) reach(name string) (d *destination, fresh bool, err error) {
+	place, err := s.network.Find(name)
+	if err != nil {
+		return nil, false, err
+	}
+	if d := s.out.find(name, place); d != nil {
+		return d, false, nil
+	}
+	s.out.dialing.Lock()
+	defer s.out.dialing.Unlock()
+	if d := s.out.find(name, place); d != nil { // somebody else has dialled it
+		return d, false, nil
+	}
+	d, err = s.dial(name, place)
+	return d, true, err
+}
+
+// find returns the link to name, if it leads to place still.
+func (o *outgoing) find(name string, place Place) *destination {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	d := o.links[name]
+	if d == nil || d.place != place {
+		return nil
+	}
+	o.use(d)
+	return d
+}
+
+func (o *outgoing) use(d *destination) {
+	o.sent++
+	d.used = o.sent
+	d.users++
+}
+
+// dial opens a link to the socket called name.
+func (s *PacketConn) dial(name string, place Place) (*destination, error) {
+	ctx, cancel := context.WithCancel(s.ctx)
+	defer cancel()
+	if err := s.out.begin(cancel); err != nil {
+		return nil, err
+	}
+	p, err := s.network.Dial(ctx, name)
+	var c *Conn
+	if err == nil {
+		c, err = Dial(ctx, p, s.cfg)
+	}
+	return s.out.add(name, place, c, err)
+}
+
+// begin notes that a dial is under way, which stop ends.
+func (o *outgoing) begin(stop func()) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if err := o.stopped(); err != nil {
+		return err
+	}
+	o.stop = stop
+	return nil
+}
+
+func (o *outgoing) stopped() error {
+	switch {
+	case o.closed:
+		return net.ErrClosed
+	case o.deadline.expired:
+		return os.ErrDeadlineExceeded
+	}
+	return nil
+}
+
+// late reports whether the deadline has come.
+func (o *outgoing) late() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.deadline.expired
+}
+
+// expire ends a dial whose deadline has come.
+func (o *outgoing) expire() {
+	if o.stop != nil {
+		o.stop()
+	}
+}
+
+// add ends a dial: it keeps the link c, or returns the error.
+func (o *outgoing) add(name string, place Place, c *Conn, err error) (*destination, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.stop = nil
+	if errors.Is(err, context.Canceled) {
+		if err = o.stopped(); err == nil {
+			err = os.ErrDeadlineExceeded // it had come, and has been put off since
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if o.closed {
+		go c.Close()
+		return nil, net.ErrClosed
+	}
+	c.SetWriteDeadline(o.deadline.at)
+	if o.links == nil {
+		o.links = make(map[string]*destination)
+	}
+	o.discard(name) // what the name led to before
+	o.makeRoom()
+	d := &destination{conn: c, place: place}
+	o.links[name] = d
+	o.use(d)
+	return d, nil
+}
+
+// discard forgets the link to name. Whoever is sending on it closes it. The caller holds mu.
+func (o *outgoing) discard(name string) {
+	d := o.links[name]
+	delete(o.links, name)
+	if d != nil && d.users == 0 {
+		go d.conn.Close()
+	}
+}
+
+// makeRoom closes the link that has not been used for the longest time, if there are too many. The caller holds mu.
+func (o *outgoing) makeRoom() {
+	idle, oldest := 0, ""
+	for name, d := range o.links {
+		if d.users > 0 {
+			continue
+		}
+		if idle++; idle == 1 || d.used < o.links[oldest].used {
+			oldest = name
+		}
+	}
+	if idle >= maxLinks {
+		o.discard(oldest)
+	}
+}
+
+// leave ends a send on d; gone means that the link is of no use any more.
+func (s *PacketConn) leave(name string, d *destination, gone bool) {
+	o := &s.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	d.users--
+	current := o.links[name] == d
+	if current && gone {
+		delete(o.links, name)
+	}
+	if d.users == 0 && (gone || !current) {
+		go d.conn.Close()
+	}
+}
+
+// close ends what is under way, and returns the links, for the caller to close.
+func (o *outgoing) close() (links []*Conn) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.closed = true
+	o.deadline.stop()
+	o.expire()
+	for _, d := range o.links {
+		links = append(links, d.conn)
+	}
+	clear(o.links)
+	return links
+}
+
+// forget returns the links on which nobody is sending, for the caller to close.
+func (o *outgoing) forget() (links []*Conn) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for name, d := range o.links {
+		if d.users == 0 {
+			links = append(links, d.conn)
+			delete(o.links, name)
+		}
+	}
+	return links
+}

@@ -1,0 +1,186 @@
+package endpoint
+
+import (
+	"afunix/internal/sock"
+	"afunix/internal/wire"
+	"slices"
+)
+
+// A link is what a datagram socket keeps for one of its connections. It is guarded by the socket's lock, but for what is said.
+type link struct {
+	socket *PacketConn
+
+	// Of a link on which datagrams come:
+	over     bool    // nothing will come any more
+	offering uint64  // the serial number of the datagram of which pieces are coming; only the reader uses it
+	ends     []mover // … that have come with it; likewise
+	sender   string  // the name in the last datagram
+	offers   []offer // the datagrams that are held, oldest first
+	queued   int     // how many datagrams are in the socket's queue
+
+	// Of a link on which datagrams go:
+	name []byte   // ours; guarded by Conn.writing
+	pass bool     // it has credentials; guarded by Conn.writing
+	last *message // that had no descriptors; guarded by Conn.writing
+}
+
+// An offer is a datagram that is not in the queue yet.
+type offer struct {
+	serial uint64
+	ends   []mover // that have come with it, and are started when it is
+}
+
+// sign notes what a datagram's first packet says of it. Nothing comes on a link that this side has opened.
+func (l *link) sign(s *sock.Segment, p *wire.Packet, server bool) error {
+	switch {
+	case !server:
+		return errUnexpected
+	case s.Continued, p.Flags&wire.Luggage != 0:
+		return nil
+	case p.Serial == 0:
+		return errUnexpected
+	}
+	l.offering = p.Serial
+	l.named(p.Name)
+	return nil
+}
+
+// named notes what the socket at the other end is called.
+func (l *link) named(name []byte) {
+	l.socket.mu.Lock()
+	defer l.socket.mu.Unlock()
+	if string(name) != l.sender {
+		l.sender = string(name)
+	}
+}
+
+// deliver takes in a datagram, or a piece of one, that has come on c, and the ends with its first piece.
+func (s *PacketConn) deliver(c *Conn, seg sock.Segment, ends []mover) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.in.mu.Lock()
+	if s.pass {
+		seg.Creds = c.in.writing()
+	}
+	whole, err := c.in.box.Put(seg)
+	c.in.mu.Unlock()
+	l := c.link
+	if len(ends) > 0 {
+		l.ends = ends
+	}
+	if err != nil || !whole {
+		return err
+	}
+	l.offers = append(l.offers, offer{l.offering, l.ends})
+	l.ends = nil
+	s.held = append(s.held, c)
+	switch {
+	case s.closed:
+		s.refuse(c, len(l.offers)-1, wire.Closing)
+	case !s.open(c.peerID):
+		s.refuse(c, len(l.offers)-1, wire.Stranger)
+	case s.deaf:
+		s.refuse(c, len(l.offers)-1, 0)
+	default:
+		s.admit()
+	}
+	return nil
+}
+
+// admit moves what is held into the queue, as far as that has room. To itself a socket may send whatever its buffer holds (row
+// 124). The caller holds mu.
+func (s *PacketConn) admit() {
+	for len(s.held) > 0 {
+		c := s.held[0]
+		switch {
+		case len(s.queue) > maxQueue && c.peerID != s.id:
+			return
+		case s.deaf:
+			s.refuse(c, 0, 0)
+			continue
+		}
+		s.held = slices.Delete(s.held, 0, 1)
+		s.queue = append(s.queue, c)
+		c.link.queued++
+		c.acknowledge(c.link.offers[0].serial)
+		startAll(c.link.offers[0].ends)
+		c.link.offers = slices.Delete(c.link.offers, 0, 1)
+		s.cond.Signal()
+	}
+}
+
+// refuse discards the datagrams that are held of c, but for the first n, and says so. The caller holds mu.
+func (s *PacketConn) refuse(c *Conn, n int, why uint8) {
+	l := c.link
+	if n >= len(l.offers) {
+		return
+	}
+	last := l.offers[len(l.offers)-1].serial
+	for i := len(s.held) - 1; len(l.offers) > n; i-- {
+		if s.held[i] == c {
+			s.held = slices.Delete(s.held, i, i+1)
+			l.offers = l.offers[:len(l.offers)-1]
+		}
+	}
+	c.in.mu.Lock()
+	c.in.box.Keep(l.queued + n)
+	c.in.mu.Unlock()
+	c.refused(last, why)
+	c.creditWhatIsDue()
+}
+
+// refused tells the peer that its datagrams up to serial have not been queued.
+func (c *Conn) refused(serial uint64, why uint8) {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	c.out.owed.refused, c.out.owed.why = serial, why
+	c.out.owed.note(debtRefuse)
+	c.pay()
+}
+
+// datagram applies an admin packet that only datagrams need.
+func (c *Conn) datagram(p *wire.Packet) error {
+	switch {
+	case c.link == nil:
+		return errUnexpected
+	case p.Type == wire.Cancel:
+		c.link.socket.withdraw(c, p.Serial)
+		return nil
+	}
+	fate := sock.Refused
+	switch p.Flags {
+	case wire.Stranger:
+		fate = sock.Barred
+	case wire.Closing:
+		fate = sock.Severed
+	}
+	return c.sending(func(o *outbox) error { return o.box.Refuse(p.Serial, fate) })
+}
+
+// withdraw discards the newest datagram of c, if it is the one that its sender means and is not in the queue yet.
+func (s *PacketConn) withdraw(c *Conn, serial uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := len(c.link.offers); n > 0 && c.link.offers[n-1].serial == serial {
+		s.refuse(c, n-1, 0)
+	}
+}
+
+// ended notes that nothing more comes on c. What is held was never sent; what is in the queue can still be read.
+func (s *PacketConn) ended(c *Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.link.over = true
+	s.refuse(c, 0, wire.Closing)
+	if c.link.queued == 0 {
+		s.drop(c)
+	}
+}
+
+// drop closes a link that is of no use any more. The caller holds mu, and may be the link's reader.
+func (s *PacketConn) drop(c *Conn) {
+	if _, ok := s.in[c]; ok {
+		delete(s.in, c)
+		go c.Close()
+	}
+}

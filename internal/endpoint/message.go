@@ -1,0 +1,124 @@
+package endpoint
+
+import (
+	"afunix/internal/descriptor"
+	"afunix/internal/rights"
+	"afunix/internal/sock"
+	"afunix/internal/transport"
+	"syscall"
+)
+
+// message is what has to be acknowledged of one message: its descriptors, or that a datagram has been queued.
+type message struct {
+	*rights.Outgoing                // nil if it has no descriptors
+	parcel           *parcel        // of its descriptors that are ends of ours; nil if none is
+	transfer         *sock.Transfer // once it has been written
+	room             sock.Transfer  // for that
+}
+
+// records returns the number of descriptors.
+func (m *message) records() int {
+	if m == nil || m.Outgoing == nil {
+		return 0
+	}
+	return m.Len()
+}
+
+// weight is what it takes of the credit for descriptors, with what its ends take along.
+func (m *message) weight() int {
+	n := m.records()
+	if n > 0 {
+		n += m.parcel.weight()
+	}
+	return n
+}
+
+// maxLen bounds the length of its records.
+func (m *message) maxLen() int {
+	if m.Outgoing == nil {
+		return 0
+	}
+	return m.MaxLen()
+}
+
+// parked returns what is to be released when m has arrived.
+func (m *message) parked() sock.Parked {
+	switch {
+	case m.Outgoing == nil:
+		return nil
+	case m.parcel != nil:
+		return m.parcel
+	}
+	return m.Outgoing
+}
+
+// undo takes back a message that has not been written. The caller holds writing, so that no other one is loaded.
+func (c *Conn) undo(m *message) {
+	if m.Outgoing == nil {
+		return
+	}
+	exported := m.Exported() || m.parcel.exported()
+	m.TakeBack()
+	m.parcel.undo()
+	c.unload()
+	if exported {
+		c.ended(syscall.ECONNABORTED) // what was exported cannot be taken back (P4)
+	}
+}
+
+// gather looks at files, and gets the ends among them ready to move. On an error nothing has happened.
+func (c *Conn) gather(files []transport.File) (*message, error) {
+	route, err := c.sendRoute()
+	if err != nil {
+		return nil, err
+	}
+	m := &message{Outgoing: rights.NewOutgoing(c.table, c.pipe, route, len(files))}
+	for i, f := range files {
+		if f.End == nil {
+			err = m.Add(f.Value)
+		} else {
+			err = c.addEnd(m, route, f.End)
+		}
+		if err != nil {
+			return nil, &descriptor.IndexError{Index: i, Err: err}
+		}
+	}
+	if err := m.parcel.pack(m.Outgoing); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// load duplicates the descriptors of m for the peer: errShifted if the peer's end moves away from where they would go. The caller holds
+// writing.
+func (c *Conn) load(m *message) error {
+	if m.Outgoing == nil {
+		return nil
+	}
+	c.out.mu.Lock()
+	if !c.out.ready {
+		c.out.mu.Unlock()
+		return errShifted
+	}
+	c.out.shift.loaded = true
+	c.out.mu.Unlock()
+	err := m.Duplicate()
+	if err == nil {
+		err = m.parcel.duplicate()
+	}
+	return err
+}
+
+// unload notes that no message is loaded that has not been written.
+func (c *Conn) unload() {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	c.unloaded()
+}
+
+// unloaded is unload for a caller that holds out.mu.
+func (c *Conn) unloaded() {
+	c.out.shift.loaded = false
+	c.letGo()
+	c.out.cond.Broadcast()
+}

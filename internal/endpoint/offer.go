@@ -1,0 +1,126 @@
+package endpoint
+
+import (
+	"afunix/internal/sock"
+	"afunix/internal/transport"
+	"afunix/internal/wire"
+	"errors"
+	"net"
+	"os"
+	"syscall"
+)
+
+// errGone: the socket at the other end of a link was closed before the datagram was in the pipe.
+var errGone = errors.New("link is gone")
+
+// offer sends one datagram, and waits until it has been queued. ECONNREFUSED: the other socket was closed meanwhile; EPERM: it is
+// connected to somebody else; EPIPE: it has shut down reading.
+func (c *Conn) offer(b []byte, files []transport.File) (int, error) {
+	for {
+		var m *message
+		if len(files) > 0 {
+			var err error
+			if m, err = c.gather(files); err == errCycle {
+				return len(b), nil
+			} else if err != nil {
+				return 0, gone(err)
+			}
+		}
+		n, err := c.offerWith(b, m)
+		if err == errShifted {
+			continue
+		}
+		m.arrived()
+		return n, err
+	}
+}
+
+// offerWith sends one datagram with the descriptors of m, if that is not nil.
+func (c *Conn) offerWith(b []byte, m *message) (int, error) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if m == nil {
+		m = c.link.plain()
+	}
+	c.link.name, c.link.pass = c.link.socket.signature()
+	err := c.load(m)
+	n := 0
+	if err == nil {
+		n, err = c.pieces(b, wire.MaxPayload-m.maxLen(), m)
+	}
+	if m.transfer == nil {
+		c.undo(m)
+		return 0, gone(err)
+	}
+	return c.verdict(m.transfer, n, err)
+}
+
+// gone translates the end of a link.
+func gone(err error) error {
+	if err == syscall.EPIPE {
+		return errGone
+	}
+	return err
+}
+
+// plain returns a message without descriptors: the one of the last datagram, if its outcome is known. The caller holds
+// Conn.writing.
+func (l *link) plain() *message {
+	if l.last == nil || l.last.room.Fate == sock.Unknown {
+		l.last = new(message)
+	}
+	l.last.transfer = nil
+	return l.last
+}
+
+// verdict waits for what the receiver says of a datagram of which n bytes have been written; err is what stopped the rest, if
+// anything did.
+func (c *Conn) verdict(t *sock.Transfer, n int, err error) (int, error) {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	w := wait{c: c}
+	defer w.end()
+	for t.Fate == sock.Written && err == nil {
+		switch {
+		case c.out.closed:
+			err = net.ErrClosed
+		case c.out.deadline.expired:
+			err = os.ErrDeadlineExceeded
+		default:
+			w.more()
+		}
+	}
+	if t.Fate == sock.Written {
+		c.cancel(t, &w)
+	}
+	switch t.Fate {
+	case sock.Acknowledged:
+		return n, nil
+	case sock.Unknown:
+		return n, err
+	case sock.Barred:
+		return 0, syscall.EPERM
+	case sock.Severed:
+		return 0, syscall.ECONNREFUSED
+	}
+	if err == nil {
+		err = syscall.EPIPE
+	}
+	return 0, err
+}
+
+// cancel tells the receiver that nobody waits any longer for a datagram to be queued, and waits for what it says to that: either
+// it is in the queue all the same, or nothing has happened. The caller holds out.mu.
+func (c *Conn) cancel(t *sock.Transfer, w *wait) {
+	c.out.owed.cancel = t.Serial()
+	c.out.owed.note(debtCancel)
+	c.pay()
+	late := c.after(patience)
+	defer late.stop()
+	for t.Fate == sock.Written && !late.passed && !c.out.severed {
+		w.more()
+	}
+	if t.Fate == sock.Written {
+		t.Fate = sock.Unknown // the receiver is suspended
+	}
+}
