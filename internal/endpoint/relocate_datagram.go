@@ -294,13 +294,19 @@ func (s *PacketConn) start() {
 // packetConn makes a datagram socket that has moved here, and is not live yet.
 func (u *unpacker) packetConn() (*PacketConn, error) {
 	state, rest, err := wire.ParsePacketState(u.states)
+	if err == nil {
+		err = checkPacketConn(&state, u.n)
+	}
 	if err != nil {
-		return nil, badLuggage("the state of a datagram socket: %v", err)
+		return nil, err
 	}
 	u.states = rest
 	s := newPacketConn(u.c.world.Network, Config{Table: u.c.table, World: u.c.world})
 	s.started = false
 	if err := u.furnish(s, &state); err != nil {
+		for c := range s.in {
+			c.link.offers = nil // which have not been lined up
+		}
 		s.Close()
 		return nil, err
 	}
