@@ -276,15 +276,17 @@ func (s *PacketConn) release() {}
 
 func (s *PacketConn) start() {
 	s.mu.Lock()
-	s.started = true
 	links := s.links
 	s.links = nil
 	listener := s.listener
-	s.cond.Broadcast()
 	s.mu.Unlock()
 	for _, c := range links {
 		c.start()
 	}
+	s.mu.Lock()
+	s.started = true // all that it is linked to has been told who sends from now on
+	s.cond.Broadcast()
+	s.mu.Unlock()
 	if listener != nil {
 		listener.start()
 		go s.serve(listener)
