@@ -1,6 +1,7 @@
 package linuxpipe
 
 import (
+	"cmp"
 	"io/fs"
 	"net"
 	"os"
@@ -14,8 +15,10 @@ import (
 
 // A Listener creates the server's ends of pipes.
 type Listener struct {
-	file *os.File
-	raw  syscall.RawConn
+	file   *os.File
+	raw    syscall.RawConn
+	shared bool // it was handed on: others may have the open file description
+
 	mu   sync.Mutex
 	path string // of the socket file; "" if there is none, or it must not be removed any more
 	name string // what it was bound to, as a path that does not depend on the working directory
@@ -91,7 +94,7 @@ func (l *Listener) Accept() (*Pipe, error) {
 	var errno error
 	err := l.raw.Read(func(s uintptr) bool {
 		for {
-			fd, _, errno = unix.Accept4(int(s), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+			fd, errno = l.acceptNow(s)
 			if errno != unix.EINTR && errno != unix.ECONNABORTED {
 				return errno != unix.EAGAIN
 			}
@@ -104,6 +107,19 @@ func (l *Listener) Accept() (*Pipe, error) {
 		return nil, errno
 	}
 	return newPipe(fd)
+}
+
+// acceptNow fails with EAGAIN where there is nobody. There is no MSG_DONTWAIT for accept4(2), so for a socket that its former owner may make
+// blocking at any time it is looked first whether somebody is there. (He could still take that client himself in between: then the call
+// waits for the next one.)
+func (l *Listener) acceptNow(s uintptr) (fd int, err error) {
+	if l.shared {
+		if ready, err := poll(s, unix.POLLIN); err != nil || !ready {
+			return -1, cmp.Or(err, error(unix.EAGAIN))
+		}
+	}
+	fd, _, err = unix.Accept4(int(s), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+	return fd, err
 }
 
 // SetUnlinkOnClose says whether Close removes the socket file. It does unless told otherwise.
@@ -179,6 +195,7 @@ func OpenListener(descriptors []uintptr, state []byte) (*Listener, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.shared = true
 	l.SetUnlinkOnClose(state[0] == 1)
 	return l, nil
 }

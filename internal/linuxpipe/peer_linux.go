@@ -48,14 +48,14 @@ func expectHello(fd int) error {
 func (p *peer) awaited() bool { return !p.named }
 
 // receive reads one packet together with who sent it.
-func (p *peer) receive(fd int, b []byte) (int, error) {
+func (p *peer) receive(fd uintptr, b []byte) (int, error) {
 	var oob [unix.SizeofCmsghdr*2 + unix.SizeofUcred + 8 + 16]byte
 	var iov unix.Iovec
 	iov.Base = unsafe.SliceData(b)
 	iov.SetLen(len(b))
 	msg := unix.Msghdr{Iov: &iov, Iovlen: 1, Control: &oob[0]}
 	msg.SetControllen(len(oob))
-	n, _, errno := syscall.Syscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&msg)), unix.MSG_CMSG_CLOEXEC)
+	n, _, errno := syscall.Syscall(unix.SYS_RECVMSG, fd, uintptr(unsafe.Pointer(&msg)), unix.MSG_CMSG_CLOEXEC|unix.MSG_DONTWAIT)
 	if errno != 0 {
 		return 0, errno
 	}

@@ -307,3 +307,85 @@ func TestABlockingSocketThatWasHandedOnDoesNotBlock(t *testing.T) {
 		t.Fatal("Accept is stuck")
 	}
 }
+
+// Whoever has handed an end on, and kept a duplicate, can make it blocking afterwards, too.
+func TestAnEndThatIsMadeBlockingDoesNotBlock(t *testing.T) {
+	now := func(p *Pipe, into []byte) error {
+		_, _, _, err := p.ReadNow(pool, into)
+		return err
+	}
+	room := make([]byte, 100)
+	for _, tt := range []struct {
+		name  string
+		known bool // the peer has said hello
+		into  []byte
+	}{
+		{"hello", false, nil},
+		{"packet", true, nil},
+		{"placed", true, room},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			server, client := connected(t)
+			if tt.known {
+				client.Write([]byte("hello"), nil)
+				packet(t, server)
+				if _, _, err := server.Identify(nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			makeBlocking(t, server.raw)
+			done := make(chan error, 1)
+			go func() { done <- now(server, tt.into) }()
+			if err := within(t, done, func() { client.Close() }); err != syscall.EAGAIN {
+				t.Errorf("%v, want EAGAIN", err)
+			}
+		})
+	}
+	t.Run("listener", func(t *testing.T) {
+		l, err := Listen(filepath.Join(t.TempDir(), "s"), 0, unix.SOCK_STREAM)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		dup := -1
+		if err := l.raw.Control(func(fd uintptr) { dup, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) }); err != nil || dup < 0 {
+			t.Fatal(dup, err)
+		}
+		received, err := OpenListener([]uintptr{uintptr(dup)}, []byte("\x00"+l.name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		makeBlocking(t, l.raw)
+		done := make(chan error, 1)
+		go func() {
+			_, err := received.Accept()
+			done <- err
+		}()
+		time.AfterFunc(50*time.Millisecond, func() { received.Close() })
+		if err := within(t, done, func() { unix.Shutdown(dup, unix.SHUT_RD) }); err != net.ErrClosed {
+			t.Errorf("%v, want %v", err, net.ErrClosed)
+		}
+	})
+}
+
+// makeBlocking clears O_NONBLOCK.
+func makeBlocking(t *testing.T, raw syscall.RawConn) {
+	t.Helper()
+	var err error
+	if raw.Control(func(fd uintptr) { err = unix.SetNonblock(int(fd), false) }) != nil || err != nil {
+		t.Fatal("cannot make the socket blocking: ", err)
+	}
+}
+
+// within returns what comes. If it is late it fails, and unblocks whoever is stuck.
+func within(t *testing.T, done <-chan error, unblock func()) error {
+	t.Helper()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(5 * time.Second):
+		t.Error("a call is stuck")
+		unblock()
+		return <-done
+	}
+}
