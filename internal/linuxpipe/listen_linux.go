@@ -6,22 +6,21 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"sync"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"afunix/internal/sockfile"
 )
 
 // A Listener creates the server's ends of pipes.
 type Listener struct {
 	file   *os.File
 	raw    syscall.RawConn
-	shared bool // it was handed on: others may have the open file description
-
-	mu   sync.Mutex
-	path string // of the socket file; "" if there is none, or it must not be removed any more
-	name string // what it was bound to, as a path that does not depend on the working directory
+	shared bool   // it was handed on: others may have the open file description
+	name   string // what it was bound to
+	bound  *sockfile.File
 }
 
 // Listen binds path, or the abstract name after '@', for sockets of socketType, and listens. A mode other than 0 is the permission of the socket file, which
@@ -35,17 +34,12 @@ func Listen(path string, mode fs.FileMode, socketType uint8) (*Listener, error) 
 		unix.Close(fd)
 		return nil, err
 	}
-	l, err := newListener(fd, path)
-	if err != nil {
-		return nil, err
-	}
-	l.SetUnlinkOnClose(true)
-	return l, nil
+	return newListener(fd, path, sockfile.Made(path))
 }
 
-// newListener owns fd. The socket file stays, unless told otherwise.
-func newListener(fd int, name string) (*Listener, error) {
-	l := &Listener{file: os.NewFile(uintptr(fd), name), name: name}
+// newListener owns fd.
+func newListener(fd int, name string, bound *sockfile.File) (*Listener, error) {
+	l := &Listener{file: os.NewFile(uintptr(fd), name), name: name, bound: bound}
 	var err error
 	if l.raw, err = l.file.SyscallConn(); err != nil {
 		l.file.Close()
@@ -122,25 +116,13 @@ func (l *Listener) acceptNow(s uintptr) (fd int, err error) {
 	return fd, err
 }
 
-// SetUnlinkOnClose says whether Close removes the socket file. It does unless told otherwise.
-func (l *Listener) SetUnlinkOnClose(unlink bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.path = ""
-	if unlink && l.name[0] != '@' {
-		l.path = l.name
-	}
-}
+// SetUnlinkOnClose says whether Close removes the socket file, if that is still the listener's. It does if Listen made it, unless told
+// otherwise.
+func (l *Listener) SetUnlinkOnClose(unlink bool) { l.bound.SetUnlink(unlink) }
 
 // Close stops listening. As in package net, the socket file is removed first, so that it is never a stale one.
 func (l *Listener) Close() error {
-	l.mu.Lock()
-	path := l.path
-	l.path = ""
-	l.mu.Unlock()
-	if path != "" {
-		unix.Unlink(path) // it may have been removed or replaced
-	}
+	l.bound.Close(l.raw)
 	if err := l.file.Close(); err != nil {
 		return net.ErrClosed
 	}
@@ -152,8 +134,6 @@ func (l *Listener) SyscallConn() syscall.RawConn { return l.raw }
 
 // Suspend ends accepting: see endpoint.Source. Clients that come wait in the kernel's backlog.
 func (l *Listener) Suspend() (descriptors []uintptr, state []byte, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	name := l.name
 	if name[0] != '@' { // the new owner may be in another directory
 		if name, err = filepath.Abs(name); err != nil {
@@ -165,7 +145,7 @@ func (l *Listener) Suspend() (descriptors []uintptr, state []byte, err error) {
 		return nil, nil, net.ErrClosed
 	}
 	state = append(state, 0)
-	if l.path != "" {
+	if l.bound.Unlinks() {
 		state[0] = 1
 	}
 	l.file.SetReadDeadline(aLongTimeAgo) // fails only on a closed file, whose Accept does not wait either
@@ -191,7 +171,8 @@ func OpenListener(descriptors []uintptr, state []byte) (*Listener, error) {
 		unix.Close(fd)
 		return nil, err
 	}
-	l, err := newListener(fd, string(state[1:]))
+	name := string(state[1:])
+	l, err := newListener(fd, name, sockfile.Received(name))
 	if err != nil {
 		return nil, err
 	}

@@ -347,11 +347,8 @@ func TestAnEndThatIsMadeBlockingDoesNotBlock(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer l.Close()
-		dup := -1
-		if err := l.raw.Control(func(fd uintptr) { dup, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) }); err != nil || dup < 0 {
-			t.Fatal(dup, err)
-		}
-		received, err := OpenListener([]uintptr{uintptr(dup)}, []byte("\x00"+l.name))
+		dup := duplicateOf(t, l)
+		received, err := OpenListener([]uintptr{dup}, []byte("\x00"+l.name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -362,10 +359,21 @@ func TestAnEndThatIsMadeBlockingDoesNotBlock(t *testing.T) {
 			done <- err
 		}()
 		time.AfterFunc(50*time.Millisecond, func() { received.Close() })
-		if err := within(t, done, func() { unix.Shutdown(dup, unix.SHUT_RD) }); err != net.ErrClosed {
+		if err := within(t, done, func() { unix.Shutdown(int(dup), unix.SHUT_RD) }); err != net.ErrClosed {
 			t.Errorf("%v, want %v", err, net.ErrClosed)
 		}
 	})
+}
+
+// duplicateOf returns what another process would get of l.
+func duplicateOf(t *testing.T, l *Listener) uintptr {
+	t.Helper()
+	var dup int
+	var err error
+	if l.raw.Control(func(fd uintptr) { dup, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) }) != nil || err != nil {
+		t.Fatal("cannot duplicate the listener: ", err)
+	}
+	return uintptr(dup)
 }
 
 // makeBlocking clears O_NONBLOCK.
@@ -387,5 +395,45 @@ func within(t *testing.T, done <-chan error, unblock func()) error {
 		t.Error("a call is stuck")
 		unblock()
 		return <-done
+	}
+}
+
+// Whoever hands a listener on says its path. He cannot make its receiver remove another file.
+func TestAListenerThatWasHandedOnRemovesNoOtherFile(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	other, err := Listen(at("other"), 0, unix.SOCK_STREAM)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if err := errors.Join(os.WriteFile(at("file"), nil, 0o600), os.Symlink(at("own"), at("link"))); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		path  string
+		stays bool
+	}{
+		{at("other"), true},
+		{at("file"), true},
+		{at("link"), true},
+		{at("own"), false},
+	} {
+		os.Remove(at("own"))
+		l, err := Listen(at("own"), 0, unix.SOCK_STREAM)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dup := duplicateOf(t, l)
+		l.SetUnlinkOnClose(false)
+		l.Close()
+		received, err := OpenListener([]uintptr{dup}, []byte("\x01"+tt.path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		received.Close()
+		if _, err := os.Lstat(tt.path); (err == nil) != tt.stays {
+			t.Errorf("%s: %v; should have stayed: %v", tt.path, err, tt.stays)
+		}
 	}
 }
