@@ -39,7 +39,7 @@ func newPipe(fd int) (*Pipe, error) {
 		p.file.Close()
 		return nil, err
 	}
-	p.peer.pidfd = -1
+	p.peer.pidfd = noPIDFD
 	p.in.peer = &p.peer
 	p.in.read = p.in.attempt
 	p.in.readNow = func(fd uintptr) { p.in.attempt(fd) }

@@ -437,3 +437,63 @@ func TestAListenerThatWasHandedOnRemovesNoOtherFile(t *testing.T) {
 		}
 	}
 }
+
+// withoutRoom calls f while this process can open no descriptor.
+func withoutRoom(t *testing.T, f func()) {
+	t.Helper()
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 0, Max: limit.Max}); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+			t.Fatal(err)
+		}
+	}()
+	f()
+}
+
+// A process that is out of descriptors when it is told who its peer is learns it later. Until then what the peer sends is lost.
+func TestPeerIsKnownWhenThereIsRoomForIt(t *testing.T) {
+	f, err := os.Open("/dev/null")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	pull := func(p *Pipe) error {
+		fd, err := p.Pull(uint64(f.Fd()))
+		if err == nil {
+			unix.Close(int(fd))
+		}
+		return err
+	}
+	expect := func(what string, got, want error) {
+		t.Helper()
+		if got != want {
+			t.Errorf("%s: %v, want %v", what, got, want)
+		}
+	}
+	server, client := connected(t)
+	withoutRoom(t, func() {
+		client.Write([]byte("hello"), nil)
+		packet(t, server)
+		who, can, err := server.Identify(nil)
+		if err != nil || who.PID != os.Getpid() || can != rights.CanPull {
+			t.Errorf("peer is %+v, which can %b, %v", who, can, err)
+		}
+		expect("without room", pull(server), syscall.EMFILE)
+		client.Write([]byte("packet"), nil)
+		packet(t, server)
+		expect("still without room", pull(server), syscall.EMFILE)
+	})
+	expect("before the next packet", pull(server), syscall.EMFILE)
+	client.Write([]byte("packet"), nil)
+	packet(t, server)
+	expect("with room", pull(server), nil)
+	if server.peer.awaited() {
+		t.Error("the kernel is asked with each packet")
+	}
+}
