@@ -28,7 +28,9 @@ type peer struct {
 	// Guarded by whoever reads.
 	named bool // by a hello: the kernel is not asked with each packet
 	late  bool // … but for the pidfd, for which there was no room; it comes with a later packet
+	moved bool // … but for the credentials, since a former owner of the end may have a duplicate of it
 	ucred *unix.Ucred
+	pid   int32 // of who said hello
 
 	mu       sync.Mutex // holds off Close while a descriptor is being pulled
 	pidfd    int        // or a negative errno that says why there is none
@@ -42,6 +44,9 @@ const noPIDFD = -int(unix.EPERM)
 // noRoom reports whether err says that this process, or the system, is out of descriptors.
 func noRoom(err error) bool { return err == unix.EMFILE || err == unix.ENFILE || err == unix.ENOMEM }
 
+// unasked are the credentials of a packet that was sent before anybody asked for them (SEMANTICS 66).
+var unasked = unix.Ucred{Pid: 0, Uid: 65534, Gid: 65534}
+
 // expectHello makes the kernel attach the sender's process to what a socket receives. It comes before listen(2) or connect(2), so
 // that no packet is missed. A kernel without SO_PASSPIDFD names the sender by its credentials alone.
 func expectHello(fd int) error {
@@ -54,10 +59,11 @@ func expectHello(fd int) error {
 	return nil
 }
 
-// awaited reports whether the next packet may tell who the peer is. It is only asked by the reader.
-func (p *peer) awaited() bool { return !p.named || p.late }
+// awaited reports whether the next packet has to tell who sent it. It is only asked by the reader.
+func (p *peer) awaited() bool { return !p.named || p.late || p.moved }
 
-// receive reads one packet together with who sent it.
+// receive reads one packet together with who sent it. EPROTO: that is not who said hello, so what it says of descriptors is about another
+// process's table.
 func (p *peer) receive(fd uintptr, b []byte) (int, error) {
 	var oob [unix.SizeofCmsghdr*2 + unix.SizeofUcred + 8 + 16]byte
 	var iov unix.Iovec
@@ -70,16 +76,23 @@ func (p *peer) receive(fd uintptr, b []byte) (int, error) {
 		return 0, errno
 	}
 	p.note(oob[:msg.Controllen])
+	if p.named && (p.ucred == nil || p.ucred.Pid != p.pid) {
+		return 0, unix.EPROTO
+	}
 	if p.late && !noRoom(p.lack()) {
 		return int(n), p.settle(int(fd))
 	}
 	return int(n), nil
 }
 
-// settle stops asking who sent each packet, since each would bring a pidfd.
+// settle stops asking who sent each packet, as far as possible: each would bring a pidfd.
 func (p *peer) settle(fd int) error {
-	p.named, p.late = true, false
-	for _, opt := range []int{soPassPIDFD, unix.SO_PASSCRED} {
+	p.late = false
+	options := []int{soPassPIDFD, unix.SO_PASSCRED}
+	if p.moved {
+		options = options[:1]
+	}
+	for _, opt := range options {
 		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, opt, 0); err != nil && err != unix.ENOPROTOOPT {
 			return err
 		}
@@ -98,7 +111,9 @@ func (p *peer) note(oob []byte) {
 		switch {
 		case m.Header.Level != unix.SOL_SOCKET:
 		case m.Header.Type == unix.SCM_CREDENTIALS:
-			p.ucred, _ = unix.ParseUnixCredentials(m) // nil: Identify says so
+			if u, err := unix.ParseUnixCredentials(m); err == nil && (p.ucred == nil || *u != unasked) {
+				p.ucred = u
+			}
 		case m.Header.Type == scmPIDFD && len(m.Data) >= 4:
 			p.hold(int(*(*int32)(unsafe.Pointer(&m.Data[0])))) // or an error (scm_pidfd_recv in Linux's include/net/scm.h)
 		case m.Header.Type == unix.SCM_RIGHTS:
@@ -183,8 +198,9 @@ func (p *Pipe) Identify([]byte) (cred.Credentials, rights.Ability, error) {
 	if u == nil {
 		return cred.Credentials{}, 0, unix.EPROTO
 	}
-	p.peer.late = noRoom(p.peer.lack())
-	if !p.peer.named && !p.peer.late {
+	asked := !p.peer.named
+	p.peer.named, p.peer.late, p.peer.pid = true, noRoom(p.peer.lack()), u.Pid
+	if asked && !p.peer.late {
 		var err error
 		if p.raw.Control(func(fd uintptr) { err = p.peer.settle(int(fd)) }) != nil {
 			return cred.Credentials{}, 0, net.ErrClosed
@@ -202,13 +218,14 @@ func credentials(u *unix.Ucred) cred.Credentials {
 	return cred.Credentials{PID: int(u.Pid), UID: int(u.Uid), GID: int(u.Gid)}
 }
 
-// Expect makes the kernel name whoever sends a packet, until the next Identify. It is called by the reader.
+// Expect makes the kernel name whoever sends a packet, until the next Identify; from then on nobody else may send any. It is called by the
+// reader.
 func (p *Pipe) Expect() error {
 	var err error
 	if p.raw.Control(func(fd uintptr) { err = expectHello(int(fd)) }) != nil {
 		return net.ErrClosed
 	}
-	p.peer.named, p.peer.late = false, false
+	p.peer.named, p.peer.late, p.peer.moved = false, false, true
 	return err
 }
 
