@@ -66,7 +66,11 @@ func (w witness) vouch(who subject, moved bool) error {
 	if !w.server {
 		integrity = labelled(integrity) // as the ceiling is
 	}
-	if (moved || w.late) && integrity > w.ceiling {
+	handedOn := moved || w.late
+	switch {
+	case handedOn && integrity > w.ceiling:
+		return syscall.EPERM
+	case handedOn && w.server && w.subject.restricted && !who.restricted: // of a pipe's owner that is not known
 		return syscall.EPERM
 	}
 	return nil

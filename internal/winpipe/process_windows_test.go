@@ -386,6 +386,8 @@ func TestWitnessVouchesForNobodyElse(t *testing.T) {
 	late := client
 	late.late = true
 	system := witness{origin: origin{owner: administratorsSID}, subject: subject{user: administratorsSID}, ceiling: integrityHigh}
+	sandboxed := client
+	sandboxed.subject.restricted = true
 	server := witness{origin: origin{owner: user()}, subject: subject{user: user()}, ceiling: integrityMedium}
 	const above = 0x100 // what a label does not show: "medium plus", or the system's own integrity
 	for _, test := range []struct {
@@ -402,6 +404,8 @@ func TestWitnessVouchesForNobodyElse(t *testing.T) {
 		{"a new owner above the first", client, subject{user: user(), integrity: integrityHigh}, true, syscall.EPERM},
 		{"the user, from a time that nobody knows", late, subject{user: user(), integrity: integrityMedium}, false, nil},
 		{"somebody above the user from such a time", late, subject{user: user(), integrity: integrityHigh}, false, syscall.EPERM},
+		{"the user, restricted", sandboxed, subject{user: user(), restricted: true}, true, nil},
+		{"a new owner out of the sandbox", sandboxed, subject{user: user()}, true, syscall.EPERM},
 		{"a server's new owner", server, subject{user: user(), integrity: integrityMedium + above}, true, nil},
 		{"a server's new owner above the first", server, subject{user: user(), integrity: integrityHigh}, true, syscall.EPERM},
 		{"a system's new owner", witness{subject: subject{user: systemSID}, ceiling: integrityHigh},
