@@ -8,6 +8,8 @@ import (
 
 const ioctlGetTermios = unix.TIOCGETA
 
+func stat(fd int, st *unix.Stat_t) error { return unix.Fstat(fd, st) }
+
 // specialKind leaves shared memory, processes and events to the systems that have descriptors for them and say so.
 func specialKind(_ int, st *unix.Stat_t) Kind {
 	if uint32(st.Mode)&unix.S_IFMT == 0 {

@@ -48,7 +48,7 @@ func NewSet(table Table, n int) *Set {
 	} else {
 		s.items = make([]item, 0, n)
 	}
-	runtime.SetFinalizer(s, (*Set).Close)
+	runtime.SetFinalizer(s, (*Set).Discard)
 	return s
 }
 
@@ -188,6 +188,45 @@ func (s *Set) Dup() (*Set, error) {
 		d.Add(v, k)
 	}
 	return d, nil
+}
+
+// discarding is how many goroutines may wait at a time for strangers' files to be closed. Each holds a thread.
+var discarding = make(chan struct{}, 32)
+
+// Discard is Close for a set that nobody has looked at. It does not wait: a stranger's file system, or his socket, may never let go of a descriptor
+// (FUSE's flush, SO_LINGER), and who discards it may serve others.
+func (s *Set) Discard() {
+	if !s.lingers() {
+		s.Close() // nobody is there to be told
+		return
+	}
+	go func() {
+		discarding <- struct{}{}
+		defer func() { <-discarding }()
+		s.Close()
+	}()
+}
+
+// lingers reports whether Close may wait.
+func (s *Set) lingers() bool {
+	if s == nil || s.in() != System {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, it := range s.items {
+		if it.state != taken && !it.end && (it.state == unnamed || lingers(it.kind)) {
+			return true
+		}
+	}
+	return false
+}
+
+// Discard is that of a Set for one descriptor.
+func Discard(t Table, v uintptr, k Kind) {
+	s := NewSet(t, 1)
+	s.Add(v, k)
+	s.Discard()
 }
 
 // Close closes every descriptor that was not taken, and returns the first error.

@@ -6,11 +6,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Kind asks fstat, and for sockets their options. Everything that has no file type (the anonymous inodes of Linux) and what
+// Kind asks stat, and for sockets their options. Everything that has no file type (the anonymous inodes of Linux) and what
 // only looks like a regular file is left to [specialKind].
 func (system) Kind(v uintptr) (Kind, error) {
 	var st unix.Stat_t
-	if err := retry(func() error { return unix.Fstat(int(v), &st) }); err != nil {
+	if err := retry(func() error { return stat(int(v), &st) }); err != nil {
 		return Other, err
 	}
 	switch uint32(st.Mode) & unix.S_IFMT {
@@ -92,4 +92,13 @@ func retry(f func() error) error {
 func (t system) Matches(v uintptr, k Kind) (bool, error) {
 	got, err := t.Kind(v)
 	return got == k, err
+}
+
+// lingers reports whether closing a descriptor of kind k may wait for somebody: for a file system, what is unsent, or a line.
+func lingers(k Kind) bool {
+	switch k {
+	case File, Directory, Stream, Terminal, Other:
+		return true
+	}
+	return false
 }

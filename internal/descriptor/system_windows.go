@@ -263,3 +263,13 @@ func errno(err error) error {
 	}
 	return err
 }
+
+// lingers reports whether closing a handle of kind k may wait for somebody: that of a file object for an operation that is under way, a
+// stream's for what is unsent.
+func lingers(k Kind) bool {
+	switch k {
+	case File, Directory, Pipe, Stream, Terminal, Other:
+		return true
+	}
+	return false
+}

@@ -124,7 +124,7 @@ func (c *Conn) Read(b []byte) (int, error) {
 	}
 	r, err := c.receive(b)
 	if r.Rights != nil {
-		r.Rights.Close() // as read(2) does (row 18)
+		r.Rights.Discard() // as read(2) does (row 18)
 	}
 	return r.N, err
 }

@@ -218,7 +218,7 @@ func (s *PacketConn) Read(b []byte) (int, error) {
 	}
 	_, r, err := s.receive(b, false)
 	if r.Rights != nil {
-		r.Rights.Close() // as read(2) does (row 18)
+		r.Rights.Discard() // as read(2) does (row 18)
 	}
 	return r.N, err
 }

@@ -173,7 +173,7 @@ func (s *PacketConn) purge() {
 		r := c.in.box.Read(nil)
 		c.in.mu.Unlock()
 		if r.Rights != nil {
-			r.Rights.Close() // nobody is left who could be told
+			r.Rights.Discard()
 		}
 		c.creditWhatIsDue()
 		if c.link.over && c.link.queued == 0 {

@@ -29,7 +29,7 @@ func badLuggage(format string, args ...any) error {
 func (u *unpacker) message(p *wire.Packet) (*descriptor.Set, error) {
 	set, err := rights.Adopt(u.c.table, u.c.pipe, u.route, p.Ancillary, p.Records, u.open)
 	if err == nil && (u.n > 0 || len(u.states) > 0) {
-		set.Close()
+		set.Discard()
 		err = badLuggage("%d descriptors and %d bytes of luggage that belong to nothing", u.n, len(u.states))
 	}
 	if err != nil {
@@ -135,7 +135,7 @@ func badState(err error) error {
 
 func (u *unpacker) close(v uintptr, k descriptor.Kind) {
 	if v != 0 {
-		u.c.table.Close(v, descriptor.EndKind(k)) // it was to become an end, and does not
+		descriptor.Discard(u.c.table, v, descriptor.EndKind(k)) // it was to become an end, and does not
 	}
 }
 
@@ -256,7 +256,7 @@ func (u *unpacker) fill(c *Conn, s *wire.ConnState) error {
 	if err != nil {
 		for i := range segments {
 			if segments[i].Rights != nil {
-				segments[i].Rights.Close()
+				segments[i].Rights.Discard()
 			}
 		}
 		return err

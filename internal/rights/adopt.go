@@ -34,7 +34,7 @@ func Adopt(t descriptor.Table, peer Process, route Route, block []byte, n int, o
 			err = adopt(set, t, peer, route, r, open)
 		}
 		if err != nil {
-			set.Close()
+			set.Discard()
 			Discard(t, peer, route, rest, n-i-1)
 			return nil, explain(i, err)
 		}
@@ -100,9 +100,9 @@ func take(t descriptor.Table, peer Process, route Route, r wire.Record, want des
 	}
 	switch {
 	case r.Owner == wire.Exported:
-		t.Close(v, want)
+		descriptor.Discard(t, v, want)
 	case r.Owner == wire.Sender || r.Owner == wire.End && route.Way == Pull:
-		t.Close(v, descriptor.Other) // whatever it is, a socket would have been exported
+		descriptor.Discard(t, v, descriptor.Other) // whatever it is, a socket would have been exported
 	default: // it may be a descriptor of our own, and the peer is lying
 	}
 	if err == nil {
@@ -145,7 +145,7 @@ func Discard(t descriptor.Table, peer Process, route Route, block []byte, n int)
 		}
 		if v, err := obtain(peer, route, r); err == nil {
 			if fits, _ := t.Matches(v, kind); fits { // else it is not what was put there
-				t.Close(v, kind)
+				descriptor.Discard(t, v, kind)
 			}
 		}
 	}

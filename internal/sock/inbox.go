@@ -3,7 +3,7 @@ package sock
 // Rights are the descriptors of one message. The Inbox owns them while they are queued.
 type Rights interface {
 	Len() int
-	Close() error
+	Discard()
 }
 
 // A Buffer is where the bytes of a Segment live. It is released when they have been read.
@@ -502,7 +502,7 @@ func (in *Inbox) discard(s *Segment) {
 	}
 	s.release()
 	if s.Rights != nil {
-		s.Rights.Close() // nobody is left who could be told
+		s.Rights.Discard()
 		s.Rights = nil
 	}
 }
