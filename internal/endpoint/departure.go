@@ -294,6 +294,7 @@ func (c *Conn) resume() (closed bool) {
 	c.in.paused = false
 	if t := &c.in.turn; t.drained {
 		t.over, t.draining, t.drained, t.kicked, t.resting = false, false, false, false, false
+		t.glances = 0
 		c.pipe.Resume()
 		c.done = make(chan struct{})
 		go c.run()

@@ -32,10 +32,12 @@ type fakePipe struct {
 	held  [][]byte    // what was written by the peer and is held back
 	log   [][]byte    // what was written here
 
-	holding     bool // what is written by the peer from now on is held back
-	capacity    int  // how many packets from the peer there may be; 0: any number
-	places      bool // into the buffer of the Read that waits, as on Linux
-	forgets     bool // keeps no log
+	holding     bool   // what is written by the peer from now on is held back
+	capacity    int    // how many packets from the peer there may be; 0: any number
+	places      bool   // into the buffer of the Read that waits, as on Linux
+	forgets     bool   // keeps no log
+	flood       []byte // comes again and again while nothing else does …
+	flooded     int    // … and has, so many times
 	interrupted bool
 	closed      bool
 	waited      bool
@@ -120,12 +122,15 @@ func (p *fakePipe) ReadNow(pool *sync.Pool, into []byte) (buf *endpoint.Buffer, 
 	return p.take(pool, into)
 }
 
+// floodEnds is after how many packets a flood ends that nobody has defied.
+const floodEnds = 1 << 20
+
 // nothing says why nothing can be read: EAGAIN if there may be something later. The caller holds line.
 func (p *fakePipe) nothing() error {
 	switch {
 	case p.closed:
 		return net.ErrClosed
-	case len(p.queue) > 0:
+	case len(p.queue) > 0 || p.flood != nil && p.flooded < floodEnds:
 		return nil
 	case p.peer.closed && len(p.held) == 0:
 		return io.EOF
@@ -135,8 +140,13 @@ func (p *fakePipe) nothing() error {
 
 // take takes the first packet, in the way of readv(2) past a header. What is left of the buffer is rubbish.
 func (p *fakePipe) take(pool *sync.Pool, into []byte) (buf *endpoint.Buffer, n, placed int, err error) {
-	packet := p.queue[0]
-	p.queue = p.queue[1:]
+	packet := p.flood
+	if len(p.queue) > 0 {
+		packet = p.queue[0]
+		p.queue = p.queue[1:]
+	} else {
+		p.flooded++
+	}
 	p.news.Broadcast()
 	if len(packet) > wire.MaxPacket {
 		return nil, 0, 0, syscall.EMSGSIZE

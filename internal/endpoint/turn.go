@@ -30,6 +30,7 @@ type turn struct {
 	kicked   bool        // … and has been interrupted to look around
 	draining bool        // the pipe is interrupted for good: see drain
 	drained  bool        // … and that is why nothing will come
+	glances  int         // how many packets came while it was
 	served   bool        // somebody has got what he waited for
 	over     bool        // nothing will come any more
 	needed   int         // how many wait on outbox.cond for what the pipe brings
@@ -111,7 +112,10 @@ func (c *Conn) absorb(into []byte, n int) {
 		return
 	}
 	c.takeOver()
-	for !t.over && !c.in.closed && c.in.box.Wants(n) {
+	for range maxGlances {
+		if t.over || c.in.closed || !c.in.box.Wants(n) {
+			return
+		}
 		var rest []byte
 		if into != nil && c.typ == sock.Stream {
 			rest = into[c.in.box.Bytes():] // everything before it will be taken by this Read: see Wants
@@ -153,9 +157,14 @@ func (c *Conn) catchUp() {
 // takeIn takes in what is in the pipe, unless another call is reading it. The caller holds in.mu.
 func (c *Conn) takeIn() {
 	c.takeOver()
-	for t := &c.in.turn; !t.busy && !t.over && !c.in.closed && c.turnNow(nil); {
+	t := &c.in.turn
+	for n := 0; n < maxGlances && !t.busy && !t.over && !c.in.closed && c.turnNow(nil); n++ {
 	}
 }
+
+// maxGlances bounds how many packets a call takes in that wants to know what is in the pipe. It is more than a peer that keeps to the rules can
+// have there, a window of the smallest ones; but of admin packets there may be no end.
+const maxGlances = 1 << 12
 
 // turn reads one packet from the pipe and applies it. The caller holds in.mu, which is released meanwhile. If into
 // is not nil, and large enough for this to be worth it, payload is put right there.
@@ -189,6 +198,11 @@ func (c *Conn) endTurn(err error, packet bool) {
 	t := &c.in.turn
 	if packet {
 		c.in.packets++
+		if t.draining {
+			if t.glances++; t.glances >= maxGlances {
+				err = os.ErrDeadlineExceeded // as if there were no more
+			}
+		}
 	}
 	t.busy = false
 	if t.kicked && !t.draining {
