@@ -573,16 +573,18 @@ func TestP7HostileServer(t *testing.T) {
 	}
 }
 
-// A peer that lies after a descriptor of ours is under way: the send says EPIPE, and its copies are released.
+// A peer that lies after a descriptor of ours is under way: the send says EPIPE beside its length, since nobody knows what that peer has
+// taken (P3), and its copies are released.
 func TestP7PeerLiesWhileASendWaits(t *testing.T) {
 	bubble(t, onLinux, sock.Stream, func(t *testing.T, r *rig) {
 		r.serverPipe.hold()
 		sent := start(func() (int, error) { return r.client.Send([]byte("x"), r.open(r.clientProc, descriptor.File, 3), nil) })
 		r.pending(sent, "a send that nobody acknowledges")
 		inject(t, r.serverPipe, wire.Packet{Type: wire.Ack, Serial: 2})
-		if o := <-sent; o.n != 0 || o.err != syscall.EPIPE {
+		if o := <-sent; o.n != 1 || o.err != syscall.EPIPE {
 			t.Errorf("%+v", o)
 		}
+		synctest.Wait()
 		if got := r.extra(r.clientProc); got != 0 {
 			t.Errorf("%d copies are parked", got)
 		}
