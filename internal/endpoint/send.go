@@ -118,6 +118,8 @@ func (c *Conn) Send(b []byte, files []transport.File, to *net.UnixAddr) (int, er
 		switch {
 		case err == errCycle:
 			return len(b), nil
+		case err == errShifted:
+			continue
 		case err != nil:
 			return 0, c.part(c.blame(c.precedence(len(b), files, err)))
 		}
