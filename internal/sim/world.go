@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"sync"
 	"testing/synctest"
@@ -31,24 +32,23 @@ type World struct {
 	running map[string]int // calls and goroutines of the programs, which have to end
 	bad     []string
 	sides   []*Side
+	boxes   []*Box
+	names   map[string]*port
 	lives   map[*Side]*life
-	moving  map[*Side]*luggage
 	home    map[*simproc.File]*Message // of each descriptor that was sent
 	graves  []*Process                 // dead or exiting, and not buried
 }
 
-// NewWorld returns an empty one. The seed decides who goes first.
-func NewWorld(seed uint64, windows bool) *World {
-	return &World{
-		Windows: windows,
-		rng:     rand.New(rand.NewPCG(seed, 5)),
-		faults:  make(map[int][]Fault),
-		begun:   time.Now(),
-		running: make(map[string]int),
-		lives:   make(map[*Side]*life),
-		moving:  make(map[*Side]*luggage),
-		home:    make(map[*simproc.File]*Message),
-	}
+// init makes it an empty one. The seed decides who goes first.
+func (w *World) init(seed uint64, windows bool) {
+	w.Windows = windows
+	w.rng = rand.New(rand.NewPCG(seed, 5))
+	w.faults = make(map[int][]Fault)
+	w.begun = time.Now()
+	w.running = make(map[string]int)
+	w.lives = make(map[*Side]*life)
+	w.home = make(map[*simproc.File]*Message)
+	w.names = make(map[string]*port)
 }
 
 // An event is a line of the trace.
@@ -63,15 +63,14 @@ func (e event) String() string {
 	return fmt.Sprintf("%6d %12v %-9s %s", e.n, e.at, e.who, e.what)
 }
 
-// Trace returns what has happened.
-func (w *World) Trace() []string {
+// Show writes what has happened.
+func (w *World) Show(name string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	lines := make([]string, len(w.trace))
-	for i, e := range w.trace {
-		lines[i] = e.String()
+	for _, e := range w.trace {
+		fmt.Fprintln(os.Stderr, e)
 	}
-	return lines
+	fmt.Fprintln(os.Stderr, name)
 }
 
 // Steps returns how many there have been.
@@ -184,6 +183,8 @@ func (w *World) Run(least time.Duration) bool {
 			continue
 		case over && !time.Now().Before(deadline):
 			return true
+		case idle > patience && w.sweep():
+			idle = 0
 		case idle > patience:
 			w.stuck()
 			return false
