@@ -62,7 +62,9 @@ func (c *Conn) data(p *wire.Packet, buf *Buffer, placed int) error {
 	if err == nil && p.Records == 0 && !c.in.luggage.empty() && !over {
 		err = errNoEnd
 	}
-	c.in.adopting = err == nil && p.Records > 0 && !over
+	if c.in.adopting = err == nil && p.Records > 0 && !over; c.in.adopting {
+		c.in.adopted = p.Serial
+	}
 	c.in.mu.Unlock()
 	if err == nil && p.Records > 0 && !over {
 		defer c.adopted()

@@ -266,6 +266,7 @@ const noValue = 1<<31 - 4
 func (c *Conn) peerLetGo() error {
 	c.in.mu.Lock()
 	arrived, rights := c.in.box.Arrived()
+	serial := c.in.adopted
 	c.in.mu.Unlock()
 	c.out.mu.Lock()
 	s := &c.out.shift
@@ -280,7 +281,7 @@ func (c *Conn) peerLetGo() error {
 	for _, e := range ends {
 		if mate, ok := e.(*Conn); ok && mate.id == c.peerID {
 			mate.out.mu.Lock()
-			mate.out.box.Follow(arrived, rights)
+			mate.out.box.Follow(arrived, rights, serial)
 			mate.out.mu.Unlock()
 		}
 		e.start()
