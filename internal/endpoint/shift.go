@@ -46,8 +46,11 @@ type shift struct {
 	waiting []mover      // ends that have come over it, and are to be started when the other end is let go
 }
 
-// stops reports whether no packet of the user's can be written now.
-func (s *shift) stops(begun bool) bool { return s.held || s.detached || s.paused && !begun }
+// stops reports whether no packet of the user's can be written now. A message whose luggage has been written is what the peer's Move waits for:
+// see letGo.
+func (s *shift) stops(begun bool) bool {
+	return s.held && !(begun && s.loaded) || s.detached || s.paused && !begun
+}
 
 // errShifted: the peer's end is moving, so descriptors have to be duplicated for another process.
 var errShifted = errors.New("the peer is moving")
