@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing/synctest"
 	"time"
@@ -29,6 +31,7 @@ type World struct {
 	waiting []*waiter
 	steps   int
 	trace   []event
+	stacks  []string       // of those who wait for ever
 	running map[string]int // calls and goroutines of the programs, which have to end
 	bad     []string
 	sides   []*Side
@@ -69,6 +72,9 @@ func (w *World) Show(name string) {
 	defer w.mu.Unlock()
 	for _, e := range w.trace {
 		fmt.Fprintln(os.Stderr, e)
+	}
+	for _, s := range w.stacks {
+		fmt.Fprintf(os.Stderr, "%s\n\n", s)
 	}
 	fmt.Fprintln(os.Stderr, name)
 }
@@ -223,6 +229,12 @@ func (w *World) stuck() {
 	defer w.mu.Unlock()
 	for what, n := range w.running {
 		w.failLocked("waits for ever", "%s (%d)", what, n)
+	}
+	stacks := make([]byte, 1<<20)
+	for _, s := range strings.Split(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
+		if strings.Contains(s, "synctest bubble") {
+			w.stacks = append(w.stacks, s)
+		}
 	}
 }
 
