@@ -116,13 +116,14 @@ func (s *PacketConn) autobind() error {
 	return nil
 }
 
-// introduce tells the name that the socket has chosen to those who have datagrams of it.
+// introduce tells the name that the socket has chosen to those who have datagrams of it, and waits for nobody.
 func (s *PacketConn) introduce() {
 	name := s.boundName()
 	for _, c := range s.destinations() {
 		c.out.mu.Lock()
 		c.out.owed.name = name
-		c.tell(debtOptions, &c.out.owed.optionsDone)
+		c.out.owed.note(debtOptions)
+		c.pay()
 		c.out.mu.Unlock()
 	}
 }
