@@ -323,13 +323,18 @@ func (w *wait) end() {
 
 // wakeWrites makes every call that waits for the sending half look around. The caller holds out.mu, and is not reading the pipe.
 func (c *Conn) wakeWrites() {
+	c.wakeOwnWrites()
+	c.out.nudgeGuests()
+}
+
+// wakeOwnWrites is wakeWrites, but for ends that are being moved over c: what has happened does not concern those.
+func (c *Conn) wakeOwnWrites() {
 	c.out.cond.Broadcast()
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()
 	if t := &c.in.turn; t.writer && t.busy {
 		c.kick()
 	}
-	c.out.nudgeGuests()
 }
 
 // wakeReads makes every Read look around. The caller holds in.mu.
