@@ -7,9 +7,10 @@
 # make compat     the test suites of published modules with their imports changed, and docs/COMPATIBILITY.md; 15 minutes
 # make sim        the engine under simulated faults: N=… random worlds from FROM=… on, or SEED=… again, with its trace
 # make mutants    break the engine on purpose, and see that the simulator notices
-# make fuzz       fuzz the decoder and the engine; FUZZTIME=20m sets how long for each target
+# make fuzz       fuzz the decoders and the engine; FUZZTIME=20m sets how long for each target, FUZZ=Peer which ones
 
 FUZZTIME ?= 1m
+FUZZ ?= .
 N ?= 1000000
 SEED ?= 0
 RESTARTS ?= 100
@@ -48,4 +49,4 @@ mutants:
 	go test ./internal/sim -timeout 0 -v -run TestMutants -args -mutants
 
 fuzz:
-	scripts/fuzz $(FUZZTIME)
+	scripts/fuzz $(FUZZTIME) "$(FUZZ)"
