@@ -50,7 +50,7 @@ func (c *Conn) offerWith(b []byte, m *message) (int, error) {
 	}
 	if m.transfer == nil {
 		c.undo(m)
-		return 0, gone(err)
+		return 0, gone(c.bereaved(err))
 	}
 	return c.verdict(m.transfer, n, err)
 }

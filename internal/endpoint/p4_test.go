@@ -160,3 +160,19 @@ func TestP4TakenBackThoughAWriteFindsTheEndFirst(t *testing.T) {
 		}
 	})
 }
+
+// A peer that has been killed is one that is gone, also if duplicating into its process finds that out before its end of the pipe has been
+// read. (Found by internal/faults.)
+func TestP4PushingIntoADeadPeerIsLikeWritingToIt(t *testing.T) {
+	for typ, want := range map[sock.Type]error{sock.Stream: syscall.EPIPE, sock.Seqpacket: syscall.EPIPE, sock.Datagram: syscall.ECONNREFUSED} {
+		for _, what := range []descriptor.Kind{descriptor.File, descriptor.Stream} {
+			bubble(t, onWindows, typ, func(t *testing.T, r *rig) {
+				files := r.open(r.serverProc, what, 3)
+				r.clientProc.Kill()
+				if n, err := r.server.Send([]byte("x"), files, nil); n != 0 || err != want {
+					t.Errorf("type %d, kind %d: %d, %v; want %v", typ, what, n, err, want)
+				}
+			})
+		}
+	}
+}
