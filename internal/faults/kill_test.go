@@ -78,7 +78,8 @@ func killAtSteps(r *round) error {
 		if err != nil {
 			return fmt.Errorf("%v, nobody is killed: %w", v, err)
 		}
-		r.tally.steps[v.String()] = max(whole, r.tally.steps[v.String()])
+		name := fmt.Sprintf("%v: %v", r.transport, v)
+		r.tally.steps[name] = max(whole, r.tally.steps[name])
 		for i := range r.kills {
 			at := 1 + (i*whole+r.random.IntN(whole))/r.kills
 			if _, err := r.killAt(v, at); err != nil {

@@ -369,4 +369,3 @@ func leaveRoom(room int) (earn func() error, err error) {
 		return unix.Setrlimit(unix.RLIMIT_NOFILE, &before)
 	}, nil
 }
-

@@ -15,8 +15,11 @@ func runTests(m *testing.M) { leaktest.Main(m) }
 
 var transports = []afunix.Transport{afunix.KernelTransport, afunix.PipeTransport}
 
-// killsInShort is how often each variant of a victim is killed in TestFaults.
-const killsInShort = 3
+// How often each variant of a victim is killed in TestFaults, and in each round of TestSoak.
+const (
+	killsInShort = 1
+	killsInSoak  = 25
+)
 
 // suspend makes a worker do nothing until resume.
 func (w *worker) suspend() error {

@@ -15,8 +15,11 @@ func runTests(m *testing.M) { os.Exit(m.Run()) }
 
 var transports = []afunix.Transport{afunix.PipeTransport}
 
-// killsInShort is how often each variant of a victim is killed in TestFaults. (Wine takes its time to start a process.)
-const killsInShort = 2
+// How often each variant of a victim is killed in TestFaults, and in each round of TestSoak. (Wine takes its time to start a process.)
+const (
+	killsInShort = 1
+	killsInSoak  = 6
+)
 
 var (
 	ntdll            = windows.NewLazySystemDLL("ntdll.dll")
