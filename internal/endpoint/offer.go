@@ -49,7 +49,7 @@ func (c *Conn) offerWith(b []byte, m *message) (int, error) {
 		n, err = c.pieces(b, wire.MaxPayload-m.maxLen(), m)
 	}
 	if m.transfer == nil {
-		c.undo(m)
+		c.undo(m, err)
 		return 0, gone(c.bereaved(err))
 	}
 	return c.verdict(m.transfer, n, err)

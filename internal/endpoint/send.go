@@ -200,7 +200,7 @@ func (c *Conn) sendWith(b []byte, m *message) (n int, err error) {
 		n, err = c.pieces(b, wire.MaxPayload-m.MaxLen(), m)
 	}
 	if m.transfer == nil {
-		c.undo(m)
+		c.undo(m, err)
 		err = c.bereaved(err)
 	}
 	return n, err
