@@ -177,14 +177,19 @@ func (r *Ref) setDeadline(which *time.Time, t time.Time) error {
 	return nil
 }
 
-// Writable reports why a write would fail whatever there was room for: the reference is closed, or the deadline has passed.
-func (r *Ref) Writable() error {
+// Readable reports why a read would fail whatever there was to read: the reference is closed, or the deadline has passed.
+func (r *Ref) Readable() error { return r.inTime(&r.read) }
+
+// Writable reports why a write would fail whatever there was room for.
+func (r *Ref) Writable() error { return r.inTime(&r.write) }
+
+func (r *Ref) inTime(deadline *time.Time) error {
 	r.End.mu.Lock()
 	defer r.End.mu.Unlock()
 	switch {
 	case r.isClosed():
 		return net.ErrClosed
-	case !r.write.IsZero() && !time.Now().Before(r.write):
+	case !deadline.IsZero() && !time.Now().Before(*deadline):
 		return os.ErrDeadlineExceeded
 	}
 	return nil
