@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"afunix"
 	"afunix/upgrade"
 )
 
@@ -193,14 +194,49 @@ func TestPredecessorThatDiesIsReplaced(t *testing.T) {
 
 // Connections go to another process in the middle of a conversation, with what is known about them.
 func TestLiveConnectionsGoToTheSuccessor(t *testing.T) {
-	cfg := upgrade.Config{Address: address(t)}
-	first := start(t, cfg)
-	l := listen(t, first, "count", "tcp", local)
-	ready(t, first)
+	for _, kind := range []struct {
+		name, network string
+		transport     afunix.Transport
+	}{
+		{name: "tcp", network: "tcp"},
+		{"unix over the kernel", "unix", afunix.KernelTransport},
+		{"unix over pipes", "unix", afunix.PipeTransport},
+	} {
+		t.Run(kind.name, func(t *testing.T) {
+			cfg := upgrade.Config{Address: address(t)}
+			at := local
+			connect := dial
+			if kind.network == "unix" {
+				at = cfg.Address + ".chat"
+				connect = func(t *testing.T, network, address string) (net.Conn, error) {
+					d := afunix.Dialer{Transport: kind.transport}
+					return d.DialContext(within(t), network, address)
+				}
+				cfg.Listen = func(ctx context.Context, network, address string) (net.Listener, error) {
+					lc := afunix.ListenConfig{Transport: kind.transport}
+					return lc.Listen(ctx, network, address)
+				}
+			}
+			first := start(t, cfg)
+			l, err := first.Listen(within(t), "count", kind.network, at)
+			if errors.Is(err, errors.ErrUnsupported) {
+				t.Skip("not on this system")
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			ready(t, first)
+			testLiveConnections(t, first, l, cfg.Address, connect)
+		})
+	}
+}
+
+func testLiveConnections(t *testing.T, first *upgrade.Upgrader, l net.Listener, at string, connect func(*testing.T, string, string) (net.Conn, error)) {
 	var clients []net.Conn
 	var servers []net.Conn
 	for i := range 3 {
-		c, err := dial(t, "tcp", l.Addr().String())
+		c, err := connect(t, l.Addr().Network(), l.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -221,7 +257,7 @@ func TestLiveConnectionsGoToTheSuccessor(t *testing.T) {
 	if err := first.SendConn(within(t), servers[0], nil); err == nil {
 		t.Error("a connection was sent to nobody")
 	}
-	cmd := child("keep", cfg.Address)
+	cmd := child("keep", at)
 	spawn(t, cmd)
 	expectDone(t, first)
 	for i, s := range servers {
