@@ -21,7 +21,8 @@ func init() {
 	children["serve"] = serve
 	children["crash"] = func(args []string) error { return half(args, func() { os.Exit(3) }) }
 	children["hang"] = func(args []string) error { return half(args, func() { select {} }) }
-	children["keep"] = keep
+	children["keep"] = func(args []string) error { return keep(args[0], afunix.DefaultTransport) }
+	children["keep by pipe"] = func(args []string) error { return keep(args[0], afunix.PipeTransport) }
 }
 
 // serve is a process that serves the word until it is replaced.
@@ -203,7 +204,7 @@ func TestLiveConnectionsGoToTheSuccessor(t *testing.T) {
 		{"unix over pipes", "unix", afunix.PipeTransport},
 	} {
 		t.Run(kind.name, func(t *testing.T) {
-			cfg := upgrade.Config{Address: address(t)}
+			cfg := upgrade.Config{Address: address(t), Transport: kind.transport}
 			at := local
 			connect := dial
 			if kind.network == "unix" {
@@ -227,12 +228,16 @@ func TestLiveConnectionsGoToTheSuccessor(t *testing.T) {
 			}
 			defer l.Close()
 			ready(t, first)
-			testLiveConnections(t, first, l, cfg.Address, connect)
+			keeper := child("keep", cfg.Address)
+			if kind.transport == afunix.PipeTransport {
+				keeper = child("keep by pipe", cfg.Address)
+			}
+			testLiveConnections(t, first, l, keeper, connect)
 		})
 	}
 }
 
-func testLiveConnections(t *testing.T, first *upgrade.Upgrader, l net.Listener, at string, connect func(*testing.T, string, string) (net.Conn, error)) {
+func testLiveConnections(t *testing.T, first *upgrade.Upgrader, l net.Listener, keeper *exec.Cmd, connect func(*testing.T, string, string) (net.Conn, error)) {
 	var clients []net.Conn
 	var servers []net.Conn
 	for i := range 3 {
@@ -257,8 +262,7 @@ func testLiveConnections(t *testing.T, first *upgrade.Upgrader, l net.Listener, 
 	if err := first.SendConn(within(t), servers[0], nil); err == nil {
 		t.Error("a connection was sent to nobody")
 	}
-	cmd := child("keep", at)
-	spawn(t, cmd)
+	spawn(t, keeper)
 	expectDone(t, first)
 	for i, s := range servers {
 		if err := first.SendConn(within(t), s, fmt.Appendf(nil, "client %d", i)); err != nil {
@@ -276,16 +280,16 @@ func testLiveConnections(t *testing.T, first *upgrade.Upgrader, l net.Listener, 
 			t.Errorf("client %d hears %q, %v; want %q", i, line, err, want)
 		}
 	}
-	if err := cmd.Wait(); err != nil {
+	if err := keeper.Wait(); err != nil {
 		t.Error(err)
 	}
 }
 
 // keep takes over live connections, answers one line on each, and ends when there are no more.
-func keep(args []string) error {
+func keep(at string, transport afunix.Transport) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	u, err := upgrade.New(ctx, upgrade.Config{Address: args[0]})
+	u, err := upgrade.New(ctx, upgrade.Config{Address: at, Transport: transport})
 	if err != nil {
 		return err
 	}

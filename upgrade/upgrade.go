@@ -49,7 +49,7 @@ type Config struct {
 	// can call at the Address. It must not call Close.
 	Failed func(err error)
 
-	// Transport is how the processes talk to each other.
+	// Transport is how the processes talk to each other. For sockets of the pipe transport it has to be that, too.
 	Transport afunix.Transport
 
 	// Listen and ListenPacket, if not nil, make the sockets that no predecessor had. Those that they return must be Sendable. With
