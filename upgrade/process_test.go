@@ -218,15 +218,14 @@ func TestLiveConnectionsGoToTheSuccessor(t *testing.T) {
 					return lc.Listen(ctx, network, address)
 				}
 			}
-			first := start(t, cfg)
-			l, err := first.Listen(within(t), "count", kind.network, at)
-			if errors.Is(err, errors.ErrUnsupported) {
+			if a, b, err := kind.transport.Pair("unix"); errors.Is(err, errors.ErrUnsupported) {
 				t.Skip("not on this system")
+			} else if err == nil {
+				a.Close()
+				b.Close()
 			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer l.Close()
+			first := start(t, cfg)
+			l := listen(t, first, "count", kind.network, at)
 			ready(t, first)
 			keeper := child("keep", cfg.Address)
 			if kind.transport == afunix.PipeTransport {

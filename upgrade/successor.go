@@ -73,19 +73,22 @@ func (u *Upgrader) failed(err error) {
 func (u *Upgrader) attend(conn *afunix.Conn) {
 	a := &attempt{channel: channel{conn: conn}, u: u, done: make(chan struct{})}
 	err := a.meet()
+	if errors.Is(err, io.EOF) || err != nil && u.stopped.Err() != nil {
+		conn.Close() // it wanted nothing but to see whether somebody is here; or nobody is, any more
+		return
+	}
 	if err == nil {
 		err = u.begin(a)
 	}
-	switch {
-	case err == nil:
+	if errors.Is(err, ErrNotReady) {
+		conn.Close() // it calls once more, and finds who serves now
+		return
+	}
+	if err == nil {
 		if err = a.run(); err != nil {
 			err = errors.Join(err, a.undo())
 		}
 		u.end(a, err)
-	case errors.Is(err, io.EOF), errors.Is(err, ErrNotReady):
-		// It wanted nothing but to see whether somebody is here, or finds at the address who serves now.
-		conn.Close()
-		return
 	}
 	if err == nil {
 		return // the channel stays, for live connections
@@ -137,19 +140,39 @@ func (a *attempt) refuse(err error) {
 	}
 }
 
+// busyPause is how long a successor waits for another one to end, which may have failed a moment ago.
+const busyPause = time.Second / 2
+
 // begin makes a the upgrade that is under way.
 func (u *Upgrader) begin(a *attempt) error {
+	for late := time.After(busyPause); ; {
+		other, err := u.tryBegin(a)
+		if other == nil {
+			return err
+		}
+		select {
+		case <-other.done:
+		case <-late:
+			return ErrBusy
+		case <-u.stopped.Done():
+			return ErrNotReady
+		}
+	}
+}
+
+// tryBegin is begin, if no other upgrade is under way.
+func (u *Upgrader) tryBegin(a *attempt) (other *attempt, err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	switch {
-	case u.closed || u.successor != nil:
-		return ErrNotReady
-	case u.attempt != nil:
-		return ErrBusy
+	if u.closed || u.successor != nil {
+		return nil, ErrNotReady
 	}
-	u.attempt = a
-	a.offered = slices.Clone(u.sockets)
-	return nil
+	if u.attempt == nil {
+		u.attempt = a
+		a.offered = slices.Clone(u.sockets)
+		return nil, nil
+	}
+	return u.attempt, nil
 }
 
 // end is the end of an upgrade: with err nil, of this process's service.
