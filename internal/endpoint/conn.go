@@ -268,6 +268,9 @@ func (c *Conn) look(into []byte, n int) error {
 			default:
 				c.absorb(into, n)
 			}
+			if c.in.closed { // meanwhile, and the descriptors of what came have been discarded: see adopt
+				return net.ErrClosed
+			}
 			if c.in.box.ResetFirst() {
 				return c.in.end()
 			}

@@ -164,7 +164,7 @@ func (c *Conn) nudge() {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
 	c.out.shift.nudged = true
-	c.wakeWrites()
+	c.wakeWaits() // and not its guests: it is one itself, if it moves over itself
 }
 
 // watch waits for something about c, as long as the carrier can send. done is called with out.mu held, as is watch.

@@ -56,6 +56,7 @@ func (l *link) named(name []byte) {
 
 // deliver takes in a datagram, or a piece of one, that has come on c, and the ends with its first piece.
 func (s *PacketConn) deliver(c *Conn, seg sock.Segment, ends []mover) error {
+	s.recognize(c.peerID, c.current())
 	s.mu.Lock()
 	defer s.unlock()
 	c.in.mu.Lock()
@@ -72,13 +73,16 @@ func (s *PacketConn) deliver(c *Conn, seg sock.Segment, ends []mover) error {
 	if err != nil || !whole {
 		return err
 	}
+	if len(l.offers) == maxOffers {
+		return errHasty
+	}
 	l.offers = append(l.offers, offer{l.offering, l.ends})
 	l.ends = nil
 	s.held = append(s.held, c)
 	switch {
 	case s.closed:
 		s.refuse(c, len(l.offers)-1, wire.Closing)
-	case !s.open(c.peerID):
+	case !s.opens(c):
 		s.refuse(c, len(l.offers)-1, wire.Stranger)
 	case s.deaf:
 		s.refuse(c, len(l.offers)-1, 0)
@@ -94,7 +98,7 @@ func (s *PacketConn) admit() {
 	for len(s.held) > 0 {
 		c := s.held[0]
 		switch {
-		case len(s.queue) > maxQueue && c.peerID != s.id:
+		case len(s.queue) > maxQueue && !s.own(c):
 			return
 		case s.deaf:
 			s.refuse(c, 0, 0)

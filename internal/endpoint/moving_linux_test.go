@@ -13,7 +13,6 @@ import (
 
 	"afunix/internal/descriptor"
 	"afunix/internal/endpoint"
-	"afunix/internal/linuxpipe"
 	"afunix/internal/sock"
 	"afunix/internal/testenv"
 	"afunix/internal/transport"
@@ -21,24 +20,6 @@ import (
 )
 
 // Ends that move within one process, over real pipes, when something goes wrong.
-
-type opener struct{}
-
-func (opener) OpenPipe(v uintptr, _ bool) (endpoint.Pipe, error) {
-	p, err := linuxpipe.OpenPipe(int(v))
-	if err != nil {
-		return nil, err
-	}
-	return p, nil
-}
-
-func (opener) OpenSource(descriptors []uintptr, state []byte) (endpoint.Source, error) {
-	l, err := linuxpipe.OpenListener(descriptors, state)
-	if err != nil {
-		return nil, err
-	}
-	return source{l}, nil
-}
 
 // A narrow descriptor table has no room while it is full.
 type narrow struct {

@@ -225,8 +225,11 @@ func (c *Conn) acknowledged(t *sock.Transfer, n int, err error) (int, error) {
 		}
 		w.more()
 	}
-	if t.Fate == sock.Severed {
+	switch {
+	case t.Fate == sock.Severed:
 		return 0, c.out.gone()
+	case t.Fate == sock.Lost && err == nil:
+		err = c.out.gone() // beside its length: nobody can know (P3)
 	}
 	return n, err
 }
