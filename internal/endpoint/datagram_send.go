@@ -155,7 +155,7 @@ func (s *PacketConn) sendToPeer(b []byte, files []transport.File) (int, error) {
 	if first {
 		s.purge()
 	}
-	s.mu.Unlock()
+	s.unlock()
 	if !first {
 		return n, syscall.ENOTCONN
 	}
@@ -173,7 +173,7 @@ func (s *PacketConn) purge() {
 		r := c.in.box.Read(nil)
 		c.in.mu.Unlock()
 		if r.Rights != nil {
-			r.Rights.Close() // nobody is left who could be told
+			s.discarded = append(s.discarded, r.Rights)
 		}
 		c.creditWhatIsDue()
 		if c.link.over && c.link.queued == 0 {

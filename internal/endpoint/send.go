@@ -29,7 +29,7 @@ func (c *Conn) Write(b []byte) (int, error) {
 func (c *Conn) part(err error) error {
 	if c.typ == sock.Datagram && c.link == nil && err == syscall.ECONNREFUSED {
 		c.in.mu.Lock()
-		defer c.in.mu.Unlock()
+		defer c.in.unlock()
 		for c.in.paused { // what is in the queue is being sent
 			c.in.cond.Wait()
 		}
