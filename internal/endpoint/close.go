@@ -69,7 +69,7 @@ func (c *Conn) depose(embryo bool) error {
 	if !started {
 		c.in.box.Close()
 	}
-	c.in.mu.Unlock()
+	c.in.unlock()
 	if !started { // its former owner may still have it
 		return c.pipe.Close()
 	}
@@ -86,7 +86,7 @@ func (c *Conn) depose(embryo bool) error {
 	c.in.box.Close()
 	c.in.farewell = true
 	unread := c.in.box.Unread()
-	c.in.mu.Unlock()
+	c.in.unlock()
 
 	c.out.mu.Lock()
 	c.out.owed.reset = unread || embryo

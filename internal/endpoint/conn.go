@@ -118,6 +118,21 @@ func newConn(p Pipe, cfg Config, server bool, rights int) *Conn {
 	return c
 }
 
+// unlock unlocks mu, and closes the descriptors that have been discarded meanwhile: there may be ends among them, whose locks are not taken
+// under those of their carrier.
+func (in *inbox) unlock() {
+	discarded := in.box.Discarded()
+	in.mu.Unlock()
+	closeAll(discarded)
+}
+
+// closeAll closes descriptors that nobody will read.
+func closeAll(discarded []sock.Rights) {
+	for _, r := range discarded {
+		r.Close() // nobody is left who could be told
+	}
+}
+
 // Read reads bytes, and closes descriptors that come with them. As in package net, reading nothing takes nothing.
 func (c *Conn) Read(b []byte) (int, error) {
 	if len(b) == 0 {

@@ -116,13 +116,14 @@ func (s *PacketConn) autobind() error {
 	return nil
 }
 
-// introduce tells the name that the socket has chosen to those who have datagrams of it.
+// introduce tells the name that the socket has chosen to those who have datagrams of it, and waits for nobody.
 func (s *PacketConn) introduce() {
 	name := s.boundName()
 	for _, c := range s.destinations() {
 		c.out.mu.Lock()
 		c.out.owed.name = name
-		c.tell(debtOptions, &c.out.owed.optionsDone)
+		c.out.owed.note(debtOptions)
+		c.pay()
 		c.out.mu.Unlock()
 	}
 }
@@ -154,7 +155,7 @@ func (s *PacketConn) sendToPeer(b []byte, files []transport.File) (int, error) {
 	if first {
 		s.purge()
 	}
-	s.mu.Unlock()
+	s.unlock()
 	if !first {
 		return n, syscall.ENOTCONN
 	}
@@ -172,7 +173,7 @@ func (s *PacketConn) purge() {
 		r := c.in.box.Read(nil)
 		c.in.mu.Unlock()
 		if r.Rights != nil {
-			r.Rights.Close() // nobody is left who could be told
+			s.discarded = append(s.discarded, r.Rights)
 		}
 		c.creditWhatIsDue()
 		if c.link.over && c.link.queued == 0 {

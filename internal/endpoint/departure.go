@@ -314,7 +314,7 @@ func (c *Conn) moved() {
 	c.in.farewell = true
 	c.in.paused = false
 	c.in.cond.Broadcast()
-	c.in.mu.Unlock()
+	c.in.unlock()
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
 	c.out.shift.detached = true

@@ -213,8 +213,10 @@ func (c *Conn) welcome(cfg Config, heard func(), admit func() (rightsWindow int,
 			return c.refuse(wire.Refused, err)
 		}
 	}
-	if c.link != nil && !c.link.socket.permits(c.peerID) {
-		return c.refuse(wire.NotPermitted, syscall.EPERM)
+	if c.link != nil {
+		if s := c.link.socket.permits(c.peerID, who); s != wire.OK {
+			return c.refuse(s, refusal(s))
+		}
 	}
 	window, status := admit()
 	if status != wire.OK {

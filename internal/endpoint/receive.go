@@ -165,7 +165,7 @@ func (c *Conn) receiveRoute() (rights.Route, error) {
 // queue gives a segment to the inbox. If nobody is there to read it at once, it moves into a buffer of its size.
 func (c *Conn) queue(s sock.Segment) error {
 	c.in.mu.Lock()
-	defer c.in.mu.Unlock()
+	defer c.in.unlock()
 	if !c.in.waiting {
 		fit(&s)
 	}

@@ -53,7 +53,7 @@ func newRig(t *testing.T, typ sock.Type) *rig {
 }
 
 func (r *rig) config(p *simproc.Process, typ sock.Type) endpoint.Config {
-	return endpoint.Config{Type: typ, Table: p}
+	return endpoint.Config{Type: typ, Table: p, World: world(p)}
 }
 
 // connect makes the connection, and lets the handshake end.

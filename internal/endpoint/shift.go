@@ -164,7 +164,7 @@ func (c *Conn) reacquaint(who cred.Credentials, window uint32, moved bool) error
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()
 	switch n := len(c.in.writers); {
-	case moved && n == maxWriters:
+	case moved && n >= maxWriters:
 		return errUnexpected
 	case moved && c.in.writers[n-1] != who:
 		c.in.writers = append(c.in.writers, who)
