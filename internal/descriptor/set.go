@@ -48,7 +48,7 @@ func NewSet(table Table, n int) *Set {
 	} else {
 		s.items = make([]item, 0, n)
 	}
-	runtime.SetFinalizer(s, (*Set).Discard)
+	runtime.SetFinalizer(s, (*Set).discard)
 	return s
 }
 
@@ -196,10 +196,15 @@ var discarding = make(chan struct{}, 32)
 // Discard is Close for a set that nobody has looked at. It does not wait: a stranger's file system, or his socket, may never let go of a descriptor
 // (FUSE's flush, SO_LINGER), and who discards it may serve others.
 func (s *Set) Discard() {
-	if !s.lingers() {
-		s.Close() // nobody is there to be told
+	if s.lingers() {
+		s.discard()
 		return
 	}
+	s.Close() // nobody is there to be told
+}
+
+// discard is Close on another goroutine: also for a set that was dropped, since one goroutine runs all finalizers.
+func (s *Set) discard() {
 	go func() {
 		discarding <- struct{}{}
 		defer func() { <-discarding }()

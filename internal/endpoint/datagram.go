@@ -53,7 +53,17 @@ type PacketConn struct {
 	pass     bool // SO_PASSCRED
 	packetMove
 
+	discarded []sock.Rights // descriptors of datagrams that nobody will read, until unlock
+
 	out outgoing
+}
+
+// unlock unlocks mu, and closes the descriptors of datagrams that have been discarded meanwhile: see inbox.unlock.
+func (s *PacketConn) unlock() {
+	discarded := s.discarded
+	s.discarded = nil
+	s.mu.Unlock()
+	closeAll(discarded)
 }
 
 // maxQueue is how many datagrams a queue may hold for another one to be put into it: net.unix.max_dgram_qlen (row 48).
@@ -243,7 +253,7 @@ func (s *PacketConn) Recv(b []byte, peek bool) (transport.Message, error) {
 // receive waits for a datagram and takes or copies it. It returns the link that it came on, too.
 func (s *PacketConn) receive(b []byte, peek bool) (*Conn, sock.Result, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	for len(s.queue) == 0 || s.closed || s.deadline.expired || s.paused {
 		switch {
 		case s.closed:
@@ -322,13 +332,15 @@ func (s *PacketConn) depose() error {
 		links = append(links, s.peer)
 	}
 	for c := range s.in {
-		s.refuse(c, 0, wire.Closing)
+		if s.started { // else its former owner may still have it, or what was said of it is not true
+			s.refuse(c, 0, wire.Closing)
+		}
 		links = append(links, c)
 	}
 	clear(s.in)
 	s.queue = nil
 	listener := s.listener
-	s.mu.Unlock()
+	s.unlock()
 	s.cancel()
 	var err error
 	if listener != nil {

@@ -294,19 +294,6 @@ func TestAnEndIsPassedOnAtOnce(t *testing.T) {
 	next.(*endpoint.Conn).Close()
 }
 
-// boundWith returns a datagram socket that cfg describes, and its name.
-func boundWith(t *testing.T, cfg endpoint.Config) (*endpoint.PacketConn, string) {
-	t.Helper()
-	name := filepath.Join(testenv.TempDir(t), "d")
-	s, err := endpoint.ListenPacket(names{}, name, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	s.SetDeadline(time.Now().Add(5 * time.Second))
-	return s, name
-}
-
 // A datagram socket can be sent by itself, but not to the socket that it is connected to.
 func TestADatagramSocketSendsItself(t *testing.T) {
 	cfg, _ := moving(sock.Datagram)

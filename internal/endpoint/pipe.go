@@ -50,6 +50,14 @@ type Pipe interface {
 	// handed on, the other process goes on with it.
 	Close() error
 
+	// Hangup is Close, but once it has returned, the other end cannot write any more, whoever else has this end. It may wait for as long as
+	// the last packet needs to find room.
+	Hangup() error
+
+	// Connected reports whether both ends are open: had the other one been hung up before the call, it would be false. What can be read or
+	// written does not matter.
+	Connected() bool
+
 	// SyscallConn gives access to the descriptor, by which the end is handed on.
 	SyscallConn() syscall.RawConn
 

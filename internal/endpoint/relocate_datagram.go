@@ -306,9 +306,6 @@ func (u *unpacker) packetConn() (*PacketConn, error) {
 	s := newPacketConn(u.c.world.Network, Config{Table: u.c.table, World: u.c.world})
 	s.started = false
 	if err := u.furnish(s, &state); err != nil {
-		for c := range s.in {
-			c.link.offers = nil // which have not been lined up
-		}
 		s.Close()
 		return nil, err
 	}

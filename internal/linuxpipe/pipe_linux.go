@@ -269,5 +269,27 @@ func (p *Pipe) Close() error {
 	return err
 }
 
+// Hangup is Close for whoever else has this end, too: a child process that has just been forked has it until its exec. What has been
+// written stays readable.
+func (p *Pipe) Hangup() error {
+	p.raw.Control(func(fd uintptr) { unix.Shutdown(int(fd), unix.SHUT_RDWR) }) // fails if it is closed, or the other end is
+	return p.Close()
+}
+
+// Connected reports whether both ends are open: poll(2) says POLLHUP of one that is shut down both ways.
+func (p *Pipe) Connected() bool {
+	set := []unix.PollFd{{}}
+	var err error
+	closed := p.raw.Control(func(fd uintptr) {
+		set[0].Fd = int32(fd)
+		for {
+			if _, err = unix.Poll(set, 0); err != syscall.EINTR {
+				return
+			}
+		}
+	})
+	return closed == nil && err == nil && set[0].Revents&unix.POLLHUP == 0
+}
+
 // SyscallConn gives access to the socket.
 func (p *Pipe) SyscallConn() syscall.RawConn { return p.raw }

@@ -215,6 +215,56 @@ func TestCloseLeavesPacketsForThePeer(t *testing.T) {
 	}
 }
 
+// A peer sees at once that an end was hung up, though somebody else has a duplicate of it, reads what was written, and learns by whether the
+// pipe is connected that nothing of his will be read.
+func TestHangupIsSeenThoughTheEndIsOpenElsewhere(t *testing.T) {
+	server, client := connected(t)
+	if !server.Connected() || !client.Connected() {
+		t.Error("an open pipe is not connected")
+	}
+	var copied int
+	var err error
+	client.SyscallConn().Control(func(fd uintptr) { copied, err = unix.Dup(int(fd)) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(copied)
+	client.Write([]byte("one"), nil)
+	if err := client.Hangup(); err != nil {
+		t.Error(err)
+	}
+	if server.Connected() || client.Connected() {
+		t.Error("a pipe is connected that was hung up")
+	}
+	if err := server.Write([]byte("x"), nil); err != syscall.EPIPE {
+		t.Errorf("write to a peer that has hung up: %v, want EPIPE", err)
+	}
+	if got := packet(t, server); string(got) != "one" {
+		t.Errorf("got %q", got)
+	}
+	if _, _, _, err := server.Read(pool, nil); err != io.EOF {
+		t.Errorf("after the last packet: %v, want EOF", err)
+	}
+	if err := client.Hangup(); err != net.ErrClosed {
+		t.Errorf("second hangup: %v", err)
+	}
+}
+
+// A pipe is connected, however full it is, until the other end is closed.
+func TestConnectedUntilTheOtherEndIsClosed(t *testing.T) {
+	server, client := connected(t)
+	for server.Write(make([]byte, 1000), nil) == nil {
+	}
+	if !server.Connected() {
+		t.Error("a full pipe is not connected")
+	}
+	client.Write([]byte("unread"), nil)
+	client.Close()
+	if server.Connected() {
+		t.Error("connected to an end that is closed")
+	}
+}
+
 func TestErrorsOfNames(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
