@@ -214,7 +214,11 @@ func TestP7EndsThatTwoHave(t *testing.T) {
 			p := wire.Packet{Type: wire.Data, Flags: wire.Luggage, Serial: 1}
 			m := wire.Packet{Type: wire.Data, Serial: 2, Payload: []byte("x")}
 			for _, v := range tt.what(e) {
-				p.Payload = aConn(nil).Append(p.Payload)
+				p.Payload = aConn(func(s *wire.ConnState) {
+					if tt.ends {
+						s.Flags = 0 // the client's end
+					}
+				}).Append(p.Payload)
 				m.Ancillary = e.end(descriptor.Unix, v).Append(m.Ancillary)
 				m.Records++
 			}
