@@ -239,14 +239,17 @@ func (e *enemy) hearA(typ wire.Type) wire.Packet {
 	}
 }
 
-// untilHungUp waits until the other side has ended the connection, for a while.
+// untilHungUp waits until the other side has ended the connection.
 func (e *enemy) untilHungUp() {
+	e.t.Helper()
 	impatience := time.AfterFunc(10*time.Second, func() { e.pipe.Close() })
-	defer impatience.Stop()
 	for {
 		if _, err := e.hear(); err != nil {
-			return
+			break
 		}
+	}
+	if !impatience.Stop() {
+		e.t.Error("the connection goes on")
 	}
 }
 
