@@ -79,7 +79,6 @@ func TestP7SendersThatCheat(t *testing.T) {
 
 // A fakeNetwork has one socket that listens, and another one that can be dialled.
 type fakeNetwork struct {
-	nowhere
 	proc, other *seat
 	source      *fakeSource
 	dialled     chan *fakePipe // the other ends
