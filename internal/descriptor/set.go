@@ -4,7 +4,9 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 // An item is one descriptor that a Set owns. File descriptors are 31 bits long, and handles have 32 significant bits on every
@@ -48,7 +50,7 @@ func NewSet(table Table, n int) *Set {
 	} else {
 		s.items = make([]item, 0, n)
 	}
-	runtime.SetFinalizer(s, (*Set).discard)
+	runtime.SetFinalizer(s, func(s *Set) { s.discard() })
 	return s
 }
 
@@ -193,23 +195,45 @@ func (s *Set) Dup() (*Set, error) {
 // discarding is how many goroutines may wait at a time for strangers' files to be closed. Each holds a thread.
 var discarding = make(chan struct{}, 32)
 
-// Discard is Close for a set that nobody has looked at. It does not wait: a stranger's file system, or his socket, may never let go of a descriptor
-// (FUSE's flush, SO_LINGER), and who discards it may serve others.
+// Discard is Close for a set that nobody has looked at. A stranger's file system, or his socket, may never let go of a descriptor (FUSE's flush,
+// SO_LINGER), and who discards it may serve others: so he waits for a moment, and not at all while others do that still.
 func (s *Set) Discard() {
-	if s.lingers() {
-		s.discard()
+	if !s.lingers() {
+		s.Close() // nobody is there to be told
 		return
 	}
-	s.Close() // nobody is there to be told
+	done := s.discard()
+	if stuck.Load() > 0 {
+		return
+	}
+	moment := time.NewTimer(100 * time.Millisecond)
+	defer moment.Stop()
+	select {
+	case <-done:
+	case <-moment.C:
+		stuck.Add(1)
+		go func() {
+			<-done
+			stuck.Add(-1)
+		}()
+	}
 }
 
+// stuck is how many sets were not closed in a moment, and are not yet.
+var stuck atomic.Int32
+
 // discard is Close on another goroutine: also for a set that was dropped, since one goroutine runs all finalizers.
-func (s *Set) discard() {
+func (s *Set) discard() (done chan struct{}) {
+	done = make(chan struct{})
 	go func() {
 		discarding <- struct{}{}
-		defer func() { <-discarding }()
+		defer func() {
+			<-discarding
+			close(done)
+		}()
 		s.Close()
 	}()
+	return done
 }
 
 // lingers reports whether Close may wait.

@@ -185,7 +185,7 @@ func (s *PacketConn) permits(id uint64, who cred.Credentials) wire.Status {
 	switch {
 	case !s.open(id, who):
 		return wire.NotPermitted
-	case len(s.in) >= maxSenders:
+	case len(s.in)+s.listener.waiting() >= maxSenders:
 		return wire.Full
 	}
 	return wire.OK

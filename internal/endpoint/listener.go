@@ -228,6 +228,13 @@ func (l *Listener) admit(at *place) (rightsWindow int, s wire.Status) {
 	return pendingRights, wire.OK
 }
 
+// waiting is how many clients nobody has accepted.
+func (l *Listener) waiting() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.queue)
+}
+
 // forget ends a greeting that came to nothing.
 func (l *Listener) forget(at *place) {
 	l.mu.Lock()
