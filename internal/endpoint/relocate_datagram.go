@@ -68,17 +68,10 @@ func (s *PacketConn) exit() {
 }
 
 func (s *PacketConn) begin(d *departure) error {
-	s.mu.Lock()
-	switch {
-	case s.closed || s.paused || !s.started:
-		s.mu.Unlock()
-		return syscall.EBADF
-	case s.peer != nil && d.carrier == s.peer:
-		s.mu.Unlock()
-		return descriptor.ErrNotSendable // its receiver could not tell who reads the link
+	if err := s.pause(d); err != nil {
+		return err
 	}
-	s.paused, s.nudged = true, true
-	s.cond.Broadcast()
+	s.mu.Lock()
 	err := s.awaitSends(d)
 	listener := s.listener
 	s.mu.Unlock()
@@ -108,6 +101,24 @@ func (s *PacketConn) begin(d *departure) error {
 		s.stay()
 	}
 	return err
+}
+
+// pause makes the socket neither receive nor send anything new.
+func (s *PacketConn) pause(d *departure) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := d.watch(&s.cond, &s.nudged, func() bool { return s.started || s.closed })
+	switch {
+	case err != nil:
+		return err
+	case s.closed || s.paused:
+		return syscall.EBADF
+	case s.peer != nil && d.carrier == s.peer:
+		return descriptor.ErrNotSendable // its receiver could not tell who reads the link
+	}
+	s.paused = true
+	s.cond.Broadcast()
+	return nil
 }
 
 // beginLinks begins to move the links. One that has been closed meanwhile was of no use any more.
@@ -144,20 +155,7 @@ func (s *PacketConn) awaitSends(d *departure) error {
 	if c := d.carrier; c != nil && c.link != nil && c.link.socket == s {
 		own = 1
 	}
-	for s.sends > own {
-		if s.nudged {
-			s.nudged = false
-			s.mu.Unlock()
-			err := d.stopped()
-			s.mu.Lock()
-			if err != nil {
-				return err
-			}
-			continue
-		}
-		s.cond.Wait()
-	}
-	return nil
+	return d.watch(&s.cond, &s.nudged, func() bool { return s.sends <= own })
 }
 
 func (s *PacketConn) ready(d *departure) error {
