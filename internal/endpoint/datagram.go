@@ -332,7 +332,9 @@ func (s *PacketConn) depose() error {
 		links = append(links, s.peer)
 	}
 	for c := range s.in {
-		s.refuse(c, 0, wire.Closing)
+		if s.started { // else its former owner may still have it, or what was said of it is not true
+			s.refuse(c, 0, wire.Closing)
+		}
 		links = append(links, c)
 	}
 	clear(s.in)

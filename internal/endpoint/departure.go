@@ -207,6 +207,9 @@ func (c *Conn) watch(d *departure, done func() bool) error {
 	w := wait{c: c}
 	defer w.end()
 	for !done() {
+		if d.over(c) && c.out.shift.held {
+			return errShifted // the other end is about to come here over this connection, too
+		}
 		if c.out.shift.nudged {
 			c.out.shift.nudged = false
 			c.out.mu.Unlock()
@@ -312,6 +315,7 @@ func (c *Conn) stay() {
 		c.out.ready = s.wasReady
 	case err == nil: // else the pipe is closed
 		s.asked = true
+		c.out.ready = false // until it has been answered
 		c.owe(wire.Moved, proof)
 	}
 	c.pay()

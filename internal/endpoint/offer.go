@@ -52,8 +52,8 @@ func (c *Conn) offerWith(b []byte, m *message) (int, error) {
 		n, err = c.pieces(b, wire.MaxPayload-m.maxLen(), m)
 	}
 	if m.transfer == nil {
-		c.undo(m)
-		return 0, gone(err)
+		c.undo(m, err)
+		return 0, gone(c.bereaved(err))
 	}
 	return c.verdict(m.transfer, n, err)
 }

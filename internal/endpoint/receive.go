@@ -62,7 +62,9 @@ func (c *Conn) data(p *wire.Packet, buf *Buffer, placed int) error {
 	if err == nil && p.Records == 0 && !c.in.luggage.empty() && !over {
 		err = errNoEnd
 	}
-	c.in.adopting = err == nil && p.Records > 0 && !over
+	if c.in.adopting = err == nil && p.Records > 0 && !over; c.in.adopting {
+		c.in.adopted = p.Serial
+	}
 	c.in.mu.Unlock()
 	if err == nil && p.Records > 0 && !over {
 		defer c.adopted()
@@ -113,7 +115,7 @@ func (c *Conn) adopt(s *sock.Segment, p *wire.Packet, closed bool) error {
 	}
 	set, err := u.message(p)
 	told := err == nil && c.link == nil && c.acknowledge(p.Serial) // a datagram is acknowledged when it has been queued
-	if route.Way == rights.Pull && !told && !c.pipe.Connected() {
+	if (err != nil || route.Way == rights.Pull) && !told && !c.pipe.Connected() {
 		set.Close()
 		err = errLetGo
 	}
@@ -139,7 +141,7 @@ func (c *Conn) adopt(s *sock.Segment, p *wire.Packet, closed bool) error {
 
 // errLetGo: a sender closes its end of the pipe before it lets go of copies that nobody has acknowledged (see abandon), and then other files
 // may get their values. So what has been pulled is what was sent if that end is open still, which an acknowledgement shows that it
-// takes; else it may be anything.
+// takes; else it may be anything, or fail in any way.
 var errLetGo = errors.New("the sender may have let go of the descriptors")
 
 // adopted lets the goodbye be said.

@@ -52,6 +52,7 @@ type Outbox struct {
 	rightsLimit uint64
 
 	serial    uint64      // of the last transfer
+	inherited uint64      // that of the message by which the socket came: see Follow
 	transfers []*Transfer // unacknowledged, oldest first
 }
 
@@ -107,7 +108,12 @@ func (o *Outbox) Track(t *Transfer, parked Parked) {
 
 // Ack books the peer's acknowledgement of all transfers up to serial.
 func (o *Outbox) Ack(serial uint64) error {
-	if serial > o.serial || len(o.transfers) == 0 || serial < o.transfers[0].serial {
+	switch {
+	case serial > o.serial:
+		return errAck
+	case o.inherited > 0 && serial <= o.inherited:
+		return nil
+	case len(o.transfers) == 0 || serial < o.transfers[0].serial:
 		return errAck
 	}
 	for len(o.transfers) > 0 && o.transfers[0].serial <= serial {

@@ -100,6 +100,26 @@ func TestOutboxRefuses(t *testing.T) {
 	}
 }
 
+// A socket that was sent over itself goes on behind the message in which it came, whose acknowledgement its former owner may not have read.
+func TestFollowsTheMessageInWhichItCame(t *testing.T) {
+	o := sock.NewOutbox(sock.Stream)
+	o.Follow(1000, 2, 7)
+	if err := o.Ack(7); err != nil {
+		t.Error(err)
+	}
+	var next sock.Transfer
+	o.Track(&next, nil)
+	if err := o.Ack(7); err != nil || next.Fate != sock.Written {
+		t.Errorf("an old acknowledgement: %v, fate %d", err, next.Fate)
+	}
+	if err := o.Ack(8); err != nil || next.Serial() != 8 || next.Fate != sock.Acknowledged {
+		t.Errorf("%v, serial %d, fate %d", err, next.Serial(), next.Fate)
+	}
+	if err := o.Ack(9); !errors.Is(err, sock.ErrProtocol) {
+		t.Errorf("%v, want a protocol error", err)
+	}
+}
+
 // What is left parked when a connection breaks is the caller's, in its order.
 func TestSeverReturnsWhatIsParked(t *testing.T) {
 	o := sock.NewOutbox(sock.Stream)

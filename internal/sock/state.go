@@ -116,5 +116,8 @@ func RestoreOutbox(t Type, s OutboxState) (*Outbox, error) {
 // Arrived returns the cost of what has come, and how many descriptors.
 func (in *Inbox) Arrived() (cost, rights uint64) { return in.arrived, in.rightsArrived }
 
-// Follow corrects what has been sent. A socket that was sent over itself cannot know what its own message will have cost; its peer does.
-func (o *Outbox) Follow(cost, rights uint64) { o.sent, o.rightsSent = cost, rights }
+// Follow corrects what has been sent, and under which number. A socket that was sent over itself cannot know what its own message will have
+// cost; its peer does. If its former owner has died before it read the acknowledgement of that message, that is still to come.
+func (o *Outbox) Follow(cost, rights, serial uint64) {
+	o.sent, o.rightsSent, o.serial, o.inherited = cost, rights, serial, serial
+}
