@@ -318,7 +318,7 @@ func (u *unpacker) furnish(s *PacketConn, state *wire.PacketState) error {
 	has := func(flag uint32) bool { return state.Flags&flag != 0 }
 	s.id, s.peerID = state.ID, state.PeerID
 	s.apart, s.deaf, s.mute, s.pass = has(wire.PacketApart), has(wire.PacketDeaf), has(wire.PacketMute), has(wire.PacketPass)
-	s.cfg.Local, s.bound, s.local = state.Bound, []byte(state.Bound), address(sock.Datagram, cmp.Or(state.Bound, state.Local))
+	s.bound, s.local = []byte(state.Bound), address(sock.Datagram, cmp.Or(state.Bound, state.Local))
 	s.out.buffer = bufferSize(int(state.Buffer))
 	if state.Remote != "" && !s.apart {
 		s.remote = address(sock.Datagram, state.Remote)
