@@ -1,9 +1,10 @@
 package endpoint
 
 import (
+	"slices"
+
 	"afunix/internal/sock"
 	"afunix/internal/wire"
-	"slices"
 )
 
 // A link is what a datagram socket keeps for one of its connections. It is guarded by the socket's lock, but for what is said.
