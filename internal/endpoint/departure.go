@@ -106,8 +106,12 @@ func (d *departure) stopped() error {
 	return c.out.stopped()
 }
 
-// nested gets the ends ready that wait in the queue of c.
+// nested gets the ends ready that wait in the queue of c. EAGAIN: some have come with the first piece of a datagram, which its sender may
+// still take back.
 func (d *departure) nested(c *Conn) error {
+	if c.link != nil && len(c.link.ends) > 0 {
+		return syscall.EAGAIN
+	}
 	c.in.mu.Lock()
 	_, segments := c.in.box.Look()
 	c.in.mu.Unlock()

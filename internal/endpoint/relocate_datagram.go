@@ -117,6 +117,7 @@ func (s *PacketConn) pause(d *departure) error {
 		return descriptor.ErrNotSendable // its receiver could not tell who reads the link
 	}
 	s.paused = true
+	s.admit()
 	s.cond.Broadcast()
 	return nil
 }
