@@ -368,11 +368,26 @@ func TestWriteMsgBlocksUntilItsDeadline(t *testing.T) {
 		}
 		a, b := pair(t, tr, network)
 		w := newWitness(t)
-		data := make([]byte, 8<<20) // before the clock runs
-		a.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
-		n, err := a.WriteMsg(data, w.w)
-		if !errors.Is(err, os.ErrDeadlineExceeded) || n == 0 || n == len(data) {
-			t.Fatalf("WriteMsg = %d, %v; want a part of it, and the deadline", n, err)
+		data := make([]byte, 8<<20) // more than there is room for
+		type result struct {
+			n   int
+			err error
+		}
+		written := make(chan result, 1)
+		go func() {
+			n, err := a.WriteMsg(data, w.w)
+			written <- result{n, err}
+		}()
+		peeked, err := b.PeekMsg(make([]byte, 1))
+		if err != nil { // else a part of it has been written
+			t.Fatal(err)
+		}
+		peeked.Rights.Close()
+		a.SetWriteDeadline(time.Now())
+		r := <-written
+		n := r.n
+		if !errors.Is(r.err, os.ErrDeadlineExceeded) || n == 0 || n == len(data) {
+			t.Fatalf("WriteMsg = %d, %v; want a part of it, and the deadline", n, r.err)
 		}
 		a.Close()
 		m, err := b.ReadMsg(make([]byte, n+1))

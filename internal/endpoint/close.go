@@ -136,19 +136,13 @@ func (c *Conn) finished() bool {
 
 // lingering ends a connection once nothing is under way any more, or after a bounded time.
 func (c *Conn) lingering() {
-	late := false
-	timer := time.AfterFunc(linger, func() {
-		c.out.mu.Lock()
-		defer c.out.mu.Unlock()
-		late = true
-		c.out.cond.Broadcast()
-	})
-	defer timer.Stop()
 	c.out.mu.Lock()
-	for !late && !c.finished() {
+	late := c.after(linger)
+	for !late.passed && !c.finished() {
 		c.out.cond.Wait()
 	}
 	c.out.mu.Unlock()
+	late.stop()
 	c.dispose()
 }
 

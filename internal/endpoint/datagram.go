@@ -27,7 +27,7 @@ import (
 //
 // Its lock comes before those of its links.
 type PacketConn struct {
-	cfg     Config // of its links
+	cfg     Config // see linkConfig
 	network Network
 	id      uint64     // tells it from other sockets, in its hellos
 	binding sync.Mutex // one autobind at a time
@@ -93,7 +93,7 @@ func ListenPacket(n Network, name string, cfg Config) (*PacketConn, error) {
 		s.cancel()
 		return nil, err
 	}
-	s.local = address(sock.Datagram, s.cfg.Local)
+	s.local = address(sock.Datagram, string(s.bound))
 	return s, nil
 }
 
@@ -106,7 +106,7 @@ func DialPacket(ctx context.Context, n Network, bind bool, local, name string, c
 			if err := s.bind(local); err != nil {
 				return os.NewSyscallError("bind", err)
 			}
-			s.local = address(sock.Datagram, s.cfg.Local)
+			s.local = address(sock.Datagram, string(s.bound))
 		}
 		return s.connect(ctx, name)
 	}()
@@ -138,13 +138,21 @@ func (s *PacketConn) bind(name string) error {
 	source.SetUnlinkOnClose(false) // row 191
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cfg.Local, s.bound = name, []byte(name)
-	s.listener = Listen(source, s.cfg, 0)
-	go s.serve(s.listener)
 	if s.closed {
-		s.listener.Close()
+		source.Close()
+		return net.ErrClosed
 	}
+	s.bound = []byte(name)
+	s.listener = Listen(source, s.linkConfig(), 0)
+	go s.serve(s.listener)
 	return nil
+}
+
+// linkConfig is what a link is made with, and the listener. The caller holds mu.
+func (s *PacketConn) linkConfig() Config {
+	cfg := s.cfg
+	cfg.Local = string(s.bound)
+	return cfg
 }
 
 // serve takes in links.

@@ -28,7 +28,7 @@ func (s *PacketConn) connect(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	c, err := Dial(ctx, p, s.cfg)
+	c, err := s.link(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (s *PacketConn) sendable(n int, to *net.UnixAddr) error {
 	late, size := s.out.deadline.expired, s.out.buffer-32 // row 49
 	s.out.mu.Unlock()
 	s.mu.Lock()
-	nameless := s.pass && s.cfg.Local == "" && !s.closed
+	nameless := s.pass && len(s.bound) == 0 && !s.closed
 	s.mu.Unlock()
 	if nameless && !late && s.misnamed(to, syscall.EPIPE) == syscall.EPIPE {
 		if err := s.autobind(); err != nil {

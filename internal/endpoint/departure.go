@@ -3,6 +3,7 @@ package endpoint
 import (
 	"errors"
 	"os"
+	"sync"
 	"syscall"
 
 	"afunix/internal/descriptor"
@@ -22,7 +23,8 @@ type departure struct {
 // A mover is an end that can move. Its methods are called in this order: begin, ready, pack; then either stay or, once it has
 // arrived, moved; and at last release.
 type mover interface {
-	// begin makes it do nothing new, and tells whoever has to know. EBADF: it is closed, or being moved already.
+	// begin makes it do nothing new, and tells whoever has to know. One that has come over itself waits until its former owner has let go of
+	// it (see settle), as long as the carrier can send. EBADF: it is closed, or being moved already.
 	begin(d *departure) error
 	// ready waits until nothing is under way. The error is why the departure has to end.
 	ready(d *departure) error
@@ -75,6 +77,24 @@ func (d *departure) stay() {
 	}
 }
 
+// watch waits on cond until done, as long as the carrier can send. The caller holds the lock of cond, which guards nudged, too.
+func (d *departure) watch(cond *sync.Cond, nudged *bool, done func() bool) error {
+	for *nudged = true; !done(); {
+		if !*nudged {
+			cond.Wait()
+			continue
+		}
+		*nudged = false
+		cond.L.Unlock()
+		err := d.stopped()
+		cond.L.Lock()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // stopped says why the carrier's send has to end.
 func (d *departure) stopped() error {
 	c := d.carrier
@@ -86,8 +106,12 @@ func (d *departure) stopped() error {
 	return c.out.stopped()
 }
 
-// nested gets the ends ready that wait in the queue of c.
+// nested gets the ends ready that wait in the queue of c. EAGAIN: some have come with the first piece of a datagram, which its sender may
+// still take back.
 func (d *departure) nested(c *Conn) error {
+	if c.link != nil && len(c.link.ends) > 0 {
+		return syscall.EAGAIN
+	}
 	c.in.mu.Lock()
 	_, segments := c.in.box.Look()
 	c.in.mu.Unlock()
@@ -138,9 +162,24 @@ func (d *departure) over(c *Conn) bool { return d.carrier == c }
 
 func (c *Conn) receives(id uint64) bool { return c.id == id }
 
+// alive waits until c is live, or closed.
+func (c *Conn) alive(d *departure) error {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	c.out.shift.nudged = true
+	return c.watch(d, func() bool {
+		c.in.mu.Lock()
+		defer c.in.mu.Unlock()
+		return c.in.started || c.in.closed
+	})
+}
+
 func (c *Conn) begin(d *departure) error {
+	if err := c.alive(d); err != nil {
+		return err
+	}
 	c.in.mu.Lock()
-	if c.in.closed || c.in.paused || !c.in.started {
+	if c.in.closed || c.in.paused {
 		c.in.mu.Unlock()
 		return syscall.EBADF
 	}

@@ -79,9 +79,17 @@ func (s *PacketConn) dial(name string, place Place) (*destination, error) {
 	p, err := s.network.Dial(ctx, name)
 	var c *Conn
 	if err == nil {
-		c, err = Dial(ctx, p, s.cfg)
+		c, err = s.link(ctx, p)
 	}
 	return s.out.add(name, place, c, err)
+}
+
+// link makes a link of a pipe to another socket, which it owns.
+func (s *PacketConn) link(ctx context.Context, p Pipe) (*Conn, error) {
+	s.mu.Lock()
+	cfg := s.linkConfig()
+	s.mu.Unlock()
+	return Dial(ctx, p, cfg)
 }
 
 // begin notes that a dial is under way, which stop ends.

@@ -3,8 +3,22 @@
 // by package rights.
 //
 // A connection has one goroutine, its reader, which takes every packet as soon as it is there (P5), adopts the descriptors in it (P3)
-// and applies what the peer's transport has to say (S6). A Read that waits may take its turn (see turn). Whoever writes does so in his own goroutine. Nobody ever waits inside a
-// write to the pipe: when it is full, a second goroutine, the flusher, lives until it has room again.
+// and applies what the peer's transport has to say (S6). A call that waits may take its turn (see turn). Whoever writes does so in his
+// own goroutine. Nobody ever waits inside a write to the pipe: when it is full, a second goroutine, the flusher, lives until it has
+// room again.
 //
-// Locks, in the order in which they may be taken: Conn.reading or Conn.writing (one user at a time), outbox.mu, inbox.mu.
+// An end that is sent moves to another process (P8). It gets ready to leave in departure.go, a listener in relocate.go, a datagram socket
+// in relocate_datagram.go; what it takes along is put together in parcel.go, and made into an end again in unpack.go. What its peer
+// sees of all this is in shift.go. A child process inherits an end by inherit.go.
+//
+// Locks, in the order in which they may be taken:
+//
+//	Conn.reading, Conn.writing      one call at a time, which may wait
+//	PacketConn.mu, outgoing.mu      of a datagram socket, before those of its links
+//	Listener.mu
+//	outbox.mu, inbox.mu             the two halves of a Conn
+//
+// A lock of an end is not taken under one of the connection that it goes over, or has come over. What is to be done with it is done when
+// that is free (inbox.unlock, PacketConn.unlock), or by a goroutine of its own (outbox.nudgeGuests, parcel.decide); only start, which waits
+// for nothing, is called by PacketConn.admit.
 package endpoint

@@ -21,7 +21,8 @@ type Bequest struct {
 }
 
 // Bequeath gets c ready to be inherited. It fails with ETOOMANYREFS if descriptors wait to be received from it, and with
-// os.ErrDeadlineExceeded if its write deadline comes before its peer has taken note. An error means that nothing has changed. Otherwise the caller calls Done or Keep.
+// os.ErrDeadlineExceeded if its write deadline comes before its peer has taken note. An error means that nothing has changed. Otherwise the
+// caller calls Done or Keep.
 func (c *Conn) Bequeath() (*Bequest, error) {
 	b := &Bequest{c: c}
 	err := b.begin(c)

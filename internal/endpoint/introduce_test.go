@@ -3,6 +3,7 @@ package endpoint_test
 import (
 	"context"
 	"net"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,6 +16,9 @@ import (
 // A neighbourhood is a Network of fake pipes within one process.
 type neighbourhood struct {
 	process *simproc.Process
+	slow    time.Duration // how long it takes to dial
+
+	mu      sync.Mutex
 	sources map[string]*fakeSource
 	dialled map[string]*fakePipe // the sender's end of the last link to a name
 }
@@ -22,12 +26,15 @@ type neighbourhood struct {
 const chosenName = "@chosen"
 
 func newNeighbourhood() *neighbourhood {
-	return &neighbourhood{simproc.New("process"), make(map[string]*fakeSource), make(map[string]*fakePipe)}
+	return &neighbourhood{process: simproc.New("process"), sources: make(map[string]*fakeSource), dialled: make(map[string]*fakePipe)}
 }
 
 func (n *neighbourhood) Find(string) (endpoint.Place, error) { return endpoint.Place{}, nil }
 
 func (n *neighbourhood) Dial(_ context.Context, name string) (endpoint.Pipe, error) {
+	defer time.Sleep(n.slow)
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	server, client := newFakePipe(onLinux, n.process, n.process)
 	n.sources[name].pipes <- server
 	n.dialled[name] = client
@@ -35,6 +42,8 @@ func (n *neighbourhood) Dial(_ context.Context, name string) (endpoint.Pipe, err
 }
 
 func (n *neighbourhood) Listen(name string) (endpoint.Source, string, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	if name == "" {
 		name = chosenName
 	}
@@ -81,6 +90,39 @@ func TestASocketThatChoosesItsNameWaitsForNobodyElse(t *testing.T) {
 			if err != nil || m.From == nil || m.From.Name != chosenName {
 				t.Errorf("%s has a datagram from %v, %v; want %s", name, m.From, err, chosenName)
 			}
+		}
+	})
+}
+
+// A socket may choose its name while another of its sends opens a link.
+func TestANameIsChosenWhileALinkIsOpened(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer time.Sleep(time.Minute) // virtual: longer than anything lingers
+		n := newNeighbourhood()
+		cfg := endpoint.Config{Type: sock.Datagram, Table: n.process}
+		for _, name := range []string{"@first", "@second"} {
+			r, err := endpoint.ListenPacket(n, name, cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+		}
+		s, err := endpoint.DialPacket(t.Context(), n, false, "", "@first", cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		n.slow = time.Second
+		sent := start(func() (int, error) {
+			return s.Send([]byte("x"), nil, &net.UnixAddr{Name: "@second", Net: "unixgram"})
+		})
+		time.Sleep(n.slow / 2)
+		if err := s.SetPassCredentials(true); err != nil {
+			t.Fatal(err)
+		}
+		send(t, s, "y")
+		if o := <-sent; o.err != nil {
+			t.Fatal(o.err)
 		}
 	})
 }

@@ -1,9 +1,10 @@
 package endpoint
 
 import (
+	"slices"
+
 	"afunix/internal/sock"
 	"afunix/internal/wire"
-	"slices"
 )
 
 // A link is what a datagram socket keeps for one of its connections. It is guarded by the socket's lock, but for what is said.
@@ -93,12 +94,12 @@ func (s *PacketConn) deliver(c *Conn, seg sock.Segment, ends []mover) error {
 }
 
 // admit moves what is held into the queue, as far as that has room. To itself a socket may send whatever its buffer holds (row
-// 124). The caller holds mu.
+// 124), and while it moves there is room for ends, up to the last one that is held: whoever goes along has to be here. The caller holds mu.
 func (s *PacketConn) admit() {
 	for len(s.held) > 0 {
 		c := s.held[0]
 		switch {
-		case len(s.queue) > maxQueue && !s.own(c):
+		case len(s.queue) > maxQueue && !s.own(c) && !(s.paused && s.holdsEnds()):
 			return
 		case s.deaf:
 			s.refuse(c, 0, 0)
@@ -112,6 +113,13 @@ func (s *PacketConn) admit() {
 		c.link.offers = slices.Delete(c.link.offers, 0, 1)
 		s.cond.Signal()
 	}
+}
+
+// holdsEnds reports whether there are ends among what is held. The caller holds mu.
+func (s *PacketConn) holdsEnds() bool {
+	return slices.ContainsFunc(s.held, func(c *Conn) bool {
+		return slices.ContainsFunc(c.link.offers, func(o offer) bool { return len(o.ends) > 0 })
+	})
 }
 
 // refuse discards the datagrams that are held of c, but for the first n, and says so. The caller holds mu.

@@ -1,12 +1,13 @@
 package endpoint
 
 import (
+	"errors"
+	"syscall"
+
 	"afunix/internal/descriptor"
 	"afunix/internal/rights"
 	"afunix/internal/sock"
 	"afunix/internal/transport"
-	"errors"
-	"syscall"
 )
 
 // message is what has to be acknowledged of one message: its descriptors, or that a datagram has been queued.

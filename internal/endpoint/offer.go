@@ -1,13 +1,14 @@
 package endpoint
 
 import (
-	"afunix/internal/sock"
-	"afunix/internal/transport"
-	"afunix/internal/wire"
 	"errors"
 	"net"
 	"os"
 	"syscall"
+
+	"afunix/internal/sock"
+	"afunix/internal/transport"
+	"afunix/internal/wire"
 )
 
 // errGone: the socket at the other end of a link was closed before the datagram was in the pipe.

@@ -1,11 +1,12 @@
 package endpoint
 
 import (
-	"afunix/internal/sock"
-	"afunix/internal/wire"
 	"errors"
 	"os"
 	"syscall"
+
+	"afunix/internal/sock"
+	"afunix/internal/wire"
 )
 
 // put waits for room and writes one Data packet, with the descriptors of m if that is not nil. If its message has begun, only the

@@ -33,44 +33,12 @@ func (c *Conn) data(p *wire.Packet, buf *Buffer, placed int) error {
 		Continued: p.Flags&wire.Continued != 0,
 		Placed:    placed,
 	}
-	var err error
-	switch {
-	case c.link != nil:
-		err = c.link.sign(&s, p, c.server)
-	case len(p.Name) > 0:
-		err = errUnexpected
-	}
-	if err != nil {
-		packets.Put(buf)
-		return err
-	}
-	c.in.mu.Lock()
-	if p.Flags&wire.Credentials != 0 {
-		s.Creds = c.in.writing()
-	}
-	closed, over := c.in.closed, c.in.farewell
-	luggage := p.Flags&wire.Luggage != 0
-	err = c.in.box.Admit(sock.Arrival{Bytes: len(p.Payload), Rights: p.Records, Continued: s.Continued, Luggage: luggage})
-	if luggage {
-		if err == nil {
-			c.in.luggage.add(p)
-		}
-		c.in.mu.Unlock()
-		packets.Put(buf)
-		return err
-	}
-	if err == nil && p.Records == 0 && !c.in.luggage.empty() && !over {
-		err = errNoEnd
-	}
-	if c.in.adopting = err == nil && p.Records > 0 && !over; c.in.adopting {
-		c.in.adopted = p.Serial
-	}
-	c.in.mu.Unlock()
-	if err == nil && p.Records > 0 && !over {
+	take, err := c.admit(&s, p)
+	if take && p.Records > 0 {
 		defer c.adopted()
-		err = c.adopt(&s, p, closed)
+		err = c.adopt(&s, p)
 	}
-	if err != nil || over {
+	if !take || err != nil {
 		packets.Put(buf)
 		return err
 	}
@@ -81,6 +49,48 @@ func (c *Conn) data(p *wire.Packet, buf *Buffer, placed int) error {
 	}
 	c.settle(ends) // before anybody can read them, and send them on
 	return c.queue(s)
+}
+
+// admit checks and books a packet of the user's, and notes in s whose it is. It reports whether there is anything to be taken in: luggage
+// waits for its message, and what comes behind our goodbye is the peer's to take back. If there are descriptors, the goodbye waits from
+// then on until adopted.
+func (c *Conn) admit(s *sock.Segment, p *wire.Packet) (take bool, err error) {
+	if err := c.sign(s, p); err != nil {
+		return false, err
+	}
+	luggage := p.Flags&wire.Luggage != 0
+	in := &c.in
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if p.Flags&wire.Credentials != 0 {
+		s.Creds = in.writing()
+	}
+	err = in.box.Admit(sock.Arrival{Bytes: len(p.Payload), Rights: p.Records, Continued: s.Continued, Luggage: luggage})
+	switch {
+	case err != nil:
+		return false, err
+	case luggage:
+		in.luggage.add(p)
+		return false, nil
+	case in.farewell:
+		return false, nil
+	case p.Records > 0:
+		in.adopting, in.adopted = true, p.Serial
+	case !in.luggage.empty():
+		return false, errNoEnd
+	}
+	return true, nil
+}
+
+// sign notes the name that a datagram carries. Other packets of the user's carry none.
+func (c *Conn) sign(s *sock.Segment, p *wire.Packet) error {
+	switch {
+	case c.link != nil:
+		return c.link.sign(s, p, c.server)
+	case len(p.Name) > 0:
+		return errUnexpected
+	}
+	return nil
 }
 
 // named notes what the peer has chosen to be called. Accept shows it, if it comes before that, and so does whoever takes an end that has
@@ -97,15 +107,13 @@ func (c *Conn) named(name string) {
 
 // adopt takes over the descriptors of a packet before its sender hears that they have arrived (P3). A connection that has
 // been closed here closes them at once.
-func (c *Conn) adopt(s *sock.Segment, p *wire.Packet, closed bool) error {
+func (c *Conn) adopt(s *sock.Segment, p *wire.Packet) error {
 	route, err := c.receiveRoute()
 	if err != nil {
 		return err
 	}
-	c.in.mu.Lock()
-	u := unpacker{c: c, route: route, baggage: c.in.luggage}
-	c.in.luggage = baggage{}
-	c.in.mu.Unlock()
+	luggage, closed := c.claim()
+	u := unpacker{c: c, route: route, baggage: luggage}
 	s.Luggage = u.weight
 	if closed {
 		rights.Discard(c.table, c.pipe, route, p.Ancillary, p.Records)
@@ -137,6 +145,15 @@ func (c *Conn) adopt(s *sock.Segment, p *wire.Packet, closed bool) error {
 		return err
 	}
 	return nil
+}
+
+// claim takes the luggage that has come, and reports whether the connection has been closed here.
+func (c *Conn) claim() (luggage baggage, closed bool) {
+	c.in.mu.Lock()
+	defer c.in.mu.Unlock()
+	luggage = c.in.luggage
+	c.in.luggage = baggage{}
+	return luggage, c.in.closed
 }
 
 // errLetGo: a sender closes its end of the pipe before it lets go of copies that nobody has acknowledged (see abandon), and then other files
@@ -317,10 +334,7 @@ func (c *Conn) peerClosed(reset bool) {
 
 // unclaimed closes luggage whose message will not come.
 func (c *Conn) unclaimed() {
-	c.in.mu.Lock()
-	left := c.in.luggage
-	c.in.luggage = baggage{}
-	c.in.mu.Unlock()
+	left, _ := c.claim()
 	if route, err := c.receiveRoute(); err == nil && !left.empty() {
 		u := unpacker{c: c, route: route, baggage: left}
 		u.discard()

@@ -16,6 +16,7 @@ import (
 type relocation struct {
 	paused  bool          // it is being moved: nobody is accepted
 	started bool          // false: it has moved here, and its former owner has not been told
+	nudged  bool          // the mover has to look around
 	shelved []Pipe        // of clients that have not said hello, for the new owner to greet
 	handles []uintptr     // of the source that has been suspended
 	state   []byte        // … and its state
@@ -47,19 +48,20 @@ func (l *Listener) takeAll() (clients []*Conn) {
 
 func (l *Listener) receives(uint64) bool { return false }
 
-func (l *Listener) nudge() {} // it waits for nobody but its clients, which are guests themselves
+func (l *Listener) nudge() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.nudged = true
+	l.cond.Broadcast()
+}
 
 func (l *Listener) descriptor() (uintptr, error) { return l.handles[0], nil }
 
 // begin suspends the source, and begins to move the clients.
 func (l *Listener) begin(d *departure) error {
-	l.mu.Lock()
-	if l.closed || l.paused || !l.started {
-		l.mu.Unlock()
-		return syscall.EBADF
+	if err := l.pause(d); err != nil {
+		return err
 	}
-	l.paused = true
-	l.mu.Unlock()
 	var err error
 	if l.handles, l.state, err = l.source.Suspend(); err != nil {
 		l.unpause()
@@ -73,6 +75,21 @@ func (l *Listener) begin(d *departure) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// pause makes l accept nobody.
+func (l *Listener) pause(d *departure) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	err := d.watch(&l.cond, &l.nudged, func() bool { return l.started || l.closed })
+	switch {
+	case err != nil:
+		return err
+	case l.closed || l.paused:
+		return syscall.EBADF
+	}
+	l.paused = true
 	return nil
 }
 

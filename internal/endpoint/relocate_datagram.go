@@ -68,17 +68,10 @@ func (s *PacketConn) exit() {
 }
 
 func (s *PacketConn) begin(d *departure) error {
-	s.mu.Lock()
-	switch {
-	case s.closed || s.paused || !s.started:
-		s.mu.Unlock()
-		return syscall.EBADF
-	case s.peer != nil && d.carrier == s.peer:
-		s.mu.Unlock()
-		return descriptor.ErrNotSendable // its receiver could not tell who reads the link
+	if err := s.pause(d); err != nil {
+		return err
 	}
-	s.paused, s.nudged = true, true
-	s.cond.Broadcast()
+	s.mu.Lock()
 	err := s.awaitSends(d)
 	listener := s.listener
 	s.mu.Unlock()
@@ -108,6 +101,25 @@ func (s *PacketConn) begin(d *departure) error {
 		s.stay()
 	}
 	return err
+}
+
+// pause makes the socket neither receive nor send anything new.
+func (s *PacketConn) pause(d *departure) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := d.watch(&s.cond, &s.nudged, func() bool { return s.started || s.closed })
+	switch {
+	case err != nil:
+		return err
+	case s.closed || s.paused:
+		return syscall.EBADF
+	case s.peer != nil && d.carrier == s.peer:
+		return descriptor.ErrNotSendable // its receiver could not tell who reads the link
+	}
+	s.paused = true
+	s.admit()
+	s.cond.Broadcast()
+	return nil
 }
 
 // beginLinks begins to move the links. One that has been closed meanwhile was of no use any more.
@@ -144,20 +156,7 @@ func (s *PacketConn) awaitSends(d *departure) error {
 	if c := d.carrier; c != nil && c.link != nil && c.link.socket == s {
 		own = 1
 	}
-	for s.sends > own {
-		if s.nudged {
-			s.nudged = false
-			s.mu.Unlock()
-			err := d.stopped()
-			s.mu.Lock()
-			if err != nil {
-				return err
-			}
-			continue
-		}
-		s.cond.Wait()
-	}
-	return nil
+	return d.watch(&s.cond, &s.nudged, func() bool { return s.sends <= own })
 }
 
 func (s *PacketConn) ready(d *departure) error {
@@ -317,7 +316,7 @@ func (u *unpacker) furnish(s *PacketConn, state *wire.PacketState) error {
 	has := func(flag uint32) bool { return state.Flags&flag != 0 }
 	s.id, s.peerID = state.ID, state.PeerID
 	s.apart, s.deaf, s.mute, s.pass = has(wire.PacketApart), has(wire.PacketDeaf), has(wire.PacketMute), has(wire.PacketPass)
-	s.cfg.Local, s.bound, s.local = state.Bound, []byte(state.Bound), address(sock.Datagram, cmp.Or(state.Bound, state.Local))
+	s.bound, s.local = []byte(state.Bound), address(sock.Datagram, cmp.Or(state.Bound, state.Local))
 	s.out.buffer = bufferSize(int(state.Buffer))
 	if state.Remote != "" && !s.apart {
 		s.remote = address(sock.Datagram, state.Remote)

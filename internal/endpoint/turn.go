@@ -226,8 +226,8 @@ func (c *Conn) endTurn(err error, packet bool) {
 // worthPlacing is the length from which on copying a payload costs more than reading it in parts.
 const worthPlacing = 4096
 
-// apply reads one packet, waiting for it or not, and applies it. After an error other than an interruption, which is our own, and EAGAIN, nothing will
-// come any more.
+// apply reads one packet, waiting for it or not, and applies it. After an error other than an interruption, which is our own, and EAGAIN,
+// nothing will come any more.
 func (c *Conn) apply(into []byte, wait bool) error {
 	if len(into) < worthPlacing {
 		into = nil

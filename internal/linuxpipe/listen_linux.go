@@ -23,8 +23,8 @@ type Listener struct {
 	bound  *sockfile.File
 }
 
-// Listen binds path, or the abstract name after '@', for sockets of socketType, and listens. A mode other than 0 is the permission of the socket file, which
-// nobody can connect to before it is set.
+// Listen binds path, or the abstract name after '@', for sockets of socketType, and listens. A mode other than 0 is the permission of the
+// socket file, which nobody can connect to before it is set.
 func Listen(path string, mode fs.FileMode, socketType uint8) (*Listener, error) {
 	fd, err := newSocket()
 	if err != nil {
