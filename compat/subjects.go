@@ -36,7 +36,7 @@ var (
 )
 
 // readsTheFile is what the pipe transport cannot do.
-const readsTheFile = "It reads the descriptor of an end by way of os.File, which knows nothing of ends (see package afunix/dropin/net)."
+const readsTheFile = "It reads the descriptor of an end by way of os.File, which cannot be had (see above)."
 
 const rawSocket = "It sends from a socket that it makes with syscall.Socket: a kernel's, which does not reach the pipe transport."
 
