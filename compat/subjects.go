@@ -73,6 +73,9 @@ var subjects = []subject{
 		lifted: []string{"varlink/internal/ctxio/fd_unix.go", "varlink/internal/ctxio/fd_unix_test.go",
 			"varlink/internal/ctxio/conn_unix_test.go"},
 		dropped: []string{"varlink/internal/ctxio/fd_other.go"},
+		chance: map[string]string{
+			"TestLargeFDCount": "It dials 20 ms after a goroutine was to listen: with nothing else to do that is enough, but of 400 native runs beside others 1 failed.",
+		},
 		causes: map[string]cause{
 			"TestReadBytesWithFDsClosesQueuedFDsOnEOF": {onWine, "It sets a deadline on an os.Pipe, which has none on Windows."},
 		},

@@ -49,7 +49,8 @@
 //     destination is EISCONN, where Linux would send there. Use one that [ListenUnixgram] has made.
 //   - [UnixConn.WriteMsgUnix] on a stream writes everything, and waits until it can, where package net writes as much as there is room for.
 //   - [Dialer] and [ListenConfig] refuse a Control function for Unix networks: there is no descriptor then that it could be shown.
-//     [Listen] of "unixgram", and [ListenPacket] of "unix" and "unixpacket", of which package net makes sockets that are of no use, are errors.
+//   - [Listen] of "unixgram", and [ListenPacket] of "unix" and "unixpacket", of which package net makes sockets that are of no use, are left
+//     to it, and are no *[UnixListener] and *[UnixConn] of this package.
 //
 // Types: [Dialer], [ListenConfig] and [Buffers] are types of their own there, which can be converted to those of package net.
 //
