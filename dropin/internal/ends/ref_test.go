@@ -233,8 +233,7 @@ func TestCloseDuringClose(t *testing.T) {
 	}()
 	<-tries
 	for range 1000 { // until they wait, most probably; if they do not, they are to notice as well
-		second.End.mu.Lock()
-		second.End.mu.Unlock()
+		_ = second.Readable() // waits for its turn
 		runtime.Gosched()
 	}
 	if err := second.Close(); err != nil {
