@@ -20,6 +20,30 @@ that part, too: the second table says what they exercise.
 
 `
 
+// differences is a summary of what the documentation of the packages says.
+const differences = `
+## What a program may notice
+
+Over the kernel's sockets nothing: the names are the originals. Over the pipe transport, that is on Windows, and on Linux with the tag:
+
+| | why |
+|---|---|
+| an end that is sent moves: the sender's copies behave as closed | an end of a pipe belongs to one process |
+| the int of an end (Socketpair, File().Fd()) cannot be read by way of os.File; what is written that way is sent | what was received is in a queue of this process, with boundaries and descriptors. No system tells that somebody waits to read a descriptor, and what was put there ahead of that would be lost to the connection's other readers |
+| nor is it a connection to a child process that inherits it (ExtraFiles, standard input) | queue, credit and identity of an end are in this process. Use AttachTo and Inherited of package afunix, or send the end. os/exec has no ExtraFiles on Windows in any case |
+| poll(2), select(2) and epoll(7) say of it that it can always be written to, and never read | to the system it is a pipe. Wait in calls that wait, with deadlines |
+| copies of a connection share their deadlines | there is one connection below them |
+| a call that is not to wait (MSG_DONTWAIT, O_NONBLOCK) says EAGAIN after five milliseconds, after 25 at most | goroutines take out of the pipe what is in it, perhaps those of another process |
+| MSG_OOB is EOPNOTSUPP | pipes have no urgent data; MSG_PEEK, MSG_DONTWAIT, MSG_WAITALL, MSG_TRUNC and MSG_CMSG_CLOEXEC work |
+| a connected datagram socket, an end of a pair among them, cannot send to another name: EISCONN | it has a connection to its peer, and nothing else. Use one that ListenUnixgram makes |
+| WriteMsgUnix on a stream writes everything, where package net writes what there is room for | |
+| on Windows a received TCP or UDP socket is no *net.TCPConn or *net.UDPConn | Go's poller cannot serve it. It is a net.Conn with deadlines and the methods of *net.TCPConn for its options: ask for an interface with those |
+| a Control function of Dialer or ListenConfig is refused; Dialer, ListenConfig and Buffers are types of their own | there is no descriptor yet that it could be shown; methods of package net's types cannot be replaced |
+| a process sends no credentials but its own, not even root: EPERM | the receiver is told what the system knows |
+
+More of it is in the documentation of packages afunix/dropin/net and afunix/dropin/syscall.
+`
+
 var columns = []string{native, kernel, pipe, wine}
 
 // report writes the document, and returns what is not as subjects say.
@@ -43,7 +67,7 @@ func report(w io.Writer, results []result, withWine bool) (surprises []string) {
 		fmt.Fprintf(w, "| %s | %s | %s |\n", r.module, r.exercises, r.changes())
 	}
 	fmt.Fprint(w, "\nNothing is changed but the imports, and for Windows the build constraints of the files that the table names: they say that Unix\n"+
-		"sockets need Unix.\n\n## Failures\n\n")
+		"sockets need Unix.\n"+differences+"\n## Failures\n\n")
 	for _, r := range results {
 		surprises = append(surprises, r.failures(w)...)
 	}

@@ -51,8 +51,8 @@ func (b *bench) ways() []way {
 	return append(ways, way{name: wine, dropin: true, windows: true, args: []string{"-overlay", b.overlay, "-exec", exec}})
 }
 
-// An outcome is what the tests of a suite did, by name; a package whose tests could not be built, or did not end, has a test of its own
-// name that failed.
+// An outcome is what the tests of a suite did, by name; a package whose tests could not be built, or did not end, or that failed though
+// none of its tests did, has a test of its own name that failed. Of tests with the same name one that failed counts.
 type outcome map[string]string // pass, fail, skip
 
 func (o outcome) with(what string) (names []string) {
@@ -141,6 +141,7 @@ func (b *bench) test(s subject, w way, dir string) (outcome, error) {
 func parse(r io.Reader) (outcome, string, error) {
 	o := make(outcome)
 	texts := make(map[string]*strings.Builder)
+	blamed := make(map[string]bool) // packages with a test that failed
 	var failed strings.Builder
 	for dec := json.NewDecoder(r); ; {
 		var e struct{ Action, Package, ImportPath, Test, Output string }
@@ -162,19 +163,20 @@ func parse(r io.Reader) (outcome, string, error) {
 			}
 			texts[name].WriteString(e.Output)
 		case "pass", "skip":
-			if e.Test != "" && !isSub {
+			if e.Test != "" && !isSub && o[name] != "fail" {
 				o[name] = e.Action
 			}
 		case "fail", "build-fail":
 			switch {
 			case isSub:
 			case e.Test != "":
+				blamed[e.Package] = true
+				fallthrough
+			case !blamed[name] || texts[name] != nil && strings.Contains(texts[name].String(), "panic: "):
 				o[name] = "fail"
-				failed.WriteString(texts[name].String())
-			case texts[name] != nil && (e.Action == "build-fail" || strings.Contains(texts[name].String(), "panic: ") ||
-				strings.Contains(texts[name].String(), "build failed")):
-				o[name] = "fail"
-				failed.WriteString(texts[name].String())
+				if texts[name] != nil {
+					failed.WriteString(texts[name].String())
+				}
 			}
 		}
 	}

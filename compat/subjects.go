@@ -36,7 +36,7 @@ var (
 )
 
 // readsTheFile is what the pipe transport cannot do.
-const readsTheFile = "It reads the descriptor of an end by way of os.File, which knows nothing of ends (see package afunix/dropin/net)."
+const readsTheFile = "It reads the descriptor of an end by way of os.File, which cannot be had (see above)."
 
 const rawSocket = "It sends from a socket that it makes with syscall.Socket: a kernel's, which does not reach the pipe transport."
 
@@ -73,6 +73,9 @@ var subjects = []subject{
 		lifted: []string{"varlink/internal/ctxio/fd_unix.go", "varlink/internal/ctxio/fd_unix_test.go",
 			"varlink/internal/ctxio/conn_unix_test.go"},
 		dropped: []string{"varlink/internal/ctxio/fd_other.go"},
+		chance: map[string]string{
+			"TestLargeFDCount": "It dials 20 ms after a goroutine was to listen: with nothing else to do that is enough, but of 400 native runs beside others 1 failed.",
+		},
 		causes: map[string]cause{
 			"TestReadBytesWithFDsClosesQueuedFDsOnEOF": {onWine, "It sets a deadline on an os.Pipe, which has none on Windows."},
 		},

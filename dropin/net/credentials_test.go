@@ -37,7 +37,7 @@ func TestPassCredentials(t *testing.T) {
 			if on, err := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_PASSCRED); on != 1 || err != nil {
 				t.Error(on, err)
 			}
-			if typ, err := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, soType); typ != types[network] || err != nil {
+			if typ, err := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_TYPE); typ != types[network] || err != nil {
 				t.Error(typ, err)
 			}
 		})
@@ -86,4 +86,26 @@ func TestFalseCredentials(t *testing.T) {
 	if _, _, err := a.WriteMsgUnix([]byte("x"), syscall.UnixCredentials(false), nil); !errors.Is(err, syscall.EPERM) {
 		t.Error(err)
 	}
+}
+
+// A descriptor says whether it listens, and of what type it is: so do programs tell what they have been given.
+func TestWhatADescriptorIs(t *testing.T) {
+	each(t, listened, func(t *testing.T, network string) {
+		path := socketPath(t)
+		l := listen(t, network, path)
+		c, err := net.Dial(network, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for listens, of := range []syscall.Conn{guard(t, c), l} {
+			control(t, of, func(fd int) {
+				if got, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN); got != listens || err != nil {
+					t.Errorf("SO_ACCEPTCONN is %d, %v; want %d", got, err, listens)
+				}
+				if got, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE); got != types[network] || err != nil {
+					t.Errorf("SO_TYPE is %d, %v; want %d", got, err, types[network])
+				}
+			})
+		}
+	})
 }

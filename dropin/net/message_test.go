@@ -381,3 +381,58 @@ func TestAbstractNames(t *testing.T) {
 	}
 	c.Close()
 }
+
+// Sendto and Recvfrom are Sendmsg and Recvmsg without descriptors.
+func TestSendtoAndRecvfrom(t *testing.T) {
+	path := socketPath(t)
+	server, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.Remove(path)
+	guard(t, server)
+	client, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path + "c", Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.Remove(path + "c")
+	guard(t, client)
+	control(t, client, func(fd int) {
+		if err := unix.Sendto(fd, []byte("hello"), 0, &unix.SockaddrUnix{Name: path}); err != nil {
+			t.Error(err)
+		}
+	})
+	raw, err := server.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 10)
+	err = raw.Read(func(fd uintptr) bool {
+		n, from, err := syscall.Recvfrom(int(fd), buf, 0)
+		if err == syscall.EAGAIN {
+			return false
+		}
+		if name, ok := from.(*syscall.SockaddrUnix); string(buf[:max(n, 0)]) != "hello" || err != nil || !ok || name.Name != path+"c" {
+			t.Errorf("Recvfrom: %q, %v, %v", buf[:max(n, 0)], from, err)
+		}
+		return true
+	})
+	if err != nil {
+		t.Error(err)
+	}
+
+	each(t, all, func(t *testing.T, network string) {
+		a, b := socketpair(t, network)
+		defer syscall.Close(a)
+		defer syscall.Close(b)
+		if err := syscall.Sendto(a, []byte("one"), 0, nil); err != nil {
+			t.Fatal(err)
+		}
+		if n, _, err := unix.Recvfrom(b, buf, unix.MSG_PEEK); string(buf[:n]) != "one" || err != nil {
+			t.Errorf("%q, %v", buf[:n], err)
+		}
+		if err := syscall.Sendto(a, []byte("x"), 0, &syscall.SockaddrInet4{}); err != syscall.EAFNOSUPPORT && overPipe {
+			t.Errorf("Sendto an address of another family: %v", err)
+		}
+	})
+}

@@ -46,6 +46,23 @@ func Write(fd int, p []byte) (n int, err error) {
 	return syscall.Write(fd, p)
 }
 
+// Sendto is sendto(2).
+func Sendto(fd int, p []byte, flags int, to Sockaddr) (err error) {
+	if _, ok := ends.Lookup(fd); ok {
+		return Sendmsg(fd, p, nil, to, flags)
+	}
+	return syscall.Sendto(fd, p, flags, to)
+}
+
+// Recvfrom is recvfrom(2).
+func Recvfrom(fd int, p []byte, flags int) (n int, from Sockaddr, err error) {
+	if _, ok := ends.Lookup(fd); ok {
+		n, _, _, from, err = Recvmsg(fd, p, nil, flags)
+		return n, from, err
+	}
+	return syscall.Recvfrom(fd, p, flags)
+}
+
 // Shutdown is shutdown(2).
 func Shutdown(fd, how int) error {
 	if r, ok := ends.Lookup(fd); ok {
@@ -62,7 +79,7 @@ func SetsockoptInt(fd, level, opt, value int) error {
 	return syscall.SetsockoptInt(fd, level, opt, value)
 }
 
-// GetsockoptInt is getsockopt(2). Sockets of the pipe transport have SO_PASSCRED and SO_TYPE.
+// GetsockoptInt is getsockopt(2). Sockets of the pipe transport have SO_PASSCRED, SO_TYPE and SO_ACCEPTCONN.
 func GetsockoptInt(fd, level, opt int) (value int, err error) {
 	if r, ok := ends.Lookup(fd); ok {
 		return r.GetInt(level, opt)

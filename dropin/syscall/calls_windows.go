@@ -53,6 +53,23 @@ func Write[T FD](fd T, p []byte) (n int, err error) {
 	return syscall.Write(Handle(fd), p)
 }
 
+// Sendto sends p as one message to an address, or to the peer if that is nil.
+func Sendto[T FD](fd T, p []byte, flags int, to Sockaddr) (err error) {
+	if _, ok := ends.Lookup(int(fd)); ok {
+		return Sendmsg(int(fd), p, nil, to, flags)
+	}
+	return syscall.Sendto(Handle(fd), p, flags, to)
+}
+
+// Recvfrom receives one message; descriptors that come with it are closed.
+func Recvfrom[T FD](fd T, p []byte, flags int) (n int, from Sockaddr, err error) {
+	if _, ok := ends.Lookup(int(fd)); ok {
+		n, _, _, from, err = Recvmsg(int(fd), p, nil, flags)
+		return n, from, err
+	}
+	return syscall.Recvfrom(Handle(fd), p, flags)
+}
+
 // Shutdown shuts down one side of a connection, or both.
 func Shutdown[T FD](fd T, how int) error {
 	if r, ok := ends.Lookup(int(fd)); ok {
@@ -69,7 +86,7 @@ func SetsockoptInt[T FD](fd T, level, opt, value int) error {
 	return syscall.SetsockoptInt(Handle(fd), native(level), opt, value)
 }
 
-// GetsockoptInt returns an option. Sockets of the pipe transport have SO_PASSCRED and SO_TYPE.
+// GetsockoptInt returns an option. Sockets of the pipe transport have SO_PASSCRED, SO_TYPE and SO_ACCEPTCONN.
 func GetsockoptInt[T FD](fd T, level, opt int) (int, error) {
 	if r, ok := ends.Lookup(int(fd)); ok {
 		return r.GetInt(level, opt)

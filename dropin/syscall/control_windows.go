@@ -21,6 +21,10 @@ const (
 	SO_PASSCRED = 0x10
 	SO_PEERCRED = 0x11
 
+	// These two, which package syscall lacks, have the values that Windows' own sockets know.
+	SO_ACCEPTCONN = 0x2
+	SO_TYPE       = 0x1008
+
 	MSG_OOB          = 0x1
 	MSG_PEEK         = 0x2
 	MSG_DONTROUTE    = 0x4

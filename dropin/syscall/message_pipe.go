@@ -21,15 +21,22 @@ func SendmsgN(fd int, p, oob []byte, to Sockaddr, flags int) (n int, err error) 
 	if !ok {
 		return sendmsgN(fd, p, oob, to, flags)
 	}
-	name := ""
-	switch to := to.(type) {
-	case nil:
-	case *syscall.SockaddrUnix:
-		name = to.Name
-	default:
-		return 0, syscall.EAFNOSUPPORT
+	name, err := unixName(to)
+	if err != nil {
+		return 0, err
 	}
 	return r.Sendmsg(fd, p, oob, name, flags)
+}
+
+// unixName returns the name that an address has; of none it is empty.
+func unixName(to Sockaddr) (string, error) {
+	switch to := to.(type) {
+	case nil:
+		return "", nil
+	case *syscall.SockaddrUnix:
+		return to.Name, nil
+	}
+	return "", syscall.EAFNOSUPPORT
 }
 
 // Recvmsg is recvmsg(2).

@@ -35,6 +35,11 @@ func GetsockoptUcred(fd int, level int, opt int) (*syscall.Ucred, error) {
 // Read is [syscall.Read].
 func Read(fd int, p []byte) (int, error) { return syscall.Read(fd, p) }
 
+// Recvfrom is [syscall.Recvfrom].
+func Recvfrom(fd int, p []byte, flags int) (int, syscall.Sockaddr, error) {
+	return syscall.Recvfrom(fd, p, flags)
+}
+
 // Recvmsg is [syscall.Recvmsg].
 func Recvmsg(fd int, p []byte, oob []byte, flags int) (int, int, int, syscall.Sockaddr, error) {
 	return syscall.Recvmsg(fd, p, oob, flags)
@@ -48,6 +53,11 @@ func Sendmsg(fd int, p []byte, oob []byte, to syscall.Sockaddr, flags int) error
 // SendmsgN is [syscall.SendmsgN].
 func SendmsgN(fd int, p []byte, oob []byte, to syscall.Sockaddr, flags int) (int, error) {
 	return syscall.SendmsgN(fd, p, oob, to, flags)
+}
+
+// Sendto is [syscall.Sendto].
+func Sendto(fd int, p []byte, flags int, to syscall.Sockaddr) error {
+	return syscall.Sendto(fd, p, flags, to)
 }
 
 // SetNonblock is [syscall.SetNonblock].

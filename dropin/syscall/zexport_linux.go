@@ -2372,11 +2372,6 @@ func Readlink(path string, buf []byte) (int, error) { return syscall.Readlink(pa
 // Reboot is [syscall.Reboot].
 func Reboot(cmd int) error { return syscall.Reboot(cmd) }
 
-// Recvfrom is [syscall.Recvfrom].
-func Recvfrom(fd int, p []byte, flags int) (int, syscall.Sockaddr, error) {
-	return syscall.Recvfrom(fd, p, flags)
-}
-
 // Removexattr is [syscall.Removexattr].
 func Removexattr(path string, attr string) error { return syscall.Removexattr(path, attr) }
 
@@ -2402,11 +2397,6 @@ func Select(nfd int, r *syscall.FdSet, w *syscall.FdSet, e *syscall.FdSet, timeo
 // Sendfile is [syscall.Sendfile].
 func Sendfile(outfd int, infd int, offset *int64, count int) (int, error) {
 	return syscall.Sendfile(outfd, infd, offset, count)
-}
-
-// Sendto is [syscall.Sendto].
-func Sendto(fd int, p []byte, flags int, to syscall.Sockaddr) error {
-	return syscall.Sendto(fd, p, flags, to)
 }
 
 // SetLsfPromisc is [syscall.SetLsfPromisc].

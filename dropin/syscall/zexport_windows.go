@@ -1403,11 +1403,6 @@ func ReadFile(fd syscall.Handle, p []byte, done *uint32, overlapped *syscall.Ove
 // Readlink is [syscall.Readlink].
 func Readlink(path string, buf []byte) (int, error) { return syscall.Readlink(path, buf) }
 
-// Recvfrom is [syscall.Recvfrom].
-func Recvfrom(fd syscall.Handle, p []byte, flags int) (int, syscall.Sockaddr, error) {
-	return syscall.Recvfrom(fd, p, flags)
-}
-
 // RegCloseKey is [syscall.RegCloseKey].
 func RegCloseKey(key syscall.Handle) error { return syscall.RegCloseKey(key) }
 
@@ -1443,11 +1438,6 @@ func Rmdir(path string) error { return syscall.Rmdir(path) }
 // Seek is [syscall.Seek].
 func Seek(fd syscall.Handle, offset int64, whence int) (int64, error) {
 	return syscall.Seek(fd, offset, whence)
-}
-
-// Sendto is [syscall.Sendto].
-func Sendto(fd syscall.Handle, p []byte, flags int, to syscall.Sockaddr) error {
-	return syscall.Sendto(fd, p, flags, to)
 }
 
 // SetCurrentDirectory is [syscall.SetCurrentDirectory].

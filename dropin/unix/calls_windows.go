@@ -17,6 +17,19 @@ func Read(fd int, p []byte) (n int, err error) { return syscall.Read(fd, p) }
 // Write writes p.
 func Write(fd int, p []byte) (n int, err error) { return syscall.Write(fd, p) }
 
+// Sendto sends p as one message to an address, or to the peer if that is nil.
+func Sendto(fd int, p []byte, flags int, to Sockaddr) (err error) {
+	return syscall.Sendto(fd, p, flags, to)
+}
+
+// Send sends p as one message to the peer.
+func Send(fd int, p []byte, flags int) (err error) { return syscall.Sendto(fd, p, flags, nil) }
+
+// Recvfrom receives one message; descriptors that come with it are closed.
+func Recvfrom(fd int, p []byte, flags int) (n int, from Sockaddr, err error) {
+	return syscall.Recvfrom(fd, p, flags)
+}
+
 // Shutdown shuts down one side of a connection, or both.
 func Shutdown(fd, how int) error { return syscall.Shutdown(fd, how) }
 
@@ -25,7 +38,7 @@ func SetsockoptInt(fd, level, opt, value int) error {
 	return syscall.SetsockoptInt(fd, level, opt, value)
 }
 
-// GetsockoptInt returns an option. Sockets of the pipe transport have SO_PASSCRED and SO_TYPE.
+// GetsockoptInt returns an option. Sockets of the pipe transport have SO_PASSCRED, SO_TYPE and SO_ACCEPTCONN.
 func GetsockoptInt(fd, level, opt int) (int, error) { return syscall.GetsockoptInt(fd, level, opt) }
 
 // Getsockname returns the name of a socket.

@@ -3,9 +3,10 @@
 package unix
 
 import (
-	"golang.org/x/sys/unix"
 	"net"
 	"slices"
+
+	"golang.org/x/sys/unix"
 
 	"afunix/dropin/internal/ends"
 )
@@ -22,15 +23,22 @@ func SendmsgN(fd int, p, oob []byte, to Sockaddr, flags int) (n int, err error) 
 	if !ok {
 		return sendmsgN(fd, p, oob, to, flags)
 	}
-	name := ""
-	switch to := to.(type) {
-	case nil:
-	case *unix.SockaddrUnix:
-		name = to.Name
-	default:
-		return 0, unix.EAFNOSUPPORT
+	name, err := unixName(to)
+	if err != nil {
+		return 0, err
 	}
 	return r.Sendmsg(fd, p, oob, name, flags)
+}
+
+// unixName returns the name that an address has; of none it is empty.
+func unixName(to Sockaddr) (string, error) {
+	switch to := to.(type) {
+	case nil:
+		return "", nil
+	case *unix.SockaddrUnix:
+		return to.Name, nil
+	}
+	return "", unix.EAFNOSUPPORT
 }
 
 // Recvmsg is recvmsg(2).

@@ -35,6 +35,11 @@ func GetsockoptUcred(fd int, level int, opt int) (*unix.Ucred, error) {
 // Read is [golang.org/x/sys/unix.Read].
 func Read(fd int, p []byte) (int, error) { return unix.Read(fd, p) }
 
+// Recvfrom is [golang.org/x/sys/unix.Recvfrom].
+func Recvfrom(fd int, p []byte, flags int) (int, unix.Sockaddr, error) {
+	return unix.Recvfrom(fd, p, flags)
+}
+
 // Recvmsg is [golang.org/x/sys/unix.Recvmsg].
 func Recvmsg(fd int, p []byte, oob []byte, flags int) (int, int, int, unix.Sockaddr, error) {
 	return unix.Recvmsg(fd, p, oob, flags)
@@ -44,6 +49,9 @@ func Recvmsg(fd int, p []byte, oob []byte, flags int) (int, int, int, unix.Socka
 func RecvmsgBuffers(fd int, buffers [][]byte, oob []byte, flags int) (int, int, int, unix.Sockaddr, error) {
 	return unix.RecvmsgBuffers(fd, buffers, oob, flags)
 }
+
+// Send is [golang.org/x/sys/unix.Send].
+func Send(s int, buf []byte, flags int) error { return unix.Send(s, buf, flags) }
 
 // Sendmsg is [golang.org/x/sys/unix.Sendmsg].
 func Sendmsg(fd int, p []byte, oob []byte, to unix.Sockaddr, flags int) error {
@@ -58,6 +66,11 @@ func SendmsgBuffers(fd int, buffers [][]byte, oob []byte, to unix.Sockaddr, flag
 // SendmsgN is [golang.org/x/sys/unix.SendmsgN].
 func SendmsgN(fd int, p []byte, oob []byte, to unix.Sockaddr, flags int) (int, error) {
 	return unix.SendmsgN(fd, p, oob, to, flags)
+}
+
+// Sendto is [golang.org/x/sys/unix.Sendto].
+func Sendto(fd int, p []byte, flags int, to unix.Sockaddr) error {
+	return unix.Sendto(fd, p, flags, to)
 }
 
 // SetNonblock is [golang.org/x/sys/unix.SetNonblock].

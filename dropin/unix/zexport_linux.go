@@ -11528,11 +11528,6 @@ func Readv(fd int, iovs [][]byte) (int, error) { return unix.Readv(fd, iovs) }
 // Reboot is [golang.org/x/sys/unix.Reboot].
 func Reboot(cmd int) error { return unix.Reboot(cmd) }
 
-// Recvfrom is [golang.org/x/sys/unix.Recvfrom].
-func Recvfrom(fd int, p []byte, flags int) (int, unix.Sockaddr, error) {
-	return unix.Recvfrom(fd, p, flags)
-}
-
 // Removexattr is [golang.org/x/sys/unix.Removexattr].
 func Removexattr(path string, attr string) error { return unix.Removexattr(path, attr) }
 
@@ -11589,17 +11584,9 @@ func Select(nfd int, r *unix.FdSet, w *unix.FdSet, e *unix.FdSet, timeout *unix.
 	return unix.Select(nfd, r, w, e, timeout)
 }
 
-// Send is [golang.org/x/sys/unix.Send].
-func Send(s int, buf []byte, flags int) error { return unix.Send(s, buf, flags) }
-
 // Sendfile is [golang.org/x/sys/unix.Sendfile].
 func Sendfile(outfd int, infd int, offset *int64, count int) (int, error) {
 	return unix.Sendfile(outfd, infd, offset, count)
-}
-
-// Sendto is [golang.org/x/sys/unix.Sendto].
-func Sendto(fd int, p []byte, flags int, to unix.Sockaddr) error {
-	return unix.Sendto(fd, p, flags, to)
 }
 
 // SetMemPolicy is [golang.org/x/sys/unix.SetMemPolicy].

@@ -182,10 +182,12 @@ const (
 	SOCK_SEQPACKET   = syscall.SOCK_SEQPACKET
 	SOCK_STREAM      = syscall.SOCK_STREAM
 	SOL_SOCKET       = syscall.SOL_SOCKET
+	SO_ACCEPTCONN    = syscall.SO_ACCEPTCONN
 	SO_PASSCRED      = syscall.SO_PASSCRED
 	SO_PEERCRED      = syscall.SO_PEERCRED
 	SO_RCVBUF        = syscall.SO_RCVBUF
 	SO_SNDBUF        = syscall.SO_SNDBUF
+	SO_TYPE          = syscall.SO_TYPE
 	SizeofCmsghdr    = syscall.SizeofCmsghdr
 	SizeofUcred      = syscall.SizeofUcred
 )

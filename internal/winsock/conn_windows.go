@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/windows"
 )
@@ -59,17 +60,56 @@ func (c *Conn) shutdown(how int) error {
 }
 
 // SetReadBuffer sets the size of the system's buffer for what has not been read (SO_RCVBUF).
-func (c *Conn) SetReadBuffer(bytes int) error { return c.setBuffer(windows.SO_RCVBUF, bytes) }
+func (c *Conn) SetReadBuffer(bytes int) error {
+	return c.set(windows.SOL_SOCKET, windows.SO_RCVBUF, bytes)
+}
 
 // SetWriteBuffer sets the size of the system's buffer for what has not been sent (SO_SNDBUF).
-func (c *Conn) SetWriteBuffer(bytes int) error { return c.setBuffer(windows.SO_SNDBUF, bytes) }
+func (c *Conn) SetWriteBuffer(bytes int) error {
+	return c.set(windows.SOL_SOCKET, windows.SO_SNDBUF, bytes)
+}
 
-func (c *Conn) setBuffer(option, bytes int) error {
+// SetNoDelay sets whether packets are sent at once, and not held back until there is more to send in them (TCP_NODELAY).
+func (c *Conn) SetNoDelay(noDelay bool) error {
+	return c.set(windows.IPPROTO_TCP, windows.TCP_NODELAY, number(noDelay))
+}
+
+// SetKeepAlive sets whether the system asks a silent peer whether it is still there (SO_KEEPALIVE).
+func (c *Conn) SetKeepAlive(keepalive bool) error {
+	return c.set(windows.SOL_SOCKET, windows.SO_KEEPALIVE, number(keepalive))
+}
+
+// SetKeepAlivePeriod sets how long the peer may be silent before it is asked (TCP_KEEPIDLE, Windows 10); it is rounded up to seconds.
+func (c *Conn) SetKeepAlivePeriod(d time.Duration) error {
+	return c.set(windows.IPPROTO_TCP, windows.TCP_KEEPIDLE, int((d+time.Second-1)/time.Second))
+}
+
+// SetLinger sets what becomes of data that has not been acknowledged when the connection is closed: with sec < 0 it is sent in the
+// background, with 0 discarded, with sec > 0 sent for so long (SO_LINGER).
+func (c *Conn) SetLinger(sec int) error {
+	l := windows.Linger{Onoff: int32(number(sec >= 0)), Linger: int32(max(sec, 0))}
+	return c.setting(func(h windows.Handle) error {
+		return windows.SetsockoptLinger(h, windows.SOL_SOCKET, windows.SO_LINGER, &l)
+	})
+}
+
+func number(on bool) int {
+	if on {
+		return 1
+	}
+	return 0
+}
+
+func (c *Conn) set(level, option, value int) error {
+	return c.setting(func(h windows.Handle) error { return windows.SetsockoptInt(h, level, option, value) })
+}
+
+func (c *Conn) setting(how func(windows.Handle) error) error {
 	if err := c.use(); err != nil {
 		return c.wrap("set", err)
 	}
 	defer c.done()
-	return c.wrap("set", syscallError("setsockopt", windows.SetsockoptInt(c.handle, windows.SOL_SOCKET, option, bytes)))
+	return c.wrap("set", syscallError("setsockopt", how(c.handle)))
 }
 
 // LocalAddr returns the local address, a *net.TCPAddr for TCP.

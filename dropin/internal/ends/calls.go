@@ -157,6 +157,11 @@ func (r *Ref) GetInt(level, option int) (int, error) {
 			return 1, nil
 		}
 		return 0, nil
+	case soAcceptConn:
+		if r.Listener != nil {
+			return 1, nil
+		}
+		return 0, nil
 	case soType:
 		for typ, network := range networks {
 			if network == r.Network() {

@@ -34,8 +34,9 @@ func (r *Ref) Recv(p, oob []byte, flags int) (Received, error) {
 	if len(p) == 0 && len(oob) > 0 && r.Network() != "unixgram" {
 		p = make([]byte, 1)
 	}
+	var m afunix.Message
+	defer func() { m.Rights.Close() }() // whatever nobody takes; there may be some beside an error
 	m, err := r.message(p, flags)
-	defer m.Rights.Close()
 	got := Received{N: len(m.Data), Flags: flags & MsgCmsgCloexec}
 	if m.Truncated {
 		got.Flags |= MsgTrunc

@@ -4,9 +4,11 @@ package ends
 
 import (
 	"errors"
+	"io"
 	"net"
 	"os"
 	"runtime"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -231,8 +233,7 @@ func TestCloseDuringClose(t *testing.T) {
 	}()
 	<-tries
 	for range 1000 { // until they wait, most probably; if they do not, they are to notice as well
-		second.End.mu.Lock()
-		second.End.mu.Unlock()
+		_ = second.Readable() // waits for its turn
 		runtime.Gosched()
 	}
 	if err := second.Close(); err != nil {
@@ -324,5 +325,58 @@ func TestNumbers(t *testing.T) {
 	}
 	if _, ok := Lookup(fds[1]); ok {
 		t.Error("a closed number is one")
+	}
+}
+
+// What is written to a number as if it were a socket goes there: on streams as bytes, else as a message each.
+func TestWritesToNumbers(t *testing.T) {
+	for _, network := range []string{"unix", "unixgram", "unixpacket"} {
+		t.Run(network, func(t *testing.T) {
+			a, b, err := afunix.PipeTransport.Pair(network)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer a.Close()
+			if err := a.SetDeadline(time.Now().Add(patience)); err != nil {
+				t.Fatal(err)
+			}
+			r := NewConn(b)
+			fd, err := r.NewFD()
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Close()
+			f := os.NewFile(uintptr(fd), "number")
+			defer f.Close()
+			want := []string{"one", "two", strings.Repeat("x", atOnce)}
+			for _, text := range want {
+				if _, err := f.WriteString(text); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if network == "unix" {
+				want = []string{strings.Join(want, "")}
+			}
+			for _, text := range want {
+				buf := make([]byte, len(text)+1)
+				n := 0
+				for n < len(text) {
+					m, err := a.Read(buf[n:])
+					n += m
+					if err != nil {
+						t.Fatal(err)
+					}
+					if network != "unix" {
+						break
+					}
+				}
+				if string(buf[:n]) != text {
+					t.Errorf("%d bytes came, not those %d that were written", n, len(text))
+				}
+			}
+			if _, err := f.Read(make([]byte, 1)); err == nil || err == io.EOF {
+				t.Errorf("Read of a number: %v", err)
+			}
+		})
 	}
 }

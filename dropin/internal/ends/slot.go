@@ -25,7 +25,7 @@ var slots struct {
 
 // NewFD returns a new number for the end, which is one more reference to it. The caller closes it.
 func (e *End) NewFD() (int, error) {
-	fd, k, keeper, err := open()
+	fd, k, keeper, err := open(e.messages())
 	if err != nil {
 		return -1, err
 	}
@@ -39,6 +39,11 @@ func (e *End) NewFD() (int, error) {
 	slots.n.Add(1)
 	go s.watch()
 	return fd, nil
+}
+
+// messages reports whether each write to the end is a message.
+func (e *End) messages() bool {
+	return e.Conn != nil && e.Conn.LocalAddr().Network() != "unix"
 }
 
 // Lookup returns the reference that fd is, if it is a number of an end.
@@ -93,7 +98,7 @@ func slotsOf(e *End) (of []*slot) {
 
 // watch drops the slot when the last copy of its number has been closed, and until then passes on what is written to it.
 func (s *slot) watch() {
-	buf := make([]byte, 4<<10)
+	buf := make([]byte, atOnce)
 	for {
 		n, err := s.keeper.Read(buf)
 		if n > 0 && s.ref.Conn != nil {

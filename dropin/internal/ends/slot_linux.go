@@ -9,10 +9,17 @@ import (
 // A key names a pipe: all its descriptors have the same inode, and no other file has it.
 type key struct{ device, inode uint64 }
 
-// open makes a pipe. The keeper does not block; the number does, as a new socket does.
-func open() (fd int, k key, keeper *os.File, err error) {
+// atOnce is the longest message that can be written to a number as if it were a socket. A pipe splits longer ones (O_DIRECT).
+const atOnce = 4 << 10 // PIPE_BUF
+
+// open makes a pipe, which keeps messages apart or not. The keeper does not block; the number does, as a new socket does.
+func open(messages bool) (fd int, k key, keeper *os.File, err error) {
+	flags := unix.O_CLOEXEC
+	if messages {
+		flags |= unix.O_DIRECT
+	}
 	var p [2]int
-	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
+	if err := unix.Pipe2(p[:], flags); err != nil {
 		return -1, key{}, nil, err
 	}
 	k, ok := identify(p[1])
@@ -67,7 +74,11 @@ func nonblocking(fd int) bool {
 	return err == nil && flags&unix.O_NONBLOCK != 0
 }
 
-const soType = unix.SO_TYPE
+// Options that have other values on Windows.
+const (
+	soAcceptConn = unix.SO_ACCEPTCONN
+	soType       = unix.SO_TYPE
+)
 
 // SetNonblock sets whether calls that name fd, a number of an end, may wait.
 func SetNonblock(fd int, on bool) error { return unix.SetNonblock(fd, on) }

@@ -26,9 +26,16 @@ var numbers struct {
 	m  map[int]given
 }
 
-// open makes a named pipe with one instance, of which nobody knows the name. The keeper is overlapped, so that it waits without a
-// thread; the number is not, so that no completion port is ever involved.
-func open() (fd int, k key, keeper *os.File, err error) {
+// atOnce is the longest message that can be written to a number as if it were a socket. One that is longer ends the reference.
+const atOnce = 64 << 10
+
+// open makes a named pipe with one instance, of which nobody knows the name, and which keeps messages apart or not. The keeper is
+// overlapped, so that it waits without a thread; the number is not, so that no completion port is ever involved.
+func open(messages bool) (fd int, k key, keeper *os.File, err error) {
+	mode := uint32(windows.PIPE_REJECT_REMOTE_CLIENTS)
+	if messages {
+		mode |= windows.PIPE_TYPE_MESSAGE | windows.PIPE_READMODE_MESSAGE
+	}
 	name := `\afunix-fd-` + rand.Text()
 	path, err := windows.UTF16PtrFromString(`\\.\PIPE` + name)
 	if err != nil {
@@ -36,7 +43,7 @@ func open() (fd int, k key, keeper *os.File, err error) {
 	}
 	server, err := windows.CreateNamedPipe(path,
 		windows.PIPE_ACCESS_INBOUND|windows.FILE_FLAG_OVERLAPPED|windows.FILE_FLAG_FIRST_PIPE_INSTANCE,
-		windows.PIPE_REJECT_REMOTE_CLIENTS, 1, 0, 4<<10, 0, nil)
+		mode, 1, 0, atOnce, 0, nil)
 	if err != nil {
 		return -1, key{}, nil, os.NewSyscallError("CreateNamedPipe", err)
 	}
@@ -98,7 +105,11 @@ func nonblocking(fd int) bool {
 	return numbers.m[fd].nonblocking
 }
 
-const soType = 0x1008 // SO_TYPE (winsock2.h)
+// Options that have other values on Linux (winsock2.h).
+const (
+	soAcceptConn = 0x0002 // SO_ACCEPTCONN
+	soType       = 0x1008 // SO_TYPE
+)
 
 // SetNonblock sets whether calls that name fd, a number of an end, may wait.
 func SetNonblock(fd int, on bool) error {

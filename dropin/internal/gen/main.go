@@ -128,7 +128,7 @@ func original(path, system string) string {
 }
 
 // ofUnix are the names of package syscall on Windows that package unix would have.
-var ofUnix = regexp.MustCompile(`^(E[0-9A-Z]+|SIG[A-Z]+|(AF_UNIX|AF_LOCAL|SOCK|SOL_SOCKET|SCM|SO_(PASS|PEER)CRED|SO_(SND|RCV)BUF|MSG|SHUT|Sizeof(Cmsghdr|Ucred))(_.*)?|` +
+var ofUnix = regexp.MustCompile(`^(E[0-9A-Z]+|SIG[A-Z]+|(AF_UNIX|AF_LOCAL|SOCK|SOL_SOCKET|SCM|SO_(PASS|PEER)CRED|SO_(SND|RCV)BUF|SO_TYPE|SO_ACCEPTCONN|MSG|SHUT|Sizeof(Cmsghdr|Ucred))(_.*)?|` +
 	`Errno|Signal|Sockaddr|SockaddrUnix|SocketControlMessage|Cmsghdr|Ucred|` +
 	`Socketpair|Sendmsg|SendmsgN|Recvmsg|GetsockoptUcred|Cmsg(Len|Space)|Parse(SocketControlMessage|UnixRights|UnixCredentials)|Unix(Rights|Credentials))$`)
 

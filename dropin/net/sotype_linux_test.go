@@ -1,5 +1,0 @@
-package net_test
-
-import "syscall"
-
-const soType = syscall.SO_TYPE
