@@ -80,11 +80,11 @@ func (u *Upgrader) upgrade(ctx context.Context) error {
 		fmt.Errorf("the successor was not ready after %v: %w", u.cfg.readyTimeout(), context.DeadlineExceeded))
 	defer cancel()
 	cmd := u.cfg.command()
+	child := &child{cmd: cmd, wait: asSibling(cmd), exited: make(chan struct{})}
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	child := &child{cmd: cmd, exited: make(chan struct{})}
-	go child.wait()
+	go child.watch()
 	u.expectOf(w, cmd.Process.Pid)
 
 	select {
@@ -190,15 +190,16 @@ func (u *Upgrader) callOff(c *child, cause error) error {
 // A child is a process that Upgrade has started.
 type child struct {
 	cmd    *exec.Cmd
+	wait   func() error // returns when it has exited
 	exited chan struct{}
 	err    error // once it has exited
 }
 
 var errKilled = errors.New("killed")
 
-// wait also takes care that a successor that outlives its success, but not this process, does not stay a zombie.
-func (c *child) wait() {
-	c.err = c.cmd.Wait()
+// watch also takes care that a successor that outlives its success, but not this process, does not stay a zombie.
+func (c *child) watch() {
+	c.err = c.wait()
 	close(c.exited)
 }
 
