@@ -198,3 +198,55 @@ func descriptors(t *testing.T) int {
 	}
 	return n
 }
+
+// A predecessor that dies, at whatever step, leaves the service to its successor.
+func TestPredecessorThatDiesAtEachStep(t *testing.T) {
+	for step, script := range map[string][]any{
+		"when it has offered": {typeHello, message{Type: typeOffered}},
+		"when it is asked":    {typeHello, message{Type: typeOffered}, typeReady},
+		"when it has yielded": {typeHello, message{Type: typeOffered}, typeReady, message{Type: typeCommit}},
+		"when it is told":     {typeHello, message{Type: typeOffered}, typeReady, message{Type: typeCommit}, typeTaken},
+	} {
+		t.Run(step, func(t *testing.T) {
+			eachTransport(t, func(t *testing.T, transport afunix.Transport) {
+				cfg := newRigConfig(t, transport, make(chan error, 10))
+				lc := afunix.ListenConfig{Transport: transport}
+				l, err := lc.Listen(t.Context(), "unix", cfg.Address)
+				if err != nil {
+					t.Fatal(err)
+				}
+				l.SetUnlinkOnClose(false) // as it is when a process is killed
+				died := make(chan struct{})
+				go func() {
+					defer close(died)
+					defer l.Close()
+					conn, err := l.AcceptConn()
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					defer conn.Close()
+					conn.SetDeadline(time.Now().Add(patience))
+					say(t, &channel{conn: conn}, script...)
+				}()
+				u, err := New(t.Context(), cfg)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer u.Close()
+				defer func() { <-died }()
+				if err := u.Ready(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				next, err := New(t.Context(), cfg)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer next.Close()
+				if next.predecessor == nil {
+					t.Error("it cannot be replaced itself")
+				}
+			})
+		})
+	}
+}

@@ -98,7 +98,7 @@ func (u *Upgrader) upgrade(ctx context.Context) error {
 	case <-u.stopped.Done():
 		err = fmt.Errorf("%w: this process ends", errCalledOff)
 	}
-	return u.callOff(child, err)
+	return u.callOff(child, w, err)
 }
 
 // A waiter waits for the failure of one particular process to take over. Of others it hears nothing.
@@ -155,7 +155,7 @@ func (u *Upgrader) awaitNothing() {
 }
 
 // callOff ends the child, unless it has become the successor. cause is why; nil if it has ended by itself.
-func (u *Upgrader) callOff(c *child, cause error) error {
+func (u *Upgrader) callOff(c *child, w *waiter, cause error) error {
 	u.mu.Lock()
 	a := u.attempt
 	if a != nil && a.pid != c.cmd.Process.Pid {
@@ -177,6 +177,12 @@ func (u *Upgrader) callOff(c *child, cause error) error {
 	status := c.end()
 	if a != nil {
 		<-a.done // so that the next upgrade is not turned away
+	}
+	if cause == nil {
+		select {
+		case cause = <-w.failed:
+		default:
+		}
 	}
 	switch {
 	case cause == nil:

@@ -79,6 +79,8 @@ func (u *Upgrader) attend(conn *afunix.Conn) {
 	}
 	if err == nil {
 		err = u.handOver(a)
+	} else {
+		err = u.turnAway(a, err)
 	}
 	switch {
 	case err == nil:
@@ -87,8 +89,6 @@ func (u *Upgrader) attend(conn *afunix.Conn) {
 		conn.Close() // it calls once more, and finds who serves now
 		return
 	}
-	err = fmt.Errorf("hand over to process %d: %w", a.pid, err)
-	u.failedOf(a.pid, err)
 	u.failed(fmt.Errorf("upgrade: %w", err))
 	a.refuse(err)
 }
@@ -96,13 +96,20 @@ func (u *Upgrader) attend(conn *afunix.Conn) {
 // handOver returns nil once the successor serves. With an error, this process does.
 func (u *Upgrader) handOver(a *attempt) error {
 	if err := u.begin(a); err != nil {
-		return err
+		return u.turnAway(a, err)
 	}
 	err := a.run()
 	if err != nil {
-		err = errors.Join(err, a.undo())
+		err = u.turnAway(a, errors.Join(err, a.undo())) // before anybody hears that it is over
 	}
 	u.end(a, err)
+	return err
+}
+
+// turnAway adds to the reason why an upgrade has failed for whom that is, and tells Upgrade, if it is for that.
+func (u *Upgrader) turnAway(a *attempt, err error) error {
+	err = fmt.Errorf("hand over to process %d: %w", a.pid, err)
+	u.failedOf(a.pid, err)
 	return err
 }
 
@@ -246,7 +253,7 @@ func (a *attempt) offer() error {
 			continue
 		case err != nil:
 		case moves:
-			err = a.send(message{Type: typeOffer, Key: s.id(), Moves: true, Addr: s.address()})
+			err = a.send(message{Type: typeOffer, Key: s.id(), Moves: true, Addr: []byte(s.address())})
 		default:
 			err = a.send(message{Type: typeOffer, Key: s.id(), Kept: s.isKept()}, file)
 		}
