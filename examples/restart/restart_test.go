@@ -50,11 +50,16 @@ func launch(t *testing.T, version int, address, control string) *server {
 	cmd.Env = append(os.Environ(), fmt.Sprint(versionVariable, "=", version), "GORACE=atexit_sleep_ms=0")
 	cmd.Stderr = os.Stderr
 	cmd.WaitDelay = patience
-	out, err := cmd.StdoutPipe()
+	// A pipe of our own is there until the test ends. That of exec.Cmd would end with this process, though its successor may write to it, too.
+	out, in, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
+	t.Cleanup(func() { out.Close() })
+	cmd.Stdout = in
+	err = cmd.Start()
+	in.Close()
+	if err != nil {
 		t.Fatal(err)
 	}
 	line, err := bufio.NewReader(out).ReadString('\n')
