@@ -28,7 +28,20 @@ func (r *rig) toldToServe(t *testing.T) *channel {
 func TestSuccessorThatHangsAfterCommit(t *testing.T) {
 	eachTransport(t, func(t *testing.T, transport afunix.Transport) {
 		r := newRig(t, transport, func(cfg *Config) { cfg.ReadyTimeout = time.Second })
-		c := r.toldToServe(t)
+		c := r.call(t)
+		say(t, c, hello, typeOffer, typeOffered, message{Type: typeReady, Keys: []key{r.l.key}})
+		if transport == afunix.PipeTransport {
+			m, rights, err := c.receive()
+			if err != nil || m.Type != typeMoved {
+				t.Fatal(m, err)
+			}
+			moved, err := rights.Listener(0) // and keeps it
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer moved.Close()
+		}
+		say(t, c, typeCommit)
 		r.expectFailure(t, "does not after 1s")
 		p := &predecessor{channel: channel{conn: c.conn}}
 		if err := p.confirm(t.Context()); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "does not after 1s") {
@@ -79,6 +92,37 @@ func TestTheLastWordIsHeardOrCannotBeSaid(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What others do says nothing to Upgrade, whenever it comes.
+func TestUpgradeHearsOfItsOwnChildAlone(t *testing.T) {
+	r := newRig(t, afunix.DefaultTransport)
+	for _, childIsEarly := range []bool{true, false} {
+		w, err := r.u.await()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.u.failedOf(8, errors.New("another's"))
+		if childIsEarly { // before Start has returned
+			r.u.failedOf(7, errCalledOff)
+		}
+		r.u.expectOf(w, 7)
+		r.u.failedOf(9, errors.New("another's"))
+		if !childIsEarly {
+			r.u.failedOf(7, errCalledOff)
+		}
+		r.u.failedOf(7, errors.New("once more"))
+		select {
+		case err := <-w.failed:
+			if err != errCalledOff {
+				t.Errorf("it hears: %v", err)
+			}
+		default:
+			t.Error("it hears nothing")
+		}
+		r.u.awaitNothing()
+		r.u.failedOf(7, errors.New("too late"))
+	}
 }
 
 // Two processes that find nobody to take over from do not both serve.
