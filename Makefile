@@ -7,15 +7,19 @@
 # make compat     the test suites of published modules with their imports changed, and docs/COMPATIBILITY.md; 15 minutes
 # make sim        the engine under simulated faults: N=… random worlds from FROM=… on, or SEED=… again, with its trace
 # make mutants    break the engine on purpose, and see that the simulator notices
-# make fuzz       fuzz the decoder and the engine; FUZZTIME=20m sets how long for each target
+# make soak       processes that are killed, suspended, out of descriptors …, for DURATION=10m on each of SYSTEMS="linux wine"
+# make fuzz       fuzz the decoders and the engine; FUZZTIME=20m sets how long for each target, FUZZ=Peer which ones
 
 FUZZTIME ?= 1m
+FUZZ ?= .
 N ?= 1000000
 SEED ?= 0
 RESTARTS ?= 100
 FROM ?= 0
+DURATION ?= 10m
+SYSTEMS ?=
 
-.PHONY: run test bench conformance diff sim mutants restart compat fuzz
+.PHONY: run test bench conformance diff sim mutants restart compat soak fuzz
 
 run:
 	go build -o afunix ./cmd/afunix
@@ -47,5 +51,8 @@ sim:
 mutants:
 	go test ./internal/sim -timeout 0 -v -run TestMutants -args -mutants
 
+soak:
+	scripts/soak $(DURATION) $(SYSTEMS)
+
 fuzz:
-	scripts/fuzz $(FUZZTIME)
+	scripts/fuzz $(FUZZTIME) "$(FUZZ)"
