@@ -99,7 +99,8 @@ func (h *heir) claim(name string) (transport.Conn, error) {
 // The variable that tells the child is added to cmd.Env, so cmd.Env must not be replaced afterwards, nor ExtraFiles be reordered. A
 // child that is not a Go program with this package can still use an end of the kernel transport, by its descriptor number.
 //
-// A name that has been attached to cmd already is EEXIST; an end of the pipe transport on which descriptors, or more than a few KiB
+// Only an end of a pair can be attached, or a connection: a datagram socket of the pipe transport that has a name is
+// [errors.ErrUnsupported]. A name that has been attached to cmd already is EEXIST; an end of the pipe transport on which descriptors, or more than a few KiB
 // of data, wait to be read, ETOOMANYREFS or EMSGSIZE. Over the pipe transport AttachTo waits until the peer has taken note, up to the write
 // deadline of c. An error means that c is still what it was.
 func (c *Conn) AttachTo(cmd *exec.Cmd, name string) error {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -174,6 +175,63 @@ func TestOtherChildrenInheritNothing(t *testing.T) {
 		wait()
 		if _, err := ours.Read(make([]byte, 1)); err != io.EOF {
 			t.Errorf("%v, want EOF", err)
+		}
+	})
+}
+
+// Many children are started at the same moment, and each gets what is attached to it, and nothing else: those that stay would keep from
+// the others' peers that these have died.
+func TestChildrenThatAreStartedAtTheSameMoment(t *testing.T) {
+	const many = 4
+	each(t, listened, func(t *testing.T, tr afunix.Transport, network string) {
+		var started sync.WaitGroup
+		begin := make(chan struct{})
+		atOnce := func(start func() error) {
+			started.Go(func() {
+				<-begin
+				if err := start(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		var peers []*afunix.Conn
+		var heirs []*exec.Cmd
+		for range many {
+			other := child(t, "sit")
+			stdin, err := other.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			atOnce(other.Start)
+			defer other.Wait()
+			defer stdin.Close()
+
+			ours, theirs := pair(t, tr, network)
+			heir := child(t, "heir that dies", "one")
+			atOnce(func() error {
+				if err := theirs.AttachTo(heir, "one"); err != nil {
+					return err
+				}
+				return errors.Join(heir.Start(), theirs.Close())
+			})
+			peers, heirs = append(peers, ours), append(heirs, heir)
+		}
+		close(begin)
+		started.Wait()
+		if t.Failed() {
+			return
+		}
+		for i, c := range peers {
+			if _, err := c.Write([]byte("hello")); err != nil {
+				t.Fatal(err)
+			}
+			mustReadMsg(t, c, "one: hello", 0)
+			if err := heirs[i].Wait(); err != nil {
+				t.Error(err)
+			}
+			if _, err := c.Read(make([]byte, 1)); err != io.EOF {
+				t.Errorf("%v, want EOF", err)
+			}
 		}
 	})
 }

@@ -49,7 +49,7 @@ type message struct {
 	Type    string
 	Version int    `json:",omitempty"` // of hello
 	Key     key    `json:",omitzero"`  // of offer and moved
-	Addr    string `json:",omitempty"` // of offer: what the socket is bound to
+	Addr    []byte `json:",omitempty"` // of offer: what the socket is bound to
 	Kept    bool   `json:",omitempty"` // of offer: the service manager has it, too
 	Moves   bool   `json:",omitempty"` // of offer: the descriptor comes after ready
 	Keys    []key  `json:",omitempty"` // of ready
@@ -59,6 +59,24 @@ type message struct {
 
 // A key identifies a socket from process to process: two that ask for the same mean the same.
 type key struct{ Name, Network, Address string }
+
+// MarshalJSON does not use JSON's strings, which are UTF-8: paths and abstract names need not be.
+func (k key) MarshalJSON() ([]byte, error) {
+	return json.Marshal([][]byte{[]byte(k.Name), []byte(k.Network), []byte(k.Address)})
+}
+
+// UnmarshalJSON takes what MarshalJSON makes.
+func (k *key) UnmarshalJSON(text []byte) error {
+	var parts [][]byte
+	if err := json.Unmarshal(text, &parts); err != nil {
+		return err
+	}
+	if len(parts) != 3 {
+		return fmt.Errorf("a key of %d parts", len(parts))
+	}
+	*k = key{string(parts[0]), string(parts[1]), string(parts[2])}
+	return nil
+}
 
 func (k key) String() string { return fmt.Sprintf("%s (%s %s)", k.Name, k.Network, k.Address) }
 

@@ -28,7 +28,20 @@ func (r *rig) toldToServe(t *testing.T) *channel {
 func TestSuccessorThatHangsAfterCommit(t *testing.T) {
 	eachTransport(t, func(t *testing.T, transport afunix.Transport) {
 		r := newRig(t, transport, func(cfg *Config) { cfg.ReadyTimeout = time.Second })
-		c := r.toldToServe(t)
+		c := r.call(t)
+		say(t, c, hello, typeOffer, typeOffered, message{Type: typeReady, Keys: []key{r.l.key}})
+		if transport == afunix.PipeTransport {
+			m, rights, err := c.receive()
+			if err != nil || m.Type != typeMoved {
+				t.Fatal(m, err)
+			}
+			moved, err := rights.Listener(0) // and keeps it
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer moved.Close()
+		}
+		say(t, c, typeCommit)
 		r.expectFailure(t, "does not after 1s")
 		p := &predecessor{channel: channel{conn: c.conn}}
 		if err := p.confirm(t.Context()); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "does not after 1s") {
@@ -79,6 +92,37 @@ func TestTheLastWordIsHeardOrCannotBeSaid(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What others do says nothing to Upgrade, whenever it comes.
+func TestUpgradeHearsOfItsOwnChildAlone(t *testing.T) {
+	r := newRig(t, afunix.DefaultTransport)
+	for _, childIsEarly := range []bool{true, false} {
+		w, err := r.u.await()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.u.failedOf(8, errors.New("another's"))
+		if childIsEarly { // before Start has returned
+			r.u.failedOf(7, errCalledOff)
+		}
+		r.u.expectOf(w, 7)
+		r.u.failedOf(9, errors.New("another's"))
+		if !childIsEarly {
+			r.u.failedOf(7, errCalledOff)
+		}
+		r.u.failedOf(7, errors.New("once more"))
+		select {
+		case err := <-w.failed:
+			if err != errCalledOff {
+				t.Errorf("it hears: %v", err)
+			}
+		default:
+			t.Error("it hears nothing")
+		}
+		r.u.awaitNothing()
+		r.u.failedOf(7, errors.New("too late"))
+	}
 }
 
 // Two processes that find nobody to take over from do not both serve.
@@ -197,4 +241,56 @@ func descriptors(t *testing.T) int {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// A predecessor that dies, at whatever step, leaves the service to its successor.
+func TestPredecessorThatDiesAtEachStep(t *testing.T) {
+	for step, script := range map[string][]any{
+		"when it has offered": {typeHello, message{Type: typeOffered}},
+		"when it is asked":    {typeHello, message{Type: typeOffered}, typeReady},
+		"when it has yielded": {typeHello, message{Type: typeOffered}, typeReady, message{Type: typeCommit}},
+		"when it is told":     {typeHello, message{Type: typeOffered}, typeReady, message{Type: typeCommit}, typeTaken},
+	} {
+		t.Run(step, func(t *testing.T) {
+			eachTransport(t, func(t *testing.T, transport afunix.Transport) {
+				cfg := newRigConfig(t, transport, make(chan error, 10))
+				lc := afunix.ListenConfig{Transport: transport}
+				l, err := lc.Listen(t.Context(), "unix", cfg.Address)
+				if err != nil {
+					t.Fatal(err)
+				}
+				l.SetUnlinkOnClose(false) // as it is when a process is killed
+				died := make(chan struct{})
+				go func() {
+					defer close(died)
+					defer l.Close()
+					conn, err := l.AcceptConn()
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					defer conn.Close()
+					conn.SetDeadline(time.Now().Add(patience))
+					say(t, &channel{conn: conn}, script...)
+				}()
+				u, err := New(t.Context(), cfg)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer u.Close()
+				defer func() { <-died }()
+				if err := u.Ready(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				next, err := New(t.Context(), cfg)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer next.Close()
+				if next.predecessor == nil {
+					t.Error("it cannot be replaced itself")
+				}
+			})
+		})
+	}
 }

@@ -33,9 +33,11 @@
 //
 // # systemd
 //
-// Under systemd (Type=notify, ExecReload=kill -HUP $MAINPID) Ready sends READY=1, and an upgrade changes MAINPID before the successor does so.
-// Sockets that systemd passes (LISTEN_FDS) are found by their names (FileDescriptorName= in the socket unit). A successor has to be in the
-// service's own control group, as one is that Upgrade has started.
+// Under systemd (Type=notify, ExecReload=kill -HUP $MAINPID) Ready sends READY=1, and the predecessor tells MAINPID once its successor serves:
+// systemd follows, and hears nothing of an upgrade that fails. Sockets that systemd passes (LISTEN_FDS) are found by their names
+// (FileDescriptorName= in the socket unit), and their socket files stay. A successor has to be in the service's own control group, and
+// should be started by Upgrade: that makes it a child of systemd, which otherwise kills it when the service is stopped, instead of
+// waiting for it. The exit status of one that fails is therefore systemd's, and not in Upgrade's error.
 //
 // # Windows
 //

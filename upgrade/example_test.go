@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"sync"
 	"time"
 
 	"afunix/upgrade"
@@ -94,8 +95,21 @@ type guest struct {
 	nick string
 }
 
-type room struct{ guests []guest }
+type room struct {
+	mu     sync.Mutex
+	guests []guest
+}
 
-func newRoom() *room                             { return new(room) }
-func (r *room) enter(conn net.Conn, nick string) { r.guests = append(r.guests, guest{conn, nick}) }
-func (r *room) everybody() []guest               { return r.guests }
+func newRoom() *room { return new(room) }
+
+func (r *room) enter(conn net.Conn, nick string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.guests = append(r.guests, guest{conn, nick})
+}
+
+func (r *room) everybody() []guest {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.guests
+}

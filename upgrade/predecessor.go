@@ -91,7 +91,7 @@ func (p *predecessor) receiveOffers(cfg *Config) error {
 		}
 		p.offers = append(p.offers, &offer{
 			key:    m.Key,
-			addr:   &net.UnixAddr{Name: m.Addr, Net: m.Key.Network},
+			addr:   &net.UnixAddr{Name: string(m.Addr), Net: m.Key.Network},
 			moves:  m.Moves,
 			kept:   m.Kept,
 			rights: rights,

@@ -5,11 +5,14 @@ package upgrade_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -169,4 +172,42 @@ func TestSocketActivationKeepsTheSocketFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Close()
+}
+
+// Under a service manager a successor is not this process's child. What becomes of it, Upgrade says all the same.
+func TestUpgradeUnderAServiceManager(t *testing.T) {
+	cfg, failed := withFailures(t)
+	manager := newServiceManager(t, cfg.Address+".notify")
+	var cmd *exec.Cmd
+	cfg.Command = func() *exec.Cmd { return cmd }
+	first, addr := serving(t, cfg, "first")
+	manager.expect(t, fmt.Sprint("READY=1\nMAINPID=", os.Getpid()))
+
+	cmd = child("crash", cfg.Address)
+	if err := first.Upgrade(within(t)); err == nil || !strings.Contains(err.Error(), "has left") {
+		t.Errorf("it crashes on the way: %v", err)
+	}
+	failed.expect(t)
+	cmd = child("crash", cfg.Address+"2")
+	if err := first.Upgrade(within(t)); err == nil || !strings.Contains(err.Error(), "has ended before it was ready") {
+		t.Errorf("it ends at once: %v", err)
+	}
+	cmd = child("hang", cfg.Address)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
+	defer cancel()
+	if err := first.Upgrade(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("it hangs: %v", err)
+	}
+	failed.expect(t)
+	expectGreeting(t, "tcp", addr, "first")
+
+	cmd = child("serve", "second", cfg.Address)
+	if err := first.Upgrade(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	main := fmt.Sprint("MAINPID=", cmd.Process.Pid)
+	manager.expect(t, main+"\nREADY=1")
+	manager.expect(t, "READY=1\n"+main)
+	expectGreeting(t, "tcp", addr, "second")
+	cmd.Process.Kill()
 }

@@ -80,11 +80,11 @@ func (u *Upgrader) upgrade(ctx context.Context) error {
 		fmt.Errorf("the successor was not ready after %v: %w", u.cfg.readyTimeout(), context.DeadlineExceeded))
 	defer cancel()
 	cmd := u.cfg.command()
+	child := &child{cmd: cmd, wait: asSibling(cmd), exited: make(chan struct{})}
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	child := &child{cmd: cmd, exited: make(chan struct{})}
-	go child.wait()
+	go child.watch()
 	u.expectOf(w, cmd.Process.Pid)
 
 	select {
@@ -98,7 +98,7 @@ func (u *Upgrader) upgrade(ctx context.Context) error {
 	case <-u.stopped.Done():
 		err = fmt.Errorf("%w: this process ends", errCalledOff)
 	}
-	return u.callOff(child, err)
+	return u.callOff(child, w, err)
 }
 
 // A waiter waits for the failure of one particular process to take over. Of others it hears nothing.
@@ -155,7 +155,7 @@ func (u *Upgrader) awaitNothing() {
 }
 
 // callOff ends the child, unless it has become the successor. cause is why; nil if it has ended by itself.
-func (u *Upgrader) callOff(c *child, cause error) error {
+func (u *Upgrader) callOff(c *child, w *waiter, cause error) error {
 	u.mu.Lock()
 	a := u.attempt
 	if a != nil && a.pid != c.cmd.Process.Pid {
@@ -178,6 +178,12 @@ func (u *Upgrader) callOff(c *child, cause error) error {
 	if a != nil {
 		<-a.done // so that the next upgrade is not turned away
 	}
+	if cause == nil {
+		select {
+		case cause = <-w.failed:
+		default:
+		}
+	}
 	switch {
 	case cause == nil:
 		return fmt.Errorf("the successor has ended before it was ready: %w", status)
@@ -190,15 +196,16 @@ func (u *Upgrader) callOff(c *child, cause error) error {
 // A child is a process that Upgrade has started.
 type child struct {
 	cmd    *exec.Cmd
+	wait   func() error // returns when it has exited
 	exited chan struct{}
 	err    error // once it has exited
 }
 
 var errKilled = errors.New("killed")
 
-// wait also takes care that a successor that outlives its success, but not this process, does not stay a zombie.
-func (c *child) wait() {
-	c.err = c.cmd.Wait()
+// watch also takes care that a successor that outlives its success, but not this process, does not stay a zombie.
+func (c *child) watch() {
+	c.err = c.wait()
 	close(c.exited)
 }
 

@@ -69,7 +69,7 @@ func (u *Upgrader) failed(err error) {
 	}
 }
 
-// attend hands everything over to the process at the other end of conn, if it is to be.
+// attend hands everything over to the process at the other end of conn, if that is to be.
 func (u *Upgrader) attend(conn *afunix.Conn) {
 	a := &attempt{channel: channel{conn: conn}, u: u, done: make(chan struct{})}
 	err := a.meet()
@@ -78,25 +78,39 @@ func (u *Upgrader) attend(conn *afunix.Conn) {
 		return
 	}
 	if err == nil {
-		err = u.begin(a)
+		err = u.handOver(a)
+	} else {
+		err = u.turnAway(a, err)
 	}
-	if errors.Is(err, ErrNotReady) {
+	switch {
+	case err == nil:
+		return // the channel stays, for live connections
+	case errors.Is(err, ErrNotReady):
 		conn.Close() // it calls once more, and finds who serves now
 		return
 	}
-	if err == nil {
-		if err = a.run(); err != nil {
-			err = errors.Join(err, a.undo())
-		}
-		u.end(a, err)
-	}
-	if err == nil {
-		return // the channel stays, for live connections
-	}
-	err = fmt.Errorf("hand over to process %d: %w", a.pid, err)
-	u.failedOf(a.pid, err)
 	u.failed(fmt.Errorf("upgrade: %w", err))
 	a.refuse(err)
+}
+
+// handOver returns nil once the successor serves. With an error, this process does.
+func (u *Upgrader) handOver(a *attempt) error {
+	if err := u.begin(a); err != nil {
+		return u.turnAway(a, err)
+	}
+	err := a.run()
+	if err != nil {
+		err = u.turnAway(a, errors.Join(err, a.undo())) // before anybody hears that it is over
+	}
+	u.end(a, err)
+	return err
+}
+
+// turnAway adds to the reason why an upgrade has failed for whom that is, and tells Upgrade, if it is for that.
+func (u *Upgrader) turnAway(a *attempt, err error) error {
+	err = fmt.Errorf("hand over to process %d: %w", a.pid, err)
+	u.failedOf(a.pid, err)
+	return err
 }
 
 // meet returns nil if the other process is a successor that may be one. What it wants it says first: until then nothing is begun.
@@ -239,7 +253,7 @@ func (a *attempt) offer() error {
 			continue
 		case err != nil:
 		case moves:
-			err = a.send(message{Type: typeOffer, Key: s.id(), Moves: true, Addr: s.address()})
+			err = a.send(message{Type: typeOffer, Key: s.id(), Moves: true, Addr: []byte(s.address())})
 		default:
 			err = a.send(message{Type: typeOffer, Key: s.id(), Kept: s.isKept()}, file)
 		}

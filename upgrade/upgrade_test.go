@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -241,6 +242,50 @@ func TestSuccessorMayWantLess(t *testing.T) {
 	serving(t, cfg, "second")
 	expectDone(t, first)
 	expectGreeting(t, "tcp", more.Addr().String(), "more")
+}
+
+// A listener that no other process can have is the end of an upgrade, and not of the service.
+func TestSocketThatCannotBePassed(t *testing.T) {
+	cfg, failed := withFailures(t)
+	first, addr := serving(t, cfg, "first")
+	hidden, err := net.Listen("tcp", local)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Listen = func(context.Context, string, string) (net.Listener, error) {
+		return struct{ net.Listener }{hidden}, nil // which has no SyscallConn
+	}
+	second, _ := preparing(t, cfg, "second")
+	l := listen(t, second, "hidden", "tcp", local)
+	ready(t, second)
+	expectDone(t, first)
+	if _, err := upgrade.New(within(t), cfg); !errors.Is(err, upgrade.ErrRefused) || !strings.Contains(err.Error(), "hidden (tcp") {
+		t.Errorf("the successor is told: %v", err)
+	}
+	if err := failed.expect(t); !errors.Is(err, afunix.ErrNotSendable) {
+		t.Errorf("the predecessor is told: %v", err)
+	}
+	expectGreeting(t, "tcp", addr, "second")
+	l.Close()
+	serving(t, cfg, "third")
+	expectDone(t, second)
+}
+
+// Names are bytes, as in the file system.
+func TestNamesThatAreNotUTF8(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("this system's names are Unicode")
+	}
+	cfg := upgrade.Config{Address: address(t)}
+	path := cfg.Address + "\xff"
+	first := start(t, cfg)
+	greet(t, listen(t, first, "web\xfe", "unix", path), "first")
+	ready(t, first)
+	second := start(t, cfg)
+	greet(t, listen(t, second, "web\xfe", "unix", path), "second")
+	ready(t, second)
+	expectDone(t, first)
+	expectGreeting(t, "unix", path, "second")
 }
 
 func TestTheSameListenerTwiceIsAnError(t *testing.T) {

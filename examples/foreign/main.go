@@ -1,9 +1,9 @@
 // Foreign exchanges descriptors with programs in other languages, by the kernel's own SCM_RIGHTS: over the kernel transport there is
 // nothing of ours on the wire.
 //
-//	foreign s.sock greeting.txt &                                    # the Go side
-//	cc -o peer c/peer.c && ./peer s.sock /etc/hostname               # the C side
-//	python3 python/peer.py s.sock /etc/hostname                      # the Python side
+//	foreign s.sock greeting.txt                                      # the Go side, for one peer
+//	cc -o peer c/peer.c && ./peer s.sock /etc/hostname               # the C side, in another terminal
+//	python3 python/peer.py s.sock /etc/hostname                      # or the Python side
 //
 // Each side sends an open file, and prints the one that it gets.
 package main

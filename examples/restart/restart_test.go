@@ -50,11 +50,16 @@ func launch(t *testing.T, version int, address, control string) *server {
 	cmd.Env = append(os.Environ(), fmt.Sprint(versionVariable, "=", version), "GORACE=atexit_sleep_ms=0")
 	cmd.Stderr = os.Stderr
 	cmd.WaitDelay = patience
-	out, err := cmd.StdoutPipe()
+	// A pipe of our own is there until the test ends. That of exec.Cmd would end with this process, though its successor may write to it, too.
+	out, in, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
+	t.Cleanup(func() { out.Close() })
+	cmd.Stdout = in
+	err = cmd.Start()
+	in.Close()
+	if err != nil {
 		t.Fatal(err)
 	}
 	line, err := bufio.NewReader(out).ReadString('\n')
@@ -76,6 +81,21 @@ func (s *server) expectExit(t *testing.T) {
 	}
 }
 
+// expectSeen waits until a client has had an answer of the version: on a machine that does much else, it could be replaced before.
+func expectSeen(t *testing.T, run *load.Run, version int) {
+	t.Helper()
+	late := time.After(patience)
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for run.Stats().Versions[fmt.Sprint("version ", version)] == 0 {
+		select {
+		case <-again.C:
+		case <-late:
+			t.Fatalf("no client has seen version %d", version)
+		}
+	}
+}
+
 func TestRestartsUnderLoadLoseNothing(t *testing.T) {
 	control := filepath.Join(testenv.TempDir(t), "restart.sock")
 	s := launch(t, 0, "127.0.0.1:0", control)
@@ -88,6 +108,7 @@ func TestRestartsUnderLoadLoseNothing(t *testing.T) {
 		}
 		s.expectExit(t)
 		s = next
+		expectSeen(t, run, version+1)
 	}
 	took := time.Since(begin)
 	stats := run.Stop()

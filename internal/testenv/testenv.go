@@ -23,9 +23,17 @@ func TempDir(t testing.TB) string {
 	return dir
 }
 
+// removeAll removes what is below path. Of a link it removes the link.
 func removeAll(path string) error {
-	entries, err := os.ReadDir(path)
-	if err == nil {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	if info.IsDir() {
+		entries, err := os.ReadDir(path)
+		if err != nil {
+			return err
+		}
 		for _, e := range entries {
 			if err := removeAll(filepath.Join(path, e.Name())); err != nil {
 				return err

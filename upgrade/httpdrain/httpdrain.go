@@ -4,7 +4,7 @@
 // request is on its way to such a connection sees it reset. That is why a [Server] tells its clients first. From Shutdown on, every
 // response says "Connection: close" (over HTTP/2 that becomes a GOAWAY), and a connection is closed after one more response, by which its client
 // expects it. So no request is lost on a connection that its client uses again before Shutdown's context is done. When that is
-// done the other connections are closed as after an IdleTimeout; package http's client, and most others, then send a request
+// done the other connections are closed as after an IdleTimeout, those included on which nothing has ever been asked; package http's client, and most others, then send a request
 // that is safe to repeat once more by themselves.
 //
 // A server that is restarted with package upgrade calls Shutdown when Done of its Upgrader is closed.
@@ -28,12 +28,13 @@ type Server struct {
 	mu        sync.Mutex
 	changed   *sync.Cond
 	listeners []net.Listener
-	open      int // connections
+	open      int                   // connections
+	silent    map[net.Conn]struct{} // those that have not asked anything yet
 }
 
 // New prepares srv, before it serves: Handler and ConnState are replaced by functions that call them.
 func New(srv *http.Server) *Server {
-	s := &Server{srv: srv}
+	s := &Server{srv: srv, silent: make(map[net.Conn]struct{})}
 	s.changed = sync.NewCond(&s.mu)
 	handler, connState := srv.Handler, srv.ConnState
 	if handler == nil {
@@ -46,7 +47,7 @@ func New(srv *http.Server) *Server {
 		handler.ServeHTTP(w, r)
 	})
 	srv.ConnState = func(c net.Conn, state http.ConnState) {
-		s.count(state)
+		s.count(c, state)
 		if connState != nil {
 			connState(c, state)
 		}
@@ -54,12 +55,14 @@ func New(srv *http.Server) *Server {
 	return s
 }
 
-func (s *Server) count(state http.ConnState) {
+func (s *Server) count(c net.Conn, state http.ConnState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	delete(s.silent, c)
 	switch state {
 	case http.StateNew:
 		s.open++
+		s.silent[c] = struct{}{}
 	case http.StateClosed, http.StateHijacked:
 		s.open--
 	}
@@ -102,7 +105,8 @@ func (s *Server) begin(l net.Listener) bool {
 }
 
 // Shutdown accepts no more connections, and returns nil when the last one is closed. Each is closed after its next response; when ctx is done
-// those without a request under way are closed, and its error is returned. Connections that were hijacked are not waited for.
+// those without a request under way are closed, and its error is returned. Connections that were hijacked are not waited for; what
+// [http.Server.RegisterOnShutdown] has registered for them is called when that is over.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	s.draining.Store(true)
@@ -114,7 +118,17 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.serving.Wait() // then all connections that have been accepted are counted
 
 	err := s.waitForLast(ctx)
+	s.closeSilent()
 	return errors.Join(err, s.srv.Shutdown(ctx))
+}
+
+// closeSilent closes connections that http.Server would spare for their first seconds.
+func (s *Server) closeSilent() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.silent {
+		c.Close()
+	}
 }
 
 func (s *Server) waitForLast(ctx context.Context) error {

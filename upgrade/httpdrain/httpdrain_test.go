@@ -206,6 +206,16 @@ func TestContextEndsTheWait(t *testing.T) {
 	}
 }
 
+func TestContextEndsTheWaitForOneWhoSaysNothing(t *testing.T) {
+	r := newRig(t, nil)
+	c := connect(t, r.addr)
+	r.expect(t, http.StateNew)
+	expectDone(t, r.shutdown(t, expired()), context.Canceled)
+	if _, err := c.r.ReadByte(); err != io.EOF {
+		t.Errorf("the connection: %v, want EOF", err)
+	}
+}
+
 func TestNoServeAfterShutdown(t *testing.T) {
 	r := newRig(t, nil)
 	expectDone(t, r.shutdown(t, t.Context()), nil)
