@@ -8,9 +8,10 @@
 # make sim        the engine under simulated faults: N=… random worlds from FROM=… on, or SEED=… again, with its trace
 # make mutants    break the engine on purpose, and see that the simulator notices
 # make soak       processes that are killed, suspended, out of descriptors …, for DURATION=10m on each of SYSTEMS="linux wine"
-# make fuzz       fuzz the decoder and the engine; FUZZTIME=20m sets how long for each target
+# make fuzz       fuzz the decoders and the engine; FUZZTIME=20m sets how long for each target, FUZZ=Peer which ones
 
 FUZZTIME ?= 1m
+FUZZ ?= .
 N ?= 1000000
 SEED ?= 0
 RESTARTS ?= 100
@@ -54,4 +55,4 @@ soak:
 	scripts/soak $(DURATION) $(SYSTEMS)
 
 fuzz:
-	scripts/fuzz $(FUZZTIME)
+	scripts/fuzz $(FUZZTIME) "$(FUZZ)"

@@ -321,15 +321,21 @@ func (w *wait) end() {
 	}
 }
 
-// wakeWrites makes every call that waits for the sending half look around. The caller holds out.mu, and is not reading the pipe.
+// wakeWrites makes every call that waits for the sending half look around, and whoever moves over it. The caller holds out.mu, and is not
+// reading the pipe.
 func (c *Conn) wakeWrites() {
+	c.wakeWaits()
+	c.out.nudgeGuests()
+}
+
+// wakeWaits makes every call that waits for the sending half look around. The caller holds out.mu, and is not reading the pipe.
+func (c *Conn) wakeWaits() {
 	c.out.cond.Broadcast()
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()
 	if t := &c.in.turn; t.writer && t.busy {
 		c.kick()
 	}
-	c.out.nudgeGuests()
 }
 
 // wakeReads makes every Read look around. The caller holds in.mu.

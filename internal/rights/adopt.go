@@ -144,7 +144,8 @@ func Discard(t descriptor.Table, peer Process, route Route, block []byte, n int)
 			continue
 		}
 		if v, err := obtain(peer, route, r); err == nil {
-			if fits, _ := t.Matches(v, kind); fits { // else it is not what was put there
+			fits, _ := t.Matches(v, kind)
+			if fits || r.Owner == wire.Exported { // else it is not what was put there
 				t.Close(v, kind)
 			}
 		}

@@ -226,6 +226,23 @@ func TestDiscard(t *testing.T) {
 	}
 }
 
+// P7: a socket that was exported is imported to be closed, also if it is another one than its record says.
+func TestP7DiscardClosesAnExportedSocketOfAnotherKind(t *testing.T) {
+	w := newWorld(setting{"", pulledBoth, true, []descriptor.Kind{descriptor.Stream}})
+	o, block, err := w.send()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, _, err := wire.ParseRecord(block)
+	if err != nil || r.Owner != wire.Exported {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	r.Kind = uint8(descriptor.Datagram)
+	rights.Discard(w.receiver, w.toSender, w.route, r.Append(nil), 1)
+	o.Release()
+	w.clean(t, 0)
+}
+
 // P7: what is to be discarded is closed only if it is what its record says.
 func TestP7DiscardClosesNothingOfOurs(t *testing.T) {
 	w := newWorld(settings[1])

@@ -233,6 +233,7 @@ func TestCloseDiscardsWhatIsUnread(t *testing.T) {
 			if in.Ready() {
 				t.Error("a closed socket can be read")
 			}
+			closeDiscarded(in)
 			for _, s := range append(tt.early, tt.late...) {
 				if n := s.Buffer.(*buffer).released; n != 1 {
 					t.Errorf("buffer of %q released %d times", s.Data, n)
@@ -343,6 +344,7 @@ func TestKeep(t *testing.T) {
 		if in.Ready() || in.Queued() {
 			t.Errorf("keep %d: more is there", keep)
 		}
+		closeDiscarded(in)
 		if closed := lost.closed == 1; closed != (keep < 3) {
 			t.Errorf("keep %d: descriptors closed %d times", keep, lost.closed)
 		}
@@ -446,9 +448,11 @@ func TestPieceOutOfOrderIsDiscarded(t *testing.T) {
 	for _, typ := range []sock.Type{sock.Stream, sock.Seqpacket} {
 		s := withRights(segment("x"), &descs{n: 1})
 		s.Continued = true
-		if _, err := sock.NewInbox(typ, 9).Put(s); err == nil {
+		in := sock.NewInbox(typ, 9)
+		if _, err := in.Put(s); err == nil {
 			t.Error("not refused")
 		}
+		closeDiscarded(in)
 		if s.Buffer.(*buffer).released != 1 || s.Rights.(*descs).closed != 1 {
 			t.Errorf("type %d: buffer %+v, rights %+v", typ, s.Buffer, s.Rights)
 		}

@@ -2,6 +2,8 @@ package winpipe
 
 import (
 	"bytes"
+	"encoding/hex"
+	"regexp"
 	"testing"
 )
 
@@ -55,17 +57,33 @@ func TestWhatIsNotASocketFileIsRefused(t *testing.T) {
 	}
 }
 
+// documentedFile is what the head comment of sockfile says, said once more.
+var documentedFile = regexp.MustCompile(`^!<afunix socket 1>\n(stream|dgram|seqpacket)\n([0-9a-f]{32})\n$`)
+
+// Whatever is in a file: it is a socket file if, and only if, it is what the documents say, and then it is read as what it says.
 func FuzzSocketFile(f *testing.F) {
 	for socketType := range typeNames {
 		f.Add(sockfile{socketType, exampleID}.append(nil))
 	}
 	f.Add([]byte(nil))
+	f.Add(bytes.ToUpper([]byte(exampleFile)))
+	f.Add([]byte(exampleFile + exampleFile))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		file, err := parseSockfile(content)
-		if err != nil {
+		want := documentedFile.FindSubmatch(content)
+		switch {
+		case (err == nil) != (want != nil):
+			t.Fatalf("%q: %v", content, err)
+		case err != nil:
+			if err != errNotSockfile || file != (sockfile{}) {
+				t.Fatalf("%q: %+v, %v", content, file, err)
+			}
 			return
 		}
-		if again := file.append(nil); !bytes.Equal(again, content) {
+		if typeNames[file.socketType] != string(want[1]) || hex.EncodeToString(file.id[:]) != string(want[2]) {
+			t.Errorf("%q was read as %+v", content, file)
+		}
+		if again := file.append(nil); !bytes.Equal(again, content) || len(again) > sockfileMax {
 			t.Errorf("%q was read as %q", content, again)
 		}
 	})

@@ -2,6 +2,7 @@ package winpipe
 
 import (
 	"bytes"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -79,17 +80,69 @@ func TestStatesThatNoListenerHasAreRefused(t *testing.T) {
 	}
 }
 
+// What the comment of sourceState says, said once more: what is in front of the texts, and the path.
+var (
+	documentedHead = regexp.MustCompile(`(?s)^\x01[\x01\x02\x05][\x00\x01][\x01-\x08].{16}$`)
+	documentedPath = regexp.MustCompile(`(?s)^[A-Za-z]:\\[^\x00]*$`)
+)
+
+// documentedState reports whether b is a state by the documents alone, and returns its texts.
+func documentedState(b []byte) (path, sddl string, ok bool) {
+	if len(b) > maxState || len(b) < stateFixed || !documentedHead.Match(latin1(b[:stateFixed])) {
+		return "", "", false
+	}
+	texts := b[stateFixed:]
+	for _, text := range []*string{&path, &sddl} {
+		if len(texts) < 2 {
+			return "", "", false
+		}
+		n := int(texts[0]) | int(texts[1])<<8
+		if texts = texts[2:]; len(texts) < n {
+			return "", "", false
+		}
+		*text, texts = string(texts[:n]), texts[n:]
+	}
+	hasFile := documentedPath.MatchString(path)
+	ok = len(texts) == 0 && !strings.Contains(sddl, "\x00") && (hasFile || path == "" && b[2] == 0)
+	return path, sddl, ok
+}
+
+// latin1 has a rune for each byte, so that a regular expression counts bytes.
+func latin1(b []byte) []byte {
+	runes := make([]rune, len(b))
+	for i := range b {
+		runes[i] = rune(b[i])
+	}
+	return []byte(string(runes))
+}
+
+// Whatever another process says is its listener's state: it is one if, and only if, it is what the documents say, and then it is
+// read as what it says.
 func FuzzState(f *testing.F) {
 	f.Add(exampleState.append(nil))
 	f.Add(sourceState{socketType: stream, instances: 1}.append(nil))
+	f.Add(sourceState{socketType: datagram, instances: maxInstances, path: `z:\`}.append(nil))
 	f.Add([]byte(nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s, err := parseState(b)
-		if err != nil {
+		path, sddl, ok := documentedState(b)
+		switch {
+		case (err == nil) != ok:
+			t.Fatalf("%q: %+v, %v", b, s, err)
+		case err != nil:
+			if err != errState || s != (sourceState{}) {
+				t.Fatalf("%q: %+v, %v", b, s, err)
+			}
 			return
+		}
+		if s.path != path || s.sddl != sddl {
+			t.Errorf("%q was read as %+v", b, s)
 		}
 		if again := s.append(nil); !bytes.Equal(again, b) || len(b) != s.len() {
 			t.Errorf("%q was read as %+v, which is %q", b, s, again)
+		}
+		if _, err := parseState(append(b, 0)); err == nil {
+			t.Errorf("%q with a byte behind it was accepted", b)
 		}
 	})
 }

@@ -150,25 +150,3 @@ func TestLyingLengthsAllocateLittle(t *testing.T) {
 		t.Errorf("%d datagrams, %v", len(s.Queue), err)
 	}
 }
-
-// FuzzLuggage holds the decoder of states to what FuzzParse holds the other to.
-func FuzzLuggage(f *testing.F) {
-	for _, b := range states() {
-		f.Add(b)
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		for len(b) > 0 {
-			again, rest, err := reparse(b)
-			if err != nil {
-				if !errors.Is(err, ErrMalformed) {
-					t.Fatal(err)
-				}
-				return
-			}
-			if was := b[:len(b)-len(rest)]; !bytes.Equal(again, was) {
-				t.Fatalf("%x became %x", was, again)
-			}
-			b = rest
-		}
-	})
-}

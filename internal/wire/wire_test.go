@@ -194,22 +194,3 @@ func TestParsingAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
-
-// FuzzParse holds the decoder to two promises: it never panics, and what it accepts it would write again byte by byte.
-func FuzzParse(f *testing.F) {
-	for _, p := range samples() {
-		f.Add(p.Append(nil))
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		p, err := check(b)
-		if err != nil {
-			if !errors.Is(err, ErrMalformed) {
-				t.Fatalf("%v", err)
-			}
-			return
-		}
-		if again := p.Append(nil); !bytes.Equal(again, b) {
-			t.Fatalf("%x became %x", b, again)
-		}
-	})
-}
