@@ -73,7 +73,7 @@ type tally struct {
 	bytes                      int64
 	steps                      map[string]int // the largest number of steps of a victim, for each variant
 	orphans                    int            // left in this process by a sender that died before it had told
-	unheard                    int            // messages that were read by a process that died before its sender heard
+	bare                       int            // messages without their descriptors, whose sender died before it had heard of them
 }
 
 func newTally() *tally { return &tally{steps: make(map[string]int)} }
