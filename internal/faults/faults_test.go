@@ -102,6 +102,7 @@ func TestFaults(t *testing.T) {
 				r := newRound(t, newTally())
 				seed := rand.Uint64()
 				r.transport, r.random, r.kills = tr, rand.New(rand.NewPCG(seed, 0)), killsInShort
+				r.variants = variantsInShort
 				var err error
 				if r.before, err = countWarm(tr, r.goods); err != nil {
 					t.Fatal(err)
