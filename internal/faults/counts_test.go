@@ -23,7 +23,7 @@ type counts struct {
 // By how much counts may differ of a process that does the same as before. The runtime keeps threads that it once needed, and memory comes
 // with the buffers of whoever is just about to end.
 const (
-	threadSlack = 12
+	threadSlack = 24
 	memorySlack = 2 << 20
 )
 

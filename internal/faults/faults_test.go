@@ -73,7 +73,7 @@ type tally struct {
 	bytes                      int64
 	steps                      map[string]int // the largest number of steps of a victim, for each variant
 	orphans                    int            // left in this process by a sender that died before it had told
-	unheard                    int            // messages that were read by a process that died before its sender heard
+	bare                       int            // messages without their descriptors, whose sender died before it had heard of them
 }
 
 func newTally() *tally { return &tally{steps: make(map[string]int)} }
@@ -102,6 +102,7 @@ func TestFaults(t *testing.T) {
 				r := newRound(t, newTally())
 				seed := rand.Uint64()
 				r.transport, r.random, r.kills = tr, rand.New(rand.NewPCG(seed, 0)), killsInShort
+				r.variants = variantsInShort
 				var err error
 				if r.before, err = countWarm(tr, r.goods); err != nil {
 					t.Fatal(err)

@@ -121,15 +121,21 @@ type onItsWay struct{ error }
 
 func (o *onItsWay) Unwrap() error { return o.error }
 
-// receive receives a message, checks that everything came with it that should, and closes that.
+// receive receives a message, checks that everything came with it that should, and closes that. With ErrRightsTruncated the label is there,
+// too.
 func receive(c *afunix.Conn) (label, error) {
 	m, err := c.ReadMsg(make([]byte, labelSize))
-	if err != nil {
-		return label{}, errors.Join(err, m.Rights.Close())
+	if err != nil && !errors.Is(err, afunix.ErrRightsTruncated) {
+		return label{}, err
 	}
-	l, err := parseLabel(m.Data)
-	if err == nil {
+	l, bad := parseLabel(m.Data)
+	switch {
+	case bad != nil:
+		err = bad
+	case err == nil:
 		err = l.check(m.Rights)
+	case m.Rights.Len() > 0:
+		err = fmt.Errorf("%d descriptors beside %v", m.Rights.Len(), err)
 	}
 	return l, errors.Join(err, m.Rights.Close())
 }

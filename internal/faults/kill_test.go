@@ -14,8 +14,8 @@ import (
 )
 
 // The sender or the receiver is killed. The other process lives, and must be told the truth: each message whose sending had succeeded is
-// received, with all of its descriptors; the one that was being sent is, or is not; of a send that failed nothing is. Then comes the end, and
-// nothing is left.
+// received, with all of its descriptors; the one that was being sent is, or is not, or its descriptors are missing and the receiver is told so; of a
+// send that failed nothing is. Then comes the end, and nothing is left.
 
 // A variant is what the victim does.
 type variant struct {
@@ -277,23 +277,20 @@ func (k *killing) compare(a *account, rep report, killed bool) error {
 		return 0
 	}
 	switch {
-	case !killed && (rep.sent != expected(sends) || rep.got != expected(receives) || a.received != rep.sent || a.sent != rep.got || a.reset):
+	case !killed && (rep.sent != expected(sends) || rep.got != expected(receives) || a.received != rep.sent || a.sent != rep.got || a.reset || len(a.bare) > 0):
 		return fmt.Errorf("the survivor %+v, the victim %+v; want all of %d messages", *a, rep, k.Messages)
 	case a.received < rep.sent:
 		return fmt.Errorf("the survivor received %d messages of %d whose sending had succeeded", a.received, rep.sent)
 	case a.received > rep.sent+1:
 		return fmt.Errorf("the survivor received %d messages, though the victim had sent %d", a.received, rep.sent)
-	case rep.got > a.sent && k.flooded():
-		k.tally.unheard += rep.got - a.sent
+	case len(a.bare) > 0 && a.bare[0] < rep.sent:
+		return fmt.Errorf("messages %d came without their descriptors, though the sending of %d had succeeded", a.bare, rep.sent)
 	case rep.got > a.sent:
 		return fmt.Errorf("the victim received %d messages, though %d had been sent, and then: %v", rep.got, a.sent, a.sendError)
 	}
+	k.tally.bare += len(a.bare)
 	return nil
 }
-
-// flooded reports whether the pipe may have been too full for an acknowledgement of the victim's, which nobody could send in its place:
-// docs/SIMULATION.md.
-func (k *killing) flooded() bool { return k.Transport == afunix.PipeTransport && k.Flow == both }
 
 // nothingIsLeft compares the counts, except for what a sender that died had pushed here, and not told us of: nobody knows of that.
 func (k *killing) nothingIsLeft(rep report, killed bool) error {

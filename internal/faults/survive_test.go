@@ -16,6 +16,7 @@ import (
 type account struct {
 	sent, received int // messages
 	descriptors    int
+	bare           []int // the numbers of those that came without their descriptors
 	sendError      error // why it did not send them all
 	reset          bool  // the victim died with something unread
 	refused        bool  // there was no connection
@@ -54,15 +55,30 @@ func (k *killing) readToTheEnd(c *afunix.Conn, a *account) error {
 			return nil
 		case errors.Is(err, syscall.ECONNRESET) && !a.reset:
 			a.reset = true
-		case err != nil:
+		case err != nil && !k.isBare(err):
 			return fmt.Errorf("read after %d messages: %w", a.received, err)
 		case l.number != a.received:
 			return fmt.Errorf("message %d is number %d", a.received, l.number)
 		default:
-			a.received++
-			a.descriptors += l.files
+			a.note(l, err)
 		}
 	}
+}
+
+// isBare reports whether a message came without its descriptors because its sender died before this process had taken them. Over the kernel
+// there is no such thing.
+func (k *killing) isBare(err error) bool {
+	return k.Transport == afunix.PipeTransport && errors.Is(err, afunix.ErrRightsTruncated)
+}
+
+// note notes a message, with the error beside it.
+func (a *account) note(l label, err error) {
+	if err != nil {
+		a.bare = append(a.bare, l.number)
+	} else {
+		a.descriptors += l.files
+	}
+	a.received++
 }
 
 // readDatagrams receives until a datagram of this process comes.
@@ -73,15 +89,14 @@ func (k *killing) readDatagrams(c *afunix.Conn, a *account) error {
 	for {
 		l, err := receive(c)
 		switch {
-		case err != nil:
+		case err != nil && !k.isBare(err):
 			return fmt.Errorf("read after %d datagrams: %w", a.received, err)
 		case l.sender == lastSender:
 			return nil
 		case l.number != a.received:
 			return fmt.Errorf("datagram %d is number %d", a.received, l.number)
 		}
-		a.received++
-		a.descriptors += l.files
+		a.note(l, err)
 	}
 }
 

@@ -17,8 +17,9 @@ var transports = []afunix.Transport{afunix.PipeTransport}
 
 // How often each variant of a victim is killed in TestFaults, and in each round of TestSoak. (Wine takes its time to start a process.)
 const (
-	killsInShort = 1
-	killsInSoak  = 12
+	killsInShort    = 1
+	variantsInShort = 1 // of all, at random
+	killsInSoak     = 12
 )
 
 var (
