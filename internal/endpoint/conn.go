@@ -225,11 +225,11 @@ func (c *Conn) receive(b []byte) (sock.Result, error) {
 	}
 	r := c.in.box.Read(b)
 	c.in.box.Settle(b[r.N:])
-	credit, due := c.in.box.CreditDue()
+	_, due := c.in.box.CreditDue()
 	c.leave()
 	c.in.mu.Unlock()
 	if due {
-		c.creditPeer(credit)
+		c.creditPeer()
 	}
 	return r, nil
 }

@@ -13,7 +13,7 @@ import (
 type owed struct {
 	debts  uint16 // a bit for each debt
 	ack    uint64
-	credit sock.Credit
+	credit sock.Credit // of now: see Conn.pay
 	window uint32
 	pass   bool
 	name   []byte // that the socket has chosen
@@ -124,6 +124,9 @@ func (c *Conn) pay() {
 		if !ok {
 			return
 		}
+		if d == debtCredit {
+			o.owed.credit = c.reported() // of now: a hello may have said more than when it was noted
+		}
 		p, t := o.owed.packet(d)
 		if d == debtHello {
 			p = *c.rehelloPacket()
@@ -154,20 +157,26 @@ func (c *Conn) acknowledge(serial uint64) (told bool) {
 // creditWhatIsDue tells the peer what it may send, if that is worth a packet.
 func (c *Conn) creditWhatIsDue() {
 	c.in.mu.Lock()
-	credit, due := c.in.box.CreditDue()
+	_, due := c.in.box.CreditDue()
 	c.in.mu.Unlock()
 	if due {
-		c.creditPeer(credit)
+		c.creditPeer()
 	}
 }
 
 // creditPeer tells the peer what it may send.
-func (c *Conn) creditPeer(credit sock.Credit) {
+func (c *Conn) creditPeer() {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
-	c.out.owed.credit = credit
 	c.out.owed.note(debtCredit)
 	c.pay()
+}
+
+// reported is the credit that the peer is to know of.
+func (c *Conn) reported() sock.Credit {
+	c.in.mu.Lock()
+	defer c.in.mu.Unlock()
+	return c.in.box.Reported()
 }
 
 // patience bounds the wait for a peer that is suspended. It will see what it was told before anything that comes later.
