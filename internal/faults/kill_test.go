@@ -285,7 +285,7 @@ func (k *killing) compare(a *account, rep report, killed bool) error {
 		return 0
 	}
 	switch {
-	case !killed && (rep.sent != expected(sends) || rep.got != expected(receives) || a.received != rep.sent || a.sent != rep.got || a.reset):
+	case !killed && (rep.sent != expected(sends) || rep.got != expected(receives) || a.received != rep.sent || a.sent != rep.got || a.reset || a.orphaned):
 		return fmt.Errorf("the survivor %+v, the victim %+v; want all of %d messages", *a, rep, k.Messages)
 	case a.received < rep.sent:
 		return fmt.Errorf("the survivor received %d messages of %d whose sending had succeeded", a.received, rep.sent)

@@ -18,6 +18,7 @@ type account struct {
 	descriptors    int
 	sendError      error // why it did not send them all
 	reset          bool  // the victim died with something unread
+	orphaned       bool  // … or in a send, before its descriptors could be pulled
 	refused        bool  // there was no connection
 }
 
@@ -54,6 +55,8 @@ func (k *killing) readToTheEnd(c *afunix.Conn, a *account) error {
 			return nil
 		case errors.Is(err, syscall.ECONNRESET) && !a.reset:
 			a.reset = true
+		case errors.Is(err, afunix.ErrRightsTruncated) && !a.orphaned:
+			a.orphaned = true
 		case err != nil:
 			return fmt.Errorf("read after %d messages: %w", a.received, err)
 		case l.number != a.received:
@@ -73,6 +76,9 @@ func (k *killing) readDatagrams(c *afunix.Conn, a *account) error {
 	for {
 		l, err := receive(c)
 		switch {
+		case errors.Is(err, afunix.ErrRightsTruncated) && !a.orphaned:
+			a.orphaned = true
+			continue
 		case err != nil:
 			return fmt.Errorf("read after %d datagrams: %w", a.received, err)
 		case l.sender == lastSender:

@@ -1,9 +1,12 @@
 package sim
 
 import (
+	"context"
 	"flag"
+	"os"
 	"runtime"
 	"runtime/debug"
+	"runtime/pprof"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,7 +18,8 @@ import (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	runtime.GOMAXPROCS(1) // fewer orders that the seed has not chosen
+	runtime.GOMAXPROCS(1)                     // fewer orders that the seed has not chosen
+	os.Setenv("GODEBUG", "tracebacklabels=1") // should the engine panic, a label tells in which run: see run
 	leaktest.Main(m)
 }
 
@@ -62,6 +66,7 @@ func run(t *testing.T, name string, seed uint64, windows bool, play func(w *Worl
 			panic(r)
 		}
 	}()
+	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("run", name)))
 	synctest.Test(t, func(*testing.T) {
 		w.init(seed, windows)
 		play(w)
