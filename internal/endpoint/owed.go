@@ -113,14 +113,23 @@ func (o *owed) strike(d debt) {
 	}
 }
 
+// next returns the debt to be paid next, of those that the peer can hear now. While it moves over this connection it hears acknowledgements,
+// and that there is nobody to take its end. The caller holds mu.
+func (o *outbox) next() (debt, bool) {
+	switch {
+	case !o.shift.held:
+		return o.owed.first()
+	case o.owed.has(debtAck):
+		return debtAck, true
+	}
+	return debtBye, o.owed.has(debtBye) && len(o.shift.waiting) == 0
+}
+
 // pay writes what is owed, as far as the pipe has room. The caller holds out.mu.
 func (c *Conn) pay() {
 	o := &c.out
 	for !o.full && !o.shift.detached {
-		d, ok := o.owed.first()
-		if o.shift.held {
-			d, ok = debtAck, o.owed.has(debtAck)
-		}
+		d, ok := o.next()
 		if !ok {
 			return
 		}

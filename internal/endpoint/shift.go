@@ -27,7 +27,7 @@ import (
 type shift struct {
 	any      bool   // there has been a move: hellos and ready packets may come
 	away     bool   // the other end is moving, and its new owner has not said hello
-	held     bool   // … over this very connection: nothing but acknowledgements is said until it has been let go
+	held     bool   // … over this very connection: hardly anything is said until it has been let go: see next
 	serial   uint64 // of the peer's Move, to be acknowledged as soon as nothing is loaded; 0: there is none
 	asked    bool   // we have said hello, and may get an answer
 	greeting bool   // we have said hello, and not heard one since
