@@ -113,16 +113,20 @@ func (o *owed) strike(d debt) {
 	}
 }
 
-// next returns the debt to be paid next, of those that the peer can hear now. While it moves over this connection it hears acknowledgements,
-// and that there is nobody to take its end. The caller holds mu.
+// next returns the debt to be paid next, of those that the peer can hear now. While it moves over this connection it hears acknowledgements;
+// and as long as its end has not come, the credit that it may need for that, and that there is nobody to take it. The caller holds mu.
 func (o *outbox) next() (debt, bool) {
 	switch {
 	case !o.shift.held:
 		return o.owed.first()
 	case o.owed.has(debtAck):
 		return debtAck, true
+	case o.shift.taken:
+		return 0, false
+	case o.owed.has(debtCredit):
+		return debtCredit, true
 	}
-	return debtBye, o.owed.has(debtBye) && len(o.shift.waiting) == 0
+	return debtBye, o.owed.has(debtBye)
 }
 
 // pay writes what is owed, as far as the pipe has room. The caller holds out.mu.
