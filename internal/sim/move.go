@@ -29,8 +29,19 @@ func (c *cargo) carry(p *Process, over *Side, random *rand.Rand, o Outgoing) (go
 		return false
 	}
 	o.Kinds = append([]descriptor.Kind{descriptor.File}, o.Kinds...)
+	w.underWay(1)
 	carrier.sendOne(random, o, c)
+	if !c.gone {
+		w.underWay(-1)
+	}
 	return c.gone
+}
+
+// underWay counts ends that have been sent and not received.
+func (w *World) underWay(n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.transit += n
 }
 
 // living returns what a process does with a side now.
@@ -68,4 +79,5 @@ func (l *life) takeOver(r *reading, e descriptor.End) {
 		return
 	}
 	c.arrive(l.p, e)
+	l.w.underWay(-1)
 }

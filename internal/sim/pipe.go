@@ -278,7 +278,7 @@ func (h *handle) Hangup() error {
 	return h.end("hang up", func() {
 		h.p.w.mu.Lock()
 		defer h.p.w.mu.Unlock()
-		h.e.released = true
+		h.e.released = h.e.released || !h.p.dead
 	})
 }
 

@@ -277,7 +277,7 @@ func (p *Process) adopt(v uint64) {
 	}
 	delete(p.orphans, v)
 	p.adopted[v] = true
-	bound := 0
+	bound := p.w.transit * afterAccept
 	for _, s := range p.w.sides {
 		if s.holder == p {
 			bound += s.bound
