@@ -207,13 +207,12 @@ func (c *Conn) start() {
 	c.in.mu.Lock()
 	closed := c.in.closed
 	c.in.started = c.in.started || !closed
-	_, segments := c.in.box.Look()
+	nested := c.in.nested
+	c.in.nested = nil
 	c.in.mu.Unlock()
+	startAll(nested) // somebody may have read them already
 	if closed {
 		return
-	}
-	for i := range segments {
-		startAll(ends(&segments[i]))
 	}
 	c.out.mu.Lock()
 	c.out.shift.detached = false
