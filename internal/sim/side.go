@@ -40,6 +40,7 @@ type Side struct {
 	length  int   // of what has been received on a stream
 	ended   error // what receiving has ended with
 	stopped bool  // its program has stopped reading, and closed it
+	aborted bool  // … has been told that the connection ended for what could not be taken back
 	reset   bool  // … has been told of a reset
 }
 
@@ -314,6 +315,7 @@ func (l *life) receive(size int) bool {
 	}
 	alive := l.step("received %d bytes, %d descriptors, %v", m.N, m.Rights.Len(), err)
 	r.void = !alive
+	l.aborted = l.aborted || errors.Is(err, syscall.ECONNABORTED)
 	l.w.honest(l.name, err)
 	switch {
 	case !alive, errors.Is(err, net.ErrClosed):
