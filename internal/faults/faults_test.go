@@ -16,20 +16,21 @@ import (
 
 // A fault is a scenario in which something goes wrong, and what has to hold then.
 type fault struct {
-	name string
-	run  func(r *round) error
+	name   string
+	run    func(r *round) error
+	weight int // how often TestSoak does it, while it does others once
 }
 
-// faults are all of them, on this system; those of which it has none are skipped by name.
+// faults are all of them; those that a system has not are skipped by name.
 var faults = []fault{
-	{"killed at a step", killAtSteps},
-	{"killed at a moment", killAtMoments},
-	{"suspended", suspendPeer},
-	{"24 threads", runStorm},
-	{"ten million bytes", stopReading},
-	{"out of descriptors", exhaustDescriptors},
-	{"no room for a socket file", fillDisk},
-	{"read-only directory", writeProtect},
+	{"killed at a step", killAtSteps, 6},
+	{"killed at a moment", killAtMoments, 3},
+	{"suspended", suspendPeer, 1},
+	{"24 threads", runStorm, 1},
+	{"ten million bytes", stopReading, 1},
+	{"out of descriptors", exhaustDescriptors, 1},
+	{"no room for a socket file", fillDisk, 1},
+	{"read-only directory", writeProtect, 1},
 }
 
 // A skip is why a fault cannot be had here.
@@ -41,12 +42,23 @@ func (s skip) Error() string { return string(s) }
 type round struct {
 	transport afunix.Transport
 	random    *rand.Rand
+	before    counts // what this process had, and has to have again
 	dir       string
 	goods     *goods
 	tally     *tally
 	kills     int // how often the scenarios that kill do so, in each of their variants
 	variants  int // how many of their variants they do; 0 means all
 	names     int
+}
+
+// settle waits until this process has what it had before the round, but for what victims have left here.
+func (r *round) settle() error {
+	before := r.before
+	before.descriptors += r.tally.orphans
+	if err := before.settle(); err != nil {
+		return fmt.Errorf("left behind: %w", err)
+	}
+	return nil
 }
 
 // path returns a path for a socket that was not used before.
@@ -90,8 +102,8 @@ func TestFaults(t *testing.T) {
 				r := newRound(t, newTally())
 				seed := rand.Uint64()
 				r.transport, r.random, r.kills = tr, rand.New(rand.NewPCG(seed, 0)), killsInShort
-				before, err := countWarm(tr, r.goods)
-				if err != nil {
+				var err error
+				if r.before, err = countWarm(tr, r.goods); err != nil {
 					t.Fatal(err)
 				}
 				err = f.run(r)
@@ -101,9 +113,8 @@ func TestFaults(t *testing.T) {
 				if err != nil {
 					t.Fatalf("seed %d: %v", seed, err)
 				}
-				before.descriptors += r.tally.orphans
-				if err := before.settle(); err != nil {
-					t.Errorf("left behind: %v", err)
+				if err := r.settle(); err != nil {
+					t.Error(err)
 				}
 				t.Log(r.tally)
 			})

@@ -92,10 +92,6 @@ func killAtSteps(r *round) error {
 
 // killAt runs a victim that is killed at a step, if it comes so far. It returns how many steps there were.
 func (r *round) killAt(v variant, at int) (steps int, err error) {
-	before, err := count()
-	if err != nil {
-		return 0, err
-	}
 	const messages = 4
 	k := r.newKilling(v, messages)
 	k.Stepped, k.Step = true, at
@@ -104,7 +100,7 @@ func (r *round) killAt(v variant, at int) (steps int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	return t.steps + rep.steps, k.nothingIsLeft(before, rep, t.killed)
+	return t.steps + rep.steps, k.nothingIsLeft(rep, t.killed)
 }
 
 // killAtMoments kills victims that send and receive a lot, at a moment between the first message and the end.
@@ -127,10 +123,6 @@ func killAtMoments(r *round) error {
 
 // killAfter kills a victim a while after it was connected; not at all, if that is negative.
 func (r *round) killAfter(v variant, after time.Duration) error {
-	before, err := count()
-	if err != nil {
-		return err
-	}
 	k := r.newKilling(v, manyMessages)
 	var w *worker
 	start := func() (_ *worker, err error) { w, err = k.start(); return w, err }
@@ -143,7 +135,7 @@ func (r *round) killAfter(v variant, after time.Duration) error {
 	if err != nil {
 		return err
 	}
-	return k.nothingIsLeft(before, rep, after >= 0)
+	return k.nothingIsLeft(rep, after >= 0)
 }
 
 // run lets a victim and this process meet, and compares what they say afterwards.
@@ -304,16 +296,15 @@ func (k *killing) compare(a *account, rep report, killed bool) error {
 func (k *killing) flooded() bool { return k.Transport == afunix.PipeTransport && k.Flow == both }
 
 // nothingIsLeft compares the counts, except for what a sender that died had pushed here, and not told us of: nobody knows of that.
-func (k *killing) nothingIsLeft(before counts, rep report, killed bool) error {
+func (k *killing) nothingIsLeft(rep report, killed bool) error {
 	if killed && pushes(k.variant) {
 		now, err := count()
 		if err != nil {
 			return err
 		}
-		if more := now.descriptors - before.descriptors; more > 0 && more <= filesBeside(rep.sent)+1 {
-			before.descriptors += more
+		if more := now.descriptors - k.before.descriptors - k.tally.orphans; more > 0 && more <= filesBeside(rep.sent)+1 {
 			k.tally.orphans += more
 		}
 	}
-	return before.settle()
+	return k.settle()
 }

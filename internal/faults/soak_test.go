@@ -11,6 +11,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"afunix"
 )
 
 var (
@@ -53,17 +55,28 @@ func TestSoak(t *testing.T) {
 	s.report()
 }
 
-// pass goes at each fault once over each transport, in some order.
+// pass goes at each fault over each transport as often as it weighs, in some order.
 func (s *soak) pass(dir string) error {
 	random := rand.New(rand.NewPCG(s.seed, uint64(s.tally.rounds)))
-	for _, i := range random.Perm(len(faults) * len(transports)) {
+	type turn struct {
+		fault
+		tr afunix.Transport
+	}
+	var turns []turn
+	for _, f := range faults {
+		for _, tr := range transports {
+			turns = append(turns, slices.Repeat([]turn{{f, tr}}, f.weight)...)
+		}
+	}
+	random.Shuffle(len(turns), func(i, j int) { turns[i], turns[j] = turns[j], turns[i] })
+	for _, t := range turns {
 		if time.Since(s.begun) > *duration {
 			return nil
 		}
-		r := &round{transport: transports[i%len(transports)], random: random, dir: dir, goods: s.goods, tally: s.tally,
-			kills: killsInSoak, variants: 2, names: s.tally.rounds * 1000}
-		if err := s.round(r, faults[i/len(transports)]); err != nil {
-			return fmt.Errorf("%v, %s: %w", r.transport, faults[i/len(transports)].name, err)
+		r := &round{transport: t.tr, random: random, before: s.before, dir: dir, goods: s.goods, tally: s.tally,
+			kills: killsInSoak, variants: 1, names: s.tally.rounds * 1000}
+		if err := s.round(r, t.fault); err != nil {
+			return fmt.Errorf("%v, %s: %w", t.tr, t.name, err)
 		}
 	}
 	return nil
@@ -76,17 +89,12 @@ func (s *soak) round(r *round, f fault) error {
 		s.skipped[f.name+": "+string(why)] = true
 		return nil
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		err = r.settle()
 	}
 	s.tally.rounds++
-	before := s.before
-	before.descriptors += s.tally.orphans
-	if err := before.settle(); err != nil {
-		return fmt.Errorf("left behind: %w", err)
-	}
 	s.progress()
-	return nil
+	return err
 }
 
 // progress prints a line now and then.

@@ -174,33 +174,36 @@ func (r *round) stopReadingOver(network, order string) error {
 	return errors.Join(c.Close(), w.finish())
 }
 
-// writeUntilStuck writes until a deadline passes, and again. It returns how much went.
+// writeUntilStuck writes until the reader has stopped, and then until deadlines pass in which nothing goes. It returns how much went.
 func writeUntilStuck(c *afunix.Conn, w *worker) (offset int, err error) {
 	if err := w.say("a few"); err != nil {
 		return 0, err
 	}
-	few := false
-	for {
+	stopped := false // the reader has
+	for stuck := 0; stuck < 3; {
 		if err := c.SetWriteDeadline(soon()); err != nil {
 			return 0, err
 		}
 		n, err := c.Write(piece(offset))
 		offset += n
 		switch {
-		case err == nil && offset < manyBytes:
-		case err == nil:
+		case err == nil && offset == manyBytes:
 			return 0, errors.New("all is written, though nobody reads")
-		case !errors.Is(err, os.ErrDeadlineExceeded):
+		case err != nil && !errors.Is(err, os.ErrDeadlineExceeded):
 			return 0, err
-		case few:
-			return offset, nil
-		default:
-			few = true
+		case n > 0:
+			stuck = 0
+		case !stopped && len(w.lines) == 0: // it has not read its few
+		case !stopped:
+			stopped = true
 			if err := w.await("a few: done"); err != nil {
 				return 0, err
 			}
+		default:
+			stuck++
 		}
 	}
+	return offset, nil
 }
 
 // goOn writes the rest while the reader reads all, or closes.

@@ -18,7 +18,7 @@ var transports = []afunix.Transport{afunix.KernelTransport, afunix.PipeTransport
 // How often each variant of a victim is killed in TestFaults, and in each round of TestSoak.
 const (
 	killsInShort = 1
-	killsInSoak  = 25
+	killsInSoak  = 50
 )
 
 // suspend makes a worker do nothing until resume.

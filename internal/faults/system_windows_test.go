@@ -18,7 +18,7 @@ var transports = []afunix.Transport{afunix.PipeTransport}
 // How often each variant of a victim is killed in TestFaults, and in each round of TestSoak. (Wine takes its time to start a process.)
 const (
 	killsInShort = 1
-	killsInSoak  = 6
+	killsInSoak  = 12
 )
 
 var (
