@@ -58,7 +58,8 @@ func (l *life) move(o Outgoing, rest []Outgoing, r Reader) (gone bool) {
 		p.Own(e)
 		l.Side.Live(p, e.(*endpoint.Conn), rest, r)
 	}}
-	if !c.carry(l.p, o.Over, l.send, o) {
+	random := rand.New(rand.NewPCG(l.seed, uint64(len(rest)))) // another program may use that of l
+	if !c.carry(l.p, o.Over, random, o) {
 		return false
 	}
 	l.p.Disown(l.conn)

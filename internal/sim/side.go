@@ -284,7 +284,7 @@ func (l *life) sendOne(random *rand.Rand, o Outgoing, cargo *cargo) bool {
 func (l *life) receiveAll(r Reader) {
 	time.Sleep(r.Pause)
 	for i := 0; r.Stop == 0 || i < r.Stop; i++ {
-		if !l.receive(1 + l.recv.IntN(r.Max)) {
+		if !l.receive(r.Max) {
 			return
 		}
 	}
@@ -296,13 +296,14 @@ func (l *life) receiveAll(r Reader) {
 	}
 }
 
-// receive receives once, and reports whether more can come.
-func (l *life) receive(size int) bool {
+// receive receives once, into a buffer of at most that many bytes, and reports whether more can come.
+func (l *life) receive(most int) bool {
 	l.receiving <- struct{}{}
 	defer func() { <-l.receiving }()
 	if !l.step("receive") {
 		return false
 	}
+	size := 1 + l.recv.IntN(most)
 	if l.typ != sock.Stream {
 		size = 300000
 	}
