@@ -106,6 +106,9 @@ func (c *Conn) rehello(p *wire.Packet) error {
 	case h.SocketType != uint8(c.typ) || h.Socket != c.peerID || !c.expects(moved):
 		return errUnexpected
 	}
+	if moved {
+		c.unclaimed() // while it is known how it came: its message will not
+	}
 	who, can, err := c.pipe.Identify(h.Proof)
 	if err != nil {
 		return err

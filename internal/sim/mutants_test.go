@@ -52,6 +52,7 @@ var mutants = []mutant{
 	{"luggage stays in front of its message", "endpoint/shift.go", "s.held && !(begun && s.loaded)", "s.held"},
 	{"credit is what it was", "endpoint/owed.go", "		if d == debtCredit {\n", "		if d == debtCredit && o.owed.credit == (sock.Credit{}) {\n"},
 	{"what was read before its end began to live never does", "endpoint/shift.go", "	startAll(nested) // somebody", "	_ = nested // somebody"},
+	{"luggage waits for a message that will not come", "endpoint/shift.go", "		c.unclaimed() // while", "		// while"},
 	{"an end over itself nudges itself", "endpoint/departure.go", "	c.wakeWaits() // and not", "	c.wakeWrites() // and not"},
 
 	// Datagrams and listeners.

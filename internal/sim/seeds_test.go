@@ -51,6 +51,7 @@ var kept = []struct {
 	{605, "luggage was in the pipe, and its message waited for a peer whose end was about to move over this connection, and which waited for it"},
 	{2393, "a hello said more than the credit that was paid after it"},
 	{3950, "who was closed while the other end was about to come over the connection could not say goodbye"},
+	{15266, "luggage whose message did not come could not be discarded, since its sender had said hello again"},
 	{6768, "an end in the queue of one that came over itself was read before that was let go, and never began to live"},
 	{3959, "an end that moved over itself did not wait for credit, and would not have got it"},
 }
