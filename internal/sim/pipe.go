@@ -237,6 +237,9 @@ func (h *handle) Write(head, body []byte) error {
 	err := h.full()
 	if err == nil {
 		h.e.peer.bytes += len(data) // also while it is held back
+		if h.p.suspended {
+			h.p.unsent[h.e.peer] += len(data)
+		}
 		h.e.wrote(data)
 	}
 	w.mu.Unlock()
