@@ -44,7 +44,7 @@ var mutants = []mutant{
 	{"a pull counts whatever its sender has done", "endpoint/receive.go", "(err != nil || route.Way == rights.Pull) && !told && !c.pipe.Connected()", "err != nil && !told && !c.pipe.Connected()"},
 	{"a Read goes on though its end is closed", "endpoint/conn.go", "			if c.in.closed { // meanwhile", "			if false { // meanwhile"},
 	{"what is behind descriptors that died is lost", "endpoint/receive.go", "errors.Is(err, syscall.ESRCH), err == errLetGo:", "err == errLetGo:"},
-	{"both ends that move over themselves wait", "endpoint/departure.go", "		if d.over(c) && c.out.shift.held {\n", "		if false {\n"},
+	{"both ends that move over themselves wait", "endpoint/shift.go", "!crossed || !c.server {", "crossed || true {"},
 	{"a ready is not heard while the end moves", "endpoint/handshake.go", "	case o.shift.away: // it is", "	case o.shift.away || o.leaving(): // it is"},
 	{"a ready from before the hello counts", "endpoint/handshake.go", "	case s.greeting: // it was", "	case false: // it was"},
 	{"an end that stays sends before it is answered", "endpoint/departure.go", "		c.out.ready = false // until it has been answered\n", ""},
