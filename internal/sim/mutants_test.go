@@ -56,7 +56,7 @@ var mutants = []mutant{
 	{"an end over itself nudges itself", "endpoint/departure.go", "	c.wakeWaits() // and not", "	c.wakeWrites() // and not"},
 
 	// Datagrams and listeners.
-	{"a datagram goes to the next owner of the name, too", "endpoint/offer.go", "		return n, gone(incomplete)\n", "		return 0, errGone\n"},
+	{"a datagram goes to the next owner of the name, too", "endpoint/offer.go", "		return n, gone(incomplete)\n", "		_ = incomplete\n		return 0, errGone\n"},
 	{"the last datagram comes first", "endpoint/link.go", "		s.queue = append(s.queue, c)\n", "		s.queue = append([]*Conn{c}, s.queue...)\n"},
 	{"a datagram is acknowledged twice, the next one never", "endpoint/link.go", "		c.acknowledge(c.link.offers[0].serial)\n", "		c.acknowledge(max(c.link.offers[0].serial, 2) - 1)\n"},
 	{"datagrams that are held do not move", "endpoint/relocate_datagram.go", "	for _, c := range s.held {\n		p.Held", "	for _, c := range s.held[:0] {\n		p.Held"},

@@ -167,6 +167,17 @@ func (l *life) end() {
 	if err := l.conn.Close(); err != nil && !errors.Is(err, net.ErrClosed) && !l.cut() {
 		l.w.fail("order and boundaries", "%s: close: %v", l.name, err)
 	}
+	l.goOn()
+}
+
+// goOn opens other files when the engine has given up waiting for whatever it has been waiting for: they may get the values of what was parked,
+// and nobody must take them for that.
+func (l *life) goOn() {
+	time.Sleep(10 * time.Second)
+	kinds := []descriptor.Kind{descriptor.File, descriptor.Pipe, descriptor.Stream, descriptor.File}
+	files, _ := l.p.openAll(kinds)
+	time.Sleep(2 * time.Minute)
+	l.p.closeAll(files, kinds)
 }
 
 // cut: the pipe has been.
