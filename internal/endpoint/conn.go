@@ -49,6 +49,7 @@ type inbox struct {
 	closed   bool               // by Close
 	paused   bool               // the end is being moved: nothing is read
 	started  bool               // false: it has moved here, and its former owner has not been told
+	nested   []mover            // … ends that came in its queue, whether they have been read or not
 	adopting bool               // descriptors are being adopted, and their sender answered: the goodbye waits, or both sides would close them
 	adopted  uint64             // the serial number of the message whose descriptors were the last ones
 	farewell bool               // the goodbye has been said, or is owed: messages that come now are the peer's to take back
@@ -225,11 +226,11 @@ func (c *Conn) receive(b []byte) (sock.Result, error) {
 	}
 	r := c.in.box.Read(b)
 	c.in.box.Settle(b[r.N:])
-	credit, due := c.in.box.CreditDue()
+	_, due := c.in.box.CreditDue()
 	c.leave()
 	c.in.mu.Unlock()
 	if due {
-		c.creditPeer(credit)
+		c.creditPeer()
 	}
 	return r, nil
 }

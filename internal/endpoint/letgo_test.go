@@ -150,3 +150,16 @@ func TestP3PipeIsClosedBeforeCopiesAreReleased(t *testing.T) {
 		})
 	}
 }
+
+// P8: an end that was about to move over this connection stays if the other one is closed before it has taken it: the goodbye says so at once.
+func TestP8GoodbyeToAnEndThatMovesOverItself(t *testing.T) {
+	bubble(t, onWindows, sock.Stream, func(t *testing.T, r *rig) {
+		r.clientPipe.hold() // which knows nothing of its move
+		inject(t, r.clientPipe, wire.Packet{Type: wire.Move, Flags: wire.Itself, Serial: 1})
+		synctest.Wait()
+		r.server.Close()
+		if got := r.serverPipe.written(wire.Bye); len(got) != 1 {
+			t.Errorf("%d goodbyes", len(got))
+		}
+	})
+}

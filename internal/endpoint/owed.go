@@ -13,7 +13,7 @@ import (
 type owed struct {
 	debts  uint16 // a bit for each debt
 	ack    uint64
-	credit sock.Credit
+	credit sock.Credit // of now: see Conn.pay
 	window uint32
 	pass   bool
 	name   []byte // that the socket has chosen
@@ -113,16 +113,32 @@ func (o *owed) strike(d debt) {
 	}
 }
 
+// next returns the debt to be paid next, of those that the peer can hear now. While it moves over this connection it hears acknowledgements;
+// and as long as its end has not come, the credit that it may need for that, and that there is nobody to take it. The caller holds mu.
+func (o *outbox) next() (debt, bool) {
+	switch {
+	case !o.shift.held:
+		return o.owed.first()
+	case o.owed.has(debtAck):
+		return debtAck, true
+	case o.shift.taken:
+		return 0, false
+	case o.owed.has(debtCredit):
+		return debtCredit, true
+	}
+	return debtBye, o.owed.has(debtBye)
+}
+
 // pay writes what is owed, as far as the pipe has room. The caller holds out.mu.
 func (c *Conn) pay() {
 	o := &c.out
 	for !o.full && !o.shift.detached {
-		d, ok := o.owed.first()
-		if o.shift.held {
-			d, ok = debtAck, o.owed.has(debtAck)
-		}
+		d, ok := o.next()
 		if !ok {
 			return
+		}
+		if d == debtCredit {
+			o.owed.credit = c.reported() // of now: a hello may have said more than when it was noted
 		}
 		p, t := o.owed.packet(d)
 		if d == debtHello {
@@ -154,20 +170,26 @@ func (c *Conn) acknowledge(serial uint64) (told bool) {
 // creditWhatIsDue tells the peer what it may send, if that is worth a packet.
 func (c *Conn) creditWhatIsDue() {
 	c.in.mu.Lock()
-	credit, due := c.in.box.CreditDue()
+	_, due := c.in.box.CreditDue()
 	c.in.mu.Unlock()
 	if due {
-		c.creditPeer(credit)
+		c.creditPeer()
 	}
 }
 
 // creditPeer tells the peer what it may send.
-func (c *Conn) creditPeer(credit sock.Credit) {
+func (c *Conn) creditPeer() {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
-	c.out.owed.credit = credit
 	c.out.owed.note(debtCredit)
 	c.pay()
+}
+
+// reported is the credit that the peer is to know of.
+func (c *Conn) reported() sock.Credit {
+	c.in.mu.Lock()
+	defer c.in.mu.Unlock()
+	return c.in.box.Reported()
 }
 
 // patience bounds the wait for a peer that is suspended. It will see what it was told before anything that comes later.

@@ -258,15 +258,16 @@ func (m *message) fate() sock.Fate {
 	return m.transfer.Fate
 }
 
+// itself reports whether the carrier is one of the ends.
+func (p *parcel) itself() bool {
+	return p != nil && slices.Contains(p.ends, mover(p.carrier))
+}
+
 // sendLuggage writes the packets in front of a message. The caller holds writing.
 func (c *Conn) sendLuggage(m *message) error {
 	p := m.parcel
-	itself := false
-	for _, e := range p.ends {
-		itself = itself || e == mover(c)
-	}
 	left, sets := p.states, p.luggage
-	for begun := itself; len(left) > 0 || len(sets) > 0; begun = true {
+	for begun := false; len(left) > 0 || len(sets) > 0; begun = true {
 		packet := wire.Packet{Type: wire.Data, Flags: wire.Luggage}
 		if len(sets) > 0 {
 			block, err := sets[0].Records()

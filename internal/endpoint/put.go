@@ -15,6 +15,7 @@ func (c *Conn) put(p *wire.Packet, m *message, begun bool) error {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
 	weight := m.weight()
+	own := m != nil && m.parcel.itself() // it may begin, though this end is being moved
 	w := wait{c: c}
 	defer w.end()
 	for {
@@ -25,7 +26,7 @@ func (c *Conn) put(p *wire.Packet, m *message, begun bool) error {
 			return errShifted
 		}
 		c.pay()
-		if !c.out.full && !c.out.shift.stops(begun) && (begun || c.out.box.Room(weight)) {
+		if !c.out.full && !c.out.shift.stops(begun || own) && (begun || c.out.box.Room(weight)) {
 			switch err := c.putNow(p, m); err {
 			case nil:
 				return nil

@@ -122,6 +122,11 @@ func (c *Conn) adopt(s *sock.Segment, p *wire.Packet) error {
 		return nil
 	}
 	set, err := u.message(p)
+	if err == nil && len(set.Ends()) > 0 {
+		c.out.mu.Lock()
+		c.out.shift.taken = true // if it is the peer's own: see next
+		c.out.mu.Unlock()
+	}
 	told := err == nil && c.link == nil && c.acknowledge(p.Serial) // a datagram is acknowledged when it has been queued
 	if (err != nil || route.Way == rights.Pull) && !told && !c.pipe.Connected() {
 		set.Close()

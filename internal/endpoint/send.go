@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"slices"
 	"syscall"
 
 	"afunix/internal/descriptor"
@@ -115,19 +116,14 @@ func (c *Conn) Send(b []byte, files []transport.File, to *net.UnixAddr) (int, er
 		return 0, syscall.EINVAL
 	}
 	for {
-		m, err := c.gather(files)
+		m, n, err := c.attempt(b, files)
 		switch {
 		case err == errCycle:
 			return len(b), nil
 		case err == errShifted:
-			continue
-		case err != nil:
-			return 0, c.part(c.blame(c.precedence(len(b), files, err)))
-		}
-		n, err := c.sendWith(b, m)
-		switch {
-		case err == errShifted:
 			continue // to whoever has the other end now
+		case m == nil:
+			return 0, c.part(c.blame(c.precedence(len(b), files, err)))
 		case m.transfer == nil:
 			return 0, c.part(c.blame(err))
 		}
@@ -194,10 +190,28 @@ func (c *Conn) sendRoute() (rights.Route, error) {
 	return c.out.sendRoute, nil
 }
 
+// attempt gathers files, and writes b with them; without a message, it has not got so far. If this end is among the files, it waits for whoever
+// is writing first: while the end is being moved, he would not go on.
+func (c *Conn) attempt(b []byte, files []transport.File) (m *message, n int, err error) {
+	itself := slices.ContainsFunc(files, func(f transport.File) bool { return f.End == any(c) })
+	if itself {
+		c.writing.Lock()
+		defer c.writing.Unlock()
+	}
+	if m, err = c.gather(files); err != nil {
+		return nil, 0, err
+	}
+	if !itself {
+		c.writing.Lock()
+		defer c.writing.Unlock()
+	}
+	n, err = c.sendWith(b, m)
+	return m, n, err
+}
+
 // sendWith writes b with the descriptors of m beside its first byte. If nothing has been written m has no transfer, and has been taken back.
+// The caller holds writing.
 func (c *Conn) sendWith(b []byte, m *message) (n int, err error) {
-	c.writing.Lock()
-	defer c.writing.Unlock()
 	if err = c.load(m); err == nil {
 		n, err = c.pieces(b, wire.MaxPayload-m.MaxLen(), m)
 	}

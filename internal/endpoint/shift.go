@@ -27,7 +27,8 @@ import (
 type shift struct {
 	any      bool   // there has been a move: hellos and ready packets may come
 	away     bool   // the other end is moving, and its new owner has not said hello
-	held     bool   // … over this very connection: nothing but acknowledgements is said until it has been let go
+	held     bool   // … over this very connection: hardly anything is said until it has been let go: see next
+	taken    bool   // … and it has come
 	serial   uint64 // of the peer's Move, to be acknowledged as soon as nothing is loaded; 0: there is none
 	asked    bool   // we have said hello, and may get an answer
 	greeting bool   // we have said hello, and not heard one since
@@ -75,7 +76,7 @@ func (c *Conn) peerMoves(p *wire.Packet) error {
 	itself := p.Flags&wire.Itself != 0
 	s.any, s.away, s.serial = true, true, p.Serial
 	if crossed := itself && s.itself && c.out.leaving(); !crossed || !c.server { // else the other end gives way: see watch
-		s.held = itself
+		s.held, s.taken = itself, false
 		c.out.ready, s.wasReady = false, false
 	}
 	c.letGo()
@@ -104,6 +105,9 @@ func (c *Conn) rehello(p *wire.Packet) error {
 		return errRole
 	case h.SocketType != uint8(c.typ) || h.Socket != c.peerID || !c.expects(moved):
 		return errUnexpected
+	}
+	if moved {
+		c.unclaimed() // while it is known how it came: its message will not
 	}
 	who, can, err := c.pipe.Identify(h.Proof)
 	if err != nil {
@@ -206,13 +210,12 @@ func (c *Conn) start() {
 	c.in.mu.Lock()
 	closed := c.in.closed
 	c.in.started = c.in.started || !closed
-	_, segments := c.in.box.Look()
+	nested := c.in.nested
+	c.in.nested = nil
 	c.in.mu.Unlock()
+	startAll(nested) // somebody may have read them already
 	if closed {
 		return
-	}
-	for i := range segments {
-		startAll(ends(&segments[i]))
 	}
 	c.out.mu.Lock()
 	c.out.shift.detached = false
@@ -269,7 +272,7 @@ const noValue = 1<<31 - 4
 func (c *Conn) peerLetGo() error {
 	c.in.mu.Lock()
 	arrived, rights := c.in.box.Arrived()
-	serial := c.in.adopted
+	serial, credit := c.in.adopted, c.in.box.Reported()
 	c.in.mu.Unlock()
 	c.out.mu.Lock()
 	s := &c.out.shift
@@ -284,7 +287,7 @@ func (c *Conn) peerLetGo() error {
 	for _, e := range ends {
 		if mate, ok := e.(*Conn); ok && mate.id == c.peerID {
 			mate.out.mu.Lock()
-			mate.out.box.Follow(arrived, rights, serial)
+			mate.out.box.Follow(arrived, rights, serial, credit)
 			mate.out.mu.Unlock()
 		}
 		e.start()

@@ -262,6 +262,9 @@ func (u *unpacker) fill(c *Conn, s *wire.ConnState) error {
 		return err
 	}
 	in.box.TellApart(in.pass)
+	for i := range segments {
+		in.nested = append(in.nested, ends(&segments[i])...)
+	}
 	if l := c.link; l != nil {
 		l.over, l.sender, l.offering, l.queued = has(wire.ConnOver), s.Sender, s.Offering, int(s.Queued)
 		for _, serial := range s.Offers {

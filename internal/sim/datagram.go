@@ -231,11 +231,11 @@ func (l *boxLife) receive() bool {
 	l.conn.SetReadDeadline(time.Now().Add(silence)) // fails if it has been closed, as Recv will
 	buf := make([]byte, 300000)
 	m, err := l.conn.Recv(buf, false)
-	defer m.Rights.Close()
 	d := &delivery{data: bytes.Clone(buf[:m.N]), lost: err != nil, files: l.p.take(m.Rights)}
 	if m.From != nil {
 		d.from = m.From.Name
 	}
+	defer m.Rights.Close()
 	d.began = began
 	alive := l.step("received %d bytes, %d descriptors, %v", m.N, m.Rights.Len(), err)
 	l.w.mu.Lock()

@@ -54,7 +54,7 @@ func everyStep(t *testing.T, r row, serverSends bool, i int, cargo Outgoing, f F
 		last = run(t, name, uint64(i), r.windows, func(w *World) {
 			w.At(step, f)
 			encounter(w, r, typ, cargo, serverSends, uint64(i))
-		})
+		}).Steps()
 		runs++
 	}
 	return runs

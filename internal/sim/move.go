@@ -29,8 +29,19 @@ func (c *cargo) carry(p *Process, over *Side, random *rand.Rand, o Outgoing) (go
 		return false
 	}
 	o.Kinds = append([]descriptor.Kind{descriptor.File}, o.Kinds...)
+	w.underWay(1)
 	carrier.sendOne(random, o, c)
+	if !c.gone {
+		w.underWay(-1)
+	}
 	return c.gone
+}
+
+// underWay counts ends that have been sent and not received.
+func (w *World) underWay(n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.transit += n
 }
 
 // living returns what a process does with a side now.
@@ -47,7 +58,8 @@ func (l *life) move(o Outgoing, rest []Outgoing, r Reader) (gone bool) {
 		p.Own(e)
 		l.Side.Live(p, e.(*endpoint.Conn), rest, r)
 	}}
-	if !c.carry(l.p, o.Over, l.send, o) {
+	random := rand.New(rand.NewPCG(l.seed, uint64(len(rest)))) // another program may use that of l
+	if !c.carry(l.p, o.Over, random, o) {
 		return false
 	}
 	l.p.Disown(l.conn)
@@ -68,4 +80,5 @@ func (l *life) takeOver(r *reading, e descriptor.End) {
 		return
 	}
 	c.arrive(l.p, e)
+	l.w.underWay(-1)
 }

@@ -115,7 +115,7 @@ func TestMigration(t *testing.T) {
 							procs = append(procs, w.Spawn(string('A'+rune(len(procs))), row.client))
 						}
 						r.play(w, procs, typ)
-					})
+					}).Steps()
 				}
 			}
 		})

@@ -237,6 +237,9 @@ func (h *handle) Write(head, body []byte) error {
 	err := h.full()
 	if err == nil {
 		h.e.peer.bytes += len(data) // also while it is held back
+		if h.p.suspended {
+			h.p.unsent[h.e.peer] += len(data)
+		}
 		h.e.wrote(data)
 	}
 	w.mu.Unlock()
@@ -278,7 +281,7 @@ func (h *handle) Hangup() error {
 	return h.end("hang up", func() {
 		h.p.w.mu.Lock()
 		defer h.p.w.mu.Unlock()
-		h.e.released = true
+		h.e.released = h.e.released || !h.p.dead
 	})
 }
 

@@ -63,7 +63,8 @@ type Process struct {
 	suspended bool
 	full      bool // its table has been
 	held      []func()
-	objects   []io.Closer // that its program has
+	unsent    map[*end]int // bytes that it has written while it is suspended, and that have a place in the pipe
+	objects   []io.Closer  // that its program has
 	leaving   bool
 	adopted   map[uint64]bool // what the engine has taken ahead of the program
 	orphans   map[uint64]*orphan
@@ -75,7 +76,7 @@ func (w *World) Spawn(name string, s Standing) *Process {
 	defer w.mu.Unlock()
 	p := &Process{
 		Process: simproc.New(name), w: w, number: len(w.procs), name: name, pid: 1000 + len(w.procs), standing: s,
-		adopted: make(map[uint64]bool), orphans: make(map[uint64]*orphan),
+		unsent: make(map[*end]int), adopted: make(map[uint64]bool), orphans: make(map[uint64]*orphan),
 	}
 	if !w.strict {
 		p.Reuse()
@@ -146,6 +147,9 @@ func (p *Process) kill() {
 		return
 	}
 	p.dead, p.suspended, p.held = true, false, nil
+	for to, n := range p.unsent {
+		to.bytes -= n
+	}
 	w.graves = append(w.graves, p)
 	w.mu.Unlock()
 	p.Process.Kill()
@@ -178,6 +182,7 @@ func (p *Process) resume() {
 		p.w.mu.Lock()
 		held := p.held
 		p.held = nil
+		clear(p.unsent)
 		p.suspended = p.suspended && len(held) > 0
 		p.w.mu.Unlock()
 		if len(held) == 0 {
@@ -277,7 +282,7 @@ func (p *Process) adopt(v uint64) {
 	}
 	delete(p.orphans, v)
 	p.adopted[v] = true
-	bound := 0
+	bound := p.w.transit * afterAccept
 	for _, s := range p.w.sides {
 		if s.holder == p {
 			bound += s.bound

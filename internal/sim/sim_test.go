@@ -1,9 +1,12 @@
 package sim
 
 import (
+	"context"
 	"flag"
+	"os"
 	"runtime"
 	"runtime/debug"
+	"runtime/pprof"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,7 +18,8 @@ import (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	runtime.GOMAXPROCS(1) // fewer orders that the seed has not chosen
+	runtime.GOMAXPROCS(1)                     // fewer orders that the seed has not chosen
+	os.Setenv("GODEBUG", "tracebacklabels=1") // should the engine panic, a label tells in which run: see run
 	leaktest.Main(m)
 }
 
@@ -47,9 +51,9 @@ var shown, alwaysShow bool
 const tooLong = time.Minute
 
 // run runs a world in a bubble of its own, and fails with its trace.
-func run(t *testing.T, name string, seed uint64, windows bool, play func(w *World)) (steps int) {
+func run(t *testing.T, name string, seed uint64, windows bool, play func(w *World)) (w *World) {
 	t.Helper()
-	w := new(World)
+	w = new(World)
 	var bad []string
 	defer time.AfterFunc(tooLong, func() {
 		debug.SetTraceback("all")
@@ -62,6 +66,7 @@ func run(t *testing.T, name string, seed uint64, windows bool, play func(w *Worl
 			panic(r)
 		}
 	}()
+	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("run", name)))
 	synctest.Test(t, func(*testing.T) {
 		w.init(seed, windows)
 		play(w)
@@ -77,7 +82,7 @@ func run(t *testing.T, name string, seed uint64, windows bool, play func(w *Worl
 	if len(bad) > 0 {
 		t.Errorf("%s\n\t%s", name, strings.Join(bad, "\n\t"))
 	}
-	return w.Steps()
+	return w
 }
 
 // encounter is the smallest world: a server, a client, a message with descriptors one way, and the end.
@@ -98,8 +103,8 @@ func encounter(w *World, r row, t sock.Type, message Outgoing, serverSends bool,
 func TestEncounter(t *testing.T) {
 	for _, r := range rows {
 		for _, serverSends := range []bool{true, false} {
-			n := run(t, r.name, 1, r.windows, func(w *World) { encounter(w, r, sock.Stream, cargoes[1], serverSends, 1) })
-			t.Log(r.name, serverSends, n)
+			w := run(t, r.name, 1, r.windows, func(w *World) { encounter(w, r, sock.Stream, cargoes[1], serverSends, 1) })
+			t.Log(r.name, serverSends, w.Steps())
 		}
 	}
 }

@@ -35,6 +35,7 @@ type World struct {
 	running map[string]int // calls and goroutines of the programs, which have to end
 	bad     []string
 	sides   []*Side
+	transit int // ends that are under way, with what is in their queues
 	boxes   []*Box
 	names   map[string]*port
 	lives   map[*Side]*life

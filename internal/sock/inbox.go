@@ -442,6 +442,9 @@ func (in *Inbox) CreditDue() (Credit, bool) {
 	return Credit{Consumed: in.consumed, Rights: grant}, true
 }
 
+// Reported is what the peer has been told by CreditDue, or is to be.
+func (in *Inbox) Reported() Credit { return Credit{Consumed: in.reported, Rights: in.rightsGranted} }
+
 // Shut notes that the owner has shut down reading. What is queued can still be read (row 152), and what the peer sent before
 // it knew of this, too.
 func (in *Inbox) Shut() { in.shut = true }

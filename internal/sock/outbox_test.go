@@ -103,9 +103,12 @@ func TestOutboxRefuses(t *testing.T) {
 // A socket that was sent over itself goes on behind the message in which it came, whose acknowledgement its former owner may not have read.
 func TestFollowsTheMessageInWhichItCame(t *testing.T) {
 	o := sock.NewOutbox(sock.Stream)
-	o.Follow(1000, 2, 7)
-	if err := o.Ack(7); err != nil {
+	o.Follow(1000, 2, 7, sock.Credit{Consumed: 500, Rights: 10})
+	if err := errors.Join(o.Ack(7), o.Credit(sock.Credit{Consumed: 400, Rights: 5})); err != nil {
 		t.Error(err)
+	}
+	if !o.Room(8) || o.Room(9) {
+		t.Error("old credit counts")
 	}
 	var next sock.Transfer
 	o.Track(&next, nil)

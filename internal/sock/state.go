@@ -116,8 +116,10 @@ func RestoreOutbox(t Type, s OutboxState) (*Outbox, error) {
 // Arrived returns the cost of what has come, and how many descriptors.
 func (in *Inbox) Arrived() (cost, rights uint64) { return in.arrived, in.rightsArrived }
 
-// Follow corrects what has been sent, and under which number. A socket that was sent over itself cannot know what its own message will have
-// cost; its peer does. If its former owner has died before it read the acknowledgement of that message, that is still to come.
-func (o *Outbox) Follow(cost, rights, serial uint64) {
+// Follow corrects what has been sent, under which number, and what of it has been credited. A socket that was sent over itself cannot know
+// what its own message will have cost, nor what its former owner was told meanwhile; its peer does. If that owner has died before it read
+// everything, an acknowledgement and credit that are old may still come.
+func (o *Outbox) Follow(cost, rights, serial uint64, c Credit) {
 	o.sent, o.rightsSent, o.serial, o.inherited = cost, rights, serial, serial
+	o.consumed, o.rightsLimit = c.Consumed, c.Rights
 }
