@@ -290,7 +290,7 @@ func (u *unpacker) client(l *Listener) error {
 			l.shelved = append(l.shelved, p)
 		}
 		return err
-	case err == nil && tag == wire.ConnTag:
+	case err == nil && tag == wire.ConnTag && l.cfg.socket == nil: // links of a datagram socket move with that
 		var c *Conn
 		if c, err = u.conn(v, l.cfg.socket); err == nil {
 			l.queue = append(l.queue, &place{conn: c, established: true})

@@ -46,18 +46,39 @@ func TestAnEndThatIsSentOverItselfWaits(t *testing.T) {
 	})
 }
 
-// P7: a socket whose links are said to have datagrams waiting that its queue knows nothing of is refused, whatever of it has been made.
+// P7: a datagram socket with a link that has datagrams which its queue knows nothing of is refused, whatever of it has been made.
 func TestP7LuggageWithDatagramsOfNobody(t *testing.T) {
-	besieged(t, func(s *siege, c *endpoint.Conn) {
-		m := s.mouths[0]
-		link := wire.ConnState{
-			SocketType: uint8(sock.Datagram), Local: "@", Remote: "@", Buffer: sock.DefaultBuffer, InWindow: sock.DefaultWindow,
-			Arrived: 1 << 20, RightsWindow: 1, RightsGranted: 1, Segments: []wire.Segment{{}}, Offers: []uint64{1},
-		}
-		luggage := withRecords(1, 1, s.newEnd(m, descriptor.Unix))
-		luggage.Flags, luggage.Payload = wire.Luggage, link.Append((&wire.PacketState{Buffer: sock.DefaultBuffer, Links: 1}).Append(nil))
-		s.say(m, luggage)
-		s.say(m, withRecords(1, 1, wire.Record{Kind: uint8(descriptor.Unix), Owner: wire.End}))
-		ends(t, c, "1 datagrams, of which 0 are queued and 1 wait")
-	})
+	link := wire.ConnState{
+		SocketType: uint8(sock.Datagram), Local: "@", Remote: "@", Buffer: sock.DefaultBuffer, InWindow: sock.DefaultWindow,
+		Arrived: 1 << 20, RightsWindow: 1, RightsGranted: 1, Segments: []wire.Segment{{}}, Offers: []uint64{1},
+	}
+	listener := wire.ListenerState{SocketType: uint8(sock.Datagram), Clients: 1}
+	for name, tt := range map[string]struct {
+		states []byte
+		ends   []descriptor.Kind
+		says   string
+	}{
+		"a link": {
+			link.Append((&wire.PacketState{Buffer: sock.DefaultBuffer, Links: 1}).Append(nil)),
+			[]descriptor.Kind{descriptor.Unix}, "1 datagrams, of which 0 are queued and 1 wait",
+		},
+		"a client of its listener": {
+			link.Append(listener.Append((&wire.PacketState{Buffer: sock.DefaultBuffer, Flags: wire.PacketListens}).Append(nil))),
+			[]descriptor.Kind{descriptor.UnixListener, descriptor.Unix}, "state 1 of a client",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			besieged(t, func(s *siege, c *endpoint.Conn) {
+				m := s.mouths[0]
+				luggage := wire.Packet{Type: wire.Data, Flags: wire.Luggage, Serial: 1, Payload: tt.states}
+				for _, k := range tt.ends {
+					luggage.Ancillary = s.newEnd(m, k).Append(luggage.Ancillary)
+					luggage.Records++
+				}
+				s.say(m, luggage)
+				s.say(m, withRecords(1, 1, wire.Record{Kind: uint8(descriptor.Unix), Owner: wire.End}))
+				ends(t, c, tt.says)
+			})
+		})
+	}
 }
