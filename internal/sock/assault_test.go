@@ -1,6 +1,7 @@
 package sock_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"testing"
@@ -247,6 +248,9 @@ func (a *assault) move(state sock.InboxState, segments []sock.Segment) {
 	if len(same) != len(segments) || in.Ready() != a.in.Ready() || in.Bytes() != a.in.Bytes() || in.Records() != a.in.Records() {
 		a.t.Fatalf("%d segments became %d", len(segments), len(same))
 	}
+	if owed := again.Arrived - again.Consumed; owed != uint64(in.Bytes()+len(same)*int(sock.Cost(0))) {
+		a.t.Fatalf("%d bytes in %d segments, for which %d is owed", in.Bytes(), len(same), owed)
+	}
 	again.Consumed, again.RightsConsumed = state.Consumed, state.RightsConsumed
 	if again != state {
 		a.t.Fatalf("%+v became %+v", state, again)
@@ -325,6 +329,8 @@ func FuzzAssault(f *testing.F) {
 		f.Add([]byte{typ, 0, 2, 9, 0, 6, 9, 3, 0, 4, 9, 3, 8, 3, 3, 0, 200})
 		f.Add([]byte{typ, 0, 8, 9, 0, 9, 9, 0, 1, 9, 3, 2, 4, 3, 0, 4, 3, 3, 0})
 		f.Add([]byte{typ, 7, 2, 0, 250, 6, 9, 3, 6, 1, 1, 7, 0, 1, 7, 1, 2, 7, 2, 200, 253, 7, 3, 255})
+		f.Add([]byte{typ, 6, 200, 0, 7, 2, 200, 5, 7, 2, 100, 5})
+		f.Add(append([]byte{typ}, bytes.Repeat([]byte{0, 0, 0xFF, 0xFF}, 100)...)) // more than any window
 		f.Add([]byte{typ, 0, 0, 9, 5, 3, 5, 5, 3, 0, 5, 8, 0, 0, 0, 3})
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

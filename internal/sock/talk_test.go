@@ -326,7 +326,7 @@ func (k *talk) move() {
 
 // step is one thing that happens.
 func (k *talk) step() {
-	switch k.byte() % 10 {
+	switch k.byte() % 11 {
 	case 0, 1:
 		k.send()
 	case 2, 3:
@@ -347,7 +347,19 @@ func (k *talk) step() {
 		if !k.half {
 			k.move()
 		}
+	case 10:
+		if k.typ != sock.Stream && !k.half {
+			k.discard(int(k.byte()))
+		}
 	}
+}
+
+// discard discards all records but the first n.
+func (k *talk) discard(n int) {
+	k.in.Keep(n)
+	k.queue = k.queue[:min(n, k.whole)]
+	k.whole = len(k.queue)
+	k.credit()
 }
 
 // settle lets everything arrive and be read. After that nobody may be held up, and nothing be left.
@@ -383,6 +395,7 @@ func FuzzTalk(f *testing.F) {
 		f.Add([]byte{typ, 1, 0, 5, 1, 0, 0, 9, 2, 0, 2, 2, 5, 1, 9, 5, 0, 9})
 		f.Add([]byte{typ, 1, 0, 5, 1, 3, 200, 1, 9, 4, 0, 9, 1, 0, 2, 2, 9, 5, 0, 3, 5, 0, 9})
 		f.Add([]byte{typ, 2, 0, 0xF0, 1, 2, 0, 1, 0xC0, 1, 0xC0, 2, 2, 6, 0xF0, 9, 0, 6, 0xF0, 9, 1, 4})
+		f.Add([]byte{typ, 2, 0, 5, 1, 9, 200, 0, 0, 5, 1, 9, 200, 0, 2, 2, 10, 1, 5, 0, 9})
 		f.Add([]byte{typ, 0, 7, 1, 2, 0, 0xFF, 1, 0, 0, 8, 0, 9, 0, 250, 200, 0, 2, 2, 5, 0, 255, 255})
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
