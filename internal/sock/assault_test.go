@@ -240,7 +240,7 @@ func (a *assault) rarely() {
 // move makes the Inbox anew. Of what a socket is made of that has kept to its bounds nothing is refused, and nothing but luggage that belongs
 // to no message is lost.
 func (a *assault) move(state sock.InboxState, segments []sock.Segment) {
-	in, err := sock.RestoreInbox(a.typ, state, segments)
+	in, err := sock.RestoreInbox(a.typ, state, unpacked(segments))
 	if err != nil {
 		a.t.Fatalf("%+v with %d segments: %v", state, len(segments), err)
 	}

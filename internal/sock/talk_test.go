@@ -312,16 +312,24 @@ func (k *talk) await(n int, giveUp bool) {
 // move makes both halves anew in another process.
 func (k *talk) move() {
 	state, segments := k.in.Look()
-	for i := range segments {
-		segments[i].Luggage = 0 // nobody knows there what came in front of it
-	}
-	in, err := sock.RestoreInbox(k.typ, state, segments)
+	in, err := sock.RestoreInbox(k.typ, state, unpacked(segments))
 	k.must(err)
 	in.TellApart(true)
 	k.in = in
 	k.back = append(k.back, news{Credit: sock.Credit{Rights: in.Granted()}, hello: true})
 	k.out, err = sock.RestoreOutbox(k.typ, k.out.Look())
 	k.must(err)
+}
+
+// unpacked are segments as whoever takes over a socket makes them anew. Nobody knows there what came in front of a message.
+func unpacked(segments []sock.Segment) []sock.Segment {
+	anew := make([]sock.Segment, len(segments))
+	for i, s := range segments {
+		anew[i] = sock.Segment{
+			Data: s.Data, Buffer: s.Buffer, Rights: s.Rights, Lost: s.Lost, Creds: s.Creds, More: s.More, Continued: s.Continued,
+		}
+	}
+	return anew
 }
 
 // step is one thing that happens.
