@@ -1,6 +1,7 @@
 package endpoint_test
 
 import (
+	"net"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,8 +17,7 @@ import (
 
 // besieged is a stream with a user at one end and the enemy at the other.
 func besieged(t *testing.T, test func(s *siege, c *endpoint.Conn)) {
-	watchdog := time.AfterFunc(20*time.Second, func() { panic("something turns in circles: time does not go on in the bubble") })
-	defer watchdog.Stop()
+	defer watched()()
 	synctest.Test(t, func(t *testing.T) {
 		s := newSiege(t, new(script), sock.Stream, pulls)
 		defer s.end()
@@ -35,6 +35,12 @@ func besieged(t *testing.T, test func(s *siege, c *endpoint.Conn)) {
 	})
 }
 
+// watched ends the test when a bubble never comes to rest: something turns in circles, and its time does not go on. The caller calls what it
+// returns.
+func watched() (stop func() bool) {
+	return time.AfterFunc(20*time.Second, func() { panic("something turns in circles") }).Stop
+}
+
 // An end that is sent over itself, and is the guest of its own connection therefore, waits for the peer without waking itself all the time.
 func TestAnEndThatIsSentOverItselfWaits(t *testing.T) {
 	besieged(t, func(s *siege, c *endpoint.Conn) {
@@ -42,6 +48,44 @@ func TestAnEndThatIsSentOverItselfWaits(t *testing.T) {
 		s.send(s.things[1], 1, []transport.File{{End: c}}, false) // nobody acknowledges anything
 		if took := time.Since(begin); took != patient {
 			t.Errorf("it gave up after %v; want %v", took, patient)
+		}
+	})
+}
+
+// A Read that waits on the pipe itself when its end begins to move leaves that to the mover, who waits for what it brings.
+func TestReadThatHasThePipeLeavesItToTheMover(t *testing.T) {
+	besieged(t, func(s *siege, carrier *endpoint.Conn) {
+		m := s.doors[0].knock()
+		s.greet(m)
+		c, err := s.things[0].listener.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.has(c)
+		var read <-chan outcome
+		for i := range 4 { // the reader rests when a Read that waited has been served
+			read = start(func() (int, error) { return c.Read(make([]byte, 9)) })
+			synctest.Wait()
+			if i == 3 {
+				break
+			}
+			s.say(m, wire.Packet{Type: wire.Data, Payload: make([]byte, 1)})
+			if o := <-read; o.n != 1 || o.err != nil {
+				t.Fatalf("%+v", o)
+			}
+		}
+		carrier.SetDeadline(time.Now().Add(time.Minute))
+		sent := start(func() (int, error) { return carrier.Send([]byte("x"), []transport.File{{End: c}}, nil) })
+		for _, m := range []*mouth{m, s.mouths[0]} { // the Move, and the message
+			synctest.Wait()
+			s.script.rest = []byte{acknowledging}
+			s.listen(m)
+		}
+		if o := <-sent; o.n != 1 || o.err != nil || o.at > patient {
+			t.Errorf("sent: %+v", o)
+		}
+		if o := <-read; o.err != net.ErrClosed {
+			t.Errorf("read: %+v, want net.ErrClosed", o)
 		}
 	})
 }
