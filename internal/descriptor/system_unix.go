@@ -91,5 +91,5 @@ func retry(f func() error) error {
 // Matches reports whether v is of kind k. Nothing that Kind asks ever waits.
 func (t system) Matches(v uintptr, k Kind) (bool, error) {
 	got, err := t.Kind(v)
-	return got == k, err
+	return err == nil && got == k, err
 }
