@@ -7,6 +7,7 @@
 # make compat     the test suites of published modules with their imports changed, and docs/COMPATIBILITY.md; 15 minutes
 # make sim        the engine under simulated faults: N=… random worlds from FROM=… on, or SEED=… again, with its trace
 # make mutants    break the engine on purpose, and see that the simulator notices
+# make soak       processes that are killed, suspended, out of descriptors …, for DURATION=10m on each of SYSTEMS="linux wine"
 # make fuzz       fuzz the decoders and the engine; FUZZTIME=20m sets how long for each target, FUZZ=Peer which ones
 
 FUZZTIME ?= 1m
@@ -15,8 +16,10 @@ N ?= 1000000
 SEED ?= 0
 RESTARTS ?= 100
 FROM ?= 0
+DURATION ?= 10m
+SYSTEMS ?=
 
-.PHONY: run test bench conformance diff sim mutants restart compat fuzz
+.PHONY: run test bench conformance diff sim mutants restart compat soak fuzz
 
 run:
 	go build -o afunix ./cmd/afunix
@@ -47,6 +50,9 @@ sim:
 
 mutants:
 	go test ./internal/sim -timeout 0 -v -run TestMutants -args -mutants
+
+soak:
+	scripts/soak $(DURATION) $(SYSTEMS)
 
 fuzz:
 	scripts/fuzz $(FUZZTIME) "$(FUZZ)"

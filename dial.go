@@ -59,6 +59,9 @@ func (d *Dialer) dialChecked(ctx context.Context, network string, raddr *net.Uni
 		ctx, cancel = context.WithTimeout(ctx, d.Timeout)
 		defer cancel()
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, err // whatever the address: so does package net
+	}
 	return d.dial(ctx, network, raddr)
 }
 

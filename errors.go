@@ -1,6 +1,7 @@
 package afunix
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -33,6 +34,18 @@ func (e *RightsError) Unwrap() error { return e.Err }
 // errMissingAddress has the text that package net gives, which does not export it.
 var errMissingAddress = errors.New("missing address")
 
+// A contextError says in package net's words that a context has ended.
+type contextError struct {
+	text string
+	error
+}
+
+func (e contextError) Error() string { return e.text }
+func (e contextError) Unwrap() error { return e.error }
+
+// Timeout tells errors of net.Error that time was up, and not that somebody gave up.
+func (e contextError) Timeout() bool { return e.error == context.DeadlineExceeded }
+
 // An operation is what an error of it needs to say: the fields of a net.OpError, and the name of the system call that an errno
 // came from.
 type operation struct {
@@ -51,6 +64,12 @@ func (o operation) wrap(err error) error {
 
 // named adds to an errno the name of the call, and to the errors of single descriptors their public type.
 func (o operation) named(err error) error {
+	switch err {
+	case context.Canceled:
+		return contextError{"operation was canceled", err}
+	case context.DeadlineExceeded:
+		return contextError{"i/o timeout", err}
+	}
 	switch e := err.(type) {
 	case syscall.Errno:
 		return os.NewSyscallError(o.call, e)

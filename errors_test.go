@@ -206,21 +206,28 @@ func TestErrorsBeforeAnySystemCall(t *testing.T) {
 	}
 }
 
+// Whatever is at the address, the error is package net's.
 func TestDialEndsWithItsContext(t *testing.T) {
-	each(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
-		path := socketPath(t)
-		listen(t, tr, network, path)
-		ctx, cancel := context.WithCancel(t.Context())
+	each(t, all, func(t *testing.T, tr afunix.Transport, network string) {
+		path := taken(t, tr, network)
+		canceled, cancel := context.WithCancel(t.Context())
 		cancel()
-		if c, err := (&afunix.Dialer{Transport: tr}).DialContext(ctx, network, path); !errors.Is(err, context.Canceled) {
-			t.Errorf("cancelled: %v, %v", c, err)
-		}
-		for name, d := range map[string]afunix.Dialer{
-			"Timeout": {Transport: tr, Timeout: -time.Second},
-		} {
-			var timeout net.Error
-			if _, err := d.DialContext(t.Context(), network, path); !errors.As(err, &timeout) || !timeout.Timeout() {
-				t.Errorf("%s: %v", name, err)
+		for _, address := range []string{path, path + "missing"} {
+			for _, test := range []struct {
+				ctx     context.Context
+				timeout time.Duration
+				is      error
+				text    string
+			}{
+				{canceled, 0, context.Canceled, "operation was canceled"},
+				{t.Context(), -time.Second, context.DeadlineExceeded, "i/o timeout"},
+			} {
+				d := afunix.Dialer{Transport: tr, Timeout: test.timeout}
+				c, err := d.DialContext(test.ctx, network, address)
+				var e net.Error
+				if !errors.Is(err, test.is) || !errors.As(err, &e) || e.Timeout() != (test.timeout != 0) || !strings.HasSuffix(err.Error(), test.text) {
+					t.Errorf("%v, %v; want %q", c, err, test.text)
+				}
 			}
 		}
 	})

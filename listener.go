@@ -97,7 +97,8 @@ func (l *Listener) AcceptConn() (*Conn, error) {
 	return newConn(t, l.network), nil
 }
 
-// Close stops listening. Calls of Accept that wait return [net.ErrClosed]. The socket file is removed if Listen made it.
+// Close stops listening. Calls of Accept that wait return [net.ErrClosed]. The socket file is removed if Listen made it, and nobody has
+// put another in its place.
 func (l *Listener) Close() error { return l.operation("close", "close").wrap(l.t.Close()) }
 
 // Addr returns the address, a *[net.UnixAddr].
@@ -108,7 +109,8 @@ func (l *Listener) SetDeadline(t time.Time) error {
 	return l.operation("set", "").wrap(l.t.SetDeadline(t))
 }
 
-// SetUnlinkOnClose sets whether Close removes the socket file. By default it does if Listen made it.
+// SetUnlinkOnClose sets whether Close removes the socket file. By default it does if Listen made it. A file that is not the listener's is
+// never removed, whatever the path leads to.
 func (l *Listener) SetUnlinkOnClose(unlink bool) { l.t.SetUnlinkOnClose(unlink) }
 
 // Transport tells which transport carries the connections.

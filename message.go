@@ -26,7 +26,9 @@ type Message struct {
 //
 // Files with empty data on a stream are EINVAL, and so are more than [MaxRights]. A file that is not open is EBADF, in a
 // [RightsError]. A deadline that expires when the message is already on its way gives n == len(data) and
-// [os.ErrDeadlineExceeded]; over the kernel transport, on a stream, n is what has been written by then.
+// [os.ErrDeadlineExceeded]; over the kernel transport, on a stream, n is what has been written by then. Over the pipe transport any other
+// error beside n > 0 says, too, that nobody can know whether the files have arrived: the connection broke. A receiver that dies with the
+// message, read or not, is no error, as over the kernel.
 func (c *Conn) WriteMsg(data []byte, files ...Sendable) (n int, err error) {
 	n, err = c.send(data, nil, files)
 	if err != nil {

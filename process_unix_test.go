@@ -24,6 +24,7 @@ import (
 
 func init() {
 	children["out of descriptors"] = outOfDescriptors
+	children["connect out of descriptors"] = connectOutOfDescriptors
 	children["send and die"] = sendAndDie
 	children["try to dial"] = tryToDial
 	children["stranger"] = stranger
@@ -116,6 +117,51 @@ func receiveWithRoom(network string, room int) error {
 	}
 	if n, err := r.Read(make([]byte, 1)); n != 0 || err != io.EOF {
 		return fmt.Errorf("a copy is still open: %d, %v", n, err)
+	}
+	return nil
+}
+
+// A process that is out of descriptors while a connection is made, and so cannot hold its peer's process, can receive descriptors later.
+func TestRightsArriveThoughThereWasNoRoomAtFirst(t *testing.T) {
+	each(t, all, func(t *testing.T, tr afunix.Transport, network string) {
+		if tr != afunix.PipeTransport {
+			t.Skip("the kernel holds no process")
+		}
+		if out, err := child(t, "connect out of descriptors", network).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	})
+}
+
+func connectOutOfDescriptors(args []string) error {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	defer w.Close()
+	restore, err := leaveRoom(2) // for the two ends
+	if err != nil {
+		return err
+	}
+	a, b, err := afunix.PipeTransport.Pair(args[0])
+	if err := errors.Join(err, restore()); err != nil {
+		return err
+	}
+	defer a.Close()
+	defer b.Close()
+	for _, way := range [][2]*afunix.Conn{{a, b}, {b, a}} {
+		if err := errors.Join(way[0].SetDeadline(time.Now().Add(patience)), way[1].SetDeadline(time.Now().Add(patience))); err != nil {
+			return err
+		}
+		if _, err := way[0].WriteMsg([]byte("x"), w); err != nil {
+			return err
+		}
+		m, err := way[1].ReadMsg(make([]byte, 10))
+		if err != nil || m.Rights.Len() != 1 {
+			return fmt.Errorf("%d descriptors, %v", m.Rights.Len(), err)
+		}
+		m.Rights.Close()
 	}
 	return nil
 }

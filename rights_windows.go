@@ -13,17 +13,12 @@ import (
 
 // The functions below own v if, and only if, they succeed.
 
-// newFile keeps an overlapped handle off the poller of Go's runtime. A file object is bound to one completion port for good, and the
-// sender's process shares it: what that does with it would be posted to our port, with pointers into memory of another
-// process. So it is bound to a port that nobody reads, and which goes with the file; package os then waits with an event for
-// each operation. Binding fails for handles that are not overlapped, and for those that are bound already: both are what is wanted.
+// newFile makes a file of which package os does no I/O through the poller of Go's runtime.
 func newFile(v uintptr, k descriptor.Kind) (*os.File, error) {
 	if k.Socket() {
 		return nil, wrongKind(k, "a file")
 	}
-	if port, err := windows.CreateIoCompletionPort(windows.Handle(v), 0, 0, 1); err == nil {
-		windows.CloseHandle(port)
-	}
+	descriptor.KeepOffPoller(v)
 	return os.NewFile(v, "received"), nil
 }
 

@@ -14,7 +14,7 @@ import (
 )
 
 // protocolVersion changes when two processes of different versions would not understand each other any more.
-const protocolVersion = 1
+const protocolVersion = 2
 
 // maxMessage bounds what the other process may make this one allocate.
 const maxMessage = 1 << 20
@@ -27,8 +27,9 @@ const maxMessage = 1 << 20
 //	S ready           I can serve; these sockets I go on with
 //	P commit          go ahead; descriptors that move come before it, in messages of type moved
 //	S taken           I serve: you need not any more
+//	P yielded         I do not any more, and the service manager knows
 //	P abort           nothing has changed, and this is why
-//	P conn, S got     after taken: a live connection, and that it has arrived
+//	P conn, S got     after yielded: a live connection, and that it has arrived
 const (
 	typeHello   = "hello"
 	typeOffer   = "offer"
@@ -37,6 +38,7 @@ const (
 	typeMoved   = "moved"
 	typeCommit  = "commit"
 	typeTaken   = "taken"
+	typeYielded = "yielded"
 	typeAbort   = "abort"
 	typeConn    = "conn"
 	typeGot     = "got"
@@ -48,6 +50,7 @@ type message struct {
 	Version int    `json:",omitempty"` // of hello
 	Key     key    `json:",omitzero"`  // of offer and moved
 	Addr    string `json:",omitempty"` // of offer: what the socket is bound to
+	Kept    bool   `json:",omitempty"` // of offer: the service manager has it, too
 	Moves   bool   `json:",omitempty"` // of offer: the descriptor comes after ready
 	Keys    []key  `json:",omitempty"` // of ready
 	Reason  string `json:",omitempty"` // of abort
@@ -153,6 +156,16 @@ func (c *channel) expect(typ string) (message, error) {
 		return message{}, unexpected(m)
 	}
 	return m, nil
+}
+
+// hasSaid reports whether the other process has said typ, and makes it impossible for it to say so any more: on this both agree, since who
+// can no longer be heard gets EPIPE. (What has arrived before this side is shut down stays: so it is on Linux, and over the pipe transport.)
+func (c *channel) hasSaid(typ string) bool {
+	if c.conn.SetDeadline(time.Time{}) != nil || c.conn.CloseRead() != nil {
+		return false // it has ended
+	}
+	_, err := c.expect(typ)
+	return err == nil
 }
 
 func unexpected(m message) error { return fmt.Errorf("an unexpected message: %q", m.Type) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -16,9 +17,10 @@ import (
 // A control is where the successor of this process calls. It listens under a name of its own until it is published at the
 // Address, in one step: whoever dials there finds one process or the other.
 type control struct {
+	cfg      *Config
 	listener *afunix.Listener
 	path     string // where its socket file is now
-	address  string
+	id       string // of that
 }
 
 func bindControl(ctx context.Context, cfg *Config) (*control, error) {
@@ -27,29 +29,44 @@ func bindControl(ctx context.Context, cfg *Config) (*control, error) {
 	}
 	path := fmt.Sprintf("%s.%08x", cfg.Address, rand.Uint32())
 	lc := afunix.ListenConfig{Transport: cfg.Transport, Mode: 0o600}
+	if cfg.Authorize != nil {
+		lc.Mode = 0o666 // it is to decide, not the file
+	}
 	l, err := lc.Listen(ctx, "unix", path)
 	if err != nil {
 		return nil, err
 	}
 	l.SetUnlinkOnClose(false) // it would unlink the name that it was bound to
-	return &control{listener: l, path: path, address: cfg.Address}, nil
+	c := &control{cfg: cfg, listener: l, path: path}
+	if c.id, err = fileID(path); err != nil {
+		return nil, errors.Join(err, c.end())
+	}
+	return c, nil
 }
 
-// renameTries bounds how long publish tries. On Windows a file cannot be replaced while somebody reads it, as a dialler does.
+// renameTries bounds how long publish tries to replace a file that somebody reads.
 const renameTries = 100
 
-func (c *control) publish() error {
-	for try := 1; ; try++ {
-		err := os.Rename(c.path, c.address)
-		if err == nil {
-			c.path = c.address
-			return nil
+// publish puts c at the address, if check, when it is not nil, has no objection: nobody else publishes anything meanwhile.
+func (c *control) publish(ctx context.Context, check func(context.Context) error) error {
+	return c.cfg.exclusively(ctx, func() error {
+		if check != nil {
+			if err := check(ctx); err != nil {
+				return err
+			}
 		}
-		if try == renameTries || !errors.Is(err, os.ErrPermission) {
-			return err
+		for try := 1; ; try++ {
+			err := os.Rename(c.path, c.cfg.Address)
+			if err == nil {
+				c.path = c.cfg.Address
+				return nil
+			}
+			if try == renameTries || !isBusy(err) {
+				return err
+			}
+			time.Sleep(lockPause)
 		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	})
 }
 
 // leave ends listening.
@@ -60,5 +77,44 @@ func (c *control) leave() error {
 	return nil
 }
 
-// remove removes the socket file, which must not be the successor's already.
-func (c *control) remove() error { return os.Remove(c.path) }
+// end is leave, and removes the socket file, unless another process has put its own there.
+func (c *control) end() error {
+	ctx, cancel := context.WithTimeout(context.Background(), helloTimeout)
+	defer cancel()
+	err := c.cfg.exclusively(ctx, func() error {
+		id, err := fileID(c.path)
+		if err == nil && id == c.id {
+			err = os.Remove(c.path)
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	})
+	return errors.Join(err, c.leave())
+}
+
+// lockPause is the time between two tries.
+const lockPause = 10 * time.Millisecond
+
+// errLocked is the error of lock when another process has the lock.
+var errLocked = errors.New("locked by another process")
+
+// exclusively runs f while no other process with this Address does the like. What it guards takes a moment: replacing a socket file
+// whose owner is dead, or is this process.
+func (cfg *Config) exclusively(ctx context.Context, f func() error) error {
+	for {
+		unlock, err := lock(cfg.Address + ".lock")
+		if err == nil {
+			return errors.Join(f(), unlock())
+		}
+		if !errors.Is(err, errLocked) {
+			return err
+		}
+		select {
+		case <-time.After(lockPause):
+		case <-ctx.Done():
+			return errors.Join(context.Cause(ctx), err)
+		}
+	}
+}

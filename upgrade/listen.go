@@ -18,6 +18,7 @@ type offer struct {
 	key    key
 	addr   net.Addr      // of those that move
 	moves  bool          // the descriptor comes when the predecessor has yielded
+	kept   bool          // the service manager has it, too
 	rights afunix.Rights // the descriptor, if it does not move
 }
 
@@ -46,6 +47,7 @@ func (u *Upgrader) Listen(ctx context.Context, name, network, address string) (*
 		if inner != nil {
 			l.addr = inner.Addr()
 		}
+		l.kept = o != nil && o.kept
 		l.gate = newGate(inner)
 		return nil
 	})
@@ -143,7 +145,7 @@ func (cfg *Config) listen(ctx context.Context, network, address string) (net.Lis
 	default:
 		listen = new(net.ListenConfig).Listen
 	}
-	return overStale(network, address, func() (net.Listener, error) { return listen(ctx, network, address) })
+	return overStale(ctx, cfg, network, address, func() (net.Listener, error) { return listen(ctx, network, address) })
 }
 
 func (cfg *Config) listenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
@@ -155,7 +157,7 @@ func (cfg *Config) listenPacket(ctx context.Context, network, address string) (n
 	default:
 		listen = new(net.ListenConfig).ListenPacket
 	}
-	return overStale(network, address, func() (net.PacketConn, error) { return listen(ctx, network, address) })
+	return overStale(ctx, cfg, network, address, func() (net.PacketConn, error) { return listen(ctx, network, address) })
 }
 
 func listenUnix(ctx context.Context, network, address string) (net.Listener, error) {
@@ -177,21 +179,34 @@ func listenUnixPacket(ctx context.Context, network, address string) (net.PacketC
 func isUnix(network string) bool { return strings.HasPrefix(network, "unix") }
 
 // overStale lets listen make a socket where a dead process may have left its socket file: nobody else knows when it may be removed,
-// since a predecessor may still be using it.
-func overStale[S any](network, address string, listen func() (S, error)) (S, error) {
-	s, err := listen()
-	if !errors.Is(err, syscall.EADDRINUSE) || !isUnix(network) || strings.HasPrefix(address, "@") {
-		return s, err
+// since a predecessor may still be using it. Two processes that do so at the same time do it one after the other, or the second would
+// remove what the first has just made.
+func overStale[S any](ctx context.Context, cfg *Config, network, address string, listen func() (S, error)) (s S, err error) {
+	if !hasFile(network, address) {
+		return listen()
 	}
-	c, dialErr := afunix.Dial(network, address)
-	if dialErr == nil {
-		c.Close()
-	}
-	if !errors.Is(dialErr, syscall.ECONNREFUSED) || !isSocketFile(address) {
-		return s, err
-	}
-	if err := os.Remove(address); err != nil {
-		return s, err
-	}
-	return listen()
+	err = cfg.exclusively(ctx, func() error {
+		s, err = listen()
+		if !errors.Is(err, syscall.EADDRINUSE) || !isSocketFile(address) {
+			return err
+		}
+		c, dialErr := new(afunix.Dialer).DialContext(ctx, network, address)
+		if dialErr == nil {
+			c.Close()
+		}
+		if !errors.Is(dialErr, syscall.ECONNREFUSED) {
+			return err
+		}
+		if err := os.Remove(address); err != nil {
+			return err
+		}
+		s, err = listen()
+		return err
+	})
+	return s, err
+}
+
+// hasFile reports whether a socket with the address has a file.
+func hasFile(network, address string) bool {
+	return isUnix(network) && address != "" && !strings.HasPrefix(address, "@")
 }

@@ -43,7 +43,8 @@ func (u *Upgrader) sendConn(ctx context.Context, conn net.Conn, state []byte) er
 	if err := ch.handConn(ctx, file, state); err != nil {
 		return err
 	}
-	return conn.Close()
+	conn.Close() // a duplicate, now
+	return nil
 }
 
 // handConn returns nil when the other process has said that it has the connection.
@@ -61,11 +62,8 @@ func (c *channel) handConn(ctx context.Context, file afunix.Sendable, state []by
 	if err == nil || errors.As(err, &unsendable) {
 		return err
 	}
-	// Whose is it? Once this side has been shut down the other can no longer say that it has it, and then does not keep it.
-	if c.conn.CloseRead() == nil {
-		if _, late := c.expect(typeGot); late == nil {
-			return nil
-		}
+	if c.hasSaid(typeGot) {
+		return nil
 	}
 	if ctx.Err() != nil {
 		return errors.Join(context.Cause(ctx), err)
@@ -81,20 +79,20 @@ func (u *Upgrader) ReceiveConn(ctx context.Context) (net.Conn, []byte, error) {
 	return u.arrivals.next(ctx)
 }
 
-// receiveConns takes in live connections until the predecessor leaves.
+// receiveConns takes in live connections, once the predecessor has yielded, until it leaves.
 func (p *predecessor) receiveConns(to *arrivals) {
 	defer to.close()
-	for {
-		m, rights, err := p.receive()
-		if err != nil {
-			return // it has left: what it has to finish it has finished, or it is dead
-		}
-		if err := p.takeConn(m, rights, to); err != nil {
+	_, err := p.expect(typeYielded)
+	close(p.yielded)
+	for err == nil {
+		var m message
+		var rights afunix.Rights
+		if m, rights, err = p.receive(); err == nil {
+			err = p.takeConn(m, rights, to)
 			rights.Close()
-			p.conn.Close() // so the predecessor learns that it keeps what it has
-			return
 		}
 	}
+	p.conn.Close() // it has left, or learns by this that it keeps what it has
 }
 
 func (p *predecessor) takeConn(m message, rights afunix.Rights, to *arrivals) error {

@@ -80,6 +80,7 @@ func (c *PacketConn) SetWriteDeadline(t time.Time) error {
 
 func (c *PacketConn) id() key         { return c.key }
 func (c *PacketConn) address() string { return c.addr.String() }
+func (c *PacketConn) isKept() bool    { return false } // nobody removes the file of such a socket
 
 func (c *PacketConn) lend() (afunix.Sendable, bool, error) {
 	inner, err := c.gate.get()
@@ -111,6 +112,9 @@ func (c *PacketConn) shut() {
 func (c *PacketConn) restore(sent bool) error {
 	if sent {
 		c.gate.take() // nothing is left of it
+		if err := removeFile(c.key.Network, c.address()); err != nil {
+			return err
+		}
 	}
 	if err := c.prepare(); err != nil {
 		return err

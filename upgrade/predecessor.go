@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"syscall"
+	"time"
 
 	"afunix"
 )
@@ -15,12 +16,16 @@ import (
 // A predecessor is the process from which this one takes over.
 type predecessor struct {
 	channel
-	offers []*offer // that nobody has asked for
-	gone   bool     // it died before it yielded
+	offers  []*offer      // that nobody has asked for
+	gone    bool          // it died before it was told that this process serves
+	yielded chan struct{} // closed when it has yielded, or has left
 }
 
-// callTries is how often New calls a process that leaves while it does.
-const callTries = 5
+// New calls a process that leaves while it does once more: so often, and after so long.
+const (
+	callTries = 5
+	callPause = 10 * time.Millisecond
+)
 
 // findPredecessor calls the process that serves now, and receives what it offers. Without one, it is nil.
 func (u *Upgrader) findPredecessor(ctx context.Context) (*predecessor, error) {
@@ -30,6 +35,11 @@ func (u *Upgrader) findPredecessor(ctx context.Context) (*predecessor, error) {
 			return p, err
 		}
 		// It has been replaced in this moment, or has died: somebody else serves, or nobody.
+		select {
+		case <-time.After(callPause):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
 	}
 }
 
@@ -42,7 +52,7 @@ func (u *Upgrader) call(ctx context.Context) (*predecessor, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &predecessor{channel: channel{conn: conn}}
+	p := &predecessor{channel: channel{conn: conn}, yielded: make(chan struct{})}
 	release := bound(ctx, conn)
 	err = p.receiveOffers(&u.cfg)
 	release()
@@ -83,21 +93,23 @@ func (p *predecessor) receiveOffers(cfg *Config) error {
 			key:    m.Key,
 			addr:   &net.UnixAddr{Name: m.Addr, Net: m.Key.Network},
 			moves:  m.Moves,
+			kept:   m.Kept,
 			rights: rights,
 		})
 	}
 }
 
-// tell sends a message. A predecessor that does not want to hear it may have said why before it closed the channel.
+// tell sends a message. A predecessor that does not want to hear it says why, before it closes the channel; or it is dead, and the error is
+// one for isGone.
 func (p *predecessor) tell(m message) error {
 	err := p.send(m)
-	if err == nil {
-		return nil
+	if !isGone(err) {
+		return err
 	}
-	_, rights, why := p.receive()
+	answer, rights, err := p.receive()
 	rights.Close()
-	if errors.Is(why, ErrRefused) {
-		return why
+	if err == nil {
+		err = unexpected(answer)
 	}
 	return err
 }
@@ -115,13 +127,26 @@ func isGone(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
-// yield asks the predecessor to stop, and returns when it waits for nothing but confirm. Sockets that move have arrived. If the predecessor
-// has died there is nobody to ask.
+// yield asks the predecessor to stop, and returns when it waits for nothing but confirm. Sockets that move have arrived.
 func (p *predecessor) yield(ctx context.Context, sockets []socket) error {
+	refuseAll(&p.offers)
+	return p.unlessGone(ctx, func() error { return p.askToYield(sockets) })
+}
+
+// confirm tells the predecessor that this process serves from now on. An error means that it must not: the predecessor has given up
+// waiting for it.
+func (p *predecessor) confirm(ctx context.Context) error {
+	return p.unlessGone(ctx, func() error { return p.tell(message{Type: typeTaken}) })
+}
+
+// unlessGone lets f talk to the predecessor until ctx ends. If that has died there is nobody to ask.
+func (p *predecessor) unlessGone(ctx context.Context, f func() error) error {
+	if p.gone {
+		return nil
+	}
 	release := bound(ctx, p.conn)
 	defer release()
-	refuseAll(&p.offers)
-	err := p.askToYield(sockets)
+	err := f()
 	if p.gone = isGone(err); p.gone {
 		return nil
 	}
@@ -160,13 +185,6 @@ func (p *predecessor) askToYield(sockets []socket) error {
 		if err != nil {
 			return err
 		}
-	}
-}
-
-// confirm tells the predecessor that this process serves now. That it cannot be told, because it has died, changes nothing.
-func (p *predecessor) confirm() {
-	if !p.gone {
-		_ = p.send(message{Type: typeTaken})
 	}
 }
 

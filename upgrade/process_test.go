@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"afunix"
 	"afunix/upgrade"
 )
 
@@ -20,7 +21,8 @@ func init() {
 	children["serve"] = serve
 	children["crash"] = func(args []string) error { return half(args, func() { os.Exit(3) }) }
 	children["hang"] = func(args []string) error { return half(args, func() { select {} }) }
-	children["keep"] = keep
+	children["keep"] = func(args []string) error { return keep(args[0], afunix.DefaultTransport) }
+	children["keep by pipe"] = func(args []string) error { return keep(args[0], afunix.PipeTransport) }
 }
 
 // serve is a process that serves the word until it is replaced.
@@ -193,14 +195,52 @@ func TestPredecessorThatDiesIsReplaced(t *testing.T) {
 
 // Connections go to another process in the middle of a conversation, with what is known about them.
 func TestLiveConnectionsGoToTheSuccessor(t *testing.T) {
-	cfg := upgrade.Config{Address: address(t)}
-	first := start(t, cfg)
-	l := listen(t, first, "count", "tcp", local)
-	ready(t, first)
+	for _, kind := range []struct {
+		name, network string
+		transport     afunix.Transport
+	}{
+		{name: "tcp", network: "tcp"},
+		{"unix over the kernel", "unix", afunix.KernelTransport},
+		{"unix over pipes", "unix", afunix.PipeTransport},
+	} {
+		t.Run(kind.name, func(t *testing.T) {
+			cfg := upgrade.Config{Address: address(t), Transport: kind.transport}
+			at := local
+			connect := dial
+			if kind.network == "unix" {
+				at = cfg.Address + ".chat"
+				connect = func(t *testing.T, network, address string) (net.Conn, error) {
+					d := afunix.Dialer{Transport: kind.transport}
+					return d.DialContext(within(t), network, address)
+				}
+				cfg.Listen = func(ctx context.Context, network, address string) (net.Listener, error) {
+					lc := afunix.ListenConfig{Transport: kind.transport}
+					return lc.Listen(ctx, network, address)
+				}
+			}
+			if a, b, err := kind.transport.Pair("unix"); errors.Is(err, errors.ErrUnsupported) {
+				t.Skip("not on this system")
+			} else if err == nil {
+				a.Close()
+				b.Close()
+			}
+			first := start(t, cfg)
+			l := listen(t, first, "count", kind.network, at)
+			ready(t, first)
+			keeper := child("keep", cfg.Address)
+			if kind.transport == afunix.PipeTransport {
+				keeper = child("keep by pipe", cfg.Address)
+			}
+			testLiveConnections(t, first, l, keeper, connect)
+		})
+	}
+}
+
+func testLiveConnections(t *testing.T, first *upgrade.Upgrader, l net.Listener, keeper *exec.Cmd, connect func(*testing.T, string, string) (net.Conn, error)) {
 	var clients []net.Conn
 	var servers []net.Conn
 	for i := range 3 {
-		c, err := dial(t, "tcp", l.Addr().String())
+		c, err := connect(t, l.Addr().Network(), l.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -221,8 +261,7 @@ func TestLiveConnectionsGoToTheSuccessor(t *testing.T) {
 	if err := first.SendConn(within(t), servers[0], nil); err == nil {
 		t.Error("a connection was sent to nobody")
 	}
-	cmd := child("keep", cfg.Address)
-	spawn(t, cmd)
+	spawn(t, keeper)
 	expectDone(t, first)
 	for i, s := range servers {
 		if err := first.SendConn(within(t), s, fmt.Appendf(nil, "client %d", i)); err != nil {
@@ -240,16 +279,16 @@ func TestLiveConnectionsGoToTheSuccessor(t *testing.T) {
 			t.Errorf("client %d hears %q, %v; want %q", i, line, err, want)
 		}
 	}
-	if err := cmd.Wait(); err != nil {
+	if err := keeper.Wait(); err != nil {
 		t.Error(err)
 	}
 }
 
 // keep takes over live connections, answers one line on each, and ends when there are no more.
-func keep(args []string) error {
+func keep(at string, transport afunix.Transport) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	u, err := upgrade.New(ctx, upgrade.Config{Address: args[0]})
+	u, err := upgrade.New(ctx, upgrade.Config{Address: at, Transport: transport})
 	if err != nil {
 		return err
 	}

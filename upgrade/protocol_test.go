@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -25,17 +26,12 @@ type rig struct {
 	cfg    Config
 }
 
-func newRig(t *testing.T, transport afunix.Transport) *rig {
+func newRig(t *testing.T, transport afunix.Transport, changes ...func(*Config)) *rig {
 	t.Helper()
 	r := &rig{failed: make(chan error, 10)}
-	r.cfg = Config{
-		Address:   filepath.Join(testenv.TempDir(t), "upgrade.sock"),
-		Transport: transport,
-		Failed:    func(err error) { r.failed <- err },
-		Listen: func(ctx context.Context, network, address string) (net.Listener, error) {
-			lc := afunix.ListenConfig{Transport: transport}
-			return lc.Listen(ctx, network, address)
-		},
+	r.cfg = newRigConfig(t, transport, r.failed)
+	for _, change := range changes {
+		change(&r.cfg)
 	}
 	var err error
 	if r.u, err = New(t.Context(), r.cfg); err != nil {
@@ -50,6 +46,18 @@ func newRig(t *testing.T, transport afunix.Transport) *rig {
 		t.Fatal(err)
 	}
 	return r
+}
+
+func newRigConfig(t *testing.T, transport afunix.Transport, failed chan<- error) Config {
+	return Config{
+		Address:   filepath.Join(testenv.TempDir(t), "upgrade.sock"),
+		Transport: transport,
+		Failed:    func(err error) { failed <- err },
+		Listen: func(ctx context.Context, network, address string) (net.Listener, error) {
+			lc := afunix.ListenConfig{Transport: transport}
+			return lc.Listen(ctx, network, address)
+		},
+	}
 }
 
 // call returns a channel to the process that serves.
@@ -171,7 +179,7 @@ func TestSuccessorThatDiesAfterCommit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := fresh.publish(); err != nil {
+		if err := fresh.publish(t.Context(), nil); err != nil {
 			t.Fatal(err)
 		}
 		if err := fresh.leave(); err != nil {
@@ -201,13 +209,13 @@ func TestSuccessorThatFailsAfterCommit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := control.remove(); err != nil { // so it cannot be published
+		if err := os.Remove(control.path); err != nil { // so it cannot be published
 			t.Fatal(err)
 		}
-		if err := next.takeOver(t.Context(), next.sockets, control); !errors.Is(err, fs.ErrNotExist) {
+		if err := next.takeOver(t.Context(), next.sockets, control, nil); !errors.Is(err, fs.ErrNotExist) {
 			t.Fatalf("it takes over: %v", err)
 		}
-		if err := next.withdraw(next.sockets, control); !errors.Is(err, fs.ErrNotExist) {
+		if err := next.withdraw(next.sockets, control); err != nil {
 			t.Error(err)
 		}
 		r.expectFailure(t, "has left")
@@ -251,7 +259,7 @@ func TestConnThatNobodyConfirms(t *testing.T) {
 	eachTransport(t, func(t *testing.T, transport afunix.Transport) {
 		r := newRig(t, transport)
 		c := r.call(t)
-		say(t, c, hello, typeOffer, typeOffered, message{Type: typeReady}, typeCommit, message{Type: typeTaken})
+		say(t, c, hello, typeOffer, typeOffered, message{Type: typeReady}, typeCommit, message{Type: typeTaken}, typeYielded)
 		<-r.u.Done()
 		tcp, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {

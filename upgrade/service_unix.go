@@ -3,7 +3,8 @@
 package upgrade
 
 import (
-	"io/fs"
+	"errors"
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -27,17 +28,21 @@ func takeActivated() ([]*offer, error) {
 		}
 	}
 	var offers []*offer
-	for i := range n {
+	var errs []error
+	for i := range n { // to the end, since all of them are ours to close
 		f := os.NewFile(uintptr(firstActivated+i), "activated")
 		rights, err := asRights(f)
 		f.Close()
 		if err != nil {
-			refuseAll(&offers)
-			return nil, err
+			errs = append(errs, fmt.Errorf("descriptor %d: %w", firstActivated+i, err))
+			continue
 		}
-		offers = append(offers, &offer{key: key{Name: names[i]}, rights: rights})
+		offers = append(offers, &offer{key: key{Name: names[i]}, kept: true, rights: rights})
 	}
-	return offers, nil
+	if len(errs) > 0 {
+		refuseAll(&offers)
+	}
+	return offers, errors.Join(errs...)
 }
 
 // activated returns how many descriptors process pid has been passed, and their names: those that LISTEN_FDNAMES gives, and else
@@ -75,10 +80,4 @@ func asRights(f *os.File) (afunix.Rights, error) {
 		return afunix.Rights{}, err
 	}
 	return m.Rights, nil
-}
-
-// isSocketFile reports whether path is that of a socket, and nothing that somebody would miss.
-func isSocketFile(path string) bool {
-	info, err := os.Lstat(path)
-	return err == nil && info.Mode()&fs.ModeSocket != 0
 }

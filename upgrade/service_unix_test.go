@@ -13,54 +13,20 @@ import (
 	"testing"
 	"time"
 
-	"afunix"
 	"afunix/upgrade"
 )
 
-func init() { children["activated"] = activated }
-
-func TestServiceManagerIsToldWhoServes(t *testing.T) {
-	cfg := upgrade.Config{Address: address(t)}
-	path := cfg.Address + ".notify"
-	manager, err := afunix.ListenPacket("unixgram", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.Remove(path)
-	defer manager.Close()
-	manager.SetDeadline(time.Now().Add(patience))
-	t.Setenv("NOTIFY_SOCKET", path)
-	expect := func(want string) {
-		t.Helper()
-		buf := make([]byte, 1000)
-		n, err := manager.Read(buf)
-		if string(buf[:n]) != want || err != nil {
-			t.Fatalf("the manager is told %q, %v; want %q", buf[:n], err, want)
-		}
-	}
-	main := fmt.Sprint("MAINPID=", os.Getpid())
-	serving(t, cfg, "first")
-	expect("READY=1\n" + main)
-	serving(t, cfg, "second")
-	expect(main) // of the predecessor, from which alone systemd believes it
-	expect("READY=1\n" + main)
+func init() {
+	children["activated"] = activated
+	children["activated and replaced"] = activatedAndReplaced
 }
 
-func TestServiceManagerThatIsGone(t *testing.T) {
-	cfg := upgrade.Config{Address: address(t)}
-	_, addr := serving(t, cfg, "first")
-	t.Setenv("NOTIFY_SOCKET", cfg.Address+".nowhere")
-	second, _ := preparing(t, cfg, "second")
-	if err := second.Ready(within(t)); err == nil {
-		t.Error("it serves, and its manager does not know")
-	}
-	os.Unsetenv("NOTIFY_SOCKET")
-	expectGreeting(t, "tcp", addr, "first")
-}
+// pretendActivation does what only the service manager can, which knows this process's number before it starts.
+func pretendActivation() { os.Setenv("LISTEN_PID", strconv.Itoa(os.Getpid())) }
 
 // activated expects the sockets that systemd would pass, and hands them to nobody else.
 func activated(args []string) error {
-	os.Setenv("LISTEN_PID", strconv.Itoa(os.Getpid())) // which only this process knows
+	pretendActivation()
 	u, err := upgrade.New(context.Background(), upgrade.Config{Address: args[0]})
 	if err != nil {
 		return err
@@ -156,4 +122,51 @@ func TestSocketActivation(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("%v: %s", err, said)
 	}
+}
+
+// activatedAndReplaced has a successor in its own process. Both close the service manager's listener.
+func activatedAndReplaced(args []string) error {
+	pretendActivation()
+	for range 2 {
+		u, err := upgrade.New(timeLimit(), upgrade.Config{Address: args[0]})
+		if err != nil {
+			return err
+		}
+		defer u.Close()
+		l, err := u.Listen(timeLimit(), "web", "unix", args[0]+".web")
+		if err != nil {
+			return err
+		}
+		defer l.Close()
+		if err := u.Ready(timeLimit()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// The socket file of a listener that the service manager has passed is the manager's: it listens on, for the next start of the service.
+func TestSocketActivationKeepsTheSocketFile(t *testing.T) {
+	at := address(t)
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: at + ".web", Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	f, err := l.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	cmd := child("activated and replaced", at)
+	cmd.ExtraFiles = []*os.File{f}
+	cmd.Env = append(cmd.Env, "LISTEN_FDS=1", "LISTEN_FDNAMES=web")
+	if err := cmd.Run(); err != nil {
+		t.Fatal(err)
+	}
+	c, err := dial(t, "unix", at+".web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
 }

@@ -3,6 +3,7 @@ package upgrade
 import (
 	"fmt"
 	"net"
+	"os"
 
 	"afunix"
 )
@@ -12,6 +13,7 @@ import (
 type socket interface {
 	id() key
 	address() string
+	isKept() bool // the service manager has it, too
 
 	// lend returns the descriptor for a message. If it moves, the socket is of no use here once the message is sent.
 	lend() (file afunix.Sendable, moves bool, err error)
@@ -46,6 +48,7 @@ func sendable(socket any) (file afunix.Sendable, moves bool, err error) {
 type Listener struct {
 	key    key
 	addr   net.Addr
+	kept   bool                         // so its socket file is not this process's to remove
 	listen func() (net.Listener, error) // makes another one
 	gate   *gate[net.Listener]
 	forget func(socket)
@@ -80,6 +83,7 @@ func (l *Listener) Addr() net.Addr { return l.addr }
 
 func (l *Listener) id() key         { return l.key }
 func (l *Listener) address() string { return l.addr.String() }
+func (l *Listener) isKept() bool    { return l.kept }
 
 func (l *Listener) lend() (afunix.Sendable, bool, error) {
 	inner, err := l.gate.get()
@@ -108,6 +112,9 @@ func (l *Listener) leave() {
 func (l *Listener) restore(sent bool) error {
 	if sent {
 		l.gate.take() // nothing is left of it
+		if err := removeFile(l.key.Network, l.address()); err != nil {
+			return err
+		}
 	}
 	if err := l.prepare(); err != nil {
 		return err
@@ -145,9 +152,17 @@ func (l *Listener) prepare() error {
 
 func (l *Listener) open() {
 	if inner, err := l.gate.get(); err == nil {
-		unlinkOnClose(inner, true)
+		unlinkOnClose(inner, !l.kept)
 	}
 	l.gate.update(func() { l.gate.open = l.gate.socket != nil })
+}
+
+// removeFile removes the file of a socket that has moved to a process which may hang. It had to be taken from there.
+func removeFile(network, address string) error {
+	if !hasFile(network, address) || !isSocketFile(address) {
+		return nil
+	}
+	return os.Remove(address)
 }
 
 // unlinkOnClose makes, or does not make, the last process of several that have had a listener remove its socket file.

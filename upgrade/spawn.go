@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -22,14 +24,23 @@ func startedAs() (program, directory string) {
 	if err != nil {
 		directory = "" // the new process then starts where this one is
 	}
-	program, err = exec.LookPath(os.Args[0])
-	if err == nil {
-		program, err = filepath.Abs(program)
+	return locate(os.Args[0]), directory
+}
+
+// locate returns the path of this process's program, by the name that it was started with: what that means may be the next version
+// tomorrow. A program that is found in the current directory has been asked for (ErrDot). One that is not found was started
+// under a name that is none, and then it is only known by its file.
+func locate(name string) string {
+	path, err := exec.LookPath(name)
+	if err == nil || errors.Is(err, exec.ErrDot) {
+		if path, err = filepath.Abs(path); err == nil {
+			return path
+		}
 	}
-	if err != nil {
-		program = os.Args[0]
+	if path, err = os.Executable(); err == nil {
+		return path
 	}
-	return program, directory
+	return name
 }
 
 func (cfg *Config) command() *exec.Cmd {
@@ -38,8 +49,15 @@ func (cfg *Config) command() *exec.Cmd {
 	}
 	cmd := exec.Command(program, os.Args[1:]...)
 	cmd.Dir = directory
+	cmd.Env = environment(os.Environ())
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	return cmd
+}
+
+// environment is what the successor sees of this process's. Without WATCHDOG_PID, the watchdog (sd_watchdog_enabled(3)) is for
+// whoever serves; with it, for the process that the service manager has started.
+func environment(env []string) []string {
+	return slices.DeleteFunc(env, func(v string) bool { return strings.HasPrefix(v, "WATCHDOG_PID=") })
 }
 
 // Upgrade starts the program again, as it is on disk now, and returns nil when a successor has taken over. If it fails, this process
@@ -67,13 +85,12 @@ func (u *Upgrader) upgrade(ctx context.Context) error {
 	}
 	child := &child{cmd: cmd, exited: make(chan struct{})}
 	go child.wait()
-	u.awaitOf(w, cmd.Process.Pid)
+	u.expectOf(w, cmd.Process.Pid)
 
 	select {
-	case err = <-w.outcome:
-		if err == nil {
-			return nil
-		}
+	case <-u.taken:
+		return nil
+	case err = <-w.failed:
 		child.awaitLastWords()
 	case <-child.exited:
 	case <-ctx.Done():
@@ -84,13 +101,14 @@ func (u *Upgrader) upgrade(ctx context.Context) error {
 	return u.callOff(child, err)
 }
 
-// A waiter waits for an upgrade: for its success, or for the failure of one particular process.
+// A waiter waits for the failure of one particular process to take over. Of others it hears nothing.
 type waiter struct {
-	pid     int // 0 before it has been started
-	outcome chan error
+	pid    int           // 0 before it has been started
+	early  map[int]error // what has failed before
+	failed chan error
 }
 
-// await makes end report the outcome of the next upgrade.
+// await makes this call of Upgrade the only one.
 func (u *Upgrader) await() (*waiter, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -100,15 +118,34 @@ func (u *Upgrader) await() (*waiter, error) {
 	case u.awaited != nil || u.attempt != nil:
 		return nil, ErrBusy
 	}
-	u.awaited = &waiter{outcome: make(chan error, 1)}
+	u.awaited = &waiter{early: make(map[int]error), failed: make(chan error, 1)}
 	return u.awaited, nil
 }
 
-// awaitOf makes w wait for the failure of process pid, too. If that has failed already, it ends by itself.
-func (u *Upgrader) awaitOf(w *waiter, pid int) {
+// expectOf makes w wait for process pid.
+func (u *Upgrader) expectOf(w *waiter, pid int) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	w.pid = pid
+	if err := w.early[pid]; err != nil {
+		w.failed <- err // has room for the first
+	}
+}
+
+// failedOf tells Upgrade, if it waits for process pid, that this has failed.
+func (u *Upgrader) failedOf(pid int, err error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	switch w := u.awaited; {
+	case w == nil:
+	case w.pid == 0:
+		w.early[pid] = err
+	case w.pid == pid:
+		select {
+		case w.failed <- err:
+		default: // it has failed before
+		}
+	}
 }
 
 func (u *Upgrader) awaitNothing() {
@@ -130,11 +167,7 @@ func (u *Upgrader) callOff(c *child, cause error) error {
 	committed := a != nil && a.committed
 	u.mu.Unlock()
 	if committed {
-		// Killed now, it could have begun to serve; so it may say so, unless it hangs.
-		select {
-		case <-a.done:
-		case <-time.After(helloTimeout):
-		}
+		<-a.done // killed before, it could have begun to serve
 	}
 	select {
 	case <-u.taken:

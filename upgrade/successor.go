@@ -13,8 +13,11 @@ import (
 	"afunix"
 )
 
-// helloTimeout is how long a process that calls may take to say who it is.
+// helloTimeout is how long another process may take to say what needs no thought: who it is, or that it has heard something.
 const helloTimeout = 10 * time.Second
+
+// acceptPause is how long to wait when nobody can be accepted, since this process has no descriptors left, for example.
+const acceptPause = time.Second
 
 // errCalledOff is the error of an upgrade that this process has called off.
 var errCalledOff = errors.New("called off")
@@ -26,6 +29,7 @@ type attempt struct {
 	pid     int
 	offered []socket
 	given   []given       // while it is not known whether the successor serves
+	manager *manager      // to be told who serves
 	done    chan struct{} // closed when it is over
 
 	// Under u.mu.
@@ -46,11 +50,16 @@ func (u *Upgrader) serveControl(c *control) {
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if err != nil {
-			u.failed(fmt.Errorf("upgrade: wait for a successor: %w", err))
+		if err == nil {
+			u.background.Go(func() { u.attend(conn) })
+			continue
+		}
+		u.failed(fmt.Errorf("upgrade: wait for a successor: %w", err))
+		select {
+		case <-time.After(acceptPause):
+		case <-u.stopped.Done():
 			return
 		}
-		u.background.Go(func() { u.attend(conn) })
 	}
 }
 
@@ -63,13 +72,17 @@ func (u *Upgrader) failed(err error) {
 // attend hands everything over to the process at the other end of conn, if it is to be.
 func (u *Upgrader) attend(conn *afunix.Conn) {
 	a := &attempt{channel: channel{conn: conn}, u: u, done: make(chan struct{})}
-	peer, err := conn.PeerCredentials()
-	if err == nil {
-		a.pid = peer.PID
-		err = u.cfg.authorize(peer)
+	err := a.meet()
+	if errors.Is(err, io.EOF) || err != nil && u.stopped.Err() != nil {
+		conn.Close() // it wanted nothing but to see whether somebody is here; or nobody is, any more
+		return
 	}
 	if err == nil {
 		err = u.begin(a)
+	}
+	if errors.Is(err, ErrNotReady) {
+		conn.Close() // it calls once more, and finds who serves now
+		return
 	}
 	if err == nil {
 		if err = a.run(); err != nil {
@@ -80,8 +93,39 @@ func (u *Upgrader) attend(conn *afunix.Conn) {
 	if err == nil {
 		return // the channel stays, for live connections
 	}
-	u.failed(fmt.Errorf("upgrade: hand over to process %d: %w", a.pid, err))
+	err = fmt.Errorf("hand over to process %d: %w", a.pid, err)
+	u.failedOf(a.pid, err)
+	u.failed(fmt.Errorf("upgrade: %w", err))
 	a.refuse(err)
+}
+
+// meet returns nil if the other process is a successor that may be one. What it wants it says first: until then nothing is begun.
+func (a *attempt) meet() error {
+	peer, err := a.conn.PeerCredentials()
+	if err != nil {
+		return err
+	}
+	a.pid = peer.PID
+	if err := a.u.cfg.authorize(peer); err != nil {
+		return err
+	}
+	defer a.untilStopped()()
+	if err := a.within(helloTimeout); err != nil {
+		return err
+	}
+	hello, err := a.expect(typeHello)
+	if err != nil {
+		return err
+	}
+	if hello.Version != protocolVersion {
+		return fmt.Errorf("it speaks version %d of the protocol, not %d", hello.Version, protocolVersion)
+	}
+	return nil
+}
+
+// untilStopped lets Close end what waits for the channel.
+func (a *attempt) untilStopped() (release func() bool) {
+	return context.AfterFunc(a.u.stopped, func() { a.conn.SetDeadline(past) })
 }
 
 // refuse tells the other process why it may not take over, and closes the channel when it has heard that, or has had time to. It may
@@ -96,19 +140,39 @@ func (a *attempt) refuse(err error) {
 	}
 }
 
+// busyPause is how long a successor waits for another one to end, which may have failed a moment ago.
+const busyPause = time.Second / 2
+
 // begin makes a the upgrade that is under way.
 func (u *Upgrader) begin(a *attempt) error {
+	for late := time.After(busyPause); ; {
+		other, err := u.tryBegin(a)
+		if other == nil {
+			return err
+		}
+		select {
+		case <-other.done:
+		case <-late:
+			return ErrBusy
+		case <-u.stopped.Done():
+			return ErrNotReady
+		}
+	}
+}
+
+// tryBegin is begin, if no other upgrade is under way.
+func (u *Upgrader) tryBegin(a *attempt) (other *attempt, err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	switch {
-	case u.closed || u.successor != nil:
-		return ErrNotReady
-	case u.attempt != nil:
-		return ErrBusy
+	if u.closed || u.successor != nil {
+		return nil, ErrNotReady
 	}
-	u.attempt = a
-	a.offered = slices.Clone(u.sockets)
-	return nil
+	if u.attempt == nil {
+		u.attempt = a
+		a.offered = slices.Clone(u.sockets)
+		return nil, nil
+	}
+	return u.attempt, nil
 }
 
 // end is the end of an upgrade: with err nil, of this process's service.
@@ -121,16 +185,12 @@ func (u *Upgrader) end(a *attempt, err error) {
 		close(u.taken)
 	}
 	close(a.done)
-	if w := u.awaited; w != nil && (err == nil || w.pid == a.pid) {
-		w.outcome <- err // has room for it
-		u.awaited = nil
-	}
 }
 
 // run returns nil once the successor serves.
 func (a *attempt) run() error {
-	stop := context.AfterFunc(a.u.stopped, func() { a.conn.SetDeadline(past) })
-	defer stop()
+	defer a.untilStopped()()
+	defer func() { a.manager.close() }()
 	keys, err := a.untilReady()
 	if err != nil {
 		return left(err)
@@ -147,16 +207,6 @@ func (a *attempt) run() error {
 
 // untilReady makes all offers, and returns which of them the successor wants when it is ready.
 func (a *attempt) untilReady() ([]key, error) {
-	if err := a.within(helloTimeout); err != nil {
-		return nil, err
-	}
-	hello, err := a.expect(typeHello)
-	if err != nil {
-		return nil, err
-	}
-	if hello.Version != protocolVersion {
-		return nil, fmt.Errorf("it speaks version %d of the protocol, not %d", hello.Version, protocolVersion)
-	}
 	if err := a.within(a.u.cfg.readyTimeout()); err != nil {
 		return nil, err
 	}
@@ -170,13 +220,9 @@ func (a *attempt) untilReady() ([]key, error) {
 	return ready.Keys, err
 }
 
-// within sets how long the channel may be waited for; 0 is for ever. Close ends it in any case.
+// within sets how long the channel may be waited for. Close ends it in any case.
 func (a *attempt) within(d time.Duration) error {
-	var deadline time.Time
-	if d > 0 {
-		deadline = time.Now().Add(d)
-	}
-	if err := a.conn.SetDeadline(deadline); err != nil {
+	if err := a.conn.SetDeadline(time.Now().Add(d)); err != nil {
 		return err
 	}
 	if a.u.stopped.Err() != nil { // or Close sees to it, after the line above
@@ -195,7 +241,7 @@ func (a *attempt) offer() error {
 		case moves:
 			err = a.send(message{Type: typeOffer, Key: s.id(), Moves: true, Addr: s.address()})
 		default:
-			err = a.send(message{Type: typeOffer, Key: s.id()}, file)
+			err = a.send(message{Type: typeOffer, Key: s.id(), Kept: s.isKept()}, file)
 		}
 		if err != nil {
 			return fmt.Errorf("%v: %w", s.id(), err)
@@ -216,12 +262,12 @@ func (u *Upgrader) commit(a *attempt) error {
 }
 
 // commit lets the successor serve, and waits until it says that it does. What moves has to go before. Meanwhile this process goes on
-// with everything else, so it does not matter how long that takes.
-func (a *attempt) commit(keys []key) error {
-	if err := a.within(0); err != nil {
+// with everything else.
+func (a *attempt) commit(keys []key) (err error) {
+	if err := a.within(a.u.cfg.readyTimeout()); err != nil {
 		return err
 	}
-	if err := notify(mainPID(a.pid)); err != nil {
+	if a.manager, err = dialManager(); err != nil {
 		return err
 	}
 	for _, s := range a.wanted(keys) {
@@ -235,7 +281,16 @@ func (a *attempt) commit(keys []key) error {
 	if err := a.send(message{Type: typeCommit}); err != nil {
 		return err
 	}
-	_, err := a.expect(typeTaken)
+	_, err = a.expect(typeTaken)
+	switch {
+	case err == nil, isGone(err):
+		return err
+	case a.hasSaid(typeTaken):
+		return nil // just now
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) && a.u.stopped.Err() == nil {
+		err = fmt.Errorf("it was told to serve, and does not after %v: %w", a.u.cfg.readyTimeout(), err)
+	}
 	return err
 }
 
@@ -262,9 +317,15 @@ func (a *attempt) yield(keys []key) {
 		s.leave()
 	}
 	a.u.mu.Lock()
-	defer a.u.mu.Unlock()
 	a.u.control.leave()
 	a.u.control = nil // its file is the successor's now
+	a.u.mu.Unlock()
+	// The manager believes the main process alone, which this one is until now; and what the successor has told it, it has not heard.
+	if err := a.manager.tell(mainPID(a.pid), "READY=1"); err != nil {
+		a.u.failed(fmt.Errorf("upgrade: process %d serves now: %w", a.pid, err))
+	}
+	_ = a.send(message{Type: typeYielded}) // if it has died, nobody is left to hear it
+	a.conn.SetDeadline(time.Time{})        // live connections may go much later
 }
 
 // undo brings everything back to where it was before commit.
@@ -278,7 +339,7 @@ func (a *attempt) undo() error {
 			errs = append(errs, fmt.Errorf("%v is lost: %w", g.socket.id(), err))
 		}
 	}
-	errs = append(errs, notify(mainPID(os.Getpid())), a.u.republish())
+	errs = append(errs, a.u.republish())
 	return errors.Join(errs...)
 }
 
@@ -286,9 +347,7 @@ func (a *attempt) undo() error {
 func (a *attempt) mustUndo() bool {
 	a.u.mu.Lock()
 	defer a.u.mu.Unlock()
-	stopped := a.u.stopped.Err() != nil
-	a.u.doubtful = a.committed && stopped
-	return a.committed && !stopped
+	return a.committed && a.u.stopped.Err() == nil
 }
 
 // republish makes a new control, since a successor may have put its own in the place of ours before it died.
@@ -297,16 +356,24 @@ func (u *Upgrader) republish() error {
 	if err != nil {
 		return err
 	}
-	if err := fresh.publish(); err != nil {
-		return errors.Join(err, fresh.leave(), fresh.remove())
+	if err := fresh.publish(u.stopped, nil); err != nil {
+		return errors.Join(err, fresh.end())
 	}
+	former, ok := u.replaceControl(fresh)
+	if !ok {
+		return fresh.end()
+	}
+	u.background.Go(func() { u.serveControl(fresh) })
+	return former.leave()
+}
+
+// replaceControl fails when Close has ended the former one.
+func (u *Upgrader) replaceControl(fresh *control) (former *control, ok bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.closed {
-		return errors.Join(fresh.leave(), fresh.remove())
+		return nil, false
 	}
-	former := u.control
-	u.control = fresh
-	u.background.Go(func() { u.serveControl(fresh) })
-	return former.leave()
+	former, u.control = u.control, fresh
+	return former, true
 }

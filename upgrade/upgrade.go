@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"afunix"
@@ -35,18 +36,20 @@ type Config struct {
 	// Authorize, if not nil, says who may take over, and from whom this process takes over; nil means the same user only.
 	Authorize func(peer afunix.Credentials) error
 
-	// ReadyTimeout is how long a successor may take until it is ready; 0 means a minute.
+	// ReadyTimeout is how long a successor may take until it is ready, and again until it serves once it has been told to; 0 means a
+	// minute.
 	ReadyTimeout time.Duration
 
 	// Command returns the command by which Upgrade starts the successor. With nil that is the program of this process, found
 	// again by the name that it was started with, with the same arguments, directory, environment and standard files.
 	Command func() *exec.Cmd
 
-	// Failed, if not nil, is told of each upgrade that was begun and failed while this process served. Nothing has changed then. It
-	// must not call Close.
+	// Failed, if not nil, is told of each upgrade that was begun and failed while this process served, after which nothing has changed; and
+	// of what cannot make an upgrade fail, but an operator should know: that the service manager could not be told of one, or that nobody
+	// can call at the Address. It must not call Close.
 	Failed func(err error)
 
-	// Transport is how the processes talk to each other.
+	// Transport is how the processes talk to each other. For sockets of the pipe transport it has to be that, too.
 	Transport afunix.Transport
 
 	// Listen and ListenPacket, if not nil, make the sockets that no predecessor had. Those that they return must be Sendable. With
@@ -97,7 +100,6 @@ type Upgrader struct {
 	attempt   *attempt // the upgrade under way, if any
 	awaited   *waiter  // what Upgrade waits for, if it does
 	successor *channel // to the process that has taken over
-	doubtful  bool     // Close came when a successor had been told to serve: the address may be its own already
 
 	sending sync.Mutex // held while a live connection goes to the successor
 }
@@ -149,11 +151,38 @@ func (u *Upgrader) becomeReady(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := u.takeOver(ctx, sockets, control); err != nil {
+	manager, err := dialManager()
+	if err == nil {
+		defer manager.close()
+		err = u.takeOver(ctx, sockets, control, manager)
+	}
+	if err != nil {
 		return errors.Join(err, u.withdraw(sockets, control))
 	}
 	u.open(control)
+	if u.followsSomebody() {
+		u.awaitYielded(ctx)
+		if err := manager.tell(ready()...); err != nil {
+			u.failed(fmt.Errorf("upgrade: this process serves now: %w", err))
+		}
+	}
 	return nil
+}
+
+// ready is what the service manager is told by a process that serves. From one that has a predecessor it comes when that has told it of
+// its successor, or it would not be believed.
+func ready() []string { return []string{"READY=1", mainPID(os.Getpid())} }
+
+// followsSomebody reports whether there is a predecessor that is alive.
+func (u *Upgrader) followsSomebody() bool { return u.predecessor != nil && !u.predecessor.gone }
+
+// awaitYielded waits for the predecessor to do what it does when its successor serves; but not for long, since that does already.
+func (u *Upgrader) awaitYielded(ctx context.Context) {
+	select {
+	case <-u.predecessor.yielded:
+	case <-ctx.Done():
+	case <-time.After(helloTimeout):
+	}
 }
 
 // unready returns the sockets of a process that has not become ready, and still may.
@@ -167,7 +196,7 @@ func (u *Upgrader) unready() ([]socket, error) {
 }
 
 // takeOver does everything that may fail, and the predecessor's consent last: until then, to close the channel undoes it all.
-func (u *Upgrader) takeOver(ctx context.Context, sockets []socket, control *control) error {
+func (u *Upgrader) takeOver(ctx context.Context, sockets []socket, control *control, manager *manager) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -181,21 +210,33 @@ func (u *Upgrader) takeOver(ctx context.Context, sockets []socket, control *cont
 			return fmt.Errorf("%v: %w", s.id(), err)
 		}
 	}
-	if err := control.publish(); err != nil {
+	if u.followsSomebody() {
+		if err := control.publish(ctx, nil); err != nil {
+			return err
+		}
+		return u.predecessor.confirm(ctx)
+	}
+	if err := control.publish(ctx, u.expectNobody); err != nil {
 		return err
 	}
-	if err := notify("READY=1", mainPID(os.Getpid())); err != nil {
-		return err
+	return manager.tell(ready()...)
+}
+
+// expectNobody returns nil if nobody serves at the address.
+func (u *Upgrader) expectNobody(ctx context.Context) error {
+	p, err := u.findPredecessor(ctx)
+	if p != nil {
+		p.close()
 	}
-	if u.predecessor != nil {
-		u.predecessor.confirm()
+	if p != nil || errors.Is(err, ErrRefused) {
+		return &os.PathError{Op: "serve at", Path: u.cfg.Address, Err: syscall.EADDRINUSE}
 	}
-	return nil
+	return err
 }
 
 // withdraw undoes takeOver. The channel is closed last: that makes the predecessor go on, for which nothing may be in its way.
 func (u *Upgrader) withdraw(sockets []socket, control *control) error {
-	err := errors.Join(control.leave(), control.remove())
+	err := control.end()
 	if u.predecessor == nil {
 		return err
 	}
@@ -238,15 +279,12 @@ func (u *Upgrader) Close() error {
 	}
 	var err error
 	if control != nil {
-		err = control.leave()
+		err = control.end()
 	}
 	if u.predecessor != nil {
 		u.predecessor.close()
 	}
 	u.background.Wait()
-	if u.control != nil && !u.doubtful {
-		err = errors.Join(err, control.remove())
-	}
 	if u.successor != nil {
 		err = errors.Join(err, u.successor.conn.Close())
 	}

@@ -85,6 +85,15 @@ func TestDialersThatFail(t *testing.T) {
 	if _, err := refused.Dial("unix", l.Addr().String()); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("a dialer with a Control function: %v", err)
 	}
+	var unknown net.UnknownNetworkError
+	if l, err := net.Listen("unixgram", path+"2"); !errors.As(err, &unknown) {
+		t.Errorf("Listen for datagrams: %v, %v", l, err)
+	}
+	for _, network := range listened {
+		if c, err := net.ListenPacket(network, path+"2"); !errors.As(err, &unknown) {
+			t.Errorf("ListenPacket of %s: %v, %v", network, c, err)
+		}
+	}
 	config := net.ListenConfig{Control: func(string, string, syscall.RawConn) error { return nil }}
 	if _, err := config.Listen(t.Context(), "unix", path+"2"); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("a ListenConfig with a Control function: %v", err)

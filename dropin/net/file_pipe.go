@@ -13,10 +13,8 @@ import (
 // FileConn returns a copy of the network connection corresponding to the open file f. One of the pipe transport is a *UnixConn. It is the
 // caller's responsibility to close f when finished. Closing c does not affect f, and closing f does not affect c.
 func FileConn(f *os.File) (c Conn, err error) {
-	ref, err := lookup(f)
+	ref := lookup(f)
 	switch {
-	case err != nil:
-		return nil, fileError(f, err)
 	case ref == nil:
 		return fileConn(f)
 	case ref.Conn == nil:
@@ -28,10 +26,8 @@ func FileConn(f *os.File) (c Conn, err error) {
 // FilePacketConn returns a copy of the packet network connection corresponding to the open file f. One of the pipe transport is a
 // *UnixConn.
 func FilePacketConn(f *os.File) (c PacketConn, err error) {
-	ref, err := lookup(f)
+	ref := lookup(f)
 	switch {
-	case err != nil:
-		return nil, fileError(f, err)
 	case ref == nil:
 		return filePacketConn(f)
 	case ref.Conn == nil:
@@ -43,10 +39,8 @@ func FilePacketConn(f *os.File) (c PacketConn, err error) {
 // FileListener returns a copy of the network listener corresponding to the open file f. One of the pipe transport is a *UnixListener, which
 // does not remove the socket file when it is closed.
 func FileListener(f *os.File) (ln Listener, err error) {
-	ref, err := lookup(f)
+	ref := lookup(f)
 	switch {
-	case err != nil:
-		return nil, fileError(f, err)
 	case ref == nil:
 		return fileListener(f)
 	case ref.Listener == nil:
@@ -55,14 +49,14 @@ func FileListener(f *os.File) (ln Listener, err error) {
 	return &UnixListener{ref: ref.NewRef()}, nil
 }
 
-// lookup returns the end that f is a descriptor of; nil if it is none.
-func lookup(f *os.File) (ref *ends.Ref, err error) {
+// lookup returns the end that f is a descriptor of; nil if it is none, or f is closed, of which package net says what it thinks.
+func lookup(f *os.File) (ref *ends.Ref) {
 	raw, err := f.SyscallConn()
 	if err != nil {
-		return nil, err
+		return nil
 	}
-	err = raw.Control(func(fd uintptr) { ref, _ = ends.Lookup(int(fd)) })
-	return ref, err
+	_ = raw.Control(func(fd uintptr) { ref, _ = ends.Lookup(int(fd)) })
+	return ref
 }
 
 // fileError has the shape that package net gives it.

@@ -11,12 +11,14 @@ import (
 	"afunix/dropin/internal/ends"
 )
 
-// Listen announces on the local network address, as net.Listen.
+// Listen announces on the local network address, as net.Listen. Network "unixgram" is unknown: what net.Listen returns for it
+// accepts nobody.
 func Listen(network, address string) (Listener, error) {
 	return new(ListenConfig).Listen(context.Background(), network, address)
 }
 
-// ListenPacket announces on the local network address, as net.ListenPacket.
+// ListenPacket announces on the local network address, as net.ListenPacket. Networks "unix" and "unixpacket" are unknown: what
+// net.ListenPacket returns for them receives nothing.
 func ListenPacket(network, address string) (PacketConn, error) {
 	return new(ListenConfig).ListenPacket(context.Background(), network, address)
 }
@@ -37,7 +39,7 @@ type ListenConfig net.ListenConfig
 
 // Listen announces on the local network address.
 func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (Listener, error) {
-	if network != "unix" && network != "unixpacket" {
+	if !isUnix(network) {
 		return (*net.ListenConfig)(lc).Listen(ctx, network, address)
 	}
 	l, err := listenUnix(ctx, lc, network, &UnixAddr{Name: address, Net: network})
@@ -49,7 +51,7 @@ func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (Li
 
 // ListenPacket announces on the local network address.
 func (lc *ListenConfig) ListenPacket(ctx context.Context, network, address string) (PacketConn, error) {
-	if network != "unixgram" {
+	if !isUnix(network) {
 		return (*net.ListenConfig)(lc).ListenPacket(ctx, network, address)
 	}
 	c, err := listenUnixgram(ctx, lc, network, &UnixAddr{Name: address, Net: network})

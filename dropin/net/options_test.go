@@ -103,6 +103,8 @@ func TestShapesOfErrors(t *testing.T) {
 	}
 	path := socketPath(t)
 	nothing := &net.UnixAddr{Name: path, Net: "unix"}
+	closed := tempFile(t, "hello")
+	closed.Close()
 	for name, calls := range map[string][2]func() error{
 		"Dial of nothing": {
 			func() error { _, err := net.Dial("unix", path); return err },
@@ -144,6 +146,18 @@ func TestShapesOfErrors(t *testing.T) {
 			func() error { _, err := net.ListenUnixgram("unix", nothing); return err },
 			func() error { _, err := stdnet.ListenUnixgram("unix", nothing); return err },
 		},
+		"FileConn of what is closed": {
+			func() error { _, err := net.FileConn(closed); return err },
+			func() error { _, err := stdnet.FileConn(closed); return err },
+		},
+		"SetDeadline of a closed listener": {
+			func() error { return closedListener(t).SetDeadline(time.Now()) },
+			func() error { return closedStdListener(t).SetDeadline(time.Now()) },
+		},
+		"raw read of a listener": {
+			func() error { return rawRead(t, closedListener(t)) },
+			func() error { return rawRead(t, closedStdListener(t)) },
+		},
 		"Close of nothing": {
 			func() error { return new(net.UnixConn).Close() },
 			func() error { return new(stdnet.UnixConn).Close() },
@@ -155,6 +169,38 @@ func TestShapesOfErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { sameShape(t, calls[0](), calls[1]()) })
 	}
+}
+
+func closedListener(t *testing.T) *net.UnixListener {
+	l := listen(t, "unix", socketPath(t))
+	l.Close()
+	return l
+}
+
+func closedStdListener(t *testing.T) *stdnet.UnixListener {
+	l, err := stdnet.Listen("unix", socketPath(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	return l.(*stdnet.UnixListener)
+}
+
+// rawRead calls the Read of a raw connection.
+func rawRead(t *testing.T, c syscall.Conn) error {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw.Read(func(uintptr) bool { return true })
+}
+
+func rawWrite(t *testing.T, c syscall.Conn) error {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw.Write(func(uintptr) bool { return true })
 }
 
 // On a connection, too.
@@ -189,10 +235,39 @@ func TestShapesOfErrorsOfConnections(t *testing.T) {
 				return err
 			},
 			"Read of what is closed": func(c unixConn) error { c.Close(); _, err := c.Read(make([]byte, 1)); return err },
+			"WriteToUnix of what is closed": func(c unixConn) error {
+				c.Close()
+				_, err := c.WriteToUnix([]byte("x"), addr)
+				return err
+			},
+			"WriteToUnix after a deadline": func(c unixConn) error {
+				c.SetWriteDeadline(time.Unix(1, 0))
+				_, err := c.WriteToUnix([]byte("x"), addr)
+				return err
+			},
+			"WriteMsgUnix without a length": func(c unixConn) error {
+				_, _, err := c.WriteMsgUnix([]byte("x"), make([]byte, syscall.CmsgLen(0)), nil)
+				return err
+			},
+			"ReadMsgUnix into nothing": func(c unixConn) error {
+				c.CloseRead() // or it would wait
+				_, _, _, _, err := c.ReadMsgUnix(nil, nil)
+				return err
+			},
+			"raw read after a deadline": func(c unixConn) error { c.SetReadDeadline(time.Unix(1, 0)); return rawRead(t, c) },
+			"raw write after a deadline": func(c unixConn) error {
+				c.SetWriteDeadline(time.Unix(1, 0))
+				return rawWrite(t, c)
+			},
+			"raw read of what is closed":  func(c unixConn) error { c.Close(); return rawRead(t, c) },
+			"raw write of what is closed": func(c unixConn) error { c.Close(); return rawWrite(t, c) },
 		} {
 			t.Run(name, func(t *testing.T) {
-				if network == "unixgram" && name == "WriteToUnix" && overPipe {
+				switch {
+				case network == "unixgram" && name == "WriteToUnix" && overPipe:
 					t.Skip("a datagram socket of a pair has no way to another")
+				case network == "unixgram" && name == "ReadMsgUnix into nothing":
+					t.Skip("it waits")
 				}
 				ours, _ := connPair(t, network)
 				sameShape(t, call(ours), call(stdConn(t, network)))
@@ -203,6 +278,9 @@ func TestShapesOfErrorsOfConnections(t *testing.T) {
 
 type unixConn interface {
 	net.Conn
+	syscall.Conn
+	CloseRead() error
+	ReadMsgUnix(b, oob []byte) (n, oobn, flags int, addr *net.UnixAddr, err error)
 	WriteTo([]byte, net.Addr) (int, error)
 	WriteToUnix([]byte, *net.UnixAddr) (int, error)
 	WriteMsgUnix(b, oob []byte, addr *net.UnixAddr) (n, oobn int, err error)

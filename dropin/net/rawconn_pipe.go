@@ -4,6 +4,7 @@ package net
 
 import (
 	"net"
+	"syscall"
 	"time"
 
 	"afunix/dropin/internal/ends"
@@ -11,51 +12,56 @@ import (
 
 // rawConn is what SyscallConn returns.
 type rawConn struct {
-	ref  *ends.Ref
-	fd   *lazyFD
-	addr Addr
-}
-
-func (c rawConn) opError(op string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return &net.OpError{Op: op, Net: c.ref.Network(), Addr: c.addr, Err: plain(err)}
+	ref           *ends.Ref
+	fd            *lazyFD
+	remote, local Addr
 }
 
 // Control calls f with the descriptor.
 func (c rawConn) Control(f func(fd uintptr)) error {
 	fd, err := c.fd.get(c.ref)
-	if err == nil {
-		f(uintptr(fd))
+	if err != nil {
+		return &net.OpError{Op: "raw-control", Net: c.ref.Network(), Addr: c.local, Err: plain(err)}
 	}
-	return c.opError("raw-control", err)
+	f(uintptr(fd))
+	return nil
 }
 
 // Read calls f, and again when there is something to read, until it returns true.
 func (c rawConn) Read(f func(fd uintptr) bool) error {
-	return c.opError("raw-read", c.until(f, c.ref.AwaitReadable))
+	return c.until("raw-read", f, c.ref.Readable, c.ref.AwaitReadable)
 }
 
 // Write calls f, and again a little later, until it returns true: when there is room cannot be told without writing.
 func (c rawConn) Write(f func(fd uintptr) bool) error {
-	return c.opError("raw-write", c.until(f, func() error {
+	return c.until("raw-write", f, c.ref.Writable, func() error {
 		time.Sleep(pause)
 		return c.ref.Writable()
-	}))
+	})
 }
 
 const pause = 2 * time.Millisecond
 
-func (c rawConn) until(f func(fd uintptr) bool, wait func() error) error {
+// until calls f until it returns true: as long as may returns nil at first, and wait does after each call.
+func (c rawConn) until(op string, f func(fd uintptr) bool, may, wait func() error) error {
 	fd, err := c.fd.get(c.ref)
-	if err != nil {
-		return err
+	if err == nil {
+		err = may()
 	}
-	for !f(uintptr(fd)) {
-		if err := wait(); err != nil {
-			return err
-		}
+	for err == nil && !f(uintptr(fd)) {
+		err = wait()
+	}
+	if err != nil {
+		return &net.OpError{Op: op, Net: c.ref.Network(), Source: c.local, Addr: c.remote, Err: plain(err)}
 	}
 	return nil
 }
+
+// rawListener is what SyscallConn of a listener returns.
+type rawListener struct{ rawConn }
+
+// Read is not for listeners.
+func (rawListener) Read(func(uintptr) bool) error { return syscall.EINVAL }
+
+// Write is not for listeners.
+func (rawListener) Write(func(uintptr) bool) error { return syscall.EINVAL }

@@ -55,10 +55,21 @@ func (c *UnixConn) Read(b []byte) (int, error) {
 		return 0, syscall.EINVAL
 	}
 	n, err := c.ref.Read(b)
+	if len(b) > 0 {
+		err = c.eofError(n, err)
+	}
 	if err != nil && err != io.EOF {
 		err = c.opError("read", err)
 	}
 	return n, err
+}
+
+// eofError makes nothing the end, as package net does: a record of length 0 cannot be told from it.
+func (c *UnixConn) eofError(n int, err error) error {
+	if n == 0 && err == nil && c.ref.Network() != "unixgram" {
+		return io.EOF
+	}
+	return err
 }
 
 // Write implements the Conn Write method.
@@ -76,6 +87,7 @@ func (c *UnixConn) ReadFromUnix(b []byte) (int, *UnixAddr, error) {
 		return 0, nil, syscall.EINVAL
 	}
 	got, err := c.ref.Recv(b, nil, 0)
+	err = c.eofError(got.N, err)
 	return got.N, got.From, c.opError("read", renamed(err, "recvfrom")) // even io.EOF: package net does so here
 }
 
@@ -98,6 +110,7 @@ func (c *UnixConn) ReadMsgUnix(b, oob []byte) (n, oobn, flags int, addr *UnixAdd
 		return 0, 0, 0, nil, syscall.EINVAL
 	}
 	got, err := c.ref.Recv(b, oob, ends.MsgCmsgCloexec)
+	err = c.eofError(got.N, err)
 	return got.N, got.OOBN, got.Flags, got.From, c.opError("read", err)
 }
 
@@ -116,17 +129,10 @@ func (c *UnixConn) WriteToUnix(b []byte, addr *UnixAddr) (int, error) {
 	return n, c.writeError(addr, renamed(err, "sendto"))
 }
 
-// sendTo sends to addr, or to the peer if that is nil. A stream that is connected does not take an address, and a record's is ignored (case
-// 147). A datagram socket of a pair has no way to another.
+// sendTo sends to addr, or to the peer if that is nil.
 func (c *UnixConn) sendTo(b, oob []byte, addr *UnixAddr) (int, error) {
-	switch {
-	case addr == nil:
-	case addr.Net != c.ref.Network():
+	if addr != nil && addr.Net != c.ref.Network() {
 		return 0, syscall.EAFNOSUPPORT
-	case addr.Net == "unixpacket":
-		addr = nil
-	case c.RemoteAddr() != nil:
-		return 0, os.NewSyscallError("sendmsg", syscall.EISCONN)
 	}
 	return c.ref.Send(b, oob, addr, 0)
 }
@@ -266,7 +272,7 @@ func (c *UnixConn) SyscallConn() (syscall.RawConn, error) {
 	if !c.ok() {
 		return nil, syscall.EINVAL
 	}
-	return rawConn{c.ref, &c.raw, c.LocalAddr()}, nil
+	return rawConn{c.ref, &c.raw, c.RemoteAddr(), c.LocalAddr()}, nil
 }
 
 // name is an address in the name of a file.

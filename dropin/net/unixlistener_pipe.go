@@ -100,7 +100,7 @@ func (l *UnixListener) SetDeadline(t time.Time) error {
 	if !l.ok() {
 		return syscall.EINVAL
 	}
-	return l.opError("set", l.ref.SetReadDeadline(t))
+	return l.ref.SetReadDeadline(t) // package net does not wrap the error either
 }
 
 // SetUnlinkOnClose sets whether the underlying socket file should be removed from the file system when the listener is closed. By
@@ -117,10 +117,10 @@ func (l *UnixListener) File() (*os.File, error) {
 	return f, l.opError("file", err)
 }
 
-// SyscallConn returns a raw network connection, of which only Control can be of use.
+// SyscallConn returns a raw network connection. It only has a Control function: as with package net, Read and Write are EINVAL.
 func (l *UnixListener) SyscallConn() (syscall.RawConn, error) {
 	if !l.ok() {
 		return nil, syscall.EINVAL
 	}
-	return rawConn{l.ref, &l.raw, l.Addr()}, nil
+	return rawListener{rawConn{l.ref, &l.raw, nil, l.Addr()}}, nil
 }

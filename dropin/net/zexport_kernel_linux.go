@@ -14,6 +14,7 @@ import (
 
 // Types of net.
 type (
+	Buffers      = net.Buffers
 	Dialer       = net.Dialer
 	ListenConfig = net.ListenConfig
 	UnixConn     = net.UnixConn

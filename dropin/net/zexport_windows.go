@@ -42,7 +42,6 @@ var (
 type (
 	Addr                = net.Addr
 	AddrError           = net.AddrError
-	Buffers             = net.Buffers
 	Conn                = net.Conn
 	DNSConfigError      = net.DNSConfigError
 	DNSError            = net.DNSError

@@ -3,7 +3,9 @@ package descriptor
 import (
 	"errors"
 	"os"
+	"runtime"
 	"testing"
+	"time"
 )
 
 // fakeEnd counts what is done to it.
@@ -49,5 +51,44 @@ func TestASetGivesItsEnds(t *testing.T) {
 	}
 	if (*Set)(nil).Ends() != nil {
 		t.Error("no set has ends")
+	}
+}
+
+// A slow end takes its time to close.
+type slowEnd struct {
+	fakeEnd
+	closing chan struct{}
+	finish  chan struct{}
+}
+
+func (e *slowEnd) Close() error {
+	close(e.closing)
+	<-e.finish
+	return nil
+}
+
+// A set that is dropped is closed, and does not hold up what else the garbage collector has to do.
+func TestADroppedSetHoldsUpNoFinalizer(t *testing.T) {
+	e := &slowEnd{closing: make(chan struct{}), finish: make(chan struct{})}
+	defer close(e.finish)
+	NewSet(System, 1).AddEnd(e, Unix)
+	collectUntil(t, "the set is closed", e.closing)
+	collected := make(chan struct{})
+	runtime.SetFinalizer(&struct{ big [64]byte }{}, func(any) { close(collected) })
+	collectUntil(t, "something else is finalized", collected)
+}
+
+// collectUntil collects garbage until done is closed.
+func collectUntil(t *testing.T, what string, done <-chan struct{}) {
+	t.Helper()
+	for late := time.After(10 * time.Second); ; {
+		runtime.GC()
+		select {
+		case <-done:
+			return
+		case <-late:
+			t.Fatalf("not yet: %s", what)
+		case <-time.After(time.Millisecond):
+		}
 	}
 }

@@ -48,9 +48,12 @@ func NewSet(table Table, n int) *Set {
 	} else {
 		s.items = make([]item, 0, n)
 	}
-	runtime.SetFinalizer(s, (*Set).Close)
+	runtime.SetFinalizer(s, (*Set).drop)
 	return s
 }
+
+// drop closes a set that nobody refers to any more. Closing an end, or a file, may take its time, and one goroutine runs all finalizers.
+func (s *Set) drop() { go s.Close() }
 
 // in returns the table that the descriptors are in.
 func (s *Set) in() Table {

@@ -69,7 +69,7 @@ func (c *Conn) depose(embryo bool) error {
 	if !started {
 		c.in.box.Close()
 	}
-	c.in.mu.Unlock()
+	c.in.unlock()
 	if !started { // its former owner may still have it
 		return c.pipe.Close()
 	}
@@ -86,7 +86,7 @@ func (c *Conn) depose(embryo bool) error {
 	c.in.box.Close()
 	c.in.farewell = true
 	unread := c.in.box.Unread()
-	c.in.mu.Unlock()
+	c.in.unlock()
 
 	c.out.mu.Lock()
 	c.out.owed.reset = unread || embryo
@@ -156,14 +156,14 @@ func (c *Conn) lingering() {
 func (c *Conn) dispose() error {
 	c.drain()
 	c.unclaimed()
+	left := c.bereave(false)
 	c.out.mu.Lock()
-	c.out.sever()
 	bound := c.out.bound
 	c.out.mu.Unlock()
 	if bound != nil {
 		bound.Close() // nothing is to be done if the name cannot be given up
 	}
-	if err := c.pipe.Close(); !errors.Is(err, net.ErrClosed) { // it broke before
+	if err := c.abandon(left); !errors.Is(err, net.ErrClosed) { // it broke before
 		return err
 	}
 	return nil

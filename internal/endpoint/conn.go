@@ -50,6 +50,7 @@ type inbox struct {
 	paused   bool               // the end is being moved: nothing is read
 	started  bool               // false: it has moved here, and its former owner has not been told
 	adopting bool               // descriptors are being adopted, and their sender answered: the goodbye waits, or both sides would close them
+	adopted  uint64             // the serial number of the message whose descriptors were the last ones
 	farewell bool               // the goodbye has been said, or is owed: messages that come now are the peer's to take back
 	failure  error              // why the connection broke, if it did
 	packets  uint64             // received so far
@@ -115,6 +116,21 @@ func newConn(p Pipe, cfg Config, server bool, rights int) *Conn {
 		c.out.owed.window = c.out.box.SetBuffer(cfg.socket.sendBuffer())
 	}
 	return c
+}
+
+// unlock unlocks mu, and closes the descriptors that have been discarded meanwhile: there may be ends among them, whose locks are not taken
+// under those of their carrier.
+func (in *inbox) unlock() {
+	discarded := in.box.Discarded()
+	in.mu.Unlock()
+	closeAll(discarded)
+}
+
+// closeAll closes descriptors that nobody will read.
+func closeAll(discarded []sock.Rights) {
+	for _, r := range discarded {
+		r.Close() // nobody is left who could be told
+	}
 }
 
 // Read reads bytes, and closes descriptors that come with them. As in package net, reading nothing takes nothing.
@@ -252,6 +268,9 @@ func (c *Conn) look(into []byte, n int) error {
 				c.takeIn()
 			default:
 				c.absorb(into, n)
+			}
+			if c.in.closed { // meanwhile, and the descriptors of what came have been discarded: see adopt
+				return net.ErrClosed
 			}
 			if c.in.box.ResetFirst() {
 				return c.in.end()

@@ -33,7 +33,7 @@ func listen(t testing.TB, typ sock.Type, backlog int) (*endpoint.Listener, strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := endpoint.Listen(src, endpoint.Config{Type: typ, Local: path}, backlog)
+	l := endpoint.Listen(src, endpoint.Config{Type: typ, Local: path, World: &endpoint.World{System: opener{}, Network: names{}}}, backlog)
 	t.Cleanup(func() { l.Close() })
 	return l, path
 }

@@ -53,11 +53,25 @@ type PacketConn struct {
 	pass     bool // SO_PASSCRED
 	packetMove
 
+	discarded []sock.Rights // descriptors of datagrams that nobody will read, until unlock
+
 	out outgoing
+}
+
+// unlock unlocks mu, and closes the descriptors of datagrams that have been discarded meanwhile: see inbox.unlock.
+func (s *PacketConn) unlock() {
+	discarded := s.discarded
+	s.discarded = nil
+	s.mu.Unlock()
+	closeAll(discarded)
 }
 
 // maxQueue is how many datagrams a queue may hold for another one to be put into it: net.unix.max_dgram_qlen (row 48).
 const maxQueue = 10
+
+// maxSenders is how many sockets may have a link to one: each costs it a descriptor, and what it holds of a datagram that waits. Whoever comes
+// then is told EAGAIN, as if the queue were full.
+const maxSenders = 1024
 
 // A Network is the names of a system, and what they lead to.
 type Network interface {
@@ -162,14 +176,50 @@ func (s *PacketConn) attach(c *Conn) bool {
 	return true
 }
 
-// permits reports whether the socket with this number may send here: anybody, unless this one is connected to somebody else.
-func (s *PacketConn) permits(id uint64) bool {
+// permits says whether the socket with this number, of the process who, may send here: anybody, unless this one is connected to somebody
+// else, or has too many senders.
+func (s *PacketConn) permits(id uint64, who cred.Credentials) wire.Status {
+	s.recognize(id, who)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.open(id)
+	switch {
+	case !s.open(id, who):
+		return wire.NotPermitted
+	case len(s.in) >= maxSenders:
+		return wire.Full
+	}
+	return wire.OK
 }
 
-func (s *PacketConn) open(id uint64) bool { return s.peerID == 0 || s.peerID == id }
+// open reports whether the socket with this number, of the process who, may send here. The numbers are no secrets: each socket tells its own
+// to whoever sends to it. The caller holds mu.
+func (s *PacketConn) open(id uint64, who cred.Credentials) bool {
+	return s.peerID == 0 || s.peerID == id && s.peer != nil && sameProcess(who, s.peer.current())
+}
+
+// opens is open for a link.
+func (s *PacketConn) opens(c *Conn) bool { return s.open(c.peerID, c.current()) }
+
+// recognize looks whether the peer of s has moved to the process who, which says that it has it.
+func (s *PacketConn) recognize(id uint64, who cred.Credentials) {
+	s.mu.Lock()
+	peer := s.peer
+	strange := s.peerID == id && !s.open(id, who)
+	s.mu.Unlock()
+	if strange && peer != nil {
+		peer.catchUp()
+	}
+}
+
+// own reports whether c comes from this very socket.
+func (s *PacketConn) own(c *Conn) bool {
+	return c.peerID == s.id && sameProcess(c.current(), cred.Self())
+}
+
+// sameProcess reports whether a and b may be the same process: on Windows its number is not always known.
+func sameProcess(a, b cred.Credentials) bool {
+	return a.UID == b.UID && a.SID == b.SID && (a.PID == b.PID || a.PID == 0 || b.PID == 0)
+}
 
 // Read reads one datagram, and closes descriptors that come with it.
 func (s *PacketConn) Read(b []byte) (int, error) {
@@ -203,7 +253,7 @@ func (s *PacketConn) Recv(b []byte, peek bool) (transport.Message, error) {
 // receive waits for a datagram and takes or copies it. It returns the link that it came on, too.
 func (s *PacketConn) receive(b []byte, peek bool) (*Conn, sock.Result, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	for len(s.queue) == 0 || s.closed || s.deadline.expired || s.paused {
 		switch {
 		case s.closed:
@@ -290,7 +340,7 @@ func (s *PacketConn) depose() error {
 	clear(s.in)
 	s.queue = nil
 	listener := s.listener
-	s.mu.Unlock()
+	s.unlock()
 	s.cancel()
 	var err error
 	if listener != nil {

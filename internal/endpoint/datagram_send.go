@@ -116,13 +116,14 @@ func (s *PacketConn) autobind() error {
 	return nil
 }
 
-// introduce tells the name that the socket has chosen to those who have datagrams of it.
+// introduce tells the name that the socket has chosen to those who have datagrams of it, and waits for nobody.
 func (s *PacketConn) introduce() {
 	name := s.boundName()
 	for _, c := range s.destinations() {
 		c.out.mu.Lock()
 		c.out.owed.name = name
-		c.tell(debtOptions, &c.out.owed.optionsDone)
+		c.out.owed.note(debtOptions)
+		c.pay()
 		c.out.mu.Unlock()
 	}
 }
@@ -145,7 +146,7 @@ func (s *PacketConn) destinations() (links []*Conn) {
 // sendToPeer sends to the socket that this one is connected to. If that is gone, this one is not connected any more (row 120).
 func (s *PacketConn) sendToPeer(b []byte, files []transport.File) (int, error) {
 	n, err := s.peer.offer(b, files)
-	if err != errGone && err != syscall.ECONNREFUSED {
+	if err != errGone && err != errLost && err != syscall.ECONNREFUSED {
 		return n, err
 	}
 	s.mu.Lock()
@@ -154,12 +155,12 @@ func (s *PacketConn) sendToPeer(b []byte, files []transport.File) (int, error) {
 	if first {
 		s.purge()
 	}
-	s.mu.Unlock()
+	s.unlock()
 	if !first {
-		return 0, syscall.ENOTCONN
+		return n, syscall.ENOTCONN
 	}
 	s.peer.Close()
-	return 0, syscall.ECONNREFUSED
+	return n, syscall.ECONNREFUSED
 }
 
 // purge discards what is in the queue, as the kernel does when a socket loses its peer (unix_dgram_disconnected). The caller holds mu.
@@ -172,7 +173,7 @@ func (s *PacketConn) purge() {
 		r := c.in.box.Read(nil)
 		c.in.mu.Unlock()
 		if r.Rights != nil {
-			r.Rights.Close() // nobody is left who could be told
+			s.discarded = append(s.discarded, r.Rights)
 		}
 		c.creditWhatIsDue()
 		if c.link.over && c.link.queued == 0 {
@@ -190,11 +191,13 @@ func (s *PacketConn) sendTo(b []byte, files []transport.File, name string) (int,
 			return 0, err
 		}
 		n, err := d.conn.offer(b, files)
-		gone := err == errGone || err == syscall.ECONNREFUSED
+		gone := err == errGone || err == errLost || err == syscall.ECONNREFUSED
 		s.leave(name, d, gone)
 		switch {
 		case !gone:
 			return n, err
+		case err == errLost: // it may have arrived
+			return n, syscall.ECONNREFUSED
 		case fresh:
 			return 0, syscall.ECONNREFUSED
 		}

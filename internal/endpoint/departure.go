@@ -164,7 +164,7 @@ func (c *Conn) nudge() {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
 	c.out.shift.nudged = true
-	c.wakeOwnWrites() // c may be its own carrier: it must not nudge itself again
+	c.wakeWaits() // and not its guests: it is one itself, if it moves over itself
 }
 
 // watch waits for something about c, as long as the carrier can send. done is called with out.mu held, as is watch.
@@ -172,6 +172,9 @@ func (c *Conn) watch(d *departure, done func() bool) error {
 	w := wait{c: c}
 	defer w.end()
 	for !done() {
+		if d.over(c) && c.out.shift.held {
+			return errShifted // the other end is about to come here over this connection, too
+		}
 		if c.out.shift.nudged {
 			c.out.shift.nudged = false
 			c.out.mu.Unlock()
@@ -277,6 +280,7 @@ func (c *Conn) stay() {
 		c.out.ready = s.wasReady
 	case err == nil: // else the pipe is closed
 		s.asked = true
+		c.out.ready = false // until it has been answered
 		c.owe(wire.Moved, proof)
 	}
 	c.pay()
@@ -310,7 +314,7 @@ func (c *Conn) moved() {
 	c.in.farewell = true
 	c.in.paused = false
 	c.in.cond.Broadcast()
-	c.in.mu.Unlock()
+	c.in.unlock()
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
 	c.out.shift.detached = true

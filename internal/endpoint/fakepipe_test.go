@@ -231,6 +231,14 @@ func (p *fakePipe) Close() error {
 	return nil
 }
 
+func (p *fakePipe) Hangup() error { return p.Close() }
+
+func (p *fakePipe) Connected() bool {
+	p.line.Lock()
+	defer p.line.Unlock()
+	return !p.closed && !p.peer.closed
+}
+
 func (p *fakePipe) Proof() ([]byte, error) { return p.proof, nil }
 
 func (p *fakePipe) Identify(proof []byte) (cred.Credentials, rights.Ability, error) {

@@ -213,8 +213,10 @@ func (c *Conn) welcome(cfg Config, heard func(), admit func() (rightsWindow int,
 			return c.refuse(wire.Refused, err)
 		}
 	}
-	if c.link != nil && !c.link.socket.permits(c.peerID) {
-		return c.refuse(wire.NotPermitted, syscall.EPERM)
+	if c.link != nil {
+		if s := c.link.socket.permits(c.peerID, who); s != wire.OK {
+			return c.refuse(s, refusal(s))
+		}
 	}
 	window, status := admit()
 	if status != wire.OK {
@@ -241,7 +243,7 @@ func (c *Conn) peerReady(p *wire.Packet) error {
 	switch o := &c.out; {
 	case !o.shift.any && (!c.server || o.ready):
 		return errUnexpected
-	case o.shift.away || o.leaving(): // it is not about whoever will be at the two ends
+	case o.shift.away: // it is not about whoever will be there
 		return nil
 	case !c.pipe.Confirmed():
 		return errUnproved
@@ -251,7 +253,10 @@ func (c *Conn) peerReady(p *wire.Packet) error {
 	} else {
 		c.agree(peer, c.out.can)
 	}
-	if s := &c.out.shift; s.paused { // it counts if this end stays
+	switch s := &c.out.shift; {
+	case s.greeting: // it was said before our hello, and lets us receive what was sent before
+		c.out.ready = false
+	case s.paused: // it counts if this end stays
 		s.wasReady, c.out.ready = true, s.itself
 	}
 	c.out.cond.Broadcast()

@@ -56,13 +56,15 @@ func (l *link) named(name []byte) {
 
 // deliver takes in a datagram, or a piece of one, that has come on c, and the ends with its first piece.
 func (s *PacketConn) deliver(c *Conn, seg sock.Segment, ends []mover) error {
+	s.recognize(c.peerID, c.current())
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	c.in.mu.Lock()
 	if s.pass {
 		seg.Creds = c.in.writing()
 	}
 	whole, err := c.in.box.Put(seg)
+	s.discarded = append(s.discarded, c.in.box.Discarded()...)
 	c.in.mu.Unlock()
 	l := c.link
 	if len(ends) > 0 {
@@ -71,13 +73,16 @@ func (s *PacketConn) deliver(c *Conn, seg sock.Segment, ends []mover) error {
 	if err != nil || !whole {
 		return err
 	}
+	if len(l.offers) == maxOffers {
+		return errHasty
+	}
 	l.offers = append(l.offers, offer{l.offering, l.ends})
 	l.ends = nil
 	s.held = append(s.held, c)
 	switch {
 	case s.closed:
 		s.refuse(c, len(l.offers)-1, wire.Closing)
-	case !s.open(c.peerID):
+	case !s.opens(c):
 		s.refuse(c, len(l.offers)-1, wire.Stranger)
 	case s.deaf:
 		s.refuse(c, len(l.offers)-1, 0)
@@ -93,7 +98,7 @@ func (s *PacketConn) admit() {
 	for len(s.held) > 0 {
 		c := s.held[0]
 		switch {
-		case len(s.queue) > maxQueue && c.peerID != s.id:
+		case len(s.queue) > maxQueue && !s.own(c):
 			return
 		case s.deaf:
 			s.refuse(c, 0, 0)
@@ -124,6 +129,7 @@ func (s *PacketConn) refuse(c *Conn, n int, why uint8) {
 	}
 	c.in.mu.Lock()
 	c.in.box.Keep(l.queued + n)
+	s.discarded = append(s.discarded, c.in.box.Discarded()...)
 	c.in.mu.Unlock()
 	c.refused(last, why)
 	c.creditWhatIsDue()
@@ -160,7 +166,7 @@ func (c *Conn) datagram(p *wire.Packet) error {
 // withdraw discards the newest datagram of c, if it is the one that its sender means and is not in the queue yet.
 func (s *PacketConn) withdraw(c *Conn, serial uint64) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	if n := len(c.link.offers); n > 0 && c.link.offers[n-1].serial == serial {
 		s.refuse(c, n-1, 0)
 	}
@@ -169,7 +175,7 @@ func (s *PacketConn) withdraw(c *Conn, serial uint64) {
 // ended notes that nothing more comes on c. What is held was never sent; what is in the queue can still be read.
 func (s *PacketConn) ended(c *Conn) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	c.link.over = true
 	s.refuse(c, 0, wire.Closing)
 	if c.link.queued == 0 {

@@ -43,7 +43,7 @@ const (
 	maxHellos      = 256              // connections that have not said hello
 	helloTimeout   = 10 * time.Second // for a hello
 	pendingRights  = 253              // descriptors taken for a connection before it is accepted: one full message
-	pendingHolders = 16               // how many connections at a time may have that (P3)
+	pendingHolders = 16               // how many connections at a time may have that, or anything else here (P3)
 )
 
 // MaxBacklog is the system's maximum: net.core.somaxconn.
@@ -194,6 +194,9 @@ func (l *Listener) greet(p Pipe) {
 		p.Close()
 		return
 	}
+	if at.crowded {
+		c.in.turn.resting = true // until somebody here waits for what the pipe brings, or accepts it
+	}
 	go c.run()
 	l.establish(at)
 }
@@ -202,6 +205,7 @@ func (l *Listener) greet(p Pipe) {
 // that order.
 type place struct {
 	conn        *Conn
+	crowded     bool // so many wait in front of it that what it sends stays in the pipe, which is the system's
 	established bool // its greeting is over: it can be accepted
 	forgotten   bool // … but came to nothing
 }
@@ -218,10 +222,10 @@ func (l *Listener) admit(at *place) (rightsWindow int, s wire.Status) {
 		return 0, wire.Full
 	}
 	l.queue = append(l.queue, at)
-	if waiting < pendingHolders {
-		return pendingRights, wire.OK
+	if at.crowded = waiting >= pendingHolders; at.crowded {
+		return 0, wire.OK
 	}
-	return 0, wire.OK
+	return pendingRights, wire.OK
 }
 
 // forget ends a greeting that came to nothing.

@@ -5,6 +5,7 @@ import (
 	"afunix/internal/rights"
 	"afunix/internal/sock"
 	"afunix/internal/transport"
+	"errors"
 	"syscall"
 )
 
@@ -52,8 +53,8 @@ func (m *message) parked() sock.Parked {
 	return m.Outgoing
 }
 
-// undo takes back a message that has not been written. The caller holds writing, so that no other one is loaded.
-func (c *Conn) undo(m *message) {
+// undo takes back a message that has not been written, for the reason why. The caller holds writing, so that no other one is loaded.
+func (c *Conn) undo(m *message, why error) {
 	if m.Outgoing == nil {
 		return
 	}
@@ -61,9 +62,16 @@ func (c *Conn) undo(m *message) {
 	m.TakeBack()
 	m.parcel.undo()
 	c.unload()
-	if exported {
+	if exported && !errors.Is(why, syscall.ESRCH) && !c.outlives() {
 		c.ended(syscall.ECONNABORTED) // what was exported cannot be taken back (P4)
 	}
+}
+
+// outlives reports whether the peer is gone. What it has said before can still be read.
+func (c *Conn) outlives() bool {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	return c.out.box.Gone()
 }
 
 // gather looks at files, and gets the ends among them ready to move. On an error nothing has happened.

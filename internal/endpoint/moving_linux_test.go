@@ -13,7 +13,6 @@ import (
 
 	"afunix/internal/descriptor"
 	"afunix/internal/endpoint"
-	"afunix/internal/linuxpipe"
 	"afunix/internal/sock"
 	"afunix/internal/testenv"
 	"afunix/internal/transport"
@@ -21,24 +20,6 @@ import (
 )
 
 // Ends that move within one process, over real pipes, when something goes wrong.
-
-type opener struct{}
-
-func (opener) OpenPipe(v uintptr, _ bool) (endpoint.Pipe, error) {
-	p, err := linuxpipe.OpenPipe(int(v))
-	if err != nil {
-		return nil, err
-	}
-	return p, nil
-}
-
-func (opener) OpenSource(descriptors []uintptr, state []byte) (endpoint.Source, error) {
-	l, err := linuxpipe.OpenListener(descriptors, state)
-	if err != nil {
-		return nil, err
-	}
-	return source{l}, nil
-}
 
 // A narrow descriptor table has no room while it is full.
 type narrow struct {
@@ -311,19 +292,6 @@ func TestAnEndIsPassedOnAtOnce(t *testing.T) {
 		}
 	}
 	next.(*endpoint.Conn).Close()
-}
-
-// boundWith returns a datagram socket that cfg describes, and its name.
-func boundWith(t *testing.T, cfg endpoint.Config) (*endpoint.PacketConn, string) {
-	t.Helper()
-	name := filepath.Join(testenv.TempDir(t), "d")
-	s, err := endpoint.ListenPacket(names{}, name, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	s.SetDeadline(time.Now().Add(5 * time.Second))
-	return s, name
 }
 
 // A datagram socket can be sent by itself, but not to the socket that it is connected to.

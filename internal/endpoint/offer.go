@@ -13,6 +13,9 @@ import (
 // errGone: the socket at the other end of a link was closed before the datagram was in the pipe.
 var errGone = errors.New("link is gone")
 
+// errLost: the link broke, and nobody can know whether the datagram has been queued.
+var errLost = errors.New("link is lost")
+
 // offer sends one datagram, and waits until it has been queued. ECONNREFUSED: the other socket was closed meanwhile; EPERM: it is
 // connected to somebody else; EPIPE: it has shut down reading.
 func (c *Conn) offer(b []byte, files []transport.File) (int, error) {
@@ -49,8 +52,8 @@ func (c *Conn) offerWith(b []byte, m *message) (int, error) {
 		n, err = c.pieces(b, wire.MaxPayload-m.maxLen(), m)
 	}
 	if m.transfer == nil {
-		c.undo(m)
-		return 0, gone(err)
+		c.undo(m, err)
+		return 0, gone(c.bereaved(err))
 	}
 	return c.verdict(m.transfer, n, err)
 }
@@ -80,6 +83,7 @@ func (c *Conn) verdict(t *sock.Transfer, n int, err error) (int, error) {
 	defer c.out.mu.Unlock()
 	w := wait{c: c}
 	defer w.end()
+	incomplete := err
 	for t.Fate == sock.Written && err == nil {
 		switch {
 		case c.out.closed:
@@ -96,6 +100,10 @@ func (c *Conn) verdict(t *sock.Transfer, n int, err error) (int, error) {
 	switch t.Fate {
 	case sock.Acknowledged:
 		return n, nil
+	case sock.Buried: // and whoever has the name now must not get it, too
+		return n, gone(incomplete)
+	case sock.Lost:
+		return n, errLost
 	case sock.Unknown:
 		return n, err
 	case sock.Barred:

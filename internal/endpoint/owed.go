@@ -141,13 +141,14 @@ func (c *Conn) pay() {
 	}
 }
 
-// acknowledge tells the peer that its transfers up to serial are done.
-func (c *Conn) acknowledge(serial uint64) {
+// acknowledge tells the peer that its transfers up to serial are done, and reports whether it has been told already.
+func (c *Conn) acknowledge(serial uint64) (told bool) {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
 	c.out.owed.ack = serial
 	c.out.owed.note(debtAck)
 	c.pay()
+	return !c.out.owed.has(debtAck)
 }
 
 // creditWhatIsDue tells the peer what it may send, if that is worth a packet.

@@ -2,6 +2,7 @@ package endpoint_test
 
 import (
 	"errors"
+	"io"
 	"os"
 	"syscall"
 	"testing"
@@ -159,4 +160,53 @@ func TestP4TakenBackThoughAWriteFindsTheEndFirst(t *testing.T) {
 			t.Errorf("%d descriptors are left in the peer", n)
 		}
 	})
+}
+
+// A peer that has been killed is one that is gone, also if duplicating into its process finds that out before its end of the pipe has been
+// read. (Found by internal/faults.)
+func TestP4PushingIntoADeadPeerIsLikeWritingToIt(t *testing.T) {
+	for typ, want := range map[sock.Type]error{sock.Stream: syscall.EPIPE, sock.Seqpacket: syscall.EPIPE, sock.Datagram: syscall.ECONNREFUSED} {
+		for _, what := range []descriptor.Kind{descriptor.File, descriptor.Stream} {
+			bubble(t, onWindows, typ, func(t *testing.T, r *rig) {
+				files := r.open(r.serverProc, what, 3)
+				r.clientProc.Kill()
+				if n, err := r.server.Send([]byte("x"), files, nil); n != 0 || err != want {
+					t.Errorf("type %d, kind %d: %d, %v; want %v", typ, what, n, err, want)
+				}
+			})
+		}
+	}
+}
+
+// P4: what was exported to a peer that turns out to be gone ends nothing: what the peer has said before can be read, and then comes its
+// end. (Found by internal/faults.)
+func TestP4ExportingToAPeerThatIsGoneLosesNothing(t *testing.T) {
+	for _, finds := range []string{"export", "write"} {
+		t.Run(finds, func(t *testing.T) {
+			bubble(t, onWindows, sock.Stream, func(t *testing.T, r *rig) {
+				r.left = 2 // this client lives on
+				r.serverPipe.hold()
+				send(t, r.client, "last words")
+				r.clientPipe.Close()
+				exports := 0
+				r.serverProc.Inject(func(op simproc.Op) error {
+					if op == simproc.Export {
+						if exports++; exports == 2 && finds == "export" {
+							r.left = 1
+							return syscall.ESRCH
+						}
+					}
+					return nil
+				})
+				if n, err := r.server.Send([]byte("x"), r.mixed(r.serverProc), nil); n != 0 || err != syscall.EPIPE {
+					t.Errorf("%d, %v, want EPIPE", n, err)
+				}
+				r.serverPipe.letGo()
+				recv(t, r.server, "last words", 0)
+				if n, err := r.server.Read(make([]byte, 9)); n != 0 || err != io.EOF {
+					t.Errorf("%d, %v, want the end", n, err)
+				}
+			})
+		})
+	}
 }

@@ -369,7 +369,7 @@ func (c *Conn) state() (wire.ConnState, []sock.Segment) {
 	s.RightsSent, s.RightsLimit, s.Serial = o.RightsSent, o.RightsLimit, o.Serial
 
 	c.in.mu.Lock()
-	defer c.in.mu.Unlock()
+	defer c.in.unlock()
 	if s.Flags&wire.ConnApart != 0 {
 		c.in.box.Keep(0) // if part has not come to it
 	}

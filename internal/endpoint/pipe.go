@@ -50,6 +50,14 @@ type Pipe interface {
 	// handed on, the other process goes on with it.
 	Close() error
 
+	// Hangup is Close, but once it has returned, the other end cannot write any more, whoever else has this end. It may wait for as long as
+	// the last packet needs to find room.
+	Hangup() error
+
+	// Connected reports whether both ends are open: had the other one been hung up before the call, it would be false. What can be read or
+	// written does not matter.
+	Connected() bool
+
 	// SyscallConn gives access to the descriptor, by which the end is handed on.
 	SyscallConn() syscall.RawConn
 
@@ -66,7 +74,8 @@ type Peer interface {
 	// Identify finds, verifies and opens the peer's process. It is called once the peer's hello has been read, with the proof in
 	// it, and once again after each further hello (an end that moved), with the former process released. The credentials are
 	// the system's. The abilities say what this side can do to the peer: opening it was tried. That it could not be opened
-	// is no error; that the proof is wrong or its user cannot be learnt is one, and ends the connection.
+	// is no error; that the proof is wrong or its user cannot be learnt is one, and ends the connection. If it could not be opened
+	// because this process is out of descriptors, it is taken to be possible, and Pull fails with EMFILE until it is.
 	Identify(proof []byte) (cred.Credentials, rights.Ability, error)
 
 	// Answer shows the other end that this is the process that our Proof named. The client does so when it has identified the

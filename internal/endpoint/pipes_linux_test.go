@@ -28,3 +28,22 @@ func newClient(_ context.Context, path string, t sock.Type) (endpoint.Pipe, erro
 }
 
 func newPair() (a, b endpoint.Pipe, err error) { return linuxpipe.NewPair() }
+
+// opener is the System of real pipes.
+type opener struct{}
+
+func (opener) OpenPipe(v uintptr, _ bool) (endpoint.Pipe, error) {
+	p, err := linuxpipe.OpenPipe(int(v))
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func (opener) OpenSource(descriptors []uintptr, state []byte) (endpoint.Source, error) {
+	l, err := linuxpipe.OpenListener(descriptors, state)
+	if err != nil {
+		return nil, err
+	}
+	return source{l}, nil
+}

@@ -19,3 +19,12 @@ func newClient(context.Context, string, sock.Type) (endpoint.Pipe, error) {
 }
 
 func newPair() (a, b endpoint.Pipe, err error) { return nil, nil, errors.ErrUnsupported }
+
+// opener is the System of real pipes.
+type opener struct{}
+
+func (opener) OpenPipe(uintptr, bool) (endpoint.Pipe, error) { return nil, errors.ErrUnsupported }
+
+func (opener) OpenSource([]uintptr, []byte) (endpoint.Source, error) {
+	return nil, errors.ErrUnsupported
+}

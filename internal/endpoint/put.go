@@ -89,27 +89,17 @@ func (c *Conn) write(p *wire.Packet) error {
 		go c.flush()
 		return syscall.EAGAIN
 	}
-	c.out.lose(err)
+	c.out.lose()
 	return syscall.EPIPE
 }
 
 // keepHead bounds what an idle connection keeps for the head of its next packet.
 const keepHead = 256
 
-// lose ends sending because the pipe says err. If the other end is closed, what it has said before is in the pipe still, and decides
-// about what is unacknowledged: see ended and peerClosed. The caller holds mu.
-func (o *outbox) lose(err error) {
-	if !errors.Is(err, syscall.EPIPE) {
-		o.sever()
-		return
-	}
+// lose ends sending because the pipe takes nothing any more. What the other end has said before is in the pipe still, and decides about
+// what is unacknowledged: see ended and peerClosed. The caller holds mu.
+func (o *outbox) lose() {
 	o.box.Lose()
-	o.silence()
-}
-
-// sever ends sending. The caller holds mu.
-func (o *outbox) sever() {
-	o.box.Sever()
 	o.silence()
 }
 
@@ -136,7 +126,7 @@ func (c *Conn) flush() {
 	defer c.out.mu.Unlock()
 	c.out.full = false
 	if err != nil {
-		c.out.lose(err)
+		c.out.lose()
 	}
 	c.pay()
 	c.wakeWrites()

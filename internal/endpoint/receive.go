@@ -62,7 +62,9 @@ func (c *Conn) data(p *wire.Packet, buf *Buffer, placed int) error {
 	if err == nil && p.Records == 0 && !c.in.luggage.empty() && !over {
 		err = errNoEnd
 	}
-	c.in.adopting = err == nil && p.Records > 0 && !over
+	if c.in.adopting = err == nil && p.Records > 0 && !over; c.in.adopting {
+		c.in.adopted = p.Serial
+	}
 	c.in.mu.Unlock()
 	if err == nil && p.Records > 0 && !over {
 		defer c.adopted()
@@ -112,27 +114,35 @@ func (c *Conn) adopt(s *sock.Segment, p *wire.Packet, closed bool) error {
 		return nil
 	}
 	set, err := u.message(p)
+	told := err == nil && c.link == nil && c.acknowledge(p.Serial) // a datagram is acknowledged when it has been queued
+	if (err != nil || route.Way == rights.Pull) && !told && !c.pipe.Connected() {
+		set.Close()
+		err = errLetGo
+	}
 	switch {
 	case err == nil:
 		s.Rights = set
 		c.creditWhatIsDue() // a connection that has been accepted takes more than its hello said
-	case errors.Is(err, descriptor.ErrRightsTruncated):
+	case errors.Is(err, descriptor.ErrRightsTruncated), errors.Is(err, syscall.ESRCH), err == errLetGo:
 		s.Lost = true
 		c.in.mu.Lock()
 		c.in.box.Refund(p.Records + s.Luggage)
 		c.in.mu.Unlock()
 		s.Luggage = 0
 		c.creditWhatIsDue()
-	case errors.Is(err, syscall.ESRCH):
-		return io.EOF // its sender died before anybody could take them: nothing was sent
+		if c.link == nil {
+			c.acknowledge(p.Serial)
+		}
 	default:
 		return err
 	}
-	if c.link == nil { // a datagram is acknowledged when it has been queued
-		c.acknowledge(p.Serial)
-	}
 	return nil
 }
+
+// errLetGo: a sender closes its end of the pipe before it lets go of copies that nobody has acknowledged (see abandon), and then other files
+// may get their values. So what has been pulled is what was sent if that end is open still, which an acknowledgement shows that it
+// takes; else it may be anything, or fail in any way.
+var errLetGo = errors.New("the sender may have let go of the descriptors")
 
 // adopted lets the goodbye be said.
 func (c *Conn) adopted() {
@@ -155,7 +165,7 @@ func (c *Conn) receiveRoute() (rights.Route, error) {
 // queue gives a segment to the inbox. If nobody is there to read it at once, it moves into a buffer of its size.
 func (c *Conn) queue(s sock.Segment) error {
 	c.in.mu.Lock()
-	defer c.in.mu.Unlock()
+	defer c.in.unlock()
 	if !c.in.waiting {
 		fit(&s)
 	}
@@ -317,12 +327,36 @@ func (c *Conn) unclaimed() {
 	}
 }
 
+// bereave ends sending. If the peer has not ended, it returns what is to be released by abandon.
+func (c *Conn) bereave(peerEnded bool) (left []sock.Parked) {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	if peerEnded {
+		c.out.box.Bury()
+	} else {
+		left = c.out.box.Sever()
+	}
+	c.out.silence()
+	return left
+}
+
+// abandon closes this end, and then lets go of what is parked for a peer that may live: else it could pull whatever has got the values since,
+// and take it for what was sent (see errLetGo).
+func (c *Conn) abandon(left []sock.Parked) error {
+	if len(left) == 0 {
+		return c.pipe.Close()
+	}
+	err := c.pipe.Hangup()
+	for _, p := range left {
+		p.Release()
+	}
+	return err
+}
+
 // ended notes that no packet will come any more: io.EOF, or why the connection broke.
 func (c *Conn) ended(err error) {
 	c.unclaimed()
-	c.out.mu.Lock()
-	c.out.sever()
-	c.out.mu.Unlock()
+	left := c.bereave(err == io.EOF)
 	c.in.mu.Lock()
 	switch {
 	case err == io.EOF:
@@ -333,7 +367,10 @@ func (c *Conn) ended(err error) {
 	}
 	c.in.cond.Broadcast()
 	c.in.mu.Unlock()
-	if err != io.EOF {
+	switch {
+	case len(left) > 0:
+		go c.abandon(left)
+	case err != io.EOF:
 		c.pipe.Close() // nothing more is to be said to such a peer
 	}
 	if c.link != nil {

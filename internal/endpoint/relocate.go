@@ -224,8 +224,8 @@ func (l *Listener) resume(silent []Pipe) {
 // listener makes a listener that has moved here, and does not accept yet. It owns v.
 func (u *unpacker) listener(v uintptr, socket *PacketConn) (*Listener, error) {
 	s, rest, err := wire.ParseListenerState(u.states)
-	if t := sock.Type(s.SocketType); err == nil && (!t.Valid() || socket != nil && t != sock.Datagram || s.Handles >= MaxHandles || len(s.Source) > MaxSourceState) {
-		err = badLuggage("a listener of type %d", s.SocketType)
+	if err == nil {
+		err = checkListener(&s, socket != nil)
 	}
 	if err != nil {
 		u.close(v, descriptor.UnixListener)
@@ -290,7 +290,9 @@ func (u *unpacker) client(l *Listener) error {
 			l.shelved = append(l.shelved, p)
 		}
 		return err
-	case err == nil && tag == wire.ConnTag && l.cfg.socket == nil: // links of a datagram socket move with that
+	case err == nil && tag == wire.ConnTag && l.cfg.socket != nil: // such clients are links of the socket by now
+		err = badLuggage("a link that nobody has taken in")
+	case err == nil && tag == wire.ConnTag:
 		var c *Conn
 		if c, err = u.conn(v, l.cfg.socket); err == nil {
 			l.queue = append(l.queue, &place{conn: c, established: true})
@@ -301,5 +303,8 @@ func (u *unpacker) client(l *Listener) error {
 		return err
 	}
 	u.close(v, descriptor.Unix)
-	return badLuggage("state %d of a client", tag)
+	if err == nil {
+		err = badLuggage("state %d of a client", tag)
+	}
+	return err
 }

@@ -276,15 +276,17 @@ func (s *PacketConn) release() {}
 
 func (s *PacketConn) start() {
 	s.mu.Lock()
-	s.started = true
 	links := s.links
 	s.links = nil
 	listener := s.listener
-	s.cond.Broadcast()
 	s.mu.Unlock()
 	for _, c := range links {
 		c.start()
 	}
+	s.mu.Lock()
+	s.started = true // all that it is linked to has been told who sends from now on
+	s.cond.Broadcast()
+	s.mu.Unlock()
 	if listener != nil {
 		listener.start()
 		go s.serve(listener)
@@ -294,13 +296,19 @@ func (s *PacketConn) start() {
 // packetConn makes a datagram socket that has moved here, and is not live yet.
 func (u *unpacker) packetConn() (*PacketConn, error) {
 	state, rest, err := wire.ParsePacketState(u.states)
+	if err == nil {
+		err = checkPacketConn(&state, u.n)
+	}
 	if err != nil {
-		return nil, badLuggage("the state of a datagram socket: %v", err)
+		return nil, err
 	}
 	u.states = rest
 	s := newPacketConn(u.c.world.Network, Config{Table: u.c.table, World: u.c.world})
 	s.started = false
 	if err := u.furnish(s, &state); err != nil {
+		for c := range s.in {
+			c.link.offers = nil // which have not been lined up
+		}
 		s.Close()
 		return nil, err
 	}

@@ -3,7 +3,9 @@ package endpoint_test
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -28,6 +30,52 @@ func (s *slowTable) Matches(v uintptr, k descriptor.Kind) (bool, error) {
 		<-s.gate
 	}
 	return s.Process.Matches(v, k)
+}
+
+// slowPipe is a pipe whose ReadNow waits.
+type slowPipe struct {
+	*fakePipe
+	gate chan struct{}
+}
+
+func (p *slowPipe) ReadNow(pool *sync.Pool, into []byte) (buf *endpoint.Buffer, n, placed int, err error) {
+	<-p.gate
+	return p.fakePipe.ReadNow(pool, into)
+}
+
+// A Read that is taking in what else there is when its end is closed does not return bytes whose descriptors have been discarded for that.
+func TestCloseWhileReading(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, sock.Stream)
+		defer r.end()
+		r.serverPipe, r.clientPipe = newFakePipe(onLinux, r.serverProc, r.clientProc)
+		slow := &slowPipe{fakePipe: r.serverPipe, gate: make(chan struct{})}
+		r.source.pipes <- slow
+		var err error
+		if r.client, err = endpoint.Dial(context.Background(), r.clientPipe, r.config(r.clientProc, sock.Stream)); err != nil {
+			t.Fatal(err)
+		}
+		close(slow.gate) // Accept looks, too
+		c, err := r.listener.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.server = c.(*endpoint.Conn)
+		send(t, r.client, "plain")
+		synctest.Wait()
+		slow.gate = make(chan struct{})
+		reading := start(func() (int, error) { return r.server.Read(make([]byte, 99)) })
+		r.pending(reading, "a read that takes in what else there is")
+		sending := start(func() (int, error) { return r.client.Send([]byte("x"), r.open(r.clientProc, descriptor.File, 1), nil) })
+		closing := start(func() (int, error) { return 0, r.server.Close() })
+		synctest.Wait()
+		close(slow.gate)
+		if o := <-reading; o.n != 0 || o.err != net.ErrClosed {
+			t.Errorf("read: %+v, want that it is closed", o)
+		}
+		<-sending
+		<-closing
+	})
 }
 
 // What the goodbye gives back to the peer must not be closed here, too.

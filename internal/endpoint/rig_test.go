@@ -2,6 +2,7 @@ package endpoint_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"testing"
 	"testing/synctest"
@@ -52,7 +53,7 @@ func newRig(t *testing.T, typ sock.Type) *rig {
 }
 
 func (r *rig) config(p *simproc.Process, typ sock.Type) endpoint.Config {
-	return endpoint.Config{Type: typ, Table: p}
+	return endpoint.Config{Type: typ, Table: p, World: world(p)}
 }
 
 // connect makes the connection, and lets the handshake end.
@@ -155,6 +156,16 @@ func recv(t testing.TB, c *endpoint.Conn, want string, descs int) *descriptor.Se
 			buf[:m.N], m.N, m.Rights.Len(), err, want, len(want), descs)
 	}
 	return m.Rights
+}
+
+// truncated receives at the server what must be there, though its descriptors could not be installed.
+func (r *rig) truncated(want string) {
+	r.t.Helper()
+	buf := make([]byte, 99)
+	m, err := r.server.Recv(buf, false)
+	if !errors.Is(err, descriptor.ErrRightsTruncated) || string(buf[:m.N]) != want || m.Rights != nil {
+		r.t.Errorf("%q, %+v, %v; want %q without its descriptors", buf[:m.N], m, err, want)
+	}
 }
 
 // send sends what must go.

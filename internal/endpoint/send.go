@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"errors"
 	"net"
 	"os"
 	"syscall"
@@ -28,7 +29,7 @@ func (c *Conn) Write(b []byte) (int, error) {
 func (c *Conn) part(err error) error {
 	if c.typ == sock.Datagram && c.link == nil && err == syscall.ECONNREFUSED {
 		c.in.mu.Lock()
-		defer c.in.mu.Unlock()
+		defer c.in.unlock()
 		for c.in.paused { // what is in the queue is being sent
 			c.in.cond.Wait()
 		}
@@ -118,6 +119,8 @@ func (c *Conn) Send(b []byte, files []transport.File, to *net.UnixAddr) (int, er
 		switch {
 		case err == errCycle:
 			return len(b), nil
+		case err == errShifted:
+			continue
 		case err != nil:
 			return 0, c.part(c.blame(c.precedence(len(b), files, err)))
 		}
@@ -199,9 +202,20 @@ func (c *Conn) sendWith(b []byte, m *message) (n int, err error) {
 		n, err = c.pieces(b, wire.MaxPayload-m.MaxLen(), m)
 	}
 	if m.transfer == nil {
-		c.undo(m)
+		c.undo(m, err)
+		err = c.bereaved(err)
 	}
 	return n, err
+}
+
+// bereaved translates that the peer's process is dead, if duplicating into it has found that out before its end of the pipe was read.
+func (c *Conn) bereaved(err error) error {
+	if !errors.Is(err, syscall.ESRCH) {
+		return err
+	}
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	return c.out.gone()
 }
 
 // acknowledged waits until the peer has adopted the descriptors of a message of which n bytes have been written; err is what
@@ -225,8 +239,11 @@ func (c *Conn) acknowledged(t *sock.Transfer, n int, err error) (int, error) {
 		}
 		w.more()
 	}
-	if t.Fate == sock.Severed {
+	switch {
+	case t.Fate == sock.Severed:
 		return 0, c.out.gone()
+	case t.Fate == sock.Lost && err == nil:
+		err = c.out.gone() // beside its length: nobody can know (P3)
 	}
 	return n, err
 }

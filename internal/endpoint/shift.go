@@ -21,17 +21,18 @@ import (
 //
 // What either side writes meanwhile, descriptors excepted, waits in the pipe for whoever will read it. If the end stays after all, its
 // owner says hello as the new one would. Both ends can move at the same time: each hello of an end that moved is answered, and the last
-// one counts.
+// one counts. If both move over this very connection, the server's moves first, and the client's stays meanwhile.
 
 // shift is what a connection's sending half knows of moves, of either end. It is guarded by outbox.mu.
 type shift struct {
-	any    bool   // there has been a move: hellos and ready packets may come
-	away   bool   // the other end is moving, and its new owner has not said hello
-	held   bool   // … over this very connection: nothing but acknowledgements is said until it has been let go
-	serial uint64 // of the peer's Move, to be acknowledged as soon as nothing is loaded; 0: there is none
-	asked  bool   // we have said hello, and may get an answer
-	loaded bool   // a message's descriptors have been duplicated for the peer, and it has not been written
-	begun  bool   // a message has been written in part
+	any      bool   // there has been a move: hellos and ready packets may come
+	away     bool   // the other end is moving, and its new owner has not said hello
+	held     bool   // … over this very connection: nothing but acknowledgements is said until it has been let go
+	serial   uint64 // of the peer's Move, to be acknowledged as soon as nothing is loaded; 0: there is none
+	asked    bool   // we have said hello, and may get an answer
+	greeting bool   // we have said hello, and not heard one since
+	loaded   bool   // a message's descriptors have been duplicated for the peer, and it has not been written
+	begun    bool   // a message has been written in part
 
 	paused    bool // this end is being moved: no message begins
 	wasReady  bool // … as ready was before, or has become
@@ -45,8 +46,11 @@ type shift struct {
 	waiting []mover      // ends that have come over it, and are to be started when the other end is let go
 }
 
-// stops reports whether no packet of the user's can be written now.
-func (s *shift) stops(begun bool) bool { return s.held || s.detached || s.paused && !begun }
+// stops reports whether no packet of the user's can be written now. A message whose luggage has been written is what the peer's Move waits for:
+// see letGo.
+func (s *shift) stops(begun bool) bool {
+	return s.held && !(begun && s.loaded) || s.detached || s.paused && !begun
+}
 
 // errShifted: the peer's end is moving, so descriptors have to be duplicated for another process.
 var errShifted = errors.New("the peer is moving")
@@ -68,8 +72,12 @@ func (c *Conn) peerMoves(p *wire.Packet) error {
 	if s.away {
 		return errUnexpected
 	}
-	s.any, s.away, s.held, s.serial = true, true, p.Flags&wire.Itself != 0, p.Serial
-	c.out.ready, s.wasReady = false, false
+	itself := p.Flags&wire.Itself != 0
+	s.any, s.away, s.serial = true, true, p.Serial
+	if crossed := itself && s.itself && c.out.leaving(); !crossed || !c.server { // else the other end gives way: see watch
+		s.held = itself
+		c.out.ready, s.wasReady = false, false
+	}
 	c.letGo()
 	c.wakeWrites() // whoever has loaded a message takes it back
 	return nil
@@ -132,6 +140,7 @@ func (c *Conn) rehello(p *wire.Packet) error {
 	if !c.out.leaving() && !s.away {
 		c.out.owed.able = can
 		c.out.owed.note(debtReady)
+		s.greeting = false
 	}
 	c.pay()
 	c.wakeWrites()
@@ -155,7 +164,7 @@ func (c *Conn) reacquaint(who cred.Credentials, window uint32, moved bool) error
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()
 	switch n := len(c.in.writers); {
-	case moved && n == maxWriters:
+	case moved && n >= maxWriters:
 		return errUnexpected
 	case moved && c.in.writers[n-1] != who:
 		c.in.writers = append(c.in.writers, who)
@@ -175,6 +184,7 @@ func (c *Conn) owe(flags uint8, proof []byte) {
 	o.hello |= flags
 	o.proof = proof
 	o.note(debtHello)
+	c.out.shift.greeting = true
 }
 
 // rehelloPacket is the hello that is owed. The caller holds out.mu.
@@ -259,6 +269,7 @@ const noValue = 1<<31 - 4
 func (c *Conn) peerLetGo() error {
 	c.in.mu.Lock()
 	arrived, rights := c.in.box.Arrived()
+	serial := c.in.adopted
 	c.in.mu.Unlock()
 	c.out.mu.Lock()
 	s := &c.out.shift
@@ -273,7 +284,7 @@ func (c *Conn) peerLetGo() error {
 	for _, e := range ends {
 		if mate, ok := e.(*Conn); ok && mate.id == c.peerID {
 			mate.out.mu.Lock()
-			mate.out.box.Follow(arrived, rights)
+			mate.out.box.Follow(arrived, rights, serial)
 			mate.out.mu.Unlock()
 		}
 		e.start()

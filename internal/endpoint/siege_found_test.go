@@ -17,7 +17,7 @@ import (
 
 // besieged is a stream with a user at one end and the enemy at the other.
 func besieged(t *testing.T, test func(s *siege, c *endpoint.Conn)) {
-	defer watched()()
+	defer alarmed()()
 	synctest.Test(t, func(t *testing.T) {
 		s := newSiege(t, new(script), sock.Stream, pulls)
 		defer s.end()
@@ -35,9 +35,9 @@ func besieged(t *testing.T, test func(s *siege, c *endpoint.Conn)) {
 	})
 }
 
-// watched ends the test when a bubble never comes to rest: something turns in circles, and its time does not go on. The caller calls what it
+// alarmed ends the test when a bubble never comes to rest: something turns in circles, and its time does not go on. The caller calls what it
 // returns.
-func watched() (stop func() bool) {
+func alarmed() (stop func() bool) {
 	return time.AfterFunc(20*time.Second, func() { panic("something turns in circles") }).Stop
 }
 
@@ -104,11 +104,11 @@ func TestP7LuggageWithDatagramsOfNobody(t *testing.T) {
 	}{
 		"a link": {
 			link.Append((&wire.PacketState{Buffer: sock.DefaultBuffer, Links: 1}).Append(nil)),
-			[]descriptor.Kind{descriptor.Unix}, "1 datagrams, of which 0 are queued and 1 wait",
+			[]descriptor.Kind{descriptor.Unix}, "a link with 1 datagrams, of which 0 are queued and 1 wait",
 		},
 		"a client of its listener": {
 			link.Append(listener.Append((&wire.PacketState{Buffer: sock.DefaultBuffer, Flags: wire.PacketListens}).Append(nil))),
-			[]descriptor.Kind{descriptor.UnixListener, descriptor.Unix}, "state 1 of a client",
+			[]descriptor.Kind{descriptor.UnixListener, descriptor.Unix}, "a link that nobody has taken in",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -121,7 +121,7 @@ func TestP7LuggageWithDatagramsOfNobody(t *testing.T) {
 				}
 				s.say(m, luggage)
 				s.say(m, withRecords(1, 1, wire.Record{Kind: uint8(descriptor.Unix), Owner: wire.End}))
-				ends(t, c, tt.says)
+				ends(s.t, c, "record 0: bad record: "+tt.says)
 			})
 		})
 	}

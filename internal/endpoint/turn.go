@@ -321,14 +321,15 @@ func (w *wait) end() {
 	}
 }
 
-// wakeWrites makes every call that waits for the sending half look around. The caller holds out.mu, and is not reading the pipe.
+// wakeWrites makes every call that waits for the sending half look around, and whoever moves over it. The caller holds out.mu, and is not
+// reading the pipe.
 func (c *Conn) wakeWrites() {
-	c.wakeOwnWrites()
+	c.wakeWaits()
 	c.out.nudgeGuests()
 }
 
-// wakeOwnWrites is wakeWrites, but for ends that are being moved over c: what has happened does not concern those.
-func (c *Conn) wakeOwnWrites() {
+// wakeWaits makes every call that waits for the sending half look around. The caller holds out.mu, and is not reading the pipe.
+func (c *Conn) wakeWaits() {
 	c.out.cond.Broadcast()
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()

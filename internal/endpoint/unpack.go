@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"syscall"
 
@@ -126,6 +127,9 @@ func badState(err error) error {
 	case syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ESRCH, descriptor.ErrRightsTruncated:
 		return err
 	}
+	if errors.Is(err, rights.ErrRecord) {
+		return err
+	}
 	return badLuggage("%w", err)
 }
 
@@ -157,9 +161,12 @@ func (u *unpacker) connOrPacketConn(v uintptr) (mover, error) {
 // conn makes a connection, which is not live yet. A link belongs to a socket.
 func (u *unpacker) conn(v uintptr, socket *PacketConn) (*Conn, error) {
 	s, rest, err := wire.ParseConnState(u.states)
-	if t := sock.Type(s.SocketType); err != nil || !t.Valid() || socket != nil && t != sock.Datagram {
+	if err == nil {
+		err = checkConn(&s, socket != nil)
+	}
+	if err != nil {
 		u.close(v, descriptor.Unix)
-		return nil, badLuggage("the state of a connection: %v", err)
+		return nil, err
 	}
 	u.states = rest
 	p, err := u.c.world.OpenPipe(v, s.Flags&wire.ConnServer != 0)
@@ -185,9 +192,6 @@ func (u *unpacker) assemble(p Pipe, s *wire.ConnState, socket *PacketConn) (*Con
 	c.id, c.peerID = s.ID, s.PeerID
 	c.local = address(c.typ, cmp.Or(s.Chosen, s.Local)) // whoever gets a socket looks what it is called now
 	c.remote = address(c.typ, cmp.Or(s.PeerName, s.Remote))
-	if has(wire.ConnApart) {
-		c.remote = nil
-	}
 	opener, err := p.Opener()
 	if err != nil {
 		return nil, err
@@ -200,7 +204,7 @@ func (u *unpacker) assemble(p Pipe, s *wire.ConnState, socket *PacketConn) (*Con
 		return nil, err
 	}
 	o := &c.out
-	o.opener, o.pass, o.peerPass, o.apart = opener, has(wire.ConnPass), has(wire.ConnPeerPass), has(wire.ConnApart)
+	o.opener, o.pass, o.peerPass = opener, has(wire.ConnPass), has(wire.ConnPeerPass)
 	o.severed = has(wire.ConnAlone)
 	o.owed.name = []byte(s.Chosen)
 	o.owed.window, o.owed.pass = o.box.Window(), o.pass

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"afunix/internal/descriptor"
 	"afunix/internal/transport"
@@ -202,5 +203,43 @@ func TestAddressesOfUnnamedSockets(t *testing.T) {
 	defer c.Close()
 	if r := c.RemoteAddr(); r != nil {
 		t.Errorf("unconnected: %#v", r)
+	}
+}
+
+// O_NONBLOCK of a received socket is its sender's, too: Send and Recv never wait in the kernel, where no deadline would reach them.
+func TestASocketThatIsMadeBlockingHeedsItsDeadline(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		call func(c *Conn) error
+	}{
+		{"Recv", func(c *Conn) error {
+			_, err := c.Recv(make([]byte, 1), false)
+			return err
+		}},
+		{"Send", func(c *Conn) error {
+			_, err := c.Send(make([]byte, 4<<20), nil, nil)
+			return err
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a, b, err := Pair(stream)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer a.Close()
+			withFD(t, a.c, func(fd uintptr) {
+				if err := unix.SetNonblock(int(fd), false); err != nil {
+					t.Fatal(err)
+				}
+			})
+			a.SetDeadline(time.Now().Add(100 * time.Millisecond))
+			stuck := time.AfterFunc(5*time.Second, func() { b.Close() })
+			if err := tt.call(a); !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("%v, want %v", err, os.ErrDeadlineExceeded)
+			}
+			if stuck.Stop() {
+				b.Close()
+			}
+		})
 	}
 }

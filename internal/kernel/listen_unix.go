@@ -10,6 +10,9 @@ import (
 	"os"
 	"syscall"
 
+	"afunix/internal/cred"
+	"afunix/internal/sockfile"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -26,7 +29,36 @@ func Listen(ctx context.Context, network, address string, config Config) (*Liste
 		l.Close()
 		return nil, err
 	}
-	return &Listener{l: l, authorize: config.Authorize}, nil
+	return newListener(l, sockfile.Made(address), config.Authorize)
+}
+
+// A Listener is a socket that listens: a [transport.Listener]. The socket file is removed by us, and not by package net, which does not
+// look whether it is still the listener's.
+type Listener struct {
+	l         *net.UnixListener
+	raw       syscall.RawConn // of l
+	file      *sockfile.File
+	authorize func(cred.Credentials) error
+}
+
+// newListener takes l over.
+func newListener(l *net.UnixListener, file *sockfile.File, authorize func(cred.Credentials) error) (*Listener, error) {
+	raw, err := l.SyscallConn()
+	if err != nil {
+		l.Close()
+		return nil, inner(err)
+	}
+	l.SetUnlinkOnClose(false)
+	return &Listener{l, raw, file, authorize}, nil
+}
+
+// SetUnlinkOnClose says whether Close removes the socket file, if that is still the listener's.
+func (l *Listener) SetUnlinkOnClose(unlink bool) { l.file.SetUnlink(unlink) }
+
+// Close stops listening. The socket file goes first.
+func (l *Listener) Close() error {
+	l.file.Close(l.raw)
+	return inner(l.l.Close())
 }
 
 // ListenPacket binds a datagram socket to the address. There is no peer whom config.Authorize could refuse.

@@ -17,12 +17,6 @@ type Config struct {
 	Authorize func(cred.Credentials) error
 }
 
-// A Listener is a socket that listens: a [transport.Listener].
-type Listener struct {
-	l         *net.UnixListener
-	authorize func(cred.Credentials) error
-}
-
 var _ transport.Listener = (*Listener)(nil)
 
 // Accept closes connections of peers that are not authorized, or that cannot be asked who they are, and waits for the next.
@@ -44,8 +38,6 @@ func (l *Listener) Accept() (transport.Conn, error) {
 	}
 }
 
-func (l *Listener) Close() error                          { return inner(l.l.Close()) }
 func (l *Listener) SetDeadline(t time.Time) error         { return inner(l.l.SetDeadline(t)) }
-func (l *Listener) SetUnlinkOnClose(unlink bool)          { l.l.SetUnlinkOnClose(unlink) }
 func (l *Listener) Addr() *net.UnixAddr                   { return unixAddr(l.l.Addr()) }
 func (l *Listener) SyscallConn() (syscall.RawConn, error) { return l.l.SyscallConn() }

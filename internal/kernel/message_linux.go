@@ -10,7 +10,8 @@ import (
 )
 
 // A message is what sendmsg and recvmsg take besides the data. It calls them by their numbers: the functions of package unix
-// allocate, and put a byte of their own beside descriptors without data (SEMANTICS 182, 183).
+// allocate, and put a byte of their own beside descriptors without data (SEMANTICS 182, 183). Neither call waits, whatever O_NONBLOCK says:
+// the open file description of a received socket may still be its sender's, too.
 type message struct {
 	hdr     unix.Msghdr
 	iov     unix.Iovec
@@ -82,7 +83,7 @@ func (m *message) name(network string) *net.UnixAddr {
 
 func (m *message) sendmsg(fd uintptr, data []byte, control int) (int, error) {
 	m.set(data, control)
-	n, _, errno := unix.Syscall(unix.SYS_SENDMSG, fd, uintptr(unsafe.Pointer(&m.hdr)), 0)
+	n, _, errno := unix.Syscall(unix.SYS_SENDMSG, fd, uintptr(unsafe.Pointer(&m.hdr)), unix.MSG_DONTWAIT)
 	if errno != 0 {
 		return 0, errno
 	}
@@ -98,7 +99,7 @@ func (m *message) wantName() {
 // recvmsg returns the length of the control block, and the flags of the message.
 func (m *message) recvmsg(fd uintptr, data []byte, peek bool) (n, control, flags int, err error) {
 	m.set(data, len(m.control)*8)
-	flags = unix.MSG_CMSG_CLOEXEC
+	flags = unix.MSG_CMSG_CLOEXEC | unix.MSG_DONTWAIT
 	if peek {
 		flags |= unix.MSG_PEEK
 	}

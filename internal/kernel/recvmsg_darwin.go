@@ -7,11 +7,11 @@ import (
 )
 
 // recvmsgCloexec makes what it received close-on-exec before another goroutine can start a process: there is no
-// MSG_CMSG_CLOEXEC here. The socket does not block, so the lock is held for a moment only.
+// MSG_CMSG_CLOEXEC here. Nothing waits here, so the lock is held for a moment only.
 func recvmsgCloexec(fd int, data, control []byte) (n, controlLen, flags int, from unix.Sockaddr, err error) {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
-	n, controlLen, flags, from, err = unix.Recvmsg(fd, data, control, 0)
+	n, controlLen, flags, from, err = unix.Recvmsg(fd, data, control, unix.MSG_DONTWAIT)
 	if err != nil {
 		return n, 0, flags, from, err
 	}

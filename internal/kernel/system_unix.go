@@ -9,6 +9,7 @@ import (
 
 	"afunix/internal/cred"
 	"afunix/internal/descriptor"
+	"afunix/internal/sockfile"
 
 	"golang.org/x/sys/unix"
 )
@@ -99,7 +100,7 @@ func NewListener(fd uintptr) (*Listener, error) {
 		n.Close()
 		return nil, syscall.EAFNOSUPPORT
 	}
-	return &Listener{l: u}, nil
+	return newListener(u, sockfile.Received(unixAddr(u.Addr()).Name), nil)
 }
 
 // duplicate is what package net wants a descriptor in. It duplicates once more: an os.File of the original would close it.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"syscall"
 
+	"afunix/internal/cred"
 	"afunix/internal/descriptor"
 	"afunix/internal/transport"
 
@@ -36,6 +37,18 @@ func Listen(ctx context.Context, network, address string, config Config) (*Liste
 	}
 	return &Listener{l: l.(*net.UnixListener), authorize: config.Authorize}, nil
 }
+
+// A Listener is a socket that listens: a [transport.Listener]. The socket file is left to package net.
+type Listener struct {
+	l         *net.UnixListener
+	authorize func(cred.Credentials) error
+}
+
+// SetUnlinkOnClose says whether Close removes the socket file.
+func (l *Listener) SetUnlinkOnClose(unlink bool) { l.l.SetUnlinkOnClose(unlink) }
+
+// Close stops listening.
+func (l *Listener) Close() error { return inner(l.l.Close()) }
 
 // ListenPacket is not possible here.
 func ListenPacket(context.Context, string, string, Config) (*Conn, error) {

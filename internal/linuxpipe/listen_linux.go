@@ -1,24 +1,26 @@
 package linuxpipe
 
 import (
+	"cmp"
 	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
-	"sync"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"afunix/internal/sockfile"
 )
 
 // A Listener creates the server's ends of pipes.
 type Listener struct {
-	file *os.File
-	raw  syscall.RawConn
-	mu   sync.Mutex
-	path string // of the socket file; "" if there is none, or it must not be removed any more
-	name string // what it was bound to, as a path that does not depend on the working directory
+	file   *os.File
+	raw    syscall.RawConn
+	shared bool   // it was handed on: others may have the open file description
+	name   string // what it was bound to
+	bound  *sockfile.File
 }
 
 // Listen binds path, or the abstract name after '@', for sockets of socketType, and listens. A mode other than 0 is the permission of the socket file, which
@@ -32,17 +34,12 @@ func Listen(path string, mode fs.FileMode, socketType uint8) (*Listener, error) 
 		unix.Close(fd)
 		return nil, err
 	}
-	l, err := newListener(fd, path)
-	if err != nil {
-		return nil, err
-	}
-	l.SetUnlinkOnClose(true)
-	return l, nil
+	return newListener(fd, path, sockfile.Made(path))
 }
 
-// newListener owns fd. The socket file stays, unless told otherwise.
-func newListener(fd int, name string) (*Listener, error) {
-	l := &Listener{file: os.NewFile(uintptr(fd), name), name: name}
+// newListener owns fd.
+func newListener(fd int, name string, bound *sockfile.File) (*Listener, error) {
+	l := &Listener{file: os.NewFile(uintptr(fd), name), name: name, bound: bound}
 	var err error
 	if l.raw, err = l.file.SyscallConn(); err != nil {
 		l.file.Close()
@@ -91,7 +88,7 @@ func (l *Listener) Accept() (*Pipe, error) {
 	var errno error
 	err := l.raw.Read(func(s uintptr) bool {
 		for {
-			fd, _, errno = unix.Accept4(int(s), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+			fd, errno = l.acceptNow(s)
 			if errno != unix.EINTR && errno != unix.ECONNABORTED {
 				return errno != unix.EAGAIN
 			}
@@ -106,25 +103,26 @@ func (l *Listener) Accept() (*Pipe, error) {
 	return newPipe(fd)
 }
 
-// SetUnlinkOnClose says whether Close removes the socket file. It does unless told otherwise.
-func (l *Listener) SetUnlinkOnClose(unlink bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.path = ""
-	if unlink && l.name[0] != '@' {
-		l.path = l.name
+// acceptNow fails with EAGAIN where there is nobody. There is no MSG_DONTWAIT for accept4(2), so for a socket that its former owner may make
+// blocking at any time it is looked first whether somebody is there. (He could still take that client himself in between: then the call
+// waits for the next one.)
+func (l *Listener) acceptNow(s uintptr) (fd int, err error) {
+	if l.shared {
+		if ready, err := poll(s, unix.POLLIN); err != nil || !ready {
+			return -1, cmp.Or(err, error(unix.EAGAIN))
+		}
 	}
+	fd, _, err = unix.Accept4(int(s), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+	return fd, err
 }
+
+// SetUnlinkOnClose says whether Close removes the socket file, if that is still the listener's. It does if Listen made it, unless told
+// otherwise.
+func (l *Listener) SetUnlinkOnClose(unlink bool) { l.bound.SetUnlink(unlink) }
 
 // Close stops listening. As in package net, the socket file is removed first, so that it is never a stale one.
 func (l *Listener) Close() error {
-	l.mu.Lock()
-	path := l.path
-	l.path = ""
-	l.mu.Unlock()
-	if path != "" {
-		unix.Unlink(path) // it may have been removed or replaced
-	}
+	l.bound.Close(l.raw)
 	if err := l.file.Close(); err != nil {
 		return net.ErrClosed
 	}
@@ -136,8 +134,6 @@ func (l *Listener) SyscallConn() syscall.RawConn { return l.raw }
 
 // Suspend ends accepting: see endpoint.Source. Clients that come wait in the kernel's backlog.
 func (l *Listener) Suspend() (descriptors []uintptr, state []byte, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	name := l.name
 	if name[0] != '@' { // the new owner may be in another directory
 		if name, err = filepath.Abs(name); err != nil {
@@ -149,7 +145,7 @@ func (l *Listener) Suspend() (descriptors []uintptr, state []byte, err error) {
 		return nil, nil, net.ErrClosed
 	}
 	state = append(state, 0)
-	if l.path != "" {
+	if l.bound.Unlinks() {
 		state[0] = 1
 	}
 	l.file.SetReadDeadline(aLongTimeAgo) // fails only on a closed file, whose Accept does not wait either
@@ -175,10 +171,12 @@ func OpenListener(descriptors []uintptr, state []byte) (*Listener, error) {
 		unix.Close(fd)
 		return nil, err
 	}
-	l, err := newListener(fd, string(state[1:]))
+	name := string(state[1:])
+	l, err := newListener(fd, name, sockfile.Received(name))
 	if err != nil {
 		return nil, err
 	}
+	l.shared = true
 	l.SetUnlinkOnClose(state[0] == 1)
 	return l, nil
 }

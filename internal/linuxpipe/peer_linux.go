@@ -25,12 +25,22 @@ const (
 // peer is the process at the other end. The kernel names it with the packet that says hello: a pidfd and credentials that
 // belong to the process that sent this very packet.
 type peer struct {
-	mu     sync.Mutex // holds off Close while a descriptor is being pulled
-	named  bool       // by a hello: the kernel is not asked with each packet; guarded by whoever reads
-	ucred  *unix.Ucred
-	pidfd  int // -1: none
-	closed bool
+	// Guarded by whoever reads.
+	named bool // by a hello: the kernel is not asked with each packet
+	late  bool // … but for the pidfd, for which there was no room; it comes with a later packet
+	ucred *unix.Ucred
+
+	mu       sync.Mutex // holds off Close while a descriptor is being pulled
+	pidfd    int        // or a negative errno that says why there is none
+	presumed bool       // that descriptors can be pulled: there was no room for the pidfd with which to try it
+	closed   bool
 }
+
+// noPIDFD: the kernel has attached none, and so nothing can be done to the peer.
+const noPIDFD = -int(unix.EPERM)
+
+// noRoom reports whether err says that this process, or the system, is out of descriptors.
+func noRoom(err error) bool { return err == unix.EMFILE || err == unix.ENFILE || err == unix.ENOMEM }
 
 // expectHello makes the kernel attach the sender's process to what a socket receives. It comes before listen(2) or connect(2), so
 // that no packet is missed. A kernel without SO_PASSPIDFD names the sender by its credentials alone.
@@ -44,28 +54,31 @@ func expectHello(fd int) error {
 	return nil
 }
 
-// awaited reports whether a hello is still to come. It is only asked by the reader.
-func (p *peer) awaited() bool { return !p.named }
+// awaited reports whether the next packet may tell who the peer is. It is only asked by the reader.
+func (p *peer) awaited() bool { return !p.named || p.late }
 
 // receive reads one packet together with who sent it.
-func (p *peer) receive(fd int, b []byte) (int, error) {
+func (p *peer) receive(fd uintptr, b []byte) (int, error) {
 	var oob [unix.SizeofCmsghdr*2 + unix.SizeofUcred + 8 + 16]byte
 	var iov unix.Iovec
 	iov.Base = unsafe.SliceData(b)
 	iov.SetLen(len(b))
 	msg := unix.Msghdr{Iov: &iov, Iovlen: 1, Control: &oob[0]}
 	msg.SetControllen(len(oob))
-	n, _, errno := syscall.Syscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&msg)), unix.MSG_CMSG_CLOEXEC)
+	n, _, errno := syscall.Syscall(unix.SYS_RECVMSG, fd, uintptr(unsafe.Pointer(&msg)), unix.MSG_CMSG_CLOEXEC|unix.MSG_DONTWAIT)
 	if errno != 0 {
 		return 0, errno
 	}
 	p.note(oob[:msg.Controllen])
+	if p.late && !noRoom(p.lack()) {
+		return int(n), p.settle(int(fd))
+	}
 	return int(n), nil
 }
 
 // settle stops asking who sent each packet, since each would bring a pidfd.
 func (p *peer) settle(fd int) error {
-	p.named = true
+	p.named, p.late = true, false
 	for _, opt := range []int{soPassPIDFD, unix.SO_PASSCRED} {
 		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, opt, 0); err != nil && err != unix.ENOPROTOOPT {
 			return err
@@ -87,7 +100,7 @@ func (p *peer) note(oob []byte) {
 		case m.Header.Type == unix.SCM_CREDENTIALS:
 			p.ucred, _ = unix.ParseUnixCredentials(m) // nil: Identify says so
 		case m.Header.Type == scmPIDFD && len(m.Data) >= 4:
-			p.hold(int(*(*int32)(unsafe.Pointer(&m.Data[0]))))
+			p.hold(int(*(*int32)(unsafe.Pointer(&m.Data[0])))) // or an error (scm_pidfd_recv in Linux's include/net/scm.h)
 		case m.Header.Type == unix.SCM_RIGHTS:
 			fds, _ := unix.ParseUnixRights(m)
 			for _, fd := range fds {
@@ -120,18 +133,44 @@ func (p *peer) release() {
 func (p *peer) drop() {
 	if p.pidfd >= 0 {
 		unix.Close(p.pidfd)
-		p.pidfd = -1
+		p.pidfd = noPIDFD
 	}
+}
+
+// lack says why there is no pidfd; nil if there is one.
+func (p *peer) lack() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.lacking()
+}
+
+// lacking is lack for a caller that holds mu.
+func (p *peer) lacking() error {
+	if p.pidfd >= 0 {
+		return nil
+	}
+	return unix.Errno(-p.pidfd)
 }
 
 // getfd is pidfd_getfd(2).
 func (p *peer) getfd(theirs int) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.pidfd < 0 {
-		return -1, unix.EPERM
+	if err := p.lacking(); err != nil {
+		return -1, err
 	}
-	return unix.PidfdGetfd(p.pidfd, theirs, 0)
+	fd, err := unix.PidfdGetfd(p.pidfd, theirs, 0)
+	if err == unix.EPERM && p.presumed {
+		err = unix.EMFILE // the other side was told that it can be done
+	}
+	return fd, err
+}
+
+// presume says whether the other side was told more than is known.
+func (p *peer) presume(on bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.presumed = on
 }
 
 // Proof is nothing: the kernel attaches the process to our hello.
@@ -144,7 +183,8 @@ func (p *Pipe) Identify([]byte) (cred.Credentials, rights.Ability, error) {
 	if u == nil {
 		return cred.Credentials{}, 0, unix.EPROTO
 	}
-	if p.peer.awaited() {
+	p.peer.late = noRoom(p.peer.lack())
+	if !p.peer.named && !p.peer.late {
 		var err error
 		if p.raw.Control(func(fd uintptr) { err = p.peer.settle(int(fd)) }) != nil {
 			return cred.Credentials{}, 0, net.ErrClosed
@@ -168,7 +208,7 @@ func (p *Pipe) Expect() error {
 	if p.raw.Control(func(fd uintptr) { err = expectHello(int(fd)) }) != nil {
 		return net.ErrClosed
 	}
-	p.peer.named = false
+	p.peer.named, p.peer.late = false, false
 	return err
 }
 
@@ -185,9 +225,14 @@ func (p *Pipe) Opener() (who cred.Credentials, err error) {
 	return who, err
 }
 
-// ability tries to pull a descriptor that cannot exist. Permission is checked first, so EBADF means that it is granted.
+// ability tries to pull a descriptor that cannot exist. Permission is checked first, so EBADF means that it is granted. If that cannot be tried
+// now because this process is out of descriptors, it is presumed: what cannot be pulled for that reason is lost, as in the kernel, and
+// not refused for ever.
 func (p *Pipe) ability() rights.Ability {
-	if _, err := p.peer.getfd(1<<31 - 1); err == unix.EBADF {
+	p.peer.presume(false)
+	_, err := p.peer.getfd(1<<31 - 1)
+	p.peer.presume(noRoom(err))
+	if err == unix.EBADF || noRoom(err) {
 		return rights.CanPull
 	}
 	return 0

@@ -39,10 +39,12 @@ func newPipe(fd int) (*Pipe, error) {
 		p.file.Close()
 		return nil, err
 	}
-	p.peer.pidfd = -1
+	p.peer.pidfd = noPIDFD
 	p.in.peer = &p.peer
 	p.in.read = p.in.attempt
 	p.in.readNow = func(fd uintptr) { p.in.attempt(fd) }
+	p.in.message.Iov = &p.in.parts[0]
+	p.in.message.SetIovlen(len(p.in.parts))
 	p.out.write = p.out.attempt
 	p.out.message.Iov = &p.out.parts[0]
 	return p, nil
@@ -67,21 +69,22 @@ type input struct {
 	read    func(fd uintptr) (done bool)
 	readNow func(fd uintptr)
 	wait    bool // the last Read waited
+	message unix.Msghdr
 	parts   [3]unix.Iovec
 }
 
-// attempt makes one system call, and reports whether there was anything.
+// attempt makes one system call, and reports whether there was anything. None of them ever waits, whatever O_NONBLOCK says: an end that
+// was handed on is an open file description that its former owner may still have, and change.
 func (in *input) attempt(fd uintptr) bool {
 	in.buf = in.pool.Get().(*buffer)
 	for {
 		switch {
 		case in.peer.awaited():
-			in.n, in.err = in.peer.receive(int(fd), in.buf[:])
+			in.n, in.err = in.peer.receive(fd, in.buf[:])
 		case len(in.into) > 0:
 			in.n, in.err = in.scatter(fd)
 		default:
-			// A plain read takes no descriptors: any that a peer attaches are closed by the kernel.
-			in.n, in.err = syscall.Read(int(fd), in.buf[:])
+			in.n, in.err = in.whole(fd)
 		}
 		switch in.err {
 		case syscall.EINTR:
@@ -99,6 +102,15 @@ func (in *input) attempt(fd uintptr) bool {
 	}
 }
 
+// whole reads a packet into in.buf. Nothing is said of a control block, so descriptors that a peer attaches are closed by the kernel.
+func (in *input) whole(fd uintptr) (int, error) {
+	n, _, errno := syscall.Syscall6(unix.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(in.buf)), uintptr(len(in.buf)), unix.MSG_DONTWAIT, 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), nil
+}
+
 // scatter reads a packet past the header into in.into, and what is left over behind the hole in in.buf.
 func (in *input) scatter(fd uintptr) (int, error) {
 	rest := in.buf[headerLen+len(in.into):]
@@ -108,7 +120,7 @@ func (in *input) scatter(fd uintptr) (int, error) {
 	in.parts[1].SetLen(len(in.into))
 	in.parts[2].Base = unsafe.SliceData(rest)
 	in.parts[2].SetLen(len(rest))
-	n, _, errno := syscall.Syscall(unix.SYS_READV, fd, uintptr(unsafe.Pointer(&in.parts[0])), uintptr(len(in.parts)))
+	n, _, errno := syscall.Syscall(unix.SYS_RECVMSG, fd, uintptr(unsafe.Pointer(&in.message)), unix.MSG_DONTWAIT)
 	clear(in.parts[:])
 	if errno != 0 {
 		return 0, errno
@@ -227,19 +239,24 @@ func (p *Pipe) Write(head, body []byte) error {
 func (p *Pipe) WaitWritable() error {
 	var pollErr error
 	err := p.raw.Write(func(fd uintptr) bool {
-		set := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
-		var n int
-		for {
-			if n, pollErr = unix.Poll(set, 0); pollErr != syscall.EINTR {
-				break
-			}
-		}
-		return n > 0 || pollErr != nil
+		var ready bool
+		ready, pollErr = poll(fd, unix.POLLOUT)
+		return ready || pollErr != nil
 	})
 	if err != nil {
 		return net.ErrClosed
 	}
 	return pollErr
+}
+
+// poll reports whether one of the events is there now.
+func poll(fd uintptr, events int16) (bool, error) {
+	set := []unix.PollFd{{Fd: int32(fd), Events: events}}
+	for {
+		if n, err := unix.Poll(set, 0); err != unix.EINTR {
+			return n > 0, err
+		}
+	}
 }
 
 // Close closes this end and releases the peer's process.
@@ -250,6 +267,28 @@ func (p *Pipe) Close() error {
 		return net.ErrClosed
 	}
 	return err
+}
+
+// Hangup is Close for whoever else has this end, too: a child process that has just been forked has it until its exec. What has been
+// written stays readable.
+func (p *Pipe) Hangup() error {
+	p.raw.Control(func(fd uintptr) { unix.Shutdown(int(fd), unix.SHUT_RDWR) }) // fails if it is closed, or the other end is
+	return p.Close()
+}
+
+// Connected reports whether both ends are open: poll(2) says POLLHUP of one that is shut down both ways.
+func (p *Pipe) Connected() bool {
+	set := []unix.PollFd{{}}
+	var err error
+	closed := p.raw.Control(func(fd uintptr) {
+		set[0].Fd = int32(fd)
+		for {
+			if _, err = unix.Poll(set, 0); err != syscall.EINTR {
+				return
+			}
+		}
+	})
+	return closed == nil && err == nil && set[0].Revents&unix.POLLHUP == 0
 }
 
 // SyscallConn gives access to the socket.

@@ -214,6 +214,56 @@ func TestCloseLeavesPacketsForThePeer(t *testing.T) {
 	}
 }
 
+// A peer sees at once that an end was hung up, though somebody else has a duplicate of it, reads what was written, and learns by whether the
+// pipe is connected that nothing of his will be read.
+func TestHangupIsSeenThoughTheEndIsOpenElsewhere(t *testing.T) {
+	server, client := connected(t)
+	if !server.Connected() || !client.Connected() {
+		t.Error("an open pipe is not connected")
+	}
+	var copied int
+	var err error
+	client.SyscallConn().Control(func(fd uintptr) { copied, err = unix.Dup(int(fd)) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(copied)
+	client.Write([]byte("one"), nil)
+	if err := client.Hangup(); err != nil {
+		t.Error(err)
+	}
+	if server.Connected() || client.Connected() {
+		t.Error("a pipe is connected that was hung up")
+	}
+	if err := server.Write([]byte("x"), nil); err != syscall.EPIPE {
+		t.Errorf("write to a peer that has hung up: %v, want EPIPE", err)
+	}
+	if got := packet(t, server); string(got) != "one" {
+		t.Errorf("got %q", got)
+	}
+	if _, _, _, err := server.Read(pool, nil); err != io.EOF {
+		t.Errorf("after the last packet: %v, want EOF", err)
+	}
+	if err := client.Hangup(); err != net.ErrClosed {
+		t.Errorf("second hangup: %v", err)
+	}
+}
+
+// A pipe is connected, however full it is, until the other end is closed.
+func TestConnectedUntilTheOtherEndIsClosed(t *testing.T) {
+	server, client := connected(t)
+	for server.Write(make([]byte, 1000), nil) == nil {
+	}
+	if !server.Connected() {
+		t.Error("a full pipe is not connected")
+	}
+	client.Write([]byte("unread"), nil)
+	client.Close()
+	if server.Connected() {
+		t.Error("connected to an end that is closed")
+	}
+}
+
 func TestErrorsOfNames(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
@@ -305,5 +355,195 @@ func TestABlockingSocketThatWasHandedOnDoesNotBlock(t *testing.T) {
 		}
 	case <-time.After(10 * time.Second):
 		t.Fatal("Accept is stuck")
+	}
+}
+
+// Whoever has handed an end on, and kept a duplicate, can make it blocking afterwards, too.
+func TestAnEndThatIsMadeBlockingDoesNotBlock(t *testing.T) {
+	now := func(p *Pipe, into []byte) error {
+		_, _, _, err := p.ReadNow(pool, into)
+		return err
+	}
+	room := make([]byte, 100)
+	for _, tt := range []struct {
+		name  string
+		known bool // the peer has said hello
+		into  []byte
+	}{
+		{"hello", false, nil},
+		{"packet", true, nil},
+		{"placed", true, room},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			server, client := connected(t)
+			if tt.known {
+				client.Write([]byte("hello"), nil)
+				packet(t, server)
+				if _, _, err := server.Identify(nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			makeBlocking(t, server.raw)
+			done := make(chan error, 1)
+			go func() { done <- now(server, tt.into) }()
+			if err := within(t, done, func() { client.Close() }); err != syscall.EAGAIN {
+				t.Errorf("%v, want EAGAIN", err)
+			}
+		})
+	}
+	t.Run("listener", func(t *testing.T) {
+		l, err := Listen(filepath.Join(t.TempDir(), "s"), 0, unix.SOCK_STREAM)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		dup := duplicateOf(t, l)
+		received, err := OpenListener([]uintptr{dup}, []byte("\x00"+l.name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		makeBlocking(t, l.raw)
+		done := make(chan error, 1)
+		go func() {
+			_, err := received.Accept()
+			done <- err
+		}()
+		time.AfterFunc(50*time.Millisecond, func() { received.Close() })
+		if err := within(t, done, func() { unix.Shutdown(int(dup), unix.SHUT_RD) }); err != net.ErrClosed {
+			t.Errorf("%v, want %v", err, net.ErrClosed)
+		}
+	})
+}
+
+// duplicateOf returns what another process would get of l.
+func duplicateOf(t *testing.T, l *Listener) uintptr {
+	t.Helper()
+	var dup int
+	var err error
+	if l.raw.Control(func(fd uintptr) { dup, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) }) != nil || err != nil {
+		t.Fatal("cannot duplicate the listener: ", err)
+	}
+	return uintptr(dup)
+}
+
+// makeBlocking clears O_NONBLOCK.
+func makeBlocking(t *testing.T, raw syscall.RawConn) {
+	t.Helper()
+	var err error
+	if raw.Control(func(fd uintptr) { err = unix.SetNonblock(int(fd), false) }) != nil || err != nil {
+		t.Fatal("cannot make the socket blocking: ", err)
+	}
+}
+
+// within returns what comes. If it is late it fails, and unblocks whoever is stuck.
+func within(t *testing.T, done <-chan error, unblock func()) error {
+	t.Helper()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(5 * time.Second):
+		t.Error("a call is stuck")
+		unblock()
+		return <-done
+	}
+}
+
+// Whoever hands a listener on says its path. He cannot make its receiver remove another file.
+func TestAListenerThatWasHandedOnRemovesNoOtherFile(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	other, err := Listen(at("other"), 0, unix.SOCK_STREAM)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if err := errors.Join(os.WriteFile(at("file"), nil, 0o600), os.Symlink(at("own"), at("link"))); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		path  string
+		stays bool
+	}{
+		{at("other"), true},
+		{at("file"), true},
+		{at("link"), true},
+		{at("own"), false},
+	} {
+		os.Remove(at("own"))
+		l, err := Listen(at("own"), 0, unix.SOCK_STREAM)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dup := duplicateOf(t, l)
+		l.SetUnlinkOnClose(false)
+		l.Close()
+		received, err := OpenListener([]uintptr{dup}, []byte("\x01"+tt.path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		received.Close()
+		if _, err := os.Lstat(tt.path); (err == nil) != tt.stays {
+			t.Errorf("%s: %v; should have stayed: %v", tt.path, err, tt.stays)
+		}
+	}
+}
+
+// withoutRoom calls f while this process can open no descriptor.
+func withoutRoom(t *testing.T, f func()) {
+	t.Helper()
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 0, Max: limit.Max}); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+			t.Fatal(err)
+		}
+	}()
+	f()
+}
+
+// A process that is out of descriptors when it is told who its peer is learns it later. Until then what the peer sends is lost.
+func TestPeerIsKnownWhenThereIsRoomForIt(t *testing.T) {
+	f, err := os.Open("/dev/null")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	pull := func(p *Pipe) error {
+		fd, err := p.Pull(uint64(f.Fd()))
+		if err == nil {
+			unix.Close(int(fd))
+		}
+		return err
+	}
+	expect := func(what string, got, want error) {
+		t.Helper()
+		if got != want {
+			t.Errorf("%s: %v, want %v", what, got, want)
+		}
+	}
+	server, client := connected(t)
+	withoutRoom(t, func() {
+		client.Write([]byte("hello"), nil)
+		packet(t, server)
+		who, can, err := server.Identify(nil)
+		if err != nil || who.PID != os.Getpid() || can != rights.CanPull {
+			t.Errorf("peer is %+v, which can %b, %v", who, can, err)
+		}
+		expect("without room", pull(server), syscall.EMFILE)
+		client.Write([]byte("packet"), nil)
+		packet(t, server)
+		expect("still without room", pull(server), syscall.EMFILE)
+	})
+	expect("before the next packet", pull(server), syscall.EMFILE)
+	client.Write([]byte("packet"), nil)
+	packet(t, server)
+	expect("with room", pull(server), nil)
+	if server.peer.awaited() {
+		t.Error("the kernel is asked with each packet")
 	}
 }

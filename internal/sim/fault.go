@@ -2,14 +2,17 @@ package sim
 
 import (
 	"fmt"
+	"syscall"
 	"time"
+
+	"afunix/internal/simproc"
 )
 
 // A Fault is something that goes wrong with process Of, or with pipe Of.
 type Fault struct {
 	Kind Wrong
 	Of   int
-	For  time.Duration // of a suspension or a full table
+	For  time.Duration // of what does not last
 }
 
 // Wrong is what goes wrong.
@@ -23,10 +26,11 @@ const (
 	Freeze               // it does nothing for a while, and is then killed
 	Break                // the pipe is cut: what is in it is lost
 	Fill                 // the process's table has no room for a while
+	Deny                 // the process can duplicate nothing for a while: neither in its table nor into another one
 )
 
 func (k Wrong) String() string {
-	return [...]string{"killed", "exits", "suspended", "suspended, then killed", "broken", "table full"}[k]
+	return [...]string{"killed", "exits", "suspended", "suspended, then killed", "broken", "table full", "without duplicates"}[k]
 }
 
 func (f Fault) String() string {
@@ -76,5 +80,13 @@ func (f Fault) happen(w *World) {
 		p.filled()
 		p.Limit(0)
 		time.AfterFunc(f.For, func() { p.Limit(1 << 30) })
+	case Deny:
+		p.Inject(func(op simproc.Op) error {
+			if op == simproc.Dup || op == simproc.Push || op == simproc.Export {
+				return syscall.EMFILE
+			}
+			return nil
+		})
+		time.AfterFunc(f.For, func() { p.Inject(nil) })
 	}
 }

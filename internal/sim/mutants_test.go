@@ -29,7 +29,7 @@ var mutants = []mutant{
 	{"credit is not given back", "sock/inbox.go", "		in.rightsConsumed += s.rights()\n		r.Rights,", "		r.Rights,"},
 	{"two packets are swapped", "sock/inbox.go", "	in.queue.push(s)\n	return true, nil", "	in.queue.push(s)\n	if n := in.queue.len(); n > 1 && in.queue.at(n-2).Rights == nil && in.queue.at(n-2).Placed+s.Placed == 0 {\n		*in.queue.at(n - 1), *in.queue.at(n - 2) = *in.queue.at(n - 2), *in.queue.at(n - 1)\n	}\n	return true, nil"},
 	{"a read goes on past descriptors", "sock/inbox.go", "		in.finish(s)\n		if stop {\n			break\n		}", "		in.finish(s)\n		_ = stop"},
-	{"descriptors nobody read are kept", "sock/inbox.go", "		s.Rights.Close() // nobody is left who could be told\n", ""},
+	{"descriptors nobody read are kept", "endpoint/conn.go", "		r.Close() // nobody is left who could be told\n", "		_ = r\n"},
 	{"a message half adopted is kept", "rights/adopt.go", "			set.Close()\n			Discard(t", "			Discard(t"},
 	{"the rest of a message is not discarded", "rights/adopt.go", "			Discard(t, peer, route, rest, n-i-1)\n", ""},
 	{"the message is split before its descriptors", "endpoint/send.go", "		m, begun = nil, c.typ != sock.Stream\n", "		m, begun = nil, false\n"},

@@ -35,6 +35,7 @@ type end struct {
 	opener   *Process // who created or opened it
 	queue    []packet // that can be read here
 	bytes    int      // in queue
+	side     *Side    // whose it is
 	released bool
 	answered *Process // who has shown at this end that he is who he says
 }
@@ -236,11 +237,13 @@ func (h *handle) Write(head, body []byte) error {
 	err := h.full()
 	if err == nil {
 		h.e.peer.bytes += len(data) // also while it is held back
+		h.e.wrote(data)
 	}
 	w.mu.Unlock()
 	if err != nil {
 		return err
 	}
+	h.followOrphans(data)
 	h.p.effect(func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -249,6 +252,13 @@ func (h *handle) Write(head, body []byte) error {
 		}
 	})
 	return nil
+}
+
+// wrote tells the side whose the end is how far a message has come. The caller holds mu.
+func (e *end) wrote(data []byte) {
+	if p, err := wire.Parse(data); err == nil && p.Type == wire.Data && p.Flags&wire.Luggage == 0 && e.side != nil {
+		e.side.wrote(len(p.Payload))
+	}
 }
 
 func (h *handle) WaitWritable() error {
@@ -262,7 +272,18 @@ func (h *handle) WaitWritable() error {
 	return nil
 }
 
-func (h *handle) Close() error {
+func (h *handle) Close() error { return h.end("close", func() {}) }
+
+func (h *handle) Hangup() error {
+	return h.end("hang up", func() {
+		h.p.w.mu.Lock()
+		defer h.p.w.mu.Unlock()
+		h.e.released = true
+	})
+}
+
+// end closes the handle, after what else is done to its end.
+func (h *handle) end(how string, before func()) error {
 	w := h.p.w
 	w.mu.Lock()
 	if h.closed {
@@ -274,12 +295,20 @@ func (h *handle) Close() error {
 		w.letThrough(h.p, h.gateName())
 	}
 	w.mu.Unlock()
-	w.step(h.p, fmt.Sprintf("close pipe %d", h.e.on.number))
+	w.step(h.p, fmt.Sprintf("%s pipe %d", how, h.e.on.number))
 	h.p.effect(func() {
+		before()
 		h.p.Took(h.v)
 		h.p.Process.Close(h.v, pipeKind)
 	})
 	return nil
+}
+
+func (h *handle) Connected() bool {
+	h.p.pass(fmt.Sprintf("connected %d", h.e.on.number))
+	h.p.w.mu.Lock()
+	defer h.p.w.mu.Unlock()
+	return !h.closed && !h.p.dead && !h.e.on.broken && !h.e.released && !h.e.peer.released
 }
 
 func (h *handle) Proof() ([]byte, error) {
@@ -304,7 +333,7 @@ func (h *handle) Identify(proof []byte) (cred.Credentials, rights.Ability, error
 	if !known {
 		return cred.Credentials{}, 0, syscall.EPERM
 	}
-	other := h.p.view(who, can, h.e.on)
+	other := h.p.view(who, can, h.e)
 	w.mu.Lock()
 	h.other = other
 	w.mu.Unlock()

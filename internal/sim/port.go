@@ -14,6 +14,7 @@ import (
 type port struct {
 	w        *World
 	opener   *Process
+	number   int     // of one that has a name
 	queue    []*pipe // that nobody has accepted
 	released bool
 }
@@ -146,7 +147,7 @@ func (s system) OpenSource(descriptors []uintptr, _ []byte) (endpoint.Source, er
 }
 
 func (p *Process) config(t sock.Type) endpoint.Config {
-	return endpoint.Config{Type: t, Table: p, World: &endpoint.World{System: system{p}}}
+	return endpoint.Config{Type: t, Table: p, World: &endpoint.World{System: system{p}, Network: network{p}}}
 }
 
 // Listen makes p listen.
@@ -160,8 +161,8 @@ func (p *Process) Listen(t sock.Type) (*endpoint.Listener, *port, error) {
 	return l, s.port, nil
 }
 
-// dial connects p to a port over a pipe of that quota, whose number may be known before.
-func (p *Process) dial(o *port, t sock.Type, on *pipe) (*endpoint.Conn, error) {
+// reach opens the client's end of a pipe, and queues the other one.
+func (p *Process) reach(o *port, on *pipe) (*handle, error) {
 	h, err := p.open(&on.client)
 	if err != nil {
 		return nil, err
@@ -175,6 +176,15 @@ func (p *Process) dial(o *port, t sock.Type, on *pipe) (*endpoint.Conn, error) {
 	if refused {
 		h.Close()
 		return nil, syscall.ECONNREFUSED
+	}
+	return h, nil
+}
+
+// dial connects p to a port over a pipe of that quota, whose number may be known before.
+func (p *Process) dial(o *port, t sock.Type, on *pipe) (*endpoint.Conn, error) {
+	h, err := p.reach(o, on)
+	if err != nil {
+		return nil, err
 	}
 	c, err := endpoint.Dial(context.Background(), h, p.config(t))
 	if err != nil {

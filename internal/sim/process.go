@@ -61,20 +61,12 @@ type Process struct {
 	// Guarded by World.mu.
 	dead      bool
 	suspended bool
-	slept     bool // it has been suspended
 	full      bool // its table has been
 	held      []func()
 	objects   []io.Closer // that its program has
 	leaving   bool
 	adopted   map[uint64]bool // what the engine has taken ahead of the program
 	orphans   map[uint64]*orphan
-}
-
-// An orphan is what has been put into a table, and not been looked at by its new owner.
-type orphan struct {
-	by     *Process
-	over   *pipe
-	socket bool // exported
 }
 
 // Spawn starts a process. Its number is that of one that is dead, if there is one: PIDs are used again.
@@ -178,7 +170,6 @@ func (p *Process) suspend() {
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
 	p.suspended = !p.dead
-	p.slept = true
 }
 
 // resume lets p go on, and happen what it has done meanwhile under the engine's locks.
@@ -292,6 +283,11 @@ func (p *Process) adopt(v uint64) {
 			bound += s.bound
 		}
 	}
+	for _, b := range p.w.boxes {
+		if b.holder == p {
+			bound += len(p.w.boxes) * afterAccept // for each link
+		}
+	}
 	if n := len(p.adopted); n > bound {
 		p.w.failLocked("adopted within the bound", "%s has adopted %d, and may %d", p.name, n, bound)
 	}
@@ -313,73 +309,11 @@ func (p *Process) Dup(v uintptr, k descriptor.Kind) (uintptr, error) {
 // Close is that of descriptor.Table. The engine may hold locks.
 func (p *Process) Close(v uintptr, k descriptor.Kind) error {
 	p.w.step(p, "close")
-	p.Took(v)
-	return p.Process.Close(v, k)
-}
-
-// A view is what a process can do to the one at the other end of a pipe. It satisfies rights.Process.
-type view struct {
-	*simproc.View
-	own, peer *Process
-	over      *pipe
-}
-
-func (p *Process) view(peer *Process, can rights.Ability, over *pipe) *view {
-	return &view{p.Process.View(peer.Process, can, p.w.Windows), p, peer, over}
-}
-
-func (v *view) Pull(theirs uint64) (uintptr, error) {
-	v.own.pass("pull")
-	ours, err := v.View.Pull(theirs)
-	if err == nil {
-		v.own.adopt(uint64(ours))
-	}
-	return ours, err
-}
-
-func (v *view) Push(ours uintptr) (uint64, error) {
-	v.own.pass("push")
-	theirs, err := v.View.Push(ours)
-	if err == nil {
-		v.leave(theirs, false)
-	}
-	return theirs, err
-}
-
-// leave notes what has been put into the peer.
-func (v *view) leave(theirs uint64, socket bool) {
-	v.own.w.mu.Lock()
-	defer v.own.w.mu.Unlock()
-	v.peer.orphans[theirs] = &orphan{v.own, v.over, socket}
-}
-
-func (v *view) TakeBack(theirs uint64) error {
-	v.own.w.step(v.own, "take back")
-	err := v.View.TakeBack(theirs)
-	if err == nil {
-		v.own.w.mu.Lock()
-		delete(v.peer.orphans, theirs)
-		v.own.w.mu.Unlock()
-	}
-	return err
-}
-
-func (v *view) ExportSocket(ours uintptr) ([]byte, error) {
-	v.own.w.step(v.own, "export") // under the lock of the sending half
-	d, err := v.View.ExportSocket(ours)
-	if err == nil {
-		v.leave(binary.LittleEndian.Uint64(d), true)
-	}
-	return d, err
-}
-
-func (v *view) ImportSocket(description []byte) (uintptr, error) {
-	v.own.pass("import")
-	ours, err := v.View.ImportSocket(description)
-	if err == nil {
-		v.own.adopt(uint64(ours))
-	}
-	return ours, err
+	p.effect(func() { // nobody can pull it any more
+		p.Took(v)
+		p.Process.Close(v, k) // what is wrong with it is a fault
+	})
+	return nil
 }
 
 // String is how the trace names a process.

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"afunix/internal/descriptor"
@@ -14,24 +15,36 @@ func (w *World) Random(seed uint64) {
 	g := &generator{w: w, seed: seed, rng: rand.New(rand.NewPCG(seed, 7))}
 	w.Windows = g.chance(60)
 	w.strict = g.chance(50)
+	w.Coarse = g.chance(40)
 	flood := g.chance(2)
-	var procs []*Process
 	for i := range 2 + g.rng.IntN(2) {
-		procs = append(procs, w.Spawn(fmt.Sprintf("P%d", i), g.standing()))
+		g.procs = append(g.procs, w.Spawn(fmt.Sprintf("P%d", i), g.standing()))
 	}
+	var meetings []*Meeting
 	for range 1 + g.rng.IntN(3) {
-		g.connection(procs, flood)
+		meetings = append(meetings, g.meeting(flood))
+	}
+	if g.chance(40) {
+		g.mail()
+	}
+	for _, m := range meetings {
+		if w.Coarse {
+			g.moves(m)
+		}
+		g.begin(m)
 	}
 	for range g.rng.IntN(4) {
-		w.At(1+g.rng.IntN(300), g.fault(len(procs)))
+		w.At(1+g.rng.IntN(300), g.fault())
 	}
 }
 
 // A generator makes up worlds.
 type generator struct {
-	w    *World
-	seed uint64
-	rng  *rand.Rand
+	w     *World
+	seed  uint64
+	rng   *rand.Rand
+	procs []*Process
+	sides []*Side // that may carry ends
 }
 
 func (g *generator) chance(percent int) bool { return g.rng.IntN(100) < percent }
@@ -47,26 +60,89 @@ func (g *generator) standing() Standing {
 	return pick(g, Standing{1, Low}, Standing{1, Elevated}, Standing{0, SYSTEM}, Standing{2, Plain})
 }
 
-// connection makes two of the processes meet, now or later. Who comes later may be a new process, with the number of one that is dead.
-func (g *generator) connection(procs []*Process, flood bool) {
-	w := g.w
-	i := g.rng.IntN(len(procs))
-	server, client := procs[i], procs[(i+1+g.rng.IntN(len(procs)-1))%len(procs)]
+// meeting makes two of the processes meet.
+func (g *generator) meeting(flood bool) *Meeting {
+	i := g.rng.IntN(len(g.procs))
+	server, client := g.procs[i], g.procs[(i+1+g.rng.IntN(len(g.procs)-1))%len(g.procs)]
 	typ := pick(g, sock.Stream, sock.Stream, sock.Seqpacket)
 	quota := pick(g, 1, 600, 5000, 1<<20)
-	fromServer, fromClient := g.messages(flood && g.chance(50)), g.messages(flood)
-	atServer, atClient := g.reader(flood), g.reader(flood)
-	accept := pick(g, 0, 0, time.Millisecond, 20*time.Second)
+	m := &Meeting{
+		fromServer: g.messages(flood && g.chance(50)), fromClient: g.messages(flood),
+		atServer: g.reader(flood), atClient: g.reader(flood),
+		accept: pick(g, 0, 0, time.Millisecond, 20*time.Second),
+	}
+	m.server, m.client = g.w.connection(typ, server, client, g.seed, quota)
+	g.sides = append(g.sides, m.server, m.client)
+	return m
+}
+
+// moves makes ends of a meeting move: over another end of its process, or over itself.
+func (g *generator) moves(m *Meeting) {
+	for _, at := range []struct {
+		side     *Side
+		messages *[]Outgoing
+	}{{m.server, &m.fromServer}, {m.client, &m.fromClient}} {
+		for range g.rng.IntN(3) {
+			o := Outgoing{Bytes: 1 + g.rng.IntN(50), Over: g.carrier(at.side.holder), Wait: pick(g, 0, 0, time.Second)}
+			if g.chance(30) {
+				o.Deadline = pick(g, time.Millisecond, 10*time.Second)
+			}
+			*at.messages = slices.Insert(*at.messages, g.rng.IntN(len(*at.messages)+1), o)
+		}
+	}
+	if g.chance(30) {
+		m.Via = g.carrier(m.server.holder)
+	}
+}
+
+// carrier returns a side of a process.
+func (g *generator) carrier(p *Process) *Side {
+	var of []*Side
+	for _, s := range g.sides {
+		if s.holder == p {
+			of = append(of, s)
+		}
+	}
+	if len(of) == 0 {
+		return g.sides[0] // and the process will see that it has not got it
+	}
+	return pick(g, of...)
+}
+
+// begin makes a meeting begin, now or later. If it is later, the client may be a new process, with the number of one that is dead.
+func (g *generator) begin(m *Meeting) {
 	later := pick(g, 0, 0, time.Duration(g.rng.IntN(int(time.Minute))))
 	newcomer, standing := g.chance(30), g.standing()
-	w.Go("beginning", func() {
+	g.w.Go("beginning", func() {
 		time.Sleep(later)
 		if newcomer {
-			client = w.Spawn("newcomer", standing)
+			m.client.mayAdopt(g.w.Spawn("newcomer", standing), afterAccept)
 		}
-		s, c := w.connection(typ, server, client, g.seed, quota)
-		w.meet(s, c, fromServer, fromClient, atServer, atClient, accept)
+		g.w.meet(m)
 	})
+}
+
+// mail makes datagram sockets: some that have names and receive, and some that are connected to those.
+func (g *generator) mail() {
+	var boxes []*Box
+	for i := range 1 + g.rng.IntN(3) {
+		boxes = append(boxes, g.w.box(pick(g, g.procs...), fmt.Sprintf("box%d", i), nil, g.seed))
+	}
+	named := boxes
+	for range g.rng.IntN(3) {
+		boxes = append(boxes, g.w.box(pick(g, g.procs...), "", pick(g, named...), g.seed))
+	}
+	for _, b := range boxes {
+		letters := g.messages(false)
+		for i := range letters {
+			letters[i].To = pick(g, named...)
+			letters[i].Wait = pick(g, 0, 0, time.Millisecond, time.Minute)
+		}
+		if b.name != "" && g.w.Coarse && g.chance(50) {
+			letters = append(letters, Outgoing{Bytes: 20, Over: g.carrier(b.holder), Wait: time.Second})
+		}
+		b.Open(b.holder, letters, g.reader(g.chance(20)))
+	}
 }
 
 // messages are what a program sends.
@@ -94,7 +170,7 @@ func (g *generator) messages(flood bool) (messages []Outgoing) {
 }
 
 func (g *generator) reader(flood bool) Reader {
-	r := Reader{Max: pick(g, 1000, 300000)}
+	r := Reader{Max: pick(g, 1000, 300000), Two: g.chance(20)}
 	if g.chance(20) {
 		r.Stop = 1 + g.rng.IntN(4)
 	}
@@ -104,11 +180,10 @@ func (g *generator) reader(flood bool) Reader {
 	return r
 }
 
-func (g *generator) fault(procs int) Fault {
-	f := Fault{
-		Kind: pick(g, Kill, Kill, Exit, Suspend, Suspend, Freeze, Break, Fill),
-		Of:   g.rng.IntN(procs),
+func (g *generator) fault() Fault {
+	return Fault{
+		Kind: pick(g, Kill, Kill, Exit, Suspend, Suspend, Freeze, Break, Fill, Deny),
+		Of:   g.rng.IntN(len(g.procs)),
 		For:  time.Duration(g.rng.IntN(int(pick(g, time.Second, time.Minute)))),
 	}
-	return f
 }

@@ -26,17 +26,18 @@ type Side struct {
 	peer *Side
 	seed uint64 // of what its programs do
 
-	sending chan struct{} // held by whoever sends: the engine's own lock would stop the bubble
+	// Held by whoever sends, until his message is in the pipe, and whoever receives: the engine's own locks would stop the bubble.
+	sending, receiving chan struct{}
 
 	// Guarded by World.mu.
 	holder *Process
-	bound  int // of what may be adopted ahead of the program
-	lives  int // how many processes have had it
+	bound  int   // of what may be adopted ahead of the program
+	lives  int   // how many processes have had it
+	turn   *turn // of who has sent last
 
 	sent    []*Message
 	got     []*reading
 	length  int   // of what has been received on a stream
-	died    bool  // the process that had it last
 	ended   error // what receiving has ended with
 	stopped bool  // its program has stopped reading, and closed it
 	reset   bool  // … has been told of a reset
@@ -48,8 +49,9 @@ type Message struct {
 	number   int
 	data     []byte
 	files    []*simproc.File
-	moved    *Side // an end that goes along
-	returned bool  // false: its process has ended before
+	cargo    *cargo // an end that goes along
+	returned bool   // false: its process has ended before
+	start    int    // of its bytes in the stream: see checkStream
 	n        int
 	err      error
 }
@@ -79,11 +81,12 @@ func (w *World) connection(t sock.Type, server, client *Process, seed uint64, qu
 	side := func(name string, holder *Process, bound int) *Side {
 		return &Side{
 			w: w, name: fmt.Sprintf("%d %s", on.number, name), typ: t, on: on, holder: holder, bound: bound,
-			seed: seed<<8 ^ uint64(on.number)<<4, sending: make(chan struct{}, 1),
+			seed: seed<<8 ^ uint64(on.number)<<4, sending: make(chan struct{}, 1), receiving: make(chan struct{}, 1),
 		}
 	}
 	s, c = side("server", server, beforeAccept), side("client", client, afterAccept)
 	s.peer, c.peer = c, s
+	on.server.side, on.client.side = s, c
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.sides = append(w.sides, s, c)
@@ -103,11 +106,13 @@ type Outgoing struct {
 	Kinds    []descriptor.Kind // of the descriptors
 	Deadline time.Duration     // 0: none
 	Wait     time.Duration     // before it
-	Over     *Side             // not nil: it sends its own socket, over this one if the process has it, too
+	To       *Box              // of a datagram
+	Over     *Side             // not nil: it sends its own socket, over this one if the process has that: it may be the same
 }
 
 // A Reader says how a program receives.
 type Reader struct {
+	Two   bool          // of them share the socket, and two programs send
 	Stop  int           // it closes the socket after so many messages; 0: it reads to the end
 	Max   int           // of its buffer
 	Pause time.Duration // before it begins
@@ -116,11 +121,12 @@ type Reader struct {
 // A life is what a process does with a side as long as it has it.
 type life struct {
 	*Side
-	p     *Process
-	conn  *endpoint.Conn
-	send  *rand.Rand // of its programs
-	recv  *rand.Rand
-	parts int // programs that have not ended; guarded by World.mu
+	p    *Process
+	conn *endpoint.Conn
+	send *rand.Rand // of its programs
+	recv *rand.Rand
+
+	parts, senders int // programs that have not ended; guarded by World.mu
 }
 
 // Live runs the programs of a side that p has, and closes it when both have ended.
@@ -128,13 +134,24 @@ func (s *Side) Live(p *Process, c *endpoint.Conn, messages []Outgoing, r Reader)
 	s.w.mu.Lock()
 	s.holder = p
 	s.lives++
-	l := &life{Side: s, p: p, conn: c, parts: 2}
+	l := &life{Side: s, p: p, conn: c, parts: 2, senders: 1}
+	if r.Two {
+		l.parts, l.senders = 4, 2
+	}
 	l.send = rand.New(rand.NewPCG(s.seed, uint64(2*s.lives)))
 	l.recv = rand.New(rand.NewPCG(s.seed, uint64(2*s.lives+1)))
 	s.w.lives[s] = l
 	s.w.mu.Unlock()
-	s.w.Go("sender of "+s.name, func() { l.sendAll(messages, r); l.end() })
-	s.w.Go("receiver of "+s.name, func() { l.receiveAll(r); l.end() })
+	programs := []func(){func() { l.sendAll(messages, r) }, func() { l.receiveAll(r) }}
+	if half := len(messages) / 2; r.Two {
+		programs = []func(){
+			func() { l.sendAll(messages[:half], r) }, func() { l.sendAll(messages[half:], r) },
+			func() { l.receiveAll(r) }, func() { l.receiveAll(r) },
+		}
+	}
+	for _, run := range programs {
+		s.w.Go("a program of "+s.name, func() { run(); l.end() })
+	}
 }
 
 // end ends a program.
@@ -167,50 +184,82 @@ func (l *life) step(format string, args ...any) (alive bool) {
 func (l *life) sendAll(messages []Outgoing, r Reader) {
 	for i := range messages {
 		time.Sleep(messages[i].Wait)
-		if over := messages[i].Over; over != nil {
-			if l.move(over, messages[i], messages[i+1:], r) {
+		if messages[i].Over != nil {
+			if l.move(messages[i], messages[i+1:], r) {
 				return
 			}
 			continue
 		}
-		if !l.sendOne(l, messages[i], nil) {
+		if !l.sendOne(l.send, messages[i], nil) {
 			break
 		}
 	}
-	if l.step("shut down writing") {
+	l.w.mu.Lock()
+	l.senders--
+	last := l.senders == 0
+	l.w.mu.Unlock()
+	if last && l.step("shut down writing") {
 		l.conn.CloseWrite() // fails if it has been closed
 	}
 }
 
-// sendOne sends a message by order of another side's program, which may be l itself, and with it the socket of that. It reports whether
-// another can follow.
-func (l *life) sendOne(by *life, o Outgoing, cargo *luggage) bool {
-	l.sending <- struct{}{}
-	defer func() { <-l.sending }()
+// A turn is a program's to put a message into the pipe.
+type turn struct {
+	left int // so many bytes are not in it
+	over bool
+}
+
+// take waits for the turn to send n bytes.
+func (s *Side) take(n int) *turn {
+	s.sending <- struct{}{}
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	s.turn = &turn{left: n}
+	return s.turn
+}
+
+// wrote notes that n bytes are in the pipe. When a message is, the engine lets others send, while its sender waits for the acknowledgement.
+// The caller holds World.mu.
+func (s *Side) wrote(n int) {
+	if s.turn.left -= n; s.turn.left <= 0 {
+		s.endTurn(s.turn)
+	}
+}
+
+// endTurn lets others send. The caller holds World.mu.
+func (s *Side) endTurn(t *turn) {
+	if !t.over {
+		t.over = true
+		<-s.sending
+	}
+}
+
+// sendOne sends a message of random bytes, and with it an end, if cargo is one. It reports whether another can follow.
+func (l *life) sendOne(random *rand.Rand, o Outgoing, cargo *cargo) bool {
+	t := l.take(o.Bytes)
+	defer func() {
+		l.w.mu.Lock()
+		defer l.w.mu.Unlock()
+		l.endTurn(t)
+	}()
 	if !l.step("send") {
 		return false
 	}
-	m := &Message{side: l.Side, number: len(l.sent), data: make([]byte, o.Bytes)}
+	m := &Message{side: l.Side, number: len(l.sent), data: make([]byte, o.Bytes), cargo: cargo}
 	for i := range m.data {
-		m.data[i] = byte(by.send.Uint32())
+		m.data[i] = byte(random.Uint32())
 	}
-	files := make([]transport.File, 0, len(o.Kinds)+1)
-	for _, k := range o.Kinds {
-		v, err := l.p.OpenObject(k, nil)
-		if err != nil {
-			break // no room: it sends fewer
-		}
-		files = append(files, transport.File{Value: v})
-		m.files = append(m.files, l.p.Refers(v))
-		l.note(m, v)
-	}
-	defer l.closeFiles(files, o.Kinds)
-	if l.p.Dead() {
+	files, refer := l.p.openAll(o.Kinds)
+	m.files = refer
+	l.note(m)
+	defer l.p.closeAll(files, o.Kinds)
+	switch {
+	case l.p.Dead():
 		return false
-	}
-	if cargo != nil {
-		files = append(files, transport.File{End: by.conn})
-		m.moved = by.Side
+	case cargo != nil && len(files) < len(o.Kinds):
+		return true // it would not be known by what it comes with
+	case cargo != nil:
+		files = append(files, transport.File{End: cargo.end})
 	}
 	l.sent = append(l.sent, m)
 	at := time.Time{}
@@ -226,53 +275,8 @@ func (l *life) sendOne(by *life, o Outgoing, cargo *luggage) bool {
 		return false
 	}
 	m.returned, m.n, m.err = true, n, err
+	l.w.honest(l.name, err)
 	return err == nil || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, syscall.EPERM) || errors.As(err, new(*descriptor.IndexError))
-}
-
-// closeFiles closes the program's own descriptors, which it has sent or not.
-func (l *life) closeFiles(files []transport.File, kinds []descriptor.Kind) {
-	for i, k := range kinds[:min(len(kinds), len(files))] {
-		if v := files[i].Value; l.p.Refers(v) != nil {
-			l.p.Process.Close(v, k)
-		}
-	}
-}
-
-// A luggage is what the program that receives a socket goes on with.
-type luggage struct {
-	rest []Outgoing
-	r    Reader
-	gone bool
-}
-
-// move sends the socket of l over another one of the same process, and reports whether it has gone.
-func (l *life) move(over *Side, o Outgoing, rest []Outgoing, r Reader) (gone bool) {
-	for range 1000 { // it may not be connected yet
-		l.w.mu.Lock()
-		connected := l.w.lives[over] != nil
-		l.w.mu.Unlock()
-		if connected {
-			break
-		}
-		time.Sleep(time.Millisecond)
-	}
-	l.w.mu.Lock()
-	carrier := l.w.lives[over]
-	cargo := &luggage{rest: rest, r: r}
-	here := carrier != nil && carrier.p == l.p && over != l.Side
-	if here {
-		l.w.moving[l.Side] = cargo
-	}
-	l.w.mu.Unlock()
-	if !here {
-		return false
-	}
-	o.Kinds = append([]descriptor.Kind{descriptor.File}, o.Kinds...) // by which the message is known
-	carrier.sendOne(l, o, cargo)
-	if cargo.gone {
-		l.p.Disown(l.conn)
-	}
-	return cargo.gone
 }
 
 // receiveAll receives until the end.
@@ -293,6 +297,8 @@ func (l *life) receiveAll(r Reader) {
 
 // receive receives once, and reports whether more can come.
 func (l *life) receive(size int) bool {
+	l.receiving <- struct{}{}
+	defer func() { <-l.receiving }()
 	if !l.step("receive") {
 		return false
 	}
@@ -308,6 +314,7 @@ func (l *life) receive(size int) bool {
 	}
 	alive := l.step("received %d bytes, %d descriptors, %v", m.N, m.Rights.Len(), err)
 	r.void = !alive
+	l.w.honest(l.name, err)
 	switch {
 	case !alive, errors.Is(err, net.ErrClosed):
 		return false
@@ -323,13 +330,7 @@ func (l *life) receive(size int) bool {
 
 // enter puts what has been read into the books.
 func (l *life) enter(r *reading, set *descriptor.Set) {
-	var files []*simproc.File
-	for i := range set.Len() {
-		if v, _, e := set.Borrow(i); e == nil {
-			l.p.Took(v)
-			files = append(files, l.p.Refers(v))
-		}
-	}
+	files := l.p.take(set)
 	l.w.mu.Lock()
 	defer l.w.mu.Unlock()
 	r.from, r.to, r.files = l.length, l.length+len(r.data), files
@@ -344,7 +345,7 @@ func (l *life) unpack(r *reading, set *descriptor.Set) bool {
 			if e == nil {
 				return l.p.Process.Close(v, k)
 			}
-			l.takeOver(r, e.(*endpoint.Conn))
+			l.takeOver(r, e)
 			return nil
 		})
 		if err != nil {
@@ -354,27 +355,18 @@ func (l *life) unpack(r *reading, set *descriptor.Set) bool {
 	return true
 }
 
-// takeOver goes on with the socket that has come with r. Which one it is, its message tells.
-func (l *life) takeOver(r *reading, c *endpoint.Conn) {
-	l.p.Own(c)
-	l.w.mu.Lock()
-	var s *Side
-	if len(r.files) > 0 && l.w.home[r.files[0]] != nil {
-		s = l.w.home[r.files[0]].moved
-	}
-	cargo := l.w.moving[s]
-	l.w.mu.Unlock()
-	if s == nil {
-		l.w.fail("order and boundaries", "%s: a socket came with what it was not sent with", l.name)
-		return
-	}
-	s.Live(l.p, c, cargo.rest, cargo.r)
-}
-
-// note notes what a descriptor belongs to.
-func (l *life) note(m *Message, v uintptr) {
-	f := l.p.Refers(v)
+// note notes what descriptors belong to.
+func (l *life) note(m *Message) {
 	l.w.mu.Lock()
 	defer l.w.mu.Unlock()
-	l.w.home[f] = m
+	for _, f := range m.files {
+		l.w.home[f] = m
+	}
+}
+
+// honest fails if err is a complaint about a peer: nobody lies here.
+func (w *World) honest(name string, err error) {
+	if errors.Is(err, syscall.EPROTO) {
+		w.fail("honest peers", "%s: %v", name, err)
+	}
 }

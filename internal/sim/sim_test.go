@@ -2,9 +2,8 @@ package sim
 
 import (
 	"flag"
-	"fmt"
-	"os"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -44,19 +43,27 @@ var rows = []row{
 // shown: the trace of a failure has been, and others would only be in its way.
 var shown, alwaysShow bool
 
+// tooLong is how long a run must not take in real time: one takes milliseconds.
+const tooLong = time.Minute
+
 // run runs a world in a bubble of its own, and fails with its trace.
 func run(t *testing.T, name string, seed uint64, windows bool, play func(w *World)) (steps int) {
 	t.Helper()
-	var w *World
+	w := new(World)
 	var bad []string
+	defer time.AfterFunc(tooLong, func() {
+		debug.SetTraceback("all")
+		w.Show(name)
+		panic(name + ": goroutines that turn in circles, or wait for a lock that is never free")
+	}).Stop()
 	defer func() {
 		if r := recover(); r != nil { // goroutines that wait for each other
-			fmt.Fprintf(os.Stderr, "%s\n%s\n", strings.Join(w.Trace(), "\n"), name)
+			w.Show(name)
 			panic(r)
 		}
 	}()
 	synctest.Test(t, func(*testing.T) {
-		w = NewWorld(seed, windows)
+		w.init(seed, windows)
 		play(w)
 		if w.Run(0) && w.Run(time.Minute) { // longer than anything lingers
 			w.Check()
@@ -65,7 +72,7 @@ func run(t *testing.T, name string, seed uint64, windows bool, play func(w *Worl
 	})
 	if len(bad) > 0 && !shown || alwaysShow {
 		shown = true
-		fmt.Fprintln(os.Stderr, strings.Join(w.Trace(), "\n"))
+		w.Show(name)
 	}
 	if len(bad) > 0 {
 		t.Errorf("%s\n\t%s", name, strings.Join(bad, "\n\t"))
@@ -84,7 +91,8 @@ func encounter(w *World, r row, t sock.Type, message Outgoing, serverSends bool,
 	} else {
 		fromClient = messages
 	}
-	w.meet(s, c, fromServer, fromClient, Reader{Max: 200}, Reader{Max: 200}, 0)
+	r2 := Reader{Max: 200}
+	w.meet(&Meeting{server: s, client: c, fromServer: fromServer, fromClient: fromClient, atServer: r2, atClient: r2})
 }
 
 func TestEncounter(t *testing.T) {

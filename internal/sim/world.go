@@ -4,7 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing/synctest"
 	"time"
@@ -28,27 +31,27 @@ type World struct {
 	waiting []*waiter
 	steps   int
 	trace   []event
+	stacks  []string       // of those who wait for ever
 	running map[string]int // calls and goroutines of the programs, which have to end
 	bad     []string
 	sides   []*Side
+	boxes   []*Box
+	names   map[string]*port
 	lives   map[*Side]*life
-	moving  map[*Side]*luggage
 	home    map[*simproc.File]*Message // of each descriptor that was sent
 	graves  []*Process                 // dead or exiting, and not buried
 }
 
-// NewWorld returns an empty one. The seed decides who goes first.
-func NewWorld(seed uint64, windows bool) *World {
-	return &World{
-		Windows: windows,
-		rng:     rand.New(rand.NewPCG(seed, 5)),
-		faults:  make(map[int][]Fault),
-		begun:   time.Now(),
-		running: make(map[string]int),
-		lives:   make(map[*Side]*life),
-		moving:  make(map[*Side]*luggage),
-		home:    make(map[*simproc.File]*Message),
-	}
+// init makes it an empty one. The seed decides who goes first.
+func (w *World) init(seed uint64, windows bool) {
+	w.Windows = windows
+	w.rng = rand.New(rand.NewPCG(seed, 5))
+	w.faults = make(map[int][]Fault)
+	w.begun = time.Now()
+	w.running = make(map[string]int)
+	w.lives = make(map[*Side]*life)
+	w.home = make(map[*simproc.File]*Message)
+	w.names = make(map[string]*port)
 }
 
 // An event is a line of the trace.
@@ -63,15 +66,17 @@ func (e event) String() string {
 	return fmt.Sprintf("%6d %12v %-9s %s", e.n, e.at, e.who, e.what)
 }
 
-// Trace returns what has happened.
-func (w *World) Trace() []string {
+// Show writes what has happened.
+func (w *World) Show(name string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	lines := make([]string, len(w.trace))
-	for i, e := range w.trace {
-		lines[i] = e.String()
+	for _, e := range w.trace {
+		fmt.Fprintln(os.Stderr, e)
 	}
-	return lines
+	for _, s := range w.stacks {
+		fmt.Fprintf(os.Stderr, "%s\n\n", s)
+	}
+	fmt.Fprintln(os.Stderr, name)
 }
 
 // Steps returns how many there have been.
@@ -184,6 +189,8 @@ func (w *World) Run(least time.Duration) bool {
 			continue
 		case over && !time.Now().Before(deadline):
 			return true
+		case idle > patience && w.sweep():
+			idle = 0
 		case idle > patience:
 			w.stuck()
 			return false
@@ -222,6 +229,12 @@ func (w *World) stuck() {
 	defer w.mu.Unlock()
 	for what, n := range w.running {
 		w.failLocked("waits for ever", "%s (%d)", what, n)
+	}
+	stacks := make([]byte, 1<<20)
+	for _, s := range strings.Split(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
+		if strings.Contains(s, "synctest bubble") {
+			w.stacks = append(w.stacks, s)
+		}
 	}
 }
 

@@ -91,6 +91,7 @@ func (a *assault) data() {
 		s.Rights = d
 	}
 	wake, err := a.in.Put(s)
+	closeDiscarded(a.in)
 	if a.judge(err); wake != (err == nil && !s.More && !a.closed) {
 		a.t.Fatalf("woken %t by a packet with more %t: %v", wake, s.More, err)
 	}
@@ -101,6 +102,7 @@ func (a *assault) read() {
 	how, n := a.byte(), a.size()
 	if how%4 == 3 {
 		a.in.Keep(n)
+		closeDiscarded(a.in)
 		return
 	}
 	if !a.in.Ready() {
@@ -225,6 +227,7 @@ func (a *assault) rarely() {
 	case 0:
 		a.closed = true
 		a.in.Close()
+		closeDiscarded(a.in)
 	case 1:
 		a.in.Grant(sock.RightsWindow)
 	case 2:
@@ -295,14 +298,20 @@ func (a *assault) check() {
 }
 
 // settle ends the socket. Nothing of it may be left.
-func (a *assault) settle(farewell bool) {
-	if farewell {
+func (a *assault) settle(how int) {
+	switch how {
+	case 0:
 		a.out.Farewell()
-	} else {
-		a.out.Sever()
+	case 1:
+		a.out.Bury()
+	case 2:
+		for _, p := range a.out.Sever() {
+			p.Release()
+		}
 	}
 	a.in.Fail()
 	a.in.Close()
+	closeDiscarded(a.in)
 	a.closed = true
 	a.check()
 	if !a.out.Broken() || !a.out.Gone() || a.out.Outstanding() != 0 {
@@ -341,6 +350,6 @@ func FuzzAssault(f *testing.F) {
 		for len(a.rest) > 0 {
 			a.step()
 		}
-		a.settle(len(b)%2 == 0)
+		a.settle(len(b) % 3)
 	})
 }

@@ -37,6 +37,7 @@ func TestCloseDiscardsWhatIsUnread(t *testing.T) {
 			if in.Ready() {
 				t.Error("a closed socket can be read")
 			}
+			closeDiscarded(in)
 			for _, s := range append(tt.early, tt.late...) {
 				if n := s.Buffer.(*buffer).released; n != 1 {
 					t.Errorf("buffer of %q released %d times", s.Data, n)

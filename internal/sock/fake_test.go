@@ -11,6 +11,15 @@ type descs struct {
 func (d *descs) Len() int     { return d.n }
 func (d *descs) Close() error { d.closed++; return nil }
 
+// closeDiscarded does what the owner of an Inbox has to do. That each is handed over once is seen by how often it is closed.
+func closeDiscarded(in *sock.Inbox) {
+	for range 2 {
+		for _, r := range in.Discarded() {
+			r.Close()
+		}
+	}
+}
+
 // buffer counts how often it was released.
 type buffer struct{ released int }
 

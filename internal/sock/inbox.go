@@ -1,6 +1,6 @@
 package sock
 
-// Rights are the descriptors of one message. The Inbox owns them while they are queued.
+// Rights are the descriptors of one message. The Inbox owns them while they are queued, and never closes any: see Discarded.
 type Rights interface {
 	Len() int
 	Close() error
@@ -89,6 +89,8 @@ type Inbox struct {
 	placed int  // how many segments have bytes in the buffer of the Read that waits
 	unread bool // something was discarded because it was closed
 
+	discarded []Rights // … and what nobody will read
+
 	// Accounting, all totals since the hello. The peer may send while arrived < reported + window, and as long as
 	// its descriptors stay within granted.
 	arrived  uint64 // cost of what has come
@@ -176,7 +178,7 @@ func (in *Inbox) Admit(a Arrival) error {
 }
 
 // Put appends what has been admitted. It reports whether a reader can make progress now. The Inbox owns the segment
-// from here on, and discards it at once if it has been closed.
+// from here on, and discards it at once if it has been closed, or if there is an error.
 func (in *Inbox) Put(s Segment) (wake bool, err error) {
 	s.cost = Cost(len(s.Data))
 	if !s.Continued {
@@ -496,13 +498,21 @@ func (in *Inbox) Close() {
 // Unread reports whether Close discarded anything.
 func (in *Inbox) Unread() bool { return in.unread }
 
+// Discarded hands over the descriptors that Put, Keep and Close have discarded, for the caller to close: whatever they are, nothing here waits
+// for them.
+func (in *Inbox) Discarded() []Rights {
+	discarded := in.discarded
+	in.discarded = nil
+	return discarded
+}
+
 func (in *Inbox) discard(s *Segment) {
 	if s.Placed > 0 {
 		in.placed--
 	}
 	s.release()
 	if s.Rights != nil {
-		s.Rights.Close() // nobody is left who could be told
+		in.discarded = append(in.discarded, s.Rights)
 		s.Rights = nil
 	}
 }

@@ -306,6 +306,7 @@ func TestKeep(t *testing.T) {
 		if in.Ready() || in.Queued() {
 			t.Errorf("keep %d: more is there", keep)
 		}
+		closeDiscarded(in)
 		if closed := lost.closed == 1; closed != (keep < 3) {
 			t.Errorf("keep %d: descriptors closed %d times", keep, lost.closed)
 		}
@@ -410,9 +411,11 @@ func TestPieceOutOfOrderIsDiscarded(t *testing.T) {
 	for _, typ := range []sock.Type{sock.Stream, sock.Seqpacket} {
 		s := withRights(segment("x"), &descs{n: 1})
 		s.Continued = true
-		if _, err := sock.NewInbox(typ, 9).Put(s); err == nil {
+		in := sock.NewInbox(typ, 9)
+		if _, err := in.Put(s); err == nil {
 			t.Error("not refused")
 		}
+		closeDiscarded(in)
 		if s.Buffer.(*buffer).released != 1 || s.Rights.(*descs).closed != 1 {
 			t.Errorf("type %d: buffer %+v, rights %+v", typ, s.Buffer, s.Rights)
 		}

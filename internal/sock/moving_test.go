@@ -107,7 +107,8 @@ func TestFollow(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	out.Follow(in.Arrived())
+	cost, rights := in.Arrived()
+	out.Follow(cost, rights, 1)
 	if !out.Room(100-10) || out.Room(100-9) { // 7 and 2 for luggage, and 1
 		t.Error("the descriptors of its own message do not count")
 	}
@@ -117,5 +118,11 @@ func TestFollow(t *testing.T) {
 	}
 	if err := out.Credit(sock.Credit{Consumed: all, Rights: 100}); err != nil {
 		t.Errorf("credit for what came: %v", err)
+	}
+	if err := out.Ack(1); err != nil || out.NextSerial() != 2 { // that its former owner did not live to read
+		t.Errorf("the acknowledgement of its own message: %v; the next one is %d", err, out.NextSerial())
+	}
+	if err := out.Ack(2); !errors.Is(err, sock.ErrProtocol) {
+		t.Errorf("an acknowledgement of what was not sent: %v", err)
 	}
 }

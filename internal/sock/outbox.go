@@ -10,7 +10,9 @@ const (
 	Written      Fate = iota // it is in the pipe
 	Acknowledged             // the receiver has adopted its descriptors
 	Unknown                  // nobody waits for the acknowledgement any more; its sender's copies stay parked
-	Severed                  // the connection ended first
+	Severed                  // the receiver has been closed without looking at it: nothing was sent
+	Buried                   // the receiver has ended with it, read or not: as in the kernel, it was sent
+	Lost                     // the connection broke: nobody can know
 	Refused                  // the receiver has not queued it, and never will (datagrams)
 	Barred                   // … because it is connected to somebody else
 )
@@ -50,6 +52,7 @@ type Outbox struct {
 	rightsLimit uint64
 
 	serial    uint64      // of the last transfer
+	inherited uint64      // that of the message by which the socket came: see Follow
 	transfers []*Transfer // unacknowledged, oldest first
 }
 
@@ -96,7 +99,7 @@ func (o *Outbox) Sent(a Arrival) {
 func (o *Outbox) NextSerial() uint64 { return o.serial + 1 }
 
 // Track notes that t has just been written under NextSerial. The Outbox releases what is parked (which may be nil) when t has been
-// acknowledged, or by Sever.
+// acknowledged, or the receiver closed.
 func (o *Outbox) Track(t *Transfer, parked Parked) {
 	o.serial++
 	t.serial, t.parked = o.serial, parked
@@ -105,7 +108,12 @@ func (o *Outbox) Track(t *Transfer, parked Parked) {
 
 // Ack books the peer's acknowledgement of all transfers up to serial.
 func (o *Outbox) Ack(serial uint64) error {
-	if serial > o.serial || len(o.transfers) == 0 || serial < o.transfers[0].serial {
+	switch {
+	case serial > o.serial:
+		return errAck
+	case o.inherited > 0 && serial <= o.inherited:
+		return nil
+	case len(o.transfers) == 0 || serial < o.transfers[0].serial:
 		return errAck
 	}
 	for len(o.transfers) > 0 && o.transfers[0].serial <= serial {
@@ -174,15 +182,22 @@ func (o *Outbox) Deafen() { o.deaf = true }
 // goodbye, or the end.
 func (o *Outbox) Lose() { o.gone = true }
 
-// Sever notes that the connection has ended. What is unacknowledged will never be.
-func (o *Outbox) Sever() { o.end(Parked.Release) }
+// Bury notes that the peer has ended without a farewell. It looks at nothing any more.
+func (o *Outbox) Bury() { o.end(Buried, Parked.Release) }
 
 // Farewell notes that the peer has been closed. It has looked at everything that it has acknowledged, and at nothing else.
-func (o *Outbox) Farewell() { o.end(Parked.TakeBack) }
+func (o *Outbox) Farewell() { o.end(Severed, Parked.TakeBack) }
 
-func (o *Outbox) end(let func(Parked)) {
+// Sever notes that the connection is of no use any more, and returns what is parked still. The peer may live, and look at what is in the
+// pipe: the caller releases it when that has been closed.
+func (o *Outbox) Sever() (left []Parked) {
+	o.end(Lost, func(p Parked) { left = append(left, p) })
+	return left
+}
+
+func (o *Outbox) end(f Fate, let func(Parked)) {
 	o.gone = true
 	for len(o.transfers) > 0 {
-		o.finish(Severed, let)
+		o.finish(f, let)
 	}
 }

@@ -100,7 +100,46 @@ func TestOutboxRefuses(t *testing.T) {
 	}
 }
 
-// P3: the four states of a message with descriptors.
+// A socket that was sent over itself goes on behind the message in which it came, whose acknowledgement its former owner may not have read.
+func TestFollowsTheMessageInWhichItCame(t *testing.T) {
+	o := sock.NewOutbox(sock.Stream)
+	o.Follow(1000, 2, 7)
+	if err := o.Ack(7); err != nil {
+		t.Error(err)
+	}
+	var next sock.Transfer
+	o.Track(&next, nil)
+	if err := o.Ack(7); err != nil || next.Fate != sock.Written {
+		t.Errorf("an old acknowledgement: %v, fate %d", err, next.Fate)
+	}
+	if err := o.Ack(8); err != nil || next.Serial() != 8 || next.Fate != sock.Acknowledged {
+		t.Errorf("%v, serial %d, fate %d", err, next.Serial(), next.Fate)
+	}
+	if err := o.Ack(9); !errors.Is(err, sock.ErrProtocol) {
+		t.Errorf("%v, want a protocol error", err)
+	}
+}
+
+// What is left parked when a connection breaks is the caller's, in its order.
+func TestSeverReturnsWhatIsParked(t *testing.T) {
+	o := sock.NewOutbox(sock.Stream)
+	var parked [3]copies
+	for i := range parked {
+		o.Track(new(sock.Transfer), &parked[i])
+	}
+	o.Track(new(sock.Transfer), nil) // a shutdown
+	if err := o.Ack(1); err != nil {
+		t.Fatal(err)
+	}
+	if left := o.Sever(); len(left) != 2 || left[0] != &parked[1] || left[1] != &parked[2] {
+		t.Errorf("left: %v", left)
+	}
+	if left := o.Sever(); left != nil {
+		t.Errorf("left: %v", left)
+	}
+}
+
+// P3: what becomes of a message with descriptors.
 func TestFateOfATransfer(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -117,12 +156,14 @@ func TestFateOfATransfer(t *testing.T) {
 			[3]sock.Fate{sock.Unknown, sock.Written, sock.Written}, [3]int{}},
 		{"unknown, then acknowledged", func(o *sock.Outbox, ts []*sock.Transfer) { ts[0].Fate = sock.Unknown; o.Ack(1) },
 			[3]sock.Fate{sock.Acknowledged, sock.Written, sock.Written}, [3]int{1, 0, 0}},
-		{"unknown, then the end", func(o *sock.Outbox, ts []*sock.Transfer) { ts[0].Fate = sock.Unknown; o.Sever() },
-			[3]sock.Fate{sock.Severed, sock.Severed, sock.Severed}, [3]int{1, 1, 1}},
-		{"the end twice", func(o *sock.Outbox, _ []*sock.Transfer) { o.Ack(1); o.Sever(); o.Sever() },
-			[3]sock.Fate{sock.Acknowledged, sock.Severed, sock.Severed}, [3]int{1, 1, 1}},
+		{"unknown, then the peer's end", func(o *sock.Outbox, ts []*sock.Transfer) { ts[0].Fate = sock.Unknown; o.Bury() },
+			[3]sock.Fate{sock.Buried, sock.Buried, sock.Buried}, [3]int{1, 1, 1}},
+		{"the end twice", func(o *sock.Outbox, _ []*sock.Transfer) { o.Ack(1); o.Bury(); o.Sever() },
+			[3]sock.Fate{sock.Acknowledged, sock.Buried, sock.Buried}, [3]int{1, 1, 1}},
+		{"a break: the copies stay until whoever noticed has closed the pipe", func(o *sock.Outbox, _ []*sock.Transfer) { o.Ack(1); o.Sever() },
+			[3]sock.Fate{sock.Acknowledged, sock.Lost, sock.Lost}, [3]int{1, 0, 0}},
 		{"a farewell: the peer has looked at nothing that it has not acknowledged",
-			func(o *sock.Outbox, _ []*sock.Transfer) { o.Ack(1); o.Farewell(); o.Sever() },
+			func(o *sock.Outbox, _ []*sock.Transfer) { o.Ack(1); o.Farewell(); o.Bury() },
 			[3]sock.Fate{sock.Acknowledged, sock.Severed, sock.Severed}, [3]int{1, -1, -1}},
 		{"unknown, then a farewell", func(o *sock.Outbox, ts []*sock.Transfer) { ts[1].Fate = sock.Unknown; o.Farewell() },
 			[3]sock.Fate{sock.Severed, sock.Severed, sock.Severed}, [3]int{-1, -1, -1}},
@@ -144,7 +185,9 @@ func TestFateOfATransfer(t *testing.T) {
 				if ts[i].Fate != tt.want[i] || parked[i].released-parked[i].takenBack != tt.ended[i] {
 					t.Errorf("transfer %d: fate %d, %+v", i, ts[i].Fate, parked[i])
 				}
-				outstanding += 1 - parked[i].released - parked[i].takenBack
+				if ts[i].Fate == sock.Written || ts[i].Fate == sock.Unknown {
+					outstanding++
+				}
 			}
 			if o.Outstanding() != outstanding {
 				t.Errorf("%d outstanding, want %d", o.Outstanding(), outstanding)
@@ -162,7 +205,7 @@ func TestLose(t *testing.T) {
 		want [2]copies
 	}{
 		{"nothing more", func(*sock.Outbox) {}, [2]copies{}},
-		{"an acknowledgement, and the end", func(o *sock.Outbox) { o.Ack(1); o.Sever() }, [2]copies{{released: 1}, {released: 1}}},
+		{"an acknowledgement, and the end", func(o *sock.Outbox) { o.Ack(1); o.Bury() }, [2]copies{{released: 1}, {released: 1}}},
 		{"an acknowledgement, and the goodbye", func(o *sock.Outbox) { o.Ack(1); o.Farewell() }, [2]copies{{released: 1}, {takenBack: 1}}},
 	} {
 		o := sock.NewOutbox(sock.Stream)
@@ -218,7 +261,8 @@ func TestHowSendingEnds(t *testing.T) {
 		{"row 151: shut by its owner", func(o *sock.Outbox) { o.Shut() }, true, false, true},
 		{"row 152: the peer does not read", (*sock.Outbox).Deafen, true, false, false},
 		{"row 157: the peer is closed", (*sock.Outbox).Farewell, true, true, false},
-		{"the connection broke", (*sock.Outbox).Sever, true, true, false},
+		{"the peer has ended", (*sock.Outbox).Bury, true, true, false},
+		{"the connection broke", func(o *sock.Outbox) { o.Sever() }, true, true, false},
 	} {
 		o := sock.NewOutbox(sock.Stream)
 		tt.how(o)

@@ -27,12 +27,15 @@ func (in *Inbox) Look() (InboxState, []Segment) {
 	}, segments
 }
 
+// maxTotal bounds whatever is counted since the hello: no connection comes near it, and nothing that is added to it wraps.
+const maxTotal = 1 << 62
+
 // RestoreInbox makes an Inbox of what Look has returned elsewhere. It is not believed further than is safe: the error is
 // errState. The Inbox owns the segments, unless there is an error.
 func RestoreInbox(t Type, s InboxState, segments []Segment) (*Inbox, error) {
 	ordered := s.Reported <= s.Consumed && s.Consumed <= s.Arrived &&
 		s.RightsConsumed <= s.RightsArrived && s.RightsArrived <= s.RightsGranted
-	bounded := s.Window >= MinWindow && s.Window <= MaxWindow && s.RightsWindow <= RightsWindow &&
+	bounded := s.Arrived <= maxTotal && s.RightsGranted <= maxTotal && s.Window >= MinWindow && s.Window <= MaxWindow && s.RightsWindow <= RightsWindow &&
 		s.RightsGranted <= s.RightsConsumed+RightsWindow && s.Message <= MaxLuggage && s.Pieces <= maxLuggagePieces
 	if !t.Valid() || !ordered || !bounded {
 		return nil, errState
@@ -61,6 +64,9 @@ func RestoreInbox(t Type, s InboxState, segments []Segment) (*Inbox, error) {
 
 // maxQueued is what a queue costs at most: a full window, and the largest message that began when there was a little room still.
 const maxQueued = 2*MaxWindow + maxPieces*overhead
+
+// MaxSegments is how many segments a queue has at most.
+const MaxSegments = maxQueued / overhead
 
 // restore appends a segment that has been queued before.
 func (in *Inbox) restore(s Segment) error {
@@ -96,7 +102,8 @@ func (o *Outbox) Look() OutboxState {
 
 // RestoreOutbox makes an Outbox of what Look has returned elsewhere.
 func RestoreOutbox(t Type, s OutboxState) (*Outbox, error) {
-	if !t.Valid() || s.Consumed > s.Sent || s.Buffer < minBuffer || s.Buffer > maxBuffer {
+	bounded := s.Sent <= maxTotal && s.RightsSent <= maxTotal && s.Serial <= maxTotal && s.Buffer >= minBuffer && s.Buffer <= maxBuffer
+	if !t.Valid() || s.Consumed > s.Sent || !bounded {
 		return nil, errState
 	}
 	return &Outbox{
@@ -109,5 +116,8 @@ func RestoreOutbox(t Type, s OutboxState) (*Outbox, error) {
 // Arrived returns the cost of what has come, and how many descriptors.
 func (in *Inbox) Arrived() (cost, rights uint64) { return in.arrived, in.rightsArrived }
 
-// Follow corrects what has been sent. A socket that was sent over itself cannot know what its own message will have cost; its peer does.
-func (o *Outbox) Follow(cost, rights uint64) { o.sent, o.rightsSent = cost, rights }
+// Follow corrects what has been sent, and under which number. A socket that was sent over itself cannot know what its own message will have
+// cost; its peer does. If its former owner has died before it read the acknowledgement of that message, that is still to come.
+func (o *Outbox) Follow(cost, rights, serial uint64) {
+	o.sent, o.rightsSent, o.serial, o.inherited = cost, rights, serial, serial
+}

@@ -29,6 +29,10 @@ func TestRestoreInboxRefuses(t *testing.T) {
 		"rights window too large":   {sock.Stream, func(s *sock.InboxState) { s.RightsWindow = sock.RightsWindow + 1 }, nil},
 		"window too small":          {sock.Stream, func(s *sock.InboxState) { s.Window = sock.MinWindow - 1 }, nil},
 		"window too large":          {sock.Stream, func(s *sock.InboxState) { s.Window = sock.MaxWindow + 1 }, nil},
+		"rights that wrap": {sock.Stream, func(s *sock.InboxState) {
+			s.RightsConsumed, s.RightsArrived, s.RightsGranted = 1<<64-1-sock.RightsWindow, 1<<64-1, 1<<64-1
+		}, nil},
+		"bytes that wrap":           {sock.Stream, func(s *sock.InboxState) { s.Reported, s.Consumed, s.Arrived = 1<<64-1, 1<<64-1, 1<<64-1 }, nil},
 		"message too long":          {sock.Stream, func(s *sock.InboxState) { s.Message = sock.MaxLuggage + 1 }, nil},
 		"too many pieces":           {sock.Stream, func(s *sock.InboxState) { s.Pieces = 1 << 20 }, nil},
 		"queued, and not arrived":   {sock.Stream, nil, plain},
@@ -56,6 +60,9 @@ func TestRestoreOutboxRefuses(t *testing.T) {
 	for name, change := range map[string]func(*sock.Type, *sock.OutboxState){
 		"no type":                   func(typ *sock.Type, _ *sock.OutboxState) { *typ = 0 },
 		"credit for what never was": func(_ *sock.Type, s *sock.OutboxState) { s.Consumed = 1 },
+		"bytes that wrap":           func(_ *sock.Type, s *sock.OutboxState) { s.Sent, s.Consumed = 1<<64-1, 1<<64-1 },
+		"rights that wrap":          func(_ *sock.Type, s *sock.OutboxState) { s.RightsSent = 1<<64 - 1 },
+		"serial numbers that wrap":  func(_ *sock.Type, s *sock.OutboxState) { s.Serial = 1<<64 - 1 },
 		"buffer too small":          func(_ *sock.Type, s *sock.OutboxState) { s.Buffer = 4607 },
 		"buffer too large":          func(_ *sock.Type, s *sock.OutboxState) { s.Buffer = 1 << 30 },
 	} {

@@ -365,6 +365,7 @@ func (k *talk) step() {
 // discard discards all records but the first n.
 func (k *talk) discard(n int) {
 	k.in.Keep(n)
+	closeDiscarded(k.in)
 	k.queue = k.queue[:min(n, k.whole)]
 	k.whole = len(k.queue)
 	k.credit()

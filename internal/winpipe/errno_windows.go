@@ -12,8 +12,10 @@ func errno(err error) error {
 	switch err {
 	case windows.ERROR_BROKEN_PIPE, windows.ERROR_NO_DATA, windows.ERROR_PIPE_NOT_CONNECTED:
 		return syscall.EPIPE
-	case windows.ERROR_ACCESS_DENIED, windows.ERROR_SHARING_VIOLATION, windows.ERROR_WRITE_PROTECT, windows.WSAEACCES:
+	case windows.ERROR_ACCESS_DENIED, windows.ERROR_SHARING_VIOLATION, windows.WSAEACCES:
 		return syscall.EACCES
+	case windows.ERROR_WRITE_PROTECT:
+		return syscall.EROFS
 	case windows.ERROR_INVALID_HANDLE, windows.WSAENOTSOCK:
 		return syscall.EBADF
 	case windows.ERROR_TOO_MANY_OPEN_FILES, windows.ERROR_NO_SYSTEM_RESOURCES, windows.ERROR_NOT_ENOUGH_QUOTA, windows.WSAEMFILE:

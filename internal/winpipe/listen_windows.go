@@ -238,13 +238,19 @@ func (l *Listener) Close() error {
 	l.mu.Unlock()
 	l.accepting.Lock() // Accept has left
 	defer l.accepting.Unlock()
-	if l.exam.verdict() != nil {
-		go func() { // nobody knows what these handles are, and so whether closing them waits
-			<-l.exam.looked
-			l.release()
-		}()
-		return nil
+	if l.exam.verdict() == nil {
+		return l.end(unlink)
 	}
+	go func() { // nobody knows yet what these handles are, and so whether closing them waits
+		<-l.exam.looked
+		<-l.exam.done
+		l.end(unlink && l.exam.err == nil) // nobody is there to be told
+	}()
+	return nil
+}
+
+// end closes what open made, and may remove the socket file.
+func (l *Listener) end(unlink bool) error {
 	l.release()
 	if unlink {
 		return l.file.remove()

@@ -1,6 +1,7 @@
 package winpipe
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/windows"
 )
@@ -324,29 +326,77 @@ func (p *Pipe) startWaiting() (stop windows.Handle, err error) {
 // handle would cancel a pending write, and so take back its packet. The handle therefore stays open, in the background,
 // until that packet has found room, the other end is closed or lingerLimit is over; it is lost if this process ends first.
 func (p *Pipe) Close() error {
+	full, err := p.leave()
+	if err != nil || !full {
+		return err
+	}
+	go p.outlast()
+	return nil
+}
+
+// Hangup is Close, but waits for the pending write.
+func (p *Pipe) Hangup() error {
+	full, err := p.leave()
+	if err != nil || !full {
+		return err
+	}
+	return p.outlast()
+}
+
+// leave ends the use of this end, and closes it unless a write is pending.
+func (p *Pipe) leave() (full bool, err error) {
 	w := &p.writer
 	w.mu.Lock()
 	if p.closed.Swap(true) {
 		w.mu.Unlock()
-		return net.ErrClosed
+		return false, net.ErrClosed
 	}
 	if w.stop != 0 {
 		windows.SetEvent(w.stop)
 	}
-	full := p.finish() == syscall.EAGAIN
+	full = p.finish() == syscall.EAGAIN
 	w.mu.Unlock()
 	w.waiting.Wait()
 	p.process.close()
 	if !full {
-		return p.release()
+		return false, p.release()
 	}
 	p.Interrupt()
-	go func() {
-		windows.WaitForSingleObject(w.done, uint32(p.linger.Milliseconds()))
-		p.release()
-	}()
-	return nil
+	return true, nil
 }
+
+// outlast closes this end when the pending write has ended, or has had its time.
+func (p *Pipe) outlast() error {
+	windows.WaitForSingleObject(p.writer.done, uint32(p.linger.Milliseconds()))
+	return p.release()
+}
+
+// Connected reports whether both ends are open. An end whose other one is closed is closing, also while there is something to be read.
+func (p *Pipe) Connected() bool {
+	var local pipeLocalInformation
+	err := net.ErrClosed
+	if !p.closed.Load() {
+		lent := p.end.lend(func(fd uintptr) {
+			var status windows.IO_STATUS_BLOCK
+			err = windows.NtQueryInformationFile(windows.Handle(fd), &status, (*byte)(unsafe.Pointer(&local)),
+				uint32(unsafe.Sizeof(local)), filePipeLocalInformation)
+		})
+		err = cmp.Or(lent, err)
+	}
+	return err == nil && local.state == pipeConnected
+}
+
+// pipeLocalInformation is FILE_PIPE_LOCAL_INFORMATION.
+type pipeLocalInformation struct {
+	_     [8]uint32
+	state uint32
+	_     uint32
+}
+
+const (
+	filePipeLocalInformation = 24 // FilePipeLocalInformation
+	pipeConnected            = 3  // FILE_PIPE_CONNECTED_STATE
+)
 
 // release closes the handles. A write that still pends is cancelled: closing the pipe would not do that while another process
 // has the end, too. The system is done with it when the event is set.

@@ -237,6 +237,39 @@ func TestPendingPacketOutlivesTheWriter(t *testing.T) {
 	}
 }
 
+// Once an end has been hung up, with its last packet in the pipe or given up, the other one is not connected, and can write nothing more.
+func TestHangupIsOverWhenItReturns(t *testing.T) {
+	for _, full := range []bool{false, true} {
+		a, b := pair(t)
+		a.linger = 50 * time.Millisecond
+		if !a.Connected() || !b.Connected() {
+			t.Error("an open pipe is not connected")
+		}
+		write(t, a, []byte("x"))
+		if full {
+			fill(t, a)
+			if !a.Connected() || !b.Connected() {
+				t.Error("a full pipe is not connected")
+			}
+		}
+		if err := within(t, "Hangup", a.Hangup); err != nil {
+			t.Errorf("full %t: %v", full, err)
+		}
+		if a.Connected() || b.Connected() {
+			t.Errorf("full %t: a pipe is connected that was hung up, and has something to be read", full)
+		}
+		if err := b.Write([]byte("x"), nil); err != syscall.EPIPE {
+			t.Errorf("full %t: write to a peer that has hung up: %v, want EPIPE", full, err)
+		}
+		if got := read(t, b); string(got) != "x" {
+			t.Errorf("full %t: got %q", full, got)
+		}
+		if err := a.Hangup(); err != net.ErrClosed {
+			t.Errorf("full %t: second hangup: %v", full, err)
+		}
+	}
+}
+
 // The bound is what keeps a process from collecting the ends that a stopped peer never reads.
 func TestPendingPacketIsGivenUpInTheEnd(t *testing.T) {
 	a, b := pair(t)

@@ -146,14 +146,14 @@ func (s *ConnState) visit(v visitor) {
 	for _, t := range []*string{&s.Local, &s.Remote, &s.PeerName, &s.Chosen, &s.Sender} {
 		v.text(t)
 	}
-	list(v, &s.Offers, v.u64)
-	list(v, &s.Writers, func(w *Writer) {
+	list(v, &s.Offers, 8, v.u64)
+	list(v, &s.Writers, 3*8+1, func(w *Writer) {
 		v.u64(&w.PID)
 		v.u64(&w.UID)
 		v.u64(&w.GID)
 		v.text(&w.SID)
 	})
-	list(v, &s.Segments, func(seg *Segment) {
+	list(v, &s.Segments, 4+1+4+4, func(seg *Segment) {
 		flags := uint32(seg.Flags)
 		v.flags(&flags, uint32(segmentFlags))
 		seg.Flags = uint8(flags)
@@ -181,8 +181,8 @@ func (s *PacketState) visit(v visitor) {
 		v.text(t)
 	}
 	v.u32(&s.Links)
-	list(v, &s.Queue, v.u32)
-	list(v, &s.Held, v.u32)
+	list(v, &s.Queue, 4, v.u32)
+	list(v, &s.Held, 4, v.u32)
 }
 
 // Append appends the state with its tag.
@@ -245,19 +245,18 @@ type visitor interface {
 	flags(f *uint32, end uint32) // all below end are known
 	text(*string)
 	bytes(*[]byte)
-	length(*int) // of a list
-	more() bool  // whether there may be more elements
+	length(n *int, size int) // of a list whose elements take so many bytes at least
+	more() bool              // whether there may be more elements
 }
 
-// list visits a list: its length, 4 bytes, and then the elements.
-func list[E any](v visitor, l *[]E, element func(*E)) {
+// list visits a list: its length, 4 bytes, and then the elements, which take size bytes at least. So it is never longer than what there is of it.
+func list[E any](v visitor, l *[]E, size int, element func(*E)) {
 	n := len(*l)
-	v.length(&n)
+	v.length(&n, size)
+	if len(*l) < n {
+		*l = make([]E, n)
+	}
 	for i := 0; i < n && v.more(); i++ {
-		if i == len(*l) {
-			var e E
-			*l = append(*l, e)
-		}
 		element(&(*l)[i])
 	}
 }
@@ -270,7 +269,7 @@ func (w *writer) u64(n *uint64)             { w.b = binary.LittleEndian.AppendUi
 func (w *writer) flags(f *uint32, _ uint32) { w.u32(f) }
 func (w *writer) more() bool                { return true }
 
-func (w *writer) length(n *int) {
+func (w *writer) length(n *int, _ int) {
 	l := uint32(*n)
 	w.u32(&l)
 }
@@ -282,7 +281,7 @@ func (w *writer) text(s *string) {
 
 func (w *writer) bytes(p *[]byte) {
 	n := len(*p)
-	w.length(&n)
+	w.length(&n, 1)
 	w.b = append(w.b, *p...)
 }
 
@@ -335,15 +334,14 @@ func (r *reader) text(s *string) {
 
 func (r *reader) bytes(p *[]byte) {
 	var n int
-	r.length(&n)
+	r.length(&n, 1)
 	*p = r.take(n)
 }
 
-// length reads a length. Each element takes a byte at least, so that a list can be no longer than what is left.
-func (r *reader) length(n *int) {
+func (r *reader) length(n *int, size int) {
 	var l uint32
 	r.u32(&l)
-	r.failed = r.failed || uint64(l) > uint64(len(r.b))
+	r.failed = r.failed || uint64(l)*uint64(size) > uint64(len(r.b))
 	if !r.failed {
 		*n = int(l)
 	}

@@ -3,7 +3,6 @@
 package ends
 
 import (
-	"errors"
 	"io"
 	"net"
 	"syscall"
@@ -77,8 +76,8 @@ func (r *Ref) Sendmsg(fd int, p, oob []byte, to string, flags int) (int, error) 
 		addr = &net.UnixAddr{Name: to, Net: r.Network()}
 	}
 	n, err := r.Send(p, oob, addr, flags)
-	if errors.Is(err, net.ErrWriteToConnected) {
-		err = syscall.EISCONN
+	if n > 0 {
+		err = nil // the next call will tell
 	}
 	return n, Errno(err)
 }

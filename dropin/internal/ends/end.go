@@ -15,7 +15,8 @@ type End struct {
 	Conn     *afunix.Conn     // nil if it listens
 	Listener *afunix.Listener // nil if it does not
 
-	// interruptions counts how often deadlines have been used to wake somebody who had set none: each time twice, before and after.
+	// interruptions counts how often deadlines have been used to wake somebody who had set none, each time when they are again what was
+	// set.
 	interruptions atomic.Uint64
 
 	mu           sync.Mutex
@@ -72,7 +73,6 @@ var past = time.Unix(1, 0)
 // interrupt wakes every call that waits, and lets none wait until resume is called. Those that were not meant try again then: see
 // Ref.Do. The caller holds e.mu.
 func (e *End) interrupt() {
-	e.interruptions.Add(1)
 	e.interrupting++
 	e.apply(past, past)
 	e.calm.Broadcast()

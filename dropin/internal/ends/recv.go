@@ -22,31 +22,21 @@ type Received struct {
 
 // Recv is recvmsg(2): it receives one message into p and oob. The end of a stream is io.EOF. Descriptors for which oob, or this process,
 // has no room are closed, and MSG_CTRUNC says so. With oob and without room for data a byte is taken from a stream or a record and
-// counted, though nobody gets it: that is what Go's Recvmsg does (case 183). Flags may have MSG_PEEK and MSG_DONTWAIT.
+// counted, though nobody gets it: that is what Go's Recvmsg does (case 183). Flags that would change the result are MSG_PEEK,
+// MSG_DONTWAIT, MSG_WAITALL, MSG_TRUNC, MSG_CMSG_CLOEXEC, and MSG_OOB, which is EOPNOTSUPP.
 func (r *Ref) Recv(p, oob []byte, flags int) (Received, error) {
-	if r.Conn == nil {
+	switch {
+	case r.Conn == nil:
 		return Received{}, syscall.EINVAL
+	case flags&MsgOob != 0:
+		return Received{}, syscall.EOPNOTSUPP
 	}
 	if len(p) == 0 && len(oob) > 0 && r.Network() != "unixgram" {
 		p = make([]byte, 1)
 	}
-	read := r.Conn.ReadMsg
-	if flags&MsgPeek != 0 {
-		read = r.Conn.PeekMsg
-	}
-	var m afunix.Message
-	op := func() (err error) {
-		m, err = read(p)
-		return err
-	}
-	var err error
-	if flags&MsgDontwait != 0 {
-		err = r.DoNow(op)
-	} else {
-		err = r.Do(op)
-	}
+	m, err := r.message(p, flags)
 	defer m.Rights.Close()
-	got := Received{N: len(m.Data), Flags: flags & MsgCmsgCloexec, From: m.From}
+	got := Received{N: len(m.Data), Flags: flags & MsgCmsgCloexec}
 	if m.Truncated {
 		got.Flags |= MsgTrunc
 	}
@@ -55,8 +45,92 @@ func (r *Ref) Recv(p, oob []byte, flags int) (Received, error) {
 	} else if err != nil {
 		return got, err
 	}
+	got.From = r.sender(m.From)
 	got.ancillary(oob, &m)
 	return got, nil
+}
+
+// message receives a message in the way that flags say. With MSG_TRUNC its Data may be longer than p.
+func (r *Ref) message(p []byte, flags int) (m afunix.Message, err error) {
+	stream := r.Network() == "unix"
+	read := r.Conn.ReadMsg
+	if flags&MsgPeek != 0 {
+		read = r.Conn.PeekMsg
+	}
+	op := func() (err error) {
+		m, err = read(p)
+		return err
+	}
+	switch {
+	case stream && flags&(MsgWaitall|MsgPeek) == MsgWaitall:
+		op = func() error { return r.fill(p, &m) }
+	case !stream && flags&MsgTrunc != 0:
+		op = func() (err error) {
+			m, err = r.whole(p, read)
+			return err
+		}
+	}
+	if flags&MsgDontwait != 0 {
+		err = r.DoNow(op)
+	} else {
+		err = r.Do(op)
+	}
+	if len(m.Data) > 0 && !errors.Is(err, afunix.ErrRightsTruncated) {
+		err = nil // what has been received counts, whatever kept the rest of it away (case 139)
+	}
+	return m, err
+}
+
+// fill reads until p is full. It stops behind descriptors, and where the sender changes if anybody asks who that is (cases 32, 71). What
+// it has read is in m, also if it is interrupted, and then called again.
+func (r *Ref) fill(p []byte, m *afunix.Message) error {
+	for {
+		if m.Credentials != nil {
+			next, err := r.Conn.PeekMsg(p[len(m.Data):])
+			next.Rights.Close()
+			if err == nil && (next.Credentials == nil || *next.Credentials != *m.Credentials) {
+				return nil
+			}
+		}
+		more, err := r.Conn.ReadMsg(p[len(m.Data):])
+		m.Data = p[:len(m.Data)+len(more.Data)]
+		m.Rights = more.Rights
+		if m.Credentials == nil {
+			m.Credentials = more.Credentials
+		}
+		if err != nil || len(m.Data) == len(p) || m.Rights.Len() > 0 {
+			return err
+		}
+	}
+}
+
+// whole receives a record or a datagram of which p gets the beginning, and nobody the rest, but whose length is known.
+func (r *Ref) whole(p []byte, read func([]byte) (afunix.Message, error)) (afunix.Message, error) {
+	long := make([]byte, len(p))
+	for {
+		m, err := r.Conn.PeekMsg(long)
+		m.Rights.Close()
+		if err != nil && !errors.Is(err, afunix.ErrRightsTruncated) {
+			return m, err
+		}
+		if !m.Truncated {
+			break
+		}
+		long = make([]byte, 2*len(long)+1<<10)
+	}
+	m, err := read(long)
+	if copy(p, m.Data) < len(m.Data) {
+		m.Truncated = true
+	}
+	return m, err
+}
+
+// sender returns the name of who sent a message that says it is from: on a connection that is the other end, if it has a name.
+func (r *Ref) sender(from *net.UnixAddr) *net.UnixAddr {
+	if remote, ok := r.Conn.RemoteAddr().(*net.UnixAddr); ok && r.Network() != "unixgram" && remote.Name != "@" {
+		return remote
+	}
+	return from
 }
 
 // ancillary writes what came with m into oob: credentials first (case 22), then the descriptors that there is room for. That there was
@@ -73,7 +147,7 @@ func (got *Received) ancillary(oob []byte, m *afunix.Message) {
 		return
 	}
 	room := oob[got.OOBN:]
-	fds := install(m.Rights, control.RightsRoom(len(room)))
+	fds := install(m.Rights, control.RightsRoom(len(room)), got.Flags&MsgCmsgCloexec == 0)
 	if len(fds) < m.Rights.Len() {
 		got.Flags |= MsgCtrunc
 	}
@@ -87,12 +161,12 @@ func ucred(c afunix.Credentials) control.Ucred {
 	return control.Ucred{Pid: int32(c.PID), Uid: uint32(c.UID), Gid: uint32(c.GID)}
 }
 
-// install takes up to n of the descriptors, as numbers which the caller closes. As in the kernel it stops where this process has no room
-// for more (case 42).
-func install(rights afunix.Rights, n int) []int {
+// install takes up to n of the descriptors, as numbers which the caller closes and, if it says so, child processes inherit (case 3). As in
+// the kernel it stops where this process has no room for more (case 42).
+func install(rights afunix.Rights, n int, inherit bool) []int {
 	var fds []int
 	for i := range min(n, rights.Len()) {
-		fd, err := installOne(rights, i)
+		fd, err := installOne(rights, i, inherit)
 		if err != nil {
 			break
 		}
@@ -102,9 +176,9 @@ func install(rights afunix.Rights, n int) []int {
 }
 
 // installOne takes descriptor i. One that is not a descriptor is an end of the pipe transport.
-func installOne(rights afunix.Rights, i int) (int, error) {
+func installOne(rights afunix.Rights, i int, inherit bool) (int, error) {
 	if d, err := rights.Descriptor(i); err == nil {
-		keepOffPoller(d)
+		prepare(d, inherit)
 		return int(d), nil
 	}
 	var first *Ref

@@ -15,17 +15,21 @@ import (
 
 // Send is sendmsg(2): it sends p with what oob says, to the socket named to if that is not nil. Descriptors that come without data on a
 // stream or as a record get a zero byte to go with, which is not counted: that is what Go's Sendmsg does (case 182). Ends of the pipe
-// transport among them move: all references to them here are then of no use.
+// transport among them move: all references to them here are then of no use. Flags that would change the result are MSG_DONTWAIT,
+// and MSG_OOB, which is EOPNOTSUPP. (There are no signals, so that MSG_NOSIGNAL changes nothing; the kernel ignores others as well.)
 func (r *Ref) Send(p, oob []byte, to *net.UnixAddr, flags int) (n int, err error) {
-	if r.Conn == nil {
+	switch {
+	case r.Conn == nil:
 		return 0, syscall.ENOTCONN
+	case flags&MsgOob != 0:
+		return 0, syscall.EOPNOTSUPP
 	}
-	if to != nil {
-		to = &net.UnixAddr{Name: Name(to.Name), Net: to.Net}
+	if to, err = r.destination(to); err != nil {
+		return 0, err
 	}
 	files, moving, err := outgoing(oob)
 	if err != nil {
-		return 0, err
+		return 0, os.NewSyscallError("sendmsg", err)
 	}
 	data := p
 	if len(p) == 0 && len(oob) > 0 && r.Network() != "unixgram" {
@@ -54,6 +58,21 @@ func (r *Ref) Send(p, oob []byte, to *net.UnixAddr, flags int) (n int, err error
 		}
 	}
 	return min(sent, len(p)), err
+}
+
+// destination returns where a message goes that is sent to an address. The kernel does not look at that of a record, and refuses one on a
+// stream (case 147). A datagram socket that is connected could send to others there; here it has a connection, and nothing else.
+func (r *Ref) destination(to *net.UnixAddr) (*net.UnixAddr, error) {
+	switch {
+	case to == nil || r.Network() == "unixpacket":
+		return nil, nil
+	case r.Conn.RemoteAddr() == nil:
+		return &net.UnixAddr{Name: Name(to.Name), Net: to.Net}, nil
+	}
+	if err := r.Writable(); err != nil {
+		return nil, err
+	}
+	return nil, os.NewSyscallError("sendmsg", syscall.EISCONN)
 }
 
 // Name returns the name of a socket as package afunix has it: an abstract one begins with "@", where package syscall allows a NUL, too.

@@ -2,7 +2,6 @@ package ends
 
 import (
 	"os"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -67,9 +66,6 @@ func nonblocking(fd int) bool {
 	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
 	return err == nil && flags&unix.O_NONBLOCK != 0
 }
-
-// moment is how long a call that is not to wait does wait for what is on its way.
-const moment = time.Millisecond
 
 const soType = unix.SO_TYPE
 

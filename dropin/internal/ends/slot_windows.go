@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"os"
 	"sync"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -98,9 +97,6 @@ func nonblocking(fd int) bool {
 	defer numbers.mu.Unlock()
 	return numbers.m[fd].nonblocking
 }
-
-// moment is how long a call that is not to wait does wait for what is on its way. On Wine a millisecond is now and then too short.
-const moment = 5 * time.Millisecond
 
 const soType = 0x1008 // SO_TYPE (winsock2.h)
 

@@ -1,0 +1,66 @@
+package sim
+
+import "slices"
+
+// check compares what has been sent to a box with what has come out of it.
+func (b *Box) check() {
+	var before []*Letter // that have been received
+	for i, d := range b.got {
+		x := b.w.letter(d)
+		d.letter = x
+		switch {
+		case x == nil || x.to != b:
+			b.w.fail("order and boundaries", "%v has received a datagram of %d bytes that was not sent to it", b, len(d.data))
+			continue
+		case slices.Contains(before, x):
+			b.w.fail("received exactly once", "%v has received %v twice", b, x)
+		case x.ended > 0 && x.err != nil && x.n == 0:
+			b.w.fail("failed, nothing sent", "%v has received %v", b, x)
+		case d.from != x.from.name:
+			b.w.fail("order and boundaries", "%v has received %v from %q", b, x, d.from)
+		}
+		for _, e := range b.got[:i] {
+			if y := e.letter; y != nil && x.ended > 0 && x.ended < y.began && e.ended < d.began {
+				b.w.fail("order and boundaries", "%v has received %v after %v, which was sent when that had returned", b, x, y)
+			}
+		}
+		b.checkFiles(x, d)
+		before = append(before, x)
+	}
+	for _, x := range b.w.letters() {
+		if x.to == b && x.ended > 0 && x.err == nil && x.ended < b.quiet && !slices.Contains(before, x) {
+			b.w.fail("received exactly once", "%v has not received %v", b, x)
+		}
+	}
+}
+
+// checkFiles looks at the descriptors of a datagram.
+func (b *Box) checkFiles(x *Letter, d *delivery) {
+	full := slices.ContainsFunc(b.w.procs, func(p *Process) bool { return p.full })
+	uncertain := x.ended == 0 || x.err != nil
+	switch {
+	case d.lost && (full || uncertain):
+	case d.lost:
+		b.w.fail("received exactly once", "%v has lost the descriptors of %v, and there was room", b, x)
+	case !slices.Equal(d.files, x.files):
+		b.w.fail("received exactly once", "%v has received %d descriptors of %v", b, len(d.files), x)
+	}
+}
+
+// letters are all that were sent.
+func (w *World) letters() (all []*Letter) {
+	for _, b := range w.boxes {
+		all = append(all, b.sent...)
+	}
+	return all
+}
+
+// letter returns the one that was received: no two have the same bytes.
+func (w *World) letter(d *delivery) *Letter {
+	for _, x := range w.letters() {
+		if string(x.data) == string(d.data) {
+			return x
+		}
+	}
+	return nil
+}

@@ -1,0 +1,71 @@
+package sim
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"afunix/internal/descriptor"
+	"afunix/internal/endpoint"
+)
+
+// A cargo is an end that is sent to another process.
+type cargo struct {
+	end    any                                // as transport.File has it
+	arrive func(p *Process, e descriptor.End) // what the program goes on with that receives it
+	gone   bool
+}
+
+// carry sends an end over a side, with a file by which the message is known, and reports whether it has gone. The process has to have the side.
+func (c *cargo) carry(p *Process, over *Side, random *rand.Rand, o Outgoing) (gone bool) {
+	w := p.w
+	for range 1000 { // it may not be connected yet
+		if w.living(over) != nil {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	carrier := w.living(over)
+	if carrier == nil || carrier.p != p {
+		return false
+	}
+	o.Kinds = append([]descriptor.Kind{descriptor.File}, o.Kinds...)
+	carrier.sendOne(random, o, c)
+	return c.gone
+}
+
+// living returns what a process does with a side now.
+func (w *World) living(s *Side) *life {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.lives[s]
+}
+
+// move sends the socket of l over another one of the same process, or itself, and reports whether it has gone. Who receives it goes on with the
+// rest.
+func (l *life) move(o Outgoing, rest []Outgoing, r Reader) (gone bool) {
+	c := &cargo{end: l.conn, arrive: func(p *Process, e descriptor.End) {
+		p.Own(e)
+		l.Side.Live(p, e.(*endpoint.Conn), rest, r)
+	}}
+	if !c.carry(l.p, o.Over, l.send, o) {
+		return false
+	}
+	l.p.Disown(l.conn)
+	return true
+}
+
+// takeOver goes on with the end that has come with r. Which one it is, its message tells.
+func (l *life) takeOver(r *reading, e descriptor.End) {
+	l.w.mu.Lock()
+	var c *cargo
+	if len(r.files) > 0 && l.w.home[r.files[0]] != nil {
+		c = l.w.home[r.files[0]].cargo
+	}
+	l.w.mu.Unlock()
+	if c == nil {
+		l.w.fail("order and boundaries", "%s: a socket came with what it was not sent with", l.name)
+		e.Close()
+		return
+	}
+	c.arrive(l.p, e)
+}

@@ -1,0 +1,94 @@
+//go:build unix
+
+// Package sockfile removes the socket files of listeners, and nothing else. A path that leads to another file by now is left alone, and
+// so is one that never led to the listener's: whoever hands a listener on names its path, and must not make us remove what he could not.
+package sockfile
+
+import (
+	"path/filepath"
+	"sync/atomic"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// A File is the socket file of a listener. The methods of nil, that of a listener without one, do nothing.
+type File struct {
+	path   string
+	made   id // which file it is, if this process has made it
+	unlink atomic.Bool
+}
+
+// An id tells a file from all others. As long as a socket is open its file keeps it, even if it has been removed: the kernel holds on to it.
+type id struct{ device, inode uint64 }
+
+// Made returns the file that bind(2) has just made at path. It goes with its listener, unless told otherwise.
+func Made(path string) *File {
+	if !hasFile(path) {
+		return nil
+	}
+	f := &File{path: path}
+	f.made, _ = at(unix.AT_FDCWD, path) // if it is gone already, there will be nothing to remove
+	f.unlink.Store(true)
+	return f
+}
+
+// Received returns the file of a socket that another process has bound, to path as somebody says. It stays, unless told otherwise.
+func Received(path string) *File {
+	if !hasFile(path) {
+		return nil
+	}
+	return &File{path: path}
+}
+
+func hasFile(path string) bool { return path != "" && path[0] != '@' }
+
+// SetUnlink says whether the file goes with its listener.
+func (f *File) SetUnlink(unlink bool) {
+	if f != nil {
+		f.unlink.Store(unlink)
+	}
+}
+
+// Unlinks reports whether it does.
+func (f *File) Unlinks() bool { return f != nil && f.unlink.Load() }
+
+// Close removes the file, if it is to go, and if path leads to the file of socket, the listener's, which is closed after that: so it is
+// never a stale one. That nothing could be removed is no error, as in package net.
+func (f *File) Close(socket syscall.RawConn) {
+	if !f.Unlinks() {
+		return
+	}
+	_ = socket.Control(func(fd uintptr) { // it fails if the socket is closed; the file was removed then
+		want := f.made
+		if want == (id{}) {
+			var ok bool
+			if want, ok = bound(fd, f.path); !ok {
+				return
+			}
+		}
+		remove(f.path, want)
+	})
+}
+
+// remove removes path, if that is the file want. The directory is held meanwhile, so that nobody can put another in its place.
+func remove(path string, want id) {
+	dir, err := unix.Open(filepath.Dir(path), forDirectory|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return
+	}
+	defer unix.Close(dir)
+	name := filepath.Base(path)
+	if got, ok := at(dir, name); ok && got == want {
+		_ = unix.Unlinkat(dir, name, 0)
+	}
+}
+
+// at returns which socket file path is, seen from dir. A symbolic link is none.
+func at(dir int, path string) (id, bool) {
+	var st unix.Stat_t
+	if err := unix.Fstatat(dir, path, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil || uint32(st.Mode)&unix.S_IFMT != unix.S_IFSOCK {
+		return id{}, false
+	}
+	return id{uint64(st.Dev), uint64(st.Ino)}, true
+}

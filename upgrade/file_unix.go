@@ -1,0 +1,60 @@
+//go:build unix
+
+package upgrade
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// isSocketFile reports whether path is that of a socket, and nothing that somebody would miss.
+func isSocketFile(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode()&fs.ModeSocket != 0
+}
+
+// fileID returns what tells the file from any other that is put in its place while its socket is open.
+func fileID(path string) (string, error) {
+	var st unix.Stat_t
+	if err := unix.Lstat(path, &st); err != nil {
+		return "", &os.PathError{Op: "lstat", Path: path, Err: err}
+	}
+	return fmt.Sprint(st.Dev, " ", st.Ino), nil
+}
+
+// isBusy reports whether a file could not be replaced because somebody reads it.
+func isBusy(error) bool { return false }
+
+// lock makes errLocked the error of all other calls with this path, of any process, until unlock is called or this process ends.
+func lock(path string) (unlock func() error, err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, errLocked
+		}
+		return nil, os.NewSyscallError("flock", err)
+	}
+	// Whoever had the lock before may have removed the file after it was opened here.
+	ours, err := f.Stat()
+	if err == nil {
+		var there fs.FileInfo
+		there, err = os.Lstat(path)
+		if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(ours, there) {
+			err = errLocked
+		}
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return func() error { return errors.Join(os.Remove(path), f.Close()) }, nil
+}
