@@ -91,7 +91,7 @@ func retry(f func() error) error {
 // Matches reports whether v is of kind k. Nothing that Kind asks ever waits.
 func (t system) Matches(v uintptr, k Kind) (bool, error) {
 	got, err := t.Kind(v)
-	return got == k, err
+	return err == nil && got == k, err
 }
 
 // lingers reports whether closing a descriptor of kind k may wait for somebody: for a file system, what is unsent, or a line.

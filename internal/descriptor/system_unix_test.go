@@ -193,3 +193,34 @@ func TestClosedDescriptorIsEBADF(t *testing.T) {
 		}
 	}
 }
+
+// What a stranger says a descriptor is, is held against what it is.
+func TestMatches(t *testing.T) {
+	f, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := f.Fd()
+	is, err := System.Kind(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k := range kinds {
+		if got, err := System.Matches(v, k); got != (k == is) || err != nil {
+			t.Errorf("kind %d of a descriptor of kind %d: %t, %v", k, is, got, err)
+		}
+	}
+	f.Close()
+	if got, err := System.Matches(1<<30, is); got || err != syscall.EBADF {
+		t.Errorf("a descriptor that is not open: %t, %v", got, err)
+	}
+}
+
+// An end of the pipe transport is a socket, in the table too.
+func TestEndsAreSockets(t *testing.T) {
+	for _, k := range []Kind{Unix, UnixListener} {
+		if got := EndKind(k); got != k {
+			t.Errorf("an end of kind %d is a descriptor of kind %d", k, got)
+		}
+	}
+}

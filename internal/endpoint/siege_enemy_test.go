@@ -46,7 +46,7 @@ func (s *script) bytes(n int) []byte {
 
 // run plays the script to its end.
 func (s *siege) run() {
-	for steps := 0; len(s.script.rest) > 0 && steps < 300; steps++ {
+	for steps := 0; len(s.script.rest) > 0 && steps < 100; steps++ {
 		s.step()
 		synctest.Wait()
 		s.bounded()

@@ -123,6 +123,8 @@ func (g *gate) Close() error {
 	return err
 }
 
+func (g *gate) Hangup() error { return g.Close() }
+
 func (g *gate) SyscallConn() syscall.RawConn { return gateDescriptor{g} }
 
 type gateDescriptor struct{ *gate }

@@ -21,6 +21,7 @@ type thing struct {
 	conn     transport.Conn     // nil for a listener
 	listener *endpoint.Listener // nil for another
 	account  *account           // of what is read from it; nil: nothing is known
+	many     bool               // what is read from it is what any mouth has said
 	busy     [2]bool            // a call reads, a call writes
 }
 
@@ -37,9 +38,15 @@ func (t *thing) close() {
 	}
 }
 
-// has gives the user a socket.
+// has gives the user a socket of his own.
 func (s *siege) has(e any) {
-	t := new(thing)
+	_, many := e.(*endpoint.PacketConn)
+	s.hasGot(e, many)
+}
+
+// hasGot gives the user a socket, perhaps from the enemy: then nobody knows what was in its queue.
+func (s *siege) hasGot(e any, many bool) {
+	t := &thing{many: many}
 	switch e := e.(type) {
 	case *endpoint.Listener:
 		t.listener = e
@@ -191,7 +198,7 @@ func (s *siege) received(t *thing, r reading) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, many := t.conn.(*endpoint.PacketConn); many {
+	if t.many {
 		checkDatagram(s.t, s.mouths, r)
 	} else if t.account != nil {
 		t.account.check(s.t, s.victim, r)
@@ -205,7 +212,7 @@ func (s *siege) take(set *descriptor.Set) {
 			if e == nil {
 				return errNotWanted
 			}
-			s.has(e)
+			s.hasGot(e, false)
 			return nil
 		})
 		if err != nil && err != errNotWanted && !errors.Is(err, os.ErrClosed) {

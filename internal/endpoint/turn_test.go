@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -61,6 +63,54 @@ func TestP5PipeIsNeverUnattended(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A fickle pipe counts how often its reader is made to look around, and breaks when that does not end.
+type fickle struct {
+	*fakePipe
+	interrupts atomic.Int32
+}
+
+const endless = 1000
+
+func (p *fickle) Interrupt() {
+	if p.interrupts.Add(1) > endless {
+		p.fakePipe.Close()
+	}
+	p.fakePipe.Interrupt()
+}
+
+// A Read that takes the pipe over gets it, though on one processor a Write that waits for credit is interrupted, and back, before it wakes.
+func TestReadTakesThePipeFromAWriteThatWaits(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, sock.Stream)
+		defer r.end()
+		serverPipe, clientPipe := newFakePipe(onLinux, r.serverProc, r.clientProc)
+		r.source.pipes <- serverPipe
+		pipe := &fickle{fakePipe: clientPipe}
+		var err error
+		if r.client, err = endpoint.Dial(t.Context(), pipe, r.config(r.clientProc, sock.Stream)); err != nil {
+			t.Fatal(err)
+		}
+		c, err := r.listener.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.server = c.(*endpoint.Conn)
+		r.resting(r.client, r.server)
+		wrote := start(func() (int, error) { return r.client.Write(make([]byte, 4<<20)) })
+		r.pending(wrote, "a write beyond the window") // it reads the pipe
+		send(t, r.server, "x")
+		r.pending(wrote, "a write beyond the window")
+		before := pipe.interrupts.Load()
+		if n, err := r.client.Read(make([]byte, 9)); n != 1 || err != nil { // there may be more in the pipe
+			t.Errorf("read %d, %v", n, err)
+		}
+		if n := pipe.interrupts.Load() - before; n > 2 {
+			t.Errorf("the Write was interrupted %d times", n)
+		}
+	})
 }
 
 // A writer that waits for credit gets it, while a Read of the same connection waits on the pipe, and when none does.

@@ -58,13 +58,12 @@ func adopt(set *descriptor.Set, t descriptor.Table, peer Process, route Route, r
 
 // adoptEnd makes an end of the pipe transport ours.
 func adoptEnd(set *descriptor.Set, t descriptor.Table, peer Process, route Route, r wire.Record, open Opener) error {
-	kind := descriptor.Kind(r.Kind)
-	if kind != descriptor.Unix && kind != descriptor.UnixListener {
-		return bad("an end of kind %d", r.Kind)
+	kind, err := endKind(r)
+	if err != nil {
+		return err
 	}
 	var v uintptr
 	if r.Value != 0 {
-		var err error
 		if v, err = take(t, peer, route, r, descriptor.EndKind(kind)); err != nil {
 			return err
 		}
@@ -78,11 +77,24 @@ func adoptEnd(set *descriptor.Set, t descriptor.Table, peer Process, route Route
 
 // AdoptPart makes the descriptor of a record of owner End ours, of an end that is made of several. Errors are those of Adopt.
 func AdoptPart(t descriptor.Table, peer Process, route Route, r wire.Record) (uintptr, error) {
-	v, err := take(t, peer, route, r, descriptor.EndKind(descriptor.Kind(r.Kind)))
+	kind, err := endKind(r)
+	if err != nil {
+		return 0, explain(0, err)
+	}
+	v, err := take(t, peer, route, r, descriptor.EndKind(kind))
 	if err != nil {
 		return 0, explain(0, err)
 	}
 	return v, nil
+}
+
+// endKind returns the kind of end that a record speaks of.
+func endKind(r wire.Record) (descriptor.Kind, error) {
+	k := descriptor.Kind(r.Kind)
+	if k != descriptor.Unix && k != descriptor.UnixListener {
+		return 0, bad("an end of kind %d", r.Kind)
+	}
+	return k, nil
 }
 
 // take makes the descriptor of a record ours, which must be of kind want.

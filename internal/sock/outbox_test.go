@@ -199,6 +199,33 @@ func TestFateOfATransfer(t *testing.T) {
 	}
 }
 
+// A socket whose pipe says that the other end is closed sends no more, but waits for what that has said before: what it has acknowledged has
+// arrived, and what is left when its goodbye comes has not.
+func TestLose(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		then func(*sock.Outbox)
+		want [2]copies
+	}{
+		{"nothing more", func(*sock.Outbox) {}, [2]copies{}},
+		{"an acknowledgement, and the end", func(o *sock.Outbox) { o.Ack(1); o.Bury() }, [2]copies{{released: 1}, {released: 1}}},
+		{"an acknowledgement, and the goodbye", func(o *sock.Outbox) { o.Ack(1); o.Farewell() }, [2]copies{{released: 1}, {takenBack: 1}}},
+	} {
+		o := sock.NewOutbox(sock.Stream)
+		var parked [2]copies
+		for i := range parked {
+			o.Track(new(sock.Transfer), &parked[i])
+		}
+		o.Lose()
+		if !o.Broken() || !o.Gone() || o.Outstanding() != 2 {
+			t.Errorf("%s: broken %t, gone %t, %d outstanding", tt.name, o.Broken(), o.Gone(), o.Outstanding())
+		}
+		if tt.then(o); parked != tt.want {
+			t.Errorf("%s: %+v, want %+v", tt.name, parked, tt.want)
+		}
+	}
+}
+
 // What the receiver refuses is over, and what was acknowledged before stays so.
 func TestRefusal(t *testing.T) {
 	o := sock.NewOutbox(sock.Datagram)
@@ -231,18 +258,19 @@ func TestHowSendingEnds(t *testing.T) {
 		name         string
 		how          func(*sock.Outbox)
 		broken, gone bool
+		silent       bool
 	}{
-		{"open", func(*sock.Outbox) {}, false, false},
-		{"row 151: shut by its owner", func(o *sock.Outbox) { o.Shut() }, true, false},
-		{"row 152: the peer does not read", (*sock.Outbox).Deafen, true, false},
-		{"row 157: the peer is closed", (*sock.Outbox).Farewell, true, true},
-		{"the peer has ended", (*sock.Outbox).Bury, true, true},
-		{"the connection broke", func(o *sock.Outbox) { o.Sever() }, true, true},
+		{"open", func(*sock.Outbox) {}, false, false, false},
+		{"row 151: shut by its owner", func(o *sock.Outbox) { o.Shut() }, true, false, true},
+		{"row 152: the peer does not read", (*sock.Outbox).Deafen, true, false, false},
+		{"row 157: the peer is closed", (*sock.Outbox).Farewell, true, true, false},
+		{"the peer has ended", (*sock.Outbox).Bury, true, true, false},
+		{"the connection broke", func(o *sock.Outbox) { o.Sever() }, true, true, false},
 	} {
 		o := sock.NewOutbox(sock.Stream)
 		tt.how(o)
-		if o.Broken() != tt.broken || o.Gone() != tt.gone {
-			t.Errorf("%s: broken %t, gone %t", tt.name, o.Broken(), o.Gone())
+		if o.Broken() != tt.broken || o.Gone() != tt.gone || o.Silent() != tt.silent {
+			t.Errorf("%s: broken %t, gone %t, silent %t", tt.name, o.Broken(), o.Gone(), o.Silent())
 		}
 	}
 	o := sock.NewOutbox(sock.Stream)

@@ -75,7 +75,7 @@ func (in *Inbox) restore(s Segment) error {
 	switch {
 	case stream && (s.More || s.Continued || len(s.Data) == 0):
 		return errState
-	case s.Continued != open:
+	case s.Continued != open, s.Continued && s.Rights != nil: // descriptors come with a record's first piece
 		return errState
 	}
 	s.cost = Cost(len(s.Data))

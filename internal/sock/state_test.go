@@ -41,7 +41,9 @@ func TestRestoreInboxRefuses(t *testing.T) {
 		"a later piece of a stream": {sock.Stream, arrived(1000), []sock.Segment{{Data: []byte("x"), Continued: true}}},
 		"nothing on a stream":       {sock.Stream, arrived(1000), []sock.Segment{{}}},
 		"a later piece of nothing":  {sock.Seqpacket, arrived(1000), []sock.Segment{{Continued: true}}},
-		"a record in a record":      {sock.Datagram, arrived(2000), []sock.Segment{{More: true}, {}}},
+		"rights in a later piece": {sock.Seqpacket, func(s *sock.InboxState) { s.Arrived, s.RightsArrived = 2000, 3 },
+			[]sock.Segment{{More: true, Rights: a}, {Continued: true, Rights: b}}},
+		"a record in a record": {sock.Datagram, arrived(2000), []sock.Segment{{More: true}, {}}},
 	} {
 		s := fresh
 		if tt.change != nil {

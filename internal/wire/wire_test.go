@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"errors"
+	"strings"
 	"testing"
 )
 
@@ -169,6 +170,28 @@ func TestPacketsThatLie(t *testing.T) {
 	} {
 		if _, err := check(b); !errors.Is(err, ErrMalformed) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// The bodies of admin packets have one length.
+func TestBodiesOfAnotherLengthAreRefused(t *testing.T) {
+	for n := range 40 {
+		b := make([]byte, n)
+		if _, err := ParseCredit(b); (err == nil) != (n == CreditBody{}.Len()) || err != nil && !errors.Is(err, ErrMalformed) {
+			t.Errorf("credit of %d bytes: %v", n, err)
+		}
+		if _, err := ParseOptions(b); (err == nil) != (n == optionsLen) || err != nil && !errors.Is(err, ErrMalformed) {
+			t.Errorf("options of %d bytes: %v", n, err)
+		}
+	}
+}
+
+// Packets of the user's and of the transport's own are told by one bit (S6).
+func TestAdminPacketsAreMarked(t *testing.T) {
+	for name, p := range samples() {
+		if got, want := p.Type.Admin(), !strings.HasPrefix(name, "data"); got != want {
+			t.Errorf("%s: admin is %t", name, got)
 		}
 	}
 }
