@@ -47,13 +47,6 @@ func child(name string, args ...string) *exec.Cmd {
 // patience bounds every wait that should not last.
 const patience = 20 * time.Second
 
-// timeLimit is for children, which end soon after it.
-func timeLimit() context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	time.AfterFunc(patience, cancel)
-	return ctx
-}
-
 func within(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)

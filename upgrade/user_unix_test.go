@@ -4,6 +4,7 @@ package upgrade_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -12,12 +13,20 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"afunix"
 	"afunix/upgrade"
 )
 
 const nobody = 65534
+
+// timeLimit is for children, which end soon after it.
+func timeLimit() context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	time.AfterFunc(patience, cancel)
+	return ctx
+}
 
 func init() { children["anybody"] = anybody }
 
