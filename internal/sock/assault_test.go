@@ -113,7 +113,7 @@ func (a *assault) read() {
 		return
 	}
 	if r := a.in.Read(room[:n]); r.Rights != nil {
-		r.Rights.Close()
+		r.Rights.Discard()
 	}
 }
 

@@ -108,7 +108,7 @@ func TestFollow(t *testing.T) {
 		}
 	}
 	cost, rights := in.Arrived()
-	out.Follow(cost, rights, 1)
+	out.Follow(cost, rights, 1, sock.Credit{Rights: 100})
 	if !out.Room(100-10) || out.Room(100-9) { // 7 and 2 for luggage, and 1
 		t.Error("the descriptors of its own message do not count")
 	}

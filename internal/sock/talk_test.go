@@ -281,7 +281,7 @@ func (k *talk) compare(b []byte, r sock.Result, peek bool) {
 		return
 	}
 	if got != nil {
-		got.Close() // the reader has them
+		got.Discard() // the reader has them
 	}
 	k.queue, k.whole = k.queue[taken:], k.whole-taken
 }
