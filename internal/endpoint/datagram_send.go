@@ -81,7 +81,7 @@ func (s *PacketConn) sendable(n int, to *net.UnixAddr) error {
 	nameless := s.pass && len(s.bound) == 0 && !s.closed
 	s.mu.Unlock()
 	if nameless && !late && s.misnamed(to, syscall.EPIPE) == syscall.EPIPE {
-		if err := s.autobind(); err != nil {
+		if err := s.autobind(to); err != nil {
 			return err
 		}
 	}
@@ -102,8 +102,9 @@ func (s *PacketConn) sendable(n int, to *net.UnixAddr) error {
 	return nil
 }
 
-// autobind gives the socket a name that the system chooses, unless it has one.
-func (s *PacketConn) autobind() error {
+// autobind gives the socket a name that the system chooses, unless it has one. It is about to send to the socket named to, or to its peer
+// if that is nil.
+func (s *PacketConn) autobind(to *net.UnixAddr) error {
 	s.binding.Lock()
 	defer s.binding.Unlock()
 	if len(s.boundName()) > 0 {
@@ -112,18 +113,23 @@ func (s *PacketConn) autobind() error {
 	if err := s.bind(""); err != nil {
 		return err
 	}
-	s.introduce()
+	s.introduce(to == nil)
 	return nil
 }
 
-// introduce tells the name that the socket has chosen to those who have datagrams of it, and waits for nobody.
-func (s *PacketConn) introduce() {
+// introduce tells the name that the socket has chosen to those who have datagrams of it. It waits for the peer if that is who the send is
+// for, which may fail all the same, and for nobody else.
+func (s *PacketConn) introduce(toPeer bool) {
 	name := s.boundName()
 	for _, c := range s.destinations() {
 		c.out.mu.Lock()
 		c.out.owed.name = name
-		c.out.owed.note(debtOptions)
-		c.pay()
+		if toPeer && c == s.peer {
+			c.tell(debtOptions, &c.out.owed.optionsDone)
+		} else {
+			c.out.owed.note(debtOptions)
+			c.pay()
+		}
 		c.out.mu.Unlock()
 	}
 }
