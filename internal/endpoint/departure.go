@@ -237,6 +237,11 @@ func (o *outbox) quiet() bool {
 	return o.severed || !o.shift.loaded && !o.shift.begun && !o.full
 }
 
+// answered reports whether there has been a hello since ours, or none will come. Before that this end does not move again: if it stayed, two
+// answers would be under way, and the first be taken for both. A peer that is not moving itself answers before it would acknowledge the move, so
+// that this costs no time. The caller holds mu.
+func (o *outbox) answered() bool { return !o.shift.greeting || o.severed || o.box.Gone() }
+
 func (c *Conn) ready(d *departure) error {
 	if err := c.announce(d); err != nil {
 		return err
@@ -281,10 +286,12 @@ func (c *Conn) flushed(d *departure) error {
 func (c *Conn) announce(d *departure) error {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
-	if err := c.watch(d, c.out.quiet); err != nil {
+	mate := d.mate(c) // it answers no more
+	err := c.watch(d, func() bool { return c.out.quiet() && (mate != nil || c.out.answered()) })
+	if err != nil {
 		return err
 	}
-	switch mate := d.mate(c); {
+	switch {
 	case c.out.box.Gone() || c.out.severed:
 		return nil // nobody is left to be told
 	case mate != nil: // nothing is under way from there, and nobody listens

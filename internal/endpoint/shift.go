@@ -20,8 +20,9 @@ import (
 //	ready                        ◀▶     ready; descriptors may travel again
 //
 // What either side writes meanwhile, descriptors excepted, waits in the pipe for whoever will read it. If the end stays after all, its
-// owner says hello as the new one would. Both ends can move at the same time: each hello of an end that moved is answered, and the last
-// one counts. If both move over this very connection, the server's moves first, and the client's stays meanwhile.
+// owner says hello as the new one would; and he, or the new one, moves it again when that has been answered. Both ends can move at the same
+// time: each hello of an end that moved is answered, and the last one counts. If both move over this very connection, the server's moves
+// first, and the client's stays meanwhile.
 
 // shift is what a connection's sending half knows of moves, of either end. It is guarded by outbox.mu.
 type shift struct {

@@ -53,6 +53,7 @@ var mutants = []mutant{
 	{"credit is what it was", "endpoint/owed.go", "		if d == debtCredit {\n", "		if d == debtCredit && o.owed.credit == (sock.Credit{}) {\n"},
 	{"what was read before its end began to live never does", "endpoint/shift.go", "	startAll(nested) // somebody", "	_ = nested // somebody"},
 	{"luggage waits for a message that will not come", "endpoint/shift.go", "		c.unclaimed() // while", "		// while"},
+	{"an end moves again before it is answered", "endpoint/departure.go", "(mate != nil || c.out.answered())", "(mate != nil || true)"},
 	{"an end over itself nudges itself", "endpoint/departure.go", "	c.wakeWaits() // and not", "	c.wakeWrites() // and not"},
 
 	// Datagrams and listeners.

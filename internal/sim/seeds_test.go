@@ -54,6 +54,7 @@ var kept = []struct {
 	{15266, "luggage whose message did not come could not be discarded, since its sender had said hello again"},
 	{6768, "an end in the queue of one that came over itself was read before that was let go, and never began to live"},
 	{3959, "an end that moved over itself did not wait for credit, and would not have got it"},
+	{25079, "an end that stayed, and was to move again before its hello was answered, took the first of two answers for both"},
 }
 
 // TestKept runs them.
