@@ -43,6 +43,7 @@ type fakePipe struct {
 	waited      bool
 
 	writers, readers atomic.Int32
+	asked            func() // is called by Connected, before it looks
 }
 
 // fakePeer is what is pretended about the other end.
@@ -244,6 +245,9 @@ func (p *fakePipe) Close() error {
 func (p *fakePipe) Hangup() error { return p.Close() }
 
 func (p *fakePipe) Connected() bool {
+	if p.asked != nil {
+		p.asked()
+	}
 	p.line.Lock()
 	defer p.line.Unlock()
 	return !p.closed && !p.peer.closed

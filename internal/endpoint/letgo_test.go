@@ -100,6 +100,29 @@ func TestP3AcknowledgementThatWaitsForRoom(t *testing.T) {
 	})
 }
 
+// Nor does it make the message suspect when there is room again, and its sender closes as soon as he has it.
+func TestP3AcknowledgementFindsRoomAndItsSenderCloses(t *testing.T) {
+	bubble(t, onLinux, sock.Stream, func(t *testing.T, r *rig) {
+		r.clientPipe.hold()
+		r.clientPipe.limit(1)
+		send(t, r.server, "fills the pipe")
+		r.serverPipe.hold()
+		sent := start(func() (int, error) { return r.client.Send([]byte("x"), r.open(r.clientProc, descriptor.File, 3), nil) })
+		r.pending(sent, "a send that nobody acknowledges")
+		r.serverPipe.asked = func() {
+			r.serverPipe.asked = nil
+			r.clientPipe.limit(0)
+			r.clientPipe.letGo()
+			if o := <-sent; o.err != nil {
+				t.Error(o.err)
+			}
+			r.client.Close()
+		}
+		r.serverPipe.letGo()
+		recv(t, r.server, "x", 3).Close()
+	})
+}
+
 // watchedTable notes which files are closed while a pipe is open.
 type watchedTable struct {
 	*simproc.Process

@@ -167,6 +167,13 @@ func (c *Conn) acknowledge(serial uint64) (told bool) {
 	return !c.out.owed.has(debtAck)
 }
 
+// ackPaid reports whether it has been told meanwhile: a flusher may have come to it.
+func (c *Conn) ackPaid() bool {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	return !c.out.owed.has(debtAck)
+}
+
 // creditWhatIsDue tells the peer what it may send, if that is worth a packet.
 func (c *Conn) creditWhatIsDue() {
 	c.in.mu.Lock()

@@ -127,8 +127,9 @@ func (c *Conn) adopt(s *sock.Segment, p *wire.Packet) error {
 		c.out.shift.taken = true // if it is the peer's own: see next
 		c.out.mu.Unlock()
 	}
-	told := err == nil && c.link == nil && c.acknowledge(p.Serial) // a datagram is acknowledged when it has been queued
-	if (err != nil || route.Way == rights.Pull) && !told && !c.pipe.Connected() {
+	due := err == nil && c.link == nil // a datagram is acknowledged later, when it has been queued
+	told := due && c.acknowledge(p.Serial)
+	if (err != nil || route.Way == rights.Pull) && !told && !c.pipe.Connected() && !(due && c.ackPaid()) { // it may have been told since
 		set.Close()
 		err = errLetGo
 	}

@@ -43,6 +43,7 @@ var mutants = []mutant{
 	{"who dies with a message has not had it", "sock/outbox.go", "o.end(Buried, Parked.Release)", "o.end(Severed, Parked.Release)"},
 	{"copies are released before the pipe is closed", "endpoint/receive.go", "	err := c.pipe.Hangup()\n	for _, p := range left {\n		p.Release()\n	}\n", "	for _, p := range left {\n		p.Release()\n	}\n	err := c.pipe.Hangup()\n"},
 	{"a pull counts whatever its sender has done", "endpoint/receive.go", "(err != nil || route.Way == rights.Pull) && !told && !c.pipe.Connected()", "err != nil && !told && !c.pipe.Connected()"},
+	{"an acknowledgement that waited for room has not got out", "endpoint/receive.go", " && !(due && c.ackPaid())", " && (due || true)"},
 	{"a Read goes on though its end is closed", "endpoint/conn.go", "			if c.in.closed { // meanwhile", "			if false { // meanwhile"},
 	{"what is behind descriptors that died is lost", "endpoint/receive.go", "errors.Is(err, syscall.ESRCH), err == errLetGo:", "err == syscall.ENOENT:"},
 	{"both ends that move over themselves wait", "endpoint/shift.go", "!crossed || !c.server {", "crossed || true {"},
