@@ -13,10 +13,11 @@ import (
 	"afunix/internal/sock"
 )
 
-// A neighbourhood is a Network of fake pipes within one process.
+// A neighbourhood is a Network of fake pipes within one process, unless those who have names are in another.
 type neighbourhood struct {
 	process *simproc.Process
-	slow    time.Duration // how long it takes to dial
+	others  *simproc.Process // where the names are
+	slow    time.Duration    // how long it takes to dial
 
 	mu      sync.Mutex
 	sources map[string]*fakeSource
@@ -26,7 +27,8 @@ type neighbourhood struct {
 const chosenName = "@chosen"
 
 func newNeighbourhood() *neighbourhood {
-	return &neighbourhood{process: simproc.New("process"), sources: make(map[string]*fakeSource), dialled: make(map[string]*fakePipe)}
+	p := simproc.New("process")
+	return &neighbourhood{process: p, others: p, sources: make(map[string]*fakeSource), dialled: make(map[string]*fakePipe)}
 }
 
 func (n *neighbourhood) Find(string) (endpoint.Place, error) { return endpoint.Place{}, nil }
@@ -35,7 +37,7 @@ func (n *neighbourhood) Dial(_ context.Context, name string) (endpoint.Pipe, err
 	defer time.Sleep(n.slow)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	server, client := newFakePipe(onLinux, n.process, n.process)
+	server, client := newFakePipe(onLinux, n.others, n.process)
 	n.sources[name].pipes <- server
 	n.dialled[name] = client
 	return client, nil
@@ -123,6 +125,55 @@ func TestANameIsChosenWhileALinkIsOpened(t *testing.T) {
 		send(t, s, "y")
 		if o := <-sent; o.err != nil {
 			t.Fatal(o.err)
+		}
+	})
+}
+
+// A datagram that is in the pipe when its receiver dies has been sent, as in the kernel: who has the name next does not get it, too.
+func TestADatagramGoesToOneOwnerOfAName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer time.Sleep(time.Minute) // virtual: longer than anything lingers
+		const name = "@name"
+		n := newNeighbourhood()
+		n.others = simproc.New("first owner")
+		owner := func() *endpoint.PacketConn {
+			r, err := endpoint.ListenPacket(n, name, endpoint.Config{Type: sock.Datagram, Table: n.others})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return r
+		}
+		first := owner()
+		s, err := endpoint.ListenPacket(n, "@sender", endpoint.Config{Type: sock.Datagram, Table: n.process})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		sendTo := func(text string) (int, error) {
+			return s.Send([]byte(text), nil, &net.UnixAddr{Name: name, Net: "unixgram"})
+		}
+		if _, err := sendTo("opens the link"); err != nil {
+			t.Fatal(err)
+		}
+		link := n.dialled[name]
+		link.peer.hold() // the first owner hears no more
+		sent := start(func() (int, error) { return sendTo("x") })
+		synctest.Wait()
+		n.others.Kill()
+		n.others = simproc.New("next owner")
+		next := owner()
+		defer next.Close()
+		link.peer.Close()
+		if o := <-sent; o.n != 1 || o.err != nil {
+			t.Errorf("%+v", o)
+		}
+		first.Close()
+		if _, err := sendTo("y"); err != nil {
+			t.Fatal(err)
+		}
+		buf := make([]byte, 9)
+		if n, err := next.Read(buf); string(buf[:n]) != "y" || err != nil {
+			t.Errorf("the next owner has %q, %v", buf[:n], err)
 		}
 	})
 }

@@ -1,6 +1,10 @@
 package sim
 
-import "slices"
+import (
+	"errors"
+	"slices"
+	"syscall"
+)
 
 // check compares what has been sent to a box with what has come out of it.
 func (b *Box) check() {
@@ -28,8 +32,12 @@ func (b *Box) check() {
 		before = append(before, x)
 	}
 	for _, x := range b.w.letters() {
-		if x.to == b && x.ended > 0 && x.err == nil && x.ended < b.quiet && !slices.Contains(before, x) {
+		switch {
+		case x.to != b || x.ended == 0:
+		case x.err == nil && x.ended < b.quiet && !slices.Contains(before, x):
 			b.w.fail("received exactly once", "%v has not received %v", b, x)
+		case x.n > 0 && errors.Is(x.err, syscall.ECONNREFUSED) && len(b.w.faults) == 0:
+			b.w.fail("honest peers", "a link broke, though nothing had gone wrong: %v", x)
 		}
 	}
 }
