@@ -42,8 +42,9 @@ func TestCloseOfADescriptor(t *testing.T) {
 			if _, err := peer.Read(make([]byte, 1)); err != io.EOF {
 				t.Error(err)
 			}
-			if err := syscall.Close(a); err != syscall.EBADF {
-				t.Errorf("it can be closed again: %v", err)
+			// Somebody else in this process may have got the number by now: then it is a descriptor, but no end.
+			if err := syscall.Sendmsg(a, []byte("x"), nil, nil, 0); err != syscall.EBADF && err != syscall.ENOTSOCK {
+				t.Errorf("it can be used still: %v", err)
 			}
 		})
 	}
