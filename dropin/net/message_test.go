@@ -397,12 +397,21 @@ func TestSendtoAndRecvfrom(t *testing.T) {
 	}
 	defer os.Remove(path + "c")
 	guard(t, client)
-	control(t, client, func(fd int) {
-		if err := unix.Sendto(fd, []byte("hello"), 0, &unix.SockaddrUnix{Name: path}); err != nil {
+	raw, err := client.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = raw.Write(func(fd uintptr) bool { // the descriptor does not wait, and the first datagram has to find its receiver
+		err := unix.Sendto(int(fd), []byte("hello"), 0, &unix.SockaddrUnix{Name: path})
+		if err != nil && err != syscall.EAGAIN {
 			t.Error(err)
 		}
+		return err != syscall.EAGAIN
 	})
-	raw, err := server.SyscallConn()
+	if err != nil {
+		t.Error(err)
+	}
+	raw, err = server.SyscallConn()
 	if err != nil {
 		t.Fatal(err)
 	}
