@@ -349,14 +349,16 @@ func leaveRoom(room int) (earn func() error, err error) {
 		return nil, err
 	}
 	var filling []int
-	for err == nil {
-		var fd int
-		if fd, err = unix.FcntlInt(0, unix.F_DUPFD_CLOEXEC, 0); err == nil {
-			filling = append(filling, fd)
+	// An accept(2) that finds nobody has taken a number for a moment, and a listener may be in one: the table is full when it stays so.
+	for full := 0; full < 5; full++ {
+		n := len(filling)
+		if filling, err = fill(filling); err != unix.EMFILE {
+			return nil, err
 		}
-	}
-	if err != unix.EMFILE {
-		return nil, err
+		if len(filling) > n {
+			full = 0
+		}
+		time.Sleep(time.Millisecond)
 	}
 	for range room {
 		unix.Close(filling[len(filling)-1])
@@ -368,4 +370,15 @@ func leaveRoom(room int) (earn func() error, err error) {
 		}
 		return unix.Setrlimit(unix.RLIMIT_NOFILE, &before)
 	}, nil
+}
+
+// fill adds copies of a descriptor to filling until there is no room, which is the error, or something else is wrong.
+func fill(filling []int) ([]int, error) {
+	for {
+		fd, err := unix.FcntlInt(0, unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			return filling, err
+		}
+		filling = append(filling, fd)
+	}
 }
