@@ -10900,6 +10900,9 @@ func IoctlGetTermios(fd int, req uint) (*unix.Termios, error) { return unix.Ioct
 // IoctlGetUint32 is [golang.org/x/sys/unix.IoctlGetUint32].
 func IoctlGetUint32(fd int, req uint) (uint32, error) { return unix.IoctlGetUint32(fd, req) }
 
+// IoctlGetUint64 is [golang.org/x/sys/unix.IoctlGetUint64].
+func IoctlGetUint64(fd int, req uint) (uint64, error) { return unix.IoctlGetUint64(fd, req) }
+
 // IoctlGetWatchdogInfo is [golang.org/x/sys/unix.IoctlGetWatchdogInfo].
 func IoctlGetWatchdogInfo(fd int) (*unix.WatchdogInfo, error) { return unix.IoctlGetWatchdogInfo(fd) }
 
