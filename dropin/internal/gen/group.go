@@ -2,58 +2,23 @@ package main
 
 import (
 	"fmt"
-	"go/build"
-	"io"
-	"os/exec"
 	"slices"
 	"strings"
+
+	"afunix/internal/platforms"
 )
 
-// A platform is a system and one of its architectures.
-type platform struct{ system, arch string }
-
-func (p platform) String() string { return p.system + "/" + p.arch }
+type platform = platforms.Platform
 
 // bases are the systems that others are variants of: what is built for the base is built for the variant, too (go/build).
 var bases = map[string]string{"android": "linux", "illumos": "solaris", "ios": "darwin"}
 
 // base is the system that p is, or is a variant of.
-func (p platform) base() string {
-	if b, ok := bases[p.system]; ok {
+func base(p platform) string {
+	if b, ok := bases[p.System]; ok {
 		return b
 	}
-	return p.system
-}
-
-// platforms returns those that the packages are for: of all that Go knows, Windows, and Unix.
-func platforms() ([]platform, error) {
-	out, err := exec.Command("go", "tool", "dist", "list").Output()
-	if err != nil {
-		return nil, fmt.Errorf("go tool dist list: %w", err)
-	}
-	var list []platform
-	for _, line := range strings.Fields(string(out)) {
-		system, arch, _ := strings.Cut(line, "/")
-		if p := (platform{system, arch}); p.builds("p.go", "unix || windows") {
-			list = append(list, p)
-		}
-	}
-	return list, nil
-}
-
-// builds reports whether a file of this name, with this build constraint if it is not empty, is built on p.
-func (p platform) builds(file, constraint string) bool {
-	context := build.Default
-	context.GOOS, context.GOARCH = p.system, p.arch
-	context.OpenFile = func(string) (io.ReadCloser, error) {
-		text := "package p\n"
-		if constraint != "" {
-			text = "//go:build " + constraint + "\n\n" + text
-		}
-		return io.NopCloser(strings.NewReader(text)), nil
-	}
-	match, err := context.MatchFile("", file)
-	return match && err == nil
+	return p.System
 }
 
 // A group is platforms that share a file.
@@ -71,16 +36,16 @@ func groups(all []platform) []group {
 		{file: "bsd", constraint: "darwin || dragonfly || freebsd || netbsd || openbsd"},
 	}
 	for _, p := range all {
-		list = append(list, group{file: p.base()})
+		list = append(list, group{file: base(p)})
 	}
 	for _, p := range all {
-		list = append(list, group{file: p.base() + "_" + p.arch})
+		list = append(list, group{file: base(p) + "_" + p.Arch})
 	}
 	for _, p := range all {
-		list = append(list, p.alone(p.system))
+		list = append(list, alone(p, p.System))
 	}
 	for _, p := range all {
-		list = append(list, p.alone(p.system+"_"+p.arch))
+		list = append(list, alone(p, p.System+"_"+p.Arch))
 	}
 	var named []group
 	seen := make(map[string]bool)
@@ -98,15 +63,15 @@ func (g group) name() string { return "zexport_" + g.file + ".go" }
 
 // among returns g with its members, which are those of all that its file is built on.
 func (g group) among(all []platform) group {
-	g.members = slices.DeleteFunc(slices.Clone(all), func(p platform) bool { return !p.builds(g.name(), g.constraint) })
+	g.members = slices.DeleteFunc(slices.Clone(all), func(p platform) bool { return !p.Builds(g.name(), g.constraint) })
 	return g
 }
 
 // alone returns the group with this name, or one of its own if p's system has a variant, which does not belong to it.
-func (p platform) alone(file string) group {
-	for variant, base := range bases {
-		if base == p.system {
-			return group{file: strings.Replace(file, base, base+"_alone", 1), constraint: base + " && !" + variant}
+func alone(p platform, file string) group {
+	for variant, b := range bases {
+		if b == p.System {
+			return group{file: strings.Replace(file, b, b+"_alone", 1), constraint: b + " && !" + variant}
 		}
 	}
 	return group{file: file}
