@@ -3,9 +3,14 @@ package platforms
 import (
 	"maps"
 	"os/exec"
+	"runtime/debug"
 	"slices"
 	"testing"
+
+	"afunix/internal/leaktest"
 )
+
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // promised are names that have to be there, by package: on every platform, or where Go passes descriptors.
 var (
@@ -25,6 +30,8 @@ func TestEveryPlatform(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	often := debug.SetGCPercent(400) // what is checked is garbage at once
+	t.Cleanup(func() { debug.SetGCPercent(often) })
 	for _, p := range list {
 		t.Run(p.String(), func(t *testing.T) {
 			t.Parallel()
