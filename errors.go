@@ -7,9 +7,9 @@ import (
 	"io"
 	"net"
 	"os"
-	"syscall"
 
 	"afunix/internal/descriptor"
+	"afunix/internal/errno"
 )
 
 // ErrRightsTruncated is what ReadMsg returns beside the data if descriptors came, but not all of them could be installed: this
@@ -71,7 +71,7 @@ func (o operation) named(err error) error {
 		return contextError{"i/o timeout", err}
 	}
 	switch e := err.(type) {
-	case syscall.Errno:
+	case errno.Errno:
 		return os.NewSyscallError(o.call, e)
 	case *descriptor.IndexError:
 		return &RightsError{Index: e.Index, Err: o.named(e.Err)}

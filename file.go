@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"afunix/internal/descriptor"
+	"afunix/internal/errno"
 	"afunix/internal/transport"
 )
 
@@ -84,13 +85,13 @@ func (l *loan) next() {
 	}
 	switch f := l.files[len(l.lent)].(type) {
 	case nil:
-		l.fail(syscall.EBADF)
+		l.fail(errno.EBADF)
 	case Descriptor:
 		l.addValue(uintptr(f))
 	case *Conn:
 		switch {
 		case f == nil:
-			l.fail(syscall.EBADF)
+			l.fail(errno.EBADF)
 		case f.Transport() == PipeTransport:
 			l.addEnd(f.t)
 		default:
@@ -99,7 +100,7 @@ func (l *loan) next() {
 	case *Listener:
 		switch {
 		case f == nil:
-			l.fail(syscall.EBADF)
+			l.fail(errno.EBADF)
 		case f.Transport() == PipeTransport:
 			l.addEnd(f.t)
 		default:
@@ -120,7 +121,7 @@ func (l *loan) control(f Sendable) {
 	}
 	_ = raw.Control(l.add)
 	if !l.done {
-		l.fail(syscall.EBADF)
+		l.fail(errno.EBADF)
 	}
 }
 
@@ -141,7 +142,7 @@ func (l *loan) addEnd(end any) {
 // package calls that.
 func (l *loan) fail(err error) {
 	if errors.Is(err, os.ErrClosed) || errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrInvalid) {
-		err = syscall.EBADF
+		err = errno.EBADF
 	}
 	l.err = &descriptor.IndexError{Index: len(l.lent), Err: err}
 	l.done = true

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"syscall"
 
 	"afunix/internal/descriptor"
+	"afunix/internal/errno"
 	"afunix/internal/transport"
 )
 
@@ -129,7 +129,7 @@ func (e kindError) Error() string { return fmt.Sprintf("%v is not %s", e.kind, e
 // Unwrap returns the errno for asking such a thing of such a descriptor.
 func (e kindError) Unwrap() error {
 	if descriptor.Kind(e.kind).Socket() {
-		return syscall.EOPNOTSUPP
+		return errno.EOPNOTSUPP
 	}
-	return syscall.ENOTSOCK
+	return errno.ENOTSOCK
 }

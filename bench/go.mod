@@ -5,7 +5,7 @@ go 1.26.0
 require (
 	afunix v0.0.0
 	github.com/Microsoft/go-winio v0.6.4
-	golang.org/x/sys v0.49.0
+	golang.org/x/sys v0.50.0
 	gonum.org/v1/plot v0.17.0
 )
 

@@ -8,10 +8,10 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
-	"syscall"
 	"time"
 
 	"afunix"
+	"afunix/internal/errno"
 )
 
 // A control is where the successor of this process calls. It listens under a name of its own until it is published at the
@@ -25,7 +25,7 @@ type control struct {
 
 func bindControl(ctx context.Context, cfg *Config) (*control, error) {
 	if _, err := os.Lstat(cfg.Address); err == nil && !isSocketFile(cfg.Address) {
-		return nil, &os.PathError{Op: "replace", Path: cfg.Address, Err: syscall.ENOTSOCK}
+		return nil, &os.PathError{Op: "replace", Path: cfg.Address, Err: errno.ENOTSOCK}
 	}
 	path := fmt.Sprintf("%s.%08x", cfg.Address, rand.Uint32())
 	lc := afunix.ListenConfig{Transport: cfg.Transport, Mode: 0o600}

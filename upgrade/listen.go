@@ -8,9 +8,9 @@ import (
 	"net"
 	"os"
 	"strings"
-	"syscall"
 
 	"afunix"
+	"afunix/internal/errno"
 )
 
 // An offer is a socket that another process has open: the predecessor, or the service manager.
@@ -92,7 +92,7 @@ func (u *Upgrader) obtain(k key, s socket, fill func(*offer) error) error {
 	u.readying.Lock()
 	defer u.readying.Unlock()
 	if u.isOpen(k) {
-		return fmt.Errorf("%v: %w", k, syscall.EADDRINUSE)
+		return fmt.Errorf("%v: %w", k, errno.EADDRINUSE)
 	}
 	o := u.claim(k)
 	if o != nil {
@@ -187,14 +187,14 @@ func overStale[S any](ctx context.Context, cfg *Config, network, address string,
 	}
 	err = cfg.exclusively(ctx, func() error {
 		s, err = listen()
-		if !errors.Is(err, syscall.EADDRINUSE) || !isSocketFile(address) {
+		if !errors.Is(err, errno.EADDRINUSE) || !isSocketFile(address) {
 			return err
 		}
 		c, dialErr := new(afunix.Dialer).DialContext(ctx, network, address)
 		if dialErr == nil {
 			c.Close()
 		}
-		if !errors.Is(dialErr, syscall.ECONNREFUSED) {
+		if !errors.Is(dialErr, errno.ECONNREFUSED) {
 			return err
 		}
 		if err := os.Remove(address); err != nil {

@@ -7,10 +7,10 @@ import (
 	"io"
 	"io/fs"
 	"net"
-	"syscall"
 	"time"
 
 	"afunix"
+	"afunix/internal/errno"
 )
 
 // A predecessor is the process from which this one takes over.
@@ -46,7 +46,7 @@ func (u *Upgrader) findPredecessor(ctx context.Context) (*predecessor, error) {
 func (u *Upgrader) call(ctx context.Context) (*predecessor, error) {
 	d := afunix.Dialer{Transport: u.cfg.Transport}
 	conn, err := d.DialContext(ctx, "unix", u.cfg.Address)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errno.ECONNREFUSED) {
 		return nil, nil
 	}
 	if err != nil {
@@ -124,7 +124,7 @@ func left(err error) error {
 
 // isGone reports whether err says that the other process has ended, or has closed the channel.
 func isGone(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errno.ECONNRESET) || errors.Is(err, errno.EPIPE)
 }
 
 // yield asks the predecessor to stop, and returns when it waits for nothing but confirm. Sockets that move have arrived.

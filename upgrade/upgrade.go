@@ -9,10 +9,10 @@ import (
 	"os/exec"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"afunix"
+	"afunix/internal/errno"
 )
 
 // Errors of an upgrade. Whatever comes around them says more.
@@ -229,7 +229,7 @@ func (u *Upgrader) expectNobody(ctx context.Context) error {
 		p.close()
 	}
 	if p != nil || errors.Is(err, ErrRefused) {
-		return &os.PathError{Op: "serve at", Path: u.cfg.Address, Err: syscall.EADDRINUSE}
+		return &os.PathError{Op: "serve at", Path: u.cfg.Address, Err: errno.EADDRINUSE}
 	}
 	return err
 }

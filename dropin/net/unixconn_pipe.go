@@ -72,6 +72,14 @@ func (c *UnixConn) eofError(n int, err error) error {
 	return err
 }
 
+// receiveError is the shape of the errors of what receives messages.
+func (c *UnixConn) receiveError(err error) error {
+	if bareEOF && err == io.EOF {
+		return err
+	}
+	return c.opError("read", err)
+}
+
 // Write implements the Conn Write method.
 func (c *UnixConn) Write(b []byte) (int, error) {
 	if !c.ok() {
@@ -88,7 +96,7 @@ func (c *UnixConn) ReadFromUnix(b []byte) (int, *UnixAddr, error) {
 	}
 	got, err := c.ref.Recv(b, nil, 0)
 	err = c.eofError(got.N, err)
-	return got.N, got.From, c.opError("read", renamed(err, "recvfrom")) // even io.EOF: package net does so here
+	return got.N, got.From, c.receiveError(renamed(err, "recvfrom"))
 }
 
 // ReadFrom implements the PacketConn ReadFrom method.
@@ -111,7 +119,7 @@ func (c *UnixConn) ReadMsgUnix(b, oob []byte) (n, oobn, flags int, addr *UnixAdd
 	}
 	got, err := c.ref.Recv(b, oob, ends.MsgCmsgCloexec)
 	err = c.eofError(got.N, err)
-	return got.N, got.OOBN, got.Flags, got.From, c.opError("read", err)
+	return got.N, got.OOBN, got.Flags, got.From, c.receiveError(err)
 }
 
 // WriteToUnix acts like WriteTo but takes a UnixAddr.

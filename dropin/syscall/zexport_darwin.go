@@ -10,346 +10,59 @@ import (
 
 // Constants of syscall.
 const (
-	AF_APPLETALK                       = syscall.AF_APPLETALK
-	AF_CCITT                           = syscall.AF_CCITT
-	AF_CHAOS                           = syscall.AF_CHAOS
-	AF_CNT                             = syscall.AF_CNT
-	AF_COIP                            = syscall.AF_COIP
-	AF_DATAKIT                         = syscall.AF_DATAKIT
-	AF_DECnet                          = syscall.AF_DECnet
-	AF_DLI                             = syscall.AF_DLI
-	AF_E164                            = syscall.AF_E164
-	AF_ECMA                            = syscall.AF_ECMA
-	AF_HYLINK                          = syscall.AF_HYLINK
 	AF_IEEE80211                       = syscall.AF_IEEE80211
-	AF_IMPLINK                         = syscall.AF_IMPLINK
-	AF_INET                            = syscall.AF_INET
-	AF_INET6                           = syscall.AF_INET6
-	AF_IPX                             = syscall.AF_IPX
-	AF_ISDN                            = syscall.AF_ISDN
-	AF_ISO                             = syscall.AF_ISO
-	AF_LAT                             = syscall.AF_LAT
-	AF_LINK                            = syscall.AF_LINK
-	AF_LOCAL                           = syscall.AF_LOCAL
-	AF_MAX                             = syscall.AF_MAX
-	AF_NATM                            = syscall.AF_NATM
 	AF_NDRV                            = syscall.AF_NDRV
 	AF_NETBIOS                         = syscall.AF_NETBIOS
 	AF_NS                              = syscall.AF_NS
-	AF_OSI                             = syscall.AF_OSI
 	AF_PPP                             = syscall.AF_PPP
-	AF_PUP                             = syscall.AF_PUP
 	AF_RESERVED_36                     = syscall.AF_RESERVED_36
-	AF_ROUTE                           = syscall.AF_ROUTE
 	AF_SIP                             = syscall.AF_SIP
-	AF_SNA                             = syscall.AF_SNA
 	AF_SYSTEM                          = syscall.AF_SYSTEM
-	AF_UNIX                            = syscall.AF_UNIX
-	AF_UNSPEC                          = syscall.AF_UNSPEC
-	B0                                 = syscall.B0
-	B110                               = syscall.B110
-	B115200                            = syscall.B115200
-	B1200                              = syscall.B1200
-	B134                               = syscall.B134
-	B14400                             = syscall.B14400
-	B150                               = syscall.B150
-	B1800                              = syscall.B1800
-	B19200                             = syscall.B19200
-	B200                               = syscall.B200
-	B230400                            = syscall.B230400
-	B2400                              = syscall.B2400
-	B28800                             = syscall.B28800
-	B300                               = syscall.B300
-	B38400                             = syscall.B38400
-	B4800                              = syscall.B4800
-	B50                                = syscall.B50
-	B57600                             = syscall.B57600
-	B600                               = syscall.B600
-	B7200                              = syscall.B7200
-	B75                                = syscall.B75
-	B76800                             = syscall.B76800
-	B9600                              = syscall.B9600
-	BIOCFLUSH                          = syscall.BIOCFLUSH
-	BIOCGBLEN                          = syscall.BIOCGBLEN
-	BIOCGDLT                           = syscall.BIOCGDLT
-	BIOCGDLTLIST                       = syscall.BIOCGDLTLIST
-	BIOCGETIF                          = syscall.BIOCGETIF
-	BIOCGHDRCMPLT                      = syscall.BIOCGHDRCMPLT
 	BIOCGRSIG                          = syscall.BIOCGRSIG
-	BIOCGRTIMEOUT                      = syscall.BIOCGRTIMEOUT
 	BIOCGSEESENT                       = syscall.BIOCGSEESENT
-	BIOCGSTATS                         = syscall.BIOCGSTATS
-	BIOCIMMEDIATE                      = syscall.BIOCIMMEDIATE
-	BIOCPROMISC                        = syscall.BIOCPROMISC
-	BIOCSBLEN                          = syscall.BIOCSBLEN
-	BIOCSDLT                           = syscall.BIOCSDLT
-	BIOCSETF                           = syscall.BIOCSETF
-	BIOCSETIF                          = syscall.BIOCSETIF
-	BIOCSHDRCMPLT                      = syscall.BIOCSHDRCMPLT
 	BIOCSRSIG                          = syscall.BIOCSRSIG
-	BIOCSRTIMEOUT                      = syscall.BIOCSRTIMEOUT
 	BIOCSSEESENT                       = syscall.BIOCSSEESENT
-	BIOCVERSION                        = syscall.BIOCVERSION
-	BPF_A                              = syscall.BPF_A
-	BPF_ABS                            = syscall.BPF_ABS
-	BPF_ADD                            = syscall.BPF_ADD
-	BPF_ALIGNMENT                      = syscall.BPF_ALIGNMENT
-	BPF_ALU                            = syscall.BPF_ALU
-	BPF_AND                            = syscall.BPF_AND
-	BPF_B                              = syscall.BPF_B
-	BPF_DIV                            = syscall.BPF_DIV
-	BPF_H                              = syscall.BPF_H
-	BPF_IMM                            = syscall.BPF_IMM
-	BPF_IND                            = syscall.BPF_IND
-	BPF_JA                             = syscall.BPF_JA
-	BPF_JEQ                            = syscall.BPF_JEQ
-	BPF_JGE                            = syscall.BPF_JGE
-	BPF_JGT                            = syscall.BPF_JGT
-	BPF_JMP                            = syscall.BPF_JMP
-	BPF_JSET                           = syscall.BPF_JSET
-	BPF_K                              = syscall.BPF_K
-	BPF_LD                             = syscall.BPF_LD
-	BPF_LDX                            = syscall.BPF_LDX
-	BPF_LEN                            = syscall.BPF_LEN
-	BPF_LSH                            = syscall.BPF_LSH
-	BPF_MAJOR_VERSION                  = syscall.BPF_MAJOR_VERSION
-	BPF_MAXBUFSIZE                     = syscall.BPF_MAXBUFSIZE
-	BPF_MAXINSNS                       = syscall.BPF_MAXINSNS
-	BPF_MEM                            = syscall.BPF_MEM
-	BPF_MEMWORDS                       = syscall.BPF_MEMWORDS
-	BPF_MINBUFSIZE                     = syscall.BPF_MINBUFSIZE
-	BPF_MINOR_VERSION                  = syscall.BPF_MINOR_VERSION
-	BPF_MISC                           = syscall.BPF_MISC
-	BPF_MSH                            = syscall.BPF_MSH
-	BPF_MUL                            = syscall.BPF_MUL
-	BPF_NEG                            = syscall.BPF_NEG
-	BPF_OR                             = syscall.BPF_OR
-	BPF_RELEASE                        = syscall.BPF_RELEASE
-	BPF_RET                            = syscall.BPF_RET
-	BPF_RSH                            = syscall.BPF_RSH
-	BPF_ST                             = syscall.BPF_ST
-	BPF_STX                            = syscall.BPF_STX
-	BPF_SUB                            = syscall.BPF_SUB
-	BPF_TAX                            = syscall.BPF_TAX
-	BPF_TXA                            = syscall.BPF_TXA
-	BPF_W                              = syscall.BPF_W
-	BPF_X                              = syscall.BPF_X
-	BRKINT                             = syscall.BRKINT
-	CFLUSH                             = syscall.CFLUSH
-	CLOCAL                             = syscall.CLOCAL
-	CREAD                              = syscall.CREAD
-	CS5                                = syscall.CS5
-	CS6                                = syscall.CS6
-	CS7                                = syscall.CS7
-	CS8                                = syscall.CS8
-	CSIZE                              = syscall.CSIZE
-	CSTART                             = syscall.CSTART
-	CSTATUS                            = syscall.CSTATUS
-	CSTOP                              = syscall.CSTOP
-	CSTOPB                             = syscall.CSTOPB
-	CSUSP                              = syscall.CSUSP
-	CTL_MAXNAME                        = syscall.CTL_MAXNAME
-	CTL_NET                            = syscall.CTL_NET
 	DLT_APPLE_IP_OVER_IEEE1394         = syscall.DLT_APPLE_IP_OVER_IEEE1394
-	DLT_ARCNET                         = syscall.DLT_ARCNET
 	DLT_ATM_CLIP                       = syscall.DLT_ATM_CLIP
-	DLT_ATM_RFC1483                    = syscall.DLT_ATM_RFC1483
-	DLT_AX25                           = syscall.DLT_AX25
-	DLT_CHAOS                          = syscall.DLT_CHAOS
 	DLT_CHDLC                          = syscall.DLT_CHDLC
-	DLT_C_HDLC                         = syscall.DLT_C_HDLC
-	DLT_EN10MB                         = syscall.DLT_EN10MB
-	DLT_EN3MB                          = syscall.DLT_EN3MB
-	DLT_FDDI                           = syscall.DLT_FDDI
-	DLT_IEEE802                        = syscall.DLT_IEEE802
-	DLT_IEEE802_11                     = syscall.DLT_IEEE802_11
-	DLT_IEEE802_11_RADIO               = syscall.DLT_IEEE802_11_RADIO
 	DLT_IEEE802_11_RADIO_AVS           = syscall.DLT_IEEE802_11_RADIO_AVS
 	DLT_LINUX_SLL                      = syscall.DLT_LINUX_SLL
-	DLT_LOOP                           = syscall.DLT_LOOP
-	DLT_NULL                           = syscall.DLT_NULL
-	DLT_PFLOG                          = syscall.DLT_PFLOG
-	DLT_PFSYNC                         = syscall.DLT_PFSYNC
-	DLT_PPP                            = syscall.DLT_PPP
-	DLT_PPP_BSDOS                      = syscall.DLT_PPP_BSDOS
-	DLT_PPP_SERIAL                     = syscall.DLT_PPP_SERIAL
-	DLT_PRONET                         = syscall.DLT_PRONET
-	DLT_RAW                            = syscall.DLT_RAW
-	DLT_SLIP                           = syscall.DLT_SLIP
-	DLT_SLIP_BSDOS                     = syscall.DLT_SLIP_BSDOS
-	DT_BLK                             = syscall.DT_BLK
-	DT_CHR                             = syscall.DT_CHR
-	DT_DIR                             = syscall.DT_DIR
-	DT_FIFO                            = syscall.DT_FIFO
-	DT_LNK                             = syscall.DT_LNK
-	DT_REG                             = syscall.DT_REG
-	DT_SOCK                            = syscall.DT_SOCK
-	DT_UNKNOWN                         = syscall.DT_UNKNOWN
 	DT_WHT                             = syscall.DT_WHT
-	E2BIG                              = syscall.E2BIG
-	EACCES                             = syscall.EACCES
-	EADDRINUSE                         = syscall.EADDRINUSE
-	EADDRNOTAVAIL                      = syscall.EADDRNOTAVAIL
-	EAFNOSUPPORT                       = syscall.EAFNOSUPPORT
-	EAGAIN                             = syscall.EAGAIN
-	EALREADY                           = syscall.EALREADY
-	EAUTH                              = syscall.EAUTH
 	EBADARCH                           = syscall.EBADARCH
 	EBADEXEC                           = syscall.EBADEXEC
-	EBADF                              = syscall.EBADF
 	EBADMACHO                          = syscall.EBADMACHO
-	EBADMSG                            = syscall.EBADMSG
-	EBADRPC                            = syscall.EBADRPC
-	EBUSY                              = syscall.EBUSY
-	ECANCELED                          = syscall.ECANCELED
-	ECHILD                             = syscall.ECHILD
-	ECHO                               = syscall.ECHO
-	ECHOCTL                            = syscall.ECHOCTL
-	ECHOE                              = syscall.ECHOE
-	ECHOK                              = syscall.ECHOK
-	ECHOKE                             = syscall.ECHOKE
-	ECHONL                             = syscall.ECHONL
-	ECHOPRT                            = syscall.ECHOPRT
-	ECONNABORTED                       = syscall.ECONNABORTED
-	ECONNREFUSED                       = syscall.ECONNREFUSED
-	ECONNRESET                         = syscall.ECONNRESET
-	EDEADLK                            = syscall.EDEADLK
-	EDESTADDRREQ                       = syscall.EDESTADDRREQ
 	EDEVERR                            = syscall.EDEVERR
-	EDOM                               = syscall.EDOM
-	EDQUOT                             = syscall.EDQUOT
-	EEXIST                             = syscall.EEXIST
-	EFAULT                             = syscall.EFAULT
-	EFBIG                              = syscall.EFBIG
-	EFTYPE                             = syscall.EFTYPE
-	EHOSTDOWN                          = syscall.EHOSTDOWN
-	EHOSTUNREACH                       = syscall.EHOSTUNREACH
-	EIDRM                              = syscall.EIDRM
-	EILSEQ                             = syscall.EILSEQ
-	EINPROGRESS                        = syscall.EINPROGRESS
-	EINTR                              = syscall.EINTR
-	EINVAL                             = syscall.EINVAL
-	EIO                                = syscall.EIO
-	EISCONN                            = syscall.EISCONN
-	EISDIR                             = syscall.EISDIR
-	ELAST                              = syscall.ELAST
-	ELOOP                              = syscall.ELOOP
-	EMFILE                             = syscall.EMFILE
-	EMLINK                             = syscall.EMLINK
-	EMSGSIZE                           = syscall.EMSGSIZE
 	EMULTIHOP                          = syscall.EMULTIHOP
-	ENAMETOOLONG                       = syscall.ENAMETOOLONG
-	ENEEDAUTH                          = syscall.ENEEDAUTH
-	ENETDOWN                           = syscall.ENETDOWN
-	ENETRESET                          = syscall.ENETRESET
-	ENETUNREACH                        = syscall.ENETUNREACH
-	ENFILE                             = syscall.ENFILE
-	ENOATTR                            = syscall.ENOATTR
-	ENOBUFS                            = syscall.ENOBUFS
 	ENODATA                            = syscall.ENODATA
-	ENODEV                             = syscall.ENODEV
-	ENOENT                             = syscall.ENOENT
-	ENOEXEC                            = syscall.ENOEXEC
-	ENOLCK                             = syscall.ENOLCK
 	ENOLINK                            = syscall.ENOLINK
-	ENOMEM                             = syscall.ENOMEM
-	ENOMSG                             = syscall.ENOMSG
 	ENOPOLICY                          = syscall.ENOPOLICY
-	ENOPROTOOPT                        = syscall.ENOPROTOOPT
-	ENOSPC                             = syscall.ENOSPC
 	ENOSR                              = syscall.ENOSR
 	ENOSTR                             = syscall.ENOSTR
-	ENOSYS                             = syscall.ENOSYS
-	ENOTBLK                            = syscall.ENOTBLK
-	ENOTCONN                           = syscall.ENOTCONN
-	ENOTDIR                            = syscall.ENOTDIR
-	ENOTEMPTY                          = syscall.ENOTEMPTY
 	ENOTRECOVERABLE                    = syscall.ENOTRECOVERABLE
-	ENOTSOCK                           = syscall.ENOTSOCK
-	ENOTSUP                            = syscall.ENOTSUP
-	ENOTTY                             = syscall.ENOTTY
-	ENXIO                              = syscall.ENXIO
-	EOPNOTSUPP                         = syscall.EOPNOTSUPP
-	EOVERFLOW                          = syscall.EOVERFLOW
 	EOWNERDEAD                         = syscall.EOWNERDEAD
-	EPERM                              = syscall.EPERM
-	EPFNOSUPPORT                       = syscall.EPFNOSUPPORT
-	EPIPE                              = syscall.EPIPE
-	EPROCLIM                           = syscall.EPROCLIM
-	EPROCUNAVAIL                       = syscall.EPROCUNAVAIL
-	EPROGMISMATCH                      = syscall.EPROGMISMATCH
-	EPROGUNAVAIL                       = syscall.EPROGUNAVAIL
-	EPROTO                             = syscall.EPROTO
-	EPROTONOSUPPORT                    = syscall.EPROTONOSUPPORT
-	EPROTOTYPE                         = syscall.EPROTOTYPE
 	EPWROFF                            = syscall.EPWROFF
-	ERANGE                             = syscall.ERANGE
-	EREMOTE                            = syscall.EREMOTE
-	EROFS                              = syscall.EROFS
-	ERPCMISMATCH                       = syscall.ERPCMISMATCH
 	ESHLIBVERS                         = syscall.ESHLIBVERS
-	ESHUTDOWN                          = syscall.ESHUTDOWN
-	ESOCKTNOSUPPORT                    = syscall.ESOCKTNOSUPPORT
-	ESPIPE                             = syscall.ESPIPE
-	ESRCH                              = syscall.ESRCH
-	ESTALE                             = syscall.ESTALE
 	ETIME                              = syscall.ETIME
-	ETIMEDOUT                          = syscall.ETIMEDOUT
-	ETOOMANYREFS                       = syscall.ETOOMANYREFS
-	ETXTBSY                            = syscall.ETXTBSY
-	EUSERS                             = syscall.EUSERS
-	EVFILT_AIO                         = syscall.EVFILT_AIO
 	EVFILT_FS                          = syscall.EVFILT_FS
 	EVFILT_MACHPORT                    = syscall.EVFILT_MACHPORT
-	EVFILT_PROC                        = syscall.EVFILT_PROC
-	EVFILT_READ                        = syscall.EVFILT_READ
-	EVFILT_SIGNAL                      = syscall.EVFILT_SIGNAL
-	EVFILT_SYSCOUNT                    = syscall.EVFILT_SYSCOUNT
 	EVFILT_THREADMARKER                = syscall.EVFILT_THREADMARKER
-	EVFILT_TIMER                       = syscall.EVFILT_TIMER
 	EVFILT_USER                        = syscall.EVFILT_USER
 	EVFILT_VM                          = syscall.EVFILT_VM
-	EVFILT_VNODE                       = syscall.EVFILT_VNODE
-	EVFILT_WRITE                       = syscall.EVFILT_WRITE
-	EV_ADD                             = syscall.EV_ADD
-	EV_CLEAR                           = syscall.EV_CLEAR
-	EV_DELETE                          = syscall.EV_DELETE
-	EV_DISABLE                         = syscall.EV_DISABLE
 	EV_DISPATCH                        = syscall.EV_DISPATCH
-	EV_ENABLE                          = syscall.EV_ENABLE
-	EV_EOF                             = syscall.EV_EOF
-	EV_ERROR                           = syscall.EV_ERROR
 	EV_FLAG0                           = syscall.EV_FLAG0
-	EV_FLAG1                           = syscall.EV_FLAG1
-	EV_ONESHOT                         = syscall.EV_ONESHOT
 	EV_OOBAND                          = syscall.EV_OOBAND
 	EV_POLL                            = syscall.EV_POLL
 	EV_RECEIPT                         = syscall.EV_RECEIPT
-	EV_SYSFLAGS                        = syscall.EV_SYSFLAGS
-	EWOULDBLOCK                        = syscall.EWOULDBLOCK
-	EXDEV                              = syscall.EXDEV
-	EXTA                               = syscall.EXTA
-	EXTB                               = syscall.EXTB
-	EXTPROC                            = syscall.EXTPROC
-	FD_CLOEXEC                         = syscall.FD_CLOEXEC
-	FD_SETSIZE                         = syscall.FD_SETSIZE
-	FLUSHO                             = syscall.FLUSHO
 	F_ADDFILESIGS                      = syscall.F_ADDFILESIGS
 	F_ADDSIGS                          = syscall.F_ADDSIGS
 	F_ALLOCATEALL                      = syscall.F_ALLOCATEALL
 	F_ALLOCATECONTIG                   = syscall.F_ALLOCATECONTIG
 	F_CHKCLEAN                         = syscall.F_CHKCLEAN
-	F_DUPFD                            = syscall.F_DUPFD
-	F_DUPFD_CLOEXEC                    = syscall.F_DUPFD_CLOEXEC
 	F_FLUSH_DATA                       = syscall.F_FLUSH_DATA
 	F_FREEZE_FS                        = syscall.F_FREEZE_FS
 	F_FULLFSYNC                        = syscall.F_FULLFSYNC
-	F_GETFD                            = syscall.F_GETFD
-	F_GETFL                            = syscall.F_GETFL
-	F_GETLK                            = syscall.F_GETLK
 	F_GETLKPID                         = syscall.F_GETLKPID
 	F_GETNOSIGPIPE                     = syscall.F_GETNOSIGPIPE
-	F_GETOWN                           = syscall.F_GETOWN
 	F_GETPATH                          = syscall.F_GETPATH
 	F_GETPATH_MTMINFO                  = syscall.F_GETPATH_MTMINFO
 	F_GETPROTECTIONCLASS               = syscall.F_GETPROTECTIONCLASS
@@ -364,135 +77,21 @@ const (
 	F_PREALLOCATE                      = syscall.F_PREALLOCATE
 	F_RDADVISE                         = syscall.F_RDADVISE
 	F_RDAHEAD                          = syscall.F_RDAHEAD
-	F_RDLCK                            = syscall.F_RDLCK
 	F_SETBACKINGSTORE                  = syscall.F_SETBACKINGSTORE
-	F_SETFD                            = syscall.F_SETFD
-	F_SETFL                            = syscall.F_SETFL
-	F_SETLK                            = syscall.F_SETLK
-	F_SETLKW                           = syscall.F_SETLKW
 	F_SETNOSIGPIPE                     = syscall.F_SETNOSIGPIPE
-	F_SETOWN                           = syscall.F_SETOWN
 	F_SETPROTECTIONCLASS               = syscall.F_SETPROTECTIONCLASS
 	F_SETSIZE                          = syscall.F_SETSIZE
 	F_THAW_FS                          = syscall.F_THAW_FS
-	F_UNLCK                            = syscall.F_UNLCK
 	F_VOLPOSMODE                       = syscall.F_VOLPOSMODE
-	F_WRLCK                            = syscall.F_WRLCK
-	HUPCL                              = syscall.HUPCL
-	ICANON                             = syscall.ICANON
-	ICMP6_FILTER                       = syscall.ICMP6_FILTER
-	ICRNL                              = syscall.ICRNL
-	IEXTEN                             = syscall.IEXTEN
-	IFF_ALLMULTI                       = syscall.IFF_ALLMULTI
 	IFF_ALTPHYS                        = syscall.IFF_ALTPHYS
-	IFF_BROADCAST                      = syscall.IFF_BROADCAST
-	IFF_DEBUG                          = syscall.IFF_DEBUG
-	IFF_LINK0                          = syscall.IFF_LINK0
-	IFF_LINK1                          = syscall.IFF_LINK1
-	IFF_LINK2                          = syscall.IFF_LINK2
-	IFF_LOOPBACK                       = syscall.IFF_LOOPBACK
-	IFF_MULTICAST                      = syscall.IFF_MULTICAST
-	IFF_NOARP                          = syscall.IFF_NOARP
 	IFF_NOTRAILERS                     = syscall.IFF_NOTRAILERS
-	IFF_OACTIVE                        = syscall.IFF_OACTIVE
-	IFF_POINTOPOINT                    = syscall.IFF_POINTOPOINT
-	IFF_PROMISC                        = syscall.IFF_PROMISC
-	IFF_RUNNING                        = syscall.IFF_RUNNING
-	IFF_SIMPLEX                        = syscall.IFF_SIMPLEX
-	IFF_UP                             = syscall.IFF_UP
-	IFNAMSIZ                           = syscall.IFNAMSIZ
-	IFT_1822                           = syscall.IFT_1822
-	IFT_AAL5                           = syscall.IFT_AAL5
-	IFT_ARCNET                         = syscall.IFT_ARCNET
-	IFT_ARCNETPLUS                     = syscall.IFT_ARCNETPLUS
-	IFT_ATM                            = syscall.IFT_ATM
-	IFT_BRIDGE                         = syscall.IFT_BRIDGE
-	IFT_CARP                           = syscall.IFT_CARP
 	IFT_CELLULAR                       = syscall.IFT_CELLULAR
-	IFT_CEPT                           = syscall.IFT_CEPT
-	IFT_DS3                            = syscall.IFT_DS3
 	IFT_ENC                            = syscall.IFT_ENC
-	IFT_EON                            = syscall.IFT_EON
-	IFT_ETHER                          = syscall.IFT_ETHER
-	IFT_FAITH                          = syscall.IFT_FAITH
-	IFT_FDDI                           = syscall.IFT_FDDI
-	IFT_FRELAY                         = syscall.IFT_FRELAY
-	IFT_FRELAYDCE                      = syscall.IFT_FRELAYDCE
-	IFT_GIF                            = syscall.IFT_GIF
-	IFT_HDH1822                        = syscall.IFT_HDH1822
-	IFT_HIPPI                          = syscall.IFT_HIPPI
-	IFT_HSSI                           = syscall.IFT_HSSI
-	IFT_HY                             = syscall.IFT_HY
-	IFT_IEEE1394                       = syscall.IFT_IEEE1394
-	IFT_IEEE8023ADLAG                  = syscall.IFT_IEEE8023ADLAG
-	IFT_ISDNBASIC                      = syscall.IFT_ISDNBASIC
-	IFT_ISDNPRIMARY                    = syscall.IFT_ISDNPRIMARY
-	IFT_ISO88022LLC                    = syscall.IFT_ISO88022LLC
-	IFT_ISO88023                       = syscall.IFT_ISO88023
-	IFT_ISO88024                       = syscall.IFT_ISO88024
-	IFT_ISO88025                       = syscall.IFT_ISO88025
-	IFT_ISO88026                       = syscall.IFT_ISO88026
-	IFT_L2VLAN                         = syscall.IFT_L2VLAN
-	IFT_LAPB                           = syscall.IFT_LAPB
-	IFT_LOCALTALK                      = syscall.IFT_LOCALTALK
-	IFT_LOOP                           = syscall.IFT_LOOP
-	IFT_MIOX25                         = syscall.IFT_MIOX25
-	IFT_MODEM                          = syscall.IFT_MODEM
-	IFT_NSIP                           = syscall.IFT_NSIP
-	IFT_OTHER                          = syscall.IFT_OTHER
-	IFT_P10                            = syscall.IFT_P10
-	IFT_P80                            = syscall.IFT_P80
-	IFT_PARA                           = syscall.IFT_PARA
 	IFT_PDP                            = syscall.IFT_PDP
-	IFT_PFLOG                          = syscall.IFT_PFLOG
-	IFT_PFSYNC                         = syscall.IFT_PFSYNC
-	IFT_PPP                            = syscall.IFT_PPP
-	IFT_PROPMUX                        = syscall.IFT_PROPMUX
-	IFT_PROPVIRTUAL                    = syscall.IFT_PROPVIRTUAL
-	IFT_PTPSERIAL                      = syscall.IFT_PTPSERIAL
-	IFT_RS232                          = syscall.IFT_RS232
-	IFT_SDLC                           = syscall.IFT_SDLC
-	IFT_SIP                            = syscall.IFT_SIP
-	IFT_SLIP                           = syscall.IFT_SLIP
-	IFT_SMDSDXI                        = syscall.IFT_SMDSDXI
-	IFT_SMDSICIP                       = syscall.IFT_SMDSICIP
-	IFT_SONET                          = syscall.IFT_SONET
-	IFT_SONETPATH                      = syscall.IFT_SONETPATH
-	IFT_SONETVT                        = syscall.IFT_SONETVT
-	IFT_STARLAN                        = syscall.IFT_STARLAN
 	IFT_STF                            = syscall.IFT_STF
-	IFT_T1                             = syscall.IFT_T1
-	IFT_ULTRA                          = syscall.IFT_ULTRA
-	IFT_V35                            = syscall.IFT_V35
-	IFT_X25                            = syscall.IFT_X25
-	IFT_X25DDN                         = syscall.IFT_X25DDN
-	IFT_X25PLE                         = syscall.IFT_X25PLE
-	IFT_XETHER                         = syscall.IFT_XETHER
-	IGNBRK                             = syscall.IGNBRK
-	IGNCR                              = syscall.IGNCR
-	IGNPAR                             = syscall.IGNPAR
-	IMAXBEL                            = syscall.IMAXBEL
-	INLCR                              = syscall.INLCR
-	INPCK                              = syscall.INPCK
-	IN_CLASSA_HOST                     = syscall.IN_CLASSA_HOST
-	IN_CLASSA_MAX                      = syscall.IN_CLASSA_MAX
-	IN_CLASSA_NET                      = syscall.IN_CLASSA_NET
-	IN_CLASSA_NSHIFT                   = syscall.IN_CLASSA_NSHIFT
-	IN_CLASSB_HOST                     = syscall.IN_CLASSB_HOST
-	IN_CLASSB_MAX                      = syscall.IN_CLASSB_MAX
-	IN_CLASSB_NET                      = syscall.IN_CLASSB_NET
-	IN_CLASSB_NSHIFT                   = syscall.IN_CLASSB_NSHIFT
-	IN_CLASSC_HOST                     = syscall.IN_CLASSC_HOST
-	IN_CLASSC_NET                      = syscall.IN_CLASSC_NET
-	IN_CLASSC_NSHIFT                   = syscall.IN_CLASSC_NSHIFT
-	IN_CLASSD_HOST                     = syscall.IN_CLASSD_HOST
-	IN_CLASSD_NET                      = syscall.IN_CLASSD_NET
-	IN_CLASSD_NSHIFT                   = syscall.IN_CLASSD_NSHIFT
 	IN_LINKLOCALNETNUM                 = syscall.IN_LINKLOCALNETNUM
-	IN_LOOPBACKNET                     = syscall.IN_LOOPBACKNET
 	IPPROTO_3PC                        = syscall.IPPROTO_3PC
 	IPPROTO_ADFS                       = syscall.IPPROTO_ADFS
-	IPPROTO_AH                         = syscall.IPPROTO_AH
 	IPPROTO_AHIP                       = syscall.IPPROTO_AHIP
 	IPPROTO_APES                       = syscall.IPPROTO_APES
 	IPPROTO_ARGUS                      = syscall.IPPROTO_ARGUS
@@ -508,47 +107,25 @@ const (
 	IPPROTO_DDP                        = syscall.IPPROTO_DDP
 	IPPROTO_DGP                        = syscall.IPPROTO_DGP
 	IPPROTO_DIVERT                     = syscall.IPPROTO_DIVERT
-	IPPROTO_DONE                       = syscall.IPPROTO_DONE
-	IPPROTO_DSTOPTS                    = syscall.IPPROTO_DSTOPTS
-	IPPROTO_EGP                        = syscall.IPPROTO_EGP
 	IPPROTO_EMCON                      = syscall.IPPROTO_EMCON
-	IPPROTO_ENCAP                      = syscall.IPPROTO_ENCAP
-	IPPROTO_EON                        = syscall.IPPROTO_EON
-	IPPROTO_ESP                        = syscall.IPPROTO_ESP
-	IPPROTO_ETHERIP                    = syscall.IPPROTO_ETHERIP
-	IPPROTO_FRAGMENT                   = syscall.IPPROTO_FRAGMENT
-	IPPROTO_GGP                        = syscall.IPPROTO_GGP
 	IPPROTO_GMTP                       = syscall.IPPROTO_GMTP
-	IPPROTO_GRE                        = syscall.IPPROTO_GRE
 	IPPROTO_HELLO                      = syscall.IPPROTO_HELLO
 	IPPROTO_HMP                        = syscall.IPPROTO_HMP
-	IPPROTO_HOPOPTS                    = syscall.IPPROTO_HOPOPTS
-	IPPROTO_ICMP                       = syscall.IPPROTO_ICMP
-	IPPROTO_ICMPV6                     = syscall.IPPROTO_ICMPV6
-	IPPROTO_IDP                        = syscall.IPPROTO_IDP
 	IPPROTO_IDPR                       = syscall.IPPROTO_IDPR
 	IPPROTO_IDRP                       = syscall.IPPROTO_IDRP
-	IPPROTO_IGMP                       = syscall.IPPROTO_IGMP
 	IPPROTO_IGP                        = syscall.IPPROTO_IGP
 	IPPROTO_IGRP                       = syscall.IPPROTO_IGRP
 	IPPROTO_IL                         = syscall.IPPROTO_IL
 	IPPROTO_INLSP                      = syscall.IPPROTO_INLSP
 	IPPROTO_INP                        = syscall.IPPROTO_INP
-	IPPROTO_IP                         = syscall.IPPROTO_IP
-	IPPROTO_IPCOMP                     = syscall.IPPROTO_IPCOMP
 	IPPROTO_IPCV                       = syscall.IPPROTO_IPCV
 	IPPROTO_IPEIP                      = syscall.IPPROTO_IPEIP
-	IPPROTO_IPIP                       = syscall.IPPROTO_IPIP
 	IPPROTO_IPPC                       = syscall.IPPROTO_IPPC
-	IPPROTO_IPV4                       = syscall.IPPROTO_IPV4
-	IPPROTO_IPV6                       = syscall.IPPROTO_IPV6
 	IPPROTO_IRTP                       = syscall.IPPROTO_IRTP
 	IPPROTO_KRYPTOLAN                  = syscall.IPPROTO_KRYPTOLAN
 	IPPROTO_LARP                       = syscall.IPPROTO_LARP
 	IPPROTO_LEAF1                      = syscall.IPPROTO_LEAF1
 	IPPROTO_LEAF2                      = syscall.IPPROTO_LEAF2
-	IPPROTO_MAX                        = syscall.IPPROTO_MAX
-	IPPROTO_MAXID                      = syscall.IPPROTO_MAXID
 	IPPROTO_MEAS                       = syscall.IPPROTO_MEAS
 	IPPROTO_MHRP                       = syscall.IPPROTO_MHRP
 	IPPROTO_MICP                       = syscall.IPPROTO_MICP
@@ -556,21 +133,15 @@ const (
 	IPPROTO_MUX                        = syscall.IPPROTO_MUX
 	IPPROTO_ND                         = syscall.IPPROTO_ND
 	IPPROTO_NHRP                       = syscall.IPPROTO_NHRP
-	IPPROTO_NONE                       = syscall.IPPROTO_NONE
 	IPPROTO_NSP                        = syscall.IPPROTO_NSP
 	IPPROTO_NVPII                      = syscall.IPPROTO_NVPII
 	IPPROTO_OSPFIGP                    = syscall.IPPROTO_OSPFIGP
 	IPPROTO_PGM                        = syscall.IPPROTO_PGM
 	IPPROTO_PIGP                       = syscall.IPPROTO_PIGP
-	IPPROTO_PIM                        = syscall.IPPROTO_PIM
 	IPPROTO_PRM                        = syscall.IPPROTO_PRM
-	IPPROTO_PUP                        = syscall.IPPROTO_PUP
 	IPPROTO_PVP                        = syscall.IPPROTO_PVP
-	IPPROTO_RAW                        = syscall.IPPROTO_RAW
 	IPPROTO_RCCMON                     = syscall.IPPROTO_RCCMON
 	IPPROTO_RDP                        = syscall.IPPROTO_RDP
-	IPPROTO_ROUTING                    = syscall.IPPROTO_ROUTING
-	IPPROTO_RSVP                       = syscall.IPPROTO_RSVP
 	IPPROTO_RVD                        = syscall.IPPROTO_RVD
 	IPPROTO_SATEXPAK                   = syscall.IPPROTO_SATEXPAK
 	IPPROTO_SATMON                     = syscall.IPPROTO_SATMON
@@ -583,13 +154,10 @@ const (
 	IPPROTO_SVMTP                      = syscall.IPPROTO_SVMTP
 	IPPROTO_SWIPE                      = syscall.IPPROTO_SWIPE
 	IPPROTO_TCF                        = syscall.IPPROTO_TCF
-	IPPROTO_TCP                        = syscall.IPPROTO_TCP
-	IPPROTO_TP                         = syscall.IPPROTO_TP
 	IPPROTO_TPXX                       = syscall.IPPROTO_TPXX
 	IPPROTO_TRUNK1                     = syscall.IPPROTO_TRUNK1
 	IPPROTO_TRUNK2                     = syscall.IPPROTO_TRUNK2
 	IPPROTO_TTP                        = syscall.IPPROTO_TTP
-	IPPROTO_UDP                        = syscall.IPPROTO_UDP
 	IPPROTO_VINES                      = syscall.IPPROTO_VINES
 	IPPROTO_VISA                       = syscall.IPPROTO_VISA
 	IPPROTO_VMTP                       = syscall.IPPROTO_VMTP
@@ -607,56 +175,20 @@ const (
 	IPV6_2292RTHDR                     = syscall.IPV6_2292RTHDR
 	IPV6_BINDV6ONLY                    = syscall.IPV6_BINDV6ONLY
 	IPV6_BOUND_IF                      = syscall.IPV6_BOUND_IF
-	IPV6_CHECKSUM                      = syscall.IPV6_CHECKSUM
-	IPV6_DEFAULT_MULTICAST_HOPS        = syscall.IPV6_DEFAULT_MULTICAST_HOPS
-	IPV6_DEFAULT_MULTICAST_LOOP        = syscall.IPV6_DEFAULT_MULTICAST_LOOP
-	IPV6_DEFHLIM                       = syscall.IPV6_DEFHLIM
-	IPV6_FAITH                         = syscall.IPV6_FAITH
-	IPV6_FLOWINFO_MASK                 = syscall.IPV6_FLOWINFO_MASK
-	IPV6_FLOWLABEL_MASK                = syscall.IPV6_FLOWLABEL_MASK
-	IPV6_FRAGTTL                       = syscall.IPV6_FRAGTTL
 	IPV6_FW_ADD                        = syscall.IPV6_FW_ADD
 	IPV6_FW_DEL                        = syscall.IPV6_FW_DEL
 	IPV6_FW_FLUSH                      = syscall.IPV6_FW_FLUSH
 	IPV6_FW_GET                        = syscall.IPV6_FW_GET
 	IPV6_FW_ZERO                       = syscall.IPV6_FW_ZERO
-	IPV6_HLIMDEC                       = syscall.IPV6_HLIMDEC
 	IPV6_IPSEC_POLICY                  = syscall.IPV6_IPSEC_POLICY
-	IPV6_JOIN_GROUP                    = syscall.IPV6_JOIN_GROUP
-	IPV6_LEAVE_GROUP                   = syscall.IPV6_LEAVE_GROUP
-	IPV6_MAXHLIM                       = syscall.IPV6_MAXHLIM
 	IPV6_MAXOPTHDR                     = syscall.IPV6_MAXOPTHDR
-	IPV6_MAXPACKET                     = syscall.IPV6_MAXPACKET
 	IPV6_MAX_GROUP_SRC_FILTER          = syscall.IPV6_MAX_GROUP_SRC_FILTER
 	IPV6_MAX_MEMBERSHIPS               = syscall.IPV6_MAX_MEMBERSHIPS
 	IPV6_MAX_SOCK_SRC_FILTER           = syscall.IPV6_MAX_SOCK_SRC_FILTER
 	IPV6_MIN_MEMBERSHIPS               = syscall.IPV6_MIN_MEMBERSHIPS
-	IPV6_MMTU                          = syscall.IPV6_MMTU
-	IPV6_MULTICAST_HOPS                = syscall.IPV6_MULTICAST_HOPS
-	IPV6_MULTICAST_IF                  = syscall.IPV6_MULTICAST_IF
-	IPV6_MULTICAST_LOOP                = syscall.IPV6_MULTICAST_LOOP
-	IPV6_PORTRANGE                     = syscall.IPV6_PORTRANGE
-	IPV6_PORTRANGE_DEFAULT             = syscall.IPV6_PORTRANGE_DEFAULT
-	IPV6_PORTRANGE_HIGH                = syscall.IPV6_PORTRANGE_HIGH
-	IPV6_PORTRANGE_LOW                 = syscall.IPV6_PORTRANGE_LOW
-	IPV6_RECVTCLASS                    = syscall.IPV6_RECVTCLASS
-	IPV6_RTHDR_LOOSE                   = syscall.IPV6_RTHDR_LOOSE
-	IPV6_RTHDR_STRICT                  = syscall.IPV6_RTHDR_STRICT
-	IPV6_RTHDR_TYPE_0                  = syscall.IPV6_RTHDR_TYPE_0
-	IPV6_SOCKOPT_RESERVED1             = syscall.IPV6_SOCKOPT_RESERVED1
-	IPV6_TCLASS                        = syscall.IPV6_TCLASS
-	IPV6_UNICAST_HOPS                  = syscall.IPV6_UNICAST_HOPS
-	IPV6_V6ONLY                        = syscall.IPV6_V6ONLY
-	IPV6_VERSION                       = syscall.IPV6_VERSION
-	IPV6_VERSION_MASK                  = syscall.IPV6_VERSION_MASK
-	IP_ADD_MEMBERSHIP                  = syscall.IP_ADD_MEMBERSHIP
 	IP_ADD_SOURCE_MEMBERSHIP           = syscall.IP_ADD_SOURCE_MEMBERSHIP
 	IP_BLOCK_SOURCE                    = syscall.IP_BLOCK_SOURCE
 	IP_BOUND_IF                        = syscall.IP_BOUND_IF
-	IP_DEFAULT_MULTICAST_LOOP          = syscall.IP_DEFAULT_MULTICAST_LOOP
-	IP_DEFAULT_MULTICAST_TTL           = syscall.IP_DEFAULT_MULTICAST_TTL
-	IP_DF                              = syscall.IP_DF
-	IP_DROP_MEMBERSHIP                 = syscall.IP_DROP_MEMBERSHIP
 	IP_DROP_SOURCE_MEMBERSHIP          = syscall.IP_DROP_SOURCE_MEMBERSHIP
 	IP_DUMMYNET_CONFIGURE              = syscall.IP_DUMMYNET_CONFIGURE
 	IP_DUMMYNET_DEL                    = syscall.IP_DUMMYNET_DEL
@@ -669,201 +201,85 @@ const (
 	IP_FW_GET                          = syscall.IP_FW_GET
 	IP_FW_RESETLOG                     = syscall.IP_FW_RESETLOG
 	IP_FW_ZERO                         = syscall.IP_FW_ZERO
-	IP_HDRINCL                         = syscall.IP_HDRINCL
 	IP_IPSEC_POLICY                    = syscall.IP_IPSEC_POLICY
-	IP_MAXPACKET                       = syscall.IP_MAXPACKET
 	IP_MAX_GROUP_SRC_FILTER            = syscall.IP_MAX_GROUP_SRC_FILTER
-	IP_MAX_MEMBERSHIPS                 = syscall.IP_MAX_MEMBERSHIPS
 	IP_MAX_SOCK_MUTE_FILTER            = syscall.IP_MAX_SOCK_MUTE_FILTER
 	IP_MAX_SOCK_SRC_FILTER             = syscall.IP_MAX_SOCK_SRC_FILTER
-	IP_MF                              = syscall.IP_MF
 	IP_MIN_MEMBERSHIPS                 = syscall.IP_MIN_MEMBERSHIPS
 	IP_MSFILTER                        = syscall.IP_MSFILTER
-	IP_MSS                             = syscall.IP_MSS
-	IP_MULTICAST_IF                    = syscall.IP_MULTICAST_IF
 	IP_MULTICAST_IFINDEX               = syscall.IP_MULTICAST_IFINDEX
-	IP_MULTICAST_LOOP                  = syscall.IP_MULTICAST_LOOP
-	IP_MULTICAST_TTL                   = syscall.IP_MULTICAST_TTL
 	IP_MULTICAST_VIF                   = syscall.IP_MULTICAST_VIF
 	IP_NAT__XXX                        = syscall.IP_NAT__XXX
-	IP_OFFMASK                         = syscall.IP_OFFMASK
 	IP_OLD_FW_ADD                      = syscall.IP_OLD_FW_ADD
 	IP_OLD_FW_DEL                      = syscall.IP_OLD_FW_DEL
 	IP_OLD_FW_FLUSH                    = syscall.IP_OLD_FW_FLUSH
 	IP_OLD_FW_GET                      = syscall.IP_OLD_FW_GET
 	IP_OLD_FW_RESETLOG                 = syscall.IP_OLD_FW_RESETLOG
 	IP_OLD_FW_ZERO                     = syscall.IP_OLD_FW_ZERO
-	IP_OPTIONS                         = syscall.IP_OPTIONS
 	IP_PKTINFO                         = syscall.IP_PKTINFO
-	IP_PORTRANGE                       = syscall.IP_PORTRANGE
-	IP_PORTRANGE_DEFAULT               = syscall.IP_PORTRANGE_DEFAULT
-	IP_PORTRANGE_HIGH                  = syscall.IP_PORTRANGE_HIGH
-	IP_PORTRANGE_LOW                   = syscall.IP_PORTRANGE_LOW
-	IP_RECVDSTADDR                     = syscall.IP_RECVDSTADDR
-	IP_RECVIF                          = syscall.IP_RECVIF
-	IP_RECVOPTS                        = syscall.IP_RECVOPTS
 	IP_RECVPKTINFO                     = syscall.IP_RECVPKTINFO
-	IP_RECVRETOPTS                     = syscall.IP_RECVRETOPTS
-	IP_RECVTTL                         = syscall.IP_RECVTTL
-	IP_RETOPTS                         = syscall.IP_RETOPTS
-	IP_RF                              = syscall.IP_RF
 	IP_RSVP_OFF                        = syscall.IP_RSVP_OFF
 	IP_RSVP_ON                         = syscall.IP_RSVP_ON
 	IP_RSVP_VIF_OFF                    = syscall.IP_RSVP_VIF_OFF
 	IP_RSVP_VIF_ON                     = syscall.IP_RSVP_VIF_ON
 	IP_STRIPHDR                        = syscall.IP_STRIPHDR
-	IP_TOS                             = syscall.IP_TOS
 	IP_TRAFFIC_MGT_BACKGROUND          = syscall.IP_TRAFFIC_MGT_BACKGROUND
-	IP_TTL                             = syscall.IP_TTL
 	IP_UNBLOCK_SOURCE                  = syscall.IP_UNBLOCK_SOURCE
-	ISIG                               = syscall.ISIG
-	ISTRIP                             = syscall.ISTRIP
 	IUTF8                              = syscall.IUTF8
-	IXANY                              = syscall.IXANY
-	IXOFF                              = syscall.IXOFF
-	IXON                               = syscall.IXON
-	ImplementsGetwd                    = syscall.ImplementsGetwd
-	LOCK_EX                            = syscall.LOCK_EX
-	LOCK_NB                            = syscall.LOCK_NB
-	LOCK_SH                            = syscall.LOCK_SH
-	LOCK_UN                            = syscall.LOCK_UN
 	MADV_CAN_REUSE                     = syscall.MADV_CAN_REUSE
-	MADV_DONTNEED                      = syscall.MADV_DONTNEED
-	MADV_FREE                          = syscall.MADV_FREE
 	MADV_FREE_REUSABLE                 = syscall.MADV_FREE_REUSABLE
 	MADV_FREE_REUSE                    = syscall.MADV_FREE_REUSE
-	MADV_NORMAL                        = syscall.MADV_NORMAL
-	MADV_RANDOM                        = syscall.MADV_RANDOM
-	MADV_SEQUENTIAL                    = syscall.MADV_SEQUENTIAL
-	MADV_WILLNEED                      = syscall.MADV_WILLNEED
 	MADV_ZERO_WIRED_PAGES              = syscall.MADV_ZERO_WIRED_PAGES
-	MAP_ANON                           = syscall.MAP_ANON
 	MAP_COPY                           = syscall.MAP_COPY
-	MAP_FILE                           = syscall.MAP_FILE
-	MAP_FIXED                          = syscall.MAP_FIXED
-	MAP_HASSEMAPHORE                   = syscall.MAP_HASSEMAPHORE
 	MAP_JIT                            = syscall.MAP_JIT
 	MAP_NOCACHE                        = syscall.MAP_NOCACHE
 	MAP_NOEXTEND                       = syscall.MAP_NOEXTEND
-	MAP_NORESERVE                      = syscall.MAP_NORESERVE
-	MAP_PRIVATE                        = syscall.MAP_PRIVATE
-	MAP_RENAME                         = syscall.MAP_RENAME
 	MAP_RESERVED0080                   = syscall.MAP_RESERVED0080
-	MAP_SHARED                         = syscall.MAP_SHARED
 	MCL_CURRENT                        = syscall.MCL_CURRENT
 	MCL_FUTURE                         = syscall.MCL_FUTURE
-	MSG_CTRUNC                         = syscall.MSG_CTRUNC
-	MSG_DONTROUTE                      = syscall.MSG_DONTROUTE
-	MSG_DONTWAIT                       = syscall.MSG_DONTWAIT
 	MSG_EOF                            = syscall.MSG_EOF
-	MSG_EOR                            = syscall.MSG_EOR
 	MSG_FLUSH                          = syscall.MSG_FLUSH
 	MSG_HAVEMORE                       = syscall.MSG_HAVEMORE
 	MSG_HOLD                           = syscall.MSG_HOLD
 	MSG_NEEDSA                         = syscall.MSG_NEEDSA
-	MSG_OOB                            = syscall.MSG_OOB
-	MSG_PEEK                           = syscall.MSG_PEEK
 	MSG_RCVMORE                        = syscall.MSG_RCVMORE
 	MSG_SEND                           = syscall.MSG_SEND
-	MSG_TRUNC                          = syscall.MSG_TRUNC
-	MSG_WAITALL                        = syscall.MSG_WAITALL
 	MSG_WAITSTREAM                     = syscall.MSG_WAITSTREAM
 	MS_ASYNC                           = syscall.MS_ASYNC
 	MS_DEACTIVATE                      = syscall.MS_DEACTIVATE
 	MS_INVALIDATE                      = syscall.MS_INVALIDATE
 	MS_KILLPAGES                       = syscall.MS_KILLPAGES
 	MS_SYNC                            = syscall.MS_SYNC
-	NAME_MAX                           = syscall.NAME_MAX
-	NET_RT_DUMP                        = syscall.NET_RT_DUMP
 	NET_RT_DUMP2                       = syscall.NET_RT_DUMP2
-	NET_RT_FLAGS                       = syscall.NET_RT_FLAGS
-	NET_RT_IFLIST                      = syscall.NET_RT_IFLIST
 	NET_RT_IFLIST2                     = syscall.NET_RT_IFLIST2
-	NET_RT_MAXID                       = syscall.NET_RT_MAXID
 	NET_RT_STAT                        = syscall.NET_RT_STAT
 	NET_RT_TRASH                       = syscall.NET_RT_TRASH
-	NOFLSH                             = syscall.NOFLSH
 	NOTE_ABSOLUTE                      = syscall.NOTE_ABSOLUTE
-	NOTE_ATTRIB                        = syscall.NOTE_ATTRIB
-	NOTE_CHILD                         = syscall.NOTE_CHILD
-	NOTE_DELETE                        = syscall.NOTE_DELETE
-	NOTE_EXEC                          = syscall.NOTE_EXEC
-	NOTE_EXIT                          = syscall.NOTE_EXIT
 	NOTE_EXITSTATUS                    = syscall.NOTE_EXITSTATUS
-	NOTE_EXTEND                        = syscall.NOTE_EXTEND
 	NOTE_FFAND                         = syscall.NOTE_FFAND
 	NOTE_FFCOPY                        = syscall.NOTE_FFCOPY
 	NOTE_FFCTRLMASK                    = syscall.NOTE_FFCTRLMASK
 	NOTE_FFLAGSMASK                    = syscall.NOTE_FFLAGSMASK
 	NOTE_FFNOP                         = syscall.NOTE_FFNOP
 	NOTE_FFOR                          = syscall.NOTE_FFOR
-	NOTE_FORK                          = syscall.NOTE_FORK
-	NOTE_LINK                          = syscall.NOTE_LINK
-	NOTE_LOWAT                         = syscall.NOTE_LOWAT
 	NOTE_NONE                          = syscall.NOTE_NONE
 	NOTE_NSECONDS                      = syscall.NOTE_NSECONDS
-	NOTE_PCTRLMASK                     = syscall.NOTE_PCTRLMASK
-	NOTE_PDATAMASK                     = syscall.NOTE_PDATAMASK
 	NOTE_REAP                          = syscall.NOTE_REAP
-	NOTE_RENAME                        = syscall.NOTE_RENAME
-	NOTE_REVOKE                        = syscall.NOTE_REVOKE
 	NOTE_SECONDS                       = syscall.NOTE_SECONDS
 	NOTE_SIGNAL                        = syscall.NOTE_SIGNAL
-	NOTE_TRACK                         = syscall.NOTE_TRACK
-	NOTE_TRACKERR                      = syscall.NOTE_TRACKERR
 	NOTE_TRIGGER                       = syscall.NOTE_TRIGGER
 	NOTE_USECONDS                      = syscall.NOTE_USECONDS
 	NOTE_VM_ERROR                      = syscall.NOTE_VM_ERROR
 	NOTE_VM_PRESSURE                   = syscall.NOTE_VM_PRESSURE
 	NOTE_VM_PRESSURE_SUDDEN_TERMINATE  = syscall.NOTE_VM_PRESSURE_SUDDEN_TERMINATE
 	NOTE_VM_PRESSURE_TERMINATE         = syscall.NOTE_VM_PRESSURE_TERMINATE
-	NOTE_WRITE                         = syscall.NOTE_WRITE
-	OCRNL                              = syscall.OCRNL
 	OFDEL                              = syscall.OFDEL
 	OFILL                              = syscall.OFILL
-	ONLCR                              = syscall.ONLCR
-	ONLRET                             = syscall.ONLRET
-	ONOCR                              = syscall.ONOCR
-	ONOEOT                             = syscall.ONOEOT
-	OPOST                              = syscall.OPOST
-	O_ACCMODE                          = syscall.O_ACCMODE
 	O_ALERT                            = syscall.O_ALERT
-	O_APPEND                           = syscall.O_APPEND
-	O_ASYNC                            = syscall.O_ASYNC
-	O_CLOEXEC                          = syscall.O_CLOEXEC
-	O_CREAT                            = syscall.O_CREAT
-	O_DIRECTORY                        = syscall.O_DIRECTORY
 	O_DSYNC                            = syscall.O_DSYNC
 	O_EVTONLY                          = syscall.O_EVTONLY
-	O_EXCL                             = syscall.O_EXCL
-	O_EXLOCK                           = syscall.O_EXLOCK
-	O_FSYNC                            = syscall.O_FSYNC
-	O_NDELAY                           = syscall.O_NDELAY
-	O_NOCTTY                           = syscall.O_NOCTTY
-	O_NOFOLLOW                         = syscall.O_NOFOLLOW
-	O_NONBLOCK                         = syscall.O_NONBLOCK
 	O_POPUP                            = syscall.O_POPUP
-	O_RDONLY                           = syscall.O_RDONLY
-	O_RDWR                             = syscall.O_RDWR
-	O_SHLOCK                           = syscall.O_SHLOCK
 	O_SYMLINK                          = syscall.O_SYMLINK
-	O_SYNC                             = syscall.O_SYNC
-	O_TRUNC                            = syscall.O_TRUNC
-	O_WRONLY                           = syscall.O_WRONLY
-	PARENB                             = syscall.PARENB
-	PARMRK                             = syscall.PARMRK
-	PARODD                             = syscall.PARODD
-	PENDIN                             = syscall.PENDIN
-	PRIO_PGRP                          = syscall.PRIO_PGRP
-	PRIO_PROCESS                       = syscall.PRIO_PROCESS
-	PRIO_USER                          = syscall.PRIO_USER
-	PROT_EXEC                          = syscall.PROT_EXEC
-	PROT_NONE                          = syscall.PROT_NONE
-	PROT_READ                          = syscall.PROT_READ
-	PROT_WRITE                         = syscall.PROT_WRITE
-	PTRACE_CONT                        = syscall.PTRACE_CONT
-	PTRACE_KILL                        = syscall.PTRACE_KILL
-	PTRACE_TRACEME                     = syscall.PTRACE_TRACEME
 	PT_ATTACH                          = syscall.PT_ATTACH
 	PT_ATTACHEXC                       = syscall.PT_ATTACHEXC
 	PT_CONTINUE                        = syscall.PT_CONTINUE
@@ -883,154 +299,42 @@ const (
 	PT_WRITE_I                         = syscall.PT_WRITE_I
 	PT_WRITE_U                         = syscall.PT_WRITE_U
 	RLIMIT_AS                          = syscall.RLIMIT_AS
-	RLIMIT_CORE                        = syscall.RLIMIT_CORE
-	RLIMIT_CPU                         = syscall.RLIMIT_CPU
-	RLIMIT_DATA                        = syscall.RLIMIT_DATA
-	RLIMIT_FSIZE                       = syscall.RLIMIT_FSIZE
-	RLIMIT_NOFILE                      = syscall.RLIMIT_NOFILE
-	RLIMIT_STACK                       = syscall.RLIMIT_STACK
-	RLIM_INFINITY                      = syscall.RLIM_INFINITY
-	RTAX_AUTHOR                        = syscall.RTAX_AUTHOR
-	RTAX_BRD                           = syscall.RTAX_BRD
-	RTAX_DST                           = syscall.RTAX_DST
-	RTAX_GATEWAY                       = syscall.RTAX_GATEWAY
-	RTAX_GENMASK                       = syscall.RTAX_GENMASK
-	RTAX_IFA                           = syscall.RTAX_IFA
-	RTAX_IFP                           = syscall.RTAX_IFP
-	RTAX_MAX                           = syscall.RTAX_MAX
-	RTAX_NETMASK                       = syscall.RTAX_NETMASK
-	RTA_AUTHOR                         = syscall.RTA_AUTHOR
-	RTA_BRD                            = syscall.RTA_BRD
-	RTA_DST                            = syscall.RTA_DST
-	RTA_GATEWAY                        = syscall.RTA_GATEWAY
-	RTA_GENMASK                        = syscall.RTA_GENMASK
-	RTA_IFA                            = syscall.RTA_IFA
-	RTA_IFP                            = syscall.RTA_IFP
-	RTA_NETMASK                        = syscall.RTA_NETMASK
-	RTF_BLACKHOLE                      = syscall.RTF_BLACKHOLE
 	RTF_BROADCAST                      = syscall.RTF_BROADCAST
 	RTF_CLONING                        = syscall.RTF_CLONING
 	RTF_CONDEMNED                      = syscall.RTF_CONDEMNED
 	RTF_DELCLONE                       = syscall.RTF_DELCLONE
-	RTF_DONE                           = syscall.RTF_DONE
-	RTF_DYNAMIC                        = syscall.RTF_DYNAMIC
-	RTF_GATEWAY                        = syscall.RTF_GATEWAY
-	RTF_HOST                           = syscall.RTF_HOST
 	RTF_IFREF                          = syscall.RTF_IFREF
 	RTF_IFSCOPE                        = syscall.RTF_IFSCOPE
-	RTF_LLINFO                         = syscall.RTF_LLINFO
 	RTF_LOCAL                          = syscall.RTF_LOCAL
-	RTF_MODIFIED                       = syscall.RTF_MODIFIED
 	RTF_MULTICAST                      = syscall.RTF_MULTICAST
 	RTF_PINNED                         = syscall.RTF_PINNED
 	RTF_PRCLONING                      = syscall.RTF_PRCLONING
-	RTF_PROTO1                         = syscall.RTF_PROTO1
-	RTF_PROTO2                         = syscall.RTF_PROTO2
 	RTF_PROTO3                         = syscall.RTF_PROTO3
-	RTF_REJECT                         = syscall.RTF_REJECT
-	RTF_STATIC                         = syscall.RTF_STATIC
-	RTF_UP                             = syscall.RTF_UP
 	RTF_WASCLONED                      = syscall.RTF_WASCLONED
 	RTF_XRESOLVE                       = syscall.RTF_XRESOLVE
-	RTM_ADD                            = syscall.RTM_ADD
-	RTM_CHANGE                         = syscall.RTM_CHANGE
-	RTM_DELADDR                        = syscall.RTM_DELADDR
-	RTM_DELETE                         = syscall.RTM_DELETE
 	RTM_DELMADDR                       = syscall.RTM_DELMADDR
-	RTM_GET                            = syscall.RTM_GET
 	RTM_GET2                           = syscall.RTM_GET2
-	RTM_IFINFO                         = syscall.RTM_IFINFO
 	RTM_IFINFO2                        = syscall.RTM_IFINFO2
-	RTM_LOCK                           = syscall.RTM_LOCK
-	RTM_LOSING                         = syscall.RTM_LOSING
-	RTM_MISS                           = syscall.RTM_MISS
-	RTM_NEWADDR                        = syscall.RTM_NEWADDR
 	RTM_NEWMADDR                       = syscall.RTM_NEWMADDR
 	RTM_NEWMADDR2                      = syscall.RTM_NEWMADDR2
 	RTM_OLDADD                         = syscall.RTM_OLDADD
 	RTM_OLDDEL                         = syscall.RTM_OLDDEL
-	RTM_REDIRECT                       = syscall.RTM_REDIRECT
-	RTM_RESOLVE                        = syscall.RTM_RESOLVE
 	RTM_RTTUNIT                        = syscall.RTM_RTTUNIT
-	RTM_VERSION                        = syscall.RTM_VERSION
-	RTV_EXPIRE                         = syscall.RTV_EXPIRE
-	RTV_HOPCOUNT                       = syscall.RTV_HOPCOUNT
-	RTV_MTU                            = syscall.RTV_MTU
-	RTV_RPIPE                          = syscall.RTV_RPIPE
-	RTV_RTT                            = syscall.RTV_RTT
-	RTV_RTTVAR                         = syscall.RTV_RTTVAR
-	RTV_SPIPE                          = syscall.RTV_SPIPE
-	RTV_SSTHRESH                       = syscall.RTV_SSTHRESH
-	RUSAGE_CHILDREN                    = syscall.RUSAGE_CHILDREN
-	RUSAGE_SELF                        = syscall.RUSAGE_SELF
 	SCM_CREDS                          = syscall.SCM_CREDS
-	SCM_RIGHTS                         = syscall.SCM_RIGHTS
-	SCM_TIMESTAMP                      = syscall.SCM_TIMESTAMP
 	SCM_TIMESTAMP_MONOTONIC            = syscall.SCM_TIMESTAMP_MONOTONIC
-	SHUT_RD                            = syscall.SHUT_RD
-	SHUT_RDWR                          = syscall.SHUT_RDWR
-	SHUT_WR                            = syscall.SHUT_WR
-	SIGABRT                            = syscall.SIGABRT
-	SIGALRM                            = syscall.SIGALRM
-	SIGBUS                             = syscall.SIGBUS
-	SIGCHLD                            = syscall.SIGCHLD
-	SIGCONT                            = syscall.SIGCONT
-	SIGEMT                             = syscall.SIGEMT
-	SIGFPE                             = syscall.SIGFPE
-	SIGHUP                             = syscall.SIGHUP
-	SIGILL                             = syscall.SIGILL
-	SIGINFO                            = syscall.SIGINFO
-	SIGINT                             = syscall.SIGINT
-	SIGIO                              = syscall.SIGIO
-	SIGIOT                             = syscall.SIGIOT
-	SIGKILL                            = syscall.SIGKILL
-	SIGPIPE                            = syscall.SIGPIPE
-	SIGPROF                            = syscall.SIGPROF
-	SIGQUIT                            = syscall.SIGQUIT
-	SIGSEGV                            = syscall.SIGSEGV
-	SIGSTOP                            = syscall.SIGSTOP
-	SIGSYS                             = syscall.SIGSYS
-	SIGTERM                            = syscall.SIGTERM
-	SIGTRAP                            = syscall.SIGTRAP
-	SIGTSTP                            = syscall.SIGTSTP
-	SIGTTIN                            = syscall.SIGTTIN
-	SIGTTOU                            = syscall.SIGTTOU
-	SIGURG                             = syscall.SIGURG
-	SIGUSR1                            = syscall.SIGUSR1
-	SIGUSR2                            = syscall.SIGUSR2
-	SIGVTALRM                          = syscall.SIGVTALRM
-	SIGWINCH                           = syscall.SIGWINCH
-	SIGXCPU                            = syscall.SIGXCPU
-	SIGXFSZ                            = syscall.SIGXFSZ
-	SIOCADDMULTI                       = syscall.SIOCADDMULTI
-	SIOCAIFADDR                        = syscall.SIOCAIFADDR
 	SIOCARPIPLL                        = syscall.SIOCARPIPLL
-	SIOCATMARK                         = syscall.SIOCATMARK
 	SIOCAUTOADDR                       = syscall.SIOCAUTOADDR
 	SIOCAUTONETMASK                    = syscall.SIOCAUTONETMASK
-	SIOCDELMULTI                       = syscall.SIOCDELMULTI
-	SIOCDIFADDR                        = syscall.SIOCDIFADDR
-	SIOCDIFPHYADDR                     = syscall.SIOCDIFPHYADDR
 	SIOCGDRVSPEC                       = syscall.SIOCGDRVSPEC
 	SIOCGETVLAN                        = syscall.SIOCGETVLAN
 	SIOCGHIWAT                         = syscall.SIOCGHIWAT
-	SIOCGIFADDR                        = syscall.SIOCGIFADDR
 	SIOCGIFALTMTU                      = syscall.SIOCGIFALTMTU
 	SIOCGIFASYNCMAP                    = syscall.SIOCGIFASYNCMAP
 	SIOCGIFBOND                        = syscall.SIOCGIFBOND
-	SIOCGIFBRDADDR                     = syscall.SIOCGIFBRDADDR
 	SIOCGIFCAP                         = syscall.SIOCGIFCAP
-	SIOCGIFCONF                        = syscall.SIOCGIFCONF
 	SIOCGIFDEVMTU                      = syscall.SIOCGIFDEVMTU
-	SIOCGIFDSTADDR                     = syscall.SIOCGIFDSTADDR
-	SIOCGIFFLAGS                       = syscall.SIOCGIFFLAGS
-	SIOCGIFGENERIC                     = syscall.SIOCGIFGENERIC
 	SIOCGIFKPI                         = syscall.SIOCGIFKPI
 	SIOCGIFMAC                         = syscall.SIOCGIFMAC
-	SIOCGIFMEDIA                       = syscall.SIOCGIFMEDIA
-	SIOCGIFMETRIC                      = syscall.SIOCGIFMETRIC
-	SIOCGIFMTU                         = syscall.SIOCGIFMTU
-	SIOCGIFNETMASK                     = syscall.SIOCGIFNETMASK
 	SIOCGIFPDSTADDR                    = syscall.SIOCGIFPDSTADDR
 	SIOCGIFPHYS                        = syscall.SIOCGIFPHYS
 	SIOCGIFPSRCADDR                    = syscall.SIOCGIFPSRCADDR
@@ -1038,52 +342,25 @@ const (
 	SIOCGIFVLAN                        = syscall.SIOCGIFVLAN
 	SIOCGIFWAKEFLAGS                   = syscall.SIOCGIFWAKEFLAGS
 	SIOCGLOWAT                         = syscall.SIOCGLOWAT
-	SIOCGPGRP                          = syscall.SIOCGPGRP
-	SIOCIFCREATE                       = syscall.SIOCIFCREATE
 	SIOCIFCREATE2                      = syscall.SIOCIFCREATE2
-	SIOCIFDESTROY                      = syscall.SIOCIFDESTROY
 	SIOCRSLVMULTI                      = syscall.SIOCRSLVMULTI
 	SIOCSDRVSPEC                       = syscall.SIOCSDRVSPEC
 	SIOCSETVLAN                        = syscall.SIOCSETVLAN
 	SIOCSHIWAT                         = syscall.SIOCSHIWAT
-	SIOCSIFADDR                        = syscall.SIOCSIFADDR
 	SIOCSIFALTMTU                      = syscall.SIOCSIFALTMTU
 	SIOCSIFASYNCMAP                    = syscall.SIOCSIFASYNCMAP
 	SIOCSIFBOND                        = syscall.SIOCSIFBOND
-	SIOCSIFBRDADDR                     = syscall.SIOCSIFBRDADDR
 	SIOCSIFCAP                         = syscall.SIOCSIFCAP
-	SIOCSIFDSTADDR                     = syscall.SIOCSIFDSTADDR
-	SIOCSIFFLAGS                       = syscall.SIOCSIFFLAGS
-	SIOCSIFGENERIC                     = syscall.SIOCSIFGENERIC
 	SIOCSIFKPI                         = syscall.SIOCSIFKPI
 	SIOCSIFLLADDR                      = syscall.SIOCSIFLLADDR
 	SIOCSIFMAC                         = syscall.SIOCSIFMAC
-	SIOCSIFMEDIA                       = syscall.SIOCSIFMEDIA
-	SIOCSIFMETRIC                      = syscall.SIOCSIFMETRIC
-	SIOCSIFMTU                         = syscall.SIOCSIFMTU
-	SIOCSIFNETMASK                     = syscall.SIOCSIFNETMASK
 	SIOCSIFPHYADDR                     = syscall.SIOCSIFPHYADDR
 	SIOCSIFPHYS                        = syscall.SIOCSIFPHYS
 	SIOCSIFVLAN                        = syscall.SIOCSIFVLAN
 	SIOCSLOWAT                         = syscall.SIOCSLOWAT
-	SIOCSPGRP                          = syscall.SIOCSPGRP
-	SOCK_DGRAM                         = syscall.SOCK_DGRAM
 	SOCK_MAXADDRLEN                    = syscall.SOCK_MAXADDRLEN
-	SOCK_RAW                           = syscall.SOCK_RAW
-	SOCK_RDM                           = syscall.SOCK_RDM
-	SOCK_SEQPACKET                     = syscall.SOCK_SEQPACKET
-	SOCK_STREAM                        = syscall.SOCK_STREAM
-	SOL_SOCKET                         = syscall.SOL_SOCKET
-	SOMAXCONN                          = syscall.SOMAXCONN
-	SO_ACCEPTCONN                      = syscall.SO_ACCEPTCONN
-	SO_BROADCAST                       = syscall.SO_BROADCAST
-	SO_DEBUG                           = syscall.SO_DEBUG
-	SO_DONTROUTE                       = syscall.SO_DONTROUTE
 	SO_DONTTRUNC                       = syscall.SO_DONTTRUNC
-	SO_ERROR                           = syscall.SO_ERROR
-	SO_KEEPALIVE                       = syscall.SO_KEEPALIVE
 	SO_LABEL                           = syscall.SO_LABEL
-	SO_LINGER                          = syscall.SO_LINGER
 	SO_LINGER_SEC                      = syscall.SO_LINGER_SEC
 	SO_NKE                             = syscall.SO_NKE
 	SO_NOADDRERR                       = syscall.SO_NOADDRERR
@@ -1092,31 +369,15 @@ const (
 	SO_NP_EXTENSIONS                   = syscall.SO_NP_EXTENSIONS
 	SO_NREAD                           = syscall.SO_NREAD
 	SO_NWRITE                          = syscall.SO_NWRITE
-	SO_OOBINLINE                       = syscall.SO_OOBINLINE
 	SO_PEERLABEL                       = syscall.SO_PEERLABEL
 	SO_RANDOMPORT                      = syscall.SO_RANDOMPORT
-	SO_RCVBUF                          = syscall.SO_RCVBUF
-	SO_RCVLOWAT                        = syscall.SO_RCVLOWAT
-	SO_RCVTIMEO                        = syscall.SO_RCVTIMEO
-	SO_REUSEADDR                       = syscall.SO_REUSEADDR
-	SO_REUSEPORT                       = syscall.SO_REUSEPORT
 	SO_REUSESHAREUID                   = syscall.SO_REUSESHAREUID
-	SO_SNDBUF                          = syscall.SO_SNDBUF
-	SO_SNDLOWAT                        = syscall.SO_SNDLOWAT
-	SO_SNDTIMEO                        = syscall.SO_SNDTIMEO
-	SO_TIMESTAMP                       = syscall.SO_TIMESTAMP
 	SO_TIMESTAMP_MONOTONIC             = syscall.SO_TIMESTAMP_MONOTONIC
-	SO_TYPE                            = syscall.SO_TYPE
 	SO_UPCALLCLOSEWAIT                 = syscall.SO_UPCALLCLOSEWAIT
-	SO_USELOOPBACK                     = syscall.SO_USELOOPBACK
 	SO_WANTMORE                        = syscall.SO_WANTMORE
 	SO_WANTOOBFLAG                     = syscall.SO_WANTOOBFLAG
-	SYS_ACCEPT                         = syscall.SYS_ACCEPT
 	SYS_ACCEPT_NOCANCEL                = syscall.SYS_ACCEPT_NOCANCEL
-	SYS_ACCESS                         = syscall.SYS_ACCESS
 	SYS_ACCESS_EXTENDED                = syscall.SYS_ACCESS_EXTENDED
-	SYS_ACCT                           = syscall.SYS_ACCT
-	SYS_ADJTIME                        = syscall.SYS_ADJTIME
 	SYS_AIO_CANCEL                     = syscall.SYS_AIO_CANCEL
 	SYS_AIO_ERROR                      = syscall.SYS_AIO_ERROR
 	SYS_AIO_FSYNC                      = syscall.SYS_AIO_FSYNC
@@ -1138,35 +399,18 @@ const (
 	SYS_AUDIT_SESSION_JOIN             = syscall.SYS_AUDIT_SESSION_JOIN
 	SYS_AUDIT_SESSION_PORT             = syscall.SYS_AUDIT_SESSION_PORT
 	SYS_AUDIT_SESSION_SELF             = syscall.SYS_AUDIT_SESSION_SELF
-	SYS_BIND                           = syscall.SYS_BIND
 	SYS_BSDTHREAD_CREATE               = syscall.SYS_BSDTHREAD_CREATE
 	SYS_BSDTHREAD_REGISTER             = syscall.SYS_BSDTHREAD_REGISTER
 	SYS_BSDTHREAD_TERMINATE            = syscall.SYS_BSDTHREAD_TERMINATE
-	SYS_CHDIR                          = syscall.SYS_CHDIR
-	SYS_CHFLAGS                        = syscall.SYS_CHFLAGS
-	SYS_CHMOD                          = syscall.SYS_CHMOD
 	SYS_CHMOD_EXTENDED                 = syscall.SYS_CHMOD_EXTENDED
-	SYS_CHOWN                          = syscall.SYS_CHOWN
-	SYS_CHROOT                         = syscall.SYS_CHROOT
 	SYS_CHUD                           = syscall.SYS_CHUD
-	SYS_CLOSE                          = syscall.SYS_CLOSE
 	SYS_CLOSE_NOCANCEL                 = syscall.SYS_CLOSE_NOCANCEL
-	SYS_CONNECT                        = syscall.SYS_CONNECT
 	SYS_CONNECT_NOCANCEL               = syscall.SYS_CONNECT_NOCANCEL
 	SYS_COPYFILE                       = syscall.SYS_COPYFILE
 	SYS_CSOPS                          = syscall.SYS_CSOPS
 	SYS_DELETE                         = syscall.SYS_DELETE
-	SYS_DUP                            = syscall.SYS_DUP
-	SYS_DUP2                           = syscall.SYS_DUP2
 	SYS_EXCHANGEDATA                   = syscall.SYS_EXCHANGEDATA
-	SYS_EXECVE                         = syscall.SYS_EXECVE
-	SYS_EXIT                           = syscall.SYS_EXIT
-	SYS_FCHDIR                         = syscall.SYS_FCHDIR
-	SYS_FCHFLAGS                       = syscall.SYS_FCHFLAGS
-	SYS_FCHMOD                         = syscall.SYS_FCHMOD
 	SYS_FCHMOD_EXTENDED                = syscall.SYS_FCHMOD_EXTENDED
-	SYS_FCHOWN                         = syscall.SYS_FCHOWN
-	SYS_FCNTL                          = syscall.SYS_FCNTL
 	SYS_FCNTL_NOCANCEL                 = syscall.SYS_FCNTL_NOCANCEL
 	SYS_FDATASYNC                      = syscall.SYS_FDATASYNC
 	SYS_FFSCTL                         = syscall.SYS_FFSCTL
@@ -1176,24 +420,17 @@ const (
 	SYS_FILEPORT_MAKEFD                = syscall.SYS_FILEPORT_MAKEFD
 	SYS_FILEPORT_MAKEPORT              = syscall.SYS_FILEPORT_MAKEPORT
 	SYS_FLISTXATTR                     = syscall.SYS_FLISTXATTR
-	SYS_FLOCK                          = syscall.SYS_FLOCK
-	SYS_FORK                           = syscall.SYS_FORK
-	SYS_FPATHCONF                      = syscall.SYS_FPATHCONF
 	SYS_FREMOVEXATTR                   = syscall.SYS_FREMOVEXATTR
 	SYS_FSCTL                          = syscall.SYS_FSCTL
 	SYS_FSETATTRLIST                   = syscall.SYS_FSETATTRLIST
 	SYS_FSETXATTR                      = syscall.SYS_FSETXATTR
 	SYS_FSGETPATH                      = syscall.SYS_FSGETPATH
-	SYS_FSTAT                          = syscall.SYS_FSTAT
 	SYS_FSTAT64                        = syscall.SYS_FSTAT64
 	SYS_FSTAT64_EXTENDED               = syscall.SYS_FSTAT64_EXTENDED
 	SYS_FSTATFS                        = syscall.SYS_FSTATFS
 	SYS_FSTATFS64                      = syscall.SYS_FSTATFS64
 	SYS_FSTAT_EXTENDED                 = syscall.SYS_FSTAT_EXTENDED
-	SYS_FSYNC                          = syscall.SYS_FSYNC
 	SYS_FSYNC_NOCANCEL                 = syscall.SYS_FSYNC_NOCANCEL
-	SYS_FTRUNCATE                      = syscall.SYS_FTRUNCATE
-	SYS_FUTIMES                        = syscall.SYS_FUTIMES
 	SYS_GETATTRLIST                    = syscall.SYS_GETATTRLIST
 	SYS_GETAUDIT_ADDR                  = syscall.SYS_GETAUDIT_ADDR
 	SYS_GETAUID                        = syscall.SYS_GETAUID
@@ -1201,69 +438,31 @@ const (
 	SYS_GETDIRENTRIES64                = syscall.SYS_GETDIRENTRIES64
 	SYS_GETDIRENTRIESATTR              = syscall.SYS_GETDIRENTRIESATTR
 	SYS_GETDTABLESIZE                  = syscall.SYS_GETDTABLESIZE
-	SYS_GETEGID                        = syscall.SYS_GETEGID
-	SYS_GETEUID                        = syscall.SYS_GETEUID
-	SYS_GETFH                          = syscall.SYS_GETFH
 	SYS_GETFSSTAT                      = syscall.SYS_GETFSSTAT
 	SYS_GETFSSTAT64                    = syscall.SYS_GETFSSTAT64
-	SYS_GETGID                         = syscall.SYS_GETGID
-	SYS_GETGROUPS                      = syscall.SYS_GETGROUPS
 	SYS_GETHOSTUUID                    = syscall.SYS_GETHOSTUUID
-	SYS_GETITIMER                      = syscall.SYS_GETITIMER
 	SYS_GETLCID                        = syscall.SYS_GETLCID
 	SYS_GETLOGIN                       = syscall.SYS_GETLOGIN
-	SYS_GETPEERNAME                    = syscall.SYS_GETPEERNAME
-	SYS_GETPGID                        = syscall.SYS_GETPGID
-	SYS_GETPGRP                        = syscall.SYS_GETPGRP
-	SYS_GETPID                         = syscall.SYS_GETPID
-	SYS_GETPPID                        = syscall.SYS_GETPPID
-	SYS_GETPRIORITY                    = syscall.SYS_GETPRIORITY
-	SYS_GETRLIMIT                      = syscall.SYS_GETRLIMIT
-	SYS_GETRUSAGE                      = syscall.SYS_GETRUSAGE
 	SYS_GETSGROUPS                     = syscall.SYS_GETSGROUPS
-	SYS_GETSID                         = syscall.SYS_GETSID
-	SYS_GETSOCKNAME                    = syscall.SYS_GETSOCKNAME
-	SYS_GETSOCKOPT                     = syscall.SYS_GETSOCKOPT
 	SYS_GETTID                         = syscall.SYS_GETTID
-	SYS_GETTIMEOFDAY                   = syscall.SYS_GETTIMEOFDAY
-	SYS_GETUID                         = syscall.SYS_GETUID
 	SYS_GETWGROUPS                     = syscall.SYS_GETWGROUPS
 	SYS_GETXATTR                       = syscall.SYS_GETXATTR
 	SYS_IDENTITYSVC                    = syscall.SYS_IDENTITYSVC
 	SYS_INITGROUPS                     = syscall.SYS_INITGROUPS
-	SYS_IOCTL                          = syscall.SYS_IOCTL
 	SYS_IOPOLICYSYS                    = syscall.SYS_IOPOLICYSYS
-	SYS_ISSETUGID                      = syscall.SYS_ISSETUGID
 	SYS_KDEBUG_TRACE                   = syscall.SYS_KDEBUG_TRACE
-	SYS_KEVENT                         = syscall.SYS_KEVENT
 	SYS_KEVENT64                       = syscall.SYS_KEVENT64
-	SYS_KILL                           = syscall.SYS_KILL
-	SYS_KQUEUE                         = syscall.SYS_KQUEUE
-	SYS_LCHOWN                         = syscall.SYS_LCHOWN
-	SYS_LINK                           = syscall.SYS_LINK
 	SYS_LIO_LISTIO                     = syscall.SYS_LIO_LISTIO
-	SYS_LISTEN                         = syscall.SYS_LISTEN
 	SYS_LISTXATTR                      = syscall.SYS_LISTXATTR
-	SYS_LSEEK                          = syscall.SYS_LSEEK
 	SYS_LSTAT                          = syscall.SYS_LSTAT
 	SYS_LSTAT64                        = syscall.SYS_LSTAT64
 	SYS_LSTAT64_EXTENDED               = syscall.SYS_LSTAT64_EXTENDED
 	SYS_LSTAT_EXTENDED                 = syscall.SYS_LSTAT_EXTENDED
-	SYS_MADVISE                        = syscall.SYS_MADVISE
 	SYS_MAXSYSCALL                     = syscall.SYS_MAXSYSCALL
 	SYS_MINCORE                        = syscall.SYS_MINCORE
-	SYS_MINHERIT                       = syscall.SYS_MINHERIT
-	SYS_MKDIR                          = syscall.SYS_MKDIR
 	SYS_MKDIR_EXTENDED                 = syscall.SYS_MKDIR_EXTENDED
-	SYS_MKFIFO                         = syscall.SYS_MKFIFO
 	SYS_MKFIFO_EXTENDED                = syscall.SYS_MKFIFO_EXTENDED
-	SYS_MKNOD                          = syscall.SYS_MKNOD
-	SYS_MLOCK                          = syscall.SYS_MLOCK
-	SYS_MLOCKALL                       = syscall.SYS_MLOCKALL
-	SYS_MMAP                           = syscall.SYS_MMAP
 	SYS_MODWATCH                       = syscall.SYS_MODWATCH
-	SYS_MOUNT                          = syscall.SYS_MOUNT
-	SYS_MPROTECT                       = syscall.SYS_MPROTECT
 	SYS_MSGCTL                         = syscall.SYS_MSGCTL
 	SYS_MSGGET                         = syscall.SYS_MSGGET
 	SYS_MSGRCV                         = syscall.SYS_MSGRCV
@@ -1273,21 +472,14 @@ const (
 	SYS_MSGSYS                         = syscall.SYS_MSGSYS
 	SYS_MSYNC                          = syscall.SYS_MSYNC
 	SYS_MSYNC_NOCANCEL                 = syscall.SYS_MSYNC_NOCANCEL
-	SYS_MUNLOCK                        = syscall.SYS_MUNLOCK
-	SYS_MUNLOCKALL                     = syscall.SYS_MUNLOCKALL
-	SYS_MUNMAP                         = syscall.SYS_MUNMAP
 	SYS_NFSCLNT                        = syscall.SYS_NFSCLNT
 	SYS_NFSSVC                         = syscall.SYS_NFSSVC
-	SYS_OPEN                           = syscall.SYS_OPEN
 	SYS_OPEN_EXTENDED                  = syscall.SYS_OPEN_EXTENDED
 	SYS_OPEN_NOCANCEL                  = syscall.SYS_OPEN_NOCANCEL
-	SYS_PATHCONF                       = syscall.SYS_PATHCONF
 	SYS_PID_HIBERNATE                  = syscall.SYS_PID_HIBERNATE
 	SYS_PID_RESUME                     = syscall.SYS_PID_RESUME
 	SYS_PID_SHUTDOWN_SOCKETS           = syscall.SYS_PID_SHUTDOWN_SOCKETS
 	SYS_PID_SUSPEND                    = syscall.SYS_PID_SUSPEND
-	SYS_PIPE                           = syscall.SYS_PIPE
-	SYS_POLL                           = syscall.SYS_POLL
 	SYS_POLL_NOCANCEL                  = syscall.SYS_POLL_NOCANCEL
 	SYS_POSIX_SPAWN                    = syscall.SYS_POSIX_SPAWN
 	SYS_PREAD                          = syscall.SYS_PREAD
@@ -1308,26 +500,15 @@ const (
 	SYS_PSYNCH_RW_UPGRADE              = syscall.SYS_PSYNCH_RW_UPGRADE
 	SYS_PSYNCH_RW_WRLOCK               = syscall.SYS_PSYNCH_RW_WRLOCK
 	SYS_PSYNCH_RW_YIELDWRLOCK          = syscall.SYS_PSYNCH_RW_YIELDWRLOCK
-	SYS_PTRACE                         = syscall.SYS_PTRACE
 	SYS_PWRITE                         = syscall.SYS_PWRITE
 	SYS_PWRITE_NOCANCEL                = syscall.SYS_PWRITE_NOCANCEL
 	SYS_QUOTACTL                       = syscall.SYS_QUOTACTL
-	SYS_READ                           = syscall.SYS_READ
-	SYS_READLINK                       = syscall.SYS_READLINK
-	SYS_READV                          = syscall.SYS_READV
 	SYS_READV_NOCANCEL                 = syscall.SYS_READV_NOCANCEL
 	SYS_READ_NOCANCEL                  = syscall.SYS_READ_NOCANCEL
-	SYS_REBOOT                         = syscall.SYS_REBOOT
-	SYS_RECVFROM                       = syscall.SYS_RECVFROM
 	SYS_RECVFROM_NOCANCEL              = syscall.SYS_RECVFROM_NOCANCEL
-	SYS_RECVMSG                        = syscall.SYS_RECVMSG
 	SYS_RECVMSG_NOCANCEL               = syscall.SYS_RECVMSG_NOCANCEL
 	SYS_REMOVEXATTR                    = syscall.SYS_REMOVEXATTR
-	SYS_RENAME                         = syscall.SYS_RENAME
-	SYS_REVOKE                         = syscall.SYS_REVOKE
-	SYS_RMDIR                          = syscall.SYS_RMDIR
 	SYS_SEARCHFS                       = syscall.SYS_SEARCHFS
-	SYS_SELECT                         = syscall.SYS_SELECT
 	SYS_SELECT_NOCANCEL                = syscall.SYS_SELECT_NOCANCEL
 	SYS_SEMCTL                         = syscall.SYS_SEMCTL
 	SYS_SEMGET                         = syscall.SYS_SEMGET
@@ -1344,33 +525,17 @@ const (
 	SYS_SEM_WAIT                       = syscall.SYS_SEM_WAIT
 	SYS_SEM_WAIT_NOCANCEL              = syscall.SYS_SEM_WAIT_NOCANCEL
 	SYS_SENDFILE                       = syscall.SYS_SENDFILE
-	SYS_SENDMSG                        = syscall.SYS_SENDMSG
 	SYS_SENDMSG_NOCANCEL               = syscall.SYS_SENDMSG_NOCANCEL
-	SYS_SENDTO                         = syscall.SYS_SENDTO
 	SYS_SENDTO_NOCANCEL                = syscall.SYS_SENDTO_NOCANCEL
 	SYS_SETATTRLIST                    = syscall.SYS_SETATTRLIST
 	SYS_SETAUDIT_ADDR                  = syscall.SYS_SETAUDIT_ADDR
 	SYS_SETAUID                        = syscall.SYS_SETAUID
-	SYS_SETEGID                        = syscall.SYS_SETEGID
-	SYS_SETEUID                        = syscall.SYS_SETEUID
-	SYS_SETGID                         = syscall.SYS_SETGID
-	SYS_SETGROUPS                      = syscall.SYS_SETGROUPS
-	SYS_SETITIMER                      = syscall.SYS_SETITIMER
 	SYS_SETLCID                        = syscall.SYS_SETLCID
 	SYS_SETLOGIN                       = syscall.SYS_SETLOGIN
-	SYS_SETPGID                        = syscall.SYS_SETPGID
-	SYS_SETPRIORITY                    = syscall.SYS_SETPRIORITY
 	SYS_SETPRIVEXEC                    = syscall.SYS_SETPRIVEXEC
-	SYS_SETREGID                       = syscall.SYS_SETREGID
-	SYS_SETREUID                       = syscall.SYS_SETREUID
-	SYS_SETRLIMIT                      = syscall.SYS_SETRLIMIT
 	SYS_SETSGROUPS                     = syscall.SYS_SETSGROUPS
-	SYS_SETSID                         = syscall.SYS_SETSID
-	SYS_SETSOCKOPT                     = syscall.SYS_SETSOCKOPT
 	SYS_SETTID                         = syscall.SYS_SETTID
 	SYS_SETTID_WITH_PID                = syscall.SYS_SETTID_WITH_PID
-	SYS_SETTIMEOFDAY                   = syscall.SYS_SETTIMEOFDAY
-	SYS_SETUID                         = syscall.SYS_SETUID
 	SYS_SETWGROUPS                     = syscall.SYS_SETWGROUPS
 	SYS_SETXATTR                       = syscall.SYS_SETXATTR
 	SYS_SHARED_REGION_CHECK_NP         = syscall.SYS_SHARED_REGION_CHECK_NP
@@ -1382,7 +547,6 @@ const (
 	SYS_SHMSYS                         = syscall.SYS_SHMSYS
 	SYS_SHM_OPEN                       = syscall.SYS_SHM_OPEN
 	SYS_SHM_UNLINK                     = syscall.SYS_SHM_UNLINK
-	SYS_SHUTDOWN                       = syscall.SYS_SHUTDOWN
 	SYS_SIGACTION                      = syscall.SYS_SIGACTION
 	SYS_SIGALTSTACK                    = syscall.SYS_SIGALTSTACK
 	SYS_SIGPENDING                     = syscall.SYS_SIGPENDING
@@ -1390,8 +554,6 @@ const (
 	SYS_SIGRETURN                      = syscall.SYS_SIGRETURN
 	SYS_SIGSUSPEND                     = syscall.SYS_SIGSUSPEND
 	SYS_SIGSUSPEND_NOCANCEL            = syscall.SYS_SIGSUSPEND_NOCANCEL
-	SYS_SOCKET                         = syscall.SYS_SOCKET
-	SYS_SOCKETPAIR                     = syscall.SYS_SOCKETPAIR
 	SYS_STACK_SNAPSHOT                 = syscall.SYS_STACK_SNAPSHOT
 	SYS_STAT                           = syscall.SYS_STAT
 	SYS_STAT64                         = syscall.SYS_STAT64
@@ -1400,20 +562,11 @@ const (
 	SYS_STATFS64                       = syscall.SYS_STATFS64
 	SYS_STAT_EXTENDED                  = syscall.SYS_STAT_EXTENDED
 	SYS_SWAPON                         = syscall.SYS_SWAPON
-	SYS_SYMLINK                        = syscall.SYS_SYMLINK
-	SYS_SYNC                           = syscall.SYS_SYNC
 	SYS_SYSCALL                        = syscall.SYS_SYSCALL
 	SYS_THREAD_SELFID                  = syscall.SYS_THREAD_SELFID
-	SYS_TRUNCATE                       = syscall.SYS_TRUNCATE
-	SYS_UMASK                          = syscall.SYS_UMASK
 	SYS_UMASK_EXTENDED                 = syscall.SYS_UMASK_EXTENDED
 	SYS_UNDELETE                       = syscall.SYS_UNDELETE
-	SYS_UNLINK                         = syscall.SYS_UNLINK
-	SYS_UNMOUNT                        = syscall.SYS_UNMOUNT
-	SYS_UTIMES                         = syscall.SYS_UTIMES
-	SYS_VFORK                          = syscall.SYS_VFORK
 	SYS_VM_PRESSURE_MONITOR            = syscall.SYS_VM_PRESSURE_MONITOR
-	SYS_WAIT4                          = syscall.SYS_WAIT4
 	SYS_WAIT4_NOCANCEL                 = syscall.SYS_WAIT4_NOCANCEL
 	SYS_WAITEVENT                      = syscall.SYS_WAITEVENT
 	SYS_WAITID                         = syscall.SYS_WAITID
@@ -1421,8 +574,6 @@ const (
 	SYS_WATCHEVENT                     = syscall.SYS_WATCHEVENT
 	SYS_WORKQ_KERNRETURN               = syscall.SYS_WORKQ_KERNRETURN
 	SYS_WORKQ_OPEN                     = syscall.SYS_WORKQ_OPEN
-	SYS_WRITE                          = syscall.SYS_WRITE
-	SYS_WRITEV                         = syscall.SYS_WRITEV
 	SYS_WRITEV_NOCANCEL                = syscall.SYS_WRITEV_NOCANCEL
 	SYS_WRITE_NOCANCEL                 = syscall.SYS_WRITE_NOCANCEL
 	SYS___DISABLE_THREADSIGNAL         = syscall.SYS___DISABLE_THREADSIGNAL
@@ -1455,541 +606,84 @@ const (
 	SYS___SEMWAIT_SIGNAL_NOCANCEL      = syscall.SYS___SEMWAIT_SIGNAL_NOCANCEL
 	SYS___SIGWAIT                      = syscall.SYS___SIGWAIT
 	SYS___SIGWAIT_NOCANCEL             = syscall.SYS___SIGWAIT_NOCANCEL
-	SYS___SYSCTL                       = syscall.SYS___SYSCTL
 	S_IEXEC                            = syscall.S_IEXEC
-	S_IFBLK                            = syscall.S_IFBLK
-	S_IFCHR                            = syscall.S_IFCHR
-	S_IFDIR                            = syscall.S_IFDIR
-	S_IFIFO                            = syscall.S_IFIFO
-	S_IFLNK                            = syscall.S_IFLNK
-	S_IFMT                             = syscall.S_IFMT
-	S_IFREG                            = syscall.S_IFREG
-	S_IFSOCK                           = syscall.S_IFSOCK
 	S_IFWHT                            = syscall.S_IFWHT
 	S_IREAD                            = syscall.S_IREAD
 	S_IRGRP                            = syscall.S_IRGRP
 	S_IROTH                            = syscall.S_IROTH
-	S_IRUSR                            = syscall.S_IRUSR
-	S_IRWXG                            = syscall.S_IRWXG
-	S_IRWXO                            = syscall.S_IRWXO
 	S_IRWXU                            = syscall.S_IRWXU
-	S_ISGID                            = syscall.S_ISGID
 	S_ISTXT                            = syscall.S_ISTXT
-	S_ISUID                            = syscall.S_ISUID
-	S_ISVTX                            = syscall.S_ISVTX
 	S_IWGRP                            = syscall.S_IWGRP
 	S_IWOTH                            = syscall.S_IWOTH
 	S_IWRITE                           = syscall.S_IWRITE
-	S_IWUSR                            = syscall.S_IWUSR
 	S_IXGRP                            = syscall.S_IXGRP
 	S_IXOTH                            = syscall.S_IXOTH
-	S_IXUSR                            = syscall.S_IXUSR
-	SizeofBpfHdr                       = syscall.SizeofBpfHdr
-	SizeofBpfInsn                      = syscall.SizeofBpfInsn
-	SizeofBpfProgram                   = syscall.SizeofBpfProgram
-	SizeofBpfStat                      = syscall.SizeofBpfStat
-	SizeofBpfVersion                   = syscall.SizeofBpfVersion
-	SizeofCmsghdr                      = syscall.SizeofCmsghdr
-	SizeofICMPv6Filter                 = syscall.SizeofICMPv6Filter
-	SizeofIPMreq                       = syscall.SizeofIPMreq
-	SizeofIPv6MTUInfo                  = syscall.SizeofIPv6MTUInfo
-	SizeofIPv6Mreq                     = syscall.SizeofIPv6Mreq
-	SizeofIfData                       = syscall.SizeofIfData
-	SizeofIfMsghdr                     = syscall.SizeofIfMsghdr
-	SizeofIfaMsghdr                    = syscall.SizeofIfaMsghdr
 	SizeofIfmaMsghdr                   = syscall.SizeofIfmaMsghdr
 	SizeofIfmaMsghdr2                  = syscall.SizeofIfmaMsghdr2
 	SizeofInet4Pktinfo                 = syscall.SizeofInet4Pktinfo
-	SizeofInet6Pktinfo                 = syscall.SizeofInet6Pktinfo
-	SizeofLinger                       = syscall.SizeofLinger
-	SizeofMsghdr                       = syscall.SizeofMsghdr
-	SizeofRtMetrics                    = syscall.SizeofRtMetrics
-	SizeofRtMsghdr                     = syscall.SizeofRtMsghdr
-	SizeofSockaddrAny                  = syscall.SizeofSockaddrAny
-	SizeofSockaddrDatalink             = syscall.SizeofSockaddrDatalink
-	SizeofSockaddrInet4                = syscall.SizeofSockaddrInet4
-	SizeofSockaddrInet6                = syscall.SizeofSockaddrInet6
-	SizeofSockaddrUnix                 = syscall.SizeofSockaddrUnix
-	TCIFLUSH                           = syscall.TCIFLUSH
-	TCIOFLUSH                          = syscall.TCIOFLUSH
-	TCOFLUSH                           = syscall.TCOFLUSH
 	TCP_CONNECTIONTIMEOUT              = syscall.TCP_CONNECTIONTIMEOUT
 	TCP_KEEPALIVE                      = syscall.TCP_KEEPALIVE
 	TCP_MAXHLEN                        = syscall.TCP_MAXHLEN
 	TCP_MAXOLEN                        = syscall.TCP_MAXOLEN
-	TCP_MAXSEG                         = syscall.TCP_MAXSEG
-	TCP_MAXWIN                         = syscall.TCP_MAXWIN
 	TCP_MAX_SACK                       = syscall.TCP_MAX_SACK
-	TCP_MAX_WINSHIFT                   = syscall.TCP_MAX_WINSHIFT
 	TCP_MINMSS                         = syscall.TCP_MINMSS
-	TCP_MSS                            = syscall.TCP_MSS
-	TCP_NODELAY                        = syscall.TCP_NODELAY
 	TCP_NOOPT                          = syscall.TCP_NOOPT
 	TCP_NOPUSH                         = syscall.TCP_NOPUSH
 	TCP_RXT_CONNDROPTIME               = syscall.TCP_RXT_CONNDROPTIME
 	TCP_RXT_FINDROP                    = syscall.TCP_RXT_FINDROP
-	TCSAFLUSH                          = syscall.TCSAFLUSH
-	TIOCCBRK                           = syscall.TIOCCBRK
-	TIOCCDTR                           = syscall.TIOCCDTR
-	TIOCCONS                           = syscall.TIOCCONS
 	TIOCDCDTIMESTAMP                   = syscall.TIOCDCDTIMESTAMP
-	TIOCDRAIN                          = syscall.TIOCDRAIN
 	TIOCDSIMICROCODE                   = syscall.TIOCDSIMICROCODE
-	TIOCEXCL                           = syscall.TIOCEXCL
-	TIOCEXT                            = syscall.TIOCEXT
-	TIOCFLUSH                          = syscall.TIOCFLUSH
 	TIOCGDRAINWAIT                     = syscall.TIOCGDRAINWAIT
-	TIOCGETA                           = syscall.TIOCGETA
-	TIOCGETD                           = syscall.TIOCGETD
-	TIOCGPGRP                          = syscall.TIOCGPGRP
-	TIOCGWINSZ                         = syscall.TIOCGWINSZ
 	TIOCIXOFF                          = syscall.TIOCIXOFF
 	TIOCIXON                           = syscall.TIOCIXON
-	TIOCMBIC                           = syscall.TIOCMBIC
-	TIOCMBIS                           = syscall.TIOCMBIS
 	TIOCMGDTRWAIT                      = syscall.TIOCMGDTRWAIT
-	TIOCMGET                           = syscall.TIOCMGET
 	TIOCMODG                           = syscall.TIOCMODG
 	TIOCMODS                           = syscall.TIOCMODS
 	TIOCMSDTRWAIT                      = syscall.TIOCMSDTRWAIT
-	TIOCMSET                           = syscall.TIOCMSET
-	TIOCM_CAR                          = syscall.TIOCM_CAR
-	TIOCM_CD                           = syscall.TIOCM_CD
-	TIOCM_CTS                          = syscall.TIOCM_CTS
-	TIOCM_DSR                          = syscall.TIOCM_DSR
-	TIOCM_DTR                          = syscall.TIOCM_DTR
-	TIOCM_LE                           = syscall.TIOCM_LE
-	TIOCM_RI                           = syscall.TIOCM_RI
-	TIOCM_RNG                          = syscall.TIOCM_RNG
-	TIOCM_RTS                          = syscall.TIOCM_RTS
-	TIOCM_SR                           = syscall.TIOCM_SR
-	TIOCM_ST                           = syscall.TIOCM_ST
-	TIOCNOTTY                          = syscall.TIOCNOTTY
-	TIOCNXCL                           = syscall.TIOCNXCL
-	TIOCOUTQ                           = syscall.TIOCOUTQ
-	TIOCPKT                            = syscall.TIOCPKT
-	TIOCPKT_DATA                       = syscall.TIOCPKT_DATA
-	TIOCPKT_DOSTOP                     = syscall.TIOCPKT_DOSTOP
-	TIOCPKT_FLUSHREAD                  = syscall.TIOCPKT_FLUSHREAD
-	TIOCPKT_FLUSHWRITE                 = syscall.TIOCPKT_FLUSHWRITE
-	TIOCPKT_IOCTL                      = syscall.TIOCPKT_IOCTL
-	TIOCPKT_NOSTOP                     = syscall.TIOCPKT_NOSTOP
-	TIOCPKT_START                      = syscall.TIOCPKT_START
-	TIOCPKT_STOP                       = syscall.TIOCPKT_STOP
 	TIOCPTYGNAME                       = syscall.TIOCPTYGNAME
 	TIOCPTYGRANT                       = syscall.TIOCPTYGRANT
 	TIOCPTYUNLK                        = syscall.TIOCPTYUNLK
 	TIOCREMOTE                         = syscall.TIOCREMOTE
-	TIOCSBRK                           = syscall.TIOCSBRK
 	TIOCSCONS                          = syscall.TIOCSCONS
-	TIOCSCTTY                          = syscall.TIOCSCTTY
 	TIOCSDRAINWAIT                     = syscall.TIOCSDRAINWAIT
-	TIOCSDTR                           = syscall.TIOCSDTR
-	TIOCSETA                           = syscall.TIOCSETA
-	TIOCSETAF                          = syscall.TIOCSETAF
-	TIOCSETAW                          = syscall.TIOCSETAW
-	TIOCSETD                           = syscall.TIOCSETD
-	TIOCSIG                            = syscall.TIOCSIG
-	TIOCSPGRP                          = syscall.TIOCSPGRP
-	TIOCSTART                          = syscall.TIOCSTART
-	TIOCSTAT                           = syscall.TIOCSTAT
 	TIOCSTI                            = syscall.TIOCSTI
-	TIOCSTOP                           = syscall.TIOCSTOP
-	TIOCSWINSZ                         = syscall.TIOCSWINSZ
 	TIOCTIMESTAMP                      = syscall.TIOCTIMESTAMP
-	TIOCUCNTL                          = syscall.TIOCUCNTL
-	TOSTOP                             = syscall.TOSTOP
-	VDISCARD                           = syscall.VDISCARD
-	VDSUSP                             = syscall.VDSUSP
-	VEOF                               = syscall.VEOF
-	VEOL                               = syscall.VEOL
-	VEOL2                              = syscall.VEOL2
-	VERASE                             = syscall.VERASE
-	VINTR                              = syscall.VINTR
-	VKILL                              = syscall.VKILL
-	VLNEXT                             = syscall.VLNEXT
-	VMIN                               = syscall.VMIN
-	VQUIT                              = syscall.VQUIT
-	VREPRINT                           = syscall.VREPRINT
-	VSTART                             = syscall.VSTART
-	VSTATUS                            = syscall.VSTATUS
-	VSTOP                              = syscall.VSTOP
-	VSUSP                              = syscall.VSUSP
 	VT0                                = syscall.VT0
 	VT1                                = syscall.VT1
 	VTDLY                              = syscall.VTDLY
-	VTIME                              = syscall.VTIME
-	VWERASE                            = syscall.VWERASE
 	WCONTINUED                         = syscall.WCONTINUED
-	WCOREFLAG                          = syscall.WCOREFLAG
 	WEXITED                            = syscall.WEXITED
-	WNOHANG                            = syscall.WNOHANG
 	WNOWAIT                            = syscall.WNOWAIT
 	WORDSIZE                           = syscall.WORDSIZE
 	WSTOPPED                           = syscall.WSTOPPED
-	WUNTRACED                          = syscall.WUNTRACED
-)
-
-// Variables of syscall, as they were when the program started: to assign to one changes it here, and not there.
-var (
-	ForkLock = &syscall.ForkLock
-	Stderr   = syscall.Stderr
-	Stdin    = syscall.Stdin
-	Stdout   = syscall.Stdout
 )
 
 // Types of syscall.
 type (
-	BpfHdr                        = syscall.BpfHdr
-	BpfInsn                       = syscall.BpfInsn
-	BpfProgram                    = syscall.BpfProgram
-	BpfStat                       = syscall.BpfStat
-	BpfVersion                    = syscall.BpfVersion
-	Cmsghdr                       = syscall.Cmsghdr
-	Conn                          = syscall.Conn
-	Credential                    = syscall.Credential
-	Dirent                        = syscall.Dirent
-	Errno                         = syscall.Errno
 	Fbootstraptransfer_t          = syscall.Fbootstraptransfer_t
-	FdSet                         = syscall.FdSet
-	Flock_t                       = syscall.Flock_t
-	Fsid                          = syscall.Fsid
 	Fstore_t                      = syscall.Fstore_t
-	ICMPv6Filter                  = syscall.ICMPv6Filter
-	IPMreq                        = syscall.IPMreq
-	IPv6MTUInfo                   = syscall.IPv6MTUInfo
-	IPv6Mreq                      = syscall.IPv6Mreq
-	IfData                        = syscall.IfData
-	IfMsghdr                      = syscall.IfMsghdr
-	IfaMsghdr                     = syscall.IfaMsghdr
 	IfmaMsghdr                    = syscall.IfmaMsghdr
 	IfmaMsghdr2                   = syscall.IfmaMsghdr2
 	Inet4Pktinfo                  = syscall.Inet4Pktinfo
-	Inet6Pktinfo                  = syscall.Inet6Pktinfo
-	InterfaceAddrMessage          = syscall.InterfaceAddrMessage
-	InterfaceMessage              = syscall.InterfaceMessage
 	InterfaceMulticastAddrMessage = syscall.InterfaceMulticastAddrMessage
-	Iovec                         = syscall.Iovec
-	Kevent_t                      = syscall.Kevent_t
-	Linger                        = syscall.Linger
 	Log2phys_t                    = syscall.Log2phys_t
-	Msghdr                        = syscall.Msghdr
-	ProcAttr                      = syscall.ProcAttr
 	Radvisory_t                   = syscall.Radvisory_t
-	RawConn                       = syscall.RawConn
-	RawSockaddr                   = syscall.RawSockaddr
-	RawSockaddrAny                = syscall.RawSockaddrAny
-	RawSockaddrDatalink           = syscall.RawSockaddrDatalink
-	RawSockaddrInet4              = syscall.RawSockaddrInet4
-	RawSockaddrInet6              = syscall.RawSockaddrInet6
-	RawSockaddrUnix               = syscall.RawSockaddrUnix
-	Rlimit                        = syscall.Rlimit
-	RouteMessage                  = syscall.RouteMessage
-	RoutingMessage                = syscall.RoutingMessage
-	RtMetrics                     = syscall.RtMetrics
-	RtMsghdr                      = syscall.RtMsghdr
-	Rusage                        = syscall.Rusage
-	Signal                        = syscall.Signal
-	Sockaddr                      = syscall.Sockaddr
-	SockaddrDatalink              = syscall.SockaddrDatalink
-	SockaddrInet4                 = syscall.SockaddrInet4
-	SockaddrInet6                 = syscall.SockaddrInet6
-	SockaddrUnix                  = syscall.SockaddrUnix
-	SocketControlMessage          = syscall.SocketControlMessage
-	Stat_t                        = syscall.Stat_t
-	Statfs_t                      = syscall.Statfs_t
-	SysProcAttr                   = syscall.SysProcAttr
-	Termios                       = syscall.Termios
-	Timespec                      = syscall.Timespec
-	Timeval                       = syscall.Timeval
 	Timeval32                     = syscall.Timeval32
-	WaitStatus                    = syscall.WaitStatus
 )
-
-// Accept is [syscall.Accept].
-func Accept(fd int) (int, syscall.Sockaddr, error) { return syscall.Accept(fd) }
-
-// Access is [syscall.Access].
-func Access(path string, mode uint32) error { return syscall.Access(path, mode) }
-
-// Adjtime is [syscall.Adjtime].
-func Adjtime(delta *syscall.Timeval, olddelta *syscall.Timeval) error {
-	return syscall.Adjtime(delta, olddelta)
-}
-
-// Bind is [syscall.Bind].
-func Bind(fd int, sa syscall.Sockaddr) error { return syscall.Bind(fd, sa) }
-
-// BpfBuflen is [syscall.BpfBuflen].
-func BpfBuflen(fd int) (int, error) { return syscall.BpfBuflen(fd) }
-
-// BpfDatalink is [syscall.BpfDatalink].
-func BpfDatalink(fd int) (int, error) { return syscall.BpfDatalink(fd) }
-
-// BpfHeadercmpl is [syscall.BpfHeadercmpl].
-func BpfHeadercmpl(fd int) (int, error) { return syscall.BpfHeadercmpl(fd) }
-
-// BpfInterface is [syscall.BpfInterface].
-func BpfInterface(fd int, name string) (string, error) { return syscall.BpfInterface(fd, name) }
-
-// BpfJump is [syscall.BpfJump].
-func BpfJump(code int, k int, jt int, jf int) *syscall.BpfInsn {
-	return syscall.BpfJump(code, k, jt, jf)
-}
-
-// BpfStats is [syscall.BpfStats].
-func BpfStats(fd int) (*syscall.BpfStat, error) { return syscall.BpfStats(fd) }
-
-// BpfStmt is [syscall.BpfStmt].
-func BpfStmt(code int, k int) *syscall.BpfInsn { return syscall.BpfStmt(code, k) }
-
-// BpfTimeout is [syscall.BpfTimeout].
-func BpfTimeout(fd int) (*syscall.Timeval, error) { return syscall.BpfTimeout(fd) }
-
-// BytePtrFromString is [syscall.BytePtrFromString].
-func BytePtrFromString(s string) (*byte, error) { return syscall.BytePtrFromString(s) }
-
-// ByteSliceFromString is [syscall.ByteSliceFromString].
-func ByteSliceFromString(s string) ([]byte, error) { return syscall.ByteSliceFromString(s) }
-
-// Chdir is [syscall.Chdir].
-func Chdir(path string) error { return syscall.Chdir(path) }
-
-// CheckBpfVersion is [syscall.CheckBpfVersion].
-func CheckBpfVersion(fd int) error { return syscall.CheckBpfVersion(fd) }
-
-// Chflags is [syscall.Chflags].
-func Chflags(path string, flags int) error { return syscall.Chflags(path, flags) }
-
-// Chmod is [syscall.Chmod].
-func Chmod(path string, mode uint32) error { return syscall.Chmod(path, mode) }
-
-// Chown is [syscall.Chown].
-func Chown(path string, uid int, gid int) error { return syscall.Chown(path, uid, gid) }
-
-// Chroot is [syscall.Chroot].
-func Chroot(path string) error { return syscall.Chroot(path) }
-
-// Clearenv is [syscall.Clearenv].
-func Clearenv() { syscall.Clearenv() }
-
-// Close is [syscall.Close].
-func Close(fd int) error { return syscall.Close(fd) }
-
-// CloseOnExec is [syscall.CloseOnExec].
-func CloseOnExec(fd int) { syscall.CloseOnExec(fd) }
-
-// CmsgLen is [syscall.CmsgLen].
-func CmsgLen(datalen int) int { return syscall.CmsgLen(datalen) }
-
-// CmsgSpace is [syscall.CmsgSpace].
-func CmsgSpace(datalen int) int { return syscall.CmsgSpace(datalen) }
-
-// Connect is [syscall.Connect].
-func Connect(fd int, sa syscall.Sockaddr) error { return syscall.Connect(fd, sa) }
-
-// Dup is [syscall.Dup].
-func Dup(fd int) (int, error) { return syscall.Dup(fd) }
-
-// Dup2 is [syscall.Dup2].
-func Dup2(from int, to int) error { return syscall.Dup2(from, to) }
-
-// Environ is [syscall.Environ].
-func Environ() []string { return syscall.Environ() }
 
 // Exchangedata is [syscall.Exchangedata].
 func Exchangedata(path1 string, path2 string, options int) error {
 	return syscall.Exchangedata(path1, path2, options)
 }
 
-// Exec is [syscall.Exec].
-func Exec(argv0 string, argv []string, envv []string) error { return syscall.Exec(argv0, argv, envv) }
-
-// Exit is [syscall.Exit].
-func Exit(code int) { syscall.Exit(code) }
-
-// Fchdir is [syscall.Fchdir].
-func Fchdir(fd int) error { return syscall.Fchdir(fd) }
-
-// Fchflags is [syscall.Fchflags].
-func Fchflags(fd int, flags int) error { return syscall.Fchflags(fd, flags) }
-
-// Fchmod is [syscall.Fchmod].
-func Fchmod(fd int, mode uint32) error { return syscall.Fchmod(fd, mode) }
-
-// Fchown is [syscall.Fchown].
-func Fchown(fd int, uid int, gid int) error { return syscall.Fchown(fd, uid, gid) }
-
-// FcntlFlock is [syscall.FcntlFlock].
-//
-//go:uintptrescapes
-func FcntlFlock(fd uintptr, cmd int, lk *syscall.Flock_t) error {
-	return syscall.FcntlFlock(fd, cmd, lk)
-}
-
-// Flock is [syscall.Flock].
-func Flock(fd int, how int) error { return syscall.Flock(fd, how) }
-
-// FlushBpf is [syscall.FlushBpf].
-func FlushBpf(fd int) error { return syscall.FlushBpf(fd) }
-
-// ForkExec is [syscall.ForkExec].
-func ForkExec(argv0 string, argv []string, attr *syscall.ProcAttr) (int, error) {
-	return syscall.ForkExec(argv0, argv, attr)
-}
-
-// Fpathconf is [syscall.Fpathconf].
-func Fpathconf(fd int, name int) (int, error) { return syscall.Fpathconf(fd, name) }
-
-// Fstat is [syscall.Fstat].
-func Fstat(fd int, stat *syscall.Stat_t) error { return syscall.Fstat(fd, stat) }
-
 // Fstatfs is [syscall.Fstatfs].
 func Fstatfs(fd int, stat *syscall.Statfs_t) error { return syscall.Fstatfs(fd, stat) }
-
-// Fsync is [syscall.Fsync].
-func Fsync(fd int) error { return syscall.Fsync(fd) }
-
-// Ftruncate is [syscall.Ftruncate].
-func Ftruncate(fd int, length int64) error { return syscall.Ftruncate(fd, length) }
-
-// Futimes is [syscall.Futimes].
-func Futimes(fd int, tv []syscall.Timeval) error { return syscall.Futimes(fd, tv) }
-
-// Getdirentries is [syscall.Getdirentries].
-func Getdirentries(fd int, buf []byte, basep *uintptr) (int, error) {
-	return syscall.Getdirentries(fd, buf, basep)
-}
 
 // Getdtablesize is [syscall.Getdtablesize].
 func Getdtablesize() int { return syscall.Getdtablesize() }
 
-// Getegid is [syscall.Getegid].
-func Getegid() int { return syscall.Getegid() }
-
-// Getenv is [syscall.Getenv].
-func Getenv(key string) (string, bool) { return syscall.Getenv(key) }
-
-// Geteuid is [syscall.Geteuid].
-func Geteuid() int { return syscall.Geteuid() }
-
 // Getfsstat is [syscall.Getfsstat].
 func Getfsstat(buf []syscall.Statfs_t, flags int) (int, error) { return syscall.Getfsstat(buf, flags) }
-
-// Getgid is [syscall.Getgid].
-func Getgid() int { return syscall.Getgid() }
-
-// Getgroups is [syscall.Getgroups].
-func Getgroups() ([]int, error) { return syscall.Getgroups() }
-
-// Getpagesize is [syscall.Getpagesize].
-func Getpagesize() int { return syscall.Getpagesize() }
-
-// Getpeername is [syscall.Getpeername].
-func Getpeername(fd int) (syscall.Sockaddr, error) { return syscall.Getpeername(fd) }
-
-// Getpgid is [syscall.Getpgid].
-func Getpgid(pid int) (int, error) { return syscall.Getpgid(pid) }
-
-// Getpgrp is [syscall.Getpgrp].
-func Getpgrp() int { return syscall.Getpgrp() }
-
-// Getpid is [syscall.Getpid].
-func Getpid() int { return syscall.Getpid() }
-
-// Getppid is [syscall.Getppid].
-func Getppid() int { return syscall.Getppid() }
-
-// Getpriority is [syscall.Getpriority].
-func Getpriority(which int, who int) (int, error) { return syscall.Getpriority(which, who) }
-
-// Getrlimit is [syscall.Getrlimit].
-func Getrlimit(which int, lim *syscall.Rlimit) error { return syscall.Getrlimit(which, lim) }
-
-// Getrusage is [syscall.Getrusage].
-func Getrusage(who int, rusage *syscall.Rusage) error { return syscall.Getrusage(who, rusage) }
-
-// Getsid is [syscall.Getsid].
-func Getsid(pid int) (int, error) { return syscall.Getsid(pid) }
-
-// Getsockname is [syscall.Getsockname].
-func Getsockname(fd int) (syscall.Sockaddr, error) { return syscall.Getsockname(fd) }
-
-// GetsockoptByte is [syscall.GetsockoptByte].
-func GetsockoptByte(fd int, level int, opt int) (byte, error) {
-	return syscall.GetsockoptByte(fd, level, opt)
-}
-
-// GetsockoptICMPv6Filter is [syscall.GetsockoptICMPv6Filter].
-func GetsockoptICMPv6Filter(fd int, level int, opt int) (*syscall.ICMPv6Filter, error) {
-	return syscall.GetsockoptICMPv6Filter(fd, level, opt)
-}
-
-// GetsockoptIPMreq is [syscall.GetsockoptIPMreq].
-func GetsockoptIPMreq(fd int, level int, opt int) (*syscall.IPMreq, error) {
-	return syscall.GetsockoptIPMreq(fd, level, opt)
-}
-
-// GetsockoptIPv6MTUInfo is [syscall.GetsockoptIPv6MTUInfo].
-func GetsockoptIPv6MTUInfo(fd int, level int, opt int) (*syscall.IPv6MTUInfo, error) {
-	return syscall.GetsockoptIPv6MTUInfo(fd, level, opt)
-}
-
-// GetsockoptIPv6Mreq is [syscall.GetsockoptIPv6Mreq].
-func GetsockoptIPv6Mreq(fd int, level int, opt int) (*syscall.IPv6Mreq, error) {
-	return syscall.GetsockoptIPv6Mreq(fd, level, opt)
-}
-
-// GetsockoptInet4Addr is [syscall.GetsockoptInet4Addr].
-func GetsockoptInet4Addr(fd int, level int, opt int) ([4]byte, error) {
-	return syscall.GetsockoptInet4Addr(fd, level, opt)
-}
-
-// GetsockoptInt is [syscall.GetsockoptInt].
-func GetsockoptInt(fd int, level int, opt int) (int, error) {
-	return syscall.GetsockoptInt(fd, level, opt)
-}
-
-// Gettimeofday is [syscall.Gettimeofday].
-func Gettimeofday(tp *syscall.Timeval) error { return syscall.Gettimeofday(tp) }
-
-// Getuid is [syscall.Getuid].
-func Getuid() int { return syscall.Getuid() }
-
-// Getwd is [syscall.Getwd].
-func Getwd() (string, error) { return syscall.Getwd() }
-
-// Issetugid is [syscall.Issetugid].
-func Issetugid() bool { return syscall.Issetugid() }
-
-// Kevent is [syscall.Kevent].
-func Kevent(kq int, changes []syscall.Kevent_t, events []syscall.Kevent_t, timeout *syscall.Timespec) (int, error) {
-	return syscall.Kevent(kq, changes, events, timeout)
-}
-
-// Kill is [syscall.Kill].
-func Kill(pid int, signum syscall.Signal) error { return syscall.Kill(pid, signum) }
-
-// Kqueue is [syscall.Kqueue].
-func Kqueue() (int, error) { return syscall.Kqueue() }
-
-// Lchown is [syscall.Lchown].
-func Lchown(path string, uid int, gid int) error { return syscall.Lchown(path, uid, gid) }
-
-// Link is [syscall.Link].
-func Link(path string, link string) error { return syscall.Link(path, link) }
-
-// Listen is [syscall.Listen].
-func Listen(s int, backlog int) error { return syscall.Listen(s, backlog) }
-
-// Lstat is [syscall.Lstat].
-func Lstat(path string, stat *syscall.Stat_t) error { return syscall.Lstat(path, stat) }
-
-// Mkdir is [syscall.Mkdir].
-func Mkdir(path string, mode uint32) error { return syscall.Mkdir(path, mode) }
-
-// Mkfifo is [syscall.Mkfifo].
-func Mkfifo(path string, mode uint32) error { return syscall.Mkfifo(path, mode) }
 
 // Mknod is [syscall.Mknod].
 func Mknod(path string, mode uint32, dev int) error { return syscall.Mknod(path, mode, dev) }
@@ -2000,11 +694,6 @@ func Mlock(b []byte) error { return syscall.Mlock(b) }
 // Mlockall is [syscall.Mlockall].
 func Mlockall(flags int) error { return syscall.Mlockall(flags) }
 
-// Mmap is [syscall.Mmap].
-func Mmap(fd int, offset int64, length int, prot int, flags int) ([]byte, error) {
-	return syscall.Mmap(fd, offset, length, prot, flags)
-}
-
 // Mprotect is [syscall.Mprotect].
 func Mprotect(b []byte, prot int) error { return syscall.Mprotect(b, prot) }
 
@@ -2014,360 +703,20 @@ func Munlock(b []byte) error { return syscall.Munlock(b) }
 // Munlockall is [syscall.Munlockall].
 func Munlockall() error { return syscall.Munlockall() }
 
-// Munmap is [syscall.Munmap].
-func Munmap(b []byte) error { return syscall.Munmap(b) }
-
-// NsecToTimespec is [syscall.NsecToTimespec].
-func NsecToTimespec(nsec int64) syscall.Timespec { return syscall.NsecToTimespec(nsec) }
-
-// NsecToTimeval is [syscall.NsecToTimeval].
-func NsecToTimeval(nsec int64) syscall.Timeval { return syscall.NsecToTimeval(nsec) }
-
-// Open is [syscall.Open].
-func Open(path string, mode int, perm uint32) (int, error) { return syscall.Open(path, mode, perm) }
-
-// ParseDirent is [syscall.ParseDirent].
-func ParseDirent(buf []byte, max int, names []string) (int, int, []string) {
-	return syscall.ParseDirent(buf, max, names)
-}
-
-// ParseRoutingMessage is [syscall.ParseRoutingMessage].
-func ParseRoutingMessage(b []byte) ([]syscall.RoutingMessage, error) {
-	return syscall.ParseRoutingMessage(b)
-}
-
-// ParseRoutingSockaddr is [syscall.ParseRoutingSockaddr].
-func ParseRoutingSockaddr(msg syscall.RoutingMessage) ([]syscall.Sockaddr, error) {
-	return syscall.ParseRoutingSockaddr(msg)
-}
-
-// ParseSocketControlMessage is [syscall.ParseSocketControlMessage].
-func ParseSocketControlMessage(b []byte) ([]syscall.SocketControlMessage, error) {
-	return syscall.ParseSocketControlMessage(b)
-}
-
-// ParseUnixRights is [syscall.ParseUnixRights].
-func ParseUnixRights(m *syscall.SocketControlMessage) ([]int, error) {
-	return syscall.ParseUnixRights(m)
-}
-
-// Pathconf is [syscall.Pathconf].
-func Pathconf(path string, name int) (int, error) { return syscall.Pathconf(path, name) }
-
-// Pipe is [syscall.Pipe].
-func Pipe(p []int) error { return syscall.Pipe(p) }
-
-// Pread is [syscall.Pread].
-func Pread(fd int, p []byte, offset int64) (int, error) { return syscall.Pread(fd, p, offset) }
-
 // PtraceAttach is [syscall.PtraceAttach].
 func PtraceAttach(pid int) error { return syscall.PtraceAttach(pid) }
 
 // PtraceDetach is [syscall.PtraceDetach].
 func PtraceDetach(pid int) error { return syscall.PtraceDetach(pid) }
 
-// Pwrite is [syscall.Pwrite].
-func Pwrite(fd int, p []byte, offset int64) (int, error) { return syscall.Pwrite(fd, p, offset) }
-
-// RawSyscall is [syscall.RawSyscall].
-//
-//go:uintptrescapes
-func RawSyscall(trap uintptr, a1 uintptr, a2 uintptr, a3 uintptr) (uintptr, uintptr, syscall.Errno) {
-	return syscall.RawSyscall(trap, a1, a2, a3)
-}
-
-// RawSyscall6 is [syscall.RawSyscall6].
-//
-//go:uintptrescapes
-func RawSyscall6(trap uintptr, a1 uintptr, a2 uintptr, a3 uintptr, a4 uintptr, a5 uintptr, a6 uintptr) (uintptr, uintptr, syscall.Errno) {
-	return syscall.RawSyscall6(trap, a1, a2, a3, a4, a5, a6)
-}
-
-// Read is [syscall.Read].
-func Read(fd int, p []byte) (int, error) { return syscall.Read(fd, p) }
-
-// ReadDirent is [syscall.ReadDirent].
-func ReadDirent(fd int, buf []byte) (int, error) { return syscall.ReadDirent(fd, buf) }
-
-// Readlink is [syscall.Readlink].
-func Readlink(path string, buf []byte) (int, error) { return syscall.Readlink(path, buf) }
-
-// Recvfrom is [syscall.Recvfrom].
-func Recvfrom(fd int, p []byte, flags int) (int, syscall.Sockaddr, error) {
-	return syscall.Recvfrom(fd, p, flags)
-}
-
-// Recvmsg is [syscall.Recvmsg].
-func Recvmsg(fd int, p []byte, oob []byte, flags int) (int, int, int, syscall.Sockaddr, error) {
-	return syscall.Recvmsg(fd, p, oob, flags)
-}
-
-// Rename is [syscall.Rename].
-func Rename(from string, to string) error { return syscall.Rename(from, to) }
-
-// Revoke is [syscall.Revoke].
-func Revoke(path string) error { return syscall.Revoke(path) }
-
-// Rmdir is [syscall.Rmdir].
-func Rmdir(path string) error { return syscall.Rmdir(path) }
-
-// RouteRIB is [syscall.RouteRIB].
-func RouteRIB(facility int, param int) ([]byte, error) { return syscall.RouteRIB(facility, param) }
-
-// Seek is [syscall.Seek].
-func Seek(fd int, offset int64, whence int) (int64, error) { return syscall.Seek(fd, offset, whence) }
-
-// Select is [syscall.Select].
-func Select(n int, r *syscall.FdSet, w *syscall.FdSet, e *syscall.FdSet, timeout *syscall.Timeval) error {
-	return syscall.Select(n, r, w, e, timeout)
-}
-
-// Sendfile is [syscall.Sendfile].
-func Sendfile(outfd int, infd int, offset *int64, count int) (int, error) {
-	return syscall.Sendfile(outfd, infd, offset, count)
-}
-
-// Sendmsg is [syscall.Sendmsg].
-func Sendmsg(fd int, p []byte, oob []byte, to syscall.Sockaddr, flags int) error {
-	return syscall.Sendmsg(fd, p, oob, to, flags)
-}
-
-// SendmsgN is [syscall.SendmsgN].
-func SendmsgN(fd int, p []byte, oob []byte, to syscall.Sockaddr, flags int) (int, error) {
-	return syscall.SendmsgN(fd, p, oob, to, flags)
-}
-
-// Sendto is [syscall.Sendto].
-func Sendto(fd int, p []byte, flags int, to syscall.Sockaddr) error {
-	return syscall.Sendto(fd, p, flags, to)
-}
-
-// SetBpf is [syscall.SetBpf].
-func SetBpf(fd int, i []syscall.BpfInsn) error { return syscall.SetBpf(fd, i) }
-
-// SetBpfBuflen is [syscall.SetBpfBuflen].
-func SetBpfBuflen(fd int, l int) (int, error) { return syscall.SetBpfBuflen(fd, l) }
-
-// SetBpfDatalink is [syscall.SetBpfDatalink].
-func SetBpfDatalink(fd int, t int) (int, error) { return syscall.SetBpfDatalink(fd, t) }
-
-// SetBpfHeadercmpl is [syscall.SetBpfHeadercmpl].
-func SetBpfHeadercmpl(fd int, f int) error { return syscall.SetBpfHeadercmpl(fd, f) }
-
-// SetBpfImmediate is [syscall.SetBpfImmediate].
-func SetBpfImmediate(fd int, m int) error { return syscall.SetBpfImmediate(fd, m) }
-
-// SetBpfInterface is [syscall.SetBpfInterface].
-func SetBpfInterface(fd int, name string) error { return syscall.SetBpfInterface(fd, name) }
-
-// SetBpfPromisc is [syscall.SetBpfPromisc].
-func SetBpfPromisc(fd int, m int) error { return syscall.SetBpfPromisc(fd, m) }
-
-// SetBpfTimeout is [syscall.SetBpfTimeout].
-func SetBpfTimeout(fd int, tv *syscall.Timeval) error { return syscall.SetBpfTimeout(fd, tv) }
-
-// SetKevent is [syscall.SetKevent].
-func SetKevent(k *syscall.Kevent_t, fd int, mode int, flags int) {
-	syscall.SetKevent(k, fd, mode, flags)
-}
-
-// SetNonblock is [syscall.SetNonblock].
-func SetNonblock(fd int, nonblocking bool) error { return syscall.SetNonblock(fd, nonblocking) }
-
-// Setegid is [syscall.Setegid].
-func Setegid(egid int) error { return syscall.Setegid(egid) }
-
-// Setenv is [syscall.Setenv].
-func Setenv(key string, value string) error { return syscall.Setenv(key, value) }
-
-// Seteuid is [syscall.Seteuid].
-func Seteuid(euid int) error { return syscall.Seteuid(euid) }
-
-// Setgid is [syscall.Setgid].
-func Setgid(gid int) error { return syscall.Setgid(gid) }
-
-// Setgroups is [syscall.Setgroups].
-func Setgroups(gids []int) error { return syscall.Setgroups(gids) }
-
 // Setlogin is [syscall.Setlogin].
 func Setlogin(name string) error { return syscall.Setlogin(name) }
-
-// Setpgid is [syscall.Setpgid].
-func Setpgid(pid int, pgid int) error { return syscall.Setpgid(pid, pgid) }
-
-// Setpriority is [syscall.Setpriority].
-func Setpriority(which int, who int, prio int) error { return syscall.Setpriority(which, who, prio) }
 
 // Setprivexec is [syscall.Setprivexec].
 func Setprivexec(flag int) error { return syscall.Setprivexec(flag) }
 
-// Setregid is [syscall.Setregid].
-func Setregid(rgid int, egid int) error { return syscall.Setregid(rgid, egid) }
-
-// Setreuid is [syscall.Setreuid].
-func Setreuid(ruid int, euid int) error { return syscall.Setreuid(ruid, euid) }
-
-// Setrlimit is [syscall.Setrlimit].
-func Setrlimit(resource int, rlim *syscall.Rlimit) error { return syscall.Setrlimit(resource, rlim) }
-
-// Setsid is [syscall.Setsid].
-func Setsid() (int, error) { return syscall.Setsid() }
-
-// SetsockoptByte is [syscall.SetsockoptByte].
-func SetsockoptByte(fd int, level int, opt int, value byte) error {
-	return syscall.SetsockoptByte(fd, level, opt, value)
-}
-
-// SetsockoptICMPv6Filter is [syscall.SetsockoptICMPv6Filter].
-func SetsockoptICMPv6Filter(fd int, level int, opt int, filter *syscall.ICMPv6Filter) error {
-	return syscall.SetsockoptICMPv6Filter(fd, level, opt, filter)
-}
-
-// SetsockoptIPMreq is [syscall.SetsockoptIPMreq].
-func SetsockoptIPMreq(fd int, level int, opt int, mreq *syscall.IPMreq) error {
-	return syscall.SetsockoptIPMreq(fd, level, opt, mreq)
-}
-
-// SetsockoptIPv6Mreq is [syscall.SetsockoptIPv6Mreq].
-func SetsockoptIPv6Mreq(fd int, level int, opt int, mreq *syscall.IPv6Mreq) error {
-	return syscall.SetsockoptIPv6Mreq(fd, level, opt, mreq)
-}
-
-// SetsockoptInet4Addr is [syscall.SetsockoptInet4Addr].
-func SetsockoptInet4Addr(fd int, level int, opt int, value [4]byte) error {
-	return syscall.SetsockoptInet4Addr(fd, level, opt, value)
-}
-
-// SetsockoptInt is [syscall.SetsockoptInt].
-func SetsockoptInt(fd int, level int, opt int, value int) error {
-	return syscall.SetsockoptInt(fd, level, opt, value)
-}
-
-// SetsockoptLinger is [syscall.SetsockoptLinger].
-func SetsockoptLinger(fd int, level int, opt int, l *syscall.Linger) error {
-	return syscall.SetsockoptLinger(fd, level, opt, l)
-}
-
-// SetsockoptString is [syscall.SetsockoptString].
-func SetsockoptString(fd int, level int, opt int, s string) error {
-	return syscall.SetsockoptString(fd, level, opt, s)
-}
-
-// SetsockoptTimeval is [syscall.SetsockoptTimeval].
-func SetsockoptTimeval(fd int, level int, opt int, tv *syscall.Timeval) error {
-	return syscall.SetsockoptTimeval(fd, level, opt, tv)
-}
-
-// Settimeofday is [syscall.Settimeofday].
-func Settimeofday(tp *syscall.Timeval) error { return syscall.Settimeofday(tp) }
-
-// Setuid is [syscall.Setuid].
-func Setuid(uid int) error { return syscall.Setuid(uid) }
-
-// Shutdown is [syscall.Shutdown].
-func Shutdown(s int, how int) error { return syscall.Shutdown(s, how) }
-
-// SlicePtrFromStrings is [syscall.SlicePtrFromStrings].
-func SlicePtrFromStrings(ss []string) ([]*byte, error) { return syscall.SlicePtrFromStrings(ss) }
-
-// Socket is [syscall.Socket].
-func Socket(domain int, typ int, proto int) (int, error) { return syscall.Socket(domain, typ, proto) }
-
-// Socketpair is [syscall.Socketpair].
-func Socketpair(domain int, typ int, proto int) ([2]int, error) {
-	return syscall.Socketpair(domain, typ, proto)
-}
-
-// StartProcess is [syscall.StartProcess].
-func StartProcess(argv0 string, argv []string, attr *syscall.ProcAttr) (int, uintptr, error) {
-	return syscall.StartProcess(argv0, argv, attr)
-}
-
-// Stat is [syscall.Stat].
-func Stat(path string, stat *syscall.Stat_t) error { return syscall.Stat(path, stat) }
-
 // Statfs is [syscall.Statfs].
 func Statfs(path string, stat *syscall.Statfs_t) error { return syscall.Statfs(path, stat) }
 
-// StringBytePtr is [syscall.StringBytePtr].
-func StringBytePtr(s string) *byte { return syscall.StringBytePtr(s) }
-
-// StringByteSlice is [syscall.StringByteSlice].
-func StringByteSlice(s string) []byte { return syscall.StringByteSlice(s) }
-
-// StringSlicePtr is [syscall.StringSlicePtr].
-func StringSlicePtr(ss []string) []*byte { return syscall.StringSlicePtr(ss) }
-
-// Symlink is [syscall.Symlink].
-func Symlink(path string, link string) error { return syscall.Symlink(path, link) }
-
-// Sync is [syscall.Sync].
-func Sync() error { return syscall.Sync() }
-
-// Syscall is [syscall.Syscall].
-//
-//go:uintptrescapes
-func Syscall(trap uintptr, a1 uintptr, a2 uintptr, a3 uintptr) (uintptr, uintptr, syscall.Errno) {
-	return syscall.Syscall(trap, a1, a2, a3)
-}
-
-// Syscall6 is [syscall.Syscall6].
-//
-//go:uintptrescapes
-func Syscall6(trap uintptr, a1 uintptr, a2 uintptr, a3 uintptr, a4 uintptr, a5 uintptr, a6 uintptr) (uintptr, uintptr, syscall.Errno) {
-	return syscall.Syscall6(trap, a1, a2, a3, a4, a5, a6)
-}
-
-// Syscall9 is [syscall.Syscall9].
-//
-//go:uintptrescapes
-func Syscall9(trap uintptr, a1 uintptr, a2 uintptr, a3 uintptr, a4 uintptr, a5 uintptr, a6 uintptr, a7 uintptr, a8 uintptr, a9 uintptr) (uintptr, uintptr, syscall.Errno) {
-	return syscall.Syscall9(trap, a1, a2, a3, a4, a5, a6, a7, a8, a9)
-}
-
-// Sysctl is [syscall.Sysctl].
-func Sysctl(name string) (string, error) { return syscall.Sysctl(name) }
-
-// SysctlUint32 is [syscall.SysctlUint32].
-func SysctlUint32(name string) (uint32, error) { return syscall.SysctlUint32(name) }
-
-// TimespecToNsec is [syscall.TimespecToNsec].
-func TimespecToNsec(ts syscall.Timespec) int64 { return syscall.TimespecToNsec(ts) }
-
-// TimevalToNsec is [syscall.TimevalToNsec].
-func TimevalToNsec(tv syscall.Timeval) int64 { return syscall.TimevalToNsec(tv) }
-
-// Truncate is [syscall.Truncate].
-func Truncate(path string, length int64) error { return syscall.Truncate(path, length) }
-
-// Umask is [syscall.Umask].
-func Umask(newmask int) int { return syscall.Umask(newmask) }
-
 // Undelete is [syscall.Undelete].
 func Undelete(path string) error { return syscall.Undelete(path) }
-
-// UnixRights is [syscall.UnixRights].
-func UnixRights(fds ...int) []byte { return syscall.UnixRights(fds...) }
-
-// Unlink is [syscall.Unlink].
-func Unlink(path string) error { return syscall.Unlink(path) }
-
-// Unmount is [syscall.Unmount].
-func Unmount(path string, flags int) error { return syscall.Unmount(path, flags) }
-
-// Unsetenv is [syscall.Unsetenv].
-func Unsetenv(key string) error { return syscall.Unsetenv(key) }
-
-// Utimes is [syscall.Utimes].
-func Utimes(path string, tv []syscall.Timeval) error { return syscall.Utimes(path, tv) }
-
-// UtimesNano is [syscall.UtimesNano].
-func UtimesNano(path string, ts []syscall.Timespec) error { return syscall.UtimesNano(path, ts) }
-
-// Wait4 is [syscall.Wait4].
-func Wait4(pid int, wstatus *syscall.WaitStatus, options int, rusage *syscall.Rusage) (int, error) {
-	return syscall.Wait4(pid, wstatus, options, rusage)
-}
-
-// Write is [syscall.Write].
-func Write(fd int, p []byte) (int, error) { return syscall.Write(fd, p) }

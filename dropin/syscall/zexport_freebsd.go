@@ -10,45 +10,17 @@ import (
 
 // Constants of syscall.
 const (
-	AF_APPLETALK                      = syscall.AF_APPLETALK
 	AF_ARP                            = syscall.AF_ARP
 	AF_ATM                            = syscall.AF_ATM
 	AF_BLUETOOTH                      = syscall.AF_BLUETOOTH
-	AF_CCITT                          = syscall.AF_CCITT
-	AF_CHAOS                          = syscall.AF_CHAOS
-	AF_CNT                            = syscall.AF_CNT
-	AF_COIP                           = syscall.AF_COIP
-	AF_DATAKIT                        = syscall.AF_DATAKIT
-	AF_DECnet                         = syscall.AF_DECnet
-	AF_DLI                            = syscall.AF_DLI
-	AF_E164                           = syscall.AF_E164
-	AF_ECMA                           = syscall.AF_ECMA
-	AF_HYLINK                         = syscall.AF_HYLINK
 	AF_IEEE80211                      = syscall.AF_IEEE80211
-	AF_IMPLINK                        = syscall.AF_IMPLINK
-	AF_INET                           = syscall.AF_INET
-	AF_INET6                          = syscall.AF_INET6
 	AF_INET6_SDP                      = syscall.AF_INET6_SDP
 	AF_INET_SDP                       = syscall.AF_INET_SDP
-	AF_IPX                            = syscall.AF_IPX
-	AF_ISDN                           = syscall.AF_ISDN
-	AF_ISO                            = syscall.AF_ISO
-	AF_LAT                            = syscall.AF_LAT
-	AF_LINK                           = syscall.AF_LINK
-	AF_LOCAL                          = syscall.AF_LOCAL
-	AF_MAX                            = syscall.AF_MAX
-	AF_NATM                           = syscall.AF_NATM
 	AF_NETBIOS                        = syscall.AF_NETBIOS
 	AF_NETGRAPH                       = syscall.AF_NETGRAPH
-	AF_OSI                            = syscall.AF_OSI
-	AF_PUP                            = syscall.AF_PUP
-	AF_ROUTE                          = syscall.AF_ROUTE
 	AF_SCLUSTER                       = syscall.AF_SCLUSTER
 	AF_SIP                            = syscall.AF_SIP
 	AF_SLOW                           = syscall.AF_SLOW
-	AF_SNA                            = syscall.AF_SNA
-	AF_UNIX                           = syscall.AF_UNIX
-	AF_UNSPEC                         = syscall.AF_UNSPEC
 	AF_VENDOR00                       = syscall.AF_VENDOR00
 	AF_VENDOR01                       = syscall.AF_VENDOR01
 	AF_VENDOR02                       = syscall.AF_VENDOR02
@@ -97,109 +69,27 @@ const (
 	AF_VENDOR45                       = syscall.AF_VENDOR45
 	AF_VENDOR46                       = syscall.AF_VENDOR46
 	AF_VENDOR47                       = syscall.AF_VENDOR47
-	B0                                = syscall.B0
-	B110                              = syscall.B110
-	B115200                           = syscall.B115200
-	B1200                             = syscall.B1200
-	B134                              = syscall.B134
-	B14400                            = syscall.B14400
-	B150                              = syscall.B150
-	B1800                             = syscall.B1800
-	B19200                            = syscall.B19200
-	B200                              = syscall.B200
-	B230400                           = syscall.B230400
-	B2400                             = syscall.B2400
-	B28800                            = syscall.B28800
-	B300                              = syscall.B300
-	B38400                            = syscall.B38400
 	B460800                           = syscall.B460800
-	B4800                             = syscall.B4800
-	B50                               = syscall.B50
-	B57600                            = syscall.B57600
-	B600                              = syscall.B600
-	B7200                             = syscall.B7200
-	B75                               = syscall.B75
-	B76800                            = syscall.B76800
 	B921600                           = syscall.B921600
-	B9600                             = syscall.B9600
 	BIOCFEEDBACK                      = syscall.BIOCFEEDBACK
-	BIOCFLUSH                         = syscall.BIOCFLUSH
-	BIOCGBLEN                         = syscall.BIOCGBLEN
 	BIOCGDIRECTION                    = syscall.BIOCGDIRECTION
-	BIOCGDLT                          = syscall.BIOCGDLT
-	BIOCGDLTLIST                      = syscall.BIOCGDLTLIST
 	BIOCGETBUFMODE                    = syscall.BIOCGETBUFMODE
-	BIOCGETIF                         = syscall.BIOCGETIF
 	BIOCGETZMAX                       = syscall.BIOCGETZMAX
-	BIOCGHDRCMPLT                     = syscall.BIOCGHDRCMPLT
 	BIOCGRSIG                         = syscall.BIOCGRSIG
-	BIOCGRTIMEOUT                     = syscall.BIOCGRTIMEOUT
 	BIOCGSEESENT                      = syscall.BIOCGSEESENT
-	BIOCGSTATS                        = syscall.BIOCGSTATS
 	BIOCGTSTAMP                       = syscall.BIOCGTSTAMP
-	BIOCIMMEDIATE                     = syscall.BIOCIMMEDIATE
 	BIOCLOCK                          = syscall.BIOCLOCK
-	BIOCPROMISC                       = syscall.BIOCPROMISC
 	BIOCROTZBUF                       = syscall.BIOCROTZBUF
-	BIOCSBLEN                         = syscall.BIOCSBLEN
 	BIOCSDIRECTION                    = syscall.BIOCSDIRECTION
-	BIOCSDLT                          = syscall.BIOCSDLT
 	BIOCSETBUFMODE                    = syscall.BIOCSETBUFMODE
-	BIOCSETF                          = syscall.BIOCSETF
 	BIOCSETFNR                        = syscall.BIOCSETFNR
-	BIOCSETIF                         = syscall.BIOCSETIF
 	BIOCSETWF                         = syscall.BIOCSETWF
 	BIOCSETZBUF                       = syscall.BIOCSETZBUF
-	BIOCSHDRCMPLT                     = syscall.BIOCSHDRCMPLT
 	BIOCSRSIG                         = syscall.BIOCSRSIG
-	BIOCSRTIMEOUT                     = syscall.BIOCSRTIMEOUT
 	BIOCSSEESENT                      = syscall.BIOCSSEESENT
 	BIOCSTSTAMP                       = syscall.BIOCSTSTAMP
-	BIOCVERSION                       = syscall.BIOCVERSION
-	BPF_A                             = syscall.BPF_A
-	BPF_ABS                           = syscall.BPF_ABS
-	BPF_ADD                           = syscall.BPF_ADD
-	BPF_ALIGNMENT                     = syscall.BPF_ALIGNMENT
-	BPF_ALU                           = syscall.BPF_ALU
-	BPF_AND                           = syscall.BPF_AND
-	BPF_B                             = syscall.BPF_B
 	BPF_BUFMODE_BUFFER                = syscall.BPF_BUFMODE_BUFFER
 	BPF_BUFMODE_ZBUF                  = syscall.BPF_BUFMODE_ZBUF
-	BPF_DIV                           = syscall.BPF_DIV
-	BPF_H                             = syscall.BPF_H
-	BPF_IMM                           = syscall.BPF_IMM
-	BPF_IND                           = syscall.BPF_IND
-	BPF_JA                            = syscall.BPF_JA
-	BPF_JEQ                           = syscall.BPF_JEQ
-	BPF_JGE                           = syscall.BPF_JGE
-	BPF_JGT                           = syscall.BPF_JGT
-	BPF_JMP                           = syscall.BPF_JMP
-	BPF_JSET                          = syscall.BPF_JSET
-	BPF_K                             = syscall.BPF_K
-	BPF_LD                            = syscall.BPF_LD
-	BPF_LDX                           = syscall.BPF_LDX
-	BPF_LEN                           = syscall.BPF_LEN
-	BPF_LSH                           = syscall.BPF_LSH
-	BPF_MAJOR_VERSION                 = syscall.BPF_MAJOR_VERSION
-	BPF_MAXBUFSIZE                    = syscall.BPF_MAXBUFSIZE
-	BPF_MAXINSNS                      = syscall.BPF_MAXINSNS
-	BPF_MEM                           = syscall.BPF_MEM
-	BPF_MEMWORDS                      = syscall.BPF_MEMWORDS
-	BPF_MINBUFSIZE                    = syscall.BPF_MINBUFSIZE
-	BPF_MINOR_VERSION                 = syscall.BPF_MINOR_VERSION
-	BPF_MISC                          = syscall.BPF_MISC
-	BPF_MSH                           = syscall.BPF_MSH
-	BPF_MUL                           = syscall.BPF_MUL
-	BPF_NEG                           = syscall.BPF_NEG
-	BPF_OR                            = syscall.BPF_OR
-	BPF_RELEASE                       = syscall.BPF_RELEASE
-	BPF_RET                           = syscall.BPF_RET
-	BPF_RSH                           = syscall.BPF_RSH
-	BPF_ST                            = syscall.BPF_ST
-	BPF_STX                           = syscall.BPF_STX
-	BPF_SUB                           = syscall.BPF_SUB
-	BPF_TAX                           = syscall.BPF_TAX
-	BPF_TXA                           = syscall.BPF_TXA
 	BPF_T_BINTIME                     = syscall.BPF_T_BINTIME
 	BPF_T_BINTIME_FAST                = syscall.BPF_T_BINTIME_FAST
 	BPF_T_BINTIME_MONOTONIC           = syscall.BPF_T_BINTIME_MONOTONIC
@@ -219,60 +109,34 @@ const (
 	BPF_T_NANOTIME_MONOTONIC_FAST     = syscall.BPF_T_NANOTIME_MONOTONIC_FAST
 	BPF_T_NONE                        = syscall.BPF_T_NONE
 	BPF_T_NORMAL                      = syscall.BPF_T_NORMAL
-	BPF_W                             = syscall.BPF_W
-	BPF_X                             = syscall.BPF_X
-	BRKINT                            = syscall.BRKINT
-	CFLUSH                            = syscall.CFLUSH
-	CLOCAL                            = syscall.CLOCAL
-	CREAD                             = syscall.CREAD
-	CS5                               = syscall.CS5
-	CS6                               = syscall.CS6
-	CS7                               = syscall.CS7
-	CS8                               = syscall.CS8
-	CSIZE                             = syscall.CSIZE
-	CSTART                            = syscall.CSTART
-	CSTATUS                           = syscall.CSTATUS
-	CSTOP                             = syscall.CSTOP
-	CSTOPB                            = syscall.CSTOPB
-	CSUSP                             = syscall.CSUSP
-	CTL_MAXNAME                       = syscall.CTL_MAXNAME
-	CTL_NET                           = syscall.CTL_NET
 	DLT_A429                          = syscall.DLT_A429
 	DLT_A653_ICM                      = syscall.DLT_A653_ICM
 	DLT_AIRONET_HEADER                = syscall.DLT_AIRONET_HEADER
 	DLT_AOS                           = syscall.DLT_AOS
 	DLT_APPLE_IP_OVER_IEEE1394        = syscall.DLT_APPLE_IP_OVER_IEEE1394
-	DLT_ARCNET                        = syscall.DLT_ARCNET
 	DLT_ARCNET_LINUX                  = syscall.DLT_ARCNET_LINUX
 	DLT_ATM_CLIP                      = syscall.DLT_ATM_CLIP
-	DLT_ATM_RFC1483                   = syscall.DLT_ATM_RFC1483
 	DLT_AURORA                        = syscall.DLT_AURORA
-	DLT_AX25                          = syscall.DLT_AX25
 	DLT_AX25_KISS                     = syscall.DLT_AX25_KISS
 	DLT_BACNET_MS_TP                  = syscall.DLT_BACNET_MS_TP
 	DLT_BLUETOOTH_HCI_H4              = syscall.DLT_BLUETOOTH_HCI_H4
 	DLT_BLUETOOTH_HCI_H4_WITH_PHDR    = syscall.DLT_BLUETOOTH_HCI_H4_WITH_PHDR
 	DLT_CAN20B                        = syscall.DLT_CAN20B
 	DLT_CAN_SOCKETCAN                 = syscall.DLT_CAN_SOCKETCAN
-	DLT_CHAOS                         = syscall.DLT_CHAOS
 	DLT_CHDLC                         = syscall.DLT_CHDLC
 	DLT_CISCO_IOS                     = syscall.DLT_CISCO_IOS
-	DLT_C_HDLC                        = syscall.DLT_C_HDLC
 	DLT_C_HDLC_WITH_DIR               = syscall.DLT_C_HDLC_WITH_DIR
 	DLT_DBUS                          = syscall.DLT_DBUS
 	DLT_DECT                          = syscall.DLT_DECT
 	DLT_DOCSIS                        = syscall.DLT_DOCSIS
 	DLT_DVB_CI                        = syscall.DLT_DVB_CI
 	DLT_ECONET                        = syscall.DLT_ECONET
-	DLT_EN10MB                        = syscall.DLT_EN10MB
-	DLT_EN3MB                         = syscall.DLT_EN3MB
 	DLT_ENC                           = syscall.DLT_ENC
 	DLT_ERF                           = syscall.DLT_ERF
 	DLT_ERF_ETH                       = syscall.DLT_ERF_ETH
 	DLT_ERF_POS                       = syscall.DLT_ERF_POS
 	DLT_FC_2                          = syscall.DLT_FC_2
 	DLT_FC_2_WITH_FRAME_DELIMS        = syscall.DLT_FC_2_WITH_FRAME_DELIMS
-	DLT_FDDI                          = syscall.DLT_FDDI
 	DLT_FLEXRAY                       = syscall.DLT_FLEXRAY
 	DLT_FRELAY                        = syscall.DLT_FRELAY
 	DLT_FRELAY_WITH_DIR               = syscall.DLT_FRELAY_WITH_DIR
@@ -286,9 +150,6 @@ const (
 	DLT_HHDLC                         = syscall.DLT_HHDLC
 	DLT_IBM_SN                        = syscall.DLT_IBM_SN
 	DLT_IBM_SP                        = syscall.DLT_IBM_SP
-	DLT_IEEE802                       = syscall.DLT_IEEE802
-	DLT_IEEE802_11                    = syscall.DLT_IEEE802_11
-	DLT_IEEE802_11_RADIO              = syscall.DLT_IEEE802_11_RADIO
 	DLT_IEEE802_11_RADIO_AVS          = syscall.DLT_IEEE802_11_RADIO_AVS
 	DLT_IEEE802_15_4                  = syscall.DLT_IEEE802_15_4
 	DLT_IEEE802_15_4_LINUX            = syscall.DLT_IEEE802_15_4_LINUX
@@ -335,7 +196,6 @@ const (
 	DLT_LINUX_LAPD                    = syscall.DLT_LINUX_LAPD
 	DLT_LINUX_PPP_WITHDIRECTION       = syscall.DLT_LINUX_PPP_WITHDIRECTION
 	DLT_LINUX_SLL                     = syscall.DLT_LINUX_SLL
-	DLT_LOOP                          = syscall.DLT_LOOP
 	DLT_LTALK                         = syscall.DLT_LTALK
 	DLT_MATCHING_MAX                  = syscall.DLT_MATCHING_MAX
 	DLT_MATCHING_MIN                  = syscall.DLT_MATCHING_MIN
@@ -352,27 +212,17 @@ const (
 	DLT_NFC_LLCP                      = syscall.DLT_NFC_LLCP
 	DLT_NFLOG                         = syscall.DLT_NFLOG
 	DLT_NG40                          = syscall.DLT_NG40
-	DLT_NULL                          = syscall.DLT_NULL
 	DLT_PCI_EXP                       = syscall.DLT_PCI_EXP
-	DLT_PFLOG                         = syscall.DLT_PFLOG
-	DLT_PFSYNC                        = syscall.DLT_PFSYNC
 	DLT_PPI                           = syscall.DLT_PPI
-	DLT_PPP                           = syscall.DLT_PPP
-	DLT_PPP_BSDOS                     = syscall.DLT_PPP_BSDOS
 	DLT_PPP_ETHER                     = syscall.DLT_PPP_ETHER
 	DLT_PPP_PPPD                      = syscall.DLT_PPP_PPPD
-	DLT_PPP_SERIAL                    = syscall.DLT_PPP_SERIAL
 	DLT_PPP_WITH_DIR                  = syscall.DLT_PPP_WITH_DIR
 	DLT_PPP_WITH_DIRECTION            = syscall.DLT_PPP_WITH_DIRECTION
 	DLT_PRISM_HEADER                  = syscall.DLT_PRISM_HEADER
-	DLT_PRONET                        = syscall.DLT_PRONET
 	DLT_RAIF1                         = syscall.DLT_RAIF1
-	DLT_RAW                           = syscall.DLT_RAW
 	DLT_RIO                           = syscall.DLT_RIO
 	DLT_SCCP                          = syscall.DLT_SCCP
 	DLT_SITA                          = syscall.DLT_SITA
-	DLT_SLIP                          = syscall.DLT_SLIP
-	DLT_SLIP_BSDOS                    = syscall.DLT_SLIP_BSDOS
 	DLT_STANAG_5066_D_PDU             = syscall.DLT_STANAG_5066_D_PDU
 	DLT_SUNATM                        = syscall.DLT_SUNATM
 	DLT_SYMANTEC_FIREWALL             = syscall.DLT_SYMANTEC_FIREWALL
@@ -399,222 +249,51 @@ const (
 	DLT_WIHART                        = syscall.DLT_WIHART
 	DLT_X2E_SERIAL                    = syscall.DLT_X2E_SERIAL
 	DLT_X2E_XORAYA                    = syscall.DLT_X2E_XORAYA
-	DT_BLK                            = syscall.DT_BLK
-	DT_CHR                            = syscall.DT_CHR
-	DT_DIR                            = syscall.DT_DIR
-	DT_FIFO                           = syscall.DT_FIFO
-	DT_LNK                            = syscall.DT_LNK
-	DT_REG                            = syscall.DT_REG
-	DT_SOCK                           = syscall.DT_SOCK
-	DT_UNKNOWN                        = syscall.DT_UNKNOWN
 	DT_WHT                            = syscall.DT_WHT
-	E2BIG                             = syscall.E2BIG
-	EACCES                            = syscall.EACCES
-	EADDRINUSE                        = syscall.EADDRINUSE
-	EADDRNOTAVAIL                     = syscall.EADDRNOTAVAIL
-	EAFNOSUPPORT                      = syscall.EAFNOSUPPORT
-	EAGAIN                            = syscall.EAGAIN
-	EALREADY                          = syscall.EALREADY
-	EAUTH                             = syscall.EAUTH
-	EBADF                             = syscall.EBADF
-	EBADMSG                           = syscall.EBADMSG
-	EBADRPC                           = syscall.EBADRPC
-	EBUSY                             = syscall.EBUSY
-	ECANCELED                         = syscall.ECANCELED
 	ECAPMODE                          = syscall.ECAPMODE
-	ECHILD                            = syscall.ECHILD
-	ECHO                              = syscall.ECHO
-	ECHOCTL                           = syscall.ECHOCTL
-	ECHOE                             = syscall.ECHOE
-	ECHOK                             = syscall.ECHOK
-	ECHOKE                            = syscall.ECHOKE
-	ECHONL                            = syscall.ECHONL
-	ECHOPRT                           = syscall.ECHOPRT
-	ECONNABORTED                      = syscall.ECONNABORTED
-	ECONNREFUSED                      = syscall.ECONNREFUSED
-	ECONNRESET                        = syscall.ECONNRESET
-	EDEADLK                           = syscall.EDEADLK
-	EDESTADDRREQ                      = syscall.EDESTADDRREQ
-	EDOM                              = syscall.EDOM
 	EDOOFUS                           = syscall.EDOOFUS
-	EDQUOT                            = syscall.EDQUOT
-	EEXIST                            = syscall.EEXIST
-	EFAULT                            = syscall.EFAULT
-	EFBIG                             = syscall.EFBIG
-	EFTYPE                            = syscall.EFTYPE
-	EHOSTDOWN                         = syscall.EHOSTDOWN
-	EHOSTUNREACH                      = syscall.EHOSTUNREACH
-	EIDRM                             = syscall.EIDRM
-	EILSEQ                            = syscall.EILSEQ
-	EINPROGRESS                       = syscall.EINPROGRESS
-	EINTR                             = syscall.EINTR
-	EINVAL                            = syscall.EINVAL
-	EIO                               = syscall.EIO
-	EISCONN                           = syscall.EISCONN
-	EISDIR                            = syscall.EISDIR
-	ELAST                             = syscall.ELAST
-	ELOOP                             = syscall.ELOOP
-	EMFILE                            = syscall.EMFILE
-	EMLINK                            = syscall.EMLINK
-	EMSGSIZE                          = syscall.EMSGSIZE
 	EMULTIHOP                         = syscall.EMULTIHOP
-	ENAMETOOLONG                      = syscall.ENAMETOOLONG
-	ENEEDAUTH                         = syscall.ENEEDAUTH
-	ENETDOWN                          = syscall.ENETDOWN
-	ENETRESET                         = syscall.ENETRESET
-	ENETUNREACH                       = syscall.ENETUNREACH
-	ENFILE                            = syscall.ENFILE
-	ENOATTR                           = syscall.ENOATTR
-	ENOBUFS                           = syscall.ENOBUFS
-	ENODEV                            = syscall.ENODEV
-	ENOENT                            = syscall.ENOENT
-	ENOEXEC                           = syscall.ENOEXEC
-	ENOLCK                            = syscall.ENOLCK
 	ENOLINK                           = syscall.ENOLINK
-	ENOMEM                            = syscall.ENOMEM
-	ENOMSG                            = syscall.ENOMSG
-	ENOPROTOOPT                       = syscall.ENOPROTOOPT
-	ENOSPC                            = syscall.ENOSPC
-	ENOSYS                            = syscall.ENOSYS
-	ENOTBLK                           = syscall.ENOTBLK
 	ENOTCAPABLE                       = syscall.ENOTCAPABLE
-	ENOTCONN                          = syscall.ENOTCONN
-	ENOTDIR                           = syscall.ENOTDIR
-	ENOTEMPTY                         = syscall.ENOTEMPTY
 	ENOTRECOVERABLE                   = syscall.ENOTRECOVERABLE
-	ENOTSOCK                          = syscall.ENOTSOCK
-	ENOTSUP                           = syscall.ENOTSUP
-	ENOTTY                            = syscall.ENOTTY
-	ENXIO                             = syscall.ENXIO
-	EOPNOTSUPP                        = syscall.EOPNOTSUPP
-	EOVERFLOW                         = syscall.EOVERFLOW
 	EOWNERDEAD                        = syscall.EOWNERDEAD
-	EPERM                             = syscall.EPERM
-	EPFNOSUPPORT                      = syscall.EPFNOSUPPORT
-	EPIPE                             = syscall.EPIPE
-	EPROCLIM                          = syscall.EPROCLIM
-	EPROCUNAVAIL                      = syscall.EPROCUNAVAIL
-	EPROGMISMATCH                     = syscall.EPROGMISMATCH
-	EPROGUNAVAIL                      = syscall.EPROGUNAVAIL
-	EPROTO                            = syscall.EPROTO
-	EPROTONOSUPPORT                   = syscall.EPROTONOSUPPORT
-	EPROTOTYPE                        = syscall.EPROTOTYPE
-	ERANGE                            = syscall.ERANGE
-	EREMOTE                           = syscall.EREMOTE
-	EROFS                             = syscall.EROFS
-	ERPCMISMATCH                      = syscall.ERPCMISMATCH
-	ESHUTDOWN                         = syscall.ESHUTDOWN
-	ESOCKTNOSUPPORT                   = syscall.ESOCKTNOSUPPORT
-	ESPIPE                            = syscall.ESPIPE
-	ESRCH                             = syscall.ESRCH
-	ESTALE                            = syscall.ESTALE
-	ETIMEDOUT                         = syscall.ETIMEDOUT
-	ETOOMANYREFS                      = syscall.ETOOMANYREFS
-	ETXTBSY                           = syscall.ETXTBSY
-	EUSERS                            = syscall.EUSERS
-	EVFILT_AIO                        = syscall.EVFILT_AIO
 	EVFILT_FS                         = syscall.EVFILT_FS
 	EVFILT_LIO                        = syscall.EVFILT_LIO
-	EVFILT_PROC                       = syscall.EVFILT_PROC
-	EVFILT_READ                       = syscall.EVFILT_READ
-	EVFILT_SIGNAL                     = syscall.EVFILT_SIGNAL
-	EVFILT_SYSCOUNT                   = syscall.EVFILT_SYSCOUNT
-	EVFILT_TIMER                      = syscall.EVFILT_TIMER
 	EVFILT_USER                       = syscall.EVFILT_USER
-	EVFILT_VNODE                      = syscall.EVFILT_VNODE
-	EVFILT_WRITE                      = syscall.EVFILT_WRITE
-	EV_ADD                            = syscall.EV_ADD
-	EV_CLEAR                          = syscall.EV_CLEAR
-	EV_DELETE                         = syscall.EV_DELETE
-	EV_DISABLE                        = syscall.EV_DISABLE
 	EV_DISPATCH                       = syscall.EV_DISPATCH
 	EV_DROP                           = syscall.EV_DROP
-	EV_ENABLE                         = syscall.EV_ENABLE
-	EV_EOF                            = syscall.EV_EOF
-	EV_ERROR                          = syscall.EV_ERROR
-	EV_FLAG1                          = syscall.EV_FLAG1
-	EV_ONESHOT                        = syscall.EV_ONESHOT
 	EV_RECEIPT                        = syscall.EV_RECEIPT
-	EV_SYSFLAGS                       = syscall.EV_SYSFLAGS
-	EWOULDBLOCK                       = syscall.EWOULDBLOCK
-	EXDEV                             = syscall.EXDEV
-	EXTA                              = syscall.EXTA
-	EXTB                              = syscall.EXTB
-	EXTPROC                           = syscall.EXTPROC
-	FD_CLOEXEC                        = syscall.FD_CLOEXEC
-	FD_SETSIZE                        = syscall.FD_SETSIZE
-	FLUSHO                            = syscall.FLUSHO
 	F_CANCEL                          = syscall.F_CANCEL
 	F_DUP2FD                          = syscall.F_DUP2FD
 	F_DUP2FD_CLOEXEC                  = syscall.F_DUP2FD_CLOEXEC
-	F_DUPFD                           = syscall.F_DUPFD
-	F_DUPFD_CLOEXEC                   = syscall.F_DUPFD_CLOEXEC
-	F_GETFD                           = syscall.F_GETFD
-	F_GETFL                           = syscall.F_GETFL
-	F_GETLK                           = syscall.F_GETLK
-	F_GETOWN                          = syscall.F_GETOWN
 	F_OGETLK                          = syscall.F_OGETLK
 	F_OK                              = syscall.F_OK
 	F_OSETLK                          = syscall.F_OSETLK
 	F_OSETLKW                         = syscall.F_OSETLKW
 	F_RDAHEAD                         = syscall.F_RDAHEAD
-	F_RDLCK                           = syscall.F_RDLCK
 	F_READAHEAD                       = syscall.F_READAHEAD
-	F_SETFD                           = syscall.F_SETFD
-	F_SETFL                           = syscall.F_SETFL
-	F_SETLK                           = syscall.F_SETLK
-	F_SETLKW                          = syscall.F_SETLKW
 	F_SETLK_REMOTE                    = syscall.F_SETLK_REMOTE
-	F_SETOWN                          = syscall.F_SETOWN
-	F_UNLCK                           = syscall.F_UNLCK
 	F_UNLCKSYS                        = syscall.F_UNLCKSYS
-	F_WRLCK                           = syscall.F_WRLCK
-	HUPCL                             = syscall.HUPCL
-	ICANON                            = syscall.ICANON
-	ICMP6_FILTER                      = syscall.ICMP6_FILTER
-	ICRNL                             = syscall.ICRNL
-	IEXTEN                            = syscall.IEXTEN
 	IFAN_ARRIVAL                      = syscall.IFAN_ARRIVAL
 	IFAN_DEPARTURE                    = syscall.IFAN_DEPARTURE
-	IFF_ALLMULTI                      = syscall.IFF_ALLMULTI
 	IFF_ALTPHYS                       = syscall.IFF_ALTPHYS
-	IFF_BROADCAST                     = syscall.IFF_BROADCAST
 	IFF_CANTCHANGE                    = syscall.IFF_CANTCHANGE
 	IFF_CANTCONFIG                    = syscall.IFF_CANTCONFIG
-	IFF_DEBUG                         = syscall.IFF_DEBUG
 	IFF_DRV_OACTIVE                   = syscall.IFF_DRV_OACTIVE
 	IFF_DRV_RUNNING                   = syscall.IFF_DRV_RUNNING
 	IFF_DYING                         = syscall.IFF_DYING
-	IFF_LINK0                         = syscall.IFF_LINK0
-	IFF_LINK1                         = syscall.IFF_LINK1
-	IFF_LINK2                         = syscall.IFF_LINK2
-	IFF_LOOPBACK                      = syscall.IFF_LOOPBACK
 	IFF_MONITOR                       = syscall.IFF_MONITOR
-	IFF_MULTICAST                     = syscall.IFF_MULTICAST
-	IFF_NOARP                         = syscall.IFF_NOARP
-	IFF_OACTIVE                       = syscall.IFF_OACTIVE
-	IFF_POINTOPOINT                   = syscall.IFF_POINTOPOINT
 	IFF_PPROMISC                      = syscall.IFF_PPROMISC
-	IFF_PROMISC                       = syscall.IFF_PROMISC
 	IFF_RENAMING                      = syscall.IFF_RENAMING
-	IFF_RUNNING                       = syscall.IFF_RUNNING
-	IFF_SIMPLEX                       = syscall.IFF_SIMPLEX
 	IFF_SMART                         = syscall.IFF_SMART
 	IFF_STATICARP                     = syscall.IFF_STATICARP
-	IFF_UP                            = syscall.IFF_UP
-	IFNAMSIZ                          = syscall.IFNAMSIZ
-	IFT_1822                          = syscall.IFT_1822
 	IFT_A12MPPSWITCH                  = syscall.IFT_A12MPPSWITCH
 	IFT_AAL2                          = syscall.IFT_AAL2
-	IFT_AAL5                          = syscall.IFT_AAL5
 	IFT_ADSL                          = syscall.IFT_ADSL
 	IFT_AFLANE8023                    = syscall.IFT_AFLANE8023
 	IFT_AFLANE8025                    = syscall.IFT_AFLANE8025
 	IFT_ARAP                          = syscall.IFT_ARAP
-	IFT_ARCNET                        = syscall.IFT_ARCNET
-	IFT_ARCNETPLUS                    = syscall.IFT_ARCNETPLUS
 	IFT_ASYNC                         = syscall.IFT_ASYNC
-	IFT_ATM                           = syscall.IFT_ATM
 	IFT_ATMDXI                        = syscall.IFT_ATMDXI
 	IFT_ATMFUNI                       = syscall.IFT_ATMFUNI
 	IFT_ATMIMA                        = syscall.IFT_ATMIMA
@@ -624,11 +303,8 @@ const (
 	IFT_ATMVCIENDPT                   = syscall.IFT_ATMVCIENDPT
 	IFT_ATMVIRTUAL                    = syscall.IFT_ATMVIRTUAL
 	IFT_BGPPOLICYACCOUNTING           = syscall.IFT_BGPPOLICYACCOUNTING
-	IFT_BRIDGE                        = syscall.IFT_BRIDGE
 	IFT_BSC                           = syscall.IFT_BSC
-	IFT_CARP                          = syscall.IFT_CARP
 	IFT_CCTEMUL                       = syscall.IFT_CCTEMUL
-	IFT_CEPT                          = syscall.IFT_CEPT
 	IFT_CES                           = syscall.IFT_CES
 	IFT_CHANNEL                       = syscall.IFT_CHANNEL
 	IFT_CNR                           = syscall.IFT_CNR
@@ -644,7 +320,6 @@ const (
 	IFT_DS0                           = syscall.IFT_DS0
 	IFT_DS0BUNDLE                     = syscall.IFT_DS0BUNDLE
 	IFT_DS1FDL                        = syscall.IFT_DS1FDL
-	IFT_DS3                           = syscall.IFT_DS3
 	IFT_DTM                           = syscall.IFT_DTM
 	IFT_DVBASILN                      = syscall.IFT_DVBASILN
 	IFT_DVBASIOUT                     = syscall.IFT_DVBASIOUT
@@ -652,46 +327,33 @@ const (
 	IFT_DVBRCCMACLAYER                = syscall.IFT_DVBRCCMACLAYER
 	IFT_DVBRCCUPSTREAM                = syscall.IFT_DVBRCCUPSTREAM
 	IFT_ENC                           = syscall.IFT_ENC
-	IFT_EON                           = syscall.IFT_EON
 	IFT_EPLRS                         = syscall.IFT_EPLRS
 	IFT_ESCON                         = syscall.IFT_ESCON
-	IFT_ETHER                         = syscall.IFT_ETHER
-	IFT_FAITH                         = syscall.IFT_FAITH
 	IFT_FAST                          = syscall.IFT_FAST
 	IFT_FASTETHER                     = syscall.IFT_FASTETHER
 	IFT_FASTETHERFX                   = syscall.IFT_FASTETHERFX
-	IFT_FDDI                          = syscall.IFT_FDDI
 	IFT_FIBRECHANNEL                  = syscall.IFT_FIBRECHANNEL
 	IFT_FRAMERELAYINTERCONNECT        = syscall.IFT_FRAMERELAYINTERCONNECT
 	IFT_FRAMERELAYMPI                 = syscall.IFT_FRAMERELAYMPI
 	IFT_FRDLCIENDPT                   = syscall.IFT_FRDLCIENDPT
-	IFT_FRELAY                        = syscall.IFT_FRELAY
-	IFT_FRELAYDCE                     = syscall.IFT_FRELAYDCE
 	IFT_FRF16MFRBUNDLE                = syscall.IFT_FRF16MFRBUNDLE
 	IFT_FRFORWARD                     = syscall.IFT_FRFORWARD
 	IFT_G703AT2MB                     = syscall.IFT_G703AT2MB
 	IFT_G703AT64K                     = syscall.IFT_G703AT64K
-	IFT_GIF                           = syscall.IFT_GIF
 	IFT_GIGABITETHERNET               = syscall.IFT_GIGABITETHERNET
 	IFT_GR303IDT                      = syscall.IFT_GR303IDT
 	IFT_GR303RDT                      = syscall.IFT_GR303RDT
 	IFT_H323GATEKEEPER                = syscall.IFT_H323GATEKEEPER
 	IFT_H323PROXY                     = syscall.IFT_H323PROXY
-	IFT_HDH1822                       = syscall.IFT_HDH1822
 	IFT_HDLC                          = syscall.IFT_HDLC
 	IFT_HDSL2                         = syscall.IFT_HDSL2
 	IFT_HIPERLAN2                     = syscall.IFT_HIPERLAN2
-	IFT_HIPPI                         = syscall.IFT_HIPPI
 	IFT_HIPPIINTERFACE                = syscall.IFT_HIPPIINTERFACE
 	IFT_HOSTPAD                       = syscall.IFT_HOSTPAD
-	IFT_HSSI                          = syscall.IFT_HSSI
-	IFT_HY                            = syscall.IFT_HY
 	IFT_IBM370PARCHAN                 = syscall.IFT_IBM370PARCHAN
 	IFT_IDSL                          = syscall.IFT_IDSL
-	IFT_IEEE1394                      = syscall.IFT_IEEE1394
 	IFT_IEEE80211                     = syscall.IFT_IEEE80211
 	IFT_IEEE80212                     = syscall.IFT_IEEE80212
-	IFT_IEEE8023ADLAG                 = syscall.IFT_IEEE8023ADLAG
 	IFT_IFGSN                         = syscall.IFT_IFGSN
 	IFT_IMT                           = syscall.IFT_IMT
 	IFT_INFINIBAND                    = syscall.IFT_INFINIBAND
@@ -704,31 +366,18 @@ const (
 	IFT_IPSWITCH                      = syscall.IFT_IPSWITCH
 	IFT_IPXIP                         = syscall.IFT_IPXIP
 	IFT_ISDN                          = syscall.IFT_ISDN
-	IFT_ISDNBASIC                     = syscall.IFT_ISDNBASIC
-	IFT_ISDNPRIMARY                   = syscall.IFT_ISDNPRIMARY
 	IFT_ISDNS                         = syscall.IFT_ISDNS
 	IFT_ISDNU                         = syscall.IFT_ISDNU
-	IFT_ISO88022LLC                   = syscall.IFT_ISO88022LLC
-	IFT_ISO88023                      = syscall.IFT_ISO88023
-	IFT_ISO88024                      = syscall.IFT_ISO88024
-	IFT_ISO88025                      = syscall.IFT_ISO88025
 	IFT_ISO88025CRFPINT               = syscall.IFT_ISO88025CRFPINT
 	IFT_ISO88025DTR                   = syscall.IFT_ISO88025DTR
 	IFT_ISO88025FIBER                 = syscall.IFT_ISO88025FIBER
-	IFT_ISO88026                      = syscall.IFT_ISO88026
 	IFT_ISUP                          = syscall.IFT_ISUP
-	IFT_L2VLAN                        = syscall.IFT_L2VLAN
 	IFT_L3IPVLAN                      = syscall.IFT_L3IPVLAN
 	IFT_L3IPXVLAN                     = syscall.IFT_L3IPXVLAN
-	IFT_LAPB                          = syscall.IFT_LAPB
 	IFT_LAPD                          = syscall.IFT_LAPD
 	IFT_LAPF                          = syscall.IFT_LAPF
-	IFT_LOCALTALK                     = syscall.IFT_LOCALTALK
-	IFT_LOOP                          = syscall.IFT_LOOP
 	IFT_MEDIAMAILOVERIP               = syscall.IFT_MEDIAMAILOVERIP
 	IFT_MFSIGLINK                     = syscall.IFT_MFSIGLINK
-	IFT_MIOX25                        = syscall.IFT_MIOX25
-	IFT_MODEM                         = syscall.IFT_MODEM
 	IFT_MPC                           = syscall.IFT_MPC
 	IFT_MPLS                          = syscall.IFT_MPLS
 	IFT_MPLSTUNNEL                    = syscall.IFT_MPLSTUNNEL
@@ -736,62 +385,38 @@ const (
 	IFT_MVL                           = syscall.IFT_MVL
 	IFT_MYRINET                       = syscall.IFT_MYRINET
 	IFT_NFAS                          = syscall.IFT_NFAS
-	IFT_NSIP                          = syscall.IFT_NSIP
 	IFT_OPTICALCHANNEL                = syscall.IFT_OPTICALCHANNEL
 	IFT_OPTICALTRANSPORT              = syscall.IFT_OPTICALTRANSPORT
-	IFT_OTHER                         = syscall.IFT_OTHER
-	IFT_P10                           = syscall.IFT_P10
-	IFT_P80                           = syscall.IFT_P80
-	IFT_PARA                          = syscall.IFT_PARA
-	IFT_PFLOG                         = syscall.IFT_PFLOG
-	IFT_PFSYNC                        = syscall.IFT_PFSYNC
 	IFT_PLC                           = syscall.IFT_PLC
 	IFT_POS                           = syscall.IFT_POS
-	IFT_PPP                           = syscall.IFT_PPP
 	IFT_PPPMULTILINKBUNDLE            = syscall.IFT_PPPMULTILINKBUNDLE
 	IFT_PROPBWAP2MP                   = syscall.IFT_PROPBWAP2MP
 	IFT_PROPCNLS                      = syscall.IFT_PROPCNLS
 	IFT_PROPDOCSWIRELESSDOWNSTREAM    = syscall.IFT_PROPDOCSWIRELESSDOWNSTREAM
 	IFT_PROPDOCSWIRELESSMACLAYER      = syscall.IFT_PROPDOCSWIRELESSMACLAYER
 	IFT_PROPDOCSWIRELESSUPSTREAM      = syscall.IFT_PROPDOCSWIRELESSUPSTREAM
-	IFT_PROPMUX                       = syscall.IFT_PROPMUX
-	IFT_PROPVIRTUAL                   = syscall.IFT_PROPVIRTUAL
 	IFT_PROPWIRELESSP2P               = syscall.IFT_PROPWIRELESSP2P
-	IFT_PTPSERIAL                     = syscall.IFT_PTPSERIAL
 	IFT_PVC                           = syscall.IFT_PVC
 	IFT_QLLC                          = syscall.IFT_QLLC
 	IFT_RADIOMAC                      = syscall.IFT_RADIOMAC
 	IFT_RADSL                         = syscall.IFT_RADSL
 	IFT_REACHDSL                      = syscall.IFT_REACHDSL
 	IFT_RFC1483                       = syscall.IFT_RFC1483
-	IFT_RS232                         = syscall.IFT_RS232
 	IFT_RSRB                          = syscall.IFT_RSRB
-	IFT_SDLC                          = syscall.IFT_SDLC
 	IFT_SDSL                          = syscall.IFT_SDSL
 	IFT_SHDSL                         = syscall.IFT_SHDSL
-	IFT_SIP                           = syscall.IFT_SIP
-	IFT_SLIP                          = syscall.IFT_SLIP
-	IFT_SMDSDXI                       = syscall.IFT_SMDSDXI
-	IFT_SMDSICIP                      = syscall.IFT_SMDSICIP
-	IFT_SONET                         = syscall.IFT_SONET
 	IFT_SONETOVERHEADCHANNEL          = syscall.IFT_SONETOVERHEADCHANNEL
-	IFT_SONETPATH                     = syscall.IFT_SONETPATH
-	IFT_SONETVT                       = syscall.IFT_SONETVT
 	IFT_SRP                           = syscall.IFT_SRP
 	IFT_SS7SIGLINK                    = syscall.IFT_SS7SIGLINK
 	IFT_STACKTOSTACK                  = syscall.IFT_STACKTOSTACK
-	IFT_STARLAN                       = syscall.IFT_STARLAN
 	IFT_STF                           = syscall.IFT_STF
-	IFT_T1                            = syscall.IFT_T1
 	IFT_TDLC                          = syscall.IFT_TDLC
 	IFT_TERMPAD                       = syscall.IFT_TERMPAD
 	IFT_TR008                         = syscall.IFT_TR008
 	IFT_TRANSPHDLC                    = syscall.IFT_TRANSPHDLC
 	IFT_TUNNEL                        = syscall.IFT_TUNNEL
-	IFT_ULTRA                         = syscall.IFT_ULTRA
 	IFT_USB                           = syscall.IFT_USB
 	IFT_V11                           = syscall.IFT_V11
-	IFT_V35                           = syscall.IFT_V35
 	IFT_V36                           = syscall.IFT_V36
 	IFT_V37                           = syscall.IFT_V37
 	IFT_VDSL                          = syscall.IFT_VDSL
@@ -804,37 +429,11 @@ const (
 	IFT_VOICEOVERFRAMERELAY           = syscall.IFT_VOICEOVERFRAMERELAY
 	IFT_VOICEOVERIP                   = syscall.IFT_VOICEOVERIP
 	IFT_X213                          = syscall.IFT_X213
-	IFT_X25                           = syscall.IFT_X25
-	IFT_X25DDN                        = syscall.IFT_X25DDN
 	IFT_X25HUNTGROUP                  = syscall.IFT_X25HUNTGROUP
 	IFT_X25MLP                        = syscall.IFT_X25MLP
-	IFT_X25PLE                        = syscall.IFT_X25PLE
-	IFT_XETHER                        = syscall.IFT_XETHER
-	IGNBRK                            = syscall.IGNBRK
-	IGNCR                             = syscall.IGNCR
-	IGNPAR                            = syscall.IGNPAR
-	IMAXBEL                           = syscall.IMAXBEL
-	INLCR                             = syscall.INLCR
-	INPCK                             = syscall.INPCK
-	IN_CLASSA_HOST                    = syscall.IN_CLASSA_HOST
-	IN_CLASSA_MAX                     = syscall.IN_CLASSA_MAX
-	IN_CLASSA_NET                     = syscall.IN_CLASSA_NET
-	IN_CLASSA_NSHIFT                  = syscall.IN_CLASSA_NSHIFT
-	IN_CLASSB_HOST                    = syscall.IN_CLASSB_HOST
-	IN_CLASSB_MAX                     = syscall.IN_CLASSB_MAX
-	IN_CLASSB_NET                     = syscall.IN_CLASSB_NET
-	IN_CLASSB_NSHIFT                  = syscall.IN_CLASSB_NSHIFT
-	IN_CLASSC_HOST                    = syscall.IN_CLASSC_HOST
-	IN_CLASSC_NET                     = syscall.IN_CLASSC_NET
-	IN_CLASSC_NSHIFT                  = syscall.IN_CLASSC_NSHIFT
-	IN_CLASSD_HOST                    = syscall.IN_CLASSD_HOST
-	IN_CLASSD_NET                     = syscall.IN_CLASSD_NET
-	IN_CLASSD_NSHIFT                  = syscall.IN_CLASSD_NSHIFT
-	IN_LOOPBACKNET                    = syscall.IN_LOOPBACKNET
 	IN_RFC3021_MASK                   = syscall.IN_RFC3021_MASK
 	IPPROTO_3PC                       = syscall.IPPROTO_3PC
 	IPPROTO_ADFS                      = syscall.IPPROTO_ADFS
-	IPPROTO_AH                        = syscall.IPPROTO_AH
 	IPPROTO_AHIP                      = syscall.IPPROTO_AHIP
 	IPPROTO_APES                      = syscall.IPPROTO_APES
 	IPPROTO_ARGUS                     = syscall.IPPROTO_ARGUS
@@ -851,47 +450,25 @@ const (
 	IPPROTO_DDP                       = syscall.IPPROTO_DDP
 	IPPROTO_DGP                       = syscall.IPPROTO_DGP
 	IPPROTO_DIVERT                    = syscall.IPPROTO_DIVERT
-	IPPROTO_DONE                      = syscall.IPPROTO_DONE
-	IPPROTO_DSTOPTS                   = syscall.IPPROTO_DSTOPTS
-	IPPROTO_EGP                       = syscall.IPPROTO_EGP
 	IPPROTO_EMCON                     = syscall.IPPROTO_EMCON
-	IPPROTO_ENCAP                     = syscall.IPPROTO_ENCAP
-	IPPROTO_EON                       = syscall.IPPROTO_EON
-	IPPROTO_ESP                       = syscall.IPPROTO_ESP
-	IPPROTO_ETHERIP                   = syscall.IPPROTO_ETHERIP
-	IPPROTO_FRAGMENT                  = syscall.IPPROTO_FRAGMENT
-	IPPROTO_GGP                       = syscall.IPPROTO_GGP
 	IPPROTO_GMTP                      = syscall.IPPROTO_GMTP
-	IPPROTO_GRE                       = syscall.IPPROTO_GRE
 	IPPROTO_HELLO                     = syscall.IPPROTO_HELLO
 	IPPROTO_HMP                       = syscall.IPPROTO_HMP
-	IPPROTO_HOPOPTS                   = syscall.IPPROTO_HOPOPTS
-	IPPROTO_ICMP                      = syscall.IPPROTO_ICMP
-	IPPROTO_ICMPV6                    = syscall.IPPROTO_ICMPV6
-	IPPROTO_IDP                       = syscall.IPPROTO_IDP
 	IPPROTO_IDPR                      = syscall.IPPROTO_IDPR
 	IPPROTO_IDRP                      = syscall.IPPROTO_IDRP
-	IPPROTO_IGMP                      = syscall.IPPROTO_IGMP
 	IPPROTO_IGP                       = syscall.IPPROTO_IGP
 	IPPROTO_IGRP                      = syscall.IPPROTO_IGRP
 	IPPROTO_IL                        = syscall.IPPROTO_IL
 	IPPROTO_INLSP                     = syscall.IPPROTO_INLSP
 	IPPROTO_INP                       = syscall.IPPROTO_INP
-	IPPROTO_IP                        = syscall.IPPROTO_IP
-	IPPROTO_IPCOMP                    = syscall.IPPROTO_IPCOMP
 	IPPROTO_IPCV                      = syscall.IPPROTO_IPCV
 	IPPROTO_IPEIP                     = syscall.IPPROTO_IPEIP
-	IPPROTO_IPIP                      = syscall.IPPROTO_IPIP
 	IPPROTO_IPPC                      = syscall.IPPROTO_IPPC
-	IPPROTO_IPV4                      = syscall.IPPROTO_IPV4
-	IPPROTO_IPV6                      = syscall.IPPROTO_IPV6
 	IPPROTO_IRTP                      = syscall.IPPROTO_IRTP
 	IPPROTO_KRYPTOLAN                 = syscall.IPPROTO_KRYPTOLAN
 	IPPROTO_LARP                      = syscall.IPPROTO_LARP
 	IPPROTO_LEAF1                     = syscall.IPPROTO_LEAF1
 	IPPROTO_LEAF2                     = syscall.IPPROTO_LEAF2
-	IPPROTO_MAX                       = syscall.IPPROTO_MAX
-	IPPROTO_MAXID                     = syscall.IPPROTO_MAXID
 	IPPROTO_MEAS                      = syscall.IPPROTO_MEAS
 	IPPROTO_MH                        = syscall.IPPROTO_MH
 	IPPROTO_MHRP                      = syscall.IPPROTO_MHRP
@@ -902,7 +479,6 @@ const (
 	IPPROTO_MUX                       = syscall.IPPROTO_MUX
 	IPPROTO_ND                        = syscall.IPPROTO_ND
 	IPPROTO_NHRP                      = syscall.IPPROTO_NHRP
-	IPPROTO_NONE                      = syscall.IPPROTO_NONE
 	IPPROTO_NSP                       = syscall.IPPROTO_NSP
 	IPPROTO_NVPII                     = syscall.IPPROTO_NVPII
 	IPPROTO_OLD_DIVERT                = syscall.IPPROTO_OLD_DIVERT
@@ -910,15 +486,10 @@ const (
 	IPPROTO_PFSYNC                    = syscall.IPPROTO_PFSYNC
 	IPPROTO_PGM                       = syscall.IPPROTO_PGM
 	IPPROTO_PIGP                      = syscall.IPPROTO_PIGP
-	IPPROTO_PIM                       = syscall.IPPROTO_PIM
 	IPPROTO_PRM                       = syscall.IPPROTO_PRM
-	IPPROTO_PUP                       = syscall.IPPROTO_PUP
 	IPPROTO_PVP                       = syscall.IPPROTO_PVP
-	IPPROTO_RAW                       = syscall.IPPROTO_RAW
 	IPPROTO_RCCMON                    = syscall.IPPROTO_RCCMON
 	IPPROTO_RDP                       = syscall.IPPROTO_RDP
-	IPPROTO_ROUTING                   = syscall.IPPROTO_ROUTING
-	IPPROTO_RSVP                      = syscall.IPPROTO_RSVP
 	IPPROTO_RVD                       = syscall.IPPROTO_RVD
 	IPPROTO_SATEXPAK                  = syscall.IPPROTO_SATEXPAK
 	IPPROTO_SATMON                    = syscall.IPPROTO_SATMON
@@ -934,14 +505,11 @@ const (
 	IPPROTO_SVMTP                     = syscall.IPPROTO_SVMTP
 	IPPROTO_SWIPE                     = syscall.IPPROTO_SWIPE
 	IPPROTO_TCF                       = syscall.IPPROTO_TCF
-	IPPROTO_TCP                       = syscall.IPPROTO_TCP
 	IPPROTO_TLSP                      = syscall.IPPROTO_TLSP
-	IPPROTO_TP                        = syscall.IPPROTO_TP
 	IPPROTO_TPXX                      = syscall.IPPROTO_TPXX
 	IPPROTO_TRUNK1                    = syscall.IPPROTO_TRUNK1
 	IPPROTO_TRUNK2                    = syscall.IPPROTO_TRUNK2
 	IPPROTO_TTP                       = syscall.IPPROTO_TTP
-	IPPROTO_UDP                       = syscall.IPPROTO_UDP
 	IPPROTO_VINES                     = syscall.IPPROTO_VINES
 	IPPROTO_VISA                      = syscall.IPPROTO_VISA
 	IPPROTO_VMTP                      = syscall.IPPROTO_VMTP
@@ -953,46 +521,25 @@ const (
 	IPV6_AUTOFLOWLABEL                = syscall.IPV6_AUTOFLOWLABEL
 	IPV6_BINDANY                      = syscall.IPV6_BINDANY
 	IPV6_BINDV6ONLY                   = syscall.IPV6_BINDV6ONLY
-	IPV6_CHECKSUM                     = syscall.IPV6_CHECKSUM
-	IPV6_DEFAULT_MULTICAST_HOPS       = syscall.IPV6_DEFAULT_MULTICAST_HOPS
-	IPV6_DEFAULT_MULTICAST_LOOP       = syscall.IPV6_DEFAULT_MULTICAST_LOOP
-	IPV6_DEFHLIM                      = syscall.IPV6_DEFHLIM
 	IPV6_DONTFRAG                     = syscall.IPV6_DONTFRAG
 	IPV6_DSTOPTS                      = syscall.IPV6_DSTOPTS
-	IPV6_FAITH                        = syscall.IPV6_FAITH
-	IPV6_FLOWINFO_MASK                = syscall.IPV6_FLOWINFO_MASK
-	IPV6_FLOWLABEL_MASK               = syscall.IPV6_FLOWLABEL_MASK
-	IPV6_FRAGTTL                      = syscall.IPV6_FRAGTTL
 	IPV6_FW_ADD                       = syscall.IPV6_FW_ADD
 	IPV6_FW_DEL                       = syscall.IPV6_FW_DEL
 	IPV6_FW_FLUSH                     = syscall.IPV6_FW_FLUSH
 	IPV6_FW_GET                       = syscall.IPV6_FW_GET
 	IPV6_FW_ZERO                      = syscall.IPV6_FW_ZERO
-	IPV6_HLIMDEC                      = syscall.IPV6_HLIMDEC
 	IPV6_HOPLIMIT                     = syscall.IPV6_HOPLIMIT
 	IPV6_HOPOPTS                      = syscall.IPV6_HOPOPTS
 	IPV6_IPSEC_POLICY                 = syscall.IPV6_IPSEC_POLICY
-	IPV6_JOIN_GROUP                   = syscall.IPV6_JOIN_GROUP
-	IPV6_LEAVE_GROUP                  = syscall.IPV6_LEAVE_GROUP
-	IPV6_MAXHLIM                      = syscall.IPV6_MAXHLIM
 	IPV6_MAXOPTHDR                    = syscall.IPV6_MAXOPTHDR
-	IPV6_MAXPACKET                    = syscall.IPV6_MAXPACKET
 	IPV6_MAX_GROUP_SRC_FILTER         = syscall.IPV6_MAX_GROUP_SRC_FILTER
 	IPV6_MAX_MEMBERSHIPS              = syscall.IPV6_MAX_MEMBERSHIPS
 	IPV6_MAX_SOCK_SRC_FILTER          = syscall.IPV6_MAX_SOCK_SRC_FILTER
 	IPV6_MIN_MEMBERSHIPS              = syscall.IPV6_MIN_MEMBERSHIPS
-	IPV6_MMTU                         = syscall.IPV6_MMTU
 	IPV6_MSFILTER                     = syscall.IPV6_MSFILTER
-	IPV6_MULTICAST_HOPS               = syscall.IPV6_MULTICAST_HOPS
-	IPV6_MULTICAST_IF                 = syscall.IPV6_MULTICAST_IF
-	IPV6_MULTICAST_LOOP               = syscall.IPV6_MULTICAST_LOOP
 	IPV6_NEXTHOP                      = syscall.IPV6_NEXTHOP
 	IPV6_PATHMTU                      = syscall.IPV6_PATHMTU
 	IPV6_PKTINFO                      = syscall.IPV6_PKTINFO
-	IPV6_PORTRANGE                    = syscall.IPV6_PORTRANGE
-	IPV6_PORTRANGE_DEFAULT            = syscall.IPV6_PORTRANGE_DEFAULT
-	IPV6_PORTRANGE_HIGH               = syscall.IPV6_PORTRANGE_HIGH
-	IPV6_PORTRANGE_LOW                = syscall.IPV6_PORTRANGE_LOW
 	IPV6_PREFER_TEMPADDR              = syscall.IPV6_PREFER_TEMPADDR
 	IPV6_RECVDSTOPTS                  = syscall.IPV6_RECVDSTOPTS
 	IPV6_RECVHOPLIMIT                 = syscall.IPV6_RECVHOPLIMIT
@@ -1000,28 +547,13 @@ const (
 	IPV6_RECVPATHMTU                  = syscall.IPV6_RECVPATHMTU
 	IPV6_RECVPKTINFO                  = syscall.IPV6_RECVPKTINFO
 	IPV6_RECVRTHDR                    = syscall.IPV6_RECVRTHDR
-	IPV6_RECVTCLASS                   = syscall.IPV6_RECVTCLASS
 	IPV6_RTHDR                        = syscall.IPV6_RTHDR
 	IPV6_RTHDRDSTOPTS                 = syscall.IPV6_RTHDRDSTOPTS
-	IPV6_RTHDR_LOOSE                  = syscall.IPV6_RTHDR_LOOSE
-	IPV6_RTHDR_STRICT                 = syscall.IPV6_RTHDR_STRICT
-	IPV6_RTHDR_TYPE_0                 = syscall.IPV6_RTHDR_TYPE_0
-	IPV6_SOCKOPT_RESERVED1            = syscall.IPV6_SOCKOPT_RESERVED1
-	IPV6_TCLASS                       = syscall.IPV6_TCLASS
-	IPV6_UNICAST_HOPS                 = syscall.IPV6_UNICAST_HOPS
 	IPV6_USE_MIN_MTU                  = syscall.IPV6_USE_MIN_MTU
-	IPV6_V6ONLY                       = syscall.IPV6_V6ONLY
-	IPV6_VERSION                      = syscall.IPV6_VERSION
-	IPV6_VERSION_MASK                 = syscall.IPV6_VERSION_MASK
-	IP_ADD_MEMBERSHIP                 = syscall.IP_ADD_MEMBERSHIP
 	IP_ADD_SOURCE_MEMBERSHIP          = syscall.IP_ADD_SOURCE_MEMBERSHIP
 	IP_BINDANY                        = syscall.IP_BINDANY
 	IP_BLOCK_SOURCE                   = syscall.IP_BLOCK_SOURCE
-	IP_DEFAULT_MULTICAST_LOOP         = syscall.IP_DEFAULT_MULTICAST_LOOP
-	IP_DEFAULT_MULTICAST_TTL          = syscall.IP_DEFAULT_MULTICAST_TTL
-	IP_DF                             = syscall.IP_DF
 	IP_DONTFRAG                       = syscall.IP_DONTFRAG
-	IP_DROP_MEMBERSHIP                = syscall.IP_DROP_MEMBERSHIP
 	IP_DROP_SOURCE_MEMBERSHIP         = syscall.IP_DROP_SOURCE_MEMBERSHIP
 	IP_DUMMYNET3                      = syscall.IP_DUMMYNET3
 	IP_DUMMYNET_CONFIGURE             = syscall.IP_DUMMYNET_CONFIGURE
@@ -1045,337 +577,109 @@ const (
 	IP_FW_TABLE_GETSIZE               = syscall.IP_FW_TABLE_GETSIZE
 	IP_FW_TABLE_LIST                  = syscall.IP_FW_TABLE_LIST
 	IP_FW_ZERO                        = syscall.IP_FW_ZERO
-	IP_HDRINCL                        = syscall.IP_HDRINCL
 	IP_IPSEC_POLICY                   = syscall.IP_IPSEC_POLICY
-	IP_MAXPACKET                      = syscall.IP_MAXPACKET
 	IP_MAX_GROUP_SRC_FILTER           = syscall.IP_MAX_GROUP_SRC_FILTER
-	IP_MAX_MEMBERSHIPS                = syscall.IP_MAX_MEMBERSHIPS
 	IP_MAX_SOCK_MUTE_FILTER           = syscall.IP_MAX_SOCK_MUTE_FILTER
 	IP_MAX_SOCK_SRC_FILTER            = syscall.IP_MAX_SOCK_SRC_FILTER
 	IP_MAX_SOURCE_FILTER              = syscall.IP_MAX_SOURCE_FILTER
-	IP_MF                             = syscall.IP_MF
 	IP_MINTTL                         = syscall.IP_MINTTL
 	IP_MIN_MEMBERSHIPS                = syscall.IP_MIN_MEMBERSHIPS
 	IP_MSFILTER                       = syscall.IP_MSFILTER
-	IP_MSS                            = syscall.IP_MSS
-	IP_MULTICAST_IF                   = syscall.IP_MULTICAST_IF
-	IP_MULTICAST_LOOP                 = syscall.IP_MULTICAST_LOOP
-	IP_MULTICAST_TTL                  = syscall.IP_MULTICAST_TTL
 	IP_MULTICAST_VIF                  = syscall.IP_MULTICAST_VIF
-	IP_OFFMASK                        = syscall.IP_OFFMASK
 	IP_ONESBCAST                      = syscall.IP_ONESBCAST
-	IP_OPTIONS                        = syscall.IP_OPTIONS
-	IP_PORTRANGE                      = syscall.IP_PORTRANGE
-	IP_PORTRANGE_DEFAULT              = syscall.IP_PORTRANGE_DEFAULT
-	IP_PORTRANGE_HIGH                 = syscall.IP_PORTRANGE_HIGH
-	IP_PORTRANGE_LOW                  = syscall.IP_PORTRANGE_LOW
-	IP_RECVDSTADDR                    = syscall.IP_RECVDSTADDR
-	IP_RECVIF                         = syscall.IP_RECVIF
-	IP_RECVOPTS                       = syscall.IP_RECVOPTS
-	IP_RECVRETOPTS                    = syscall.IP_RECVRETOPTS
 	IP_RECVTOS                        = syscall.IP_RECVTOS
-	IP_RECVTTL                        = syscall.IP_RECVTTL
-	IP_RETOPTS                        = syscall.IP_RETOPTS
-	IP_RF                             = syscall.IP_RF
 	IP_RSVP_OFF                       = syscall.IP_RSVP_OFF
 	IP_RSVP_ON                        = syscall.IP_RSVP_ON
 	IP_RSVP_VIF_OFF                   = syscall.IP_RSVP_VIF_OFF
 	IP_RSVP_VIF_ON                    = syscall.IP_RSVP_VIF_ON
 	IP_SENDSRCADDR                    = syscall.IP_SENDSRCADDR
-	IP_TOS                            = syscall.IP_TOS
-	IP_TTL                            = syscall.IP_TTL
 	IP_UNBLOCK_SOURCE                 = syscall.IP_UNBLOCK_SOURCE
-	ISIG                              = syscall.ISIG
-	ISTRIP                            = syscall.ISTRIP
-	IXANY                             = syscall.IXANY
-	IXOFF                             = syscall.IXOFF
-	IXON                              = syscall.IXON
-	ImplementsGetwd                   = syscall.ImplementsGetwd
-	LOCK_EX                           = syscall.LOCK_EX
-	LOCK_NB                           = syscall.LOCK_NB
-	LOCK_SH                           = syscall.LOCK_SH
-	LOCK_UN                           = syscall.LOCK_UN
 	MADV_AUTOSYNC                     = syscall.MADV_AUTOSYNC
 	MADV_CORE                         = syscall.MADV_CORE
-	MADV_DONTNEED                     = syscall.MADV_DONTNEED
-	MADV_FREE                         = syscall.MADV_FREE
 	MADV_NOCORE                       = syscall.MADV_NOCORE
-	MADV_NORMAL                       = syscall.MADV_NORMAL
 	MADV_NOSYNC                       = syscall.MADV_NOSYNC
 	MADV_PROTECT                      = syscall.MADV_PROTECT
-	MADV_RANDOM                       = syscall.MADV_RANDOM
-	MADV_SEQUENTIAL                   = syscall.MADV_SEQUENTIAL
-	MADV_WILLNEED                     = syscall.MADV_WILLNEED
 	MAP_ALIGNED_SUPER                 = syscall.MAP_ALIGNED_SUPER
 	MAP_ALIGNMENT_MASK                = syscall.MAP_ALIGNMENT_MASK
 	MAP_ALIGNMENT_SHIFT               = syscall.MAP_ALIGNMENT_SHIFT
-	MAP_ANON                          = syscall.MAP_ANON
 	MAP_ANONYMOUS                     = syscall.MAP_ANONYMOUS
 	MAP_COPY                          = syscall.MAP_COPY
-	MAP_FILE                          = syscall.MAP_FILE
-	MAP_FIXED                         = syscall.MAP_FIXED
-	MAP_HASSEMAPHORE                  = syscall.MAP_HASSEMAPHORE
 	MAP_NOCORE                        = syscall.MAP_NOCORE
-	MAP_NORESERVE                     = syscall.MAP_NORESERVE
 	MAP_NOSYNC                        = syscall.MAP_NOSYNC
 	MAP_PREFAULT_READ                 = syscall.MAP_PREFAULT_READ
-	MAP_PRIVATE                       = syscall.MAP_PRIVATE
-	MAP_RENAME                        = syscall.MAP_RENAME
 	MAP_RESERVED0080                  = syscall.MAP_RESERVED0080
 	MAP_RESERVED0100                  = syscall.MAP_RESERVED0100
-	MAP_SHARED                        = syscall.MAP_SHARED
 	MAP_STACK                         = syscall.MAP_STACK
 	MCL_CURRENT                       = syscall.MCL_CURRENT
 	MCL_FUTURE                        = syscall.MCL_FUTURE
 	MSG_CMSG_CLOEXEC                  = syscall.MSG_CMSG_CLOEXEC
 	MSG_COMPAT                        = syscall.MSG_COMPAT
-	MSG_CTRUNC                        = syscall.MSG_CTRUNC
-	MSG_DONTROUTE                     = syscall.MSG_DONTROUTE
-	MSG_DONTWAIT                      = syscall.MSG_DONTWAIT
 	MSG_EOF                           = syscall.MSG_EOF
-	MSG_EOR                           = syscall.MSG_EOR
 	MSG_NBIO                          = syscall.MSG_NBIO
 	MSG_NOSIGNAL                      = syscall.MSG_NOSIGNAL
 	MSG_NOTIFICATION                  = syscall.MSG_NOTIFICATION
-	MSG_OOB                           = syscall.MSG_OOB
-	MSG_PEEK                          = syscall.MSG_PEEK
-	MSG_TRUNC                         = syscall.MSG_TRUNC
-	MSG_WAITALL                       = syscall.MSG_WAITALL
 	MS_ASYNC                          = syscall.MS_ASYNC
 	MS_INVALIDATE                     = syscall.MS_INVALIDATE
 	MS_SYNC                           = syscall.MS_SYNC
-	NAME_MAX                          = syscall.NAME_MAX
-	NET_RT_DUMP                       = syscall.NET_RT_DUMP
-	NET_RT_FLAGS                      = syscall.NET_RT_FLAGS
-	NET_RT_IFLIST                     = syscall.NET_RT_IFLIST
 	NET_RT_IFLISTL                    = syscall.NET_RT_IFLISTL
 	NET_RT_IFMALIST                   = syscall.NET_RT_IFMALIST
-	NET_RT_MAXID                      = syscall.NET_RT_MAXID
-	NOFLSH                            = syscall.NOFLSH
-	NOTE_ATTRIB                       = syscall.NOTE_ATTRIB
-	NOTE_CHILD                        = syscall.NOTE_CHILD
-	NOTE_DELETE                       = syscall.NOTE_DELETE
-	NOTE_EXEC                         = syscall.NOTE_EXEC
-	NOTE_EXIT                         = syscall.NOTE_EXIT
-	NOTE_EXTEND                       = syscall.NOTE_EXTEND
 	NOTE_FFAND                        = syscall.NOTE_FFAND
 	NOTE_FFCOPY                       = syscall.NOTE_FFCOPY
 	NOTE_FFCTRLMASK                   = syscall.NOTE_FFCTRLMASK
 	NOTE_FFLAGSMASK                   = syscall.NOTE_FFLAGSMASK
 	NOTE_FFNOP                        = syscall.NOTE_FFNOP
 	NOTE_FFOR                         = syscall.NOTE_FFOR
-	NOTE_FORK                         = syscall.NOTE_FORK
-	NOTE_LINK                         = syscall.NOTE_LINK
-	NOTE_LOWAT                        = syscall.NOTE_LOWAT
-	NOTE_PCTRLMASK                    = syscall.NOTE_PCTRLMASK
-	NOTE_PDATAMASK                    = syscall.NOTE_PDATAMASK
-	NOTE_RENAME                       = syscall.NOTE_RENAME
-	NOTE_REVOKE                       = syscall.NOTE_REVOKE
-	NOTE_TRACK                        = syscall.NOTE_TRACK
-	NOTE_TRACKERR                     = syscall.NOTE_TRACKERR
 	NOTE_TRIGGER                      = syscall.NOTE_TRIGGER
-	NOTE_WRITE                        = syscall.NOTE_WRITE
-	OCRNL                             = syscall.OCRNL
-	ONLCR                             = syscall.ONLCR
-	ONLRET                            = syscall.ONLRET
-	ONOCR                             = syscall.ONOCR
-	ONOEOT                            = syscall.ONOEOT
-	OPOST                             = syscall.OPOST
-	O_ACCMODE                         = syscall.O_ACCMODE
-	O_APPEND                          = syscall.O_APPEND
-	O_ASYNC                           = syscall.O_ASYNC
-	O_CLOEXEC                         = syscall.O_CLOEXEC
-	O_CREAT                           = syscall.O_CREAT
 	O_DIRECT                          = syscall.O_DIRECT
-	O_DIRECTORY                       = syscall.O_DIRECTORY
-	O_EXCL                            = syscall.O_EXCL
 	O_EXEC                            = syscall.O_EXEC
-	O_EXLOCK                          = syscall.O_EXLOCK
-	O_FSYNC                           = syscall.O_FSYNC
-	O_NDELAY                          = syscall.O_NDELAY
-	O_NOCTTY                          = syscall.O_NOCTTY
-	O_NOFOLLOW                        = syscall.O_NOFOLLOW
-	O_NONBLOCK                        = syscall.O_NONBLOCK
-	O_RDONLY                          = syscall.O_RDONLY
-	O_RDWR                            = syscall.O_RDWR
-	O_SHLOCK                          = syscall.O_SHLOCK
-	O_SYNC                            = syscall.O_SYNC
-	O_TRUNC                           = syscall.O_TRUNC
 	O_TTY_INIT                        = syscall.O_TTY_INIT
-	O_WRONLY                          = syscall.O_WRONLY
-	PARENB                            = syscall.PARENB
-	PARMRK                            = syscall.PARMRK
-	PARODD                            = syscall.PARODD
-	PENDIN                            = syscall.PENDIN
-	PRIO_PGRP                         = syscall.PRIO_PGRP
-	PRIO_PROCESS                      = syscall.PRIO_PROCESS
-	PRIO_USER                         = syscall.PRIO_USER
-	PROT_EXEC                         = syscall.PROT_EXEC
-	PROT_NONE                         = syscall.PROT_NONE
-	PROT_READ                         = syscall.PROT_READ
-	PROT_WRITE                        = syscall.PROT_WRITE
-	PTRACE_CONT                       = syscall.PTRACE_CONT
-	PTRACE_KILL                       = syscall.PTRACE_KILL
-	PTRACE_TRACEME                    = syscall.PTRACE_TRACEME
 	RLIMIT_AS                         = syscall.RLIMIT_AS
-	RLIMIT_CORE                       = syscall.RLIMIT_CORE
-	RLIMIT_CPU                        = syscall.RLIMIT_CPU
-	RLIMIT_DATA                       = syscall.RLIMIT_DATA
-	RLIMIT_FSIZE                      = syscall.RLIMIT_FSIZE
-	RLIMIT_NOFILE                     = syscall.RLIMIT_NOFILE
-	RLIMIT_STACK                      = syscall.RLIMIT_STACK
-	RLIM_INFINITY                     = syscall.RLIM_INFINITY
-	RTAX_AUTHOR                       = syscall.RTAX_AUTHOR
-	RTAX_BRD                          = syscall.RTAX_BRD
-	RTAX_DST                          = syscall.RTAX_DST
-	RTAX_GATEWAY                      = syscall.RTAX_GATEWAY
-	RTAX_GENMASK                      = syscall.RTAX_GENMASK
-	RTAX_IFA                          = syscall.RTAX_IFA
-	RTAX_IFP                          = syscall.RTAX_IFP
-	RTAX_MAX                          = syscall.RTAX_MAX
-	RTAX_NETMASK                      = syscall.RTAX_NETMASK
-	RTA_AUTHOR                        = syscall.RTA_AUTHOR
-	RTA_BRD                           = syscall.RTA_BRD
-	RTA_DST                           = syscall.RTA_DST
-	RTA_GATEWAY                       = syscall.RTA_GATEWAY
-	RTA_GENMASK                       = syscall.RTA_GENMASK
-	RTA_IFA                           = syscall.RTA_IFA
-	RTA_IFP                           = syscall.RTA_IFP
-	RTA_NETMASK                       = syscall.RTA_NETMASK
-	RTF_BLACKHOLE                     = syscall.RTF_BLACKHOLE
 	RTF_BROADCAST                     = syscall.RTF_BROADCAST
-	RTF_DONE                          = syscall.RTF_DONE
-	RTF_DYNAMIC                       = syscall.RTF_DYNAMIC
 	RTF_FMASK                         = syscall.RTF_FMASK
-	RTF_GATEWAY                       = syscall.RTF_GATEWAY
 	RTF_GWFLAG_COMPAT                 = syscall.RTF_GWFLAG_COMPAT
-	RTF_HOST                          = syscall.RTF_HOST
 	RTF_LLDATA                        = syscall.RTF_LLDATA
-	RTF_LLINFO                        = syscall.RTF_LLINFO
 	RTF_LOCAL                         = syscall.RTF_LOCAL
-	RTF_MODIFIED                      = syscall.RTF_MODIFIED
 	RTF_MULTICAST                     = syscall.RTF_MULTICAST
 	RTF_PINNED                        = syscall.RTF_PINNED
 	RTF_PRCLONING                     = syscall.RTF_PRCLONING
-	RTF_PROTO1                        = syscall.RTF_PROTO1
-	RTF_PROTO2                        = syscall.RTF_PROTO2
 	RTF_PROTO3                        = syscall.RTF_PROTO3
-	RTF_REJECT                        = syscall.RTF_REJECT
 	RTF_RNH_LOCKED                    = syscall.RTF_RNH_LOCKED
-	RTF_STATIC                        = syscall.RTF_STATIC
 	RTF_STICKY                        = syscall.RTF_STICKY
-	RTF_UP                            = syscall.RTF_UP
 	RTF_XRESOLVE                      = syscall.RTF_XRESOLVE
-	RTM_ADD                           = syscall.RTM_ADD
-	RTM_CHANGE                        = syscall.RTM_CHANGE
-	RTM_DELADDR                       = syscall.RTM_DELADDR
-	RTM_DELETE                        = syscall.RTM_DELETE
 	RTM_DELMADDR                      = syscall.RTM_DELMADDR
-	RTM_GET                           = syscall.RTM_GET
 	RTM_IEEE80211                     = syscall.RTM_IEEE80211
 	RTM_IFANNOUNCE                    = syscall.RTM_IFANNOUNCE
-	RTM_IFINFO                        = syscall.RTM_IFINFO
-	RTM_LOCK                          = syscall.RTM_LOCK
-	RTM_LOSING                        = syscall.RTM_LOSING
-	RTM_MISS                          = syscall.RTM_MISS
-	RTM_NEWADDR                       = syscall.RTM_NEWADDR
 	RTM_NEWMADDR                      = syscall.RTM_NEWMADDR
 	RTM_OLDADD                        = syscall.RTM_OLDADD
 	RTM_OLDDEL                        = syscall.RTM_OLDDEL
-	RTM_REDIRECT                      = syscall.RTM_REDIRECT
-	RTM_RESOLVE                       = syscall.RTM_RESOLVE
 	RTM_RTTUNIT                       = syscall.RTM_RTTUNIT
-	RTM_VERSION                       = syscall.RTM_VERSION
-	RTV_EXPIRE                        = syscall.RTV_EXPIRE
-	RTV_HOPCOUNT                      = syscall.RTV_HOPCOUNT
-	RTV_MTU                           = syscall.RTV_MTU
-	RTV_RPIPE                         = syscall.RTV_RPIPE
-	RTV_RTT                           = syscall.RTV_RTT
-	RTV_RTTVAR                        = syscall.RTV_RTTVAR
-	RTV_SPIPE                         = syscall.RTV_SPIPE
-	RTV_SSTHRESH                      = syscall.RTV_SSTHRESH
 	RTV_WEIGHT                        = syscall.RTV_WEIGHT
 	RT_CACHING_CONTEXT                = syscall.RT_CACHING_CONTEXT
 	RT_DEFAULT_FIB                    = syscall.RT_DEFAULT_FIB
 	RT_NORTREF                        = syscall.RT_NORTREF
-	RUSAGE_CHILDREN                   = syscall.RUSAGE_CHILDREN
-	RUSAGE_SELF                       = syscall.RUSAGE_SELF
 	RUSAGE_THREAD                     = syscall.RUSAGE_THREAD
 	SCM_BINTIME                       = syscall.SCM_BINTIME
 	SCM_CREDS                         = syscall.SCM_CREDS
-	SCM_RIGHTS                        = syscall.SCM_RIGHTS
-	SCM_TIMESTAMP                     = syscall.SCM_TIMESTAMP
-	SHUT_RD                           = syscall.SHUT_RD
-	SHUT_RDWR                         = syscall.SHUT_RDWR
-	SHUT_WR                           = syscall.SHUT_WR
-	SIGABRT                           = syscall.SIGABRT
-	SIGALRM                           = syscall.SIGALRM
-	SIGBUS                            = syscall.SIGBUS
-	SIGCHLD                           = syscall.SIGCHLD
-	SIGCONT                           = syscall.SIGCONT
-	SIGEMT                            = syscall.SIGEMT
-	SIGFPE                            = syscall.SIGFPE
-	SIGHUP                            = syscall.SIGHUP
-	SIGILL                            = syscall.SIGILL
-	SIGINFO                           = syscall.SIGINFO
-	SIGINT                            = syscall.SIGINT
-	SIGIO                             = syscall.SIGIO
-	SIGIOT                            = syscall.SIGIOT
-	SIGKILL                           = syscall.SIGKILL
 	SIGLIBRT                          = syscall.SIGLIBRT
 	SIGLWP                            = syscall.SIGLWP
-	SIGPIPE                           = syscall.SIGPIPE
-	SIGPROF                           = syscall.SIGPROF
-	SIGQUIT                           = syscall.SIGQUIT
-	SIGSEGV                           = syscall.SIGSEGV
-	SIGSTOP                           = syscall.SIGSTOP
-	SIGSYS                            = syscall.SIGSYS
-	SIGTERM                           = syscall.SIGTERM
 	SIGTHR                            = syscall.SIGTHR
-	SIGTRAP                           = syscall.SIGTRAP
-	SIGTSTP                           = syscall.SIGTSTP
-	SIGTTIN                           = syscall.SIGTTIN
-	SIGTTOU                           = syscall.SIGTTOU
-	SIGURG                            = syscall.SIGURG
-	SIGUSR1                           = syscall.SIGUSR1
-	SIGUSR2                           = syscall.SIGUSR2
-	SIGVTALRM                         = syscall.SIGVTALRM
-	SIGWINCH                          = syscall.SIGWINCH
-	SIGXCPU                           = syscall.SIGXCPU
-	SIGXFSZ                           = syscall.SIGXFSZ
-	SIOCADDMULTI                      = syscall.SIOCADDMULTI
 	SIOCADDRT                         = syscall.SIOCADDRT
-	SIOCAIFADDR                       = syscall.SIOCAIFADDR
 	SIOCAIFGROUP                      = syscall.SIOCAIFGROUP
 	SIOCALIFADDR                      = syscall.SIOCALIFADDR
-	SIOCATMARK                        = syscall.SIOCATMARK
-	SIOCDELMULTI                      = syscall.SIOCDELMULTI
 	SIOCDELRT                         = syscall.SIOCDELRT
-	SIOCDIFADDR                       = syscall.SIOCDIFADDR
 	SIOCDIFGROUP                      = syscall.SIOCDIFGROUP
-	SIOCDIFPHYADDR                    = syscall.SIOCDIFPHYADDR
 	SIOCDLIFADDR                      = syscall.SIOCDLIFADDR
 	SIOCGDRVSPEC                      = syscall.SIOCGDRVSPEC
 	SIOCGETSGCNT                      = syscall.SIOCGETSGCNT
 	SIOCGETVIFCNT                     = syscall.SIOCGETVIFCNT
 	SIOCGHIWAT                        = syscall.SIOCGHIWAT
-	SIOCGIFADDR                       = syscall.SIOCGIFADDR
-	SIOCGIFBRDADDR                    = syscall.SIOCGIFBRDADDR
 	SIOCGIFCAP                        = syscall.SIOCGIFCAP
-	SIOCGIFCONF                       = syscall.SIOCGIFCONF
 	SIOCGIFDESCR                      = syscall.SIOCGIFDESCR
-	SIOCGIFDSTADDR                    = syscall.SIOCGIFDSTADDR
 	SIOCGIFFIB                        = syscall.SIOCGIFFIB
-	SIOCGIFFLAGS                      = syscall.SIOCGIFFLAGS
-	SIOCGIFGENERIC                    = syscall.SIOCGIFGENERIC
 	SIOCGIFGMEMB                      = syscall.SIOCGIFGMEMB
 	SIOCGIFGROUP                      = syscall.SIOCGIFGROUP
 	SIOCGIFINDEX                      = syscall.SIOCGIFINDEX
 	SIOCGIFMAC                        = syscall.SIOCGIFMAC
-	SIOCGIFMEDIA                      = syscall.SIOCGIFMEDIA
-	SIOCGIFMETRIC                     = syscall.SIOCGIFMETRIC
-	SIOCGIFMTU                        = syscall.SIOCGIFMTU
-	SIOCGIFNETMASK                    = syscall.SIOCGIFNETMASK
 	SIOCGIFPDSTADDR                   = syscall.SIOCGIFPDSTADDR
 	SIOCGIFPHYS                       = syscall.SIOCGIFPHYS
 	SIOCGIFPSRCADDR                   = syscall.SIOCGIFPSRCADDR
@@ -1383,118 +687,63 @@ const (
 	SIOCGLIFADDR                      = syscall.SIOCGLIFADDR
 	SIOCGLIFPHYADDR                   = syscall.SIOCGLIFPHYADDR
 	SIOCGLOWAT                        = syscall.SIOCGLOWAT
-	SIOCGPGRP                         = syscall.SIOCGPGRP
 	SIOCGPRIVATE_0                    = syscall.SIOCGPRIVATE_0
 	SIOCGPRIVATE_1                    = syscall.SIOCGPRIVATE_1
-	SIOCIFCREATE                      = syscall.SIOCIFCREATE
 	SIOCIFCREATE2                     = syscall.SIOCIFCREATE2
-	SIOCIFDESTROY                     = syscall.SIOCIFDESTROY
 	SIOCIFGCLONERS                    = syscall.SIOCIFGCLONERS
 	SIOCSDRVSPEC                      = syscall.SIOCSDRVSPEC
 	SIOCSHIWAT                        = syscall.SIOCSHIWAT
-	SIOCSIFADDR                       = syscall.SIOCSIFADDR
-	SIOCSIFBRDADDR                    = syscall.SIOCSIFBRDADDR
 	SIOCSIFCAP                        = syscall.SIOCSIFCAP
 	SIOCSIFDESCR                      = syscall.SIOCSIFDESCR
-	SIOCSIFDSTADDR                    = syscall.SIOCSIFDSTADDR
 	SIOCSIFFIB                        = syscall.SIOCSIFFIB
-	SIOCSIFFLAGS                      = syscall.SIOCSIFFLAGS
-	SIOCSIFGENERIC                    = syscall.SIOCSIFGENERIC
 	SIOCSIFLLADDR                     = syscall.SIOCSIFLLADDR
 	SIOCSIFMAC                        = syscall.SIOCSIFMAC
-	SIOCSIFMEDIA                      = syscall.SIOCSIFMEDIA
-	SIOCSIFMETRIC                     = syscall.SIOCSIFMETRIC
-	SIOCSIFMTU                        = syscall.SIOCSIFMTU
 	SIOCSIFNAME                       = syscall.SIOCSIFNAME
-	SIOCSIFNETMASK                    = syscall.SIOCSIFNETMASK
 	SIOCSIFPHYADDR                    = syscall.SIOCSIFPHYADDR
 	SIOCSIFPHYS                       = syscall.SIOCSIFPHYS
 	SIOCSIFRVNET                      = syscall.SIOCSIFRVNET
 	SIOCSIFVNET                       = syscall.SIOCSIFVNET
 	SIOCSLIFPHYADDR                   = syscall.SIOCSLIFPHYADDR
 	SIOCSLOWAT                        = syscall.SIOCSLOWAT
-	SIOCSPGRP                         = syscall.SIOCSPGRP
 	SOCK_CLOEXEC                      = syscall.SOCK_CLOEXEC
-	SOCK_DGRAM                        = syscall.SOCK_DGRAM
 	SOCK_MAXADDRLEN                   = syscall.SOCK_MAXADDRLEN
 	SOCK_NONBLOCK                     = syscall.SOCK_NONBLOCK
-	SOCK_RAW                          = syscall.SOCK_RAW
-	SOCK_RDM                          = syscall.SOCK_RDM
-	SOCK_SEQPACKET                    = syscall.SOCK_SEQPACKET
-	SOCK_STREAM                       = syscall.SOCK_STREAM
-	SOL_SOCKET                        = syscall.SOL_SOCKET
-	SOMAXCONN                         = syscall.SOMAXCONN
-	SO_ACCEPTCONN                     = syscall.SO_ACCEPTCONN
 	SO_ACCEPTFILTER                   = syscall.SO_ACCEPTFILTER
 	SO_BINTIME                        = syscall.SO_BINTIME
-	SO_BROADCAST                      = syscall.SO_BROADCAST
-	SO_DEBUG                          = syscall.SO_DEBUG
-	SO_DONTROUTE                      = syscall.SO_DONTROUTE
-	SO_ERROR                          = syscall.SO_ERROR
-	SO_KEEPALIVE                      = syscall.SO_KEEPALIVE
 	SO_LABEL                          = syscall.SO_LABEL
-	SO_LINGER                         = syscall.SO_LINGER
 	SO_LISTENINCQLEN                  = syscall.SO_LISTENINCQLEN
 	SO_LISTENQLEN                     = syscall.SO_LISTENQLEN
 	SO_LISTENQLIMIT                   = syscall.SO_LISTENQLIMIT
 	SO_NOSIGPIPE                      = syscall.SO_NOSIGPIPE
 	SO_NO_DDP                         = syscall.SO_NO_DDP
 	SO_NO_OFFLOAD                     = syscall.SO_NO_OFFLOAD
-	SO_OOBINLINE                      = syscall.SO_OOBINLINE
 	SO_PEERLABEL                      = syscall.SO_PEERLABEL
 	SO_PROTOCOL                       = syscall.SO_PROTOCOL
 	SO_PROTOTYPE                      = syscall.SO_PROTOTYPE
-	SO_RCVBUF                         = syscall.SO_RCVBUF
-	SO_RCVLOWAT                       = syscall.SO_RCVLOWAT
-	SO_RCVTIMEO                       = syscall.SO_RCVTIMEO
-	SO_REUSEADDR                      = syscall.SO_REUSEADDR
-	SO_REUSEPORT                      = syscall.SO_REUSEPORT
 	SO_SETFIB                         = syscall.SO_SETFIB
-	SO_SNDBUF                         = syscall.SO_SNDBUF
-	SO_SNDLOWAT                       = syscall.SO_SNDLOWAT
-	SO_SNDTIMEO                       = syscall.SO_SNDTIMEO
-	SO_TIMESTAMP                      = syscall.SO_TIMESTAMP
-	SO_TYPE                           = syscall.SO_TYPE
-	SO_USELOOPBACK                    = syscall.SO_USELOOPBACK
 	SO_USER_COOKIE                    = syscall.SO_USER_COOKIE
 	SO_VENDOR                         = syscall.SO_VENDOR
 	SYS_ABORT2                        = syscall.SYS_ABORT2
-	SYS_ACCEPT                        = syscall.SYS_ACCEPT
 	SYS_ACCEPT4                       = syscall.SYS_ACCEPT4
-	SYS_ACCESS                        = syscall.SYS_ACCESS
-	SYS_ACCT                          = syscall.SYS_ACCT
-	SYS_ADJTIME                       = syscall.SYS_ADJTIME
 	SYS_AUDIT                         = syscall.SYS_AUDIT
 	SYS_AUDITCTL                      = syscall.SYS_AUDITCTL
 	SYS_AUDITON                       = syscall.SYS_AUDITON
-	SYS_BIND                          = syscall.SYS_BIND
 	SYS_BINDAT                        = syscall.SYS_BINDAT
 	SYS_CAP_ENTER                     = syscall.SYS_CAP_ENTER
 	SYS_CAP_GETMODE                   = syscall.SYS_CAP_GETMODE
-	SYS_CHDIR                         = syscall.SYS_CHDIR
-	SYS_CHFLAGS                       = syscall.SYS_CHFLAGS
 	SYS_CHFLAGSAT                     = syscall.SYS_CHFLAGSAT
-	SYS_CHMOD                         = syscall.SYS_CHMOD
-	SYS_CHOWN                         = syscall.SYS_CHOWN
-	SYS_CHROOT                        = syscall.SYS_CHROOT
 	SYS_CLOCK_GETCPUCLOCKID2          = syscall.SYS_CLOCK_GETCPUCLOCKID2
 	SYS_CLOCK_GETRES                  = syscall.SYS_CLOCK_GETRES
 	SYS_CLOCK_GETTIME                 = syscall.SYS_CLOCK_GETTIME
 	SYS_CLOCK_SETTIME                 = syscall.SYS_CLOCK_SETTIME
-	SYS_CLOSE                         = syscall.SYS_CLOSE
 	SYS_CLOSEFROM                     = syscall.SYS_CLOSEFROM
-	SYS_CONNECT                       = syscall.SYS_CONNECT
 	SYS_CONNECTAT                     = syscall.SYS_CONNECTAT
 	SYS_CPUSET                        = syscall.SYS_CPUSET
 	SYS_CPUSET_GETAFFINITY            = syscall.SYS_CPUSET_GETAFFINITY
 	SYS_CPUSET_GETID                  = syscall.SYS_CPUSET_GETID
 	SYS_CPUSET_SETAFFINITY            = syscall.SYS_CPUSET_SETAFFINITY
 	SYS_CPUSET_SETID                  = syscall.SYS_CPUSET_SETID
-	SYS_DUP                           = syscall.SYS_DUP
-	SYS_DUP2                          = syscall.SYS_DUP2
 	SYS_EACCESS                       = syscall.SYS_EACCESS
-	SYS_EXECVE                        = syscall.SYS_EXECVE
-	SYS_EXIT                          = syscall.SYS_EXIT
 	SYS_EXTATTRCTL                    = syscall.SYS_EXTATTRCTL
 	SYS_EXTATTR_DELETE_FD             = syscall.SYS_EXTATTR_DELETE_FD
 	SYS_EXTATTR_DELETE_FILE           = syscall.SYS_EXTATTR_DELETE_FILE
@@ -1509,13 +758,8 @@ const (
 	SYS_EXTATTR_SET_FILE              = syscall.SYS_EXTATTR_SET_FILE
 	SYS_EXTATTR_SET_LINK              = syscall.SYS_EXTATTR_SET_LINK
 	SYS_FACCESSAT                     = syscall.SYS_FACCESSAT
-	SYS_FCHDIR                        = syscall.SYS_FCHDIR
-	SYS_FCHFLAGS                      = syscall.SYS_FCHFLAGS
-	SYS_FCHMOD                        = syscall.SYS_FCHMOD
 	SYS_FCHMODAT                      = syscall.SYS_FCHMODAT
-	SYS_FCHOWN                        = syscall.SYS_FCHOWN
 	SYS_FCHOWNAT                      = syscall.SYS_FCHOWNAT
-	SYS_FCNTL                         = syscall.SYS_FCNTL
 	SYS_FEXECVE                       = syscall.SYS_FEXECVE
 	SYS_FFCLOCK_GETCOUNTER            = syscall.SYS_FFCLOCK_GETCOUNTER
 	SYS_FFCLOCK_GETESTIMATE           = syscall.SYS_FFCLOCK_GETESTIMATE
@@ -1523,15 +767,8 @@ const (
 	SYS_FHOPEN                        = syscall.SYS_FHOPEN
 	SYS_FHSTAT                        = syscall.SYS_FHSTAT
 	SYS_FHSTATFS                      = syscall.SYS_FHSTATFS
-	SYS_FLOCK                         = syscall.SYS_FLOCK
-	SYS_FORK                          = syscall.SYS_FORK
-	SYS_FPATHCONF                     = syscall.SYS_FPATHCONF
-	SYS_FSTAT                         = syscall.SYS_FSTAT
 	SYS_FSTATAT                       = syscall.SYS_FSTATAT
 	SYS_FSTATFS                       = syscall.SYS_FSTATFS
-	SYS_FSYNC                         = syscall.SYS_FSYNC
-	SYS_FTRUNCATE                     = syscall.SYS_FTRUNCATE
-	SYS_FUTIMES                       = syscall.SYS_FUTIMES
 	SYS_FUTIMESAT                     = syscall.SYS_FUTIMESAT
 	SYS_GETAUDIT                      = syscall.SYS_GETAUDIT
 	SYS_GETAUDIT_ADDR                 = syscall.SYS_GETAUDIT_ADDR
@@ -1540,40 +777,17 @@ const (
 	SYS_GETDENTS                      = syscall.SYS_GETDENTS
 	SYS_GETDIRENTRIES                 = syscall.SYS_GETDIRENTRIES
 	SYS_GETDTABLESIZE                 = syscall.SYS_GETDTABLESIZE
-	SYS_GETEGID                       = syscall.SYS_GETEGID
-	SYS_GETEUID                       = syscall.SYS_GETEUID
-	SYS_GETFH                         = syscall.SYS_GETFH
 	SYS_GETFSSTAT                     = syscall.SYS_GETFSSTAT
-	SYS_GETGID                        = syscall.SYS_GETGID
-	SYS_GETGROUPS                     = syscall.SYS_GETGROUPS
-	SYS_GETITIMER                     = syscall.SYS_GETITIMER
 	SYS_GETLOGIN                      = syscall.SYS_GETLOGIN
 	SYS_GETLOGINCLASS                 = syscall.SYS_GETLOGINCLASS
-	SYS_GETPEERNAME                   = syscall.SYS_GETPEERNAME
-	SYS_GETPGID                       = syscall.SYS_GETPGID
-	SYS_GETPGRP                       = syscall.SYS_GETPGRP
-	SYS_GETPID                        = syscall.SYS_GETPID
-	SYS_GETPPID                       = syscall.SYS_GETPPID
-	SYS_GETPRIORITY                   = syscall.SYS_GETPRIORITY
 	SYS_GETRESGID                     = syscall.SYS_GETRESGID
 	SYS_GETRESUID                     = syscall.SYS_GETRESUID
-	SYS_GETRLIMIT                     = syscall.SYS_GETRLIMIT
-	SYS_GETRUSAGE                     = syscall.SYS_GETRUSAGE
-	SYS_GETSID                        = syscall.SYS_GETSID
-	SYS_GETSOCKNAME                   = syscall.SYS_GETSOCKNAME
-	SYS_GETSOCKOPT                    = syscall.SYS_GETSOCKOPT
-	SYS_GETTIMEOFDAY                  = syscall.SYS_GETTIMEOFDAY
-	SYS_GETUID                        = syscall.SYS_GETUID
-	SYS_IOCTL                         = syscall.SYS_IOCTL
-	SYS_ISSETUGID                     = syscall.SYS_ISSETUGID
 	SYS_JAIL                          = syscall.SYS_JAIL
 	SYS_JAIL_ATTACH                   = syscall.SYS_JAIL_ATTACH
 	SYS_JAIL_GET                      = syscall.SYS_JAIL_GET
 	SYS_JAIL_REMOVE                   = syscall.SYS_JAIL_REMOVE
 	SYS_JAIL_SET                      = syscall.SYS_JAIL_SET
 	SYS_KENV                          = syscall.SYS_KENV
-	SYS_KEVENT                        = syscall.SYS_KEVENT
-	SYS_KILL                          = syscall.SYS_KILL
 	SYS_KLDFIND                       = syscall.SYS_KLDFIND
 	SYS_KLDFIRSTMOD                   = syscall.SYS_KLDFIRSTMOD
 	SYS_KLDLOAD                       = syscall.SYS_KLDLOAD
@@ -1582,7 +796,6 @@ const (
 	SYS_KLDSYM                        = syscall.SYS_KLDSYM
 	SYS_KLDUNLOAD                     = syscall.SYS_KLDUNLOAD
 	SYS_KLDUNLOADF                    = syscall.SYS_KLDUNLOADF
-	SYS_KQUEUE                        = syscall.SYS_KQUEUE
 	SYS_KTIMER_CREATE                 = syscall.SYS_KTIMER_CREATE
 	SYS_KTIMER_DELETE                 = syscall.SYS_KTIMER_DELETE
 	SYS_KTIMER_GETOVERRUN             = syscall.SYS_KTIMER_GETOVERRUN
@@ -1591,37 +804,20 @@ const (
 	SYS_KTRACE                        = syscall.SYS_KTRACE
 	SYS_LCHFLAGS                      = syscall.SYS_LCHFLAGS
 	SYS_LCHMOD                        = syscall.SYS_LCHMOD
-	SYS_LCHOWN                        = syscall.SYS_LCHOWN
 	SYS_LGETFH                        = syscall.SYS_LGETFH
-	SYS_LINK                          = syscall.SYS_LINK
 	SYS_LINKAT                        = syscall.SYS_LINKAT
-	SYS_LISTEN                        = syscall.SYS_LISTEN
 	SYS_LPATHCONF                     = syscall.SYS_LPATHCONF
-	SYS_LSEEK                         = syscall.SYS_LSEEK
 	SYS_LUTIMES                       = syscall.SYS_LUTIMES
 	SYS_MAC_SYSCALL                   = syscall.SYS_MAC_SYSCALL
-	SYS_MADVISE                       = syscall.SYS_MADVISE
 	SYS_MINCORE                       = syscall.SYS_MINCORE
-	SYS_MINHERIT                      = syscall.SYS_MINHERIT
-	SYS_MKDIR                         = syscall.SYS_MKDIR
 	SYS_MKDIRAT                       = syscall.SYS_MKDIRAT
-	SYS_MKFIFO                        = syscall.SYS_MKFIFO
 	SYS_MKFIFOAT                      = syscall.SYS_MKFIFOAT
-	SYS_MKNOD                         = syscall.SYS_MKNOD
 	SYS_MKNODAT                       = syscall.SYS_MKNODAT
-	SYS_MLOCK                         = syscall.SYS_MLOCK
-	SYS_MLOCKALL                      = syscall.SYS_MLOCKALL
-	SYS_MMAP                          = syscall.SYS_MMAP
 	SYS_MODFIND                       = syscall.SYS_MODFIND
 	SYS_MODFNEXT                      = syscall.SYS_MODFNEXT
 	SYS_MODNEXT                       = syscall.SYS_MODNEXT
 	SYS_MODSTAT                       = syscall.SYS_MODSTAT
-	SYS_MOUNT                         = syscall.SYS_MOUNT
-	SYS_MPROTECT                      = syscall.SYS_MPROTECT
 	SYS_MSYNC                         = syscall.SYS_MSYNC
-	SYS_MUNLOCK                       = syscall.SYS_MUNLOCK
-	SYS_MUNLOCKALL                    = syscall.SYS_MUNLOCKALL
-	SYS_MUNMAP                        = syscall.SYS_MUNMAP
 	SYS_NANOSLEEP                     = syscall.SYS_NANOSLEEP
 	SYS_NFSTAT                        = syscall.SYS_NFSTAT
 	SYS_NLSTAT                        = syscall.SYS_NLSTAT
@@ -1630,17 +826,13 @@ const (
 	SYS_NTP_ADJTIME                   = syscall.SYS_NTP_ADJTIME
 	SYS_NTP_GETTIME                   = syscall.SYS_NTP_GETTIME
 	SYS_OBREAK                        = syscall.SYS_OBREAK
-	SYS_OPEN                          = syscall.SYS_OPEN
 	SYS_OPENAT                        = syscall.SYS_OPENAT
 	SYS_OPENBSD_POLL                  = syscall.SYS_OPENBSD_POLL
 	SYS_OVADVISE                      = syscall.SYS_OVADVISE
-	SYS_PATHCONF                      = syscall.SYS_PATHCONF
 	SYS_PDFORK                        = syscall.SYS_PDFORK
 	SYS_PDGETPID                      = syscall.SYS_PDGETPID
 	SYS_PDKILL                        = syscall.SYS_PDKILL
-	SYS_PIPE                          = syscall.SYS_PIPE
 	SYS_PIPE2                         = syscall.SYS_PIPE2
-	SYS_POLL                          = syscall.SYS_POLL
 	SYS_POSIX_FADVISE                 = syscall.SYS_POSIX_FADVISE
 	SYS_POSIX_FALLOCATE               = syscall.SYS_POSIX_FALLOCATE
 	SYS_POSIX_OPENPT                  = syscall.SYS_POSIX_OPENPT
@@ -1649,7 +841,6 @@ const (
 	SYS_PROCCTL                       = syscall.SYS_PROCCTL
 	SYS_PROFIL                        = syscall.SYS_PROFIL
 	SYS_PSELECT                       = syscall.SYS_PSELECT
-	SYS_PTRACE                        = syscall.SYS_PTRACE
 	SYS_PWRITE                        = syscall.SYS_PWRITE
 	SYS_PWRITEV                       = syscall.SYS_PWRITEV
 	SYS_QUOTACTL                      = syscall.SYS_QUOTACTL
@@ -1658,18 +849,9 @@ const (
 	SYS_RCTL_GET_RACCT                = syscall.SYS_RCTL_GET_RACCT
 	SYS_RCTL_GET_RULES                = syscall.SYS_RCTL_GET_RULES
 	SYS_RCTL_REMOVE_RULE              = syscall.SYS_RCTL_REMOVE_RULE
-	SYS_READ                          = syscall.SYS_READ
-	SYS_READLINK                      = syscall.SYS_READLINK
 	SYS_READLINKAT                    = syscall.SYS_READLINKAT
-	SYS_READV                         = syscall.SYS_READV
-	SYS_REBOOT                        = syscall.SYS_REBOOT
-	SYS_RECVFROM                      = syscall.SYS_RECVFROM
-	SYS_RECVMSG                       = syscall.SYS_RECVMSG
-	SYS_RENAME                        = syscall.SYS_RENAME
 	SYS_RENAMEAT                      = syscall.SYS_RENAMEAT
-	SYS_REVOKE                        = syscall.SYS_REVOKE
 	SYS_RFORK                         = syscall.SYS_RFORK
-	SYS_RMDIR                         = syscall.SYS_RMDIR
 	SYS_RTPRIO                        = syscall.SYS_RTPRIO
 	SYS_RTPRIO_THREAD                 = syscall.SYS_RTPRIO_THREAD
 	SYS_SBRK                          = syscall.SYS_SBRK
@@ -1685,36 +867,18 @@ const (
 	SYS_SCTP_GENERIC_SENDMSG          = syscall.SYS_SCTP_GENERIC_SENDMSG
 	SYS_SCTP_GENERIC_SENDMSG_IOV      = syscall.SYS_SCTP_GENERIC_SENDMSG_IOV
 	SYS_SCTP_PEELOFF                  = syscall.SYS_SCTP_PEELOFF
-	SYS_SELECT                        = syscall.SYS_SELECT
 	SYS_SENDFILE                      = syscall.SYS_SENDFILE
-	SYS_SENDMSG                       = syscall.SYS_SENDMSG
-	SYS_SENDTO                        = syscall.SYS_SENDTO
 	SYS_SETAUDIT                      = syscall.SYS_SETAUDIT
 	SYS_SETAUDIT_ADDR                 = syscall.SYS_SETAUDIT_ADDR
 	SYS_SETAUID                       = syscall.SYS_SETAUID
 	SYS_SETCONTEXT                    = syscall.SYS_SETCONTEXT
-	SYS_SETEGID                       = syscall.SYS_SETEGID
-	SYS_SETEUID                       = syscall.SYS_SETEUID
 	SYS_SETFIB                        = syscall.SYS_SETFIB
-	SYS_SETGID                        = syscall.SYS_SETGID
-	SYS_SETGROUPS                     = syscall.SYS_SETGROUPS
-	SYS_SETITIMER                     = syscall.SYS_SETITIMER
 	SYS_SETLOGIN                      = syscall.SYS_SETLOGIN
 	SYS_SETLOGINCLASS                 = syscall.SYS_SETLOGINCLASS
-	SYS_SETPGID                       = syscall.SYS_SETPGID
-	SYS_SETPRIORITY                   = syscall.SYS_SETPRIORITY
-	SYS_SETREGID                      = syscall.SYS_SETREGID
 	SYS_SETRESGID                     = syscall.SYS_SETRESGID
 	SYS_SETRESUID                     = syscall.SYS_SETRESUID
-	SYS_SETREUID                      = syscall.SYS_SETREUID
-	SYS_SETRLIMIT                     = syscall.SYS_SETRLIMIT
-	SYS_SETSID                        = syscall.SYS_SETSID
-	SYS_SETSOCKOPT                    = syscall.SYS_SETSOCKOPT
-	SYS_SETTIMEOFDAY                  = syscall.SYS_SETTIMEOFDAY
-	SYS_SETUID                        = syscall.SYS_SETUID
 	SYS_SHM_OPEN                      = syscall.SYS_SHM_OPEN
 	SYS_SHM_UNLINK                    = syscall.SYS_SHM_UNLINK
-	SYS_SHUTDOWN                      = syscall.SYS_SHUTDOWN
 	SYS_SIGACTION                     = syscall.SYS_SIGACTION
 	SYS_SIGALTSTACK                   = syscall.SYS_SIGALTSTACK
 	SYS_SIGPENDING                    = syscall.SYS_SIGPENDING
@@ -1725,16 +889,12 @@ const (
 	SYS_SIGTIMEDWAIT                  = syscall.SYS_SIGTIMEDWAIT
 	SYS_SIGWAIT                       = syscall.SYS_SIGWAIT
 	SYS_SIGWAITINFO                   = syscall.SYS_SIGWAITINFO
-	SYS_SOCKET                        = syscall.SYS_SOCKET
-	SYS_SOCKETPAIR                    = syscall.SYS_SOCKETPAIR
 	SYS_SSTK                          = syscall.SYS_SSTK
 	SYS_STATFS                        = syscall.SYS_STATFS
 	SYS_SWAPCONTEXT                   = syscall.SYS_SWAPCONTEXT
 	SYS_SWAPOFF                       = syscall.SYS_SWAPOFF
 	SYS_SWAPON                        = syscall.SYS_SWAPON
-	SYS_SYMLINK                       = syscall.SYS_SYMLINK
 	SYS_SYMLINKAT                     = syscall.SYS_SYMLINKAT
-	SYS_SYNC                          = syscall.SYS_SYNC
 	SYS_SYSARCH                       = syscall.SYS_SYSARCH
 	SYS_THR_CREATE                    = syscall.SYS_THR_CREATE
 	SYS_THR_EXIT                      = syscall.SYS_THR_EXIT
@@ -1745,21 +905,12 @@ const (
 	SYS_THR_SET_NAME                  = syscall.SYS_THR_SET_NAME
 	SYS_THR_SUSPEND                   = syscall.SYS_THR_SUSPEND
 	SYS_THR_WAKE                      = syscall.SYS_THR_WAKE
-	SYS_TRUNCATE                      = syscall.SYS_TRUNCATE
-	SYS_UMASK                         = syscall.SYS_UMASK
 	SYS_UNDELETE                      = syscall.SYS_UNDELETE
-	SYS_UNLINK                        = syscall.SYS_UNLINK
 	SYS_UNLINKAT                      = syscall.SYS_UNLINKAT
-	SYS_UNMOUNT                       = syscall.SYS_UNMOUNT
 	SYS_UTIMENSAT                     = syscall.SYS_UTIMENSAT
-	SYS_UTIMES                        = syscall.SYS_UTIMES
 	SYS_UTRACE                        = syscall.SYS_UTRACE
 	SYS_UUIDGEN                       = syscall.SYS_UUIDGEN
-	SYS_VFORK                         = syscall.SYS_VFORK
-	SYS_WAIT4                         = syscall.SYS_WAIT4
 	SYS_WAIT6                         = syscall.SYS_WAIT6
-	SYS_WRITE                         = syscall.SYS_WRITE
-	SYS_WRITEV                        = syscall.SYS_WRITEV
 	SYS_YIELD                         = syscall.SYS_YIELD
 	SYS__UMTX_OP                      = syscall.SYS__UMTX_OP
 	SYS___ACL_ACLCHECK_FD             = syscall.SYS___ACL_ACLCHECK_FD
@@ -1786,54 +937,11 @@ const (
 	SYS___MAC_SET_LINK                = syscall.SYS___MAC_SET_LINK
 	SYS___MAC_SET_PROC                = syscall.SYS___MAC_SET_PROC
 	SYS___SETUGID                     = syscall.SYS___SETUGID
-	SYS___SYSCTL                      = syscall.SYS___SYSCTL
-	S_IFBLK                           = syscall.S_IFBLK
-	S_IFCHR                           = syscall.S_IFCHR
-	S_IFDIR                           = syscall.S_IFDIR
-	S_IFIFO                           = syscall.S_IFIFO
-	S_IFLNK                           = syscall.S_IFLNK
-	S_IFMT                            = syscall.S_IFMT
-	S_IFREG                           = syscall.S_IFREG
-	S_IFSOCK                          = syscall.S_IFSOCK
-	S_IRUSR                           = syscall.S_IRUSR
-	S_IRWXG                           = syscall.S_IRWXG
-	S_IRWXO                           = syscall.S_IRWXO
-	S_ISGID                           = syscall.S_ISGID
-	S_ISUID                           = syscall.S_ISUID
-	S_ISVTX                           = syscall.S_ISVTX
-	S_IWUSR                           = syscall.S_IWUSR
-	S_IXUSR                           = syscall.S_IXUSR
-	SizeofBpfHdr                      = syscall.SizeofBpfHdr
-	SizeofBpfInsn                     = syscall.SizeofBpfInsn
-	SizeofBpfProgram                  = syscall.SizeofBpfProgram
-	SizeofBpfStat                     = syscall.SizeofBpfStat
-	SizeofBpfVersion                  = syscall.SizeofBpfVersion
 	SizeofBpfZbuf                     = syscall.SizeofBpfZbuf
 	SizeofBpfZbufHeader               = syscall.SizeofBpfZbufHeader
-	SizeofCmsghdr                     = syscall.SizeofCmsghdr
-	SizeofICMPv6Filter                = syscall.SizeofICMPv6Filter
-	SizeofIPMreq                      = syscall.SizeofIPMreq
 	SizeofIPMreqn                     = syscall.SizeofIPMreqn
-	SizeofIPv6MTUInfo                 = syscall.SizeofIPv6MTUInfo
-	SizeofIPv6Mreq                    = syscall.SizeofIPv6Mreq
 	SizeofIfAnnounceMsghdr            = syscall.SizeofIfAnnounceMsghdr
-	SizeofIfData                      = syscall.SizeofIfData
-	SizeofIfMsghdr                    = syscall.SizeofIfMsghdr
-	SizeofIfaMsghdr                   = syscall.SizeofIfaMsghdr
 	SizeofIfmaMsghdr                  = syscall.SizeofIfmaMsghdr
-	SizeofInet6Pktinfo                = syscall.SizeofInet6Pktinfo
-	SizeofLinger                      = syscall.SizeofLinger
-	SizeofMsghdr                      = syscall.SizeofMsghdr
-	SizeofRtMetrics                   = syscall.SizeofRtMetrics
-	SizeofRtMsghdr                    = syscall.SizeofRtMsghdr
-	SizeofSockaddrAny                 = syscall.SizeofSockaddrAny
-	SizeofSockaddrDatalink            = syscall.SizeofSockaddrDatalink
-	SizeofSockaddrInet4               = syscall.SizeofSockaddrInet4
-	SizeofSockaddrInet6               = syscall.SizeofSockaddrInet6
-	SizeofSockaddrUnix                = syscall.SizeofSockaddrUnix
-	TCIFLUSH                          = syscall.TCIFLUSH
-	TCIOFLUSH                         = syscall.TCIOFLUSH
-	TCOFLUSH                          = syscall.TCOFLUSH
 	TCP_CA_NAME_MAX                   = syscall.TCP_CA_NAME_MAX
 	TCP_CONGESTION                    = syscall.TCP_CONGESTION
 	TCP_INFO                          = syscall.TCP_INFO
@@ -1844,320 +952,44 @@ const (
 	TCP_MAXBURST                      = syscall.TCP_MAXBURST
 	TCP_MAXHLEN                       = syscall.TCP_MAXHLEN
 	TCP_MAXOLEN                       = syscall.TCP_MAXOLEN
-	TCP_MAXSEG                        = syscall.TCP_MAXSEG
-	TCP_MAXWIN                        = syscall.TCP_MAXWIN
 	TCP_MAX_SACK                      = syscall.TCP_MAX_SACK
-	TCP_MAX_WINSHIFT                  = syscall.TCP_MAX_WINSHIFT
 	TCP_MD5SIG                        = syscall.TCP_MD5SIG
 	TCP_MINMSS                        = syscall.TCP_MINMSS
-	TCP_MSS                           = syscall.TCP_MSS
-	TCP_NODELAY                       = syscall.TCP_NODELAY
 	TCP_NOOPT                         = syscall.TCP_NOOPT
 	TCP_NOPUSH                        = syscall.TCP_NOPUSH
 	TCP_VENDOR                        = syscall.TCP_VENDOR
-	TCSAFLUSH                         = syscall.TCSAFLUSH
-	TIOCCBRK                          = syscall.TIOCCBRK
-	TIOCCDTR                          = syscall.TIOCCDTR
-	TIOCCONS                          = syscall.TIOCCONS
-	TIOCDRAIN                         = syscall.TIOCDRAIN
-	TIOCEXCL                          = syscall.TIOCEXCL
-	TIOCEXT                           = syscall.TIOCEXT
-	TIOCFLUSH                         = syscall.TIOCFLUSH
 	TIOCGDRAINWAIT                    = syscall.TIOCGDRAINWAIT
-	TIOCGETA                          = syscall.TIOCGETA
-	TIOCGETD                          = syscall.TIOCGETD
-	TIOCGPGRP                         = syscall.TIOCGPGRP
 	TIOCGPTN                          = syscall.TIOCGPTN
 	TIOCGSID                          = syscall.TIOCGSID
-	TIOCGWINSZ                        = syscall.TIOCGWINSZ
-	TIOCMBIC                          = syscall.TIOCMBIC
-	TIOCMBIS                          = syscall.TIOCMBIS
 	TIOCMGDTRWAIT                     = syscall.TIOCMGDTRWAIT
-	TIOCMGET                          = syscall.TIOCMGET
 	TIOCMSDTRWAIT                     = syscall.TIOCMSDTRWAIT
-	TIOCMSET                          = syscall.TIOCMSET
-	TIOCM_CAR                         = syscall.TIOCM_CAR
-	TIOCM_CD                          = syscall.TIOCM_CD
-	TIOCM_CTS                         = syscall.TIOCM_CTS
 	TIOCM_DCD                         = syscall.TIOCM_DCD
-	TIOCM_DSR                         = syscall.TIOCM_DSR
-	TIOCM_DTR                         = syscall.TIOCM_DTR
-	TIOCM_LE                          = syscall.TIOCM_LE
-	TIOCM_RI                          = syscall.TIOCM_RI
-	TIOCM_RNG                         = syscall.TIOCM_RNG
-	TIOCM_RTS                         = syscall.TIOCM_RTS
-	TIOCM_SR                          = syscall.TIOCM_SR
-	TIOCM_ST                          = syscall.TIOCM_ST
-	TIOCNOTTY                         = syscall.TIOCNOTTY
-	TIOCNXCL                          = syscall.TIOCNXCL
-	TIOCOUTQ                          = syscall.TIOCOUTQ
-	TIOCPKT                           = syscall.TIOCPKT
-	TIOCPKT_DATA                      = syscall.TIOCPKT_DATA
-	TIOCPKT_DOSTOP                    = syscall.TIOCPKT_DOSTOP
-	TIOCPKT_FLUSHREAD                 = syscall.TIOCPKT_FLUSHREAD
-	TIOCPKT_FLUSHWRITE                = syscall.TIOCPKT_FLUSHWRITE
-	TIOCPKT_IOCTL                     = syscall.TIOCPKT_IOCTL
-	TIOCPKT_NOSTOP                    = syscall.TIOCPKT_NOSTOP
-	TIOCPKT_START                     = syscall.TIOCPKT_START
-	TIOCPKT_STOP                      = syscall.TIOCPKT_STOP
 	TIOCPTMASTER                      = syscall.TIOCPTMASTER
-	TIOCSBRK                          = syscall.TIOCSBRK
-	TIOCSCTTY                         = syscall.TIOCSCTTY
 	TIOCSDRAINWAIT                    = syscall.TIOCSDRAINWAIT
-	TIOCSDTR                          = syscall.TIOCSDTR
-	TIOCSETA                          = syscall.TIOCSETA
-	TIOCSETAF                         = syscall.TIOCSETAF
-	TIOCSETAW                         = syscall.TIOCSETAW
-	TIOCSETD                          = syscall.TIOCSETD
-	TIOCSIG                           = syscall.TIOCSIG
-	TIOCSPGRP                         = syscall.TIOCSPGRP
-	TIOCSTART                         = syscall.TIOCSTART
-	TIOCSTAT                          = syscall.TIOCSTAT
 	TIOCSTI                           = syscall.TIOCSTI
-	TIOCSTOP                          = syscall.TIOCSTOP
-	TIOCSWINSZ                        = syscall.TIOCSWINSZ
 	TIOCTIMESTAMP                     = syscall.TIOCTIMESTAMP
-	TIOCUCNTL                         = syscall.TIOCUCNTL
-	TOSTOP                            = syscall.TOSTOP
-	VDISCARD                          = syscall.VDISCARD
-	VDSUSP                            = syscall.VDSUSP
-	VEOF                              = syscall.VEOF
-	VEOL                              = syscall.VEOL
-	VEOL2                             = syscall.VEOL2
-	VERASE                            = syscall.VERASE
 	VERASE2                           = syscall.VERASE2
-	VINTR                             = syscall.VINTR
-	VKILL                             = syscall.VKILL
-	VLNEXT                            = syscall.VLNEXT
-	VMIN                              = syscall.VMIN
-	VQUIT                             = syscall.VQUIT
-	VREPRINT                          = syscall.VREPRINT
-	VSTART                            = syscall.VSTART
-	VSTATUS                           = syscall.VSTATUS
-	VSTOP                             = syscall.VSTOP
-	VSUSP                             = syscall.VSUSP
-	VTIME                             = syscall.VTIME
-	VWERASE                           = syscall.VWERASE
 	WCONTINUED                        = syscall.WCONTINUED
-	WCOREFLAG                         = syscall.WCOREFLAG
 	WEXITED                           = syscall.WEXITED
 	WLINUXCLONE                       = syscall.WLINUXCLONE
-	WNOHANG                           = syscall.WNOHANG
 	WNOWAIT                           = syscall.WNOWAIT
 	WSTOPPED                          = syscall.WSTOPPED
 	WTRAPPED                          = syscall.WTRAPPED
-	WUNTRACED                         = syscall.WUNTRACED
-)
-
-// Variables of syscall, as they were when the program started: to assign to one changes it here, and not there.
-var (
-	ForkLock = &syscall.ForkLock
-	Stderr   = syscall.Stderr
-	Stdin    = syscall.Stdin
-	Stdout   = syscall.Stdout
 )
 
 // Types of syscall.
 type (
-	BpfHdr                        = syscall.BpfHdr
-	BpfInsn                       = syscall.BpfInsn
-	BpfProgram                    = syscall.BpfProgram
-	BpfStat                       = syscall.BpfStat
-	BpfVersion                    = syscall.BpfVersion
 	BpfZbuf                       = syscall.BpfZbuf
 	BpfZbufHeader                 = syscall.BpfZbufHeader
-	Cmsghdr                       = syscall.Cmsghdr
-	Conn                          = syscall.Conn
-	Credential                    = syscall.Credential
-	Dirent                        = syscall.Dirent
-	Errno                         = syscall.Errno
-	FdSet                         = syscall.FdSet
-	Flock_t                       = syscall.Flock_t
-	Fsid                          = syscall.Fsid
-	ICMPv6Filter                  = syscall.ICMPv6Filter
-	IPMreq                        = syscall.IPMreq
 	IPMreqn                       = syscall.IPMreqn
-	IPv6MTUInfo                   = syscall.IPv6MTUInfo
-	IPv6Mreq                      = syscall.IPv6Mreq
 	IfAnnounceMsghdr              = syscall.IfAnnounceMsghdr
-	IfData                        = syscall.IfData
-	IfMsghdr                      = syscall.IfMsghdr
-	IfaMsghdr                     = syscall.IfaMsghdr
 	IfmaMsghdr                    = syscall.IfmaMsghdr
-	Inet6Pktinfo                  = syscall.Inet6Pktinfo
-	InterfaceAddrMessage          = syscall.InterfaceAddrMessage
 	InterfaceAnnounceMessage      = syscall.InterfaceAnnounceMessage
-	InterfaceMessage              = syscall.InterfaceMessage
 	InterfaceMulticastAddrMessage = syscall.InterfaceMulticastAddrMessage
-	Iovec                         = syscall.Iovec
-	Kevent_t                      = syscall.Kevent_t
-	Linger                        = syscall.Linger
-	Msghdr                        = syscall.Msghdr
-	ProcAttr                      = syscall.ProcAttr
-	RawConn                       = syscall.RawConn
-	RawSockaddr                   = syscall.RawSockaddr
-	RawSockaddrAny                = syscall.RawSockaddrAny
-	RawSockaddrDatalink           = syscall.RawSockaddrDatalink
-	RawSockaddrInet4              = syscall.RawSockaddrInet4
-	RawSockaddrInet6              = syscall.RawSockaddrInet6
-	RawSockaddrUnix               = syscall.RawSockaddrUnix
-	Rlimit                        = syscall.Rlimit
-	RouteMessage                  = syscall.RouteMessage
-	RoutingMessage                = syscall.RoutingMessage
-	RtMetrics                     = syscall.RtMetrics
-	RtMsghdr                      = syscall.RtMsghdr
-	Rusage                        = syscall.Rusage
-	Signal                        = syscall.Signal
-	Sockaddr                      = syscall.Sockaddr
-	SockaddrDatalink              = syscall.SockaddrDatalink
-	SockaddrInet4                 = syscall.SockaddrInet4
-	SockaddrInet6                 = syscall.SockaddrInet6
-	SockaddrUnix                  = syscall.SockaddrUnix
-	SocketControlMessage          = syscall.SocketControlMessage
-	Stat_t                        = syscall.Stat_t
-	Statfs_t                      = syscall.Statfs_t
-	SysProcAttr                   = syscall.SysProcAttr
-	Termios                       = syscall.Termios
-	Timespec                      = syscall.Timespec
-	Timeval                       = syscall.Timeval
-	WaitStatus                    = syscall.WaitStatus
 )
-
-// Accept is [syscall.Accept].
-func Accept(fd int) (int, syscall.Sockaddr, error) { return syscall.Accept(fd) }
 
 // Accept4 is [syscall.Accept4].
 func Accept4(fd int, flags int) (int, syscall.Sockaddr, error) { return syscall.Accept4(fd, flags) }
-
-// Access is [syscall.Access].
-func Access(path string, mode uint32) error { return syscall.Access(path, mode) }
-
-// Adjtime is [syscall.Adjtime].
-func Adjtime(delta *syscall.Timeval, olddelta *syscall.Timeval) error {
-	return syscall.Adjtime(delta, olddelta)
-}
-
-// Bind is [syscall.Bind].
-func Bind(fd int, sa syscall.Sockaddr) error { return syscall.Bind(fd, sa) }
-
-// BpfBuflen is [syscall.BpfBuflen].
-func BpfBuflen(fd int) (int, error) { return syscall.BpfBuflen(fd) }
-
-// BpfDatalink is [syscall.BpfDatalink].
-func BpfDatalink(fd int) (int, error) { return syscall.BpfDatalink(fd) }
-
-// BpfHeadercmpl is [syscall.BpfHeadercmpl].
-func BpfHeadercmpl(fd int) (int, error) { return syscall.BpfHeadercmpl(fd) }
-
-// BpfInterface is [syscall.BpfInterface].
-func BpfInterface(fd int, name string) (string, error) { return syscall.BpfInterface(fd, name) }
-
-// BpfJump is [syscall.BpfJump].
-func BpfJump(code int, k int, jt int, jf int) *syscall.BpfInsn {
-	return syscall.BpfJump(code, k, jt, jf)
-}
-
-// BpfStats is [syscall.BpfStats].
-func BpfStats(fd int) (*syscall.BpfStat, error) { return syscall.BpfStats(fd) }
-
-// BpfStmt is [syscall.BpfStmt].
-func BpfStmt(code int, k int) *syscall.BpfInsn { return syscall.BpfStmt(code, k) }
-
-// BpfTimeout is [syscall.BpfTimeout].
-func BpfTimeout(fd int) (*syscall.Timeval, error) { return syscall.BpfTimeout(fd) }
-
-// BytePtrFromString is [syscall.BytePtrFromString].
-func BytePtrFromString(s string) (*byte, error) { return syscall.BytePtrFromString(s) }
-
-// ByteSliceFromString is [syscall.ByteSliceFromString].
-func ByteSliceFromString(s string) ([]byte, error) { return syscall.ByteSliceFromString(s) }
-
-// Chdir is [syscall.Chdir].
-func Chdir(path string) error { return syscall.Chdir(path) }
-
-// CheckBpfVersion is [syscall.CheckBpfVersion].
-func CheckBpfVersion(fd int) error { return syscall.CheckBpfVersion(fd) }
-
-// Chflags is [syscall.Chflags].
-func Chflags(path string, flags int) error { return syscall.Chflags(path, flags) }
-
-// Chmod is [syscall.Chmod].
-func Chmod(path string, mode uint32) error { return syscall.Chmod(path, mode) }
-
-// Chown is [syscall.Chown].
-func Chown(path string, uid int, gid int) error { return syscall.Chown(path, uid, gid) }
-
-// Chroot is [syscall.Chroot].
-func Chroot(path string) error { return syscall.Chroot(path) }
-
-// Clearenv is [syscall.Clearenv].
-func Clearenv() { syscall.Clearenv() }
-
-// Close is [syscall.Close].
-func Close(fd int) error { return syscall.Close(fd) }
-
-// CloseOnExec is [syscall.CloseOnExec].
-func CloseOnExec(fd int) { syscall.CloseOnExec(fd) }
-
-// CmsgLen is [syscall.CmsgLen].
-func CmsgLen(datalen int) int { return syscall.CmsgLen(datalen) }
-
-// CmsgSpace is [syscall.CmsgSpace].
-func CmsgSpace(datalen int) int { return syscall.CmsgSpace(datalen) }
-
-// Connect is [syscall.Connect].
-func Connect(fd int, sa syscall.Sockaddr) error { return syscall.Connect(fd, sa) }
-
-// Dup is [syscall.Dup].
-func Dup(fd int) (int, error) { return syscall.Dup(fd) }
-
-// Dup2 is [syscall.Dup2].
-func Dup2(from int, to int) error { return syscall.Dup2(from, to) }
-
-// Environ is [syscall.Environ].
-func Environ() []string { return syscall.Environ() }
-
-// Exec is [syscall.Exec].
-func Exec(argv0 string, argv []string, envv []string) error { return syscall.Exec(argv0, argv, envv) }
-
-// Exit is [syscall.Exit].
-func Exit(code int) { syscall.Exit(code) }
-
-// Fchdir is [syscall.Fchdir].
-func Fchdir(fd int) error { return syscall.Fchdir(fd) }
-
-// Fchflags is [syscall.Fchflags].
-func Fchflags(fd int, flags int) error { return syscall.Fchflags(fd, flags) }
-
-// Fchmod is [syscall.Fchmod].
-func Fchmod(fd int, mode uint32) error { return syscall.Fchmod(fd, mode) }
-
-// Fchown is [syscall.Fchown].
-func Fchown(fd int, uid int, gid int) error { return syscall.Fchown(fd, uid, gid) }
-
-// FcntlFlock is [syscall.FcntlFlock].
-//
-//go:uintptrescapes
-func FcntlFlock(fd uintptr, cmd int, lk *syscall.Flock_t) error {
-	return syscall.FcntlFlock(fd, cmd, lk)
-}
-
-// Flock is [syscall.Flock].
-func Flock(fd int, how int) error { return syscall.Flock(fd, how) }
-
-// FlushBpf is [syscall.FlushBpf].
-func FlushBpf(fd int) error { return syscall.FlushBpf(fd) }
-
-// ForkExec is [syscall.ForkExec].
-func ForkExec(argv0 string, argv []string, attr *syscall.ProcAttr) (int, error) {
-	return syscall.ForkExec(argv0, argv, attr)
-}
-
-// Fpathconf is [syscall.Fpathconf].
-func Fpathconf(fd int, name int) (int, error) { return syscall.Fpathconf(fd, name) }
-
-// Fstat is [syscall.Fstat].
-func Fstat(fd int, stat *syscall.Stat_t) error { return syscall.Fstat(fd, stat) }
 
 // Fstatat is [syscall.Fstatat].
 func Fstatat(fd int, path string, stat *syscall.Stat_t, flags int) error {
@@ -2167,521 +999,38 @@ func Fstatat(fd int, path string, stat *syscall.Stat_t, flags int) error {
 // Fstatfs is [syscall.Fstatfs].
 func Fstatfs(fd int, stat *syscall.Statfs_t) error { return syscall.Fstatfs(fd, stat) }
 
-// Fsync is [syscall.Fsync].
-func Fsync(fd int) error { return syscall.Fsync(fd) }
-
-// Ftruncate is [syscall.Ftruncate].
-func Ftruncate(fd int, length int64) error { return syscall.Ftruncate(fd, length) }
-
-// Futimes is [syscall.Futimes].
-func Futimes(fd int, tv []syscall.Timeval) error { return syscall.Futimes(fd, tv) }
-
-// Getdirentries is [syscall.Getdirentries].
-func Getdirentries(fd int, buf []byte, basep *uintptr) (int, error) {
-	return syscall.Getdirentries(fd, buf, basep)
-}
-
 // Getdtablesize is [syscall.Getdtablesize].
 func Getdtablesize() int { return syscall.Getdtablesize() }
 
-// Getegid is [syscall.Getegid].
-func Getegid() int { return syscall.Getegid() }
-
-// Getenv is [syscall.Getenv].
-func Getenv(key string) (string, bool) { return syscall.Getenv(key) }
-
-// Geteuid is [syscall.Geteuid].
-func Geteuid() int { return syscall.Geteuid() }
-
 // Getfsstat is [syscall.Getfsstat].
 func Getfsstat(buf []syscall.Statfs_t, flags int) (int, error) { return syscall.Getfsstat(buf, flags) }
-
-// Getgid is [syscall.Getgid].
-func Getgid() int { return syscall.Getgid() }
-
-// Getgroups is [syscall.Getgroups].
-func Getgroups() ([]int, error) { return syscall.Getgroups() }
-
-// Getpagesize is [syscall.Getpagesize].
-func Getpagesize() int { return syscall.Getpagesize() }
-
-// Getpeername is [syscall.Getpeername].
-func Getpeername(fd int) (syscall.Sockaddr, error) { return syscall.Getpeername(fd) }
-
-// Getpgid is [syscall.Getpgid].
-func Getpgid(pid int) (int, error) { return syscall.Getpgid(pid) }
-
-// Getpgrp is [syscall.Getpgrp].
-func Getpgrp() int { return syscall.Getpgrp() }
-
-// Getpid is [syscall.Getpid].
-func Getpid() int { return syscall.Getpid() }
-
-// Getppid is [syscall.Getppid].
-func Getppid() int { return syscall.Getppid() }
-
-// Getpriority is [syscall.Getpriority].
-func Getpriority(which int, who int) (int, error) { return syscall.Getpriority(which, who) }
-
-// Getrlimit is [syscall.Getrlimit].
-func Getrlimit(which int, lim *syscall.Rlimit) error { return syscall.Getrlimit(which, lim) }
-
-// Getrusage is [syscall.Getrusage].
-func Getrusage(who int, rusage *syscall.Rusage) error { return syscall.Getrusage(who, rusage) }
-
-// Getsid is [syscall.Getsid].
-func Getsid(pid int) (int, error) { return syscall.Getsid(pid) }
-
-// Getsockname is [syscall.Getsockname].
-func Getsockname(fd int) (syscall.Sockaddr, error) { return syscall.Getsockname(fd) }
-
-// GetsockoptByte is [syscall.GetsockoptByte].
-func GetsockoptByte(fd int, level int, opt int) (byte, error) {
-	return syscall.GetsockoptByte(fd, level, opt)
-}
-
-// GetsockoptICMPv6Filter is [syscall.GetsockoptICMPv6Filter].
-func GetsockoptICMPv6Filter(fd int, level int, opt int) (*syscall.ICMPv6Filter, error) {
-	return syscall.GetsockoptICMPv6Filter(fd, level, opt)
-}
-
-// GetsockoptIPMreq is [syscall.GetsockoptIPMreq].
-func GetsockoptIPMreq(fd int, level int, opt int) (*syscall.IPMreq, error) {
-	return syscall.GetsockoptIPMreq(fd, level, opt)
-}
 
 // GetsockoptIPMreqn is [syscall.GetsockoptIPMreqn].
 func GetsockoptIPMreqn(fd int, level int, opt int) (*syscall.IPMreqn, error) {
 	return syscall.GetsockoptIPMreqn(fd, level, opt)
 }
 
-// GetsockoptIPv6MTUInfo is [syscall.GetsockoptIPv6MTUInfo].
-func GetsockoptIPv6MTUInfo(fd int, level int, opt int) (*syscall.IPv6MTUInfo, error) {
-	return syscall.GetsockoptIPv6MTUInfo(fd, level, opt)
-}
-
-// GetsockoptIPv6Mreq is [syscall.GetsockoptIPv6Mreq].
-func GetsockoptIPv6Mreq(fd int, level int, opt int) (*syscall.IPv6Mreq, error) {
-	return syscall.GetsockoptIPv6Mreq(fd, level, opt)
-}
-
-// GetsockoptInet4Addr is [syscall.GetsockoptInet4Addr].
-func GetsockoptInet4Addr(fd int, level int, opt int) ([4]byte, error) {
-	return syscall.GetsockoptInet4Addr(fd, level, opt)
-}
-
-// GetsockoptInt is [syscall.GetsockoptInt].
-func GetsockoptInt(fd int, level int, opt int) (int, error) {
-	return syscall.GetsockoptInt(fd, level, opt)
-}
-
-// Gettimeofday is [syscall.Gettimeofday].
-func Gettimeofday(tv *syscall.Timeval) error { return syscall.Gettimeofday(tv) }
-
-// Getuid is [syscall.Getuid].
-func Getuid() int { return syscall.Getuid() }
-
-// Getwd is [syscall.Getwd].
-func Getwd() (string, error) { return syscall.Getwd() }
-
-// Issetugid is [syscall.Issetugid].
-func Issetugid() bool { return syscall.Issetugid() }
-
-// Kevent is [syscall.Kevent].
-func Kevent(kq int, changes []syscall.Kevent_t, events []syscall.Kevent_t, timeout *syscall.Timespec) (int, error) {
-	return syscall.Kevent(kq, changes, events, timeout)
-}
-
-// Kill is [syscall.Kill].
-func Kill(pid int, signum syscall.Signal) error { return syscall.Kill(pid, signum) }
-
-// Kqueue is [syscall.Kqueue].
-func Kqueue() (int, error) { return syscall.Kqueue() }
-
-// Lchown is [syscall.Lchown].
-func Lchown(path string, uid int, gid int) error { return syscall.Lchown(path, uid, gid) }
-
-// Link is [syscall.Link].
-func Link(path string, link string) error { return syscall.Link(path, link) }
-
-// Listen is [syscall.Listen].
-func Listen(s int, backlog int) error { return syscall.Listen(s, backlog) }
-
-// Lstat is [syscall.Lstat].
-func Lstat(path string, st *syscall.Stat_t) error { return syscall.Lstat(path, st) }
-
-// Mkdir is [syscall.Mkdir].
-func Mkdir(path string, mode uint32) error { return syscall.Mkdir(path, mode) }
-
-// Mkfifo is [syscall.Mkfifo].
-func Mkfifo(path string, mode uint32) error { return syscall.Mkfifo(path, mode) }
-
 // Mknod is [syscall.Mknod].
 func Mknod(path string, mode uint32, dev uint64) error { return syscall.Mknod(path, mode, dev) }
-
-// Mmap is [syscall.Mmap].
-func Mmap(fd int, offset int64, length int, prot int, flags int) ([]byte, error) {
-	return syscall.Mmap(fd, offset, length, prot, flags)
-}
-
-// Munmap is [syscall.Munmap].
-func Munmap(b []byte) error { return syscall.Munmap(b) }
 
 // Nanosleep is [syscall.Nanosleep].
 func Nanosleep(time *syscall.Timespec, leftover *syscall.Timespec) error {
 	return syscall.Nanosleep(time, leftover)
 }
 
-// NsecToTimespec is [syscall.NsecToTimespec].
-func NsecToTimespec(nsec int64) syscall.Timespec { return syscall.NsecToTimespec(nsec) }
-
-// NsecToTimeval is [syscall.NsecToTimeval].
-func NsecToTimeval(nsec int64) syscall.Timeval { return syscall.NsecToTimeval(nsec) }
-
-// Open is [syscall.Open].
-func Open(path string, mode int, perm uint32) (int, error) { return syscall.Open(path, mode, perm) }
-
-// ParseDirent is [syscall.ParseDirent].
-func ParseDirent(buf []byte, max int, names []string) (int, int, []string) {
-	return syscall.ParseDirent(buf, max, names)
-}
-
-// ParseRoutingMessage is [syscall.ParseRoutingMessage].
-func ParseRoutingMessage(b []byte) ([]syscall.RoutingMessage, error) {
-	return syscall.ParseRoutingMessage(b)
-}
-
-// ParseRoutingSockaddr is [syscall.ParseRoutingSockaddr].
-func ParseRoutingSockaddr(msg syscall.RoutingMessage) ([]syscall.Sockaddr, error) {
-	return syscall.ParseRoutingSockaddr(msg)
-}
-
-// ParseSocketControlMessage is [syscall.ParseSocketControlMessage].
-func ParseSocketControlMessage(b []byte) ([]syscall.SocketControlMessage, error) {
-	return syscall.ParseSocketControlMessage(b)
-}
-
-// ParseUnixRights is [syscall.ParseUnixRights].
-func ParseUnixRights(m *syscall.SocketControlMessage) ([]int, error) {
-	return syscall.ParseUnixRights(m)
-}
-
-// Pathconf is [syscall.Pathconf].
-func Pathconf(path string, name int) (int, error) { return syscall.Pathconf(path, name) }
-
-// Pipe is [syscall.Pipe].
-func Pipe(p []int) error { return syscall.Pipe(p) }
-
 // Pipe2 is [syscall.Pipe2].
 func Pipe2(p []int, flags int) error { return syscall.Pipe2(p, flags) }
 
-// Pread is [syscall.Pread].
-func Pread(fd int, p []byte, offset int64) (int, error) { return syscall.Pread(fd, p, offset) }
-
-// Pwrite is [syscall.Pwrite].
-func Pwrite(fd int, p []byte, offset int64) (int, error) { return syscall.Pwrite(fd, p, offset) }
-
-// RawSyscall is [syscall.RawSyscall].
-//
-//go:uintptrescapes
-func RawSyscall(trap uintptr, a1 uintptr, a2 uintptr, a3 uintptr) (uintptr, uintptr, syscall.Errno) {
-	return syscall.RawSyscall(trap, a1, a2, a3)
-}
-
-// RawSyscall6 is [syscall.RawSyscall6].
-//
-//go:uintptrescapes
-func RawSyscall6(trap uintptr, a1 uintptr, a2 uintptr, a3 uintptr, a4 uintptr, a5 uintptr, a6 uintptr) (uintptr, uintptr, syscall.Errno) {
-	return syscall.RawSyscall6(trap, a1, a2, a3, a4, a5, a6)
-}
-
-// Read is [syscall.Read].
-func Read(fd int, p []byte) (int, error) { return syscall.Read(fd, p) }
-
-// ReadDirent is [syscall.ReadDirent].
-func ReadDirent(fd int, buf []byte) (int, error) { return syscall.ReadDirent(fd, buf) }
-
-// Readlink is [syscall.Readlink].
-func Readlink(path string, buf []byte) (int, error) { return syscall.Readlink(path, buf) }
-
-// Recvfrom is [syscall.Recvfrom].
-func Recvfrom(fd int, p []byte, flags int) (int, syscall.Sockaddr, error) {
-	return syscall.Recvfrom(fd, p, flags)
-}
-
-// Recvmsg is [syscall.Recvmsg].
-func Recvmsg(fd int, p []byte, oob []byte, flags int) (int, int, int, syscall.Sockaddr, error) {
-	return syscall.Recvmsg(fd, p, oob, flags)
-}
-
-// Rename is [syscall.Rename].
-func Rename(from string, to string) error { return syscall.Rename(from, to) }
-
-// Revoke is [syscall.Revoke].
-func Revoke(path string) error { return syscall.Revoke(path) }
-
-// Rmdir is [syscall.Rmdir].
-func Rmdir(path string) error { return syscall.Rmdir(path) }
-
-// RouteRIB is [syscall.RouteRIB].
-func RouteRIB(facility int, param int) ([]byte, error) { return syscall.RouteRIB(facility, param) }
-
-// Seek is [syscall.Seek].
-func Seek(fd int, offset int64, whence int) (int64, error) { return syscall.Seek(fd, offset, whence) }
-
-// Select is [syscall.Select].
-func Select(n int, r *syscall.FdSet, w *syscall.FdSet, e *syscall.FdSet, timeout *syscall.Timeval) error {
-	return syscall.Select(n, r, w, e, timeout)
-}
-
-// Sendfile is [syscall.Sendfile].
-func Sendfile(outfd int, infd int, offset *int64, count int) (int, error) {
-	return syscall.Sendfile(outfd, infd, offset, count)
-}
-
-// Sendmsg is [syscall.Sendmsg].
-func Sendmsg(fd int, p []byte, oob []byte, to syscall.Sockaddr, flags int) error {
-	return syscall.Sendmsg(fd, p, oob, to, flags)
-}
-
-// SendmsgN is [syscall.SendmsgN].
-func SendmsgN(fd int, p []byte, oob []byte, to syscall.Sockaddr, flags int) (int, error) {
-	return syscall.SendmsgN(fd, p, oob, to, flags)
-}
-
-// Sendto is [syscall.Sendto].
-func Sendto(fd int, p []byte, flags int, to syscall.Sockaddr) error {
-	return syscall.Sendto(fd, p, flags, to)
-}
-
-// SetBpf is [syscall.SetBpf].
-func SetBpf(fd int, i []syscall.BpfInsn) error { return syscall.SetBpf(fd, i) }
-
-// SetBpfBuflen is [syscall.SetBpfBuflen].
-func SetBpfBuflen(fd int, l int) (int, error) { return syscall.SetBpfBuflen(fd, l) }
-
-// SetBpfDatalink is [syscall.SetBpfDatalink].
-func SetBpfDatalink(fd int, t int) (int, error) { return syscall.SetBpfDatalink(fd, t) }
-
-// SetBpfHeadercmpl is [syscall.SetBpfHeadercmpl].
-func SetBpfHeadercmpl(fd int, f int) error { return syscall.SetBpfHeadercmpl(fd, f) }
-
-// SetBpfImmediate is [syscall.SetBpfImmediate].
-func SetBpfImmediate(fd int, m int) error { return syscall.SetBpfImmediate(fd, m) }
-
-// SetBpfInterface is [syscall.SetBpfInterface].
-func SetBpfInterface(fd int, name string) error { return syscall.SetBpfInterface(fd, name) }
-
-// SetBpfPromisc is [syscall.SetBpfPromisc].
-func SetBpfPromisc(fd int, m int) error { return syscall.SetBpfPromisc(fd, m) }
-
-// SetBpfTimeout is [syscall.SetBpfTimeout].
-func SetBpfTimeout(fd int, tv *syscall.Timeval) error { return syscall.SetBpfTimeout(fd, tv) }
-
-// SetKevent is [syscall.SetKevent].
-func SetKevent(k *syscall.Kevent_t, fd int, mode int, flags int) {
-	syscall.SetKevent(k, fd, mode, flags)
-}
-
-// SetNonblock is [syscall.SetNonblock].
-func SetNonblock(fd int, nonblocking bool) error { return syscall.SetNonblock(fd, nonblocking) }
-
-// Setegid is [syscall.Setegid].
-func Setegid(egid int) error { return syscall.Setegid(egid) }
-
-// Setenv is [syscall.Setenv].
-func Setenv(key string, value string) error { return syscall.Setenv(key, value) }
-
-// Seteuid is [syscall.Seteuid].
-func Seteuid(euid int) error { return syscall.Seteuid(euid) }
-
-// Setgid is [syscall.Setgid].
-func Setgid(gid int) error { return syscall.Setgid(gid) }
-
-// Setgroups is [syscall.Setgroups].
-func Setgroups(gids []int) error { return syscall.Setgroups(gids) }
-
 // Setlogin is [syscall.Setlogin].
 func Setlogin(name string) error { return syscall.Setlogin(name) }
-
-// Setpgid is [syscall.Setpgid].
-func Setpgid(pid int, pgid int) error { return syscall.Setpgid(pid, pgid) }
-
-// Setpriority is [syscall.Setpriority].
-func Setpriority(which int, who int, prio int) error { return syscall.Setpriority(which, who, prio) }
-
-// Setregid is [syscall.Setregid].
-func Setregid(rgid int, egid int) error { return syscall.Setregid(rgid, egid) }
-
-// Setreuid is [syscall.Setreuid].
-func Setreuid(ruid int, euid int) error { return syscall.Setreuid(ruid, euid) }
-
-// Setrlimit is [syscall.Setrlimit].
-func Setrlimit(resource int, rlim *syscall.Rlimit) error { return syscall.Setrlimit(resource, rlim) }
-
-// Setsid is [syscall.Setsid].
-func Setsid() (int, error) { return syscall.Setsid() }
-
-// SetsockoptByte is [syscall.SetsockoptByte].
-func SetsockoptByte(fd int, level int, opt int, value byte) error {
-	return syscall.SetsockoptByte(fd, level, opt, value)
-}
-
-// SetsockoptICMPv6Filter is [syscall.SetsockoptICMPv6Filter].
-func SetsockoptICMPv6Filter(fd int, level int, opt int, filter *syscall.ICMPv6Filter) error {
-	return syscall.SetsockoptICMPv6Filter(fd, level, opt, filter)
-}
-
-// SetsockoptIPMreq is [syscall.SetsockoptIPMreq].
-func SetsockoptIPMreq(fd int, level int, opt int, mreq *syscall.IPMreq) error {
-	return syscall.SetsockoptIPMreq(fd, level, opt, mreq)
-}
 
 // SetsockoptIPMreqn is [syscall.SetsockoptIPMreqn].
 func SetsockoptIPMreqn(fd int, level int, opt int, mreq *syscall.IPMreqn) error {
 	return syscall.SetsockoptIPMreqn(fd, level, opt, mreq)
 }
 
-// SetsockoptIPv6Mreq is [syscall.SetsockoptIPv6Mreq].
-func SetsockoptIPv6Mreq(fd int, level int, opt int, mreq *syscall.IPv6Mreq) error {
-	return syscall.SetsockoptIPv6Mreq(fd, level, opt, mreq)
-}
-
-// SetsockoptInet4Addr is [syscall.SetsockoptInet4Addr].
-func SetsockoptInet4Addr(fd int, level int, opt int, value [4]byte) error {
-	return syscall.SetsockoptInet4Addr(fd, level, opt, value)
-}
-
-// SetsockoptInt is [syscall.SetsockoptInt].
-func SetsockoptInt(fd int, level int, opt int, value int) error {
-	return syscall.SetsockoptInt(fd, level, opt, value)
-}
-
-// SetsockoptLinger is [syscall.SetsockoptLinger].
-func SetsockoptLinger(fd int, level int, opt int, l *syscall.Linger) error {
-	return syscall.SetsockoptLinger(fd, level, opt, l)
-}
-
-// SetsockoptString is [syscall.SetsockoptString].
-func SetsockoptString(fd int, level int, opt int, s string) error {
-	return syscall.SetsockoptString(fd, level, opt, s)
-}
-
-// SetsockoptTimeval is [syscall.SetsockoptTimeval].
-func SetsockoptTimeval(fd int, level int, opt int, tv *syscall.Timeval) error {
-	return syscall.SetsockoptTimeval(fd, level, opt, tv)
-}
-
-// Settimeofday is [syscall.Settimeofday].
-func Settimeofday(tp *syscall.Timeval) error { return syscall.Settimeofday(tp) }
-
-// Setuid is [syscall.Setuid].
-func Setuid(uid int) error { return syscall.Setuid(uid) }
-
-// Shutdown is [syscall.Shutdown].
-func Shutdown(s int, how int) error { return syscall.Shutdown(s, how) }
-
-// SlicePtrFromStrings is [syscall.SlicePtrFromStrings].
-func SlicePtrFromStrings(ss []string) ([]*byte, error) { return syscall.SlicePtrFromStrings(ss) }
-
-// Socket is [syscall.Socket].
-func Socket(domain int, typ int, proto int) (int, error) { return syscall.Socket(domain, typ, proto) }
-
-// Socketpair is [syscall.Socketpair].
-func Socketpair(domain int, typ int, proto int) ([2]int, error) {
-	return syscall.Socketpair(domain, typ, proto)
-}
-
-// StartProcess is [syscall.StartProcess].
-func StartProcess(argv0 string, argv []string, attr *syscall.ProcAttr) (int, uintptr, error) {
-	return syscall.StartProcess(argv0, argv, attr)
-}
-
-// Stat is [syscall.Stat].
-func Stat(path string, st *syscall.Stat_t) error { return syscall.Stat(path, st) }
-
 // Statfs is [syscall.Statfs].
 func Statfs(path string, stat *syscall.Statfs_t) error { return syscall.Statfs(path, stat) }
 
-// StringBytePtr is [syscall.StringBytePtr].
-func StringBytePtr(s string) *byte { return syscall.StringBytePtr(s) }
-
-// StringByteSlice is [syscall.StringByteSlice].
-func StringByteSlice(s string) []byte { return syscall.StringByteSlice(s) }
-
-// StringSlicePtr is [syscall.StringSlicePtr].
-func StringSlicePtr(ss []string) []*byte { return syscall.StringSlicePtr(ss) }
-
-// Symlink is [syscall.Symlink].
-func Symlink(path string, link string) error { return syscall.Symlink(path, link) }
-
-// Sync is [syscall.Sync].
-func Sync() error { return syscall.Sync() }
-
-// Syscall is [syscall.Syscall].
-//
-//go:uintptrescapes
-func Syscall(trap uintptr, a1 uintptr, a2 uintptr, a3 uintptr) (uintptr, uintptr, syscall.Errno) {
-	return syscall.Syscall(trap, a1, a2, a3)
-}
-
-// Syscall6 is [syscall.Syscall6].
-//
-//go:uintptrescapes
-func Syscall6(trap uintptr, a1 uintptr, a2 uintptr, a3 uintptr, a4 uintptr, a5 uintptr, a6 uintptr) (uintptr, uintptr, syscall.Errno) {
-	return syscall.Syscall6(trap, a1, a2, a3, a4, a5, a6)
-}
-
-// Syscall9 is [syscall.Syscall9].
-//
-//go:uintptrescapes
-func Syscall9(num uintptr, a1 uintptr, a2 uintptr, a3 uintptr, a4 uintptr, a5 uintptr, a6 uintptr, a7 uintptr, a8 uintptr, a9 uintptr) (uintptr, uintptr, syscall.Errno) {
-	return syscall.Syscall9(num, a1, a2, a3, a4, a5, a6, a7, a8, a9)
-}
-
-// Sysctl is [syscall.Sysctl].
-func Sysctl(name string) (string, error) { return syscall.Sysctl(name) }
-
-// SysctlUint32 is [syscall.SysctlUint32].
-func SysctlUint32(name string) (uint32, error) { return syscall.SysctlUint32(name) }
-
-// TimespecToNsec is [syscall.TimespecToNsec].
-func TimespecToNsec(ts syscall.Timespec) int64 { return syscall.TimespecToNsec(ts) }
-
-// TimevalToNsec is [syscall.TimevalToNsec].
-func TimevalToNsec(tv syscall.Timeval) int64 { return syscall.TimevalToNsec(tv) }
-
-// Truncate is [syscall.Truncate].
-func Truncate(path string, length int64) error { return syscall.Truncate(path, length) }
-
-// Umask is [syscall.Umask].
-func Umask(newmask int) int { return syscall.Umask(newmask) }
-
 // Undelete is [syscall.Undelete].
 func Undelete(path string) error { return syscall.Undelete(path) }
-
-// UnixRights is [syscall.UnixRights].
-func UnixRights(fds ...int) []byte { return syscall.UnixRights(fds...) }
-
-// Unlink is [syscall.Unlink].
-func Unlink(path string) error { return syscall.Unlink(path) }
-
-// Unmount is [syscall.Unmount].
-func Unmount(path string, flags int) error { return syscall.Unmount(path, flags) }
-
-// Unsetenv is [syscall.Unsetenv].
-func Unsetenv(key string) error { return syscall.Unsetenv(key) }
-
-// Utimes is [syscall.Utimes].
-func Utimes(path string, tv []syscall.Timeval) error { return syscall.Utimes(path, tv) }
-
-// UtimesNano is [syscall.UtimesNano].
-func UtimesNano(path string, ts []syscall.Timespec) error { return syscall.UtimesNano(path, ts) }
-
-// Wait4 is [syscall.Wait4].
-func Wait4(pid int, wstatus *syscall.WaitStatus, options int, rusage *syscall.Rusage) (int, error) {
-	return syscall.Wait4(pid, wstatus, options, rusage)
-}
-
-// Write is [syscall.Write].
-func Write(fd int, p []byte) (int, error) { return syscall.Write(fd, p) }

@@ -11,7 +11,6 @@ import (
 // Constants of syscall.
 const (
 	AF_ALG                           = syscall.AF_ALG
-	AF_APPLETALK                     = syscall.AF_APPLETALK
 	AF_ASH                           = syscall.AF_ASH
 	AF_ATMPVC                        = syscall.AF_ATMPVC
 	AF_ATMSVC                        = syscall.AF_ATMSVC
@@ -20,20 +19,15 @@ const (
 	AF_BRIDGE                        = syscall.AF_BRIDGE
 	AF_CAIF                          = syscall.AF_CAIF
 	AF_CAN                           = syscall.AF_CAN
-	AF_DECnet                        = syscall.AF_DECnet
 	AF_ECONET                        = syscall.AF_ECONET
 	AF_FILE                          = syscall.AF_FILE
 	AF_IEEE802154                    = syscall.AF_IEEE802154
-	AF_INET                          = syscall.AF_INET
-	AF_INET6                         = syscall.AF_INET6
 	AF_IPX                           = syscall.AF_IPX
 	AF_IRDA                          = syscall.AF_IRDA
 	AF_ISDN                          = syscall.AF_ISDN
 	AF_IUCV                          = syscall.AF_IUCV
 	AF_KEY                           = syscall.AF_KEY
 	AF_LLC                           = syscall.AF_LLC
-	AF_LOCAL                         = syscall.AF_LOCAL
-	AF_MAX                           = syscall.AF_MAX
 	AF_NETBEUI                       = syscall.AF_NETBEUI
 	AF_NETLINK                       = syscall.AF_NETLINK
 	AF_NETROM                        = syscall.AF_NETROM
@@ -42,13 +36,9 @@ const (
 	AF_PPPOX                         = syscall.AF_PPPOX
 	AF_RDS                           = syscall.AF_RDS
 	AF_ROSE                          = syscall.AF_ROSE
-	AF_ROUTE                         = syscall.AF_ROUTE
 	AF_RXRPC                         = syscall.AF_RXRPC
 	AF_SECURITY                      = syscall.AF_SECURITY
-	AF_SNA                           = syscall.AF_SNA
 	AF_TIPC                          = syscall.AF_TIPC
-	AF_UNIX                          = syscall.AF_UNIX
-	AF_UNSPEC                        = syscall.AF_UNSPEC
 	AF_WANPIPE                       = syscall.AF_WANPIPE
 	AF_X25                           = syscall.AF_X25
 	ARPHRD_ADAPT                     = syscall.ARPHRD_ADAPT
@@ -108,37 +98,21 @@ const (
 	ARPHRD_TUNNEL6                   = syscall.ARPHRD_TUNNEL6
 	ARPHRD_VOID                      = syscall.ARPHRD_VOID
 	ARPHRD_X25                       = syscall.ARPHRD_X25
-	B0                               = syscall.B0
 	B1000000                         = syscall.B1000000
-	B110                             = syscall.B110
 	B115200                          = syscall.B115200
 	B1152000                         = syscall.B1152000
-	B1200                            = syscall.B1200
-	B134                             = syscall.B134
-	B150                             = syscall.B150
 	B1500000                         = syscall.B1500000
-	B1800                            = syscall.B1800
-	B19200                           = syscall.B19200
-	B200                             = syscall.B200
 	B2000000                         = syscall.B2000000
 	B230400                          = syscall.B230400
-	B2400                            = syscall.B2400
 	B2500000                         = syscall.B2500000
-	B300                             = syscall.B300
 	B3000000                         = syscall.B3000000
 	B3500000                         = syscall.B3500000
-	B38400                           = syscall.B38400
 	B4000000                         = syscall.B4000000
 	B460800                          = syscall.B460800
-	B4800                            = syscall.B4800
-	B50                              = syscall.B50
 	B500000                          = syscall.B500000
 	B57600                           = syscall.B57600
 	B576000                          = syscall.B576000
-	B600                             = syscall.B600
-	B75                              = syscall.B75
 	B921600                          = syscall.B921600
-	B9600                            = syscall.B9600
 	BPF_A                            = syscall.BPF_A
 	BPF_ABS                          = syscall.BPF_ABS
 	BPF_ADD                          = syscall.BPF_ADD
@@ -179,8 +153,6 @@ const (
 	BPF_TXA                          = syscall.BPF_TXA
 	BPF_W                            = syscall.BPF_W
 	BPF_X                            = syscall.BPF_X
-	BRKINT                           = syscall.BRKINT
-	CLOCAL                           = syscall.CLOCAL
 	CLONE_CHILD_CLEARTID             = syscall.CLONE_CHILD_CLEARTID
 	CLONE_CHILD_SETTID               = syscall.CLONE_CHILD_SETTID
 	CLONE_CLEAR_SIGHAND              = syscall.CLONE_CLEAR_SIGHAND
@@ -208,13 +180,6 @@ const (
 	CLONE_UNTRACED                   = syscall.CLONE_UNTRACED
 	CLONE_VFORK                      = syscall.CLONE_VFORK
 	CLONE_VM                         = syscall.CLONE_VM
-	CREAD                            = syscall.CREAD
-	CS5                              = syscall.CS5
-	CS6                              = syscall.CS6
-	CS7                              = syscall.CS7
-	CS8                              = syscall.CS8
-	CSIZE                            = syscall.CSIZE
-	CSTOPB                           = syscall.CSTOPB
 	DT_BLK                           = syscall.DT_BLK
 	DT_CHR                           = syscall.DT_CHR
 	DT_DIR                           = syscall.DT_DIR
@@ -224,56 +189,17 @@ const (
 	DT_SOCK                          = syscall.DT_SOCK
 	DT_UNKNOWN                       = syscall.DT_UNKNOWN
 	DT_WHT                           = syscall.DT_WHT
-	E2BIG                            = syscall.E2BIG
-	EACCES                           = syscall.EACCES
-	EADDRINUSE                       = syscall.EADDRINUSE
-	EADDRNOTAVAIL                    = syscall.EADDRNOTAVAIL
 	EADV                             = syscall.EADV
-	EAFNOSUPPORT                     = syscall.EAFNOSUPPORT
-	EAGAIN                           = syscall.EAGAIN
-	EALREADY                         = syscall.EALREADY
 	EBADE                            = syscall.EBADE
-	EBADF                            = syscall.EBADF
 	EBADFD                           = syscall.EBADFD
-	EBADMSG                          = syscall.EBADMSG
 	EBADR                            = syscall.EBADR
 	EBADRQC                          = syscall.EBADRQC
 	EBADSLT                          = syscall.EBADSLT
 	EBFONT                           = syscall.EBFONT
-	EBUSY                            = syscall.EBUSY
-	ECANCELED                        = syscall.ECANCELED
-	ECHILD                           = syscall.ECHILD
-	ECHO                             = syscall.ECHO
-	ECHOCTL                          = syscall.ECHOCTL
-	ECHOE                            = syscall.ECHOE
-	ECHOK                            = syscall.ECHOK
-	ECHOKE                           = syscall.ECHOKE
-	ECHONL                           = syscall.ECHONL
-	ECHOPRT                          = syscall.ECHOPRT
 	ECHRNG                           = syscall.ECHRNG
 	ECOMM                            = syscall.ECOMM
-	ECONNABORTED                     = syscall.ECONNABORTED
-	ECONNREFUSED                     = syscall.ECONNREFUSED
-	ECONNRESET                       = syscall.ECONNRESET
-	EDEADLK                          = syscall.EDEADLK
 	EDEADLOCK                        = syscall.EDEADLOCK
-	EDESTADDRREQ                     = syscall.EDESTADDRREQ
-	EDOM                             = syscall.EDOM
 	EDOTDOT                          = syscall.EDOTDOT
-	EDQUOT                           = syscall.EDQUOT
-	EEXIST                           = syscall.EEXIST
-	EFAULT                           = syscall.EFAULT
-	EFBIG                            = syscall.EFBIG
-	EHOSTDOWN                        = syscall.EHOSTDOWN
-	EHOSTUNREACH                     = syscall.EHOSTUNREACH
-	EIDRM                            = syscall.EIDRM
-	EILSEQ                           = syscall.EILSEQ
-	EINPROGRESS                      = syscall.EINPROGRESS
-	EINTR                            = syscall.EINTR
-	EINVAL                           = syscall.EINVAL
-	EIO                              = syscall.EIO
-	EISCONN                          = syscall.EISCONN
-	EISDIR                           = syscall.EISDIR
 	EISNAM                           = syscall.EISNAM
 	EKEYEXPIRED                      = syscall.EKEYEXPIRED
 	EKEYREJECTED                     = syscall.EKEYREJECTED
@@ -288,55 +214,23 @@ const (
 	ELIBMAX                          = syscall.ELIBMAX
 	ELIBSCN                          = syscall.ELIBSCN
 	ELNRNG                           = syscall.ELNRNG
-	ELOOP                            = syscall.ELOOP
 	EMEDIUMTYPE                      = syscall.EMEDIUMTYPE
-	EMFILE                           = syscall.EMFILE
-	EMLINK                           = syscall.EMLINK
-	EMSGSIZE                         = syscall.EMSGSIZE
 	EMULTIHOP                        = syscall.EMULTIHOP
-	ENAMETOOLONG                     = syscall.ENAMETOOLONG
 	ENAVAIL                          = syscall.ENAVAIL
-	ENETDOWN                         = syscall.ENETDOWN
-	ENETRESET                        = syscall.ENETRESET
-	ENETUNREACH                      = syscall.ENETUNREACH
-	ENFILE                           = syscall.ENFILE
 	ENOANO                           = syscall.ENOANO
-	ENOBUFS                          = syscall.ENOBUFS
 	ENOCSI                           = syscall.ENOCSI
 	ENODATA                          = syscall.ENODATA
-	ENODEV                           = syscall.ENODEV
-	ENOENT                           = syscall.ENOENT
-	ENOEXEC                          = syscall.ENOEXEC
 	ENOKEY                           = syscall.ENOKEY
-	ENOLCK                           = syscall.ENOLCK
 	ENOLINK                          = syscall.ENOLINK
 	ENOMEDIUM                        = syscall.ENOMEDIUM
-	ENOMEM                           = syscall.ENOMEM
-	ENOMSG                           = syscall.ENOMSG
 	ENONET                           = syscall.ENONET
 	ENOPKG                           = syscall.ENOPKG
-	ENOPROTOOPT                      = syscall.ENOPROTOOPT
-	ENOSPC                           = syscall.ENOSPC
 	ENOSR                            = syscall.ENOSR
 	ENOSTR                           = syscall.ENOSTR
-	ENOSYS                           = syscall.ENOSYS
-	ENOTBLK                          = syscall.ENOTBLK
-	ENOTCONN                         = syscall.ENOTCONN
-	ENOTDIR                          = syscall.ENOTDIR
-	ENOTEMPTY                        = syscall.ENOTEMPTY
 	ENOTNAM                          = syscall.ENOTNAM
 	ENOTRECOVERABLE                  = syscall.ENOTRECOVERABLE
-	ENOTSOCK                         = syscall.ENOTSOCK
-	ENOTSUP                          = syscall.ENOTSUP
-	ENOTTY                           = syscall.ENOTTY
 	ENOTUNIQ                         = syscall.ENOTUNIQ
-	ENXIO                            = syscall.ENXIO
-	EOPNOTSUPP                       = syscall.EOPNOTSUPP
-	EOVERFLOW                        = syscall.EOVERFLOW
 	EOWNERDEAD                       = syscall.EOWNERDEAD
-	EPERM                            = syscall.EPERM
-	EPFNOSUPPORT                     = syscall.EPFNOSUPPORT
-	EPIPE                            = syscall.EPIPE
 	EPOLLERR                         = syscall.EPOLLERR
 	EPOLLET                          = syscall.EPOLLET
 	EPOLLHUP                         = syscall.EPOLLHUP
@@ -354,22 +248,11 @@ const (
 	EPOLL_CTL_ADD                    = syscall.EPOLL_CTL_ADD
 	EPOLL_CTL_DEL                    = syscall.EPOLL_CTL_DEL
 	EPOLL_CTL_MOD                    = syscall.EPOLL_CTL_MOD
-	EPROTO                           = syscall.EPROTO
-	EPROTONOSUPPORT                  = syscall.EPROTONOSUPPORT
-	EPROTOTYPE                       = syscall.EPROTOTYPE
-	ERANGE                           = syscall.ERANGE
 	EREMCHG                          = syscall.EREMCHG
-	EREMOTE                          = syscall.EREMOTE
 	EREMOTEIO                        = syscall.EREMOTEIO
 	ERESTART                         = syscall.ERESTART
 	ERFKILL                          = syscall.ERFKILL
-	EROFS                            = syscall.EROFS
-	ESHUTDOWN                        = syscall.ESHUTDOWN
-	ESOCKTNOSUPPORT                  = syscall.ESOCKTNOSUPPORT
-	ESPIPE                           = syscall.ESPIPE
-	ESRCH                            = syscall.ESRCH
 	ESRMNT                           = syscall.ESRMNT
-	ESTALE                           = syscall.ESTALE
 	ESTRPIPE                         = syscall.ESTRPIPE
 	ETH_P_1588                       = syscall.ETH_P_1588
 	ETH_P_8021Q                      = syscall.ETH_P_8021Q
@@ -436,42 +319,21 @@ const (
 	ETH_P_WCCP                       = syscall.ETH_P_WCCP
 	ETH_P_X25                        = syscall.ETH_P_X25
 	ETIME                            = syscall.ETIME
-	ETIMEDOUT                        = syscall.ETIMEDOUT
-	ETOOMANYREFS                     = syscall.ETOOMANYREFS
-	ETXTBSY                          = syscall.ETXTBSY
 	EUCLEAN                          = syscall.EUCLEAN
 	EUNATCH                          = syscall.EUNATCH
-	EUSERS                           = syscall.EUSERS
-	EWOULDBLOCK                      = syscall.EWOULDBLOCK
-	EXDEV                            = syscall.EXDEV
 	EXFULL                           = syscall.EXFULL
-	FD_CLOEXEC                       = syscall.FD_CLOEXEC
-	FD_SETSIZE                       = syscall.FD_SETSIZE
-	FLUSHO                           = syscall.FLUSHO
-	F_DUPFD                          = syscall.F_DUPFD
-	F_DUPFD_CLOEXEC                  = syscall.F_DUPFD_CLOEXEC
 	F_EXLCK                          = syscall.F_EXLCK
-	F_GETFD                          = syscall.F_GETFD
-	F_GETFL                          = syscall.F_GETFL
 	F_GETLEASE                       = syscall.F_GETLEASE
-	F_GETLK                          = syscall.F_GETLK
 	F_GETLK64                        = syscall.F_GETLK64
-	F_GETOWN                         = syscall.F_GETOWN
 	F_GETOWN_EX                      = syscall.F_GETOWN_EX
 	F_GETPIPE_SZ                     = syscall.F_GETPIPE_SZ
 	F_GETSIG                         = syscall.F_GETSIG
 	F_LOCK                           = syscall.F_LOCK
 	F_NOTIFY                         = syscall.F_NOTIFY
 	F_OK                             = syscall.F_OK
-	F_RDLCK                          = syscall.F_RDLCK
-	F_SETFD                          = syscall.F_SETFD
-	F_SETFL                          = syscall.F_SETFL
 	F_SETLEASE                       = syscall.F_SETLEASE
-	F_SETLK                          = syscall.F_SETLK
 	F_SETLK64                        = syscall.F_SETLK64
-	F_SETLKW                         = syscall.F_SETLKW
 	F_SETLKW64                       = syscall.F_SETLKW64
-	F_SETOWN                         = syscall.F_SETOWN
 	F_SETOWN_EX                      = syscall.F_SETOWN_EX
 	F_SETPIPE_SZ                     = syscall.F_SETPIPE_SZ
 	F_SETSIG                         = syscall.F_SETSIG
@@ -479,13 +341,7 @@ const (
 	F_TEST                           = syscall.F_TEST
 	F_TLOCK                          = syscall.F_TLOCK
 	F_ULOCK                          = syscall.F_ULOCK
-	F_UNLCK                          = syscall.F_UNLCK
-	F_WRLCK                          = syscall.F_WRLCK
-	HUPCL                            = syscall.HUPCL
-	ICANON                           = syscall.ICANON
 	ICMPV6_FILTER                    = syscall.ICMPV6_FILTER
-	ICRNL                            = syscall.ICRNL
-	IEXTEN                           = syscall.IEXTEN
 	IFA_ADDRESS                      = syscall.IFA_ADDRESS
 	IFA_ANYCAST                      = syscall.IFA_ANYCAST
 	IFA_BROADCAST                    = syscall.IFA_BROADCAST
@@ -504,27 +360,17 @@ const (
 	IFA_MAX                          = syscall.IFA_MAX
 	IFA_MULTICAST                    = syscall.IFA_MULTICAST
 	IFA_UNSPEC                       = syscall.IFA_UNSPEC
-	IFF_ALLMULTI                     = syscall.IFF_ALLMULTI
 	IFF_AUTOMEDIA                    = syscall.IFF_AUTOMEDIA
-	IFF_BROADCAST                    = syscall.IFF_BROADCAST
-	IFF_DEBUG                        = syscall.IFF_DEBUG
 	IFF_DYNAMIC                      = syscall.IFF_DYNAMIC
-	IFF_LOOPBACK                     = syscall.IFF_LOOPBACK
 	IFF_MASTER                       = syscall.IFF_MASTER
-	IFF_MULTICAST                    = syscall.IFF_MULTICAST
-	IFF_NOARP                        = syscall.IFF_NOARP
 	IFF_NOTRAILERS                   = syscall.IFF_NOTRAILERS
 	IFF_NO_PI                        = syscall.IFF_NO_PI
 	IFF_ONE_QUEUE                    = syscall.IFF_ONE_QUEUE
-	IFF_POINTOPOINT                  = syscall.IFF_POINTOPOINT
 	IFF_PORTSEL                      = syscall.IFF_PORTSEL
-	IFF_PROMISC                      = syscall.IFF_PROMISC
-	IFF_RUNNING                      = syscall.IFF_RUNNING
 	IFF_SLAVE                        = syscall.IFF_SLAVE
 	IFF_TAP                          = syscall.IFF_TAP
 	IFF_TUN                          = syscall.IFF_TUN
 	IFF_TUN_EXCL                     = syscall.IFF_TUN_EXCL
-	IFF_UP                           = syscall.IFF_UP
 	IFF_VNET_HDR                     = syscall.IFF_VNET_HDR
 	IFLA_ADDRESS                     = syscall.IFLA_ADDRESS
 	IFLA_BROADCAST                   = syscall.IFLA_BROADCAST
@@ -548,27 +394,9 @@ const (
 	IFLA_UNSPEC                      = syscall.IFLA_UNSPEC
 	IFLA_WEIGHT                      = syscall.IFLA_WEIGHT
 	IFLA_WIRELESS                    = syscall.IFLA_WIRELESS
-	IFNAMSIZ                         = syscall.IFNAMSIZ
-	IGNBRK                           = syscall.IGNBRK
-	IGNCR                            = syscall.IGNCR
-	IGNPAR                           = syscall.IGNPAR
-	IMAXBEL                          = syscall.IMAXBEL
-	INLCR                            = syscall.INLCR
-	INPCK                            = syscall.INPCK
 	IN_ACCESS                        = syscall.IN_ACCESS
 	IN_ALL_EVENTS                    = syscall.IN_ALL_EVENTS
 	IN_ATTRIB                        = syscall.IN_ATTRIB
-	IN_CLASSA_HOST                   = syscall.IN_CLASSA_HOST
-	IN_CLASSA_MAX                    = syscall.IN_CLASSA_MAX
-	IN_CLASSA_NET                    = syscall.IN_CLASSA_NET
-	IN_CLASSA_NSHIFT                 = syscall.IN_CLASSA_NSHIFT
-	IN_CLASSB_HOST                   = syscall.IN_CLASSB_HOST
-	IN_CLASSB_MAX                    = syscall.IN_CLASSB_MAX
-	IN_CLASSB_NET                    = syscall.IN_CLASSB_NET
-	IN_CLASSB_NSHIFT                 = syscall.IN_CLASSB_NSHIFT
-	IN_CLASSC_HOST                   = syscall.IN_CLASSC_HOST
-	IN_CLASSC_NET                    = syscall.IN_CLASSC_NET
-	IN_CLASSC_NSHIFT                 = syscall.IN_CLASSC_NSHIFT
 	IN_CLOEXEC                       = syscall.IN_CLOEXEC
 	IN_CLOSE                         = syscall.IN_CLOSE
 	IN_CLOSE_NOWRITE                 = syscall.IN_CLOSE_NOWRITE
@@ -580,7 +408,6 @@ const (
 	IN_EXCL_UNLINK                   = syscall.IN_EXCL_UNLINK
 	IN_IGNORED                       = syscall.IN_IGNORED
 	IN_ISDIR                         = syscall.IN_ISDIR
-	IN_LOOPBACKNET                   = syscall.IN_LOOPBACKNET
 	IN_MASK_ADD                      = syscall.IN_MASK_ADD
 	IN_MODIFY                        = syscall.IN_MODIFY
 	IN_MOVE                          = syscall.IN_MOVE
@@ -593,34 +420,15 @@ const (
 	IN_OPEN                          = syscall.IN_OPEN
 	IN_Q_OVERFLOW                    = syscall.IN_Q_OVERFLOW
 	IN_UNMOUNT                       = syscall.IN_UNMOUNT
-	IPPROTO_AH                       = syscall.IPPROTO_AH
 	IPPROTO_COMP                     = syscall.IPPROTO_COMP
 	IPPROTO_DCCP                     = syscall.IPPROTO_DCCP
-	IPPROTO_DSTOPTS                  = syscall.IPPROTO_DSTOPTS
-	IPPROTO_EGP                      = syscall.IPPROTO_EGP
 	IPPROTO_ENCAP                    = syscall.IPPROTO_ENCAP
-	IPPROTO_ESP                      = syscall.IPPROTO_ESP
-	IPPROTO_FRAGMENT                 = syscall.IPPROTO_FRAGMENT
 	IPPROTO_GRE                      = syscall.IPPROTO_GRE
-	IPPROTO_HOPOPTS                  = syscall.IPPROTO_HOPOPTS
-	IPPROTO_ICMP                     = syscall.IPPROTO_ICMP
-	IPPROTO_ICMPV6                   = syscall.IPPROTO_ICMPV6
-	IPPROTO_IDP                      = syscall.IPPROTO_IDP
-	IPPROTO_IGMP                     = syscall.IPPROTO_IGMP
-	IPPROTO_IP                       = syscall.IPPROTO_IP
 	IPPROTO_IPIP                     = syscall.IPPROTO_IPIP
-	IPPROTO_IPV6                     = syscall.IPPROTO_IPV6
 	IPPROTO_MTP                      = syscall.IPPROTO_MTP
-	IPPROTO_NONE                     = syscall.IPPROTO_NONE
 	IPPROTO_PIM                      = syscall.IPPROTO_PIM
-	IPPROTO_PUP                      = syscall.IPPROTO_PUP
-	IPPROTO_RAW                      = syscall.IPPROTO_RAW
-	IPPROTO_ROUTING                  = syscall.IPPROTO_ROUTING
-	IPPROTO_RSVP                     = syscall.IPPROTO_RSVP
 	IPPROTO_SCTP                     = syscall.IPPROTO_SCTP
-	IPPROTO_TCP                      = syscall.IPPROTO_TCP
 	IPPROTO_TP                       = syscall.IPPROTO_TP
-	IPPROTO_UDP                      = syscall.IPPROTO_UDP
 	IPPROTO_UDPLITE                  = syscall.IPPROTO_UDPLITE
 	IPV6_2292DSTOPTS                 = syscall.IPV6_2292DSTOPTS
 	IPV6_2292HOPLIMIT                = syscall.IPV6_2292HOPLIMIT
@@ -631,21 +439,15 @@ const (
 	IPV6_ADDRFORM                    = syscall.IPV6_ADDRFORM
 	IPV6_ADD_MEMBERSHIP              = syscall.IPV6_ADD_MEMBERSHIP
 	IPV6_AUTHHDR                     = syscall.IPV6_AUTHHDR
-	IPV6_CHECKSUM                    = syscall.IPV6_CHECKSUM
 	IPV6_DROP_MEMBERSHIP             = syscall.IPV6_DROP_MEMBERSHIP
 	IPV6_DSTOPTS                     = syscall.IPV6_DSTOPTS
 	IPV6_HOPLIMIT                    = syscall.IPV6_HOPLIMIT
 	IPV6_HOPOPTS                     = syscall.IPV6_HOPOPTS
 	IPV6_IPSEC_POLICY                = syscall.IPV6_IPSEC_POLICY
 	IPV6_JOIN_ANYCAST                = syscall.IPV6_JOIN_ANYCAST
-	IPV6_JOIN_GROUP                  = syscall.IPV6_JOIN_GROUP
 	IPV6_LEAVE_ANYCAST               = syscall.IPV6_LEAVE_ANYCAST
-	IPV6_LEAVE_GROUP                 = syscall.IPV6_LEAVE_GROUP
 	IPV6_MTU                         = syscall.IPV6_MTU
 	IPV6_MTU_DISCOVER                = syscall.IPV6_MTU_DISCOVER
-	IPV6_MULTICAST_HOPS              = syscall.IPV6_MULTICAST_HOPS
-	IPV6_MULTICAST_IF                = syscall.IPV6_MULTICAST_IF
-	IPV6_MULTICAST_LOOP              = syscall.IPV6_MULTICAST_LOOP
 	IPV6_NEXTHOP                     = syscall.IPV6_NEXTHOP
 	IPV6_PKTINFO                     = syscall.IPV6_PKTINFO
 	IPV6_PMTUDISC_DO                 = syscall.IPV6_PMTUDISC_DO
@@ -658,43 +460,25 @@ const (
 	IPV6_RECVHOPOPTS                 = syscall.IPV6_RECVHOPOPTS
 	IPV6_RECVPKTINFO                 = syscall.IPV6_RECVPKTINFO
 	IPV6_RECVRTHDR                   = syscall.IPV6_RECVRTHDR
-	IPV6_RECVTCLASS                  = syscall.IPV6_RECVTCLASS
 	IPV6_ROUTER_ALERT                = syscall.IPV6_ROUTER_ALERT
 	IPV6_RTHDR                       = syscall.IPV6_RTHDR
 	IPV6_RTHDRDSTOPTS                = syscall.IPV6_RTHDRDSTOPTS
 	IPV6_RTHDR_LOOSE                 = syscall.IPV6_RTHDR_LOOSE
 	IPV6_RTHDR_STRICT                = syscall.IPV6_RTHDR_STRICT
-	IPV6_RTHDR_TYPE_0                = syscall.IPV6_RTHDR_TYPE_0
 	IPV6_RXDSTOPTS                   = syscall.IPV6_RXDSTOPTS
 	IPV6_RXHOPOPTS                   = syscall.IPV6_RXHOPOPTS
-	IPV6_TCLASS                      = syscall.IPV6_TCLASS
-	IPV6_UNICAST_HOPS                = syscall.IPV6_UNICAST_HOPS
-	IPV6_V6ONLY                      = syscall.IPV6_V6ONLY
 	IPV6_XFRM_POLICY                 = syscall.IPV6_XFRM_POLICY
-	IP_ADD_MEMBERSHIP                = syscall.IP_ADD_MEMBERSHIP
 	IP_ADD_SOURCE_MEMBERSHIP         = syscall.IP_ADD_SOURCE_MEMBERSHIP
 	IP_BLOCK_SOURCE                  = syscall.IP_BLOCK_SOURCE
-	IP_DEFAULT_MULTICAST_LOOP        = syscall.IP_DEFAULT_MULTICAST_LOOP
-	IP_DEFAULT_MULTICAST_TTL         = syscall.IP_DEFAULT_MULTICAST_TTL
-	IP_DF                            = syscall.IP_DF
-	IP_DROP_MEMBERSHIP               = syscall.IP_DROP_MEMBERSHIP
 	IP_DROP_SOURCE_MEMBERSHIP        = syscall.IP_DROP_SOURCE_MEMBERSHIP
 	IP_FREEBIND                      = syscall.IP_FREEBIND
-	IP_HDRINCL                       = syscall.IP_HDRINCL
 	IP_IPSEC_POLICY                  = syscall.IP_IPSEC_POLICY
-	IP_MAXPACKET                     = syscall.IP_MAXPACKET
 	IP_MAX_MEMBERSHIPS               = syscall.IP_MAX_MEMBERSHIPS
-	IP_MF                            = syscall.IP_MF
 	IP_MINTTL                        = syscall.IP_MINTTL
 	IP_MSFILTER                      = syscall.IP_MSFILTER
-	IP_MSS                           = syscall.IP_MSS
 	IP_MTU                           = syscall.IP_MTU
 	IP_MTU_DISCOVER                  = syscall.IP_MTU_DISCOVER
-	IP_MULTICAST_IF                  = syscall.IP_MULTICAST_IF
-	IP_MULTICAST_LOOP                = syscall.IP_MULTICAST_LOOP
-	IP_MULTICAST_TTL                 = syscall.IP_MULTICAST_TTL
 	IP_OFFMASK                       = syscall.IP_OFFMASK
-	IP_OPTIONS                       = syscall.IP_OPTIONS
 	IP_ORIGDSTADDR                   = syscall.IP_ORIGDSTADDR
 	IP_PASSSEC                       = syscall.IP_PASSSEC
 	IP_PKTINFO                       = syscall.IP_PKTINFO
@@ -705,27 +489,15 @@ const (
 	IP_PMTUDISC_PROBE                = syscall.IP_PMTUDISC_PROBE
 	IP_PMTUDISC_WANT                 = syscall.IP_PMTUDISC_WANT
 	IP_RECVERR                       = syscall.IP_RECVERR
-	IP_RECVOPTS                      = syscall.IP_RECVOPTS
 	IP_RECVORIGDSTADDR               = syscall.IP_RECVORIGDSTADDR
-	IP_RECVRETOPTS                   = syscall.IP_RECVRETOPTS
 	IP_RECVTOS                       = syscall.IP_RECVTOS
-	IP_RECVTTL                       = syscall.IP_RECVTTL
-	IP_RETOPTS                       = syscall.IP_RETOPTS
 	IP_RF                            = syscall.IP_RF
 	IP_ROUTER_ALERT                  = syscall.IP_ROUTER_ALERT
-	IP_TOS                           = syscall.IP_TOS
 	IP_TRANSPARENT                   = syscall.IP_TRANSPARENT
-	IP_TTL                           = syscall.IP_TTL
 	IP_UNBLOCK_SOURCE                = syscall.IP_UNBLOCK_SOURCE
 	IP_XFRM_POLICY                   = syscall.IP_XFRM_POLICY
-	ISIG                             = syscall.ISIG
-	ISTRIP                           = syscall.ISTRIP
 	IUCLC                            = syscall.IUCLC
 	IUTF8                            = syscall.IUTF8
-	IXANY                            = syscall.IXANY
-	IXOFF                            = syscall.IXOFF
-	IXON                             = syscall.IXON
-	ImplementsGetwd                  = syscall.ImplementsGetwd
 	LINUX_REBOOT_CMD_CAD_OFF         = syscall.LINUX_REBOOT_CMD_CAD_OFF
 	LINUX_REBOOT_CMD_CAD_ON          = syscall.LINUX_REBOOT_CMD_CAD_ON
 	LINUX_REBOOT_CMD_HALT            = syscall.LINUX_REBOOT_CMD_HALT
@@ -742,30 +514,20 @@ const (
 	LOCK_UN                          = syscall.LOCK_UN
 	MADV_DOFORK                      = syscall.MADV_DOFORK
 	MADV_DONTFORK                    = syscall.MADV_DONTFORK
-	MADV_DONTNEED                    = syscall.MADV_DONTNEED
 	MADV_HUGEPAGE                    = syscall.MADV_HUGEPAGE
 	MADV_HWPOISON                    = syscall.MADV_HWPOISON
 	MADV_MERGEABLE                   = syscall.MADV_MERGEABLE
 	MADV_NOHUGEPAGE                  = syscall.MADV_NOHUGEPAGE
-	MADV_NORMAL                      = syscall.MADV_NORMAL
-	MADV_RANDOM                      = syscall.MADV_RANDOM
 	MADV_REMOVE                      = syscall.MADV_REMOVE
-	MADV_SEQUENTIAL                  = syscall.MADV_SEQUENTIAL
 	MADV_UNMERGEABLE                 = syscall.MADV_UNMERGEABLE
-	MADV_WILLNEED                    = syscall.MADV_WILLNEED
-	MAP_ANON                         = syscall.MAP_ANON
 	MAP_ANONYMOUS                    = syscall.MAP_ANONYMOUS
 	MAP_DENYWRITE                    = syscall.MAP_DENYWRITE
 	MAP_EXECUTABLE                   = syscall.MAP_EXECUTABLE
-	MAP_FILE                         = syscall.MAP_FILE
-	MAP_FIXED                        = syscall.MAP_FIXED
 	MAP_GROWSDOWN                    = syscall.MAP_GROWSDOWN
 	MAP_LOCKED                       = syscall.MAP_LOCKED
 	MAP_NONBLOCK                     = syscall.MAP_NONBLOCK
 	MAP_NORESERVE                    = syscall.MAP_NORESERVE
 	MAP_POPULATE                     = syscall.MAP_POPULATE
-	MAP_PRIVATE                      = syscall.MAP_PRIVATE
-	MAP_SHARED                       = syscall.MAP_SHARED
 	MAP_TYPE                         = syscall.MAP_TYPE
 	MCL_CURRENT                      = syscall.MCL_CURRENT
 	MCL_FUTURE                       = syscall.MCL_FUTURE
@@ -774,23 +536,16 @@ const (
 	MNT_FORCE                        = syscall.MNT_FORCE
 	MSG_CMSG_CLOEXEC                 = syscall.MSG_CMSG_CLOEXEC
 	MSG_CONFIRM                      = syscall.MSG_CONFIRM
-	MSG_CTRUNC                       = syscall.MSG_CTRUNC
-	MSG_DONTROUTE                    = syscall.MSG_DONTROUTE
 	MSG_DONTWAIT                     = syscall.MSG_DONTWAIT
-	MSG_EOR                          = syscall.MSG_EOR
 	MSG_ERRQUEUE                     = syscall.MSG_ERRQUEUE
 	MSG_FASTOPEN                     = syscall.MSG_FASTOPEN
 	MSG_FIN                          = syscall.MSG_FIN
 	MSG_MORE                         = syscall.MSG_MORE
 	MSG_NOSIGNAL                     = syscall.MSG_NOSIGNAL
-	MSG_OOB                          = syscall.MSG_OOB
-	MSG_PEEK                         = syscall.MSG_PEEK
 	MSG_PROXY                        = syscall.MSG_PROXY
 	MSG_RST                          = syscall.MSG_RST
 	MSG_SYN                          = syscall.MSG_SYN
-	MSG_TRUNC                        = syscall.MSG_TRUNC
 	MSG_TRYHARD                      = syscall.MSG_TRYHARD
-	MSG_WAITALL                      = syscall.MSG_WAITALL
 	MSG_WAITFORONE                   = syscall.MSG_WAITFORONE
 	MS_ACTIVE                        = syscall.MS_ACTIVE
 	MS_ASYNC                         = syscall.MS_ASYNC
@@ -871,37 +626,16 @@ const (
 	NLM_F_REPLACE                    = syscall.NLM_F_REPLACE
 	NLM_F_REQUEST                    = syscall.NLM_F_REQUEST
 	NLM_F_ROOT                       = syscall.NLM_F_ROOT
-	NOFLSH                           = syscall.NOFLSH
-	OCRNL                            = syscall.OCRNL
 	OFDEL                            = syscall.OFDEL
 	OFILL                            = syscall.OFILL
 	OLCUC                            = syscall.OLCUC
-	ONLCR                            = syscall.ONLCR
-	ONLRET                           = syscall.ONLRET
-	ONOCR                            = syscall.ONOCR
-	OPOST                            = syscall.OPOST
-	O_ACCMODE                        = syscall.O_ACCMODE
-	O_APPEND                         = syscall.O_APPEND
 	O_ASYNC                          = syscall.O_ASYNC
-	O_CLOEXEC                        = syscall.O_CLOEXEC
-	O_CREAT                          = syscall.O_CREAT
 	O_DIRECT                         = syscall.O_DIRECT
-	O_DIRECTORY                      = syscall.O_DIRECTORY
 	O_DSYNC                          = syscall.O_DSYNC
-	O_EXCL                           = syscall.O_EXCL
 	O_FSYNC                          = syscall.O_FSYNC
 	O_LARGEFILE                      = syscall.O_LARGEFILE
-	O_NDELAY                         = syscall.O_NDELAY
 	O_NOATIME                        = syscall.O_NOATIME
-	O_NOCTTY                         = syscall.O_NOCTTY
-	O_NOFOLLOW                       = syscall.O_NOFOLLOW
-	O_NONBLOCK                       = syscall.O_NONBLOCK
-	O_RDONLY                         = syscall.O_RDONLY
-	O_RDWR                           = syscall.O_RDWR
 	O_RSYNC                          = syscall.O_RSYNC
-	O_SYNC                           = syscall.O_SYNC
-	O_TRUNC                          = syscall.O_TRUNC
-	O_WRONLY                         = syscall.O_WRONLY
 	PACKET_ADD_MEMBERSHIP            = syscall.PACKET_ADD_MEMBERSHIP
 	PACKET_BROADCAST                 = syscall.PACKET_BROADCAST
 	PACKET_DROP_MEMBERSHIP           = syscall.PACKET_DROP_MEMBERSHIP
@@ -917,19 +651,8 @@ const (
 	PACKET_RECV_OUTPUT               = syscall.PACKET_RECV_OUTPUT
 	PACKET_RX_RING                   = syscall.PACKET_RX_RING
 	PACKET_STATISTICS                = syscall.PACKET_STATISTICS
-	PARENB                           = syscall.PARENB
-	PARMRK                           = syscall.PARMRK
-	PARODD                           = syscall.PARODD
-	PENDIN                           = syscall.PENDIN
-	PRIO_PGRP                        = syscall.PRIO_PGRP
-	PRIO_PROCESS                     = syscall.PRIO_PROCESS
-	PRIO_USER                        = syscall.PRIO_USER
-	PROT_EXEC                        = syscall.PROT_EXEC
 	PROT_GROWSDOWN                   = syscall.PROT_GROWSDOWN
 	PROT_GROWSUP                     = syscall.PROT_GROWSUP
-	PROT_NONE                        = syscall.PROT_NONE
-	PROT_READ                        = syscall.PROT_READ
-	PROT_WRITE                       = syscall.PROT_WRITE
 	PR_CAPBSET_DROP                  = syscall.PR_CAPBSET_DROP
 	PR_CAPBSET_READ                  = syscall.PR_CAPBSET_READ
 	PR_ENDIAN_BIG                    = syscall.PR_ENDIAN_BIG
@@ -1026,13 +749,6 @@ const (
 	PTRACE_TRACEME                   = syscall.PTRACE_TRACEME
 	PathMax                          = syscall.PathMax
 	RLIMIT_AS                        = syscall.RLIMIT_AS
-	RLIMIT_CORE                      = syscall.RLIMIT_CORE
-	RLIMIT_CPU                       = syscall.RLIMIT_CPU
-	RLIMIT_DATA                      = syscall.RLIMIT_DATA
-	RLIMIT_FSIZE                     = syscall.RLIMIT_FSIZE
-	RLIMIT_NOFILE                    = syscall.RLIMIT_NOFILE
-	RLIMIT_STACK                     = syscall.RLIMIT_STACK
-	RLIM_INFINITY                    = syscall.RLIM_INFINITY
 	RTAX_ADVMSS                      = syscall.RTAX_ADVMSS
 	RTAX_CWND                        = syscall.RTAX_CWND
 	RTAX_FEATURES                    = syscall.RTAX_FEATURES
@@ -1044,7 +760,6 @@ const (
 	RTAX_INITCWND                    = syscall.RTAX_INITCWND
 	RTAX_INITRWND                    = syscall.RTAX_INITRWND
 	RTAX_LOCK                        = syscall.RTAX_LOCK
-	RTAX_MAX                         = syscall.RTAX_MAX
 	RTAX_MTU                         = syscall.RTAX_MTU
 	RTAX_REORDERING                  = syscall.RTAX_REORDERING
 	RTAX_RTO_MIN                     = syscall.RTAX_RTO_MIN
@@ -1055,9 +770,7 @@ const (
 	RTAX_WINDOW                      = syscall.RTAX_WINDOW
 	RTA_ALIGNTO                      = syscall.RTA_ALIGNTO
 	RTA_CACHEINFO                    = syscall.RTA_CACHEINFO
-	RTA_DST                          = syscall.RTA_DST
 	RTA_FLOW                         = syscall.RTA_FLOW
-	RTA_GATEWAY                      = syscall.RTA_GATEWAY
 	RTA_IIF                          = syscall.RTA_IIF
 	RTA_MAX                          = syscall.RTA_MAX
 	RTA_METRICS                      = syscall.RTA_METRICS
@@ -1080,15 +793,11 @@ const (
 	RTF_BROADCAST                    = syscall.RTF_BROADCAST
 	RTF_CACHE                        = syscall.RTF_CACHE
 	RTF_DEFAULT                      = syscall.RTF_DEFAULT
-	RTF_DYNAMIC                      = syscall.RTF_DYNAMIC
 	RTF_FLOW                         = syscall.RTF_FLOW
-	RTF_GATEWAY                      = syscall.RTF_GATEWAY
-	RTF_HOST                         = syscall.RTF_HOST
 	RTF_INTERFACE                    = syscall.RTF_INTERFACE
 	RTF_IRTT                         = syscall.RTF_IRTT
 	RTF_LINKRT                       = syscall.RTF_LINKRT
 	RTF_LOCAL                        = syscall.RTF_LOCAL
-	RTF_MODIFIED                     = syscall.RTF_MODIFIED
 	RTF_MSS                          = syscall.RTF_MSS
 	RTF_MTU                          = syscall.RTF_MTU
 	RTF_MULTICAST                    = syscall.RTF_MULTICAST
@@ -1098,15 +807,11 @@ const (
 	RTF_NOPMTUDISC                   = syscall.RTF_NOPMTUDISC
 	RTF_POLICY                       = syscall.RTF_POLICY
 	RTF_REINSTATE                    = syscall.RTF_REINSTATE
-	RTF_REJECT                       = syscall.RTF_REJECT
-	RTF_STATIC                       = syscall.RTF_STATIC
 	RTF_THROW                        = syscall.RTF_THROW
-	RTF_UP                           = syscall.RTF_UP
 	RTF_WINDOW                       = syscall.RTF_WINDOW
 	RTF_XRESOLVE                     = syscall.RTF_XRESOLVE
 	RTM_BASE                         = syscall.RTM_BASE
 	RTM_DELACTION                    = syscall.RTM_DELACTION
-	RTM_DELADDR                      = syscall.RTM_DELADDR
 	RTM_DELADDRLABEL                 = syscall.RTM_DELADDRLABEL
 	RTM_DELLINK                      = syscall.RTM_DELLINK
 	RTM_DELNEIGH                     = syscall.RTM_DELNEIGH
@@ -1135,7 +840,6 @@ const (
 	RTM_GETTFILTER                   = syscall.RTM_GETTFILTER
 	RTM_MAX                          = syscall.RTM_MAX
 	RTM_NEWACTION                    = syscall.RTM_NEWACTION
-	RTM_NEWADDR                      = syscall.RTM_NEWADDR
 	RTM_NEWADDRLABEL                 = syscall.RTM_NEWADDRLABEL
 	RTM_NEWLINK                      = syscall.RTM_NEWLINK
 	RTM_NEWNDUSEROPT                 = syscall.RTM_NEWNDUSEROPT
@@ -1215,115 +919,54 @@ const (
 	RT_TABLE_MAIN                    = syscall.RT_TABLE_MAIN
 	RT_TABLE_MAX                     = syscall.RT_TABLE_MAX
 	RT_TABLE_UNSPEC                  = syscall.RT_TABLE_UNSPEC
-	RUSAGE_CHILDREN                  = syscall.RUSAGE_CHILDREN
-	RUSAGE_SELF                      = syscall.RUSAGE_SELF
 	RUSAGE_THREAD                    = syscall.RUSAGE_THREAD
 	SCM_CREDENTIALS                  = syscall.SCM_CREDENTIALS
-	SCM_RIGHTS                       = syscall.SCM_RIGHTS
 	SCM_TIMESTAMP                    = syscall.SCM_TIMESTAMP
 	SCM_TIMESTAMPING                 = syscall.SCM_TIMESTAMPING
 	SCM_TIMESTAMPNS                  = syscall.SCM_TIMESTAMPNS
-	SHUT_RD                          = syscall.SHUT_RD
-	SHUT_RDWR                        = syscall.SHUT_RDWR
-	SHUT_WR                          = syscall.SHUT_WR
-	SIGABRT                          = syscall.SIGABRT
-	SIGALRM                          = syscall.SIGALRM
-	SIGBUS                           = syscall.SIGBUS
-	SIGCHLD                          = syscall.SIGCHLD
 	SIGCLD                           = syscall.SIGCLD
-	SIGCONT                          = syscall.SIGCONT
-	SIGFPE                           = syscall.SIGFPE
-	SIGHUP                           = syscall.SIGHUP
-	SIGILL                           = syscall.SIGILL
-	SIGINT                           = syscall.SIGINT
-	SIGIO                            = syscall.SIGIO
-	SIGIOT                           = syscall.SIGIOT
-	SIGKILL                          = syscall.SIGKILL
-	SIGPIPE                          = syscall.SIGPIPE
 	SIGPOLL                          = syscall.SIGPOLL
-	SIGPROF                          = syscall.SIGPROF
 	SIGPWR                           = syscall.SIGPWR
-	SIGQUIT                          = syscall.SIGQUIT
-	SIGSEGV                          = syscall.SIGSEGV
-	SIGSTOP                          = syscall.SIGSTOP
-	SIGSYS                           = syscall.SIGSYS
-	SIGTERM                          = syscall.SIGTERM
-	SIGTRAP                          = syscall.SIGTRAP
-	SIGTSTP                          = syscall.SIGTSTP
-	SIGTTIN                          = syscall.SIGTTIN
-	SIGTTOU                          = syscall.SIGTTOU
-	SIGURG                           = syscall.SIGURG
-	SIGUSR1                          = syscall.SIGUSR1
-	SIGUSR2                          = syscall.SIGUSR2
-	SIGVTALRM                        = syscall.SIGVTALRM
-	SIGWINCH                         = syscall.SIGWINCH
-	SIGXCPU                          = syscall.SIGXCPU
-	SIGXFSZ                          = syscall.SIGXFSZ
 	SIOCADDDLCI                      = syscall.SIOCADDDLCI
-	SIOCADDMULTI                     = syscall.SIOCADDMULTI
 	SIOCADDRT                        = syscall.SIOCADDRT
-	SIOCATMARK                       = syscall.SIOCATMARK
 	SIOCDARP                         = syscall.SIOCDARP
 	SIOCDELDLCI                      = syscall.SIOCDELDLCI
-	SIOCDELMULTI                     = syscall.SIOCDELMULTI
 	SIOCDELRT                        = syscall.SIOCDELRT
 	SIOCDEVPRIVATE                   = syscall.SIOCDEVPRIVATE
 	SIOCDIFADDR                      = syscall.SIOCDIFADDR
 	SIOCDRARP                        = syscall.SIOCDRARP
 	SIOCGARP                         = syscall.SIOCGARP
-	SIOCGIFADDR                      = syscall.SIOCGIFADDR
 	SIOCGIFBR                        = syscall.SIOCGIFBR
-	SIOCGIFBRDADDR                   = syscall.SIOCGIFBRDADDR
-	SIOCGIFCONF                      = syscall.SIOCGIFCONF
 	SIOCGIFCOUNT                     = syscall.SIOCGIFCOUNT
-	SIOCGIFDSTADDR                   = syscall.SIOCGIFDSTADDR
 	SIOCGIFENCAP                     = syscall.SIOCGIFENCAP
-	SIOCGIFFLAGS                     = syscall.SIOCGIFFLAGS
 	SIOCGIFHWADDR                    = syscall.SIOCGIFHWADDR
 	SIOCGIFINDEX                     = syscall.SIOCGIFINDEX
 	SIOCGIFMAP                       = syscall.SIOCGIFMAP
 	SIOCGIFMEM                       = syscall.SIOCGIFMEM
-	SIOCGIFMETRIC                    = syscall.SIOCGIFMETRIC
-	SIOCGIFMTU                       = syscall.SIOCGIFMTU
 	SIOCGIFNAME                      = syscall.SIOCGIFNAME
-	SIOCGIFNETMASK                   = syscall.SIOCGIFNETMASK
 	SIOCGIFPFLAGS                    = syscall.SIOCGIFPFLAGS
 	SIOCGIFSLAVE                     = syscall.SIOCGIFSLAVE
 	SIOCGIFTXQLEN                    = syscall.SIOCGIFTXQLEN
-	SIOCGPGRP                        = syscall.SIOCGPGRP
 	SIOCGRARP                        = syscall.SIOCGRARP
 	SIOCPROTOPRIVATE                 = syscall.SIOCPROTOPRIVATE
 	SIOCRTMSG                        = syscall.SIOCRTMSG
 	SIOCSARP                         = syscall.SIOCSARP
-	SIOCSIFADDR                      = syscall.SIOCSIFADDR
 	SIOCSIFBR                        = syscall.SIOCSIFBR
-	SIOCSIFBRDADDR                   = syscall.SIOCSIFBRDADDR
-	SIOCSIFDSTADDR                   = syscall.SIOCSIFDSTADDR
 	SIOCSIFENCAP                     = syscall.SIOCSIFENCAP
-	SIOCSIFFLAGS                     = syscall.SIOCSIFFLAGS
 	SIOCSIFHWADDR                    = syscall.SIOCSIFHWADDR
 	SIOCSIFHWBROADCAST               = syscall.SIOCSIFHWBROADCAST
 	SIOCSIFLINK                      = syscall.SIOCSIFLINK
 	SIOCSIFMAP                       = syscall.SIOCSIFMAP
 	SIOCSIFMEM                       = syscall.SIOCSIFMEM
-	SIOCSIFMETRIC                    = syscall.SIOCSIFMETRIC
-	SIOCSIFMTU                       = syscall.SIOCSIFMTU
 	SIOCSIFNAME                      = syscall.SIOCSIFNAME
-	SIOCSIFNETMASK                   = syscall.SIOCSIFNETMASK
 	SIOCSIFPFLAGS                    = syscall.SIOCSIFPFLAGS
 	SIOCSIFSLAVE                     = syscall.SIOCSIFSLAVE
 	SIOCSIFTXQLEN                    = syscall.SIOCSIFTXQLEN
-	SIOCSPGRP                        = syscall.SIOCSPGRP
 	SIOCSRARP                        = syscall.SIOCSRARP
 	SOCK_CLOEXEC                     = syscall.SOCK_CLOEXEC
 	SOCK_DCCP                        = syscall.SOCK_DCCP
-	SOCK_DGRAM                       = syscall.SOCK_DGRAM
 	SOCK_NONBLOCK                    = syscall.SOCK_NONBLOCK
 	SOCK_PACKET                      = syscall.SOCK_PACKET
-	SOCK_RAW                         = syscall.SOCK_RAW
-	SOCK_RDM                         = syscall.SOCK_RDM
-	SOCK_SEQPACKET                   = syscall.SOCK_SEQPACKET
-	SOCK_STREAM                      = syscall.SOCK_STREAM
 	SOL_AAL                          = syscall.SOL_AAL
 	SOL_ATM                          = syscall.SOL_ATM
 	SOL_DECNET                       = syscall.SOL_DECNET
@@ -1333,25 +976,15 @@ const (
 	SOL_IRDA                         = syscall.SOL_IRDA
 	SOL_PACKET                       = syscall.SOL_PACKET
 	SOL_RAW                          = syscall.SOL_RAW
-	SOL_SOCKET                       = syscall.SOL_SOCKET
 	SOL_TCP                          = syscall.SOL_TCP
 	SOL_X25                          = syscall.SOL_X25
-	SOMAXCONN                        = syscall.SOMAXCONN
-	SO_ACCEPTCONN                    = syscall.SO_ACCEPTCONN
 	SO_ATTACH_FILTER                 = syscall.SO_ATTACH_FILTER
 	SO_BINDTODEVICE                  = syscall.SO_BINDTODEVICE
-	SO_BROADCAST                     = syscall.SO_BROADCAST
 	SO_BSDCOMPAT                     = syscall.SO_BSDCOMPAT
-	SO_DEBUG                         = syscall.SO_DEBUG
 	SO_DETACH_FILTER                 = syscall.SO_DETACH_FILTER
 	SO_DOMAIN                        = syscall.SO_DOMAIN
-	SO_DONTROUTE                     = syscall.SO_DONTROUTE
-	SO_ERROR                         = syscall.SO_ERROR
-	SO_KEEPALIVE                     = syscall.SO_KEEPALIVE
-	SO_LINGER                        = syscall.SO_LINGER
 	SO_MARK                          = syscall.SO_MARK
 	SO_NO_CHECK                      = syscall.SO_NO_CHECK
-	SO_OOBINLINE                     = syscall.SO_OOBINLINE
 	SO_PASSCRED                      = syscall.SO_PASSCRED
 	SO_PASSSEC                       = syscall.SO_PASSSEC
 	SO_PEERCRED                      = syscall.SO_PEERCRED
@@ -1359,23 +992,15 @@ const (
 	SO_PEERSEC                       = syscall.SO_PEERSEC
 	SO_PRIORITY                      = syscall.SO_PRIORITY
 	SO_PROTOCOL                      = syscall.SO_PROTOCOL
-	SO_RCVBUF                        = syscall.SO_RCVBUF
 	SO_RCVBUFFORCE                   = syscall.SO_RCVBUFFORCE
-	SO_RCVLOWAT                      = syscall.SO_RCVLOWAT
-	SO_RCVTIMEO                      = syscall.SO_RCVTIMEO
-	SO_REUSEADDR                     = syscall.SO_REUSEADDR
 	SO_RXQ_OVFL                      = syscall.SO_RXQ_OVFL
 	SO_SECURITY_AUTHENTICATION       = syscall.SO_SECURITY_AUTHENTICATION
 	SO_SECURITY_ENCRYPTION_NETWORK   = syscall.SO_SECURITY_ENCRYPTION_NETWORK
 	SO_SECURITY_ENCRYPTION_TRANSPORT = syscall.SO_SECURITY_ENCRYPTION_TRANSPORT
-	SO_SNDBUF                        = syscall.SO_SNDBUF
 	SO_SNDBUFFORCE                   = syscall.SO_SNDBUFFORCE
-	SO_SNDLOWAT                      = syscall.SO_SNDLOWAT
-	SO_SNDTIMEO                      = syscall.SO_SNDTIMEO
 	SO_TIMESTAMP                     = syscall.SO_TIMESTAMP
 	SO_TIMESTAMPING                  = syscall.SO_TIMESTAMPING
 	SO_TIMESTAMPNS                   = syscall.SO_TIMESTAMPNS
-	SO_TYPE                          = syscall.SO_TYPE
 	SYS_ACCT                         = syscall.SYS_ACCT
 	SYS_ADD_KEY                      = syscall.SYS_ADD_KEY
 	SYS_ADJTIMEX                     = syscall.SYS_ADJTIMEX
@@ -1397,7 +1022,6 @@ const (
 	SYS_EPOLL_CTL                    = syscall.SYS_EPOLL_CTL
 	SYS_EPOLL_PWAIT                  = syscall.SYS_EPOLL_PWAIT
 	SYS_EVENTFD2                     = syscall.SYS_EVENTFD2
-	SYS_EXECVE                       = syscall.SYS_EXECVE
 	SYS_EXIT                         = syscall.SYS_EXIT
 	SYS_EXIT_GROUP                   = syscall.SYS_EXIT_GROUP
 	SYS_FACCESSAT                    = syscall.SYS_FACCESSAT
@@ -1409,7 +1033,6 @@ const (
 	SYS_FCHMODAT                     = syscall.SYS_FCHMODAT
 	SYS_FCHOWN                       = syscall.SYS_FCHOWN
 	SYS_FCHOWNAT                     = syscall.SYS_FCHOWNAT
-	SYS_FCNTL                        = syscall.SYS_FCNTL
 	SYS_FDATASYNC                    = syscall.SYS_FDATASYNC
 	SYS_FGETXATTR                    = syscall.SYS_FGETXATTR
 	SYS_FLISTXATTR                   = syscall.SYS_FLISTXATTR
@@ -1589,44 +1212,22 @@ const (
 	SYS_WRITEV                       = syscall.SYS_WRITEV
 	S_BLKSIZE                        = syscall.S_BLKSIZE
 	S_IEXEC                          = syscall.S_IEXEC
-	S_IFBLK                          = syscall.S_IFBLK
-	S_IFCHR                          = syscall.S_IFCHR
-	S_IFDIR                          = syscall.S_IFDIR
-	S_IFIFO                          = syscall.S_IFIFO
-	S_IFLNK                          = syscall.S_IFLNK
-	S_IFMT                           = syscall.S_IFMT
-	S_IFREG                          = syscall.S_IFREG
-	S_IFSOCK                         = syscall.S_IFSOCK
 	S_IREAD                          = syscall.S_IREAD
 	S_IRGRP                          = syscall.S_IRGRP
 	S_IROTH                          = syscall.S_IROTH
-	S_IRUSR                          = syscall.S_IRUSR
-	S_IRWXG                          = syscall.S_IRWXG
-	S_IRWXO                          = syscall.S_IRWXO
 	S_IRWXU                          = syscall.S_IRWXU
-	S_ISGID                          = syscall.S_ISGID
-	S_ISUID                          = syscall.S_ISUID
-	S_ISVTX                          = syscall.S_ISVTX
 	S_IWGRP                          = syscall.S_IWGRP
 	S_IWOTH                          = syscall.S_IWOTH
 	S_IWRITE                         = syscall.S_IWRITE
-	S_IWUSR                          = syscall.S_IWUSR
 	S_IXGRP                          = syscall.S_IXGRP
 	S_IXOTH                          = syscall.S_IXOTH
-	S_IXUSR                          = syscall.S_IXUSR
-	SizeofCmsghdr                    = syscall.SizeofCmsghdr
-	SizeofICMPv6Filter               = syscall.SizeofICMPv6Filter
-	SizeofIPMreq                     = syscall.SizeofIPMreq
 	SizeofIPMreqn                    = syscall.SizeofIPMreqn
 	SizeofIPv6MTUInfo                = syscall.SizeofIPv6MTUInfo
-	SizeofIPv6Mreq                   = syscall.SizeofIPv6Mreq
 	SizeofIfAddrmsg                  = syscall.SizeofIfAddrmsg
 	SizeofIfInfomsg                  = syscall.SizeofIfInfomsg
 	SizeofInet4Pktinfo               = syscall.SizeofInet4Pktinfo
 	SizeofInet6Pktinfo               = syscall.SizeofInet6Pktinfo
 	SizeofInotifyEvent               = syscall.SizeofInotifyEvent
-	SizeofLinger                     = syscall.SizeofLinger
-	SizeofMsghdr                     = syscall.SizeofMsghdr
 	SizeofNlAttr                     = syscall.SizeofNlAttr
 	SizeofNlMsgerr                   = syscall.SizeofNlMsgerr
 	SizeofNlMsghdr                   = syscall.SizeofNlMsghdr
@@ -1636,18 +1237,11 @@ const (
 	SizeofRtNexthop                  = syscall.SizeofRtNexthop
 	SizeofSockFilter                 = syscall.SizeofSockFilter
 	SizeofSockFprog                  = syscall.SizeofSockFprog
-	SizeofSockaddrAny                = syscall.SizeofSockaddrAny
-	SizeofSockaddrInet4              = syscall.SizeofSockaddrInet4
-	SizeofSockaddrInet6              = syscall.SizeofSockaddrInet6
 	SizeofSockaddrLinklayer          = syscall.SizeofSockaddrLinklayer
 	SizeofSockaddrNetlink            = syscall.SizeofSockaddrNetlink
-	SizeofSockaddrUnix               = syscall.SizeofSockaddrUnix
 	SizeofTCPInfo                    = syscall.SizeofTCPInfo
 	SizeofUcred                      = syscall.SizeofUcred
 	TCGETS                           = syscall.TCGETS
-	TCIFLUSH                         = syscall.TCIFLUSH
-	TCIOFLUSH                        = syscall.TCIOFLUSH
-	TCOFLUSH                         = syscall.TCOFLUSH
 	TCP_CONGESTION                   = syscall.TCP_CONGESTION
 	TCP_CORK                         = syscall.TCP_CORK
 	TCP_DEFER_ACCEPT                 = syscall.TCP_DEFER_ACCEPT
@@ -1656,51 +1250,25 @@ const (
 	TCP_KEEPIDLE                     = syscall.TCP_KEEPIDLE
 	TCP_KEEPINTVL                    = syscall.TCP_KEEPINTVL
 	TCP_LINGER2                      = syscall.TCP_LINGER2
-	TCP_MAXSEG                       = syscall.TCP_MAXSEG
 	TCP_MAXWIN                       = syscall.TCP_MAXWIN
 	TCP_MAX_WINSHIFT                 = syscall.TCP_MAX_WINSHIFT
 	TCP_MD5SIG                       = syscall.TCP_MD5SIG
 	TCP_MD5SIG_MAXKEYLEN             = syscall.TCP_MD5SIG_MAXKEYLEN
-	TCP_MSS                          = syscall.TCP_MSS
-	TCP_NODELAY                      = syscall.TCP_NODELAY
 	TCP_QUICKACK                     = syscall.TCP_QUICKACK
 	TCP_SYNCNT                       = syscall.TCP_SYNCNT
 	TCP_WINDOW_CLAMP                 = syscall.TCP_WINDOW_CLAMP
 	TCSETS                           = syscall.TCSETS
-	TIOCCBRK                         = syscall.TIOCCBRK
 	TIOCCONS                         = syscall.TIOCCONS
-	TIOCEXCL                         = syscall.TIOCEXCL
 	TIOCGDEV                         = syscall.TIOCGDEV
-	TIOCGETD                         = syscall.TIOCGETD
 	TIOCGICOUNT                      = syscall.TIOCGICOUNT
 	TIOCGLCKTRMIOS                   = syscall.TIOCGLCKTRMIOS
-	TIOCGPGRP                        = syscall.TIOCGPGRP
 	TIOCGPTN                         = syscall.TIOCGPTN
 	TIOCGSERIAL                      = syscall.TIOCGSERIAL
 	TIOCGSID                         = syscall.TIOCGSID
 	TIOCGSOFTCAR                     = syscall.TIOCGSOFTCAR
-	TIOCGWINSZ                       = syscall.TIOCGWINSZ
 	TIOCINQ                          = syscall.TIOCINQ
 	TIOCLINUX                        = syscall.TIOCLINUX
-	TIOCMBIC                         = syscall.TIOCMBIC
-	TIOCMBIS                         = syscall.TIOCMBIS
-	TIOCMGET                         = syscall.TIOCMGET
 	TIOCMIWAIT                       = syscall.TIOCMIWAIT
-	TIOCMSET                         = syscall.TIOCMSET
-	TIOCM_CAR                        = syscall.TIOCM_CAR
-	TIOCM_CD                         = syscall.TIOCM_CD
-	TIOCM_CTS                        = syscall.TIOCM_CTS
-	TIOCM_DSR                        = syscall.TIOCM_DSR
-	TIOCM_DTR                        = syscall.TIOCM_DTR
-	TIOCM_LE                         = syscall.TIOCM_LE
-	TIOCM_RI                         = syscall.TIOCM_RI
-	TIOCM_RNG                        = syscall.TIOCM_RNG
-	TIOCM_RTS                        = syscall.TIOCM_RTS
-	TIOCM_SR                         = syscall.TIOCM_SR
-	TIOCM_ST                         = syscall.TIOCM_ST
-	TIOCNOTTY                        = syscall.TIOCNOTTY
-	TIOCNXCL                         = syscall.TIOCNXCL
-	TIOCOUTQ                         = syscall.TIOCOUTQ
 	TIOCPKT                          = syscall.TIOCPKT
 	TIOCPKT_DATA                     = syscall.TIOCPKT_DATA
 	TIOCPKT_DOSTOP                   = syscall.TIOCPKT_DOSTOP
@@ -1710,8 +1278,6 @@ const (
 	TIOCPKT_NOSTOP                   = syscall.TIOCPKT_NOSTOP
 	TIOCPKT_START                    = syscall.TIOCPKT_START
 	TIOCPKT_STOP                     = syscall.TIOCPKT_STOP
-	TIOCSBRK                         = syscall.TIOCSBRK
-	TIOCSCTTY                        = syscall.TIOCSCTTY
 	TIOCSERCONFIG                    = syscall.TIOCSERCONFIG
 	TIOCSERGETLSR                    = syscall.TIOCSERGETLSR
 	TIOCSERGETMULTI                  = syscall.TIOCSERGETMULTI
@@ -1720,16 +1286,12 @@ const (
 	TIOCSERSETMULTI                  = syscall.TIOCSERSETMULTI
 	TIOCSERSWILD                     = syscall.TIOCSERSWILD
 	TIOCSER_TEMT                     = syscall.TIOCSER_TEMT
-	TIOCSETD                         = syscall.TIOCSETD
 	TIOCSIG                          = syscall.TIOCSIG
 	TIOCSLCKTRMIOS                   = syscall.TIOCSLCKTRMIOS
-	TIOCSPGRP                        = syscall.TIOCSPGRP
 	TIOCSPTLCK                       = syscall.TIOCSPTLCK
 	TIOCSSERIAL                      = syscall.TIOCSSERIAL
 	TIOCSSOFTCAR                     = syscall.TIOCSSOFTCAR
 	TIOCSTI                          = syscall.TIOCSTI
-	TIOCSWINSZ                       = syscall.TIOCSWINSZ
-	TOSTOP                           = syscall.TOSTOP
 	TUNATTACHFILTER                  = syscall.TUNATTACHFILTER
 	TUNDETACHFILTER                  = syscall.TUNDETACHFILTER
 	TUNGETFEATURES                   = syscall.TUNGETFEATURES
@@ -1748,21 +1310,7 @@ const (
 	TUNSETTXFILTER                   = syscall.TUNSETTXFILTER
 	TUNSETVNETHDRSZ                  = syscall.TUNSETVNETHDRSZ
 	VDISCARD                         = syscall.VDISCARD
-	VEOF                             = syscall.VEOF
-	VEOL                             = syscall.VEOL
-	VEOL2                            = syscall.VEOL2
-	VERASE                           = syscall.VERASE
-	VINTR                            = syscall.VINTR
-	VKILL                            = syscall.VKILL
-	VLNEXT                           = syscall.VLNEXT
-	VMIN                             = syscall.VMIN
-	VQUIT                            = syscall.VQUIT
-	VREPRINT                         = syscall.VREPRINT
-	VSTART                           = syscall.VSTART
-	VSTOP                            = syscall.VSTOP
-	VSUSP                            = syscall.VSUSP
 	VSWTC                            = syscall.VSWTC
-	VTIME                            = syscall.VTIME
 	VWERASE                          = syscall.VWERASE
 	WALL                             = syscall.WALL
 	WCLONE                           = syscall.WCLONE
@@ -1777,97 +1325,50 @@ const (
 	XCASE                            = syscall.XCASE
 )
 
-// Variables of syscall, as they were when the program started: to assign to one changes it here, and not there.
-var (
-	ForkLock = &syscall.ForkLock
-	Stderr   = syscall.Stderr
-	Stdin    = syscall.Stdin
-	Stdout   = syscall.Stdout
-)
-
 // Types of syscall.
 type (
-	Cmsghdr              = syscall.Cmsghdr
-	Conn                 = syscall.Conn
-	Credential           = syscall.Credential
-	Dirent               = syscall.Dirent
 	EpollEvent           = syscall.EpollEvent
-	Errno                = syscall.Errno
 	FdSet                = syscall.FdSet
-	Flock_t              = syscall.Flock_t
 	Fsid                 = syscall.Fsid
-	ICMPv6Filter         = syscall.ICMPv6Filter
-	IPMreq               = syscall.IPMreq
 	IPMreqn              = syscall.IPMreqn
 	IPv6MTUInfo          = syscall.IPv6MTUInfo
-	IPv6Mreq             = syscall.IPv6Mreq
 	IfAddrmsg            = syscall.IfAddrmsg
 	IfInfomsg            = syscall.IfInfomsg
 	Inet4Pktinfo         = syscall.Inet4Pktinfo
 	Inet6Pktinfo         = syscall.Inet6Pktinfo
 	InotifyEvent         = syscall.InotifyEvent
-	Iovec                = syscall.Iovec
-	Linger               = syscall.Linger
-	Msghdr               = syscall.Msghdr
 	NetlinkMessage       = syscall.NetlinkMessage
 	NetlinkRouteAttr     = syscall.NetlinkRouteAttr
 	NetlinkRouteRequest  = syscall.NetlinkRouteRequest
 	NlAttr               = syscall.NlAttr
 	NlMsgerr             = syscall.NlMsgerr
 	NlMsghdr             = syscall.NlMsghdr
-	ProcAttr             = syscall.ProcAttr
 	PtraceRegs           = syscall.PtraceRegs
-	RawConn              = syscall.RawConn
-	RawSockaddr          = syscall.RawSockaddr
-	RawSockaddrAny       = syscall.RawSockaddrAny
-	RawSockaddrInet4     = syscall.RawSockaddrInet4
-	RawSockaddrInet6     = syscall.RawSockaddrInet6
 	RawSockaddrLinklayer = syscall.RawSockaddrLinklayer
 	RawSockaddrNetlink   = syscall.RawSockaddrNetlink
-	RawSockaddrUnix      = syscall.RawSockaddrUnix
-	Rlimit               = syscall.Rlimit
 	RtAttr               = syscall.RtAttr
 	RtGenmsg             = syscall.RtGenmsg
 	RtMsg                = syscall.RtMsg
 	RtNexthop            = syscall.RtNexthop
-	Rusage               = syscall.Rusage
-	Signal               = syscall.Signal
 	SockFilter           = syscall.SockFilter
 	SockFprog            = syscall.SockFprog
-	Sockaddr             = syscall.Sockaddr
-	SockaddrInet4        = syscall.SockaddrInet4
-	SockaddrInet6        = syscall.SockaddrInet6
 	SockaddrLinklayer    = syscall.SockaddrLinklayer
 	SockaddrNetlink      = syscall.SockaddrNetlink
-	SockaddrUnix         = syscall.SockaddrUnix
-	SocketControlMessage = syscall.SocketControlMessage
-	Stat_t               = syscall.Stat_t
 	Statfs_t             = syscall.Statfs_t
-	SysProcAttr          = syscall.SysProcAttr
 	SysProcIDMap         = syscall.SysProcIDMap
 	Sysinfo_t            = syscall.Sysinfo_t
 	TCPInfo              = syscall.TCPInfo
-	Termios              = syscall.Termios
 	Time_t               = syscall.Time_t
-	Timespec             = syscall.Timespec
-	Timeval              = syscall.Timeval
 	Timex                = syscall.Timex
 	Tms                  = syscall.Tms
 	Ucred                = syscall.Ucred
 	Ustat_t              = syscall.Ustat_t
 	Utimbuf              = syscall.Utimbuf
 	Utsname              = syscall.Utsname
-	WaitStatus           = syscall.WaitStatus
 )
-
-// Accept is [syscall.Accept].
-func Accept(fd int) (int, syscall.Sockaddr, error) { return syscall.Accept(fd) }
 
 // Accept4 is [syscall.Accept4].
 func Accept4(fd int, flags int) (int, syscall.Sockaddr, error) { return syscall.Accept4(fd, flags) }
-
-// Access is [syscall.Access].
-func Access(path string, mode uint32) error { return syscall.Access(path, mode) }
 
 // Acct is [syscall.Acct].
 func Acct(path string) error { return syscall.Acct(path) }
@@ -1892,41 +1393,8 @@ func AllThreadsSyscall6(trap uintptr, a1 uintptr, a2 uintptr, a3 uintptr, a4 uin
 // AttachLsf is [syscall.AttachLsf].
 func AttachLsf(fd int, i []syscall.SockFilter) error { return syscall.AttachLsf(fd, i) }
 
-// Bind is [syscall.Bind].
-func Bind(fd int, sa syscall.Sockaddr) error { return syscall.Bind(fd, sa) }
-
 // BindToDevice is [syscall.BindToDevice].
 func BindToDevice(fd int, device string) error { return syscall.BindToDevice(fd, device) }
-
-// BytePtrFromString is [syscall.BytePtrFromString].
-func BytePtrFromString(s string) (*byte, error) { return syscall.BytePtrFromString(s) }
-
-// ByteSliceFromString is [syscall.ByteSliceFromString].
-func ByteSliceFromString(s string) ([]byte, error) { return syscall.ByteSliceFromString(s) }
-
-// Chdir is [syscall.Chdir].
-func Chdir(path string) error { return syscall.Chdir(path) }
-
-// Chmod is [syscall.Chmod].
-func Chmod(path string, mode uint32) error { return syscall.Chmod(path, mode) }
-
-// Chown is [syscall.Chown].
-func Chown(path string, uid int, gid int) error { return syscall.Chown(path, uid, gid) }
-
-// Chroot is [syscall.Chroot].
-func Chroot(path string) error { return syscall.Chroot(path) }
-
-// Clearenv is [syscall.Clearenv].
-func Clearenv() { syscall.Clearenv() }
-
-// CmsgLen is [syscall.CmsgLen].
-func CmsgLen(datalen int) int { return syscall.CmsgLen(datalen) }
-
-// CmsgSpace is [syscall.CmsgSpace].
-func CmsgSpace(datalen int) int { return syscall.CmsgSpace(datalen) }
-
-// Connect is [syscall.Connect].
-func Connect(fd int, sa syscall.Sockaddr) error { return syscall.Connect(fd, sa) }
 
 // Creat is [syscall.Creat].
 func Creat(path string, mode uint32) (int, error) { return syscall.Creat(path, mode) }
@@ -1934,14 +1402,8 @@ func Creat(path string, mode uint32) (int, error) { return syscall.Creat(path, m
 // DetachLsf is [syscall.DetachLsf].
 func DetachLsf(fd int) error { return syscall.DetachLsf(fd) }
 
-// Dup is [syscall.Dup].
-func Dup(oldfd int) (int, error) { return syscall.Dup(oldfd) }
-
 // Dup3 is [syscall.Dup3].
 func Dup3(oldfd int, newfd int, flags int) error { return syscall.Dup3(oldfd, newfd, flags) }
-
-// Environ is [syscall.Environ].
-func Environ() []string { return syscall.Environ() }
 
 // EpollCreate is [syscall.EpollCreate].
 func EpollCreate(size int) (int, error) { return syscall.EpollCreate(size) }
@@ -1959,12 +1421,6 @@ func EpollWait(epfd int, events []syscall.EpollEvent, msec int) (int, error) {
 	return syscall.EpollWait(epfd, events, msec)
 }
 
-// Exec is [syscall.Exec].
-func Exec(argv0 string, argv []string, envv []string) error { return syscall.Exec(argv0, argv, envv) }
-
-// Exit is [syscall.Exit].
-func Exit(code int) { syscall.Exit(code) }
-
 // Faccessat is [syscall.Faccessat].
 func Faccessat(dirfd int, path string, mode uint32, flags int) error {
 	return syscall.Faccessat(dirfd, path, mode, flags)
@@ -1975,30 +1431,14 @@ func Fallocate(fd int, mode uint32, off int64, len int64) error {
 	return syscall.Fallocate(fd, mode, off, len)
 }
 
-// Fchdir is [syscall.Fchdir].
-func Fchdir(fd int) error { return syscall.Fchdir(fd) }
-
-// Fchmod is [syscall.Fchmod].
-func Fchmod(fd int, mode uint32) error { return syscall.Fchmod(fd, mode) }
-
 // Fchmodat is [syscall.Fchmodat].
 func Fchmodat(dirfd int, path string, mode uint32, flags int) error {
 	return syscall.Fchmodat(dirfd, path, mode, flags)
 }
 
-// Fchown is [syscall.Fchown].
-func Fchown(fd int, uid int, gid int) error { return syscall.Fchown(fd, uid, gid) }
-
 // Fchownat is [syscall.Fchownat].
 func Fchownat(dirfd int, path string, uid int, gid int, flags int) error {
 	return syscall.Fchownat(dirfd, path, uid, gid, flags)
-}
-
-// FcntlFlock is [syscall.FcntlFlock].
-//
-//go:uintptrescapes
-func FcntlFlock(fd uintptr, cmd int, lk *syscall.Flock_t) error {
-	return syscall.FcntlFlock(fd, cmd, lk)
 }
 
 // Fdatasync is [syscall.Fdatasync].
@@ -2007,22 +1447,8 @@ func Fdatasync(fd int) error { return syscall.Fdatasync(fd) }
 // Flock is [syscall.Flock].
 func Flock(fd int, how int) error { return syscall.Flock(fd, how) }
 
-// ForkExec is [syscall.ForkExec].
-func ForkExec(argv0 string, argv []string, attr *syscall.ProcAttr) (int, error) {
-	return syscall.ForkExec(argv0, argv, attr)
-}
-
-// Fstat is [syscall.Fstat].
-func Fstat(fd int, stat *syscall.Stat_t) error { return syscall.Fstat(fd, stat) }
-
 // Fstatfs is [syscall.Fstatfs].
 func Fstatfs(fd int, buf *syscall.Statfs_t) error { return syscall.Fstatfs(fd, buf) }
-
-// Fsync is [syscall.Fsync].
-func Fsync(fd int) error { return syscall.Fsync(fd) }
-
-// Ftruncate is [syscall.Ftruncate].
-func Ftruncate(fd int, length int64) error { return syscall.Ftruncate(fd, length) }
 
 // Futimes is [syscall.Futimes].
 func Futimes(fd int, tv []syscall.Timeval) error { return syscall.Futimes(fd, tv) }
@@ -2038,44 +1464,11 @@ func Getcwd(buf []byte) (int, error) { return syscall.Getcwd(buf) }
 // Getdents is [syscall.Getdents].
 func Getdents(fd int, buf []byte) (int, error) { return syscall.Getdents(fd, buf) }
 
-// Getegid is [syscall.Getegid].
-func Getegid() int { return syscall.Getegid() }
-
-// Getenv is [syscall.Getenv].
-func Getenv(key string) (string, bool) { return syscall.Getenv(key) }
-
-// Geteuid is [syscall.Geteuid].
-func Geteuid() int { return syscall.Geteuid() }
-
-// Getgid is [syscall.Getgid].
-func Getgid() int { return syscall.Getgid() }
-
-// Getgroups is [syscall.Getgroups].
-func Getgroups() ([]int, error) { return syscall.Getgroups() }
-
-// Getpagesize is [syscall.Getpagesize].
-func Getpagesize() int { return syscall.Getpagesize() }
-
 // Getpgid is [syscall.Getpgid].
 func Getpgid(pid int) (int, error) { return syscall.Getpgid(pid) }
 
 // Getpgrp is [syscall.Getpgrp].
 func Getpgrp() int { return syscall.Getpgrp() }
-
-// Getpid is [syscall.Getpid].
-func Getpid() int { return syscall.Getpid() }
-
-// Getppid is [syscall.Getppid].
-func Getppid() int { return syscall.Getppid() }
-
-// Getpriority is [syscall.Getpriority].
-func Getpriority(which int, who int) (int, error) { return syscall.Getpriority(which, who) }
-
-// Getrlimit is [syscall.Getrlimit].
-func Getrlimit(resource int, rlim *syscall.Rlimit) error { return syscall.Getrlimit(resource, rlim) }
-
-// Getrusage is [syscall.Getrusage].
-func Getrusage(who int, rusage *syscall.Rusage) error { return syscall.Getrusage(who, rusage) }
 
 // GetsockoptICMPv6Filter is [syscall.GetsockoptICMPv6Filter].
 func GetsockoptICMPv6Filter(fd int, level int, opt int) (*syscall.ICMPv6Filter, error) {
@@ -2110,15 +1503,6 @@ func GetsockoptInet4Addr(fd int, level int, opt int) ([4]byte, error) {
 // Gettid is [syscall.Gettid].
 func Gettid() int { return syscall.Gettid() }
 
-// Gettimeofday is [syscall.Gettimeofday].
-func Gettimeofday(tv *syscall.Timeval) error { return syscall.Gettimeofday(tv) }
-
-// Getuid is [syscall.Getuid].
-func Getuid() int { return syscall.Getuid() }
-
-// Getwd is [syscall.Getwd].
-func Getwd() (string, error) { return syscall.Getwd() }
-
 // Getxattr is [syscall.Getxattr].
 func Getxattr(path string, attr string, dest []byte) (int, error) {
 	return syscall.Getxattr(path, attr, dest)
@@ -2140,20 +1524,8 @@ func InotifyRmWatch(fd int, watchdesc uint32) (int, error) {
 	return syscall.InotifyRmWatch(fd, watchdesc)
 }
 
-// Kill is [syscall.Kill].
-func Kill(pid int, sig syscall.Signal) error { return syscall.Kill(pid, sig) }
-
 // Klogctl is [syscall.Klogctl].
 func Klogctl(typ int, buf []byte) (int, error) { return syscall.Klogctl(typ, buf) }
-
-// Lchown is [syscall.Lchown].
-func Lchown(path string, uid int, gid int) error { return syscall.Lchown(path, uid, gid) }
-
-// Link is [syscall.Link].
-func Link(oldpath string, newpath string) error { return syscall.Link(oldpath, newpath) }
-
-// Listen is [syscall.Listen].
-func Listen(s int, n int) error { return syscall.Listen(s, n) }
 
 // Listxattr is [syscall.Listxattr].
 func Listxattr(path string, dest []byte) (int, error) { return syscall.Listxattr(path, dest) }
@@ -2169,14 +1541,8 @@ func LsfSocket(ifindex int, proto int) (int, error) { return syscall.LsfSocket(i
 // LsfStmt is [syscall.LsfStmt].
 func LsfStmt(code int, k int) *syscall.SockFilter { return syscall.LsfStmt(code, k) }
 
-// Lstat is [syscall.Lstat].
-func Lstat(path string, stat *syscall.Stat_t) error { return syscall.Lstat(path, stat) }
-
 // Madvise is [syscall.Madvise].
 func Madvise(b []byte, advice int) error { return syscall.Madvise(b, advice) }
-
-// Mkdir is [syscall.Mkdir].
-func Mkdir(path string, mode uint32) error { return syscall.Mkdir(path, mode) }
 
 // Mkdirat is [syscall.Mkdirat].
 func Mkdirat(dirfd int, path string, mode uint32) error { return syscall.Mkdirat(dirfd, path, mode) }
@@ -2198,11 +1564,6 @@ func Mlock(b []byte) error { return syscall.Mlock(b) }
 // Mlockall is [syscall.Mlockall].
 func Mlockall(flags int) error { return syscall.Mlockall(flags) }
 
-// Mmap is [syscall.Mmap].
-func Mmap(fd int, offset int64, length int, prot int, flags int) ([]byte, error) {
-	return syscall.Mmap(fd, offset, length, prot, flags)
-}
-
 // Mount is [syscall.Mount].
 //
 //go:uintptrescapes
@@ -2219,9 +1580,6 @@ func Munlock(b []byte) error { return syscall.Munlock(b) }
 // Munlockall is [syscall.Munlockall].
 func Munlockall() error { return syscall.Munlockall() }
 
-// Munmap is [syscall.Munmap].
-func Munmap(b []byte) error { return syscall.Munmap(b) }
-
 // Nanosleep is [syscall.Nanosleep].
 func Nanosleep(time *syscall.Timespec, leftover *syscall.Timespec) error {
 	return syscall.Nanosleep(time, leftover)
@@ -2230,23 +1588,9 @@ func Nanosleep(time *syscall.Timespec, leftover *syscall.Timespec) error {
 // NetlinkRIB is [syscall.NetlinkRIB].
 func NetlinkRIB(proto int, family int) ([]byte, error) { return syscall.NetlinkRIB(proto, family) }
 
-// NsecToTimespec is [syscall.NsecToTimespec].
-func NsecToTimespec(nsec int64) syscall.Timespec { return syscall.NsecToTimespec(nsec) }
-
-// NsecToTimeval is [syscall.NsecToTimeval].
-func NsecToTimeval(nsec int64) syscall.Timeval { return syscall.NsecToTimeval(nsec) }
-
-// Open is [syscall.Open].
-func Open(path string, mode int, perm uint32) (int, error) { return syscall.Open(path, mode, perm) }
-
 // Openat is [syscall.Openat].
 func Openat(dirfd int, path string, flags int, mode uint32) (int, error) {
 	return syscall.Openat(dirfd, path, flags, mode)
-}
-
-// ParseDirent is [syscall.ParseDirent].
-func ParseDirent(buf []byte, max int, names []string) (int, int, []string) {
-	return syscall.ParseDirent(buf, max, names)
 }
 
 // ParseNetlinkMessage is [syscall.ParseNetlinkMessage].
@@ -2259,35 +1603,19 @@ func ParseNetlinkRouteAttr(m *syscall.NetlinkMessage) ([]syscall.NetlinkRouteAtt
 	return syscall.ParseNetlinkRouteAttr(m)
 }
 
-// ParseSocketControlMessage is [syscall.ParseSocketControlMessage].
-func ParseSocketControlMessage(b []byte) ([]syscall.SocketControlMessage, error) {
-	return syscall.ParseSocketControlMessage(b)
-}
-
 // ParseUnixCredentials is [syscall.ParseUnixCredentials].
 func ParseUnixCredentials(m *syscall.SocketControlMessage) (*syscall.Ucred, error) {
 	return syscall.ParseUnixCredentials(m)
 }
 
-// ParseUnixRights is [syscall.ParseUnixRights].
-func ParseUnixRights(m *syscall.SocketControlMessage) ([]int, error) {
-	return syscall.ParseUnixRights(m)
-}
-
 // Pause is [syscall.Pause].
 func Pause() error { return syscall.Pause() }
-
-// Pipe is [syscall.Pipe].
-func Pipe(p []int) error { return syscall.Pipe(p) }
 
 // Pipe2 is [syscall.Pipe2].
 func Pipe2(p []int, flags int) error { return syscall.Pipe2(p, flags) }
 
 // PivotRoot is [syscall.PivotRoot].
 func PivotRoot(newroot string, putold string) error { return syscall.PivotRoot(newroot, putold) }
-
-// Pread is [syscall.Pread].
-func Pread(fd int, p []byte, offset int64) (int, error) { return syscall.Pread(fd, p, offset) }
 
 // PtraceAttach is [syscall.PtraceAttach].
 func PtraceAttach(pid int) error { return syscall.PtraceAttach(pid) }
@@ -2346,57 +1674,20 @@ func PtraceSingleStep(pid int) error { return syscall.PtraceSingleStep(pid) }
 // PtraceSyscall is [syscall.PtraceSyscall].
 func PtraceSyscall(pid int, signal int) error { return syscall.PtraceSyscall(pid, signal) }
 
-// Pwrite is [syscall.Pwrite].
-func Pwrite(fd int, p []byte, offset int64) (int, error) { return syscall.Pwrite(fd, p, offset) }
-
-// RawSyscall is [syscall.RawSyscall].
-//
-//go:uintptrescapes
-func RawSyscall(trap uintptr, a1 uintptr, a2 uintptr, a3 uintptr) (uintptr, uintptr, syscall.Errno) {
-	return syscall.RawSyscall(trap, a1, a2, a3)
-}
-
-// RawSyscall6 is [syscall.RawSyscall6].
-//
-//go:uintptrescapes
-func RawSyscall6(trap uintptr, a1 uintptr, a2 uintptr, a3 uintptr, a4 uintptr, a5 uintptr, a6 uintptr) (uintptr, uintptr, syscall.Errno) {
-	return syscall.RawSyscall6(trap, a1, a2, a3, a4, a5, a6)
-}
-
-// ReadDirent is [syscall.ReadDirent].
-func ReadDirent(fd int, buf []byte) (int, error) { return syscall.ReadDirent(fd, buf) }
-
-// Readlink is [syscall.Readlink].
-func Readlink(path string, buf []byte) (int, error) { return syscall.Readlink(path, buf) }
-
 // Reboot is [syscall.Reboot].
 func Reboot(cmd int) error { return syscall.Reboot(cmd) }
 
 // Removexattr is [syscall.Removexattr].
 func Removexattr(path string, attr string) error { return syscall.Removexattr(path, attr) }
 
-// Rename is [syscall.Rename].
-func Rename(oldpath string, newpath string) error { return syscall.Rename(oldpath, newpath) }
-
 // Renameat is [syscall.Renameat].
 func Renameat(olddirfd int, oldpath string, newdirfd int, newpath string) error {
 	return syscall.Renameat(olddirfd, oldpath, newdirfd, newpath)
 }
 
-// Rmdir is [syscall.Rmdir].
-func Rmdir(path string) error { return syscall.Rmdir(path) }
-
-// Seek is [syscall.Seek].
-func Seek(fd int, offset int64, whence int) (int64, error) { return syscall.Seek(fd, offset, whence) }
-
 // Select is [syscall.Select].
 func Select(nfd int, r *syscall.FdSet, w *syscall.FdSet, e *syscall.FdSet, timeout *syscall.Timeval) (int, error) {
 	return syscall.Select(nfd, r, w, e, timeout)
-}
-
-// Sendfile is [syscall.Sendfile].
-func Sendfile(outfd int, infd int, offset *int64, count int) (int, error) {
-	return syscall.Sendfile(outfd, infd, offset, count)
 }
 
 // SetLsfPromisc is [syscall.SetLsfPromisc].
@@ -2405,38 +1696,14 @@ func SetLsfPromisc(name string, m bool) error { return syscall.SetLsfPromisc(nam
 // Setdomainname is [syscall.Setdomainname].
 func Setdomainname(p []byte) error { return syscall.Setdomainname(p) }
 
-// Setegid is [syscall.Setegid].
-func Setegid(egid int) error { return syscall.Setegid(egid) }
-
-// Setenv is [syscall.Setenv].
-func Setenv(key string, value string) error { return syscall.Setenv(key, value) }
-
-// Seteuid is [syscall.Seteuid].
-func Seteuid(euid int) error { return syscall.Seteuid(euid) }
-
 // Setfsgid is [syscall.Setfsgid].
 func Setfsgid(gid int) error { return syscall.Setfsgid(gid) }
 
 // Setfsuid is [syscall.Setfsuid].
 func Setfsuid(uid int) error { return syscall.Setfsuid(uid) }
 
-// Setgid is [syscall.Setgid].
-func Setgid(gid int) error { return syscall.Setgid(gid) }
-
-// Setgroups is [syscall.Setgroups].
-func Setgroups(gids []int) error { return syscall.Setgroups(gids) }
-
 // Sethostname is [syscall.Sethostname].
 func Sethostname(p []byte) error { return syscall.Sethostname(p) }
-
-// Setpgid is [syscall.Setpgid].
-func Setpgid(pid int, pgid int) error { return syscall.Setpgid(pid, pgid) }
-
-// Setpriority is [syscall.Setpriority].
-func Setpriority(which int, who int, prio int) error { return syscall.Setpriority(which, who, prio) }
-
-// Setregid is [syscall.Setregid].
-func Setregid(rgid int, egid int) error { return syscall.Setregid(rgid, egid) }
 
 // Setresgid is [syscall.Setresgid].
 func Setresgid(rgid int, egid int, sgid int) error { return syscall.Setresgid(rgid, egid, sgid) }
@@ -2444,116 +1711,27 @@ func Setresgid(rgid int, egid int, sgid int) error { return syscall.Setresgid(rg
 // Setresuid is [syscall.Setresuid].
 func Setresuid(ruid int, euid int, suid int) error { return syscall.Setresuid(ruid, euid, suid) }
 
-// Setreuid is [syscall.Setreuid].
-func Setreuid(ruid int, euid int) error { return syscall.Setreuid(ruid, euid) }
-
-// Setrlimit is [syscall.Setrlimit].
-func Setrlimit(resource int, rlim *syscall.Rlimit) error { return syscall.Setrlimit(resource, rlim) }
-
 // Setsid is [syscall.Setsid].
 func Setsid() (int, error) { return syscall.Setsid() }
-
-// SetsockoptByte is [syscall.SetsockoptByte].
-func SetsockoptByte(fd int, level int, opt int, value byte) error {
-	return syscall.SetsockoptByte(fd, level, opt, value)
-}
-
-// SetsockoptICMPv6Filter is [syscall.SetsockoptICMPv6Filter].
-func SetsockoptICMPv6Filter(fd int, level int, opt int, filter *syscall.ICMPv6Filter) error {
-	return syscall.SetsockoptICMPv6Filter(fd, level, opt, filter)
-}
-
-// SetsockoptIPMreq is [syscall.SetsockoptIPMreq].
-func SetsockoptIPMreq(fd int, level int, opt int, mreq *syscall.IPMreq) error {
-	return syscall.SetsockoptIPMreq(fd, level, opt, mreq)
-}
 
 // SetsockoptIPMreqn is [syscall.SetsockoptIPMreqn].
 func SetsockoptIPMreqn(fd int, level int, opt int, mreq *syscall.IPMreqn) error {
 	return syscall.SetsockoptIPMreqn(fd, level, opt, mreq)
 }
 
-// SetsockoptIPv6Mreq is [syscall.SetsockoptIPv6Mreq].
-func SetsockoptIPv6Mreq(fd int, level int, opt int, mreq *syscall.IPv6Mreq) error {
-	return syscall.SetsockoptIPv6Mreq(fd, level, opt, mreq)
-}
-
-// SetsockoptInet4Addr is [syscall.SetsockoptInet4Addr].
-func SetsockoptInet4Addr(fd int, level int, opt int, value [4]byte) error {
-	return syscall.SetsockoptInet4Addr(fd, level, opt, value)
-}
-
-// SetsockoptLinger is [syscall.SetsockoptLinger].
-func SetsockoptLinger(fd int, level int, opt int, l *syscall.Linger) error {
-	return syscall.SetsockoptLinger(fd, level, opt, l)
-}
-
-// SetsockoptString is [syscall.SetsockoptString].
-func SetsockoptString(fd int, level int, opt int, s string) error {
-	return syscall.SetsockoptString(fd, level, opt, s)
-}
-
-// SetsockoptTimeval is [syscall.SetsockoptTimeval].
-func SetsockoptTimeval(fd int, level int, opt int, tv *syscall.Timeval) error {
-	return syscall.SetsockoptTimeval(fd, level, opt, tv)
-}
-
 // Settimeofday is [syscall.Settimeofday].
 func Settimeofday(tv *syscall.Timeval) error { return syscall.Settimeofday(tv) }
-
-// Setuid is [syscall.Setuid].
-func Setuid(uid int) error { return syscall.Setuid(uid) }
 
 // Setxattr is [syscall.Setxattr].
 func Setxattr(path string, attr string, data []byte, flags int) error {
 	return syscall.Setxattr(path, attr, data, flags)
 }
 
-// SlicePtrFromStrings is [syscall.SlicePtrFromStrings].
-func SlicePtrFromStrings(ss []string) ([]*byte, error) { return syscall.SlicePtrFromStrings(ss) }
-
-// Socket is [syscall.Socket].
-func Socket(domain int, typ int, proto int) (int, error) { return syscall.Socket(domain, typ, proto) }
-
-// StartProcess is [syscall.StartProcess].
-func StartProcess(argv0 string, argv []string, attr *syscall.ProcAttr) (int, uintptr, error) {
-	return syscall.StartProcess(argv0, argv, attr)
-}
-
-// Stat is [syscall.Stat].
-func Stat(path string, stat *syscall.Stat_t) error { return syscall.Stat(path, stat) }
-
 // Statfs is [syscall.Statfs].
 func Statfs(path string, buf *syscall.Statfs_t) error { return syscall.Statfs(path, buf) }
 
-// StringBytePtr is [syscall.StringBytePtr].
-func StringBytePtr(s string) *byte { return syscall.StringBytePtr(s) }
-
-// StringByteSlice is [syscall.StringByteSlice].
-func StringByteSlice(s string) []byte { return syscall.StringByteSlice(s) }
-
-// StringSlicePtr is [syscall.StringSlicePtr].
-func StringSlicePtr(ss []string) []*byte { return syscall.StringSlicePtr(ss) }
-
-// Symlink is [syscall.Symlink].
-func Symlink(oldpath string, newpath string) error { return syscall.Symlink(oldpath, newpath) }
-
 // Sync is [syscall.Sync].
 func Sync() { syscall.Sync() }
-
-// Syscall is [syscall.Syscall].
-//
-//go:uintptrescapes
-func Syscall(trap uintptr, a1 uintptr, a2 uintptr, a3 uintptr) (uintptr, uintptr, syscall.Errno) {
-	return syscall.Syscall(trap, a1, a2, a3)
-}
-
-// Syscall6 is [syscall.Syscall6].
-//
-//go:uintptrescapes
-func Syscall6(trap uintptr, a1 uintptr, a2 uintptr, a3 uintptr, a4 uintptr, a5 uintptr, a6 uintptr) (uintptr, uintptr, syscall.Errno) {
-	return syscall.Syscall6(trap, a1, a2, a3, a4, a5, a6)
-}
 
 // Sysinfo is [syscall.Sysinfo].
 func Sysinfo(info *syscall.Sysinfo_t) error { return syscall.Sysinfo(info) }
@@ -2572,29 +1750,11 @@ func Time(t *syscall.Time_t) (syscall.Time_t, error) { return syscall.Time(t) }
 // Times is [syscall.Times].
 func Times(tms *syscall.Tms) (uintptr, error) { return syscall.Times(tms) }
 
-// TimespecToNsec is [syscall.TimespecToNsec].
-func TimespecToNsec(ts syscall.Timespec) int64 { return syscall.TimespecToNsec(ts) }
-
-// TimevalToNsec is [syscall.TimevalToNsec].
-func TimevalToNsec(tv syscall.Timeval) int64 { return syscall.TimevalToNsec(tv) }
-
-// Truncate is [syscall.Truncate].
-func Truncate(path string, length int64) error { return syscall.Truncate(path, length) }
-
-// Umask is [syscall.Umask].
-func Umask(mask int) int { return syscall.Umask(mask) }
-
 // Uname is [syscall.Uname].
 func Uname(buf *syscall.Utsname) error { return syscall.Uname(buf) }
 
 // UnixCredentials is [syscall.UnixCredentials].
 func UnixCredentials(ucred *syscall.Ucred) []byte { return syscall.UnixCredentials(ucred) }
-
-// UnixRights is [syscall.UnixRights].
-func UnixRights(fds ...int) []byte { return syscall.UnixRights(fds...) }
-
-// Unlink is [syscall.Unlink].
-func Unlink(path string) error { return syscall.Unlink(path) }
 
 // Unlinkat is [syscall.Unlinkat].
 func Unlinkat(dirfd int, path string) error { return syscall.Unlinkat(dirfd, path) }
@@ -2602,22 +1762,8 @@ func Unlinkat(dirfd int, path string) error { return syscall.Unlinkat(dirfd, pat
 // Unmount is [syscall.Unmount].
 func Unmount(target string, flags int) error { return syscall.Unmount(target, flags) }
 
-// Unsetenv is [syscall.Unsetenv].
-func Unsetenv(key string) error { return syscall.Unsetenv(key) }
-
 // Unshare is [syscall.Unshare].
 func Unshare(flags int) error { return syscall.Unshare(flags) }
 
 // Utime is [syscall.Utime].
 func Utime(path string, buf *syscall.Utimbuf) error { return syscall.Utime(path, buf) }
-
-// Utimes is [syscall.Utimes].
-func Utimes(path string, tv []syscall.Timeval) error { return syscall.Utimes(path, tv) }
-
-// UtimesNano is [syscall.UtimesNano].
-func UtimesNano(path string, ts []syscall.Timespec) error { return syscall.UtimesNano(path, ts) }
-
-// Wait4 is [syscall.Wait4].
-func Wait4(pid int, wstatus *syscall.WaitStatus, options int, rusage *syscall.Rusage) (int, error) {
-	return syscall.Wait4(pid, wstatus, options, rusage)
-}

@@ -6,50 +6,20 @@ package unix
 
 import (
 	"golang.org/x/sys/unix"
-	"syscall"
-	"time"
 	"unsafe"
 )
 
 // Constants of golang.org/x/sys/unix.
 const (
-	AF_APPLETALK                            = unix.AF_APPLETALK
-	AF_CCITT                                = unix.AF_CCITT
-	AF_CHAOS                                = unix.AF_CHAOS
-	AF_CNT                                  = unix.AF_CNT
-	AF_COIP                                 = unix.AF_COIP
-	AF_DATAKIT                              = unix.AF_DATAKIT
-	AF_DECnet                               = unix.AF_DECnet
-	AF_DLI                                  = unix.AF_DLI
-	AF_E164                                 = unix.AF_E164
-	AF_ECMA                                 = unix.AF_ECMA
-	AF_HYLINK                               = unix.AF_HYLINK
 	AF_IEEE80211                            = unix.AF_IEEE80211
-	AF_IMPLINK                              = unix.AF_IMPLINK
-	AF_INET                                 = unix.AF_INET
-	AF_INET6                                = unix.AF_INET6
-	AF_IPX                                  = unix.AF_IPX
-	AF_ISDN                                 = unix.AF_ISDN
-	AF_ISO                                  = unix.AF_ISO
-	AF_LAT                                  = unix.AF_LAT
-	AF_LINK                                 = unix.AF_LINK
-	AF_LOCAL                                = unix.AF_LOCAL
-	AF_MAX                                  = unix.AF_MAX
-	AF_NATM                                 = unix.AF_NATM
 	AF_NDRV                                 = unix.AF_NDRV
 	AF_NETBIOS                              = unix.AF_NETBIOS
 	AF_NS                                   = unix.AF_NS
-	AF_OSI                                  = unix.AF_OSI
 	AF_PPP                                  = unix.AF_PPP
-	AF_PUP                                  = unix.AF_PUP
 	AF_RESERVED_36                          = unix.AF_RESERVED_36
-	AF_ROUTE                                = unix.AF_ROUTE
 	AF_SIP                                  = unix.AF_SIP
-	AF_SNA                                  = unix.AF_SNA
 	AF_SYSTEM                               = unix.AF_SYSTEM
 	AF_SYS_CONTROL                          = unix.AF_SYS_CONTROL
-	AF_UNIX                                 = unix.AF_UNIX
-	AF_UNSPEC                               = unix.AF_UNSPEC
 	AF_UTUN                                 = unix.AF_UTUN
 	AF_VSOCK                                = unix.AF_VSOCK
 	ALTWERASE                               = unix.ALTWERASE
@@ -134,106 +104,14 @@ const (
 	ATTR_VOL_SPACEUSED                      = unix.ATTR_VOL_SPACEUSED
 	ATTR_VOL_UUID                           = unix.ATTR_VOL_UUID
 	ATTR_VOL_VALIDMASK                      = unix.ATTR_VOL_VALIDMASK
-	AT_EACCESS                              = unix.AT_EACCESS
-	AT_FDCWD                                = unix.AT_FDCWD
-	AT_REMOVEDIR                            = unix.AT_REMOVEDIR
-	AT_SYMLINK_FOLLOW                       = unix.AT_SYMLINK_FOLLOW
-	AT_SYMLINK_NOFOLLOW                     = unix.AT_SYMLINK_NOFOLLOW
-	B0                                      = unix.B0
-	B110                                    = unix.B110
-	B115200                                 = unix.B115200
-	B1200                                   = unix.B1200
-	B134                                    = unix.B134
-	B14400                                  = unix.B14400
-	B150                                    = unix.B150
-	B1800                                   = unix.B1800
-	B19200                                  = unix.B19200
-	B200                                    = unix.B200
-	B230400                                 = unix.B230400
-	B2400                                   = unix.B2400
-	B28800                                  = unix.B28800
-	B300                                    = unix.B300
-	B38400                                  = unix.B38400
-	B4800                                   = unix.B4800
-	B50                                     = unix.B50
-	B57600                                  = unix.B57600
-	B600                                    = unix.B600
-	B7200                                   = unix.B7200
-	B75                                     = unix.B75
-	B76800                                  = unix.B76800
-	B9600                                   = unix.B9600
-	BIOCFLUSH                               = unix.BIOCFLUSH
-	BIOCGBLEN                               = unix.BIOCGBLEN
-	BIOCGDLT                                = unix.BIOCGDLT
-	BIOCGDLTLIST                            = unix.BIOCGDLTLIST
-	BIOCGETIF                               = unix.BIOCGETIF
-	BIOCGHDRCMPLT                           = unix.BIOCGHDRCMPLT
 	BIOCGRSIG                               = unix.BIOCGRSIG
-	BIOCGRTIMEOUT                           = unix.BIOCGRTIMEOUT
 	BIOCGSEESENT                            = unix.BIOCGSEESENT
-	BIOCGSTATS                              = unix.BIOCGSTATS
-	BIOCIMMEDIATE                           = unix.BIOCIMMEDIATE
-	BIOCPROMISC                             = unix.BIOCPROMISC
-	BIOCSBLEN                               = unix.BIOCSBLEN
-	BIOCSDLT                                = unix.BIOCSDLT
-	BIOCSETF                                = unix.BIOCSETF
 	BIOCSETFNR                              = unix.BIOCSETFNR
-	BIOCSETIF                               = unix.BIOCSETIF
-	BIOCSHDRCMPLT                           = unix.BIOCSHDRCMPLT
 	BIOCSRSIG                               = unix.BIOCSRSIG
-	BIOCSRTIMEOUT                           = unix.BIOCSRTIMEOUT
 	BIOCSSEESENT                            = unix.BIOCSSEESENT
-	BIOCVERSION                             = unix.BIOCVERSION
-	BPF_A                                   = unix.BPF_A
-	BPF_ABS                                 = unix.BPF_ABS
-	BPF_ADD                                 = unix.BPF_ADD
-	BPF_ALIGNMENT                           = unix.BPF_ALIGNMENT
-	BPF_ALU                                 = unix.BPF_ALU
-	BPF_AND                                 = unix.BPF_AND
-	BPF_B                                   = unix.BPF_B
-	BPF_DIV                                 = unix.BPF_DIV
-	BPF_H                                   = unix.BPF_H
-	BPF_IMM                                 = unix.BPF_IMM
-	BPF_IND                                 = unix.BPF_IND
-	BPF_JA                                  = unix.BPF_JA
-	BPF_JEQ                                 = unix.BPF_JEQ
-	BPF_JGE                                 = unix.BPF_JGE
-	BPF_JGT                                 = unix.BPF_JGT
-	BPF_JMP                                 = unix.BPF_JMP
-	BPF_JSET                                = unix.BPF_JSET
-	BPF_K                                   = unix.BPF_K
-	BPF_LD                                  = unix.BPF_LD
-	BPF_LDX                                 = unix.BPF_LDX
-	BPF_LEN                                 = unix.BPF_LEN
-	BPF_LSH                                 = unix.BPF_LSH
-	BPF_MAJOR_VERSION                       = unix.BPF_MAJOR_VERSION
-	BPF_MAXBUFSIZE                          = unix.BPF_MAXBUFSIZE
-	BPF_MAXINSNS                            = unix.BPF_MAXINSNS
-	BPF_MEM                                 = unix.BPF_MEM
-	BPF_MEMWORDS                            = unix.BPF_MEMWORDS
-	BPF_MINBUFSIZE                          = unix.BPF_MINBUFSIZE
-	BPF_MINOR_VERSION                       = unix.BPF_MINOR_VERSION
-	BPF_MISC                                = unix.BPF_MISC
-	BPF_MSH                                 = unix.BPF_MSH
-	BPF_MUL                                 = unix.BPF_MUL
-	BPF_NEG                                 = unix.BPF_NEG
-	BPF_OR                                  = unix.BPF_OR
-	BPF_RELEASE                             = unix.BPF_RELEASE
-	BPF_RET                                 = unix.BPF_RET
-	BPF_RSH                                 = unix.BPF_RSH
-	BPF_ST                                  = unix.BPF_ST
-	BPF_STX                                 = unix.BPF_STX
-	BPF_SUB                                 = unix.BPF_SUB
-	BPF_TAX                                 = unix.BPF_TAX
-	BPF_TXA                                 = unix.BPF_TXA
-	BPF_W                                   = unix.BPF_W
-	BPF_X                                   = unix.BPF_X
-	BRKINT                                  = unix.BRKINT
 	BS0                                     = unix.BS0
 	BS1                                     = unix.BS1
 	BSDLY                                   = unix.BSDLY
-	CFLUSH                                  = unix.CFLUSH
-	CLOCAL                                  = unix.CLOCAL
 	CLOCK_MONOTONIC                         = unix.CLOCK_MONOTONIC
 	CLOCK_MONOTONIC_RAW                     = unix.CLOCK_MONOTONIC_RAW
 	CLOCK_MONOTONIC_RAW_APPROX              = unix.CLOCK_MONOTONIC_RAW_APPROX
@@ -252,59 +130,34 @@ const (
 	CR2                                     = unix.CR2
 	CR3                                     = unix.CR3
 	CRDLY                                   = unix.CRDLY
-	CREAD                                   = unix.CREAD
-	CRTSCTS                                 = unix.CRTSCTS
-	CS5                                     = unix.CS5
-	CS6                                     = unix.CS6
-	CS7                                     = unix.CS7
-	CS8                                     = unix.CS8
-	CSIZE                                   = unix.CSIZE
-	CSTART                                  = unix.CSTART
-	CSTATUS                                 = unix.CSTATUS
-	CSTOP                                   = unix.CSTOP
-	CSTOPB                                  = unix.CSTOPB
-	CSUSP                                   = unix.CSUSP
 	CTLIOCGINFO                             = unix.CTLIOCGINFO
-	CTL_HW                                  = unix.CTL_HW
-	CTL_KERN                                = unix.CTL_KERN
-	CTL_MAXNAME                             = unix.CTL_MAXNAME
-	CTL_NET                                 = unix.CTL_NET
 	DLT_A429                                = unix.DLT_A429
 	DLT_A653_ICM                            = unix.DLT_A653_ICM
 	DLT_AIRONET_HEADER                      = unix.DLT_AIRONET_HEADER
 	DLT_AOS                                 = unix.DLT_AOS
 	DLT_APPLE_IP_OVER_IEEE1394              = unix.DLT_APPLE_IP_OVER_IEEE1394
-	DLT_ARCNET                              = unix.DLT_ARCNET
 	DLT_ARCNET_LINUX                        = unix.DLT_ARCNET_LINUX
 	DLT_ATM_CLIP                            = unix.DLT_ATM_CLIP
-	DLT_ATM_RFC1483                         = unix.DLT_ATM_RFC1483
 	DLT_AURORA                              = unix.DLT_AURORA
-	DLT_AX25                                = unix.DLT_AX25
 	DLT_AX25_KISS                           = unix.DLT_AX25_KISS
 	DLT_BACNET_MS_TP                        = unix.DLT_BACNET_MS_TP
 	DLT_BLUETOOTH_HCI_H4                    = unix.DLT_BLUETOOTH_HCI_H4
 	DLT_BLUETOOTH_HCI_H4_WITH_PHDR          = unix.DLT_BLUETOOTH_HCI_H4_WITH_PHDR
 	DLT_CAN20B                              = unix.DLT_CAN20B
 	DLT_CAN_SOCKETCAN                       = unix.DLT_CAN_SOCKETCAN
-	DLT_CHAOS                               = unix.DLT_CHAOS
 	DLT_CHDLC                               = unix.DLT_CHDLC
 	DLT_CISCO_IOS                           = unix.DLT_CISCO_IOS
-	DLT_C_HDLC                              = unix.DLT_C_HDLC
 	DLT_C_HDLC_WITH_DIR                     = unix.DLT_C_HDLC_WITH_DIR
 	DLT_DBUS                                = unix.DLT_DBUS
 	DLT_DECT                                = unix.DLT_DECT
 	DLT_DOCSIS                              = unix.DLT_DOCSIS
 	DLT_DVB_CI                              = unix.DLT_DVB_CI
 	DLT_ECONET                              = unix.DLT_ECONET
-	DLT_EN10MB                              = unix.DLT_EN10MB
-	DLT_EN3MB                               = unix.DLT_EN3MB
-	DLT_ENC                                 = unix.DLT_ENC
 	DLT_ERF                                 = unix.DLT_ERF
 	DLT_ERF_ETH                             = unix.DLT_ERF_ETH
 	DLT_ERF_POS                             = unix.DLT_ERF_POS
 	DLT_FC_2                                = unix.DLT_FC_2
 	DLT_FC_2_WITH_FRAME_DELIMS              = unix.DLT_FC_2_WITH_FRAME_DELIMS
-	DLT_FDDI                                = unix.DLT_FDDI
 	DLT_FLEXRAY                             = unix.DLT_FLEXRAY
 	DLT_FRELAY                              = unix.DLT_FRELAY
 	DLT_FRELAY_WITH_DIR                     = unix.DLT_FRELAY_WITH_DIR
@@ -318,9 +171,6 @@ const (
 	DLT_HHDLC                               = unix.DLT_HHDLC
 	DLT_IBM_SN                              = unix.DLT_IBM_SN
 	DLT_IBM_SP                              = unix.DLT_IBM_SP
-	DLT_IEEE802                             = unix.DLT_IEEE802
-	DLT_IEEE802_11                          = unix.DLT_IEEE802_11
-	DLT_IEEE802_11_RADIO                    = unix.DLT_IEEE802_11_RADIO
 	DLT_IEEE802_11_RADIO_AVS                = unix.DLT_IEEE802_11_RADIO_AVS
 	DLT_IEEE802_15_4                        = unix.DLT_IEEE802_15_4
 	DLT_IEEE802_15_4_LINUX                  = unix.DLT_IEEE802_15_4_LINUX
@@ -367,14 +217,12 @@ const (
 	DLT_LINUX_LAPD                          = unix.DLT_LINUX_LAPD
 	DLT_LINUX_PPP_WITHDIRECTION             = unix.DLT_LINUX_PPP_WITHDIRECTION
 	DLT_LINUX_SLL                           = unix.DLT_LINUX_SLL
-	DLT_LOOP                                = unix.DLT_LOOP
 	DLT_LTALK                               = unix.DLT_LTALK
 	DLT_MATCHING_MAX                        = unix.DLT_MATCHING_MAX
 	DLT_MATCHING_MIN                        = unix.DLT_MATCHING_MIN
 	DLT_MFR                                 = unix.DLT_MFR
 	DLT_MOST                                = unix.DLT_MOST
 	DLT_MPEG_2_TS                           = unix.DLT_MPEG_2_TS
-	DLT_MPLS                                = unix.DLT_MPLS
 	DLT_MTP2                                = unix.DLT_MTP2
 	DLT_MTP2_WITH_PHDR                      = unix.DLT_MTP2_WITH_PHDR
 	DLT_MTP3                                = unix.DLT_MTP3
@@ -384,27 +232,16 @@ const (
 	DLT_NFC_LLCP                            = unix.DLT_NFC_LLCP
 	DLT_NFLOG                               = unix.DLT_NFLOG
 	DLT_NG40                                = unix.DLT_NG40
-	DLT_NULL                                = unix.DLT_NULL
 	DLT_PCI_EXP                             = unix.DLT_PCI_EXP
-	DLT_PFLOG                               = unix.DLT_PFLOG
-	DLT_PFSYNC                              = unix.DLT_PFSYNC
 	DLT_PPI                                 = unix.DLT_PPI
-	DLT_PPP                                 = unix.DLT_PPP
-	DLT_PPP_BSDOS                           = unix.DLT_PPP_BSDOS
-	DLT_PPP_ETHER                           = unix.DLT_PPP_ETHER
 	DLT_PPP_PPPD                            = unix.DLT_PPP_PPPD
-	DLT_PPP_SERIAL                          = unix.DLT_PPP_SERIAL
 	DLT_PPP_WITH_DIR                        = unix.DLT_PPP_WITH_DIR
 	DLT_PPP_WITH_DIRECTION                  = unix.DLT_PPP_WITH_DIRECTION
 	DLT_PRISM_HEADER                        = unix.DLT_PRISM_HEADER
-	DLT_PRONET                              = unix.DLT_PRONET
 	DLT_RAIF1                               = unix.DLT_RAIF1
-	DLT_RAW                                 = unix.DLT_RAW
 	DLT_RIO                                 = unix.DLT_RIO
 	DLT_SCCP                                = unix.DLT_SCCP
 	DLT_SITA                                = unix.DLT_SITA
-	DLT_SLIP                                = unix.DLT_SLIP
-	DLT_SLIP_BSDOS                          = unix.DLT_SLIP_BSDOS
 	DLT_STANAG_5066_D_PDU                   = unix.DLT_STANAG_5066_D_PDU
 	DLT_SUNATM                              = unix.DLT_SUNATM
 	DLT_SYMANTEC_FIREWALL                   = unix.DLT_SYMANTEC_FIREWALL
@@ -432,171 +269,40 @@ const (
 	DLT_WIHART                              = unix.DLT_WIHART
 	DLT_X2E_SERIAL                          = unix.DLT_X2E_SERIAL
 	DLT_X2E_XORAYA                          = unix.DLT_X2E_XORAYA
-	DT_BLK                                  = unix.DT_BLK
-	DT_CHR                                  = unix.DT_CHR
-	DT_DIR                                  = unix.DT_DIR
-	DT_FIFO                                 = unix.DT_FIFO
-	DT_LNK                                  = unix.DT_LNK
-	DT_REG                                  = unix.DT_REG
-	DT_SOCK                                 = unix.DT_SOCK
-	DT_UNKNOWN                              = unix.DT_UNKNOWN
 	DT_WHT                                  = unix.DT_WHT
-	E2BIG                                   = unix.E2BIG
-	EACCES                                  = unix.EACCES
-	EADDRINUSE                              = unix.EADDRINUSE
-	EADDRNOTAVAIL                           = unix.EADDRNOTAVAIL
-	EAFNOSUPPORT                            = unix.EAFNOSUPPORT
-	EAGAIN                                  = unix.EAGAIN
-	EALREADY                                = unix.EALREADY
-	EAUTH                                   = unix.EAUTH
 	EBADARCH                                = unix.EBADARCH
 	EBADEXEC                                = unix.EBADEXEC
-	EBADF                                   = unix.EBADF
 	EBADMACHO                               = unix.EBADMACHO
-	EBADMSG                                 = unix.EBADMSG
-	EBADRPC                                 = unix.EBADRPC
-	EBUSY                                   = unix.EBUSY
-	ECANCELED                               = unix.ECANCELED
-	ECHILD                                  = unix.ECHILD
-	ECHO                                    = unix.ECHO
-	ECHOCTL                                 = unix.ECHOCTL
-	ECHOE                                   = unix.ECHOE
-	ECHOK                                   = unix.ECHOK
-	ECHOKE                                  = unix.ECHOKE
-	ECHONL                                  = unix.ECHONL
-	ECHOPRT                                 = unix.ECHOPRT
-	ECONNABORTED                            = unix.ECONNABORTED
-	ECONNREFUSED                            = unix.ECONNREFUSED
-	ECONNRESET                              = unix.ECONNRESET
-	EDEADLK                                 = unix.EDEADLK
-	EDESTADDRREQ                            = unix.EDESTADDRREQ
 	EDEVERR                                 = unix.EDEVERR
-	EDOM                                    = unix.EDOM
-	EDQUOT                                  = unix.EDQUOT
-	EEXIST                                  = unix.EEXIST
-	EFAULT                                  = unix.EFAULT
-	EFBIG                                   = unix.EFBIG
-	EFTYPE                                  = unix.EFTYPE
-	EHOSTDOWN                               = unix.EHOSTDOWN
-	EHOSTUNREACH                            = unix.EHOSTUNREACH
-	EIDRM                                   = unix.EIDRM
-	EILSEQ                                  = unix.EILSEQ
-	EINPROGRESS                             = unix.EINPROGRESS
-	EINTR                                   = unix.EINTR
-	EINVAL                                  = unix.EINVAL
-	EIO                                     = unix.EIO
-	EISCONN                                 = unix.EISCONN
-	EISDIR                                  = unix.EISDIR
-	ELAST                                   = unix.ELAST
-	ELOOP                                   = unix.ELOOP
-	EMFILE                                  = unix.EMFILE
-	EMLINK                                  = unix.EMLINK
-	EMSGSIZE                                = unix.EMSGSIZE
 	EMULTIHOP                               = unix.EMULTIHOP
-	ENAMETOOLONG                            = unix.ENAMETOOLONG
-	ENEEDAUTH                               = unix.ENEEDAUTH
-	ENETDOWN                                = unix.ENETDOWN
-	ENETRESET                               = unix.ENETRESET
-	ENETUNREACH                             = unix.ENETUNREACH
-	ENFILE                                  = unix.ENFILE
-	ENOATTR                                 = unix.ENOATTR
-	ENOBUFS                                 = unix.ENOBUFS
 	ENODATA                                 = unix.ENODATA
-	ENODEV                                  = unix.ENODEV
-	ENOENT                                  = unix.ENOENT
-	ENOEXEC                                 = unix.ENOEXEC
-	ENOLCK                                  = unix.ENOLCK
 	ENOLINK                                 = unix.ENOLINK
-	ENOMEM                                  = unix.ENOMEM
-	ENOMSG                                  = unix.ENOMSG
 	ENOPOLICY                               = unix.ENOPOLICY
-	ENOPROTOOPT                             = unix.ENOPROTOOPT
-	ENOSPC                                  = unix.ENOSPC
 	ENOSR                                   = unix.ENOSR
 	ENOSTR                                  = unix.ENOSTR
-	ENOSYS                                  = unix.ENOSYS
-	ENOTBLK                                 = unix.ENOTBLK
-	ENOTCONN                                = unix.ENOTCONN
-	ENOTDIR                                 = unix.ENOTDIR
-	ENOTEMPTY                               = unix.ENOTEMPTY
 	ENOTRECOVERABLE                         = unix.ENOTRECOVERABLE
-	ENOTSOCK                                = unix.ENOTSOCK
-	ENOTSUP                                 = unix.ENOTSUP
-	ENOTTY                                  = unix.ENOTTY
-	ENXIO                                   = unix.ENXIO
-	EOPNOTSUPP                              = unix.EOPNOTSUPP
-	EOVERFLOW                               = unix.EOVERFLOW
 	EOWNERDEAD                              = unix.EOWNERDEAD
-	EPERM                                   = unix.EPERM
-	EPFNOSUPPORT                            = unix.EPFNOSUPPORT
-	EPIPE                                   = unix.EPIPE
-	EPROCLIM                                = unix.EPROCLIM
-	EPROCUNAVAIL                            = unix.EPROCUNAVAIL
-	EPROGMISMATCH                           = unix.EPROGMISMATCH
-	EPROGUNAVAIL                            = unix.EPROGUNAVAIL
-	EPROTO                                  = unix.EPROTO
-	EPROTONOSUPPORT                         = unix.EPROTONOSUPPORT
-	EPROTOTYPE                              = unix.EPROTOTYPE
 	EPWROFF                                 = unix.EPWROFF
 	EQFULL                                  = unix.EQFULL
-	ERANGE                                  = unix.ERANGE
-	EREMOTE                                 = unix.EREMOTE
-	EROFS                                   = unix.EROFS
-	ERPCMISMATCH                            = unix.ERPCMISMATCH
 	ESHLIBVERS                              = unix.ESHLIBVERS
-	ESHUTDOWN                               = unix.ESHUTDOWN
-	ESOCKTNOSUPPORT                         = unix.ESOCKTNOSUPPORT
-	ESPIPE                                  = unix.ESPIPE
-	ESRCH                                   = unix.ESRCH
-	ESTALE                                  = unix.ESTALE
 	ETIME                                   = unix.ETIME
-	ETIMEDOUT                               = unix.ETIMEDOUT
-	ETOOMANYREFS                            = unix.ETOOMANYREFS
-	ETXTBSY                                 = unix.ETXTBSY
-	EUSERS                                  = unix.EUSERS
-	EVFILT_AIO                              = unix.EVFILT_AIO
 	EVFILT_EXCEPT                           = unix.EVFILT_EXCEPT
 	EVFILT_FS                               = unix.EVFILT_FS
 	EVFILT_MACHPORT                         = unix.EVFILT_MACHPORT
-	EVFILT_PROC                             = unix.EVFILT_PROC
-	EVFILT_READ                             = unix.EVFILT_READ
-	EVFILT_SIGNAL                           = unix.EVFILT_SIGNAL
-	EVFILT_SYSCOUNT                         = unix.EVFILT_SYSCOUNT
 	EVFILT_THREADMARKER                     = unix.EVFILT_THREADMARKER
-	EVFILT_TIMER                            = unix.EVFILT_TIMER
 	EVFILT_USER                             = unix.EVFILT_USER
 	EVFILT_VM                               = unix.EVFILT_VM
-	EVFILT_VNODE                            = unix.EVFILT_VNODE
-	EVFILT_WRITE                            = unix.EVFILT_WRITE
-	EV_ADD                                  = unix.EV_ADD
-	EV_CLEAR                                = unix.EV_CLEAR
-	EV_DELETE                               = unix.EV_DELETE
-	EV_DISABLE                              = unix.EV_DISABLE
 	EV_DISPATCH                             = unix.EV_DISPATCH
 	EV_DISPATCH2                            = unix.EV_DISPATCH2
-	EV_ENABLE                               = unix.EV_ENABLE
-	EV_EOF                                  = unix.EV_EOF
-	EV_ERROR                                = unix.EV_ERROR
 	EV_FLAG0                                = unix.EV_FLAG0
-	EV_FLAG1                                = unix.EV_FLAG1
-	EV_ONESHOT                              = unix.EV_ONESHOT
 	EV_OOBAND                               = unix.EV_OOBAND
 	EV_POLL                                 = unix.EV_POLL
 	EV_RECEIPT                              = unix.EV_RECEIPT
-	EV_SYSFLAGS                             = unix.EV_SYSFLAGS
 	EV_UDATA_SPECIFIC                       = unix.EV_UDATA_SPECIFIC
 	EV_VANISHED                             = unix.EV_VANISHED
-	EWOULDBLOCK                             = unix.EWOULDBLOCK
-	EXDEV                                   = unix.EXDEV
-	EXTA                                    = unix.EXTA
-	EXTB                                    = unix.EXTB
-	EXTPROC                                 = unix.EXTPROC
-	FD_CLOEXEC                              = unix.FD_CLOEXEC
-	FD_SETSIZE                              = unix.FD_SETSIZE
 	FF0                                     = unix.FF0
 	FF1                                     = unix.FF1
 	FFDLY                                   = unix.FFDLY
-	FLUSHO                                  = unix.FLUSHO
 	FSOPT_ATTR_CMN_EXTENDED                 = unix.FSOPT_ATTR_CMN_EXTENDED
 	FSOPT_NOFOLLOW                          = unix.FSOPT_NOFOLLOW
 	FSOPT_NOINMEMUPDATE                     = unix.FSOPT_NOINMEMUPDATE
@@ -614,19 +320,13 @@ const (
 	F_BARRIERFSYNC                          = unix.F_BARRIERFSYNC
 	F_CHECK_LV                              = unix.F_CHECK_LV
 	F_CHKCLEAN                              = unix.F_CHKCLEAN
-	F_DUPFD                                 = unix.F_DUPFD
-	F_DUPFD_CLOEXEC                         = unix.F_DUPFD_CLOEXEC
 	F_FINDSIGS                              = unix.F_FINDSIGS
 	F_FLUSH_DATA                            = unix.F_FLUSH_DATA
 	F_FREEZE_FS                             = unix.F_FREEZE_FS
 	F_FULLFSYNC                             = unix.F_FULLFSYNC
 	F_GETCODEDIR                            = unix.F_GETCODEDIR
-	F_GETFD                                 = unix.F_GETFD
-	F_GETFL                                 = unix.F_GETFL
-	F_GETLK                                 = unix.F_GETLK
 	F_GETLKPID                              = unix.F_GETLKPID
 	F_GETNOSIGPIPE                          = unix.F_GETNOSIGPIPE
-	F_GETOWN                                = unix.F_GETOWN
 	F_GETPATH                               = unix.F_GETPATH
 	F_GETPATH_MTMINFO                       = unix.F_GETPATH_MTMINFO
 	F_GETPATH_NOFIRMLINK                    = unix.F_GETPATH_NOFIRMLINK
@@ -638,22 +338,15 @@ const (
 	F_LOG2PHYS_EXT                          = unix.F_LOG2PHYS_EXT
 	F_NOCACHE                               = unix.F_NOCACHE
 	F_NODIRECT                              = unix.F_NODIRECT
-	F_OK                                    = unix.F_OK
 	F_PATHPKG_CHECK                         = unix.F_PATHPKG_CHECK
 	F_PEOFPOSMODE                           = unix.F_PEOFPOSMODE
 	F_PREALLOCATE                           = unix.F_PREALLOCATE
 	F_PUNCHHOLE                             = unix.F_PUNCHHOLE
 	F_RDADVISE                              = unix.F_RDADVISE
 	F_RDAHEAD                               = unix.F_RDAHEAD
-	F_RDLCK                                 = unix.F_RDLCK
 	F_SETBACKINGSTORE                       = unix.F_SETBACKINGSTORE
-	F_SETFD                                 = unix.F_SETFD
-	F_SETFL                                 = unix.F_SETFL
-	F_SETLK                                 = unix.F_SETLK
-	F_SETLKW                                = unix.F_SETLKW
 	F_SETLKWTIMEOUT                         = unix.F_SETLKWTIMEOUT
 	F_SETNOSIGPIPE                          = unix.F_SETNOSIGPIPE
-	F_SETOWN                                = unix.F_SETOWN
 	F_SETPROTECTIONCLASS                    = unix.F_SETPROTECTIONCLASS
 	F_SETSIZE                               = unix.F_SETSIZE
 	F_SINGLE_WRITER                         = unix.F_SINGLE_WRITER
@@ -661,41 +354,15 @@ const (
 	F_THAW_FS                               = unix.F_THAW_FS
 	F_TRANSCODEKEY                          = unix.F_TRANSCODEKEY
 	F_TRIM_ACTIVE_FILE                      = unix.F_TRIM_ACTIVE_FILE
-	F_UNLCK                                 = unix.F_UNLCK
 	F_VOLPOSMODE                            = unix.F_VOLPOSMODE
-	F_WRLCK                                 = unix.F_WRLCK
-	HUPCL                                   = unix.HUPCL
-	HW_MACHINE                              = unix.HW_MACHINE
-	ICANON                                  = unix.ICANON
-	ICMP6_FILTER                            = unix.ICMP6_FILTER
-	ICRNL                                   = unix.ICRNL
-	IEXTEN                                  = unix.IEXTEN
-	IFF_ALLMULTI                            = unix.IFF_ALLMULTI
 	IFF_ALTPHYS                             = unix.IFF_ALTPHYS
-	IFF_BROADCAST                           = unix.IFF_BROADCAST
-	IFF_DEBUG                               = unix.IFF_DEBUG
-	IFF_LINK0                               = unix.IFF_LINK0
-	IFF_LINK1                               = unix.IFF_LINK1
-	IFF_LINK2                               = unix.IFF_LINK2
-	IFF_LOOPBACK                            = unix.IFF_LOOPBACK
-	IFF_MULTICAST                           = unix.IFF_MULTICAST
-	IFF_NOARP                               = unix.IFF_NOARP
 	IFF_NOTRAILERS                          = unix.IFF_NOTRAILERS
-	IFF_OACTIVE                             = unix.IFF_OACTIVE
-	IFF_POINTOPOINT                         = unix.IFF_POINTOPOINT
-	IFF_PROMISC                             = unix.IFF_PROMISC
-	IFF_RUNNING                             = unix.IFF_RUNNING
-	IFF_SIMPLEX                             = unix.IFF_SIMPLEX
-	IFF_UP                                  = unix.IFF_UP
-	IFNAMSIZ                                = unix.IFNAMSIZ
 	IFT_1822                                = unix.IFT_1822
 	IFT_6LOWPAN                             = unix.IFT_6LOWPAN
 	IFT_AAL5                                = unix.IFT_AAL5
 	IFT_ARCNET                              = unix.IFT_ARCNET
 	IFT_ARCNETPLUS                          = unix.IFT_ARCNETPLUS
 	IFT_ATM                                 = unix.IFT_ATM
-	IFT_BRIDGE                              = unix.IFT_BRIDGE
-	IFT_CARP                                = unix.IFT_CARP
 	IFT_CELLULAR                            = unix.IFT_CELLULAR
 	IFT_CEPT                                = unix.IFT_CEPT
 	IFT_DS3                                 = unix.IFT_DS3
@@ -711,7 +378,6 @@ const (
 	IFT_HIPPI                               = unix.IFT_HIPPI
 	IFT_HSSI                                = unix.IFT_HSSI
 	IFT_HY                                  = unix.IFT_HY
-	IFT_IEEE1394                            = unix.IFT_IEEE1394
 	IFT_IEEE8023ADLAG                       = unix.IFT_IEEE8023ADLAG
 	IFT_ISDNBASIC                           = unix.IFT_ISDNBASIC
 	IFT_ISDNPRIMARY                         = unix.IFT_ISDNPRIMARY
@@ -720,7 +386,6 @@ const (
 	IFT_ISO88024                            = unix.IFT_ISO88024
 	IFT_ISO88025                            = unix.IFT_ISO88025
 	IFT_ISO88026                            = unix.IFT_ISO88026
-	IFT_L2VLAN                              = unix.IFT_L2VLAN
 	IFT_LAPB                                = unix.IFT_LAPB
 	IFT_LOCALTALK                           = unix.IFT_LOCALTALK
 	IFT_LOOP                                = unix.IFT_LOOP
@@ -735,9 +400,7 @@ const (
 	IFT_PFLOG                               = unix.IFT_PFLOG
 	IFT_PFSYNC                              = unix.IFT_PFSYNC
 	IFT_PKTAP                               = unix.IFT_PKTAP
-	IFT_PPP                                 = unix.IFT_PPP
 	IFT_PROPMUX                             = unix.IFT_PROPMUX
-	IFT_PROPVIRTUAL                         = unix.IFT_PROPVIRTUAL
 	IFT_PTPSERIAL                           = unix.IFT_PTPSERIAL
 	IFT_RS232                               = unix.IFT_RS232
 	IFT_SDLC                                = unix.IFT_SDLC
@@ -757,28 +420,7 @@ const (
 	IFT_X25DDN                              = unix.IFT_X25DDN
 	IFT_X25PLE                              = unix.IFT_X25PLE
 	IFT_XETHER                              = unix.IFT_XETHER
-	IGNBRK                                  = unix.IGNBRK
-	IGNCR                                   = unix.IGNCR
-	IGNPAR                                  = unix.IGNPAR
-	IMAXBEL                                 = unix.IMAXBEL
-	INLCR                                   = unix.INLCR
-	INPCK                                   = unix.INPCK
-	IN_CLASSA_HOST                          = unix.IN_CLASSA_HOST
-	IN_CLASSA_MAX                           = unix.IN_CLASSA_MAX
-	IN_CLASSA_NET                           = unix.IN_CLASSA_NET
-	IN_CLASSA_NSHIFT                        = unix.IN_CLASSA_NSHIFT
-	IN_CLASSB_HOST                          = unix.IN_CLASSB_HOST
-	IN_CLASSB_MAX                           = unix.IN_CLASSB_MAX
-	IN_CLASSB_NET                           = unix.IN_CLASSB_NET
-	IN_CLASSB_NSHIFT                        = unix.IN_CLASSB_NSHIFT
-	IN_CLASSC_HOST                          = unix.IN_CLASSC_HOST
-	IN_CLASSC_NET                           = unix.IN_CLASSC_NET
-	IN_CLASSC_NSHIFT                        = unix.IN_CLASSC_NSHIFT
-	IN_CLASSD_HOST                          = unix.IN_CLASSD_HOST
-	IN_CLASSD_NET                           = unix.IN_CLASSD_NET
-	IN_CLASSD_NSHIFT                        = unix.IN_CLASSD_NSHIFT
 	IN_LINKLOCALNETNUM                      = unix.IN_LINKLOCALNETNUM
-	IN_LOOPBACKNET                          = unix.IN_LOOPBACKNET
 	IOCTL_VM_SOCKETS_GET_LOCAL_CID          = unix.IOCTL_VM_SOCKETS_GET_LOCAL_CID
 	IPC_CREAT                               = unix.IPC_CREAT
 	IPC_EXCL                                = unix.IPC_EXCL
@@ -789,7 +431,6 @@ const (
 	IPC_STAT                                = unix.IPC_STAT
 	IPPROTO_3PC                             = unix.IPPROTO_3PC
 	IPPROTO_ADFS                            = unix.IPPROTO_ADFS
-	IPPROTO_AH                              = unix.IPPROTO_AH
 	IPPROTO_AHIP                            = unix.IPPROTO_AHIP
 	IPPROTO_APES                            = unix.IPPROTO_APES
 	IPPROTO_ARGUS                           = unix.IPPROTO_ARGUS
@@ -805,46 +446,25 @@ const (
 	IPPROTO_DDP                             = unix.IPPROTO_DDP
 	IPPROTO_DGP                             = unix.IPPROTO_DGP
 	IPPROTO_DIVERT                          = unix.IPPROTO_DIVERT
-	IPPROTO_DONE                            = unix.IPPROTO_DONE
-	IPPROTO_DSTOPTS                         = unix.IPPROTO_DSTOPTS
-	IPPROTO_EGP                             = unix.IPPROTO_EGP
 	IPPROTO_EMCON                           = unix.IPPROTO_EMCON
-	IPPROTO_ENCAP                           = unix.IPPROTO_ENCAP
-	IPPROTO_EON                             = unix.IPPROTO_EON
-	IPPROTO_ESP                             = unix.IPPROTO_ESP
-	IPPROTO_ETHERIP                         = unix.IPPROTO_ETHERIP
-	IPPROTO_FRAGMENT                        = unix.IPPROTO_FRAGMENT
-	IPPROTO_GGP                             = unix.IPPROTO_GGP
 	IPPROTO_GMTP                            = unix.IPPROTO_GMTP
-	IPPROTO_GRE                             = unix.IPPROTO_GRE
 	IPPROTO_HELLO                           = unix.IPPROTO_HELLO
 	IPPROTO_HMP                             = unix.IPPROTO_HMP
-	IPPROTO_HOPOPTS                         = unix.IPPROTO_HOPOPTS
-	IPPROTO_ICMP                            = unix.IPPROTO_ICMP
-	IPPROTO_ICMPV6                          = unix.IPPROTO_ICMPV6
-	IPPROTO_IDP                             = unix.IPPROTO_IDP
 	IPPROTO_IDPR                            = unix.IPPROTO_IDPR
 	IPPROTO_IDRP                            = unix.IPPROTO_IDRP
-	IPPROTO_IGMP                            = unix.IPPROTO_IGMP
 	IPPROTO_IGP                             = unix.IPPROTO_IGP
 	IPPROTO_IGRP                            = unix.IPPROTO_IGRP
 	IPPROTO_IL                              = unix.IPPROTO_IL
 	IPPROTO_INLSP                           = unix.IPPROTO_INLSP
 	IPPROTO_INP                             = unix.IPPROTO_INP
-	IPPROTO_IP                              = unix.IPPROTO_IP
-	IPPROTO_IPCOMP                          = unix.IPPROTO_IPCOMP
 	IPPROTO_IPCV                            = unix.IPPROTO_IPCV
 	IPPROTO_IPEIP                           = unix.IPPROTO_IPEIP
-	IPPROTO_IPIP                            = unix.IPPROTO_IPIP
 	IPPROTO_IPPC                            = unix.IPPROTO_IPPC
-	IPPROTO_IPV4                            = unix.IPPROTO_IPV4
-	IPPROTO_IPV6                            = unix.IPPROTO_IPV6
 	IPPROTO_IRTP                            = unix.IPPROTO_IRTP
 	IPPROTO_KRYPTOLAN                       = unix.IPPROTO_KRYPTOLAN
 	IPPROTO_LARP                            = unix.IPPROTO_LARP
 	IPPROTO_LEAF1                           = unix.IPPROTO_LEAF1
 	IPPROTO_LEAF2                           = unix.IPPROTO_LEAF2
-	IPPROTO_MAX                             = unix.IPPROTO_MAX
 	IPPROTO_MAXID                           = unix.IPPROTO_MAXID
 	IPPROTO_MEAS                            = unix.IPPROTO_MEAS
 	IPPROTO_MHRP                            = unix.IPPROTO_MHRP
@@ -853,21 +473,15 @@ const (
 	IPPROTO_MUX                             = unix.IPPROTO_MUX
 	IPPROTO_ND                              = unix.IPPROTO_ND
 	IPPROTO_NHRP                            = unix.IPPROTO_NHRP
-	IPPROTO_NONE                            = unix.IPPROTO_NONE
 	IPPROTO_NSP                             = unix.IPPROTO_NSP
 	IPPROTO_NVPII                           = unix.IPPROTO_NVPII
 	IPPROTO_OSPFIGP                         = unix.IPPROTO_OSPFIGP
 	IPPROTO_PGM                             = unix.IPPROTO_PGM
 	IPPROTO_PIGP                            = unix.IPPROTO_PIGP
-	IPPROTO_PIM                             = unix.IPPROTO_PIM
 	IPPROTO_PRM                             = unix.IPPROTO_PRM
-	IPPROTO_PUP                             = unix.IPPROTO_PUP
 	IPPROTO_PVP                             = unix.IPPROTO_PVP
-	IPPROTO_RAW                             = unix.IPPROTO_RAW
 	IPPROTO_RCCMON                          = unix.IPPROTO_RCCMON
 	IPPROTO_RDP                             = unix.IPPROTO_RDP
-	IPPROTO_ROUTING                         = unix.IPPROTO_ROUTING
-	IPPROTO_RSVP                            = unix.IPPROTO_RSVP
 	IPPROTO_RVD                             = unix.IPPROTO_RVD
 	IPPROTO_SATEXPAK                        = unix.IPPROTO_SATEXPAK
 	IPPROTO_SATMON                          = unix.IPPROTO_SATMON
@@ -880,13 +494,10 @@ const (
 	IPPROTO_SVMTP                           = unix.IPPROTO_SVMTP
 	IPPROTO_SWIPE                           = unix.IPPROTO_SWIPE
 	IPPROTO_TCF                             = unix.IPPROTO_TCF
-	IPPROTO_TCP                             = unix.IPPROTO_TCP
-	IPPROTO_TP                              = unix.IPPROTO_TP
 	IPPROTO_TPXX                            = unix.IPPROTO_TPXX
 	IPPROTO_TRUNK1                          = unix.IPPROTO_TRUNK1
 	IPPROTO_TRUNK2                          = unix.IPPROTO_TRUNK2
 	IPPROTO_TTP                             = unix.IPPROTO_TTP
-	IPPROTO_UDP                             = unix.IPPROTO_UDP
 	IPPROTO_VINES                           = unix.IPPROTO_VINES
 	IPPROTO_VISA                            = unix.IPPROTO_VISA
 	IPPROTO_VMTP                            = unix.IPPROTO_VMTP
@@ -914,76 +525,25 @@ const (
 	IPV6_AUTOFLOWLABEL                      = unix.IPV6_AUTOFLOWLABEL
 	IPV6_BINDV6ONLY                         = unix.IPV6_BINDV6ONLY
 	IPV6_BOUND_IF                           = unix.IPV6_BOUND_IF
-	IPV6_CHECKSUM                           = unix.IPV6_CHECKSUM
-	IPV6_DEFAULT_MULTICAST_HOPS             = unix.IPV6_DEFAULT_MULTICAST_HOPS
-	IPV6_DEFAULT_MULTICAST_LOOP             = unix.IPV6_DEFAULT_MULTICAST_LOOP
-	IPV6_DEFHLIM                            = unix.IPV6_DEFHLIM
-	IPV6_DONTFRAG                           = unix.IPV6_DONTFRAG
-	IPV6_DSTOPTS                            = unix.IPV6_DSTOPTS
 	IPV6_FAITH                              = unix.IPV6_FAITH
-	IPV6_FLOWINFO_MASK                      = unix.IPV6_FLOWINFO_MASK
-	IPV6_FLOWLABEL_MASK                     = unix.IPV6_FLOWLABEL_MASK
 	IPV6_FLOW_ECN_MASK                      = unix.IPV6_FLOW_ECN_MASK
-	IPV6_FRAGTTL                            = unix.IPV6_FRAGTTL
 	IPV6_FW_ADD                             = unix.IPV6_FW_ADD
 	IPV6_FW_DEL                             = unix.IPV6_FW_DEL
 	IPV6_FW_FLUSH                           = unix.IPV6_FW_FLUSH
 	IPV6_FW_GET                             = unix.IPV6_FW_GET
 	IPV6_FW_ZERO                            = unix.IPV6_FW_ZERO
-	IPV6_HLIMDEC                            = unix.IPV6_HLIMDEC
-	IPV6_HOPLIMIT                           = unix.IPV6_HOPLIMIT
-	IPV6_HOPOPTS                            = unix.IPV6_HOPOPTS
 	IPV6_IPSEC_POLICY                       = unix.IPV6_IPSEC_POLICY
-	IPV6_JOIN_GROUP                         = unix.IPV6_JOIN_GROUP
-	IPV6_LEAVE_GROUP                        = unix.IPV6_LEAVE_GROUP
-	IPV6_MAXHLIM                            = unix.IPV6_MAXHLIM
 	IPV6_MAXOPTHDR                          = unix.IPV6_MAXOPTHDR
-	IPV6_MAXPACKET                          = unix.IPV6_MAXPACKET
 	IPV6_MAX_GROUP_SRC_FILTER               = unix.IPV6_MAX_GROUP_SRC_FILTER
 	IPV6_MAX_MEMBERSHIPS                    = unix.IPV6_MAX_MEMBERSHIPS
 	IPV6_MAX_SOCK_SRC_FILTER                = unix.IPV6_MAX_SOCK_SRC_FILTER
 	IPV6_MIN_MEMBERSHIPS                    = unix.IPV6_MIN_MEMBERSHIPS
-	IPV6_MMTU                               = unix.IPV6_MMTU
 	IPV6_MSFILTER                           = unix.IPV6_MSFILTER
-	IPV6_MULTICAST_HOPS                     = unix.IPV6_MULTICAST_HOPS
-	IPV6_MULTICAST_IF                       = unix.IPV6_MULTICAST_IF
-	IPV6_MULTICAST_LOOP                     = unix.IPV6_MULTICAST_LOOP
-	IPV6_NEXTHOP                            = unix.IPV6_NEXTHOP
-	IPV6_PATHMTU                            = unix.IPV6_PATHMTU
-	IPV6_PKTINFO                            = unix.IPV6_PKTINFO
-	IPV6_PORTRANGE                          = unix.IPV6_PORTRANGE
-	IPV6_PORTRANGE_DEFAULT                  = unix.IPV6_PORTRANGE_DEFAULT
-	IPV6_PORTRANGE_HIGH                     = unix.IPV6_PORTRANGE_HIGH
-	IPV6_PORTRANGE_LOW                      = unix.IPV6_PORTRANGE_LOW
 	IPV6_PREFER_TEMPADDR                    = unix.IPV6_PREFER_TEMPADDR
-	IPV6_RECVDSTOPTS                        = unix.IPV6_RECVDSTOPTS
-	IPV6_RECVHOPLIMIT                       = unix.IPV6_RECVHOPLIMIT
-	IPV6_RECVHOPOPTS                        = unix.IPV6_RECVHOPOPTS
-	IPV6_RECVPATHMTU                        = unix.IPV6_RECVPATHMTU
-	IPV6_RECVPKTINFO                        = unix.IPV6_RECVPKTINFO
-	IPV6_RECVRTHDR                          = unix.IPV6_RECVRTHDR
-	IPV6_RECVTCLASS                         = unix.IPV6_RECVTCLASS
-	IPV6_RTHDR                              = unix.IPV6_RTHDR
-	IPV6_RTHDRDSTOPTS                       = unix.IPV6_RTHDRDSTOPTS
-	IPV6_RTHDR_LOOSE                        = unix.IPV6_RTHDR_LOOSE
-	IPV6_RTHDR_STRICT                       = unix.IPV6_RTHDR_STRICT
-	IPV6_RTHDR_TYPE_0                       = unix.IPV6_RTHDR_TYPE_0
-	IPV6_SOCKOPT_RESERVED1                  = unix.IPV6_SOCKOPT_RESERVED1
-	IPV6_TCLASS                             = unix.IPV6_TCLASS
-	IPV6_UNICAST_HOPS                       = unix.IPV6_UNICAST_HOPS
-	IPV6_USE_MIN_MTU                        = unix.IPV6_USE_MIN_MTU
-	IPV6_V6ONLY                             = unix.IPV6_V6ONLY
-	IPV6_VERSION                            = unix.IPV6_VERSION
-	IPV6_VERSION_MASK                       = unix.IPV6_VERSION_MASK
-	IP_ADD_MEMBERSHIP                       = unix.IP_ADD_MEMBERSHIP
 	IP_ADD_SOURCE_MEMBERSHIP                = unix.IP_ADD_SOURCE_MEMBERSHIP
 	IP_BLOCK_SOURCE                         = unix.IP_BLOCK_SOURCE
 	IP_BOUND_IF                             = unix.IP_BOUND_IF
-	IP_DEFAULT_MULTICAST_LOOP               = unix.IP_DEFAULT_MULTICAST_LOOP
-	IP_DEFAULT_MULTICAST_TTL                = unix.IP_DEFAULT_MULTICAST_TTL
-	IP_DF                                   = unix.IP_DF
 	IP_DONTFRAG                             = unix.IP_DONTFRAG
-	IP_DROP_MEMBERSHIP                      = unix.IP_DROP_MEMBERSHIP
 	IP_DROP_SOURCE_MEMBERSHIP               = unix.IP_DROP_SOURCE_MEMBERSHIP
 	IP_DUMMYNET_CONFIGURE                   = unix.IP_DUMMYNET_CONFIGURE
 	IP_DUMMYNET_DEL                         = unix.IP_DUMMYNET_DEL
@@ -996,103 +556,54 @@ const (
 	IP_FW_GET                               = unix.IP_FW_GET
 	IP_FW_RESETLOG                          = unix.IP_FW_RESETLOG
 	IP_FW_ZERO                              = unix.IP_FW_ZERO
-	IP_HDRINCL                              = unix.IP_HDRINCL
 	IP_IPSEC_POLICY                         = unix.IP_IPSEC_POLICY
-	IP_MAXPACKET                            = unix.IP_MAXPACKET
 	IP_MAX_GROUP_SRC_FILTER                 = unix.IP_MAX_GROUP_SRC_FILTER
-	IP_MAX_MEMBERSHIPS                      = unix.IP_MAX_MEMBERSHIPS
 	IP_MAX_SOCK_MUTE_FILTER                 = unix.IP_MAX_SOCK_MUTE_FILTER
 	IP_MAX_SOCK_SRC_FILTER                  = unix.IP_MAX_SOCK_SRC_FILTER
-	IP_MF                                   = unix.IP_MF
 	IP_MIN_MEMBERSHIPS                      = unix.IP_MIN_MEMBERSHIPS
 	IP_MSFILTER                             = unix.IP_MSFILTER
-	IP_MSS                                  = unix.IP_MSS
-	IP_MULTICAST_IF                         = unix.IP_MULTICAST_IF
 	IP_MULTICAST_IFINDEX                    = unix.IP_MULTICAST_IFINDEX
-	IP_MULTICAST_LOOP                       = unix.IP_MULTICAST_LOOP
-	IP_MULTICAST_TTL                        = unix.IP_MULTICAST_TTL
 	IP_MULTICAST_VIF                        = unix.IP_MULTICAST_VIF
 	IP_NAT__XXX                             = unix.IP_NAT__XXX
-	IP_OFFMASK                              = unix.IP_OFFMASK
 	IP_OLD_FW_ADD                           = unix.IP_OLD_FW_ADD
 	IP_OLD_FW_DEL                           = unix.IP_OLD_FW_DEL
 	IP_OLD_FW_FLUSH                         = unix.IP_OLD_FW_FLUSH
 	IP_OLD_FW_GET                           = unix.IP_OLD_FW_GET
 	IP_OLD_FW_RESETLOG                      = unix.IP_OLD_FW_RESETLOG
 	IP_OLD_FW_ZERO                          = unix.IP_OLD_FW_ZERO
-	IP_OPTIONS                              = unix.IP_OPTIONS
 	IP_PKTINFO                              = unix.IP_PKTINFO
-	IP_PORTRANGE                            = unix.IP_PORTRANGE
-	IP_PORTRANGE_DEFAULT                    = unix.IP_PORTRANGE_DEFAULT
-	IP_PORTRANGE_HIGH                       = unix.IP_PORTRANGE_HIGH
-	IP_PORTRANGE_LOW                        = unix.IP_PORTRANGE_LOW
-	IP_RECVDSTADDR                          = unix.IP_RECVDSTADDR
-	IP_RECVIF                               = unix.IP_RECVIF
-	IP_RECVOPTS                             = unix.IP_RECVOPTS
 	IP_RECVPKTINFO                          = unix.IP_RECVPKTINFO
-	IP_RECVRETOPTS                          = unix.IP_RECVRETOPTS
 	IP_RECVTOS                              = unix.IP_RECVTOS
-	IP_RECVTTL                              = unix.IP_RECVTTL
-	IP_RETOPTS                              = unix.IP_RETOPTS
-	IP_RF                                   = unix.IP_RF
 	IP_RSVP_OFF                             = unix.IP_RSVP_OFF
 	IP_RSVP_ON                              = unix.IP_RSVP_ON
 	IP_RSVP_VIF_OFF                         = unix.IP_RSVP_VIF_OFF
 	IP_RSVP_VIF_ON                          = unix.IP_RSVP_VIF_ON
 	IP_STRIPHDR                             = unix.IP_STRIPHDR
-	IP_TOS                                  = unix.IP_TOS
 	IP_TRAFFIC_MGT_BACKGROUND               = unix.IP_TRAFFIC_MGT_BACKGROUND
-	IP_TTL                                  = unix.IP_TTL
 	IP_UNBLOCK_SOURCE                       = unix.IP_UNBLOCK_SOURCE
-	ISIG                                    = unix.ISIG
-	ISTRIP                                  = unix.ISTRIP
 	IUTF8                                   = unix.IUTF8
-	IXANY                                   = unix.IXANY
-	IXOFF                                   = unix.IXOFF
-	IXON                                    = unix.IXON
-	ImplementsGetwd                         = unix.ImplementsGetwd
-	KERN_HOSTNAME                           = unix.KERN_HOSTNAME
-	KERN_OSRELEASE                          = unix.KERN_OSRELEASE
-	KERN_OSTYPE                             = unix.KERN_OSTYPE
-	KERN_VERSION                            = unix.KERN_VERSION
 	LOCAL_PEERCRED                          = unix.LOCAL_PEERCRED
 	LOCAL_PEEREPID                          = unix.LOCAL_PEEREPID
 	LOCAL_PEEREUUID                         = unix.LOCAL_PEEREUUID
 	LOCAL_PEERPID                           = unix.LOCAL_PEERPID
 	LOCAL_PEERTOKEN                         = unix.LOCAL_PEERTOKEN
 	LOCAL_PEERUUID                          = unix.LOCAL_PEERUUID
-	LOCK_EX                                 = unix.LOCK_EX
-	LOCK_NB                                 = unix.LOCK_NB
-	LOCK_SH                                 = unix.LOCK_SH
-	LOCK_UN                                 = unix.LOCK_UN
 	MADV_CAN_REUSE                          = unix.MADV_CAN_REUSE
-	MADV_DONTNEED                           = unix.MADV_DONTNEED
-	MADV_FREE                               = unix.MADV_FREE
 	MADV_FREE_REUSABLE                      = unix.MADV_FREE_REUSABLE
 	MADV_FREE_REUSE                         = unix.MADV_FREE_REUSE
-	MADV_NORMAL                             = unix.MADV_NORMAL
 	MADV_PAGEOUT                            = unix.MADV_PAGEOUT
-	MADV_RANDOM                             = unix.MADV_RANDOM
-	MADV_SEQUENTIAL                         = unix.MADV_SEQUENTIAL
-	MADV_WILLNEED                           = unix.MADV_WILLNEED
 	MADV_ZERO_WIRED_PAGES                   = unix.MADV_ZERO_WIRED_PAGES
 	MAP_32BIT                               = unix.MAP_32BIT
-	MAP_ANON                                = unix.MAP_ANON
 	MAP_ANONYMOUS                           = unix.MAP_ANONYMOUS
 	MAP_COPY                                = unix.MAP_COPY
-	MAP_FILE                                = unix.MAP_FILE
-	MAP_FIXED                               = unix.MAP_FIXED
-	MAP_HASSEMAPHORE                        = unix.MAP_HASSEMAPHORE
 	MAP_JIT                                 = unix.MAP_JIT
 	MAP_NOCACHE                             = unix.MAP_NOCACHE
 	MAP_NOEXTEND                            = unix.MAP_NOEXTEND
 	MAP_NORESERVE                           = unix.MAP_NORESERVE
-	MAP_PRIVATE                             = unix.MAP_PRIVATE
 	MAP_RENAME                              = unix.MAP_RENAME
 	MAP_RESERVED0080                        = unix.MAP_RESERVED0080
 	MAP_RESILIENT_CODESIGN                  = unix.MAP_RESILIENT_CODESIGN
 	MAP_RESILIENT_MEDIA                     = unix.MAP_RESILIENT_MEDIA
-	MAP_SHARED                              = unix.MAP_SHARED
 	MAP_TRANSLATED_ALLOW_EXECUTE            = unix.MAP_TRANSLATED_ALLOW_EXECUTE
 	MAP_UNIX03                              = unix.MAP_UNIX03
 	MCAST_BLOCK_SOURCE                      = unix.MCAST_BLOCK_SOURCE
@@ -1106,7 +617,6 @@ const (
 	MCAST_UNDEFINED                         = unix.MCAST_UNDEFINED
 	MCL_CURRENT                             = unix.MCL_CURRENT
 	MCL_FUTURE                              = unix.MCL_FUTURE
-	MNT_ASYNC                               = unix.MNT_ASYNC
 	MNT_AUTOMOUNTED                         = unix.MNT_AUTOMOUNTED
 	MNT_CMDFLAGS                            = unix.MNT_CMDFLAGS
 	MNT_CPROTECT                            = unix.MNT_CPROTECT
@@ -1114,82 +624,44 @@ const (
 	MNT_DONTBROWSE                          = unix.MNT_DONTBROWSE
 	MNT_DOVOLFS                             = unix.MNT_DOVOLFS
 	MNT_DWAIT                               = unix.MNT_DWAIT
-	MNT_EXPORTED                            = unix.MNT_EXPORTED
 	MNT_EXT_ROOT_DATA_VOL                   = unix.MNT_EXT_ROOT_DATA_VOL
-	MNT_FORCE                               = unix.MNT_FORCE
 	MNT_IGNORE_OWNERSHIP                    = unix.MNT_IGNORE_OWNERSHIP
 	MNT_JOURNALED                           = unix.MNT_JOURNALED
-	MNT_LOCAL                               = unix.MNT_LOCAL
 	MNT_MULTILABEL                          = unix.MNT_MULTILABEL
-	MNT_NOATIME                             = unix.MNT_NOATIME
 	MNT_NOBLOCK                             = unix.MNT_NOBLOCK
 	MNT_NODEV                               = unix.MNT_NODEV
-	MNT_NOEXEC                              = unix.MNT_NOEXEC
-	MNT_NOSUID                              = unix.MNT_NOSUID
 	MNT_NOUSERXATTR                         = unix.MNT_NOUSERXATTR
-	MNT_NOWAIT                              = unix.MNT_NOWAIT
 	MNT_QUARANTINE                          = unix.MNT_QUARANTINE
-	MNT_QUOTA                               = unix.MNT_QUOTA
-	MNT_RDONLY                              = unix.MNT_RDONLY
-	MNT_RELOAD                              = unix.MNT_RELOAD
 	MNT_REMOVABLE                           = unix.MNT_REMOVABLE
-	MNT_ROOTFS                              = unix.MNT_ROOTFS
 	MNT_SNAPSHOT                            = unix.MNT_SNAPSHOT
 	MNT_STRICTATIME                         = unix.MNT_STRICTATIME
-	MNT_SYNCHRONOUS                         = unix.MNT_SYNCHRONOUS
 	MNT_UNION                               = unix.MNT_UNION
 	MNT_UNKNOWNPERMISSIONS                  = unix.MNT_UNKNOWNPERMISSIONS
-	MNT_UPDATE                              = unix.MNT_UPDATE
-	MNT_VISFLAGMASK                         = unix.MNT_VISFLAGMASK
-	MNT_WAIT                                = unix.MNT_WAIT
-	MSG_CTRUNC                              = unix.MSG_CTRUNC
-	MSG_DONTROUTE                           = unix.MSG_DONTROUTE
-	MSG_DONTWAIT                            = unix.MSG_DONTWAIT
 	MSG_EOF                                 = unix.MSG_EOF
-	MSG_EOR                                 = unix.MSG_EOR
 	MSG_FLUSH                               = unix.MSG_FLUSH
 	MSG_HAVEMORE                            = unix.MSG_HAVEMORE
 	MSG_HOLD                                = unix.MSG_HOLD
 	MSG_NEEDSA                              = unix.MSG_NEEDSA
-	MSG_NOSIGNAL                            = unix.MSG_NOSIGNAL
-	MSG_OOB                                 = unix.MSG_OOB
-	MSG_PEEK                                = unix.MSG_PEEK
 	MSG_RCVMORE                             = unix.MSG_RCVMORE
 	MSG_SEND                                = unix.MSG_SEND
-	MSG_TRUNC                               = unix.MSG_TRUNC
-	MSG_WAITALL                             = unix.MSG_WAITALL
 	MSG_WAITSTREAM                          = unix.MSG_WAITSTREAM
-	MS_ASYNC                                = unix.MS_ASYNC
 	MS_DEACTIVATE                           = unix.MS_DEACTIVATE
-	MS_INVALIDATE                           = unix.MS_INVALIDATE
 	MS_KILLPAGES                            = unix.MS_KILLPAGES
-	MS_SYNC                                 = unix.MS_SYNC
-	NAME_MAX                                = unix.NAME_MAX
-	NET_RT_DUMP                             = unix.NET_RT_DUMP
 	NET_RT_DUMP2                            = unix.NET_RT_DUMP2
-	NET_RT_FLAGS                            = unix.NET_RT_FLAGS
 	NET_RT_FLAGS_PRIV                       = unix.NET_RT_FLAGS_PRIV
-	NET_RT_IFLIST                           = unix.NET_RT_IFLIST
 	NET_RT_IFLIST2                          = unix.NET_RT_IFLIST2
 	NET_RT_MAXID                            = unix.NET_RT_MAXID
 	NET_RT_STAT                             = unix.NET_RT_STAT
 	NET_RT_TRASH                            = unix.NET_RT_TRASH
-	NFDBITS                                 = unix.NFDBITS
 	NL0                                     = unix.NL0
 	NL1                                     = unix.NL1
 	NL2                                     = unix.NL2
 	NL3                                     = unix.NL3
 	NLDLY                                   = unix.NLDLY
-	NOFLSH                                  = unix.NOFLSH
 	NOKERNINFO                              = unix.NOKERNINFO
 	NOTE_ABSOLUTE                           = unix.NOTE_ABSOLUTE
-	NOTE_ATTRIB                             = unix.NOTE_ATTRIB
 	NOTE_BACKGROUND                         = unix.NOTE_BACKGROUND
-	NOTE_CHILD                              = unix.NOTE_CHILD
 	NOTE_CRITICAL                           = unix.NOTE_CRITICAL
-	NOTE_DELETE                             = unix.NOTE_DELETE
-	NOTE_EXEC                               = unix.NOTE_EXEC
-	NOTE_EXIT                               = unix.NOTE_EXIT
 	NOTE_EXITSTATUS                         = unix.NOTE_EXITSTATUS
 	NOTE_EXIT_CSERROR                       = unix.NOTE_EXIT_CSERROR
 	NOTE_EXIT_DECRYPTFAIL                   = unix.NOTE_EXIT_DECRYPTFAIL
@@ -1197,105 +669,45 @@ const (
 	NOTE_EXIT_DETAIL_MASK                   = unix.NOTE_EXIT_DETAIL_MASK
 	NOTE_EXIT_MEMORY                        = unix.NOTE_EXIT_MEMORY
 	NOTE_EXIT_REPARENTED                    = unix.NOTE_EXIT_REPARENTED
-	NOTE_EXTEND                             = unix.NOTE_EXTEND
 	NOTE_FFAND                              = unix.NOTE_FFAND
 	NOTE_FFCOPY                             = unix.NOTE_FFCOPY
 	NOTE_FFCTRLMASK                         = unix.NOTE_FFCTRLMASK
 	NOTE_FFLAGSMASK                         = unix.NOTE_FFLAGSMASK
 	NOTE_FFNOP                              = unix.NOTE_FFNOP
 	NOTE_FFOR                               = unix.NOTE_FFOR
-	NOTE_FORK                               = unix.NOTE_FORK
 	NOTE_FUNLOCK                            = unix.NOTE_FUNLOCK
 	NOTE_LEEWAY                             = unix.NOTE_LEEWAY
-	NOTE_LINK                               = unix.NOTE_LINK
-	NOTE_LOWAT                              = unix.NOTE_LOWAT
 	NOTE_MACHTIME                           = unix.NOTE_MACHTIME
 	NOTE_MACH_CONTINUOUS_TIME               = unix.NOTE_MACH_CONTINUOUS_TIME
 	NOTE_NONE                               = unix.NOTE_NONE
 	NOTE_NSECONDS                           = unix.NOTE_NSECONDS
 	NOTE_OOB                                = unix.NOTE_OOB
-	NOTE_PCTRLMASK                          = unix.NOTE_PCTRLMASK
-	NOTE_PDATAMASK                          = unix.NOTE_PDATAMASK
 	NOTE_REAP                               = unix.NOTE_REAP
-	NOTE_RENAME                             = unix.NOTE_RENAME
-	NOTE_REVOKE                             = unix.NOTE_REVOKE
 	NOTE_SECONDS                            = unix.NOTE_SECONDS
 	NOTE_SIGNAL                             = unix.NOTE_SIGNAL
-	NOTE_TRACK                              = unix.NOTE_TRACK
-	NOTE_TRACKERR                           = unix.NOTE_TRACKERR
 	NOTE_TRIGGER                            = unix.NOTE_TRIGGER
 	NOTE_USECONDS                           = unix.NOTE_USECONDS
 	NOTE_VM_ERROR                           = unix.NOTE_VM_ERROR
 	NOTE_VM_PRESSURE                        = unix.NOTE_VM_PRESSURE
 	NOTE_VM_PRESSURE_SUDDEN_TERMINATE       = unix.NOTE_VM_PRESSURE_SUDDEN_TERMINATE
 	NOTE_VM_PRESSURE_TERMINATE              = unix.NOTE_VM_PRESSURE_TERMINATE
-	NOTE_WRITE                              = unix.NOTE_WRITE
-	OCRNL                                   = unix.OCRNL
 	OFDEL                                   = unix.OFDEL
 	OFILL                                   = unix.OFILL
-	ONLCR                                   = unix.ONLCR
-	ONLRET                                  = unix.ONLRET
-	ONOCR                                   = unix.ONOCR
-	ONOEOT                                  = unix.ONOEOT
-	OPOST                                   = unix.OPOST
 	OXTABS                                  = unix.OXTABS
-	O_ACCMODE                               = unix.O_ACCMODE
 	O_ALERT                                 = unix.O_ALERT
-	O_APPEND                                = unix.O_APPEND
-	O_ASYNC                                 = unix.O_ASYNC
-	O_CLOEXEC                               = unix.O_CLOEXEC
-	O_CREAT                                 = unix.O_CREAT
-	O_DIRECTORY                             = unix.O_DIRECTORY
 	O_DP_GETRAWENCRYPTED                    = unix.O_DP_GETRAWENCRYPTED
 	O_DP_GETRAWUNENCRYPTED                  = unix.O_DP_GETRAWUNENCRYPTED
 	O_DSYNC                                 = unix.O_DSYNC
 	O_EVTONLY                               = unix.O_EVTONLY
-	O_EXCL                                  = unix.O_EXCL
 	O_EXEC                                  = unix.O_EXEC
-	O_EXLOCK                                = unix.O_EXLOCK
-	O_FSYNC                                 = unix.O_FSYNC
-	O_NDELAY                                = unix.O_NDELAY
-	O_NOCTTY                                = unix.O_NOCTTY
-	O_NOFOLLOW                              = unix.O_NOFOLLOW
 	O_NOFOLLOW_ANY                          = unix.O_NOFOLLOW_ANY
-	O_NONBLOCK                              = unix.O_NONBLOCK
 	O_POPUP                                 = unix.O_POPUP
-	O_RDONLY                                = unix.O_RDONLY
-	O_RDWR                                  = unix.O_RDWR
 	O_SEARCH                                = unix.O_SEARCH
-	O_SHLOCK                                = unix.O_SHLOCK
 	O_SYMLINK                               = unix.O_SYMLINK
-	O_SYNC                                  = unix.O_SYNC
-	O_TRUNC                                 = unix.O_TRUNC
-	O_WRONLY                                = unix.O_WRONLY
-	PARENB                                  = unix.PARENB
-	PARMRK                                  = unix.PARMRK
-	PARODD                                  = unix.PARODD
-	PENDIN                                  = unix.PENDIN
-	POLLERR                                 = unix.POLLERR
-	POLLHUP                                 = unix.POLLHUP
-	POLLIN                                  = unix.POLLIN
-	POLLNVAL                                = unix.POLLNVAL
-	POLLOUT                                 = unix.POLLOUT
-	POLLPRI                                 = unix.POLLPRI
-	POLLRDBAND                              = unix.POLLRDBAND
-	POLLRDNORM                              = unix.POLLRDNORM
-	POLLWRBAND                              = unix.POLLWRBAND
-	POLLWRNORM                              = unix.POLLWRNORM
 	PRIO_DARWIN_BG                          = unix.PRIO_DARWIN_BG
 	PRIO_DARWIN_NONUI                       = unix.PRIO_DARWIN_NONUI
 	PRIO_DARWIN_PROCESS                     = unix.PRIO_DARWIN_PROCESS
 	PRIO_DARWIN_THREAD                      = unix.PRIO_DARWIN_THREAD
-	PRIO_PGRP                               = unix.PRIO_PGRP
-	PRIO_PROCESS                            = unix.PRIO_PROCESS
-	PRIO_USER                               = unix.PRIO_USER
-	PROT_EXEC                               = unix.PROT_EXEC
-	PROT_NONE                               = unix.PROT_NONE
-	PROT_READ                               = unix.PROT_READ
-	PROT_WRITE                              = unix.PROT_WRITE
-	PTRACE_CONT                             = unix.PTRACE_CONT
-	PTRACE_KILL                             = unix.PTRACE_KILL
-	PTRACE_TRACEME                          = unix.PTRACE_TRACEME
 	PT_ATTACH                               = unix.PT_ATTACH
 	PT_ATTACHEXC                            = unix.PT_ATTACHEXC
 	PT_CONTINUE                             = unix.PT_CONTINUE
@@ -1314,111 +726,46 @@ const (
 	PT_WRITE_D                              = unix.PT_WRITE_D
 	PT_WRITE_I                              = unix.PT_WRITE_I
 	PT_WRITE_U                              = unix.PT_WRITE_U
-	PathMax                                 = unix.PathMax
 	RENAME_EXCL                             = unix.RENAME_EXCL
 	RENAME_NOFOLLOW_ANY                     = unix.RENAME_NOFOLLOW_ANY
 	RENAME_RESERVED1                        = unix.RENAME_RESERVED1
 	RENAME_SECLUDE                          = unix.RENAME_SECLUDE
 	RENAME_SWAP                             = unix.RENAME_SWAP
 	RLIMIT_AS                               = unix.RLIMIT_AS
-	RLIMIT_CORE                             = unix.RLIMIT_CORE
-	RLIMIT_CPU                              = unix.RLIMIT_CPU
 	RLIMIT_CPU_USAGE_MONITOR                = unix.RLIMIT_CPU_USAGE_MONITOR
-	RLIMIT_DATA                             = unix.RLIMIT_DATA
-	RLIMIT_FSIZE                            = unix.RLIMIT_FSIZE
-	RLIMIT_MEMLOCK                          = unix.RLIMIT_MEMLOCK
-	RLIMIT_NOFILE                           = unix.RLIMIT_NOFILE
-	RLIMIT_NPROC                            = unix.RLIMIT_NPROC
-	RLIMIT_RSS                              = unix.RLIMIT_RSS
-	RLIMIT_STACK                            = unix.RLIMIT_STACK
-	RLIM_INFINITY                           = unix.RLIM_INFINITY
-	RTAX_AUTHOR                             = unix.RTAX_AUTHOR
-	RTAX_BRD                                = unix.RTAX_BRD
-	RTAX_DST                                = unix.RTAX_DST
-	RTAX_GATEWAY                            = unix.RTAX_GATEWAY
-	RTAX_GENMASK                            = unix.RTAX_GENMASK
-	RTAX_IFA                                = unix.RTAX_IFA
-	RTAX_IFP                                = unix.RTAX_IFP
-	RTAX_MAX                                = unix.RTAX_MAX
-	RTAX_NETMASK                            = unix.RTAX_NETMASK
-	RTA_AUTHOR                              = unix.RTA_AUTHOR
-	RTA_BRD                                 = unix.RTA_BRD
-	RTA_DST                                 = unix.RTA_DST
-	RTA_GATEWAY                             = unix.RTA_GATEWAY
-	RTA_GENMASK                             = unix.RTA_GENMASK
-	RTA_IFA                                 = unix.RTA_IFA
-	RTA_IFP                                 = unix.RTA_IFP
-	RTA_NETMASK                             = unix.RTA_NETMASK
-	RTF_BLACKHOLE                           = unix.RTF_BLACKHOLE
 	RTF_BROADCAST                           = unix.RTF_BROADCAST
 	RTF_CLONING                             = unix.RTF_CLONING
 	RTF_CONDEMNED                           = unix.RTF_CONDEMNED
 	RTF_DEAD                                = unix.RTF_DEAD
 	RTF_DELCLONE                            = unix.RTF_DELCLONE
-	RTF_DONE                                = unix.RTF_DONE
-	RTF_DYNAMIC                             = unix.RTF_DYNAMIC
-	RTF_GATEWAY                             = unix.RTF_GATEWAY
 	RTF_GLOBAL                              = unix.RTF_GLOBAL
-	RTF_HOST                                = unix.RTF_HOST
 	RTF_IFREF                               = unix.RTF_IFREF
 	RTF_IFSCOPE                             = unix.RTF_IFSCOPE
 	RTF_LLDATA                              = unix.RTF_LLDATA
-	RTF_LLINFO                              = unix.RTF_LLINFO
 	RTF_LOCAL                               = unix.RTF_LOCAL
-	RTF_MODIFIED                            = unix.RTF_MODIFIED
 	RTF_MULTICAST                           = unix.RTF_MULTICAST
 	RTF_NOIFREF                             = unix.RTF_NOIFREF
 	RTF_PINNED                              = unix.RTF_PINNED
 	RTF_PRCLONING                           = unix.RTF_PRCLONING
-	RTF_PROTO1                              = unix.RTF_PROTO1
-	RTF_PROTO2                              = unix.RTF_PROTO2
 	RTF_PROTO3                              = unix.RTF_PROTO3
 	RTF_PROXY                               = unix.RTF_PROXY
-	RTF_REJECT                              = unix.RTF_REJECT
 	RTF_ROUTER                              = unix.RTF_ROUTER
-	RTF_STATIC                              = unix.RTF_STATIC
-	RTF_UP                                  = unix.RTF_UP
 	RTF_WASCLONED                           = unix.RTF_WASCLONED
 	RTF_XRESOLVE                            = unix.RTF_XRESOLVE
-	RTM_ADD                                 = unix.RTM_ADD
-	RTM_CHANGE                              = unix.RTM_CHANGE
-	RTM_DELADDR                             = unix.RTM_DELADDR
-	RTM_DELETE                              = unix.RTM_DELETE
 	RTM_DELMADDR                            = unix.RTM_DELMADDR
-	RTM_GET                                 = unix.RTM_GET
 	RTM_GET2                                = unix.RTM_GET2
-	RTM_IFINFO                              = unix.RTM_IFINFO
 	RTM_IFINFO2                             = unix.RTM_IFINFO2
 	RTM_LOCK                                = unix.RTM_LOCK
-	RTM_LOSING                              = unix.RTM_LOSING
-	RTM_MISS                                = unix.RTM_MISS
-	RTM_NEWADDR                             = unix.RTM_NEWADDR
 	RTM_NEWMADDR                            = unix.RTM_NEWMADDR
 	RTM_NEWMADDR2                           = unix.RTM_NEWMADDR2
 	RTM_OLDADD                              = unix.RTM_OLDADD
 	RTM_OLDDEL                              = unix.RTM_OLDDEL
-	RTM_REDIRECT                            = unix.RTM_REDIRECT
-	RTM_RESOLVE                             = unix.RTM_RESOLVE
 	RTM_RTTUNIT                             = unix.RTM_RTTUNIT
-	RTM_VERSION                             = unix.RTM_VERSION
-	RTV_EXPIRE                              = unix.RTV_EXPIRE
-	RTV_HOPCOUNT                            = unix.RTV_HOPCOUNT
-	RTV_MTU                                 = unix.RTV_MTU
-	RTV_RPIPE                               = unix.RTV_RPIPE
-	RTV_RTT                                 = unix.RTV_RTT
-	RTV_RTTVAR                              = unix.RTV_RTTVAR
-	RTV_SPIPE                               = unix.RTV_SPIPE
-	RTV_SSTHRESH                            = unix.RTV_SSTHRESH
-	RUSAGE_CHILDREN                         = unix.RUSAGE_CHILDREN
-	RUSAGE_SELF                             = unix.RUSAGE_SELF
-	R_OK                                    = unix.R_OK
 	SAE_ASSOCID_ALL                         = unix.SAE_ASSOCID_ALL
 	SAE_ASSOCID_ANY                         = unix.SAE_ASSOCID_ANY
 	SAE_CONNID_ALL                          = unix.SAE_CONNID_ALL
 	SAE_CONNID_ANY                          = unix.SAE_CONNID_ANY
 	SCM_CREDS                               = unix.SCM_CREDS
-	SCM_RIGHTS                              = unix.SCM_RIGHTS
-	SCM_TIMESTAMP                           = unix.SCM_TIMESTAMP
 	SCM_TIMESTAMP_MONOTONIC                 = unix.SCM_TIMESTAMP_MONOTONIC
 	SEEK_CUR                                = unix.SEEK_CUR
 	SEEK_DATA                               = unix.SEEK_DATA
@@ -1437,72 +784,21 @@ const (
 	SF_SYNTHETIC                            = unix.SF_SYNTHETIC
 	SHM_RDONLY                              = unix.SHM_RDONLY
 	SHM_RND                                 = unix.SHM_RND
-	SHUT_RD                                 = unix.SHUT_RD
-	SHUT_RDWR                               = unix.SHUT_RDWR
-	SHUT_WR                                 = unix.SHUT_WR
-	SIGABRT                                 = unix.SIGABRT
-	SIGALRM                                 = unix.SIGALRM
-	SIGBUS                                  = unix.SIGBUS
-	SIGCHLD                                 = unix.SIGCHLD
-	SIGCONT                                 = unix.SIGCONT
-	SIGEMT                                  = unix.SIGEMT
-	SIGFPE                                  = unix.SIGFPE
-	SIGHUP                                  = unix.SIGHUP
-	SIGILL                                  = unix.SIGILL
-	SIGINFO                                 = unix.SIGINFO
-	SIGINT                                  = unix.SIGINT
-	SIGIO                                   = unix.SIGIO
-	SIGIOT                                  = unix.SIGIOT
-	SIGKILL                                 = unix.SIGKILL
-	SIGPIPE                                 = unix.SIGPIPE
-	SIGPROF                                 = unix.SIGPROF
-	SIGQUIT                                 = unix.SIGQUIT
-	SIGSEGV                                 = unix.SIGSEGV
-	SIGSTOP                                 = unix.SIGSTOP
-	SIGSYS                                  = unix.SIGSYS
-	SIGTERM                                 = unix.SIGTERM
-	SIGTRAP                                 = unix.SIGTRAP
-	SIGTSTP                                 = unix.SIGTSTP
-	SIGTTIN                                 = unix.SIGTTIN
-	SIGTTOU                                 = unix.SIGTTOU
-	SIGURG                                  = unix.SIGURG
-	SIGUSR1                                 = unix.SIGUSR1
-	SIGUSR2                                 = unix.SIGUSR2
-	SIGVTALRM                               = unix.SIGVTALRM
-	SIGWINCH                                = unix.SIGWINCH
-	SIGXCPU                                 = unix.SIGXCPU
-	SIGXFSZ                                 = unix.SIGXFSZ
-	SIOCADDMULTI                            = unix.SIOCADDMULTI
-	SIOCAIFADDR                             = unix.SIOCAIFADDR
 	SIOCARPIPLL                             = unix.SIOCARPIPLL
-	SIOCATMARK                              = unix.SIOCATMARK
 	SIOCAUTOADDR                            = unix.SIOCAUTOADDR
 	SIOCAUTONETMASK                         = unix.SIOCAUTONETMASK
-	SIOCDELMULTI                            = unix.SIOCDELMULTI
-	SIOCDIFADDR                             = unix.SIOCDIFADDR
-	SIOCDIFPHYADDR                          = unix.SIOCDIFPHYADDR
 	SIOCGDRVSPEC                            = unix.SIOCGDRVSPEC
 	SIOCGETVLAN                             = unix.SIOCGETVLAN
 	SIOCGHIWAT                              = unix.SIOCGHIWAT
 	SIOCGIF6LOWPAN                          = unix.SIOCGIF6LOWPAN
-	SIOCGIFADDR                             = unix.SIOCGIFADDR
 	SIOCGIFALTMTU                           = unix.SIOCGIFALTMTU
 	SIOCGIFASYNCMAP                         = unix.SIOCGIFASYNCMAP
 	SIOCGIFBOND                             = unix.SIOCGIFBOND
-	SIOCGIFBRDADDR                          = unix.SIOCGIFBRDADDR
 	SIOCGIFCAP                              = unix.SIOCGIFCAP
-	SIOCGIFCONF                             = unix.SIOCGIFCONF
 	SIOCGIFDEVMTU                           = unix.SIOCGIFDEVMTU
-	SIOCGIFDSTADDR                          = unix.SIOCGIFDSTADDR
-	SIOCGIFFLAGS                            = unix.SIOCGIFFLAGS
 	SIOCGIFFUNCTIONALTYPE                   = unix.SIOCGIFFUNCTIONALTYPE
-	SIOCGIFGENERIC                          = unix.SIOCGIFGENERIC
 	SIOCGIFKPI                              = unix.SIOCGIFKPI
 	SIOCGIFMAC                              = unix.SIOCGIFMAC
-	SIOCGIFMEDIA                            = unix.SIOCGIFMEDIA
-	SIOCGIFMETRIC                           = unix.SIOCGIFMETRIC
-	SIOCGIFMTU                              = unix.SIOCGIFMTU
-	SIOCGIFNETMASK                          = unix.SIOCGIFNETMASK
 	SIOCGIFPDSTADDR                         = unix.SIOCGIFPDSTADDR
 	SIOCGIFPHYS                             = unix.SIOCGIFPHYS
 	SIOCGIFPSRCADDR                         = unix.SIOCGIFPSRCADDR
@@ -1511,55 +807,27 @@ const (
 	SIOCGIFWAKEFLAGS                        = unix.SIOCGIFWAKEFLAGS
 	SIOCGIFXMEDIA                           = unix.SIOCGIFXMEDIA
 	SIOCGLOWAT                              = unix.SIOCGLOWAT
-	SIOCGPGRP                               = unix.SIOCGPGRP
-	SIOCIFCREATE                            = unix.SIOCIFCREATE
 	SIOCIFCREATE2                           = unix.SIOCIFCREATE2
-	SIOCIFDESTROY                           = unix.SIOCIFDESTROY
-	SIOCIFGCLONERS                          = unix.SIOCIFGCLONERS
 	SIOCRSLVMULTI                           = unix.SIOCRSLVMULTI
 	SIOCSDRVSPEC                            = unix.SIOCSDRVSPEC
 	SIOCSETVLAN                             = unix.SIOCSETVLAN
 	SIOCSHIWAT                              = unix.SIOCSHIWAT
 	SIOCSIF6LOWPAN                          = unix.SIOCSIF6LOWPAN
-	SIOCSIFADDR                             = unix.SIOCSIFADDR
 	SIOCSIFALTMTU                           = unix.SIOCSIFALTMTU
 	SIOCSIFASYNCMAP                         = unix.SIOCSIFASYNCMAP
 	SIOCSIFBOND                             = unix.SIOCSIFBOND
-	SIOCSIFBRDADDR                          = unix.SIOCSIFBRDADDR
 	SIOCSIFCAP                              = unix.SIOCSIFCAP
-	SIOCSIFDSTADDR                          = unix.SIOCSIFDSTADDR
-	SIOCSIFFLAGS                            = unix.SIOCSIFFLAGS
-	SIOCSIFGENERIC                          = unix.SIOCSIFGENERIC
 	SIOCSIFKPI                              = unix.SIOCSIFKPI
 	SIOCSIFLLADDR                           = unix.SIOCSIFLLADDR
 	SIOCSIFMAC                              = unix.SIOCSIFMAC
-	SIOCSIFMEDIA                            = unix.SIOCSIFMEDIA
-	SIOCSIFMETRIC                           = unix.SIOCSIFMETRIC
-	SIOCSIFMTU                              = unix.SIOCSIFMTU
-	SIOCSIFNETMASK                          = unix.SIOCSIFNETMASK
 	SIOCSIFPHYADDR                          = unix.SIOCSIFPHYADDR
 	SIOCSIFPHYS                             = unix.SIOCSIFPHYS
 	SIOCSIFVLAN                             = unix.SIOCSIFVLAN
 	SIOCSLOWAT                              = unix.SIOCSLOWAT
-	SIOCSPGRP                               = unix.SIOCSPGRP
-	SOCK_DGRAM                              = unix.SOCK_DGRAM
 	SOCK_MAXADDRLEN                         = unix.SOCK_MAXADDRLEN
-	SOCK_RAW                                = unix.SOCK_RAW
-	SOCK_RDM                                = unix.SOCK_RDM
-	SOCK_SEQPACKET                          = unix.SOCK_SEQPACKET
-	SOCK_STREAM                             = unix.SOCK_STREAM
 	SOL_LOCAL                               = unix.SOL_LOCAL
-	SOL_SOCKET                              = unix.SOL_SOCKET
-	SOMAXCONN                               = unix.SOMAXCONN
-	SO_ACCEPTCONN                           = unix.SO_ACCEPTCONN
-	SO_BROADCAST                            = unix.SO_BROADCAST
-	SO_DEBUG                                = unix.SO_DEBUG
-	SO_DONTROUTE                            = unix.SO_DONTROUTE
 	SO_DONTTRUNC                            = unix.SO_DONTTRUNC
-	SO_ERROR                                = unix.SO_ERROR
-	SO_KEEPALIVE                            = unix.SO_KEEPALIVE
 	SO_LABEL                                = unix.SO_LABEL
-	SO_LINGER                               = unix.SO_LINGER
 	SO_LINGER_SEC                           = unix.SO_LINGER_SEC
 	SO_NETSVC_MARKING_LEVEL                 = unix.SO_NETSVC_MARKING_LEVEL
 	SO_NET_SERVICE_TYPE                     = unix.SO_NET_SERVICE_TYPE
@@ -1571,36 +839,20 @@ const (
 	SO_NREAD                                = unix.SO_NREAD
 	SO_NUMRCVPKT                            = unix.SO_NUMRCVPKT
 	SO_NWRITE                               = unix.SO_NWRITE
-	SO_OOBINLINE                            = unix.SO_OOBINLINE
 	SO_PEERLABEL                            = unix.SO_PEERLABEL
 	SO_RANDOMPORT                           = unix.SO_RANDOMPORT
-	SO_RCVBUF                               = unix.SO_RCVBUF
-	SO_RCVLOWAT                             = unix.SO_RCVLOWAT
-	SO_RCVTIMEO                             = unix.SO_RCVTIMEO
-	SO_REUSEADDR                            = unix.SO_REUSEADDR
-	SO_REUSEPORT                            = unix.SO_REUSEPORT
 	SO_REUSESHAREUID                        = unix.SO_REUSESHAREUID
-	SO_SNDBUF                               = unix.SO_SNDBUF
-	SO_SNDLOWAT                             = unix.SO_SNDLOWAT
-	SO_SNDTIMEO                             = unix.SO_SNDTIMEO
-	SO_TIMESTAMP                            = unix.SO_TIMESTAMP
 	SO_TIMESTAMP_MONOTONIC                  = unix.SO_TIMESTAMP_MONOTONIC
 	SO_TRACKER_ATTRIBUTE_FLAGS_APP_APPROVED = unix.SO_TRACKER_ATTRIBUTE_FLAGS_APP_APPROVED
 	SO_TRACKER_ATTRIBUTE_FLAGS_DOMAIN_SHORT = unix.SO_TRACKER_ATTRIBUTE_FLAGS_DOMAIN_SHORT
 	SO_TRACKER_ATTRIBUTE_FLAGS_TRACKER      = unix.SO_TRACKER_ATTRIBUTE_FLAGS_TRACKER
 	SO_TRACKER_TRANSPARENCY_VERSION         = unix.SO_TRACKER_TRANSPARENCY_VERSION
-	SO_TYPE                                 = unix.SO_TYPE
 	SO_UPCALLCLOSEWAIT                      = unix.SO_UPCALLCLOSEWAIT
-	SO_USELOOPBACK                          = unix.SO_USELOOPBACK
 	SO_WANTMORE                             = unix.SO_WANTMORE
 	SO_WANTOOBFLAG                          = unix.SO_WANTOOBFLAG
 	SYS_ABORT_WITH_PAYLOAD                  = unix.SYS_ABORT_WITH_PAYLOAD
-	SYS_ACCEPT                              = unix.SYS_ACCEPT
 	SYS_ACCEPT_NOCANCEL                     = unix.SYS_ACCEPT_NOCANCEL
-	SYS_ACCESS                              = unix.SYS_ACCESS
 	SYS_ACCESS_EXTENDED                     = unix.SYS_ACCESS_EXTENDED
-	SYS_ACCT                                = unix.SYS_ACCT
-	SYS_ADJTIME                             = unix.SYS_ADJTIME
 	SYS_AIO_CANCEL                          = unix.SYS_AIO_CANCEL
 	SYS_AIO_ERROR                           = unix.SYS_AIO_ERROR
 	SYS_AIO_FSYNC                           = unix.SYS_AIO_FSYNC
@@ -1615,24 +867,16 @@ const (
 	SYS_AUDIT_SESSION_JOIN                  = unix.SYS_AUDIT_SESSION_JOIN
 	SYS_AUDIT_SESSION_PORT                  = unix.SYS_AUDIT_SESSION_PORT
 	SYS_AUDIT_SESSION_SELF                  = unix.SYS_AUDIT_SESSION_SELF
-	SYS_BIND                                = unix.SYS_BIND
 	SYS_BSDTHREAD_CREATE                    = unix.SYS_BSDTHREAD_CREATE
 	SYS_BSDTHREAD_CTL                       = unix.SYS_BSDTHREAD_CTL
 	SYS_BSDTHREAD_REGISTER                  = unix.SYS_BSDTHREAD_REGISTER
 	SYS_BSDTHREAD_TERMINATE                 = unix.SYS_BSDTHREAD_TERMINATE
 	SYS_CHANGE_FDGUARD_NP                   = unix.SYS_CHANGE_FDGUARD_NP
-	SYS_CHDIR                               = unix.SYS_CHDIR
-	SYS_CHFLAGS                             = unix.SYS_CHFLAGS
-	SYS_CHMOD                               = unix.SYS_CHMOD
 	SYS_CHMOD_EXTENDED                      = unix.SYS_CHMOD_EXTENDED
-	SYS_CHOWN                               = unix.SYS_CHOWN
-	SYS_CHROOT                              = unix.SYS_CHROOT
 	SYS_CLONEFILEAT                         = unix.SYS_CLONEFILEAT
-	SYS_CLOSE                               = unix.SYS_CLOSE
 	SYS_CLOSE_NOCANCEL                      = unix.SYS_CLOSE_NOCANCEL
 	SYS_COALITION                           = unix.SYS_COALITION
 	SYS_COALITION_INFO                      = unix.SYS_COALITION_INFO
-	SYS_CONNECT                             = unix.SYS_CONNECT
 	SYS_CONNECTX                            = unix.SYS_CONNECTX
 	SYS_CONNECT_NOCANCEL                    = unix.SYS_CONNECT_NOCANCEL
 	SYS_COPYFILE                            = unix.SYS_COPYFILE
@@ -1641,21 +885,9 @@ const (
 	SYS_CSRCTL                              = unix.SYS_CSRCTL
 	SYS_DELETE                              = unix.SYS_DELETE
 	SYS_DISCONNECTX                         = unix.SYS_DISCONNECTX
-	SYS_DUP                                 = unix.SYS_DUP
-	SYS_DUP2                                = unix.SYS_DUP2
 	SYS_EXCHANGEDATA                        = unix.SYS_EXCHANGEDATA
-	SYS_EXECVE                              = unix.SYS_EXECVE
-	SYS_EXIT                                = unix.SYS_EXIT
-	SYS_FACCESSAT                           = unix.SYS_FACCESSAT
-	SYS_FCHDIR                              = unix.SYS_FCHDIR
-	SYS_FCHFLAGS                            = unix.SYS_FCHFLAGS
-	SYS_FCHMOD                              = unix.SYS_FCHMOD
-	SYS_FCHMODAT                            = unix.SYS_FCHMODAT
 	SYS_FCHMOD_EXTENDED                     = unix.SYS_FCHMOD_EXTENDED
-	SYS_FCHOWN                              = unix.SYS_FCHOWN
-	SYS_FCHOWNAT                            = unix.SYS_FCHOWNAT
 	SYS_FCLONEFILEAT                        = unix.SYS_FCLONEFILEAT
-	SYS_FCNTL                               = unix.SYS_FCNTL
 	SYS_FCNTL_NOCANCEL                      = unix.SYS_FCNTL_NOCANCEL
 	SYS_FDATASYNC                           = unix.SYS_FDATASYNC
 	SYS_FFSCTL                              = unix.SYS_FFSCTL
@@ -1665,28 +897,20 @@ const (
 	SYS_FILEPORT_MAKEFD                     = unix.SYS_FILEPORT_MAKEFD
 	SYS_FILEPORT_MAKEPORT                   = unix.SYS_FILEPORT_MAKEPORT
 	SYS_FLISTXATTR                          = unix.SYS_FLISTXATTR
-	SYS_FLOCK                               = unix.SYS_FLOCK
 	SYS_FMOUNT                              = unix.SYS_FMOUNT
-	SYS_FORK                                = unix.SYS_FORK
-	SYS_FPATHCONF                           = unix.SYS_FPATHCONF
 	SYS_FREMOVEXATTR                        = unix.SYS_FREMOVEXATTR
 	SYS_FSCTL                               = unix.SYS_FSCTL
 	SYS_FSETATTRLIST                        = unix.SYS_FSETATTRLIST
 	SYS_FSETXATTR                           = unix.SYS_FSETXATTR
 	SYS_FSGETPATH                           = unix.SYS_FSGETPATH
-	SYS_FSTAT                               = unix.SYS_FSTAT
 	SYS_FSTAT64                             = unix.SYS_FSTAT64
 	SYS_FSTAT64_EXTENDED                    = unix.SYS_FSTAT64_EXTENDED
-	SYS_FSTATAT                             = unix.SYS_FSTATAT
 	SYS_FSTATAT64                           = unix.SYS_FSTATAT64
 	SYS_FSTATFS                             = unix.SYS_FSTATFS
 	SYS_FSTATFS64                           = unix.SYS_FSTATFS64
 	SYS_FSTAT_EXTENDED                      = unix.SYS_FSTAT_EXTENDED
-	SYS_FSYNC                               = unix.SYS_FSYNC
 	SYS_FSYNC_NOCANCEL                      = unix.SYS_FSYNC_NOCANCEL
 	SYS_FS_SNAPSHOT                         = unix.SYS_FS_SNAPSHOT
-	SYS_FTRUNCATE                           = unix.SYS_FTRUNCATE
-	SYS_FUTIMES                             = unix.SYS_FUTIMES
 	SYS_GETATTRLIST                         = unix.SYS_GETATTRLIST
 	SYS_GETATTRLISTAT                       = unix.SYS_GETATTRLISTAT
 	SYS_GETATTRLISTBULK                     = unix.SYS_GETATTRLISTBULK
@@ -1696,32 +920,13 @@ const (
 	SYS_GETDIRENTRIES64                     = unix.SYS_GETDIRENTRIES64
 	SYS_GETDIRENTRIESATTR                   = unix.SYS_GETDIRENTRIESATTR
 	SYS_GETDTABLESIZE                       = unix.SYS_GETDTABLESIZE
-	SYS_GETEGID                             = unix.SYS_GETEGID
 	SYS_GETENTROPY                          = unix.SYS_GETENTROPY
-	SYS_GETEUID                             = unix.SYS_GETEUID
-	SYS_GETFH                               = unix.SYS_GETFH
 	SYS_GETFSSTAT                           = unix.SYS_GETFSSTAT
 	SYS_GETFSSTAT64                         = unix.SYS_GETFSSTAT64
-	SYS_GETGID                              = unix.SYS_GETGID
-	SYS_GETGROUPS                           = unix.SYS_GETGROUPS
 	SYS_GETHOSTUUID                         = unix.SYS_GETHOSTUUID
-	SYS_GETITIMER                           = unix.SYS_GETITIMER
 	SYS_GETLOGIN                            = unix.SYS_GETLOGIN
-	SYS_GETPEERNAME                         = unix.SYS_GETPEERNAME
-	SYS_GETPGID                             = unix.SYS_GETPGID
-	SYS_GETPGRP                             = unix.SYS_GETPGRP
-	SYS_GETPID                              = unix.SYS_GETPID
-	SYS_GETPPID                             = unix.SYS_GETPPID
-	SYS_GETPRIORITY                         = unix.SYS_GETPRIORITY
-	SYS_GETRLIMIT                           = unix.SYS_GETRLIMIT
-	SYS_GETRUSAGE                           = unix.SYS_GETRUSAGE
 	SYS_GETSGROUPS                          = unix.SYS_GETSGROUPS
-	SYS_GETSID                              = unix.SYS_GETSID
-	SYS_GETSOCKNAME                         = unix.SYS_GETSOCKNAME
-	SYS_GETSOCKOPT                          = unix.SYS_GETSOCKOPT
 	SYS_GETTID                              = unix.SYS_GETTID
-	SYS_GETTIMEOFDAY                        = unix.SYS_GETTIMEOFDAY
-	SYS_GETUID                              = unix.SYS_GETUID
 	SYS_GETWGROUPS                          = unix.SYS_GETWGROUPS
 	SYS_GETXATTR                            = unix.SYS_GETXATTR
 	SYS_GRAB_PGO_DATA                       = unix.SYS_GRAB_PGO_DATA
@@ -1735,64 +940,36 @@ const (
 	SYS_IDENTITYSVC                         = unix.SYS_IDENTITYSVC
 	SYS_INITGROUPS                          = unix.SYS_INITGROUPS
 	SYS_INVALID                             = unix.SYS_INVALID
-	SYS_IOCTL                               = unix.SYS_IOCTL
 	SYS_IOPOLICYSYS                         = unix.SYS_IOPOLICYSYS
-	SYS_ISSETUGID                           = unix.SYS_ISSETUGID
 	SYS_KAS_INFO                            = unix.SYS_KAS_INFO
 	SYS_KDEBUG_TRACE                        = unix.SYS_KDEBUG_TRACE
 	SYS_KDEBUG_TRACE64                      = unix.SYS_KDEBUG_TRACE64
 	SYS_KDEBUG_TRACE_STRING                 = unix.SYS_KDEBUG_TRACE_STRING
 	SYS_KDEBUG_TYPEFILTER                   = unix.SYS_KDEBUG_TYPEFILTER
-	SYS_KEVENT                              = unix.SYS_KEVENT
 	SYS_KEVENT64                            = unix.SYS_KEVENT64
 	SYS_KEVENT_ID                           = unix.SYS_KEVENT_ID
 	SYS_KEVENT_QOS                          = unix.SYS_KEVENT_QOS
-	SYS_KILL                                = unix.SYS_KILL
-	SYS_KQUEUE                              = unix.SYS_KQUEUE
-	SYS_LCHOWN                              = unix.SYS_LCHOWN
 	SYS_LEDGER                              = unix.SYS_LEDGER
-	SYS_LINK                                = unix.SYS_LINK
-	SYS_LINKAT                              = unix.SYS_LINKAT
 	SYS_LIO_LISTIO                          = unix.SYS_LIO_LISTIO
-	SYS_LISTEN                              = unix.SYS_LISTEN
 	SYS_LISTXATTR                           = unix.SYS_LISTXATTR
-	SYS_LSEEK                               = unix.SYS_LSEEK
 	SYS_LSTAT                               = unix.SYS_LSTAT
 	SYS_LSTAT64                             = unix.SYS_LSTAT64
 	SYS_LSTAT64_EXTENDED                    = unix.SYS_LSTAT64_EXTENDED
 	SYS_LSTAT_EXTENDED                      = unix.SYS_LSTAT_EXTENDED
-	SYS_MADVISE                             = unix.SYS_MADVISE
 	SYS_MAXSYSCALL                          = unix.SYS_MAXSYSCALL
 	SYS_MEMORYSTATUS_CONTROL                = unix.SYS_MEMORYSTATUS_CONTROL
 	SYS_MEMORYSTATUS_GET_LEVEL              = unix.SYS_MEMORYSTATUS_GET_LEVEL
 	SYS_MICROSTACKSHOT                      = unix.SYS_MICROSTACKSHOT
 	SYS_MINCORE                             = unix.SYS_MINCORE
-	SYS_MINHERIT                            = unix.SYS_MINHERIT
-	SYS_MKDIR                               = unix.SYS_MKDIR
-	SYS_MKDIRAT                             = unix.SYS_MKDIRAT
 	SYS_MKDIR_EXTENDED                      = unix.SYS_MKDIR_EXTENDED
-	SYS_MKFIFO                              = unix.SYS_MKFIFO
 	SYS_MKFIFO_EXTENDED                     = unix.SYS_MKFIFO_EXTENDED
 	SYS_MKNOD                               = unix.SYS_MKNOD
-	SYS_MLOCK                               = unix.SYS_MLOCK
-	SYS_MLOCKALL                            = unix.SYS_MLOCKALL
-	SYS_MMAP                                = unix.SYS_MMAP
 	SYS_MODWATCH                            = unix.SYS_MODWATCH
-	SYS_MOUNT                               = unix.SYS_MOUNT
-	SYS_MPROTECT                            = unix.SYS_MPROTECT
 	SYS_MREMAP_ENCRYPTED                    = unix.SYS_MREMAP_ENCRYPTED
-	SYS_MSGCTL                              = unix.SYS_MSGCTL
-	SYS_MSGGET                              = unix.SYS_MSGGET
-	SYS_MSGRCV                              = unix.SYS_MSGRCV
 	SYS_MSGRCV_NOCANCEL                     = unix.SYS_MSGRCV_NOCANCEL
-	SYS_MSGSND                              = unix.SYS_MSGSND
 	SYS_MSGSND_NOCANCEL                     = unix.SYS_MSGSND_NOCANCEL
 	SYS_MSGSYS                              = unix.SYS_MSGSYS
-	SYS_MSYNC                               = unix.SYS_MSYNC
 	SYS_MSYNC_NOCANCEL                      = unix.SYS_MSYNC_NOCANCEL
-	SYS_MUNLOCK                             = unix.SYS_MUNLOCK
-	SYS_MUNLOCKALL                          = unix.SYS_MUNLOCKALL
-	SYS_MUNMAP                              = unix.SYS_MUNMAP
 	SYS_NECP_CLIENT_ACTION                  = unix.SYS_NECP_CLIENT_ACTION
 	SYS_NECP_MATCH_POLICY                   = unix.SYS_NECP_MATCH_POLICY
 	SYS_NECP_OPEN                           = unix.SYS_NECP_OPEN
@@ -1804,15 +981,12 @@ const (
 	SYS_NFSSVC                              = unix.SYS_NFSSVC
 	SYS_NTP_ADJTIME                         = unix.SYS_NTP_ADJTIME
 	SYS_NTP_GETTIME                         = unix.SYS_NTP_GETTIME
-	SYS_OPEN                                = unix.SYS_OPEN
-	SYS_OPENAT                              = unix.SYS_OPENAT
 	SYS_OPENAT_NOCANCEL                     = unix.SYS_OPENAT_NOCANCEL
 	SYS_OPENBYID_NP                         = unix.SYS_OPENBYID_NP
 	SYS_OPEN_DPROTECTED_NP                  = unix.SYS_OPEN_DPROTECTED_NP
 	SYS_OPEN_EXTENDED                       = unix.SYS_OPEN_EXTENDED
 	SYS_OPEN_NOCANCEL                       = unix.SYS_OPEN_NOCANCEL
 	SYS_OS_FAULT_WITH_PAYLOAD               = unix.SYS_OS_FAULT_WITH_PAYLOAD
-	SYS_PATHCONF                            = unix.SYS_PATHCONF
 	SYS_PEELOFF                             = unix.SYS_PEELOFF
 	SYS_PERSONA                             = unix.SYS_PERSONA
 	SYS_PID_HIBERNATE                       = unix.SYS_PID_HIBERNATE
@@ -1820,7 +994,6 @@ const (
 	SYS_PID_SHUTDOWN_SOCKETS                = unix.SYS_PID_SHUTDOWN_SOCKETS
 	SYS_PID_SUSPEND                         = unix.SYS_PID_SUSPEND
 	SYS_PIPE                                = unix.SYS_PIPE
-	SYS_POLL                                = unix.SYS_POLL
 	SYS_POLL_NOCANCEL                       = unix.SYS_POLL_NOCANCEL
 	SYS_POSIX_SPAWN                         = unix.SYS_POSIX_SPAWN
 	SYS_PREAD                               = unix.SYS_PREAD
@@ -1830,7 +1003,6 @@ const (
 	SYS_PROC_RLIMIT_CONTROL                 = unix.SYS_PROC_RLIMIT_CONTROL
 	SYS_PROC_TRACE_LOG                      = unix.SYS_PROC_TRACE_LOG
 	SYS_PROC_UUID_POLICY                    = unix.SYS_PROC_UUID_POLICY
-	SYS_PSELECT                             = unix.SYS_PSELECT
 	SYS_PSELECT_NOCANCEL                    = unix.SYS_PSELECT_NOCANCEL
 	SYS_PSYNCH_CVBROAD                      = unix.SYS_PSYNCH_CVBROAD
 	SYS_PSYNCH_CVCLRPREPOST                 = unix.SYS_PSYNCH_CVCLRPREPOST
@@ -1846,34 +1018,19 @@ const (
 	SYS_PSYNCH_RW_UPGRADE                   = unix.SYS_PSYNCH_RW_UPGRADE
 	SYS_PSYNCH_RW_WRLOCK                    = unix.SYS_PSYNCH_RW_WRLOCK
 	SYS_PSYNCH_RW_YIELDWRLOCK               = unix.SYS_PSYNCH_RW_YIELDWRLOCK
-	SYS_PTRACE                              = unix.SYS_PTRACE
 	SYS_PWRITE                              = unix.SYS_PWRITE
 	SYS_PWRITE_NOCANCEL                     = unix.SYS_PWRITE_NOCANCEL
 	SYS_QUOTACTL                            = unix.SYS_QUOTACTL
-	SYS_READ                                = unix.SYS_READ
-	SYS_READLINK                            = unix.SYS_READLINK
-	SYS_READLINKAT                          = unix.SYS_READLINKAT
-	SYS_READV                               = unix.SYS_READV
 	SYS_READV_NOCANCEL                      = unix.SYS_READV_NOCANCEL
 	SYS_READ_NOCANCEL                       = unix.SYS_READ_NOCANCEL
-	SYS_REBOOT                              = unix.SYS_REBOOT
-	SYS_RECVFROM                            = unix.SYS_RECVFROM
 	SYS_RECVFROM_NOCANCEL                   = unix.SYS_RECVFROM_NOCANCEL
-	SYS_RECVMSG                             = unix.SYS_RECVMSG
 	SYS_RECVMSG_NOCANCEL                    = unix.SYS_RECVMSG_NOCANCEL
 	SYS_RECVMSG_X                           = unix.SYS_RECVMSG_X
 	SYS_REMOVEXATTR                         = unix.SYS_REMOVEXATTR
-	SYS_RENAME                              = unix.SYS_RENAME
-	SYS_RENAMEAT                            = unix.SYS_RENAMEAT
 	SYS_RENAMEATX_NP                        = unix.SYS_RENAMEATX_NP
-	SYS_REVOKE                              = unix.SYS_REVOKE
-	SYS_RMDIR                               = unix.SYS_RMDIR
 	SYS_SEARCHFS                            = unix.SYS_SEARCHFS
-	SYS_SELECT                              = unix.SYS_SELECT
 	SYS_SELECT_NOCANCEL                     = unix.SYS_SELECT_NOCANCEL
 	SYS_SEMCTL                              = unix.SYS_SEMCTL
-	SYS_SEMGET                              = unix.SYS_SEMGET
-	SYS_SEMOP                               = unix.SYS_SEMOP
 	SYS_SEMSYS                              = unix.SYS_SEMSYS
 	SYS_SEM_CLOSE                           = unix.SYS_SEM_CLOSE
 	SYS_SEM_OPEN                            = unix.SYS_SEM_OPEN
@@ -1883,48 +1040,27 @@ const (
 	SYS_SEM_WAIT                            = unix.SYS_SEM_WAIT
 	SYS_SEM_WAIT_NOCANCEL                   = unix.SYS_SEM_WAIT_NOCANCEL
 	SYS_SENDFILE                            = unix.SYS_SENDFILE
-	SYS_SENDMSG                             = unix.SYS_SENDMSG
 	SYS_SENDMSG_NOCANCEL                    = unix.SYS_SENDMSG_NOCANCEL
 	SYS_SENDMSG_X                           = unix.SYS_SENDMSG_X
-	SYS_SENDTO                              = unix.SYS_SENDTO
 	SYS_SENDTO_NOCANCEL                     = unix.SYS_SENDTO_NOCANCEL
 	SYS_SETATTRLIST                         = unix.SYS_SETATTRLIST
 	SYS_SETATTRLISTAT                       = unix.SYS_SETATTRLISTAT
 	SYS_SETAUDIT_ADDR                       = unix.SYS_SETAUDIT_ADDR
 	SYS_SETAUID                             = unix.SYS_SETAUID
-	SYS_SETEGID                             = unix.SYS_SETEGID
-	SYS_SETEUID                             = unix.SYS_SETEUID
-	SYS_SETGID                              = unix.SYS_SETGID
-	SYS_SETGROUPS                           = unix.SYS_SETGROUPS
-	SYS_SETITIMER                           = unix.SYS_SETITIMER
 	SYS_SETLOGIN                            = unix.SYS_SETLOGIN
-	SYS_SETPGID                             = unix.SYS_SETPGID
-	SYS_SETPRIORITY                         = unix.SYS_SETPRIORITY
 	SYS_SETPRIVEXEC                         = unix.SYS_SETPRIVEXEC
-	SYS_SETREGID                            = unix.SYS_SETREGID
-	SYS_SETREUID                            = unix.SYS_SETREUID
-	SYS_SETRLIMIT                           = unix.SYS_SETRLIMIT
 	SYS_SETSGROUPS                          = unix.SYS_SETSGROUPS
-	SYS_SETSID                              = unix.SYS_SETSID
-	SYS_SETSOCKOPT                          = unix.SYS_SETSOCKOPT
 	SYS_SETTID                              = unix.SYS_SETTID
 	SYS_SETTID_WITH_PID                     = unix.SYS_SETTID_WITH_PID
-	SYS_SETTIMEOFDAY                        = unix.SYS_SETTIMEOFDAY
-	SYS_SETUID                              = unix.SYS_SETUID
 	SYS_SETWGROUPS                          = unix.SYS_SETWGROUPS
 	SYS_SETXATTR                            = unix.SYS_SETXATTR
 	SYS_SFI_CTL                             = unix.SYS_SFI_CTL
 	SYS_SFI_PIDCTL                          = unix.SYS_SFI_PIDCTL
 	SYS_SHARED_REGION_CHECK_NP              = unix.SYS_SHARED_REGION_CHECK_NP
 	SYS_SHARED_REGION_MAP_AND_SLIDE_NP      = unix.SYS_SHARED_REGION_MAP_AND_SLIDE_NP
-	SYS_SHMAT                               = unix.SYS_SHMAT
-	SYS_SHMCTL                              = unix.SYS_SHMCTL
-	SYS_SHMDT                               = unix.SYS_SHMDT
-	SYS_SHMGET                              = unix.SYS_SHMGET
 	SYS_SHMSYS                              = unix.SYS_SHMSYS
 	SYS_SHM_OPEN                            = unix.SYS_SHM_OPEN
 	SYS_SHM_UNLINK                          = unix.SYS_SHM_UNLINK
-	SYS_SHUTDOWN                            = unix.SYS_SHUTDOWN
 	SYS_SIGACTION                           = unix.SYS_SIGACTION
 	SYS_SIGALTSTACK                         = unix.SYS_SIGALTSTACK
 	SYS_SIGPENDING                          = unix.SYS_SIGPENDING
@@ -1932,8 +1068,6 @@ const (
 	SYS_SIGRETURN                           = unix.SYS_SIGRETURN
 	SYS_SIGSUSPEND                          = unix.SYS_SIGSUSPEND
 	SYS_SIGSUSPEND_NOCANCEL                 = unix.SYS_SIGSUSPEND_NOCANCEL
-	SYS_SOCKET                              = unix.SYS_SOCKET
-	SYS_SOCKETPAIR                          = unix.SYS_SOCKETPAIR
 	SYS_SOCKET_DELEGATE                     = unix.SYS_SOCKET_DELEGATE
 	SYS_STACK_SNAPSHOT_WITH_CONFIG          = unix.SYS_STACK_SNAPSHOT_WITH_CONFIG
 	SYS_STAT                                = unix.SYS_STAT
@@ -1943,9 +1077,6 @@ const (
 	SYS_STATFS64                            = unix.SYS_STATFS64
 	SYS_STAT_EXTENDED                       = unix.SYS_STAT_EXTENDED
 	SYS_SWAPON                              = unix.SYS_SWAPON
-	SYS_SYMLINK                             = unix.SYS_SYMLINK
-	SYS_SYMLINKAT                           = unix.SYS_SYMLINKAT
-	SYS_SYNC                                = unix.SYS_SYNC
 	SYS_SYSCALL                             = unix.SYS_SYSCALL
 	SYS_SYSCTL                              = unix.SYS_SYSCTL
 	SYS_SYSCTLBYNAME                        = unix.SYS_SYSCTLBYNAME
@@ -1955,21 +1086,13 @@ const (
 	SYS_THREAD_SELFCOUNTS                   = unix.SYS_THREAD_SELFCOUNTS
 	SYS_THREAD_SELFID                       = unix.SYS_THREAD_SELFID
 	SYS_THREAD_SELFUSAGE                    = unix.SYS_THREAD_SELFUSAGE
-	SYS_TRUNCATE                            = unix.SYS_TRUNCATE
 	SYS_ULOCK_WAIT                          = unix.SYS_ULOCK_WAIT
 	SYS_ULOCK_WAKE                          = unix.SYS_ULOCK_WAKE
-	SYS_UMASK                               = unix.SYS_UMASK
 	SYS_UMASK_EXTENDED                      = unix.SYS_UMASK_EXTENDED
 	SYS_UNDELETE                            = unix.SYS_UNDELETE
-	SYS_UNLINK                              = unix.SYS_UNLINK
-	SYS_UNLINKAT                            = unix.SYS_UNLINKAT
-	SYS_UNMOUNT                             = unix.SYS_UNMOUNT
 	SYS_USRCTL                              = unix.SYS_USRCTL
-	SYS_UTIMES                              = unix.SYS_UTIMES
-	SYS_VFORK                               = unix.SYS_VFORK
 	SYS_VFS_PURGE                           = unix.SYS_VFS_PURGE
 	SYS_VM_PRESSURE_MONITOR                 = unix.SYS_VM_PRESSURE_MONITOR
-	SYS_WAIT4                               = unix.SYS_WAIT4
 	SYS_WAIT4_NOCANCEL                      = unix.SYS_WAIT4_NOCANCEL
 	SYS_WAITEVENT                           = unix.SYS_WAITEVENT
 	SYS_WAITID                              = unix.SYS_WAITID
@@ -1978,8 +1101,6 @@ const (
 	SYS_WORKQ_KERNRETURN                    = unix.SYS_WORKQ_KERNRETURN
 	SYS_WORKQ_OPEN                          = unix.SYS_WORKQ_OPEN
 	SYS_WORK_INTERVAL_CTL                   = unix.SYS_WORK_INTERVAL_CTL
-	SYS_WRITE                               = unix.SYS_WRITE
-	SYS_WRITEV                              = unix.SYS_WRITEV
 	SYS_WRITEV_NOCANCEL                     = unix.SYS_WRITEV_NOCANCEL
 	SYS_WRITE_NOCANCEL                      = unix.SYS_WRITE_NOCANCEL
 	SYS___CHANNEL_GET_INFO                  = unix.SYS___CHANNEL_GET_INFO
@@ -2021,74 +1142,16 @@ const (
 	SYS___SEMWAIT_SIGNAL_NOCANCEL           = unix.SYS___SEMWAIT_SIGNAL_NOCANCEL
 	SYS___SIGWAIT                           = unix.SYS___SIGWAIT
 	SYS___SIGWAIT_NOCANCEL                  = unix.SYS___SIGWAIT_NOCANCEL
-	SYS___SYSCTL                            = unix.SYS___SYSCTL
-	S_IEXEC                                 = unix.S_IEXEC
-	S_IFBLK                                 = unix.S_IFBLK
-	S_IFCHR                                 = unix.S_IFCHR
-	S_IFDIR                                 = unix.S_IFDIR
-	S_IFIFO                                 = unix.S_IFIFO
-	S_IFLNK                                 = unix.S_IFLNK
-	S_IFMT                                  = unix.S_IFMT
-	S_IFREG                                 = unix.S_IFREG
-	S_IFSOCK                                = unix.S_IFSOCK
 	S_IFWHT                                 = unix.S_IFWHT
-	S_IREAD                                 = unix.S_IREAD
-	S_IRGRP                                 = unix.S_IRGRP
-	S_IROTH                                 = unix.S_IROTH
-	S_IRUSR                                 = unix.S_IRUSR
-	S_IRWXG                                 = unix.S_IRWXG
-	S_IRWXO                                 = unix.S_IRWXO
-	S_IRWXU                                 = unix.S_IRWXU
-	S_ISGID                                 = unix.S_ISGID
-	S_ISTXT                                 = unix.S_ISTXT
-	S_ISUID                                 = unix.S_ISUID
-	S_ISVTX                                 = unix.S_ISVTX
-	S_IWGRP                                 = unix.S_IWGRP
-	S_IWOTH                                 = unix.S_IWOTH
-	S_IWRITE                                = unix.S_IWRITE
-	S_IWUSR                                 = unix.S_IWUSR
-	S_IXGRP                                 = unix.S_IXGRP
-	S_IXOTH                                 = unix.S_IXOTH
-	S_IXUSR                                 = unix.S_IXUSR
-	SizeofBpfHdr                            = unix.SizeofBpfHdr
-	SizeofBpfInsn                           = unix.SizeofBpfInsn
-	SizeofBpfProgram                        = unix.SizeofBpfProgram
-	SizeofBpfStat                           = unix.SizeofBpfStat
-	SizeofBpfVersion                        = unix.SizeofBpfVersion
-	SizeofClockinfo                         = unix.SizeofClockinfo
-	SizeofCmsghdr                           = unix.SizeofCmsghdr
-	SizeofICMPv6Filter                      = unix.SizeofICMPv6Filter
-	SizeofIPMreq                            = unix.SizeofIPMreq
 	SizeofIPMreqn                           = unix.SizeofIPMreqn
-	SizeofIPv6MTUInfo                       = unix.SizeofIPv6MTUInfo
-	SizeofIPv6Mreq                          = unix.SizeofIPv6Mreq
-	SizeofIfData                            = unix.SizeofIfData
 	SizeofIfData64                          = unix.SizeofIfData64
-	SizeofIfMsghdr                          = unix.SizeofIfMsghdr
 	SizeofIfMsghdr2                         = unix.SizeofIfMsghdr2
-	SizeofIfaMsghdr                         = unix.SizeofIfaMsghdr
 	SizeofIfmaMsghdr                        = unix.SizeofIfmaMsghdr
 	SizeofIfmaMsghdr2                       = unix.SizeofIfmaMsghdr2
 	SizeofInet4Pktinfo                      = unix.SizeofInet4Pktinfo
-	SizeofInet6Pktinfo                      = unix.SizeofInet6Pktinfo
-	SizeofInt                               = unix.SizeofInt
-	SizeofIovec                             = unix.SizeofIovec
 	SizeofKinfoProc                         = unix.SizeofKinfoProc
-	SizeofLinger                            = unix.SizeofLinger
-	SizeofLong                              = unix.SizeofLong
-	SizeofLongLong                          = unix.SizeofLongLong
-	SizeofMsghdr                            = unix.SizeofMsghdr
-	SizeofPtr                               = unix.SizeofPtr
-	SizeofRtMetrics                         = unix.SizeofRtMetrics
-	SizeofRtMsghdr                          = unix.SizeofRtMsghdr
 	SizeofRtMsghdr2                         = unix.SizeofRtMsghdr2
-	SizeofShort                             = unix.SizeofShort
-	SizeofSockaddrAny                       = unix.SizeofSockaddrAny
 	SizeofSockaddrCtl                       = unix.SizeofSockaddrCtl
-	SizeofSockaddrDatalink                  = unix.SizeofSockaddrDatalink
-	SizeofSockaddrInet4                     = unix.SizeofSockaddrInet4
-	SizeofSockaddrInet6                     = unix.SizeofSockaddrInet6
-	SizeofSockaddrUnix                      = unix.SizeofSockaddrUnix
 	SizeofSockaddrVM                        = unix.SizeofSockaddrVM
 	SizeofTCPConnectionInfo                 = unix.SizeofTCPConnectionInfo
 	SizeofXSockbuf                          = unix.SizeofXSockbuf
@@ -2101,11 +1164,8 @@ const (
 	TAB2                                    = unix.TAB2
 	TAB3                                    = unix.TAB3
 	TABDLY                                  = unix.TABDLY
-	TCIFLUSH                                = unix.TCIFLUSH
 	TCIOFF                                  = unix.TCIOFF
-	TCIOFLUSH                               = unix.TCIOFLUSH
 	TCION                                   = unix.TCION
-	TCOFLUSH                                = unix.TCOFLUSH
 	TCOOFF                                  = unix.TCOOFF
 	TCOON                                   = unix.TCOON
 	TCPOPT_CC                               = unix.TCPOPT_CC
@@ -2132,90 +1192,31 @@ const (
 	TCP_KEEPINTVL                           = unix.TCP_KEEPINTVL
 	TCP_MAXHLEN                             = unix.TCP_MAXHLEN
 	TCP_MAXOLEN                             = unix.TCP_MAXOLEN
-	TCP_MAXSEG                              = unix.TCP_MAXSEG
-	TCP_MAXWIN                              = unix.TCP_MAXWIN
 	TCP_MAX_SACK                            = unix.TCP_MAX_SACK
-	TCP_MAX_WINSHIFT                        = unix.TCP_MAX_WINSHIFT
 	TCP_MINMSS                              = unix.TCP_MINMSS
-	TCP_MSS                                 = unix.TCP_MSS
-	TCP_NODELAY                             = unix.TCP_NODELAY
 	TCP_NOOPT                               = unix.TCP_NOOPT
 	TCP_NOPUSH                              = unix.TCP_NOPUSH
 	TCP_NOTSENT_LOWAT                       = unix.TCP_NOTSENT_LOWAT
 	TCP_RXT_CONNDROPTIME                    = unix.TCP_RXT_CONNDROPTIME
 	TCP_RXT_FINDROP                         = unix.TCP_RXT_FINDROP
 	TCP_SENDMOREACKS                        = unix.TCP_SENDMOREACKS
-	TCSAFLUSH                               = unix.TCSAFLUSH
-	TIOCCBRK                                = unix.TIOCCBRK
-	TIOCCDTR                                = unix.TIOCCDTR
-	TIOCCONS                                = unix.TIOCCONS
 	TIOCDCDTIMESTAMP                        = unix.TIOCDCDTIMESTAMP
-	TIOCDRAIN                               = unix.TIOCDRAIN
 	TIOCDSIMICROCODE                        = unix.TIOCDSIMICROCODE
-	TIOCEXCL                                = unix.TIOCEXCL
-	TIOCEXT                                 = unix.TIOCEXT
-	TIOCFLUSH                               = unix.TIOCFLUSH
 	TIOCGDRAINWAIT                          = unix.TIOCGDRAINWAIT
-	TIOCGETA                                = unix.TIOCGETA
-	TIOCGETD                                = unix.TIOCGETD
-	TIOCGPGRP                               = unix.TIOCGPGRP
-	TIOCGWINSZ                              = unix.TIOCGWINSZ
 	TIOCIXOFF                               = unix.TIOCIXOFF
 	TIOCIXON                                = unix.TIOCIXON
-	TIOCMBIC                                = unix.TIOCMBIC
-	TIOCMBIS                                = unix.TIOCMBIS
 	TIOCMGDTRWAIT                           = unix.TIOCMGDTRWAIT
-	TIOCMGET                                = unix.TIOCMGET
 	TIOCMODG                                = unix.TIOCMODG
 	TIOCMODS                                = unix.TIOCMODS
 	TIOCMSDTRWAIT                           = unix.TIOCMSDTRWAIT
-	TIOCMSET                                = unix.TIOCMSET
-	TIOCM_CAR                               = unix.TIOCM_CAR
-	TIOCM_CD                                = unix.TIOCM_CD
-	TIOCM_CTS                               = unix.TIOCM_CTS
-	TIOCM_DSR                               = unix.TIOCM_DSR
-	TIOCM_DTR                               = unix.TIOCM_DTR
-	TIOCM_LE                                = unix.TIOCM_LE
-	TIOCM_RI                                = unix.TIOCM_RI
-	TIOCM_RNG                               = unix.TIOCM_RNG
-	TIOCM_RTS                               = unix.TIOCM_RTS
-	TIOCM_SR                                = unix.TIOCM_SR
-	TIOCM_ST                                = unix.TIOCM_ST
-	TIOCNOTTY                               = unix.TIOCNOTTY
-	TIOCNXCL                                = unix.TIOCNXCL
-	TIOCOUTQ                                = unix.TIOCOUTQ
-	TIOCPKT                                 = unix.TIOCPKT
-	TIOCPKT_DATA                            = unix.TIOCPKT_DATA
-	TIOCPKT_DOSTOP                          = unix.TIOCPKT_DOSTOP
-	TIOCPKT_FLUSHREAD                       = unix.TIOCPKT_FLUSHREAD
-	TIOCPKT_FLUSHWRITE                      = unix.TIOCPKT_FLUSHWRITE
-	TIOCPKT_IOCTL                           = unix.TIOCPKT_IOCTL
-	TIOCPKT_NOSTOP                          = unix.TIOCPKT_NOSTOP
-	TIOCPKT_START                           = unix.TIOCPKT_START
-	TIOCPKT_STOP                            = unix.TIOCPKT_STOP
 	TIOCPTYGNAME                            = unix.TIOCPTYGNAME
 	TIOCPTYGRANT                            = unix.TIOCPTYGRANT
 	TIOCPTYUNLK                             = unix.TIOCPTYUNLK
 	TIOCREMOTE                              = unix.TIOCREMOTE
-	TIOCSBRK                                = unix.TIOCSBRK
 	TIOCSCONS                               = unix.TIOCSCONS
-	TIOCSCTTY                               = unix.TIOCSCTTY
 	TIOCSDRAINWAIT                          = unix.TIOCSDRAINWAIT
-	TIOCSDTR                                = unix.TIOCSDTR
-	TIOCSETA                                = unix.TIOCSETA
-	TIOCSETAF                               = unix.TIOCSETAF
-	TIOCSETAW                               = unix.TIOCSETAW
-	TIOCSETD                                = unix.TIOCSETD
-	TIOCSIG                                 = unix.TIOCSIG
-	TIOCSPGRP                               = unix.TIOCSPGRP
-	TIOCSTART                               = unix.TIOCSTART
-	TIOCSTAT                                = unix.TIOCSTAT
 	TIOCSTI                                 = unix.TIOCSTI
-	TIOCSTOP                                = unix.TIOCSTOP
-	TIOCSWINSZ                              = unix.TIOCSWINSZ
 	TIOCTIMESTAMP                           = unix.TIOCTIMESTAMP
-	TIOCUCNTL                               = unix.TIOCUCNTL
-	TOSTOP                                  = unix.TOSTOP
 	UF_APPEND                               = unix.UF_APPEND
 	UF_COMPRESSED                           = unix.UF_COMPRESSED
 	UF_DATAVAULT                            = unix.UF_DATAVAULT
@@ -2225,147 +1226,66 @@ const (
 	UF_OPAQUE                               = unix.UF_OPAQUE
 	UF_SETTABLE                             = unix.UF_SETTABLE
 	UF_TRACKED                              = unix.UF_TRACKED
-	VDISCARD                                = unix.VDISCARD
-	VDSUSP                                  = unix.VDSUSP
-	VEOF                                    = unix.VEOF
-	VEOL                                    = unix.VEOL
-	VEOL2                                   = unix.VEOL2
-	VERASE                                  = unix.VERASE
-	VINTR                                   = unix.VINTR
-	VKILL                                   = unix.VKILL
-	VLNEXT                                  = unix.VLNEXT
 	VMADDR_CID_ANY                          = unix.VMADDR_CID_ANY
 	VMADDR_CID_HOST                         = unix.VMADDR_CID_HOST
 	VMADDR_CID_HYPERVISOR                   = unix.VMADDR_CID_HYPERVISOR
 	VMADDR_CID_RESERVED                     = unix.VMADDR_CID_RESERVED
 	VMADDR_PORT_ANY                         = unix.VMADDR_PORT_ANY
-	VMIN                                    = unix.VMIN
 	VM_LOADAVG                              = unix.VM_LOADAVG
 	VM_MACHFACTOR                           = unix.VM_MACHFACTOR
 	VM_MAXID                                = unix.VM_MAXID
 	VM_METER                                = unix.VM_METER
 	VM_SWAPUSAGE                            = unix.VM_SWAPUSAGE
-	VQUIT                                   = unix.VQUIT
-	VREPRINT                                = unix.VREPRINT
-	VSTART                                  = unix.VSTART
-	VSTATUS                                 = unix.VSTATUS
-	VSTOP                                   = unix.VSTOP
-	VSUSP                                   = unix.VSUSP
 	VT0                                     = unix.VT0
 	VT1                                     = unix.VT1
 	VTDLY                                   = unix.VTDLY
-	VTIME                                   = unix.VTIME
-	VWERASE                                 = unix.VWERASE
 	WCONTINUED                              = unix.WCONTINUED
-	WCOREFLAG                               = unix.WCOREFLAG
 	WEXITED                                 = unix.WEXITED
-	WNOHANG                                 = unix.WNOHANG
 	WNOWAIT                                 = unix.WNOWAIT
 	WORDSIZE                                = unix.WORDSIZE
 	WSTOPPED                                = unix.WSTOPPED
-	WUNTRACED                               = unix.WUNTRACED
-	W_OK                                    = unix.W_OK
 	XATTR_CREATE                            = unix.XATTR_CREATE
 	XATTR_NODEFAULT                         = unix.XATTR_NODEFAULT
 	XATTR_NOFOLLOW                          = unix.XATTR_NOFOLLOW
 	XATTR_NOSECURITY                        = unix.XATTR_NOSECURITY
 	XATTR_REPLACE                           = unix.XATTR_REPLACE
 	XATTR_SHOWCOMPRESSION                   = unix.XATTR_SHOWCOMPRESSION
-	X_OK                                    = unix.X_OK
-)
-
-// Variables of golang.org/x/sys/unix, as they were when the program started: to assign to one changes it here, and not there.
-var (
-	Stderr = unix.Stderr
-	Stdin  = unix.Stdin
-	Stdout = unix.Stdout
 )
 
 // Types of golang.org/x/sys/unix.
 type (
 	Attrlist             = unix.Attrlist
-	BpfHdr               = unix.BpfHdr
-	BpfInsn              = unix.BpfInsn
-	BpfProgram           = unix.BpfProgram
-	BpfStat              = unix.BpfStat
-	BpfVersion           = unix.BpfVersion
-	Clockinfo            = unix.Clockinfo
-	Cmsghdr              = unix.Cmsghdr
 	CtlInfo              = unix.CtlInfo
-	Dirent               = unix.Dirent
 	Eproc                = unix.Eproc
-	Errno                = unix.Errno
 	ExternProc           = unix.ExternProc
 	Fbootstraptransfer_t = unix.Fbootstraptransfer_t
-	FdSet                = unix.FdSet
-	Flock_t              = unix.Flock_t
-	Fsid                 = unix.Fsid
 	Fstore_t             = unix.Fstore_t
-	ICMPv6Filter         = unix.ICMPv6Filter
-	IPMreq               = unix.IPMreq
 	IPMreqn              = unix.IPMreqn
-	IPv6MTUInfo          = unix.IPv6MTUInfo
-	IPv6Mreq             = unix.IPv6Mreq
-	IfData               = unix.IfData
 	IfData64             = unix.IfData64
-	IfMsghdr             = unix.IfMsghdr
 	IfMsghdr2            = unix.IfMsghdr2
-	IfaMsghdr            = unix.IfaMsghdr
 	IfmaMsghdr           = unix.IfmaMsghdr
 	IfmaMsghdr2          = unix.IfmaMsghdr2
 	IfreqMTU             = unix.IfreqMTU
 	Inet4Pktinfo         = unix.Inet4Pktinfo
-	Inet6Pktinfo         = unix.Inet6Pktinfo
-	Iovec                = unix.Iovec
 	Itimerval            = unix.Itimerval
-	Kevent_t             = unix.Kevent_t
 	KinfoProc            = unix.KinfoProc
-	Linger               = unix.Linger
 	Log2phys_t           = unix.Log2phys_t
-	Msghdr               = unix.Msghdr
 	Pcred                = unix.Pcred
-	PollFd               = unix.PollFd
 	Radvisory_t          = unix.Radvisory_t
-	RawSockaddr          = unix.RawSockaddr
-	RawSockaddrAny       = unix.RawSockaddrAny
 	RawSockaddrCtl       = unix.RawSockaddrCtl
-	RawSockaddrDatalink  = unix.RawSockaddrDatalink
-	RawSockaddrInet4     = unix.RawSockaddrInet4
-	RawSockaddrInet6     = unix.RawSockaddrInet6
-	RawSockaddrUnix      = unix.RawSockaddrUnix
 	RawSockaddrVM        = unix.RawSockaddrVM
-	Rlimit               = unix.Rlimit
-	RtMetrics            = unix.RtMetrics
-	RtMsghdr             = unix.RtMsghdr
 	RtMsghdr2            = unix.RtMsghdr2
-	Rusage               = unix.Rusage
 	SaEndpoints          = unix.SaEndpoints
 	SaeAssocID           = unix.SaeAssocID
 	SaeConnID            = unix.SaeConnID
-	Signal               = unix.Signal
-	Sockaddr             = unix.Sockaddr
 	SockaddrCtl          = unix.SockaddrCtl
-	SockaddrDatalink     = unix.SockaddrDatalink
-	SockaddrInet4        = unix.SockaddrInet4
-	SockaddrInet6        = unix.SockaddrInet6
-	SockaddrUnix         = unix.SockaddrUnix
 	SockaddrVM           = unix.SockaddrVM
-	SocketControlMessage = unix.SocketControlMessage
-	Stat_t               = unix.Stat_t
-	Statfs_t             = unix.Statfs_t
-	SysProcAttr          = unix.SysProcAttr
 	SysvIpcPerm          = unix.SysvIpcPerm
 	SysvShmDesc          = unix.SysvShmDesc
 	TCPConnectionInfo    = unix.TCPConnectionInfo
-	Termios              = unix.Termios
-	Timespec             = unix.Timespec
-	Timeval              = unix.Timeval
 	Timeval32            = unix.Timeval32
 	Ucred                = unix.Ucred
-	Utsname              = unix.Utsname
 	Vmspace              = unix.Vmspace
-	WaitStatus           = unix.WaitStatus
-	Winsize              = unix.Winsize
 	XSockbuf             = unix.XSockbuf
 	XSocket              = unix.XSocket
 	XSocket64            = unix.XSocket64
@@ -2373,54 +1293,6 @@ type (
 	XVSockPgen           = unix.XVSockPgen
 	Xucred               = unix.Xucred
 )
-
-// Accept is [golang.org/x/sys/unix.Accept].
-func Accept(fd int) (int, unix.Sockaddr, error) { return unix.Accept(fd) }
-
-// Access is [golang.org/x/sys/unix.Access].
-func Access(path string, mode uint32) error { return unix.Access(path, mode) }
-
-// Adjtime is [golang.org/x/sys/unix.Adjtime].
-func Adjtime(delta *unix.Timeval, olddelta *unix.Timeval) error { return unix.Adjtime(delta, olddelta) }
-
-// Auxv is [golang.org/x/sys/unix.Auxv].
-func Auxv() ([][2]uintptr, error) { return unix.Auxv() }
-
-// Bind is [golang.org/x/sys/unix.Bind].
-func Bind(fd int, sa unix.Sockaddr) error { return unix.Bind(fd, sa) }
-
-// BytePtrFromString is [golang.org/x/sys/unix.BytePtrFromString].
-func BytePtrFromString(s string) (*byte, error) { return unix.BytePtrFromString(s) }
-
-// BytePtrToString is [golang.org/x/sys/unix.BytePtrToString].
-func BytePtrToString(p *byte) string { return unix.BytePtrToString(p) }
-
-// ByteSliceFromString is [golang.org/x/sys/unix.ByteSliceFromString].
-func ByteSliceFromString(s string) ([]byte, error) { return unix.ByteSliceFromString(s) }
-
-// ByteSliceToString is [golang.org/x/sys/unix.ByteSliceToString].
-func ByteSliceToString(s []byte) string { return unix.ByteSliceToString(s) }
-
-// Chdir is [golang.org/x/sys/unix.Chdir].
-func Chdir(path string) error { return unix.Chdir(path) }
-
-// Chflags is [golang.org/x/sys/unix.Chflags].
-func Chflags(path string, flags int) error { return unix.Chflags(path, flags) }
-
-// Chmod is [golang.org/x/sys/unix.Chmod].
-func Chmod(path string, mode uint32) error { return unix.Chmod(path, mode) }
-
-// Chown is [golang.org/x/sys/unix.Chown].
-func Chown(path string, uid int, gid int) error { return unix.Chown(path, uid, gid) }
-
-// Chroot is [golang.org/x/sys/unix.Chroot].
-func Chroot(path string) error { return unix.Chroot(path) }
-
-// Clearenv is [golang.org/x/sys/unix.Clearenv].
-func Clearenv() { unix.Clearenv() }
-
-// ClockGettime is [golang.org/x/sys/unix.ClockGettime].
-func ClockGettime(clockid int32, time *unix.Timespec) error { return unix.ClockGettime(clockid, time) }
 
 // Clonefile is [golang.org/x/sys/unix.Clonefile].
 func Clonefile(src string, dst string, flags int) error { return unix.Clonefile(src, dst, flags) }
@@ -2430,85 +1302,20 @@ func Clonefileat(srcDirfd int, src string, dstDirfd int, dst string, flags int) 
 	return unix.Clonefileat(srcDirfd, src, dstDirfd, dst, flags)
 }
 
-// Close is [golang.org/x/sys/unix.Close].
-func Close(fd int) error { return unix.Close(fd) }
-
-// CloseOnExec is [golang.org/x/sys/unix.CloseOnExec].
-func CloseOnExec(fd int) { unix.CloseOnExec(fd) }
-
-// CmsgLen is [golang.org/x/sys/unix.CmsgLen].
-func CmsgLen(datalen int) int { return unix.CmsgLen(datalen) }
-
-// CmsgSpace is [golang.org/x/sys/unix.CmsgSpace].
-func CmsgSpace(datalen int) int { return unix.CmsgSpace(datalen) }
-
-// Connect is [golang.org/x/sys/unix.Connect].
-func Connect(fd int, sa unix.Sockaddr) error { return unix.Connect(fd, sa) }
-
 // Connectx is [golang.org/x/sys/unix.Connectx].
 func Connectx(fd int, srcIf uint32, srcAddr unix.Sockaddr, dstAddr unix.Sockaddr, associd unix.SaeAssocID, flags uint32, iov []unix.Iovec, connid *unix.SaeConnID) (uintptr, error) {
 	return unix.Connectx(fd, srcIf, srcAddr, dstAddr, associd, flags, iov, connid)
 }
-
-// Dup is [golang.org/x/sys/unix.Dup].
-func Dup(fd int) (int, error) { return unix.Dup(fd) }
-
-// Dup2 is [golang.org/x/sys/unix.Dup2].
-func Dup2(from int, to int) error { return unix.Dup2(from, to) }
-
-// Environ is [golang.org/x/sys/unix.Environ].
-func Environ() []string { return unix.Environ() }
-
-// ErrnoName is [golang.org/x/sys/unix.ErrnoName].
-func ErrnoName(e syscall.Errno) string { return unix.ErrnoName(e) }
 
 // Exchangedata is [golang.org/x/sys/unix.Exchangedata].
 func Exchangedata(path1 string, path2 string, options int) error {
 	return unix.Exchangedata(path1, path2, options)
 }
 
-// Exec is [golang.org/x/sys/unix.Exec].
-func Exec(argv0 string, argv []string, envv []string) error { return unix.Exec(argv0, argv, envv) }
-
-// Exit is [golang.org/x/sys/unix.Exit].
-func Exit(code int) { unix.Exit(code) }
-
-// Faccessat is [golang.org/x/sys/unix.Faccessat].
-func Faccessat(dirfd int, path string, mode uint32, flags int) error {
-	return unix.Faccessat(dirfd, path, mode, flags)
-}
-
-// Fchdir is [golang.org/x/sys/unix.Fchdir].
-func Fchdir(fd int) error { return unix.Fchdir(fd) }
-
-// Fchflags is [golang.org/x/sys/unix.Fchflags].
-func Fchflags(fd int, flags int) error { return unix.Fchflags(fd, flags) }
-
-// Fchmod is [golang.org/x/sys/unix.Fchmod].
-func Fchmod(fd int, mode uint32) error { return unix.Fchmod(fd, mode) }
-
-// Fchmodat is [golang.org/x/sys/unix.Fchmodat].
-func Fchmodat(dirfd int, path string, mode uint32, flags int) error {
-	return unix.Fchmodat(dirfd, path, mode, flags)
-}
-
-// Fchown is [golang.org/x/sys/unix.Fchown].
-func Fchown(fd int, uid int, gid int) error { return unix.Fchown(fd, uid, gid) }
-
-// Fchownat is [golang.org/x/sys/unix.Fchownat].
-func Fchownat(dirfd int, path string, uid int, gid int, flags int) error {
-	return unix.Fchownat(dirfd, path, uid, gid, flags)
-}
-
 // Fclonefileat is [golang.org/x/sys/unix.Fclonefileat].
 func Fclonefileat(srcDirfd int, dstDirfd int, dst string, flags int) error {
 	return unix.Fclonefileat(srcDirfd, dstDirfd, dst, flags)
 }
-
-// FcntlFlock is [golang.org/x/sys/unix.FcntlFlock].
-//
-//go:uintptrescapes
-func FcntlFlock(fd uintptr, cmd int, lk *unix.Flock_t) error { return unix.FcntlFlock(fd, cmd, lk) }
 
 // FcntlFstore is [golang.org/x/sys/unix.FcntlFstore].
 //
@@ -2517,22 +1324,11 @@ func FcntlFstore(fd uintptr, cmd int, fstore *unix.Fstore_t) error {
 	return unix.FcntlFstore(fd, cmd, fstore)
 }
 
-// FcntlInt is [golang.org/x/sys/unix.FcntlInt].
-//
-//go:uintptrescapes
-func FcntlInt(fd uintptr, cmd int, arg int) (int, error) { return unix.FcntlInt(fd, cmd, arg) }
-
 // Fgetxattr is [golang.org/x/sys/unix.Fgetxattr].
 func Fgetxattr(fd int, attr string, dest []byte) (int, error) { return unix.Fgetxattr(fd, attr, dest) }
 
 // Flistxattr is [golang.org/x/sys/unix.Flistxattr].
 func Flistxattr(fd int, dest []byte) (int, error) { return unix.Flistxattr(fd, dest) }
-
-// Flock is [golang.org/x/sys/unix.Flock].
-func Flock(fd int, how int) error { return unix.Flock(fd, how) }
-
-// Fpathconf is [golang.org/x/sys/unix.Fpathconf].
-func Fpathconf(fd int, name int) (int, error) { return unix.Fpathconf(fd, name) }
 
 // Fremovexattr is [golang.org/x/sys/unix.Fremovexattr].
 func Fremovexattr(fd int, attr string) error { return unix.Fremovexattr(fd, attr) }
@@ -2542,136 +1338,18 @@ func Fsetxattr(fd int, attr string, data []byte, flags int) error {
 	return unix.Fsetxattr(fd, attr, data, flags)
 }
 
-// Fstat is [golang.org/x/sys/unix.Fstat].
-func Fstat(fd int, stat *unix.Stat_t) error { return unix.Fstat(fd, stat) }
-
-// Fstatat is [golang.org/x/sys/unix.Fstatat].
-func Fstatat(fd int, path string, stat *unix.Stat_t, flags int) error {
-	return unix.Fstatat(fd, path, stat, flags)
-}
-
 // Fstatfs is [golang.org/x/sys/unix.Fstatfs].
 func Fstatfs(fd int, stat *unix.Statfs_t) error { return unix.Fstatfs(fd, stat) }
-
-// Fsync is [golang.org/x/sys/unix.Fsync].
-func Fsync(fd int) error { return unix.Fsync(fd) }
-
-// Ftruncate is [golang.org/x/sys/unix.Ftruncate].
-func Ftruncate(fd int, length int64) error { return unix.Ftruncate(fd, length) }
-
-// Futimes is [golang.org/x/sys/unix.Futimes].
-func Futimes(fd int, tv []unix.Timeval) error { return unix.Futimes(fd, tv) }
-
-// Getcwd is [golang.org/x/sys/unix.Getcwd].
-func Getcwd(buf []byte) (int, error) { return unix.Getcwd(buf) }
-
-// Getdirentries is [golang.org/x/sys/unix.Getdirentries].
-func Getdirentries(fd int, buf []byte, basep *uintptr) (int, error) {
-	return unix.Getdirentries(fd, buf, basep)
-}
 
 // Getdtablesize is [golang.org/x/sys/unix.Getdtablesize].
 func Getdtablesize() int { return unix.Getdtablesize() }
 
-// Getegid is [golang.org/x/sys/unix.Getegid].
-func Getegid() int { return unix.Getegid() }
-
-// Getenv is [golang.org/x/sys/unix.Getenv].
-func Getenv(key string) (string, bool) { return unix.Getenv(key) }
-
-// Geteuid is [golang.org/x/sys/unix.Geteuid].
-func Geteuid() int { return unix.Geteuid() }
-
 // Getfsstat is [golang.org/x/sys/unix.Getfsstat].
 func Getfsstat(buf []unix.Statfs_t, flags int) (int, error) { return unix.Getfsstat(buf, flags) }
-
-// Getgid is [golang.org/x/sys/unix.Getgid].
-func Getgid() int { return unix.Getgid() }
-
-// Getgroups is [golang.org/x/sys/unix.Getgroups].
-func Getgroups() ([]int, error) { return unix.Getgroups() }
-
-// Getpagesize is [golang.org/x/sys/unix.Getpagesize].
-func Getpagesize() int { return unix.Getpagesize() }
-
-// Getpeername is [golang.org/x/sys/unix.Getpeername].
-func Getpeername(fd int) (unix.Sockaddr, error) { return unix.Getpeername(fd) }
-
-// Getpgid is [golang.org/x/sys/unix.Getpgid].
-func Getpgid(pid int) (int, error) { return unix.Getpgid(pid) }
-
-// Getpgrp is [golang.org/x/sys/unix.Getpgrp].
-func Getpgrp() int { return unix.Getpgrp() }
-
-// Getpid is [golang.org/x/sys/unix.Getpid].
-func Getpid() int { return unix.Getpid() }
-
-// Getppid is [golang.org/x/sys/unix.Getppid].
-func Getppid() int { return unix.Getppid() }
-
-// Getpriority is [golang.org/x/sys/unix.Getpriority].
-func Getpriority(which int, who int) (int, error) { return unix.Getpriority(which, who) }
-
-// Getrlimit is [golang.org/x/sys/unix.Getrlimit].
-func Getrlimit(which int, lim *unix.Rlimit) error { return unix.Getrlimit(which, lim) }
-
-// Getrusage is [golang.org/x/sys/unix.Getrusage].
-func Getrusage(who int, rusage *unix.Rusage) error { return unix.Getrusage(who, rusage) }
-
-// Getsid is [golang.org/x/sys/unix.Getsid].
-func Getsid(pid int) (int, error) { return unix.Getsid(pid) }
-
-// Getsockname is [golang.org/x/sys/unix.Getsockname].
-func Getsockname(fd int) (unix.Sockaddr, error) { return unix.Getsockname(fd) }
-
-// GetsockoptByte is [golang.org/x/sys/unix.GetsockoptByte].
-func GetsockoptByte(fd int, level int, opt int) (byte, error) {
-	return unix.GetsockoptByte(fd, level, opt)
-}
-
-// GetsockoptICMPv6Filter is [golang.org/x/sys/unix.GetsockoptICMPv6Filter].
-func GetsockoptICMPv6Filter(fd int, level int, opt int) (*unix.ICMPv6Filter, error) {
-	return unix.GetsockoptICMPv6Filter(fd, level, opt)
-}
-
-// GetsockoptIPMreq is [golang.org/x/sys/unix.GetsockoptIPMreq].
-func GetsockoptIPMreq(fd int, level int, opt int) (*unix.IPMreq, error) {
-	return unix.GetsockoptIPMreq(fd, level, opt)
-}
 
 // GetsockoptIPMreqn is [golang.org/x/sys/unix.GetsockoptIPMreqn].
 func GetsockoptIPMreqn(fd int, level int, opt int) (*unix.IPMreqn, error) {
 	return unix.GetsockoptIPMreqn(fd, level, opt)
-}
-
-// GetsockoptIPv6MTUInfo is [golang.org/x/sys/unix.GetsockoptIPv6MTUInfo].
-func GetsockoptIPv6MTUInfo(fd int, level int, opt int) (*unix.IPv6MTUInfo, error) {
-	return unix.GetsockoptIPv6MTUInfo(fd, level, opt)
-}
-
-// GetsockoptIPv6Mreq is [golang.org/x/sys/unix.GetsockoptIPv6Mreq].
-func GetsockoptIPv6Mreq(fd int, level int, opt int) (*unix.IPv6Mreq, error) {
-	return unix.GetsockoptIPv6Mreq(fd, level, opt)
-}
-
-// GetsockoptInet4Addr is [golang.org/x/sys/unix.GetsockoptInet4Addr].
-func GetsockoptInet4Addr(fd int, level int, opt int) ([4]byte, error) {
-	return unix.GetsockoptInet4Addr(fd, level, opt)
-}
-
-// GetsockoptInt is [golang.org/x/sys/unix.GetsockoptInt].
-func GetsockoptInt(fd int, level int, opt int) (int, error) {
-	return unix.GetsockoptInt(fd, level, opt)
-}
-
-// GetsockoptLinger is [golang.org/x/sys/unix.GetsockoptLinger].
-func GetsockoptLinger(fd int, level int, opt int) (*unix.Linger, error) {
-	return unix.GetsockoptLinger(fd, level, opt)
-}
-
-// GetsockoptString is [golang.org/x/sys/unix.GetsockoptString].
-func GetsockoptString(fd int, level int, opt int) (string, error) {
-	return unix.GetsockoptString(fd, level, opt)
 }
 
 // GetsockoptTCPConnectionInfo is [golang.org/x/sys/unix.GetsockoptTCPConnectionInfo].
@@ -2679,29 +1357,10 @@ func GetsockoptTCPConnectionInfo(fd int, level int, opt int) (*unix.TCPConnectio
 	return unix.GetsockoptTCPConnectionInfo(fd, level, opt)
 }
 
-// GetsockoptTimeval is [golang.org/x/sys/unix.GetsockoptTimeval].
-func GetsockoptTimeval(fd int, level int, opt int) (*unix.Timeval, error) {
-	return unix.GetsockoptTimeval(fd, level, opt)
-}
-
-// GetsockoptUint64 is [golang.org/x/sys/unix.GetsockoptUint64].
-func GetsockoptUint64(fd int, level int, opt int) (uint64, error) {
-	return unix.GetsockoptUint64(fd, level, opt)
-}
-
 // GetsockoptXucred is [golang.org/x/sys/unix.GetsockoptXucred].
 func GetsockoptXucred(fd int, level int, opt int) (*unix.Xucred, error) {
 	return unix.GetsockoptXucred(fd, level, opt)
 }
-
-// Gettimeofday is [golang.org/x/sys/unix.Gettimeofday].
-func Gettimeofday(tp *unix.Timeval) error { return unix.Gettimeofday(tp) }
-
-// Getuid is [golang.org/x/sys/unix.Getuid].
-func Getuid() int { return unix.Getuid() }
-
-// Getwd is [golang.org/x/sys/unix.Getwd].
-func Getwd() (string, error) { return unix.Getwd() }
 
 // Getxattr is [golang.org/x/sys/unix.Getxattr].
 func Getxattr(path string, attr string, dest []byte) (int, error) {
@@ -2716,71 +1375,13 @@ func IoctlGetIfreqMTU(fd int, ifname string) (*unix.IfreqMTU, error) {
 	return unix.IoctlGetIfreqMTU(fd, ifname)
 }
 
-// IoctlGetInt is [golang.org/x/sys/unix.IoctlGetInt].
-func IoctlGetInt(fd int, req uint) (int, error) { return unix.IoctlGetInt(fd, req) }
-
-// IoctlGetTermios is [golang.org/x/sys/unix.IoctlGetTermios].
-func IoctlGetTermios(fd int, req uint) (*unix.Termios, error) { return unix.IoctlGetTermios(fd, req) }
-
-// IoctlGetWinsize is [golang.org/x/sys/unix.IoctlGetWinsize].
-func IoctlGetWinsize(fd int, req uint) (*unix.Winsize, error) { return unix.IoctlGetWinsize(fd, req) }
-
 // IoctlSetIfreqMTU is [golang.org/x/sys/unix.IoctlSetIfreqMTU].
 func IoctlSetIfreqMTU(fd int, ifreq *unix.IfreqMTU) error { return unix.IoctlSetIfreqMTU(fd, ifreq) }
-
-// IoctlSetInt is [golang.org/x/sys/unix.IoctlSetInt].
-func IoctlSetInt(fd int, req uint, value int) error { return unix.IoctlSetInt(fd, req, value) }
-
-// IoctlSetPointerInt is [golang.org/x/sys/unix.IoctlSetPointerInt].
-func IoctlSetPointerInt(fd int, req uint, value int) error {
-	return unix.IoctlSetPointerInt(fd, req, value)
-}
-
-// IoctlSetString is [golang.org/x/sys/unix.IoctlSetString].
-func IoctlSetString(fd int, req uint, value string) error { return unix.IoctlSetString(fd, req, value) }
-
-// IoctlSetTermios is [golang.org/x/sys/unix.IoctlSetTermios].
-func IoctlSetTermios(fd int, req uint, value *unix.Termios) error {
-	return unix.IoctlSetTermios(fd, req, value)
-}
-
-// IoctlSetWinsize is [golang.org/x/sys/unix.IoctlSetWinsize].
-func IoctlSetWinsize(fd int, req uint, value *unix.Winsize) error {
-	return unix.IoctlSetWinsize(fd, req, value)
-}
-
-// Issetugid is [golang.org/x/sys/unix.Issetugid].
-func Issetugid() bool { return unix.Issetugid() }
-
-// Kevent is [golang.org/x/sys/unix.Kevent].
-func Kevent(kq int, changes []unix.Kevent_t, events []unix.Kevent_t, timeout *unix.Timespec) (int, error) {
-	return unix.Kevent(kq, changes, events, timeout)
-}
-
-// Kill is [golang.org/x/sys/unix.Kill].
-func Kill(pid int, signum syscall.Signal) error { return unix.Kill(pid, signum) }
-
-// Kqueue is [golang.org/x/sys/unix.Kqueue].
-func Kqueue() (int, error) { return unix.Kqueue() }
-
-// Lchown is [golang.org/x/sys/unix.Lchown].
-func Lchown(path string, uid int, gid int) error { return unix.Lchown(path, uid, gid) }
 
 // Lgetxattr is [golang.org/x/sys/unix.Lgetxattr].
 func Lgetxattr(link string, attr string, dest []byte) (int, error) {
 	return unix.Lgetxattr(link, attr, dest)
 }
-
-// Link is [golang.org/x/sys/unix.Link].
-func Link(path string, link string) error { return unix.Link(path, link) }
-
-// Linkat is [golang.org/x/sys/unix.Linkat].
-func Linkat(pathfd int, path string, linkfd int, link string, flags int) error {
-	return unix.Linkat(pathfd, path, linkfd, link, flags)
-}
-
-// Listen is [golang.org/x/sys/unix.Listen].
-func Listen(s int, backlog int) error { return unix.Listen(s, backlog) }
 
 // Listxattr is [golang.org/x/sys/unix.Listxattr].
 func Listxattr(path string, dest []byte) (int, error) { return unix.Listxattr(path, dest) }
@@ -2796,122 +1397,13 @@ func Lsetxattr(link string, attr string, data []byte, flags int) error {
 	return unix.Lsetxattr(link, attr, data, flags)
 }
 
-// Lstat is [golang.org/x/sys/unix.Lstat].
-func Lstat(path string, stat *unix.Stat_t) error { return unix.Lstat(path, stat) }
-
-// Lutimes is [golang.org/x/sys/unix.Lutimes].
-func Lutimes(path string, tv []unix.Timeval) error { return unix.Lutimes(path, tv) }
-
-// Madvise is [golang.org/x/sys/unix.Madvise].
-func Madvise(b []byte, behav int) error { return unix.Madvise(b, behav) }
-
-// Major is [golang.org/x/sys/unix.Major].
-func Major(dev uint64) uint32 { return unix.Major(dev) }
-
-// Minor is [golang.org/x/sys/unix.Minor].
-func Minor(dev uint64) uint32 { return unix.Minor(dev) }
-
-// Mkdev is [golang.org/x/sys/unix.Mkdev].
-func Mkdev(major uint32, minor uint32) uint64 { return unix.Mkdev(major, minor) }
-
-// Mkdir is [golang.org/x/sys/unix.Mkdir].
-func Mkdir(path string, mode uint32) error { return unix.Mkdir(path, mode) }
-
-// Mkdirat is [golang.org/x/sys/unix.Mkdirat].
-func Mkdirat(dirfd int, path string, mode uint32) error { return unix.Mkdirat(dirfd, path, mode) }
-
-// Mkfifo is [golang.org/x/sys/unix.Mkfifo].
-func Mkfifo(path string, mode uint32) error { return unix.Mkfifo(path, mode) }
-
 // Mknod is [golang.org/x/sys/unix.Mknod].
 func Mknod(path string, mode uint32, dev int) error { return unix.Mknod(path, mode, dev) }
-
-// Mlock is [golang.org/x/sys/unix.Mlock].
-func Mlock(b []byte) error { return unix.Mlock(b) }
-
-// Mlockall is [golang.org/x/sys/unix.Mlockall].
-func Mlockall(flags int) error { return unix.Mlockall(flags) }
-
-// Mmap is [golang.org/x/sys/unix.Mmap].
-func Mmap(fd int, offset int64, length int, prot int, flags int) ([]byte, error) {
-	return unix.Mmap(fd, offset, length, prot, flags)
-}
-
-// MmapPtr is [golang.org/x/sys/unix.MmapPtr].
-//
-//go:uintptrescapes
-func MmapPtr(fd int, offset int64, addr unsafe.Pointer, length uintptr, prot int, flags int) (unsafe.Pointer, error) {
-	return unix.MmapPtr(fd, offset, addr, length, prot, flags)
-}
 
 // Mount is [golang.org/x/sys/unix.Mount].
 func Mount(fsType string, dir string, flags int, data unsafe.Pointer) error {
 	return unix.Mount(fsType, dir, flags, data)
 }
-
-// Mprotect is [golang.org/x/sys/unix.Mprotect].
-func Mprotect(b []byte, prot int) error { return unix.Mprotect(b, prot) }
-
-// Msync is [golang.org/x/sys/unix.Msync].
-func Msync(b []byte, flags int) error { return unix.Msync(b, flags) }
-
-// Munlock is [golang.org/x/sys/unix.Munlock].
-func Munlock(b []byte) error { return unix.Munlock(b) }
-
-// Munlockall is [golang.org/x/sys/unix.Munlockall].
-func Munlockall() error { return unix.Munlockall() }
-
-// Munmap is [golang.org/x/sys/unix.Munmap].
-func Munmap(b []byte) error { return unix.Munmap(b) }
-
-// MunmapPtr is [golang.org/x/sys/unix.MunmapPtr].
-//
-//go:uintptrescapes
-func MunmapPtr(addr unsafe.Pointer, length uintptr) error { return unix.MunmapPtr(addr, length) }
-
-// NsecToTimespec is [golang.org/x/sys/unix.NsecToTimespec].
-func NsecToTimespec(nsec int64) unix.Timespec { return unix.NsecToTimespec(nsec) }
-
-// NsecToTimeval is [golang.org/x/sys/unix.NsecToTimeval].
-func NsecToTimeval(nsec int64) unix.Timeval { return unix.NsecToTimeval(nsec) }
-
-// Open is [golang.org/x/sys/unix.Open].
-func Open(path string, mode int, perm uint32) (int, error) { return unix.Open(path, mode, perm) }
-
-// Openat is [golang.org/x/sys/unix.Openat].
-func Openat(dirfd int, path string, mode int, perm uint32) (int, error) {
-	return unix.Openat(dirfd, path, mode, perm)
-}
-
-// ParseDirent is [golang.org/x/sys/unix.ParseDirent].
-func ParseDirent(buf []byte, max int, names []string) (int, int, []string) {
-	return unix.ParseDirent(buf, max, names)
-}
-
-// ParseOneSocketControlMessage is [golang.org/x/sys/unix.ParseOneSocketControlMessage].
-func ParseOneSocketControlMessage(b []byte) (unix.Cmsghdr, []byte, []byte, error) {
-	return unix.ParseOneSocketControlMessage(b)
-}
-
-// ParseSocketControlMessage is [golang.org/x/sys/unix.ParseSocketControlMessage].
-func ParseSocketControlMessage(b []byte) ([]unix.SocketControlMessage, error) {
-	return unix.ParseSocketControlMessage(b)
-}
-
-// ParseUnixRights is [golang.org/x/sys/unix.ParseUnixRights].
-func ParseUnixRights(m *unix.SocketControlMessage) ([]int, error) { return unix.ParseUnixRights(m) }
-
-// Pathconf is [golang.org/x/sys/unix.Pathconf].
-func Pathconf(path string, name int) (int, error) { return unix.Pathconf(path, name) }
-
-// Pipe is [golang.org/x/sys/unix.Pipe].
-func Pipe(p []int) error { return unix.Pipe(p) }
-
-// Poll is [golang.org/x/sys/unix.Poll].
-func Poll(fds []unix.PollFd, timeout int) (int, error) { return unix.Poll(fds, timeout) }
-
-// Pread is [golang.org/x/sys/unix.Pread].
-func Pread(fd int, p []byte, offset int64) (int, error) { return unix.Pread(fd, p, offset) }
 
 // Preadv is [golang.org/x/sys/unix.Preadv].
 func Preadv(fd int, iovs [][]byte, offset int64) (int, error) { return unix.Preadv(fd, iovs, offset) }
@@ -2931,34 +1423,8 @@ func PtraceDenyAttach() error { return unix.PtraceDenyAttach() }
 // PtraceDetach is [golang.org/x/sys/unix.PtraceDetach].
 func PtraceDetach(pid int) error { return unix.PtraceDetach(pid) }
 
-// Pwrite is [golang.org/x/sys/unix.Pwrite].
-func Pwrite(fd int, p []byte, offset int64) (int, error) { return unix.Pwrite(fd, p, offset) }
-
 // Pwritev is [golang.org/x/sys/unix.Pwritev].
 func Pwritev(fd int, iovs [][]byte, offset int64) (int, error) { return unix.Pwritev(fd, iovs, offset) }
-
-// RawSyscall is [golang.org/x/sys/unix.RawSyscall].
-//
-//go:uintptrescapes
-func RawSyscall(trap uintptr, a1 uintptr, a2 uintptr, a3 uintptr) (uintptr, uintptr, syscall.Errno) {
-	return unix.RawSyscall(trap, a1, a2, a3)
-}
-
-// RawSyscall6 is [golang.org/x/sys/unix.RawSyscall6].
-//
-//go:uintptrescapes
-func RawSyscall6(trap uintptr, a1 uintptr, a2 uintptr, a3 uintptr, a4 uintptr, a5 uintptr, a6 uintptr) (uintptr, uintptr, syscall.Errno) {
-	return unix.RawSyscall6(trap, a1, a2, a3, a4, a5, a6)
-}
-
-// Read is [golang.org/x/sys/unix.Read].
-func Read(fd int, p []byte) (int, error) { return unix.Read(fd, p) }
-
-// ReadDirent is [golang.org/x/sys/unix.ReadDirent].
-func ReadDirent(fd int, buf []byte) (int, error) { return unix.ReadDirent(fd, buf) }
-
-// Readlink is [golang.org/x/sys/unix.Readlink].
-func Readlink(path string, buf []byte) (int, error) { return unix.Readlink(path, buf) }
 
 // Readlinkat is [golang.org/x/sys/unix.Readlinkat].
 func Readlinkat(dirfd int, path string, buf []byte) (int, error) {
@@ -2968,31 +1434,8 @@ func Readlinkat(dirfd int, path string, buf []byte) (int, error) {
 // Readv is [golang.org/x/sys/unix.Readv].
 func Readv(fd int, iovs [][]byte) (int, error) { return unix.Readv(fd, iovs) }
 
-// Recvfrom is [golang.org/x/sys/unix.Recvfrom].
-func Recvfrom(fd int, p []byte, flags int) (int, unix.Sockaddr, error) {
-	return unix.Recvfrom(fd, p, flags)
-}
-
-// Recvmsg is [golang.org/x/sys/unix.Recvmsg].
-func Recvmsg(fd int, p []byte, oob []byte, flags int) (int, int, int, unix.Sockaddr, error) {
-	return unix.Recvmsg(fd, p, oob, flags)
-}
-
-// RecvmsgBuffers is [golang.org/x/sys/unix.RecvmsgBuffers].
-func RecvmsgBuffers(fd int, buffers [][]byte, oob []byte, flags int) (int, int, int, unix.Sockaddr, error) {
-	return unix.RecvmsgBuffers(fd, buffers, oob, flags)
-}
-
 // Removexattr is [golang.org/x/sys/unix.Removexattr].
 func Removexattr(path string, attr string) error { return unix.Removexattr(path, attr) }
-
-// Rename is [golang.org/x/sys/unix.Rename].
-func Rename(from string, to string) error { return unix.Rename(from, to) }
-
-// Renameat is [golang.org/x/sys/unix.Renameat].
-func Renameat(fromfd int, from string, tofd int, to string) error {
-	return unix.Renameat(fromfd, from, tofd, to)
-}
 
 // RenameatxNp is [golang.org/x/sys/unix.RenameatxNp].
 func RenameatxNp(fromfd int, from string, tofd int, to string, flag uint32) error {
@@ -3002,227 +1445,29 @@ func RenameatxNp(fromfd int, from string, tofd int, to string, flag uint32) erro
 // RenamexNp is [golang.org/x/sys/unix.RenamexNp].
 func RenamexNp(from string, to string, flag uint32) error { return unix.RenamexNp(from, to, flag) }
 
-// Revoke is [golang.org/x/sys/unix.Revoke].
-func Revoke(path string) error { return unix.Revoke(path) }
-
-// Rmdir is [golang.org/x/sys/unix.Rmdir].
-func Rmdir(path string) error { return unix.Rmdir(path) }
-
-// Seek is [golang.org/x/sys/unix.Seek].
-func Seek(fd int, offset int64, whence int) (int64, error) { return unix.Seek(fd, offset, whence) }
-
-// Select is [golang.org/x/sys/unix.Select].
-func Select(nfd int, r *unix.FdSet, w *unix.FdSet, e *unix.FdSet, timeout *unix.Timeval) (int, error) {
-	return unix.Select(nfd, r, w, e, timeout)
-}
-
-// Send is [golang.org/x/sys/unix.Send].
-func Send(s int, buf []byte, flags int) error { return unix.Send(s, buf, flags) }
-
-// Sendfile is [golang.org/x/sys/unix.Sendfile].
-func Sendfile(outfd int, infd int, offset *int64, count int) (int, error) {
-	return unix.Sendfile(outfd, infd, offset, count)
-}
-
-// Sendmsg is [golang.org/x/sys/unix.Sendmsg].
-func Sendmsg(fd int, p []byte, oob []byte, to unix.Sockaddr, flags int) error {
-	return unix.Sendmsg(fd, p, oob, to, flags)
-}
-
-// SendmsgBuffers is [golang.org/x/sys/unix.SendmsgBuffers].
-func SendmsgBuffers(fd int, buffers [][]byte, oob []byte, to unix.Sockaddr, flags int) (int, error) {
-	return unix.SendmsgBuffers(fd, buffers, oob, to, flags)
-}
-
-// SendmsgN is [golang.org/x/sys/unix.SendmsgN].
-func SendmsgN(fd int, p []byte, oob []byte, to unix.Sockaddr, flags int) (int, error) {
-	return unix.SendmsgN(fd, p, oob, to, flags)
-}
-
-// Sendto is [golang.org/x/sys/unix.Sendto].
-func Sendto(fd int, p []byte, flags int, to unix.Sockaddr) error {
-	return unix.Sendto(fd, p, flags, to)
-}
-
-// SetKevent is [golang.org/x/sys/unix.SetKevent].
-func SetKevent(k *unix.Kevent_t, fd int, mode int, flags int) { unix.SetKevent(k, fd, mode, flags) }
-
-// SetNonblock is [golang.org/x/sys/unix.SetNonblock].
-func SetNonblock(fd int, nonblocking bool) error { return unix.SetNonblock(fd, nonblocking) }
-
 // Setattrlist is [golang.org/x/sys/unix.Setattrlist].
 func Setattrlist(path string, attrlist *unix.Attrlist, attrBuf []byte, options int) error {
 	return unix.Setattrlist(path, attrlist, attrBuf, options)
 }
 
-// Setegid is [golang.org/x/sys/unix.Setegid].
-func Setegid(egid int) error { return unix.Setegid(egid) }
-
-// Setenv is [golang.org/x/sys/unix.Setenv].
-func Setenv(key string, value string) error { return unix.Setenv(key, value) }
-
-// Seteuid is [golang.org/x/sys/unix.Seteuid].
-func Seteuid(euid int) error { return unix.Seteuid(euid) }
-
-// Setgid is [golang.org/x/sys/unix.Setgid].
-func Setgid(gid int) error { return unix.Setgid(gid) }
-
-// Setgroups is [golang.org/x/sys/unix.Setgroups].
-func Setgroups(gids []int) error { return unix.Setgroups(gids) }
-
 // Setlogin is [golang.org/x/sys/unix.Setlogin].
 func Setlogin(name string) error { return unix.Setlogin(name) }
 
-// Setpgid is [golang.org/x/sys/unix.Setpgid].
-func Setpgid(pid int, pgid int) error { return unix.Setpgid(pid, pgid) }
-
-// Setpriority is [golang.org/x/sys/unix.Setpriority].
-func Setpriority(which int, who int, prio int) error { return unix.Setpriority(which, who, prio) }
-
 // Setprivexec is [golang.org/x/sys/unix.Setprivexec].
 func Setprivexec(flag int) error { return unix.Setprivexec(flag) }
-
-// Setregid is [golang.org/x/sys/unix.Setregid].
-func Setregid(rgid int, egid int) error { return unix.Setregid(rgid, egid) }
-
-// Setreuid is [golang.org/x/sys/unix.Setreuid].
-func Setreuid(ruid int, euid int) error { return unix.Setreuid(ruid, euid) }
-
-// Setrlimit is [golang.org/x/sys/unix.Setrlimit].
-func Setrlimit(resource int, rlim *unix.Rlimit) error { return unix.Setrlimit(resource, rlim) }
-
-// Setsid is [golang.org/x/sys/unix.Setsid].
-func Setsid() (int, error) { return unix.Setsid() }
-
-// SetsockoptByte is [golang.org/x/sys/unix.SetsockoptByte].
-func SetsockoptByte(fd int, level int, opt int, value byte) error {
-	return unix.SetsockoptByte(fd, level, opt, value)
-}
-
-// SetsockoptICMPv6Filter is [golang.org/x/sys/unix.SetsockoptICMPv6Filter].
-func SetsockoptICMPv6Filter(fd int, level int, opt int, filter *unix.ICMPv6Filter) error {
-	return unix.SetsockoptICMPv6Filter(fd, level, opt, filter)
-}
-
-// SetsockoptIPMreq is [golang.org/x/sys/unix.SetsockoptIPMreq].
-func SetsockoptIPMreq(fd int, level int, opt int, mreq *unix.IPMreq) error {
-	return unix.SetsockoptIPMreq(fd, level, opt, mreq)
-}
 
 // SetsockoptIPMreqn is [golang.org/x/sys/unix.SetsockoptIPMreqn].
 func SetsockoptIPMreqn(fd int, level int, opt int, mreq *unix.IPMreqn) error {
 	return unix.SetsockoptIPMreqn(fd, level, opt, mreq)
 }
 
-// SetsockoptIPv6Mreq is [golang.org/x/sys/unix.SetsockoptIPv6Mreq].
-func SetsockoptIPv6Mreq(fd int, level int, opt int, mreq *unix.IPv6Mreq) error {
-	return unix.SetsockoptIPv6Mreq(fd, level, opt, mreq)
-}
-
-// SetsockoptInet4Addr is [golang.org/x/sys/unix.SetsockoptInet4Addr].
-func SetsockoptInet4Addr(fd int, level int, opt int, value [4]byte) error {
-	return unix.SetsockoptInet4Addr(fd, level, opt, value)
-}
-
-// SetsockoptInt is [golang.org/x/sys/unix.SetsockoptInt].
-func SetsockoptInt(fd int, level int, opt int, value int) error {
-	return unix.SetsockoptInt(fd, level, opt, value)
-}
-
-// SetsockoptLinger is [golang.org/x/sys/unix.SetsockoptLinger].
-func SetsockoptLinger(fd int, level int, opt int, l *unix.Linger) error {
-	return unix.SetsockoptLinger(fd, level, opt, l)
-}
-
-// SetsockoptString is [golang.org/x/sys/unix.SetsockoptString].
-func SetsockoptString(fd int, level int, opt int, s string) error {
-	return unix.SetsockoptString(fd, level, opt, s)
-}
-
-// SetsockoptTimeval is [golang.org/x/sys/unix.SetsockoptTimeval].
-func SetsockoptTimeval(fd int, level int, opt int, tv *unix.Timeval) error {
-	return unix.SetsockoptTimeval(fd, level, opt, tv)
-}
-
-// SetsockoptUint64 is [golang.org/x/sys/unix.SetsockoptUint64].
-func SetsockoptUint64(fd int, level int, opt int, value uint64) error {
-	return unix.SetsockoptUint64(fd, level, opt, value)
-}
-
-// Settimeofday is [golang.org/x/sys/unix.Settimeofday].
-func Settimeofday(tp *unix.Timeval) error { return unix.Settimeofday(tp) }
-
-// Setuid is [golang.org/x/sys/unix.Setuid].
-func Setuid(uid int) error { return unix.Setuid(uid) }
-
 // Setxattr is [golang.org/x/sys/unix.Setxattr].
 func Setxattr(path string, attr string, data []byte, flags int) error {
 	return unix.Setxattr(path, attr, data, flags)
 }
 
-// Shutdown is [golang.org/x/sys/unix.Shutdown].
-func Shutdown(s int, how int) error { return unix.Shutdown(s, how) }
-
-// SignalName is [golang.org/x/sys/unix.SignalName].
-func SignalName(s syscall.Signal) string { return unix.SignalName(s) }
-
-// SignalNum is [golang.org/x/sys/unix.SignalNum].
-func SignalNum(s string) syscall.Signal { return unix.SignalNum(s) }
-
-// Socket is [golang.org/x/sys/unix.Socket].
-func Socket(domain int, typ int, proto int) (int, error) { return unix.Socket(domain, typ, proto) }
-
-// Socketpair is [golang.org/x/sys/unix.Socketpair].
-func Socketpair(domain int, typ int, proto int) ([2]int, error) {
-	return unix.Socketpair(domain, typ, proto)
-}
-
-// Stat is [golang.org/x/sys/unix.Stat].
-func Stat(path string, stat *unix.Stat_t) error { return unix.Stat(path, stat) }
-
 // Statfs is [golang.org/x/sys/unix.Statfs].
 func Statfs(path string, stat *unix.Statfs_t) error { return unix.Statfs(path, stat) }
-
-// Symlink is [golang.org/x/sys/unix.Symlink].
-func Symlink(path string, link string) error { return unix.Symlink(path, link) }
-
-// Symlinkat is [golang.org/x/sys/unix.Symlinkat].
-func Symlinkat(oldpath string, newdirfd int, newpath string) error {
-	return unix.Symlinkat(oldpath, newdirfd, newpath)
-}
-
-// Sync is [golang.org/x/sys/unix.Sync].
-func Sync() error { return unix.Sync() }
-
-// Syscall is [golang.org/x/sys/unix.Syscall].
-//
-//go:uintptrescapes
-func Syscall(trap uintptr, a1 uintptr, a2 uintptr, a3 uintptr) (uintptr, uintptr, syscall.Errno) {
-	return unix.Syscall(trap, a1, a2, a3)
-}
-
-// Syscall6 is [golang.org/x/sys/unix.Syscall6].
-//
-//go:uintptrescapes
-func Syscall6(trap uintptr, a1 uintptr, a2 uintptr, a3 uintptr, a4 uintptr, a5 uintptr, a6 uintptr) (uintptr, uintptr, syscall.Errno) {
-	return unix.Syscall6(trap, a1, a2, a3, a4, a5, a6)
-}
-
-// Syscall9 is [golang.org/x/sys/unix.Syscall9].
-//
-//go:uintptrescapes
-func Syscall9(num uintptr, a1 uintptr, a2 uintptr, a3 uintptr, a4 uintptr, a5 uintptr, a6 uintptr, a7 uintptr, a8 uintptr, a9 uintptr) (uintptr, uintptr, syscall.Errno) {
-	return unix.Syscall9(num, a1, a2, a3, a4, a5, a6, a7, a8, a9)
-}
-
-// Sysctl is [golang.org/x/sys/unix.Sysctl].
-func Sysctl(name string) (string, error) { return unix.Sysctl(name) }
-
-// SysctlArgs is [golang.org/x/sys/unix.SysctlArgs].
-func SysctlArgs(name string, args ...int) (string, error) { return unix.SysctlArgs(name, args...) }
-
-// SysctlClockinfo is [golang.org/x/sys/unix.SysctlClockinfo].
-func SysctlClockinfo(name string) (*unix.Clockinfo, error) { return unix.SysctlClockinfo(name) }
 
 // SysctlKinfoProc is [golang.org/x/sys/unix.SysctlKinfoProc].
 func SysctlKinfoProc(name string, args ...int) (*unix.KinfoProc, error) {
@@ -3234,95 +1479,8 @@ func SysctlKinfoProcSlice(name string, args ...int) ([]unix.KinfoProc, error) {
 	return unix.SysctlKinfoProcSlice(name, args...)
 }
 
-// SysctlRaw is [golang.org/x/sys/unix.SysctlRaw].
-func SysctlRaw(name string, args ...int) ([]byte, error) { return unix.SysctlRaw(name, args...) }
-
-// SysctlTimeval is [golang.org/x/sys/unix.SysctlTimeval].
-func SysctlTimeval(name string) (*unix.Timeval, error) { return unix.SysctlTimeval(name) }
-
-// SysctlUint32 is [golang.org/x/sys/unix.SysctlUint32].
-func SysctlUint32(name string) (uint32, error) { return unix.SysctlUint32(name) }
-
-// SysctlUint32Args is [golang.org/x/sys/unix.SysctlUint32Args].
-func SysctlUint32Args(name string, args ...int) (uint32, error) {
-	return unix.SysctlUint32Args(name, args...)
-}
-
-// SysctlUint64 is [golang.org/x/sys/unix.SysctlUint64].
-func SysctlUint64(name string, args ...int) (uint64, error) { return unix.SysctlUint64(name, args...) }
-
-// SysvShmAttach is [golang.org/x/sys/unix.SysvShmAttach].
-//
-//go:uintptrescapes
-func SysvShmAttach(id int, addr uintptr, flag int) ([]byte, error) {
-	return unix.SysvShmAttach(id, addr, flag)
-}
-
-// SysvShmCtl is [golang.org/x/sys/unix.SysvShmCtl].
-func SysvShmCtl(id int, cmd int, desc *unix.SysvShmDesc) (int, error) {
-	return unix.SysvShmCtl(id, cmd, desc)
-}
-
-// SysvShmDetach is [golang.org/x/sys/unix.SysvShmDetach].
-func SysvShmDetach(data []byte) error { return unix.SysvShmDetach(data) }
-
-// SysvShmGet is [golang.org/x/sys/unix.SysvShmGet].
-func SysvShmGet(key int, size int, flag int) (int, error) { return unix.SysvShmGet(key, size, flag) }
-
-// TimeToTimespec is [golang.org/x/sys/unix.TimeToTimespec].
-func TimeToTimespec(t time.Time) (unix.Timespec, error) { return unix.TimeToTimespec(t) }
-
-// TimespecToNsec is [golang.org/x/sys/unix.TimespecToNsec].
-func TimespecToNsec(ts unix.Timespec) int64 { return unix.TimespecToNsec(ts) }
-
-// TimevalToNsec is [golang.org/x/sys/unix.TimevalToNsec].
-func TimevalToNsec(tv unix.Timeval) int64 { return unix.TimevalToNsec(tv) }
-
-// Truncate is [golang.org/x/sys/unix.Truncate].
-func Truncate(path string, length int64) error { return unix.Truncate(path, length) }
-
-// Umask is [golang.org/x/sys/unix.Umask].
-func Umask(newmask int) int { return unix.Umask(newmask) }
-
-// Uname is [golang.org/x/sys/unix.Uname].
-func Uname(uname *unix.Utsname) error { return unix.Uname(uname) }
-
 // Undelete is [golang.org/x/sys/unix.Undelete].
 func Undelete(path string) error { return unix.Undelete(path) }
-
-// UnixRights is [golang.org/x/sys/unix.UnixRights].
-func UnixRights(fds ...int) []byte { return unix.UnixRights(fds...) }
-
-// Unlink is [golang.org/x/sys/unix.Unlink].
-func Unlink(path string) error { return unix.Unlink(path) }
-
-// Unlinkat is [golang.org/x/sys/unix.Unlinkat].
-func Unlinkat(dirfd int, path string, flags int) error { return unix.Unlinkat(dirfd, path, flags) }
-
-// Unmount is [golang.org/x/sys/unix.Unmount].
-func Unmount(path string, flags int) error { return unix.Unmount(path, flags) }
-
-// Unsetenv is [golang.org/x/sys/unix.Unsetenv].
-func Unsetenv(key string) error { return unix.Unsetenv(key) }
-
-// Utimes is [golang.org/x/sys/unix.Utimes].
-func Utimes(path string, tv []unix.Timeval) error { return unix.Utimes(path, tv) }
-
-// UtimesNano is [golang.org/x/sys/unix.UtimesNano].
-func UtimesNano(path string, ts []unix.Timespec) error { return unix.UtimesNano(path, ts) }
-
-// UtimesNanoAt is [golang.org/x/sys/unix.UtimesNanoAt].
-func UtimesNanoAt(dirfd int, path string, ts []unix.Timespec, flags int) error {
-	return unix.UtimesNanoAt(dirfd, path, ts, flags)
-}
-
-// Wait4 is [golang.org/x/sys/unix.Wait4].
-func Wait4(pid int, wstatus *unix.WaitStatus, options int, rusage *unix.Rusage) (int, error) {
-	return unix.Wait4(pid, wstatus, options, rusage)
-}
-
-// Write is [golang.org/x/sys/unix.Write].
-func Write(fd int, p []byte) (int, error) { return unix.Write(fd, p) }
 
 // Writev is [golang.org/x/sys/unix.Writev].
 func Writev(fd int, iovs [][]byte) (int, error) { return unix.Writev(fd, iovs) }

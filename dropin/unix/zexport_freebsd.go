@@ -6,54 +6,24 @@ package unix
 
 import (
 	"golang.org/x/sys/unix"
-	"syscall"
-	"time"
-	"unsafe"
 )
 
 // Constants of golang.org/x/sys/unix.
 const (
-	AF_APPLETALK                   = unix.AF_APPLETALK
 	AF_ARP                         = unix.AF_ARP
 	AF_ATM                         = unix.AF_ATM
 	AF_BLUETOOTH                   = unix.AF_BLUETOOTH
-	AF_CCITT                       = unix.AF_CCITT
-	AF_CHAOS                       = unix.AF_CHAOS
-	AF_CNT                         = unix.AF_CNT
-	AF_COIP                        = unix.AF_COIP
-	AF_DATAKIT                     = unix.AF_DATAKIT
-	AF_DECnet                      = unix.AF_DECnet
-	AF_DLI                         = unix.AF_DLI
-	AF_E164                        = unix.AF_E164
-	AF_ECMA                        = unix.AF_ECMA
-	AF_HYLINK                      = unix.AF_HYLINK
 	AF_IEEE80211                   = unix.AF_IEEE80211
-	AF_IMPLINK                     = unix.AF_IMPLINK
-	AF_INET                        = unix.AF_INET
-	AF_INET6                       = unix.AF_INET6
 	AF_INET6_SDP                   = unix.AF_INET6_SDP
 	AF_INET_SDP                    = unix.AF_INET_SDP
-	AF_IPX                         = unix.AF_IPX
-	AF_ISDN                        = unix.AF_ISDN
-	AF_ISO                         = unix.AF_ISO
-	AF_LAT                         = unix.AF_LAT
-	AF_LINK                        = unix.AF_LINK
-	AF_LOCAL                       = unix.AF_LOCAL
-	AF_MAX                         = unix.AF_MAX
-	AF_NATM                        = unix.AF_NATM
 	AF_NETBIOS                     = unix.AF_NETBIOS
 	AF_NETGRAPH                    = unix.AF_NETGRAPH
-	AF_OSI                         = unix.AF_OSI
-	AF_PUP                         = unix.AF_PUP
-	AF_ROUTE                       = unix.AF_ROUTE
 	AF_SCLUSTER                    = unix.AF_SCLUSTER
 	AF_SIP                         = unix.AF_SIP
 	AF_SLOW                        = unix.AF_SLOW
-	AF_SNA                         = unix.AF_SNA
-	AF_UNIX                        = unix.AF_UNIX
-	AF_UNSPEC                      = unix.AF_UNSPEC
 	AF_VENDOR00                    = unix.AF_VENDOR00
 	AF_VENDOR01                    = unix.AF_VENDOR01
+	AF_VENDOR02                    = unix.AF_VENDOR02
 	AF_VENDOR03                    = unix.AF_VENDOR03
 	AF_VENDOR04                    = unix.AF_VENDOR04
 	AF_VENDOR05                    = unix.AF_VENDOR05
@@ -100,116 +70,29 @@ const (
 	AF_VENDOR46                    = unix.AF_VENDOR46
 	AF_VENDOR47                    = unix.AF_VENDOR47
 	ALTWERASE                      = unix.ALTWERASE
-	AT_EACCESS                     = unix.AT_EACCESS
-	AT_FDCWD                       = unix.AT_FDCWD
-	AT_REMOVEDIR                   = unix.AT_REMOVEDIR
-	AT_SYMLINK_FOLLOW              = unix.AT_SYMLINK_FOLLOW
-	AT_SYMLINK_NOFOLLOW            = unix.AT_SYMLINK_NOFOLLOW
-	B0                             = unix.B0
-	B110                           = unix.B110
-	B115200                        = unix.B115200
-	B1200                          = unix.B1200
-	B134                           = unix.B134
-	B14400                         = unix.B14400
-	B150                           = unix.B150
-	B1800                          = unix.B1800
-	B19200                         = unix.B19200
-	B200                           = unix.B200
-	B230400                        = unix.B230400
-	B2400                          = unix.B2400
-	B28800                         = unix.B28800
-	B300                           = unix.B300
-	B38400                         = unix.B38400
 	B460800                        = unix.B460800
-	B4800                          = unix.B4800
-	B50                            = unix.B50
-	B57600                         = unix.B57600
-	B600                           = unix.B600
-	B7200                          = unix.B7200
-	B75                            = unix.B75
-	B76800                         = unix.B76800
 	B921600                        = unix.B921600
-	B9600                          = unix.B9600
 	BIOCFEEDBACK                   = unix.BIOCFEEDBACK
-	BIOCFLUSH                      = unix.BIOCFLUSH
-	BIOCGBLEN                      = unix.BIOCGBLEN
 	BIOCGDIRECTION                 = unix.BIOCGDIRECTION
-	BIOCGDLT                       = unix.BIOCGDLT
-	BIOCGDLTLIST                   = unix.BIOCGDLTLIST
 	BIOCGETBUFMODE                 = unix.BIOCGETBUFMODE
-	BIOCGETIF                      = unix.BIOCGETIF
 	BIOCGETZMAX                    = unix.BIOCGETZMAX
-	BIOCGHDRCMPLT                  = unix.BIOCGHDRCMPLT
 	BIOCGRSIG                      = unix.BIOCGRSIG
-	BIOCGRTIMEOUT                  = unix.BIOCGRTIMEOUT
 	BIOCGSEESENT                   = unix.BIOCGSEESENT
-	BIOCGSTATS                     = unix.BIOCGSTATS
 	BIOCGTSTAMP                    = unix.BIOCGTSTAMP
-	BIOCIMMEDIATE                  = unix.BIOCIMMEDIATE
 	BIOCLOCK                       = unix.BIOCLOCK
-	BIOCPROMISC                    = unix.BIOCPROMISC
 	BIOCROTZBUF                    = unix.BIOCROTZBUF
-	BIOCSBLEN                      = unix.BIOCSBLEN
 	BIOCSDIRECTION                 = unix.BIOCSDIRECTION
-	BIOCSDLT                       = unix.BIOCSDLT
 	BIOCSETBUFMODE                 = unix.BIOCSETBUFMODE
-	BIOCSETF                       = unix.BIOCSETF
 	BIOCSETFNR                     = unix.BIOCSETFNR
-	BIOCSETIF                      = unix.BIOCSETIF
 	BIOCSETVLANPCP                 = unix.BIOCSETVLANPCP
 	BIOCSETWF                      = unix.BIOCSETWF
 	BIOCSETZBUF                    = unix.BIOCSETZBUF
-	BIOCSHDRCMPLT                  = unix.BIOCSHDRCMPLT
 	BIOCSRSIG                      = unix.BIOCSRSIG
-	BIOCSRTIMEOUT                  = unix.BIOCSRTIMEOUT
 	BIOCSSEESENT                   = unix.BIOCSSEESENT
 	BIOCSTSTAMP                    = unix.BIOCSTSTAMP
-	BIOCVERSION                    = unix.BIOCVERSION
-	BPF_A                          = unix.BPF_A
-	BPF_ABS                        = unix.BPF_ABS
-	BPF_ADD                        = unix.BPF_ADD
-	BPF_ALIGNMENT                  = unix.BPF_ALIGNMENT
-	BPF_ALU                        = unix.BPF_ALU
-	BPF_AND                        = unix.BPF_AND
-	BPF_B                          = unix.BPF_B
 	BPF_BUFMODE_BUFFER             = unix.BPF_BUFMODE_BUFFER
 	BPF_BUFMODE_ZBUF               = unix.BPF_BUFMODE_ZBUF
-	BPF_DIV                        = unix.BPF_DIV
-	BPF_H                          = unix.BPF_H
-	BPF_IMM                        = unix.BPF_IMM
-	BPF_IND                        = unix.BPF_IND
-	BPF_JA                         = unix.BPF_JA
-	BPF_JEQ                        = unix.BPF_JEQ
-	BPF_JGE                        = unix.BPF_JGE
-	BPF_JGT                        = unix.BPF_JGT
-	BPF_JMP                        = unix.BPF_JMP
-	BPF_JSET                       = unix.BPF_JSET
-	BPF_K                          = unix.BPF_K
-	BPF_LD                         = unix.BPF_LD
-	BPF_LDX                        = unix.BPF_LDX
-	BPF_LEN                        = unix.BPF_LEN
-	BPF_LSH                        = unix.BPF_LSH
-	BPF_MAJOR_VERSION              = unix.BPF_MAJOR_VERSION
-	BPF_MAXBUFSIZE                 = unix.BPF_MAXBUFSIZE
-	BPF_MAXINSNS                   = unix.BPF_MAXINSNS
-	BPF_MEM                        = unix.BPF_MEM
-	BPF_MEMWORDS                   = unix.BPF_MEMWORDS
-	BPF_MINBUFSIZE                 = unix.BPF_MINBUFSIZE
-	BPF_MINOR_VERSION              = unix.BPF_MINOR_VERSION
-	BPF_MISC                       = unix.BPF_MISC
 	BPF_MOD                        = unix.BPF_MOD
-	BPF_MSH                        = unix.BPF_MSH
-	BPF_MUL                        = unix.BPF_MUL
-	BPF_NEG                        = unix.BPF_NEG
-	BPF_OR                         = unix.BPF_OR
-	BPF_RELEASE                    = unix.BPF_RELEASE
-	BPF_RET                        = unix.BPF_RET
-	BPF_RSH                        = unix.BPF_RSH
-	BPF_ST                         = unix.BPF_ST
-	BPF_STX                        = unix.BPF_STX
-	BPF_SUB                        = unix.BPF_SUB
-	BPF_TAX                        = unix.BPF_TAX
-	BPF_TXA                        = unix.BPF_TXA
 	BPF_T_BINTIME                  = unix.BPF_T_BINTIME
 	BPF_T_BINTIME_FAST             = unix.BPF_T_BINTIME_FAST
 	BPF_T_BINTIME_MONOTONIC        = unix.BPF_T_BINTIME_MONOTONIC
@@ -229,10 +112,7 @@ const (
 	BPF_T_NANOTIME_MONOTONIC_FAST  = unix.BPF_T_NANOTIME_MONOTONIC_FAST
 	BPF_T_NONE                     = unix.BPF_T_NONE
 	BPF_T_NORMAL                   = unix.BPF_T_NORMAL
-	BPF_W                          = unix.BPF_W
-	BPF_X                          = unix.BPF_X
 	BPF_XOR                        = unix.BPF_XOR
-	BRKINT                         = unix.BRKINT
 	CAP_ACCEPT                     = unix.CAP_ACCEPT
 	CAP_ACL_CHECK                  = unix.CAP_ACL_CHECK
 	CAP_ACL_DELETE                 = unix.CAP_ACL_DELETE
@@ -330,8 +210,6 @@ const (
 	CAP_UNUSED1_22                 = unix.CAP_UNUSED1_22
 	CAP_UNUSED1_57                 = unix.CAP_UNUSED1_57
 	CAP_WRITE                      = unix.CAP_WRITE
-	CFLUSH                         = unix.CFLUSH
-	CLOCAL                         = unix.CLOCAL
 	CLOCK_MONOTONIC                = unix.CLOCK_MONOTONIC
 	CLOCK_MONOTONIC_FAST           = unix.CLOCK_MONOTONIC_FAST
 	CLOCK_MONOTONIC_PRECISE        = unix.CLOCK_MONOTONIC_PRECISE
@@ -352,25 +230,10 @@ const (
 	CP_NICE                        = unix.CP_NICE
 	CP_SYS                         = unix.CP_SYS
 	CP_USER                        = unix.CP_USER
-	CREAD                          = unix.CREAD
-	CRTSCTS                        = unix.CRTSCTS
-	CS5                            = unix.CS5
-	CS6                            = unix.CS6
-	CS7                            = unix.CS7
-	CS8                            = unix.CS8
-	CSIZE                          = unix.CSIZE
-	CSTART                         = unix.CSTART
-	CSTATUS                        = unix.CSTATUS
-	CSTOP                          = unix.CSTOP
-	CSTOPB                         = unix.CSTOPB
-	CSUSP                          = unix.CSUSP
-	CTL_HW                         = unix.CTL_HW
-	CTL_KERN                       = unix.CTL_KERN
-	CTL_MAXNAME                    = unix.CTL_MAXNAME
-	CTL_NET                        = unix.CTL_NET
 	DIOCGATTR                      = unix.DIOCGATTR
 	DIOCGDELETE                    = unix.DIOCGDELETE
 	DIOCGFLUSH                     = unix.DIOCGFLUSH
+	DIOCGFRONTSTUFF                = unix.DIOCGFRONTSTUFF
 	DIOCGFWHEADS                   = unix.DIOCGFWHEADS
 	DIOCGFWSECTORS                 = unix.DIOCGFWSECTORS
 	DIOCGIDENT                     = unix.DIOCGIDENT
@@ -388,12 +251,9 @@ const (
 	DLT_AIRONET_HEADER             = unix.DLT_AIRONET_HEADER
 	DLT_AOS                        = unix.DLT_AOS
 	DLT_APPLE_IP_OVER_IEEE1394     = unix.DLT_APPLE_IP_OVER_IEEE1394
-	DLT_ARCNET                     = unix.DLT_ARCNET
 	DLT_ARCNET_LINUX               = unix.DLT_ARCNET_LINUX
 	DLT_ATM_CLIP                   = unix.DLT_ATM_CLIP
-	DLT_ATM_RFC1483                = unix.DLT_ATM_RFC1483
 	DLT_AURORA                     = unix.DLT_AURORA
-	DLT_AX25                       = unix.DLT_AX25
 	DLT_AX25_KISS                  = unix.DLT_AX25_KISS
 	DLT_BACNET_MS_TP               = unix.DLT_BACNET_MS_TP
 	DLT_BLUETOOTH_BREDR_BB         = unix.DLT_BLUETOOTH_BREDR_BB
@@ -404,11 +264,9 @@ const (
 	DLT_BLUETOOTH_LINUX_MONITOR    = unix.DLT_BLUETOOTH_LINUX_MONITOR
 	DLT_CAN20B                     = unix.DLT_CAN20B
 	DLT_CAN_SOCKETCAN              = unix.DLT_CAN_SOCKETCAN
-	DLT_CHAOS                      = unix.DLT_CHAOS
 	DLT_CHDLC                      = unix.DLT_CHDLC
 	DLT_CISCO_IOS                  = unix.DLT_CISCO_IOS
 	DLT_CLASS_NETBSD_RAWAF         = unix.DLT_CLASS_NETBSD_RAWAF
-	DLT_C_HDLC                     = unix.DLT_C_HDLC
 	DLT_C_HDLC_WITH_DIR            = unix.DLT_C_HDLC_WITH_DIR
 	DLT_DBUS                       = unix.DLT_DBUS
 	DLT_DECT                       = unix.DLT_DECT
@@ -417,9 +275,6 @@ const (
 	DLT_DOCSIS31_XRA31             = unix.DLT_DOCSIS31_XRA31
 	DLT_DVB_CI                     = unix.DLT_DVB_CI
 	DLT_ECONET                     = unix.DLT_ECONET
-	DLT_EN10MB                     = unix.DLT_EN10MB
-	DLT_EN3MB                      = unix.DLT_EN3MB
-	DLT_ENC                        = unix.DLT_ENC
 	DLT_EPON                       = unix.DLT_EPON
 	DLT_ERF                        = unix.DLT_ERF
 	DLT_ERF_ETH                    = unix.DLT_ERF_ETH
@@ -427,7 +282,6 @@ const (
 	DLT_ETHERNET_MPACKET           = unix.DLT_ETHERNET_MPACKET
 	DLT_FC_2                       = unix.DLT_FC_2
 	DLT_FC_2_WITH_FRAME_DELIMS     = unix.DLT_FC_2_WITH_FRAME_DELIMS
-	DLT_FDDI                       = unix.DLT_FDDI
 	DLT_FLEXRAY                    = unix.DLT_FLEXRAY
 	DLT_FRELAY                     = unix.DLT_FRELAY
 	DLT_FRELAY_WITH_DIR            = unix.DLT_FRELAY_WITH_DIR
@@ -440,9 +294,6 @@ const (
 	DLT_GSMTAP_UM                  = unix.DLT_GSMTAP_UM
 	DLT_IBM_SN                     = unix.DLT_IBM_SN
 	DLT_IBM_SP                     = unix.DLT_IBM_SP
-	DLT_IEEE802                    = unix.DLT_IEEE802
-	DLT_IEEE802_11                 = unix.DLT_IEEE802_11
-	DLT_IEEE802_11_RADIO           = unix.DLT_IEEE802_11_RADIO
 	DLT_IEEE802_11_RADIO_AVS       = unix.DLT_IEEE802_11_RADIO_AVS
 	DLT_IEEE802_15_4               = unix.DLT_IEEE802_15_4
 	DLT_IEEE802_15_4_LINUX         = unix.DLT_IEEE802_15_4_LINUX
@@ -493,7 +344,6 @@ const (
 	DLT_LINUX_PPP_WITHDIRECTION    = unix.DLT_LINUX_PPP_WITHDIRECTION
 	DLT_LINUX_SLL                  = unix.DLT_LINUX_SLL
 	DLT_LINUX_SLL2                 = unix.DLT_LINUX_SLL2
-	DLT_LOOP                       = unix.DLT_LOOP
 	DLT_LORATAP                    = unix.DLT_LORATAP
 	DLT_LTALK                      = unix.DLT_LTALK
 	DLT_MATCHING_MAX               = unix.DLT_MATCHING_MAX
@@ -501,7 +351,6 @@ const (
 	DLT_MFR                        = unix.DLT_MFR
 	DLT_MOST                       = unix.DLT_MOST
 	DLT_MPEG_2_TS                  = unix.DLT_MPEG_2_TS
-	DLT_MPLS                       = unix.DLT_MPLS
 	DLT_MTP2                       = unix.DLT_MTP2
 	DLT_MTP2_WITH_PHDR             = unix.DLT_MTP2_WITH_PHDR
 	DLT_MTP3                       = unix.DLT_MTP3
@@ -513,25 +362,16 @@ const (
 	DLT_NFLOG                      = unix.DLT_NFLOG
 	DLT_NG40                       = unix.DLT_NG40
 	DLT_NORDIC_BLE                 = unix.DLT_NORDIC_BLE
-	DLT_NULL                       = unix.DLT_NULL
 	DLT_OPENFLOW                   = unix.DLT_OPENFLOW
 	DLT_PCI_EXP                    = unix.DLT_PCI_EXP
-	DLT_PFLOG                      = unix.DLT_PFLOG
-	DLT_PFSYNC                     = unix.DLT_PFSYNC
 	DLT_PKTAP                      = unix.DLT_PKTAP
 	DLT_PPI                        = unix.DLT_PPI
-	DLT_PPP                        = unix.DLT_PPP
-	DLT_PPP_BSDOS                  = unix.DLT_PPP_BSDOS
-	DLT_PPP_ETHER                  = unix.DLT_PPP_ETHER
 	DLT_PPP_PPPD                   = unix.DLT_PPP_PPPD
-	DLT_PPP_SERIAL                 = unix.DLT_PPP_SERIAL
 	DLT_PPP_WITH_DIR               = unix.DLT_PPP_WITH_DIR
 	DLT_PPP_WITH_DIRECTION         = unix.DLT_PPP_WITH_DIRECTION
 	DLT_PRISM_HEADER               = unix.DLT_PRISM_HEADER
 	DLT_PROFIBUS_DL                = unix.DLT_PROFIBUS_DL
-	DLT_PRONET                     = unix.DLT_PRONET
 	DLT_RAIF1                      = unix.DLT_RAIF1
-	DLT_RAW                        = unix.DLT_RAW
 	DLT_RDS                        = unix.DLT_RDS
 	DLT_REDBACK_SMARTEDGE          = unix.DLT_REDBACK_SMARTEDGE
 	DLT_RIO                        = unix.DLT_RIO
@@ -540,8 +380,6 @@ const (
 	DLT_SCTP                       = unix.DLT_SCTP
 	DLT_SDLC                       = unix.DLT_SDLC
 	DLT_SITA                       = unix.DLT_SITA
-	DLT_SLIP                       = unix.DLT_SLIP
-	DLT_SLIP_BSDOS                 = unix.DLT_SLIP_BSDOS
 	DLT_STANAG_5066_D_PDU          = unix.DLT_STANAG_5066_D_PDU
 	DLT_SUNATM                     = unix.DLT_SUNATM
 	DLT_SYMANTEC_FIREWALL          = unix.DLT_SYMANTEC_FIREWALL
@@ -577,262 +415,66 @@ const (
 	DLT_X2E_XORAYA                 = unix.DLT_X2E_XORAYA
 	DLT_ZWAVE_R1_R2                = unix.DLT_ZWAVE_R1_R2
 	DLT_ZWAVE_R3                   = unix.DLT_ZWAVE_R3
-	DT_BLK                         = unix.DT_BLK
-	DT_CHR                         = unix.DT_CHR
-	DT_DIR                         = unix.DT_DIR
-	DT_FIFO                        = unix.DT_FIFO
-	DT_LNK                         = unix.DT_LNK
-	DT_REG                         = unix.DT_REG
-	DT_SOCK                        = unix.DT_SOCK
-	DT_UNKNOWN                     = unix.DT_UNKNOWN
 	DT_WHT                         = unix.DT_WHT
-	E2BIG                          = unix.E2BIG
-	EACCES                         = unix.EACCES
-	EADDRINUSE                     = unix.EADDRINUSE
-	EADDRNOTAVAIL                  = unix.EADDRNOTAVAIL
-	EAFNOSUPPORT                   = unix.EAFNOSUPPORT
-	EAGAIN                         = unix.EAGAIN
-	EALREADY                       = unix.EALREADY
-	EAUTH                          = unix.EAUTH
-	EBADF                          = unix.EBADF
-	EBADMSG                        = unix.EBADMSG
-	EBADRPC                        = unix.EBADRPC
-	EBUSY                          = unix.EBUSY
-	ECANCELED                      = unix.ECANCELED
 	ECAPMODE                       = unix.ECAPMODE
-	ECHILD                         = unix.ECHILD
-	ECHO                           = unix.ECHO
-	ECHOCTL                        = unix.ECHOCTL
-	ECHOE                          = unix.ECHOE
-	ECHOK                          = unix.ECHOK
-	ECHOKE                         = unix.ECHOKE
-	ECHONL                         = unix.ECHONL
-	ECHOPRT                        = unix.ECHOPRT
-	ECONNABORTED                   = unix.ECONNABORTED
-	ECONNREFUSED                   = unix.ECONNREFUSED
-	ECONNRESET                     = unix.ECONNRESET
-	EDEADLK                        = unix.EDEADLK
-	EDESTADDRREQ                   = unix.EDESTADDRREQ
-	EDOM                           = unix.EDOM
 	EDOOFUS                        = unix.EDOOFUS
-	EDQUOT                         = unix.EDQUOT
-	EEXIST                         = unix.EEXIST
-	EFAULT                         = unix.EFAULT
-	EFBIG                          = unix.EFBIG
-	EFTYPE                         = unix.EFTYPE
-	EHOSTDOWN                      = unix.EHOSTDOWN
-	EHOSTUNREACH                   = unix.EHOSTUNREACH
-	EIDRM                          = unix.EIDRM
-	EILSEQ                         = unix.EILSEQ
-	EINPROGRESS                    = unix.EINPROGRESS
 	EINTEGRITY                     = unix.EINTEGRITY
-	EINTR                          = unix.EINTR
-	EINVAL                         = unix.EINVAL
-	EIO                            = unix.EIO
-	EISCONN                        = unix.EISCONN
-	EISDIR                         = unix.EISDIR
-	ELAST                          = unix.ELAST
-	ELOOP                          = unix.ELOOP
-	EMFILE                         = unix.EMFILE
-	EMLINK                         = unix.EMLINK
-	EMSGSIZE                       = unix.EMSGSIZE
 	EMULTIHOP                      = unix.EMULTIHOP
-	ENAMETOOLONG                   = unix.ENAMETOOLONG
-	ENEEDAUTH                      = unix.ENEEDAUTH
-	ENETDOWN                       = unix.ENETDOWN
-	ENETRESET                      = unix.ENETRESET
-	ENETUNREACH                    = unix.ENETUNREACH
-	ENFILE                         = unix.ENFILE
-	ENOATTR                        = unix.ENOATTR
-	ENOBUFS                        = unix.ENOBUFS
-	ENODEV                         = unix.ENODEV
-	ENOENT                         = unix.ENOENT
-	ENOEXEC                        = unix.ENOEXEC
-	ENOLCK                         = unix.ENOLCK
 	ENOLINK                        = unix.ENOLINK
-	ENOMEM                         = unix.ENOMEM
-	ENOMSG                         = unix.ENOMSG
-	ENOPROTOOPT                    = unix.ENOPROTOOPT
-	ENOSPC                         = unix.ENOSPC
-	ENOSYS                         = unix.ENOSYS
-	ENOTBLK                        = unix.ENOTBLK
 	ENOTCAPABLE                    = unix.ENOTCAPABLE
-	ENOTCONN                       = unix.ENOTCONN
-	ENOTDIR                        = unix.ENOTDIR
-	ENOTEMPTY                      = unix.ENOTEMPTY
 	ENOTRECOVERABLE                = unix.ENOTRECOVERABLE
-	ENOTSOCK                       = unix.ENOTSOCK
-	ENOTSUP                        = unix.ENOTSUP
-	ENOTTY                         = unix.ENOTTY
-	ENXIO                          = unix.ENXIO
-	EOPNOTSUPP                     = unix.EOPNOTSUPP
-	EOVERFLOW                      = unix.EOVERFLOW
 	EOWNERDEAD                     = unix.EOWNERDEAD
-	EPERM                          = unix.EPERM
-	EPFNOSUPPORT                   = unix.EPFNOSUPPORT
-	EPIPE                          = unix.EPIPE
-	EPROCLIM                       = unix.EPROCLIM
-	EPROCUNAVAIL                   = unix.EPROCUNAVAIL
-	EPROGMISMATCH                  = unix.EPROGMISMATCH
-	EPROGUNAVAIL                   = unix.EPROGUNAVAIL
-	EPROTO                         = unix.EPROTO
-	EPROTONOSUPPORT                = unix.EPROTONOSUPPORT
-	EPROTOTYPE                     = unix.EPROTOTYPE
-	ERANGE                         = unix.ERANGE
-	EREMOTE                        = unix.EREMOTE
-	EROFS                          = unix.EROFS
-	ERPCMISMATCH                   = unix.ERPCMISMATCH
-	ESHUTDOWN                      = unix.ESHUTDOWN
-	ESOCKTNOSUPPORT                = unix.ESOCKTNOSUPPORT
-	ESPIPE                         = unix.ESPIPE
-	ESRCH                          = unix.ESRCH
-	ESTALE                         = unix.ESTALE
-	ETIMEDOUT                      = unix.ETIMEDOUT
-	ETOOMANYREFS                   = unix.ETOOMANYREFS
-	ETXTBSY                        = unix.ETXTBSY
-	EUSERS                         = unix.EUSERS
-	EVFILT_AIO                     = unix.EVFILT_AIO
 	EVFILT_EMPTY                   = unix.EVFILT_EMPTY
 	EVFILT_FS                      = unix.EVFILT_FS
 	EVFILT_LIO                     = unix.EVFILT_LIO
-	EVFILT_PROC                    = unix.EVFILT_PROC
 	EVFILT_PROCDESC                = unix.EVFILT_PROCDESC
-	EVFILT_READ                    = unix.EVFILT_READ
 	EVFILT_SENDFILE                = unix.EVFILT_SENDFILE
-	EVFILT_SIGNAL                  = unix.EVFILT_SIGNAL
-	EVFILT_SYSCOUNT                = unix.EVFILT_SYSCOUNT
-	EVFILT_TIMER                   = unix.EVFILT_TIMER
 	EVFILT_USER                    = unix.EVFILT_USER
-	EVFILT_VNODE                   = unix.EVFILT_VNODE
-	EVFILT_WRITE                   = unix.EVFILT_WRITE
 	EVNAMEMAP_NAME_SIZE            = unix.EVNAMEMAP_NAME_SIZE
-	EV_ADD                         = unix.EV_ADD
-	EV_CLEAR                       = unix.EV_CLEAR
-	EV_DELETE                      = unix.EV_DELETE
-	EV_DISABLE                     = unix.EV_DISABLE
 	EV_DISPATCH                    = unix.EV_DISPATCH
 	EV_DROP                        = unix.EV_DROP
-	EV_ENABLE                      = unix.EV_ENABLE
-	EV_EOF                         = unix.EV_EOF
-	EV_ERROR                       = unix.EV_ERROR
-	EV_FLAG1                       = unix.EV_FLAG1
 	EV_FLAG2                       = unix.EV_FLAG2
 	EV_FORCEONESHOT                = unix.EV_FORCEONESHOT
-	EV_ONESHOT                     = unix.EV_ONESHOT
 	EV_RECEIPT                     = unix.EV_RECEIPT
-	EV_SYSFLAGS                    = unix.EV_SYSFLAGS
-	EWOULDBLOCK                    = unix.EWOULDBLOCK
-	EXDEV                          = unix.EXDEV
-	EXTA                           = unix.EXTA
 	EXTATTR_MAXNAMELEN             = unix.EXTATTR_MAXNAMELEN
 	EXTATTR_NAMESPACE_EMPTY        = unix.EXTATTR_NAMESPACE_EMPTY
 	EXTATTR_NAMESPACE_SYSTEM       = unix.EXTATTR_NAMESPACE_SYSTEM
 	EXTATTR_NAMESPACE_USER         = unix.EXTATTR_NAMESPACE_USER
-	EXTB                           = unix.EXTB
-	EXTPROC                        = unix.EXTPROC
 	FADV_DONTNEED                  = unix.FADV_DONTNEED
 	FADV_NOREUSE                   = unix.FADV_NOREUSE
 	FADV_NORMAL                    = unix.FADV_NORMAL
 	FADV_RANDOM                    = unix.FADV_RANDOM
 	FADV_SEQUENTIAL                = unix.FADV_SEQUENTIAL
 	FADV_WILLNEED                  = unix.FADV_WILLNEED
-	FD_CLOEXEC                     = unix.FD_CLOEXEC
-	FD_SETSIZE                     = unix.FD_SETSIZE
-	FLUSHO                         = unix.FLUSHO
 	F_CANCEL                       = unix.F_CANCEL
 	F_DUP2FD                       = unix.F_DUP2FD
 	F_DUP2FD_CLOEXEC               = unix.F_DUP2FD_CLOEXEC
-	F_DUPFD                        = unix.F_DUPFD
-	F_DUPFD_CLOEXEC                = unix.F_DUPFD_CLOEXEC
-	F_GETFD                        = unix.F_GETFD
-	F_GETFL                        = unix.F_GETFL
-	F_GETLK                        = unix.F_GETLK
-	F_GETOWN                       = unix.F_GETOWN
 	F_OGETLK                       = unix.F_OGETLK
-	F_OK                           = unix.F_OK
 	F_OSETLK                       = unix.F_OSETLK
 	F_OSETLKW                      = unix.F_OSETLKW
 	F_RDAHEAD                      = unix.F_RDAHEAD
-	F_RDLCK                        = unix.F_RDLCK
 	F_READAHEAD                    = unix.F_READAHEAD
-	F_SETFD                        = unix.F_SETFD
-	F_SETFL                        = unix.F_SETFL
-	F_SETLK                        = unix.F_SETLK
-	F_SETLKW                       = unix.F_SETLKW
 	F_SETLK_REMOTE                 = unix.F_SETLK_REMOTE
-	F_SETOWN                       = unix.F_SETOWN
-	F_UNLCK                        = unix.F_UNLCK
 	F_UNLCKSYS                     = unix.F_UNLCKSYS
-	F_WRLCK                        = unix.F_WRLCK
-	HUPCL                          = unix.HUPCL
-	HW_MACHINE                     = unix.HW_MACHINE
-	ICANON                         = unix.ICANON
-	ICMP6_FILTER                   = unix.ICMP6_FILTER
-	ICRNL                          = unix.ICRNL
-	IEXTEN                         = unix.IEXTEN
 	IFAN_ARRIVAL                   = unix.IFAN_ARRIVAL
 	IFAN_DEPARTURE                 = unix.IFAN_DEPARTURE
 	IFCAP_WOL_MAGIC                = unix.IFCAP_WOL_MAGIC
-	IFF_ALLMULTI                   = unix.IFF_ALLMULTI
 	IFF_ALTPHYS                    = unix.IFF_ALTPHYS
-	IFF_BROADCAST                  = unix.IFF_BROADCAST
 	IFF_CANTCHANGE                 = unix.IFF_CANTCHANGE
 	IFF_CANTCONFIG                 = unix.IFF_CANTCONFIG
-	IFF_DEBUG                      = unix.IFF_DEBUG
 	IFF_DRV_OACTIVE                = unix.IFF_DRV_OACTIVE
 	IFF_DRV_RUNNING                = unix.IFF_DRV_RUNNING
 	IFF_DYING                      = unix.IFF_DYING
-	IFF_LINK0                      = unix.IFF_LINK0
-	IFF_LINK1                      = unix.IFF_LINK1
-	IFF_LINK2                      = unix.IFF_LINK2
-	IFF_LOOPBACK                   = unix.IFF_LOOPBACK
 	IFF_MONITOR                    = unix.IFF_MONITOR
-	IFF_MULTICAST                  = unix.IFF_MULTICAST
-	IFF_NOARP                      = unix.IFF_NOARP
 	IFF_NOGROUP                    = unix.IFF_NOGROUP
-	IFF_OACTIVE                    = unix.IFF_OACTIVE
-	IFF_POINTOPOINT                = unix.IFF_POINTOPOINT
 	IFF_PPROMISC                   = unix.IFF_PPROMISC
-	IFF_PROMISC                    = unix.IFF_PROMISC
 	IFF_RENAMING                   = unix.IFF_RENAMING
-	IFF_RUNNING                    = unix.IFF_RUNNING
-	IFF_SIMPLEX                    = unix.IFF_SIMPLEX
 	IFF_STATICARP                  = unix.IFF_STATICARP
-	IFF_UP                         = unix.IFF_UP
-	IFNAMSIZ                       = unix.IFNAMSIZ
-	IFT_BRIDGE                     = unix.IFT_BRIDGE
-	IFT_CARP                       = unix.IFT_CARP
-	IFT_IEEE1394                   = unix.IFT_IEEE1394
 	IFT_INFINIBAND                 = unix.IFT_INFINIBAND
-	IFT_L2VLAN                     = unix.IFT_L2VLAN
 	IFT_L3IPVLAN                   = unix.IFT_L3IPVLAN
-	IFT_PPP                        = unix.IFT_PPP
-	IFT_PROPVIRTUAL                = unix.IFT_PROPVIRTUAL
-	IGNBRK                         = unix.IGNBRK
-	IGNCR                          = unix.IGNCR
-	IGNPAR                         = unix.IGNPAR
-	IMAXBEL                        = unix.IMAXBEL
-	INLCR                          = unix.INLCR
-	INPCK                          = unix.INPCK
-	IN_CLASSA_HOST                 = unix.IN_CLASSA_HOST
-	IN_CLASSA_MAX                  = unix.IN_CLASSA_MAX
-	IN_CLASSA_NET                  = unix.IN_CLASSA_NET
-	IN_CLASSA_NSHIFT               = unix.IN_CLASSA_NSHIFT
-	IN_CLASSB_HOST                 = unix.IN_CLASSB_HOST
-	IN_CLASSB_MAX                  = unix.IN_CLASSB_MAX
-	IN_CLASSB_NET                  = unix.IN_CLASSB_NET
-	IN_CLASSB_NSHIFT               = unix.IN_CLASSB_NSHIFT
-	IN_CLASSC_HOST                 = unix.IN_CLASSC_HOST
-	IN_CLASSC_NET                  = unix.IN_CLASSC_NET
-	IN_CLASSC_NSHIFT               = unix.IN_CLASSC_NSHIFT
-	IN_CLASSD_HOST                 = unix.IN_CLASSD_HOST
-	IN_CLASSD_NET                  = unix.IN_CLASSD_NET
-	IN_CLASSD_NSHIFT               = unix.IN_CLASSD_NSHIFT
-	IN_LOOPBACKNET                 = unix.IN_LOOPBACKNET
 	IN_RFC3021_MASK                = unix.IN_RFC3021_MASK
 	IPPROTO_3PC                    = unix.IPPROTO_3PC
 	IPPROTO_ADFS                   = unix.IPPROTO_ADFS
-	IPPROTO_AH                     = unix.IPPROTO_AH
 	IPPROTO_AHIP                   = unix.IPPROTO_AHIP
 	IPPROTO_APES                   = unix.IPPROTO_APES
 	IPPROTO_ARGUS                  = unix.IPPROTO_ARGUS
@@ -850,47 +492,26 @@ const (
 	IPPROTO_DDP                    = unix.IPPROTO_DDP
 	IPPROTO_DGP                    = unix.IPPROTO_DGP
 	IPPROTO_DIVERT                 = unix.IPPROTO_DIVERT
-	IPPROTO_DONE                   = unix.IPPROTO_DONE
-	IPPROTO_DSTOPTS                = unix.IPPROTO_DSTOPTS
-	IPPROTO_EGP                    = unix.IPPROTO_EGP
 	IPPROTO_EMCON                  = unix.IPPROTO_EMCON
-	IPPROTO_ENCAP                  = unix.IPPROTO_ENCAP
-	IPPROTO_EON                    = unix.IPPROTO_EON
-	IPPROTO_ESP                    = unix.IPPROTO_ESP
-	IPPROTO_ETHERIP                = unix.IPPROTO_ETHERIP
-	IPPROTO_FRAGMENT               = unix.IPPROTO_FRAGMENT
-	IPPROTO_GGP                    = unix.IPPROTO_GGP
 	IPPROTO_GMTP                   = unix.IPPROTO_GMTP
-	IPPROTO_GRE                    = unix.IPPROTO_GRE
 	IPPROTO_HELLO                  = unix.IPPROTO_HELLO
 	IPPROTO_HIP                    = unix.IPPROTO_HIP
 	IPPROTO_HMP                    = unix.IPPROTO_HMP
-	IPPROTO_HOPOPTS                = unix.IPPROTO_HOPOPTS
-	IPPROTO_ICMP                   = unix.IPPROTO_ICMP
-	IPPROTO_ICMPV6                 = unix.IPPROTO_ICMPV6
-	IPPROTO_IDP                    = unix.IPPROTO_IDP
 	IPPROTO_IDPR                   = unix.IPPROTO_IDPR
 	IPPROTO_IDRP                   = unix.IPPROTO_IDRP
-	IPPROTO_IGMP                   = unix.IPPROTO_IGMP
 	IPPROTO_IGP                    = unix.IPPROTO_IGP
 	IPPROTO_IGRP                   = unix.IPPROTO_IGRP
 	IPPROTO_IL                     = unix.IPPROTO_IL
 	IPPROTO_INLSP                  = unix.IPPROTO_INLSP
 	IPPROTO_INP                    = unix.IPPROTO_INP
-	IPPROTO_IP                     = unix.IPPROTO_IP
-	IPPROTO_IPCOMP                 = unix.IPPROTO_IPCOMP
 	IPPROTO_IPCV                   = unix.IPPROTO_IPCV
 	IPPROTO_IPEIP                  = unix.IPPROTO_IPEIP
-	IPPROTO_IPIP                   = unix.IPPROTO_IPIP
 	IPPROTO_IPPC                   = unix.IPPROTO_IPPC
-	IPPROTO_IPV4                   = unix.IPPROTO_IPV4
-	IPPROTO_IPV6                   = unix.IPPROTO_IPV6
 	IPPROTO_IRTP                   = unix.IPPROTO_IRTP
 	IPPROTO_KRYPTOLAN              = unix.IPPROTO_KRYPTOLAN
 	IPPROTO_LARP                   = unix.IPPROTO_LARP
 	IPPROTO_LEAF1                  = unix.IPPROTO_LEAF1
 	IPPROTO_LEAF2                  = unix.IPPROTO_LEAF2
-	IPPROTO_MAX                    = unix.IPPROTO_MAX
 	IPPROTO_MEAS                   = unix.IPPROTO_MEAS
 	IPPROTO_MH                     = unix.IPPROTO_MH
 	IPPROTO_MHRP                   = unix.IPPROTO_MHRP
@@ -901,7 +522,6 @@ const (
 	IPPROTO_MUX                    = unix.IPPROTO_MUX
 	IPPROTO_ND                     = unix.IPPROTO_ND
 	IPPROTO_NHRP                   = unix.IPPROTO_NHRP
-	IPPROTO_NONE                   = unix.IPPROTO_NONE
 	IPPROTO_NSP                    = unix.IPPROTO_NSP
 	IPPROTO_NVPII                  = unix.IPPROTO_NVPII
 	IPPROTO_OLD_DIVERT             = unix.IPPROTO_OLD_DIVERT
@@ -909,17 +529,12 @@ const (
 	IPPROTO_PFSYNC                 = unix.IPPROTO_PFSYNC
 	IPPROTO_PGM                    = unix.IPPROTO_PGM
 	IPPROTO_PIGP                   = unix.IPPROTO_PIGP
-	IPPROTO_PIM                    = unix.IPPROTO_PIM
 	IPPROTO_PRM                    = unix.IPPROTO_PRM
-	IPPROTO_PUP                    = unix.IPPROTO_PUP
 	IPPROTO_PVP                    = unix.IPPROTO_PVP
-	IPPROTO_RAW                    = unix.IPPROTO_RAW
 	IPPROTO_RCCMON                 = unix.IPPROTO_RCCMON
 	IPPROTO_RDP                    = unix.IPPROTO_RDP
 	IPPROTO_RESERVED_253           = unix.IPPROTO_RESERVED_253
 	IPPROTO_RESERVED_254           = unix.IPPROTO_RESERVED_254
-	IPPROTO_ROUTING                = unix.IPPROTO_ROUTING
-	IPPROTO_RSVP                   = unix.IPPROTO_RSVP
 	IPPROTO_RVD                    = unix.IPPROTO_RVD
 	IPPROTO_SATEXPAK               = unix.IPPROTO_SATEXPAK
 	IPPROTO_SATMON                 = unix.IPPROTO_SATMON
@@ -935,14 +550,11 @@ const (
 	IPPROTO_SVMTP                  = unix.IPPROTO_SVMTP
 	IPPROTO_SWIPE                  = unix.IPPROTO_SWIPE
 	IPPROTO_TCF                    = unix.IPPROTO_TCF
-	IPPROTO_TCP                    = unix.IPPROTO_TCP
 	IPPROTO_TLSP                   = unix.IPPROTO_TLSP
-	IPPROTO_TP                     = unix.IPPROTO_TP
 	IPPROTO_TPXX                   = unix.IPPROTO_TPXX
 	IPPROTO_TRUNK1                 = unix.IPPROTO_TRUNK1
 	IPPROTO_TRUNK2                 = unix.IPPROTO_TRUNK2
 	IPPROTO_TTP                    = unix.IPPROTO_TTP
-	IPPROTO_UDP                    = unix.IPPROTO_UDP
 	IPPROTO_UDPLITE                = unix.IPPROTO_UDPLITE
 	IPPROTO_VINES                  = unix.IPPROTO_VINES
 	IPPROTO_VISA                   = unix.IPPROTO_VISA
@@ -956,84 +568,33 @@ const (
 	IPV6_BINDANY                   = unix.IPV6_BINDANY
 	IPV6_BINDMULTI                 = unix.IPV6_BINDMULTI
 	IPV6_BINDV6ONLY                = unix.IPV6_BINDV6ONLY
-	IPV6_CHECKSUM                  = unix.IPV6_CHECKSUM
-	IPV6_DEFAULT_MULTICAST_HOPS    = unix.IPV6_DEFAULT_MULTICAST_HOPS
-	IPV6_DEFAULT_MULTICAST_LOOP    = unix.IPV6_DEFAULT_MULTICAST_LOOP
-	IPV6_DEFHLIM                   = unix.IPV6_DEFHLIM
-	IPV6_DONTFRAG                  = unix.IPV6_DONTFRAG
-	IPV6_DSTOPTS                   = unix.IPV6_DSTOPTS
 	IPV6_FLOWID                    = unix.IPV6_FLOWID
-	IPV6_FLOWINFO_MASK             = unix.IPV6_FLOWINFO_MASK
 	IPV6_FLOWLABEL_LEN             = unix.IPV6_FLOWLABEL_LEN
-	IPV6_FLOWLABEL_MASK            = unix.IPV6_FLOWLABEL_MASK
 	IPV6_FLOWTYPE                  = unix.IPV6_FLOWTYPE
-	IPV6_FRAGTTL                   = unix.IPV6_FRAGTTL
 	IPV6_FW_ADD                    = unix.IPV6_FW_ADD
 	IPV6_FW_DEL                    = unix.IPV6_FW_DEL
 	IPV6_FW_FLUSH                  = unix.IPV6_FW_FLUSH
 	IPV6_FW_GET                    = unix.IPV6_FW_GET
 	IPV6_FW_ZERO                   = unix.IPV6_FW_ZERO
-	IPV6_HLIMDEC                   = unix.IPV6_HLIMDEC
-	IPV6_HOPLIMIT                  = unix.IPV6_HOPLIMIT
-	IPV6_HOPOPTS                   = unix.IPV6_HOPOPTS
 	IPV6_IPSEC_POLICY              = unix.IPV6_IPSEC_POLICY
-	IPV6_JOIN_GROUP                = unix.IPV6_JOIN_GROUP
-	IPV6_LEAVE_GROUP               = unix.IPV6_LEAVE_GROUP
-	IPV6_MAXHLIM                   = unix.IPV6_MAXHLIM
 	IPV6_MAXOPTHDR                 = unix.IPV6_MAXOPTHDR
-	IPV6_MAXPACKET                 = unix.IPV6_MAXPACKET
 	IPV6_MAX_GROUP_SRC_FILTER      = unix.IPV6_MAX_GROUP_SRC_FILTER
 	IPV6_MAX_MEMBERSHIPS           = unix.IPV6_MAX_MEMBERSHIPS
 	IPV6_MAX_SOCK_SRC_FILTER       = unix.IPV6_MAX_SOCK_SRC_FILTER
-	IPV6_MMTU                      = unix.IPV6_MMTU
 	IPV6_MSFILTER                  = unix.IPV6_MSFILTER
-	IPV6_MULTICAST_HOPS            = unix.IPV6_MULTICAST_HOPS
-	IPV6_MULTICAST_IF              = unix.IPV6_MULTICAST_IF
-	IPV6_MULTICAST_LOOP            = unix.IPV6_MULTICAST_LOOP
-	IPV6_NEXTHOP                   = unix.IPV6_NEXTHOP
 	IPV6_ORIGDSTADDR               = unix.IPV6_ORIGDSTADDR
-	IPV6_PATHMTU                   = unix.IPV6_PATHMTU
-	IPV6_PKTINFO                   = unix.IPV6_PKTINFO
-	IPV6_PORTRANGE                 = unix.IPV6_PORTRANGE
-	IPV6_PORTRANGE_DEFAULT         = unix.IPV6_PORTRANGE_DEFAULT
-	IPV6_PORTRANGE_HIGH            = unix.IPV6_PORTRANGE_HIGH
-	IPV6_PORTRANGE_LOW             = unix.IPV6_PORTRANGE_LOW
 	IPV6_PREFER_TEMPADDR           = unix.IPV6_PREFER_TEMPADDR
-	IPV6_RECVDSTOPTS               = unix.IPV6_RECVDSTOPTS
 	IPV6_RECVFLOWID                = unix.IPV6_RECVFLOWID
-	IPV6_RECVHOPLIMIT              = unix.IPV6_RECVHOPLIMIT
-	IPV6_RECVHOPOPTS               = unix.IPV6_RECVHOPOPTS
 	IPV6_RECVORIGDSTADDR           = unix.IPV6_RECVORIGDSTADDR
-	IPV6_RECVPATHMTU               = unix.IPV6_RECVPATHMTU
-	IPV6_RECVPKTINFO               = unix.IPV6_RECVPKTINFO
 	IPV6_RECVRSSBUCKETID           = unix.IPV6_RECVRSSBUCKETID
-	IPV6_RECVRTHDR                 = unix.IPV6_RECVRTHDR
-	IPV6_RECVTCLASS                = unix.IPV6_RECVTCLASS
 	IPV6_RSSBUCKETID               = unix.IPV6_RSSBUCKETID
 	IPV6_RSS_LISTEN_BUCKET         = unix.IPV6_RSS_LISTEN_BUCKET
-	IPV6_RTHDR                     = unix.IPV6_RTHDR
-	IPV6_RTHDRDSTOPTS              = unix.IPV6_RTHDRDSTOPTS
-	IPV6_RTHDR_LOOSE               = unix.IPV6_RTHDR_LOOSE
-	IPV6_RTHDR_STRICT              = unix.IPV6_RTHDR_STRICT
-	IPV6_RTHDR_TYPE_0              = unix.IPV6_RTHDR_TYPE_0
-	IPV6_SOCKOPT_RESERVED1         = unix.IPV6_SOCKOPT_RESERVED1
-	IPV6_TCLASS                    = unix.IPV6_TCLASS
-	IPV6_UNICAST_HOPS              = unix.IPV6_UNICAST_HOPS
-	IPV6_USE_MIN_MTU               = unix.IPV6_USE_MIN_MTU
-	IPV6_V6ONLY                    = unix.IPV6_V6ONLY
-	IPV6_VERSION                   = unix.IPV6_VERSION
-	IPV6_VERSION_MASK              = unix.IPV6_VERSION_MASK
 	IPV6_VLAN_PCP                  = unix.IPV6_VLAN_PCP
-	IP_ADD_MEMBERSHIP              = unix.IP_ADD_MEMBERSHIP
 	IP_ADD_SOURCE_MEMBERSHIP       = unix.IP_ADD_SOURCE_MEMBERSHIP
 	IP_BINDANY                     = unix.IP_BINDANY
 	IP_BINDMULTI                   = unix.IP_BINDMULTI
 	IP_BLOCK_SOURCE                = unix.IP_BLOCK_SOURCE
-	IP_DEFAULT_MULTICAST_LOOP      = unix.IP_DEFAULT_MULTICAST_LOOP
-	IP_DEFAULT_MULTICAST_TTL       = unix.IP_DEFAULT_MULTICAST_TTL
-	IP_DF                          = unix.IP_DF
 	IP_DONTFRAG                    = unix.IP_DONTFRAG
-	IP_DROP_MEMBERSHIP             = unix.IP_DROP_MEMBERSHIP
 	IP_DROP_SOURCE_MEMBERSHIP      = unix.IP_DROP_SOURCE_MEMBERSHIP
 	IP_DUMMYNET3                   = unix.IP_DUMMYNET3
 	IP_DUMMYNET_CONFIGURE          = unix.IP_DUMMYNET_CONFIGURE
@@ -1058,40 +619,19 @@ const (
 	IP_FW_TABLE_GETSIZE            = unix.IP_FW_TABLE_GETSIZE
 	IP_FW_TABLE_LIST               = unix.IP_FW_TABLE_LIST
 	IP_FW_ZERO                     = unix.IP_FW_ZERO
-	IP_HDRINCL                     = unix.IP_HDRINCL
 	IP_IPSEC_POLICY                = unix.IP_IPSEC_POLICY
-	IP_MAXPACKET                   = unix.IP_MAXPACKET
 	IP_MAX_GROUP_SRC_FILTER        = unix.IP_MAX_GROUP_SRC_FILTER
-	IP_MAX_MEMBERSHIPS             = unix.IP_MAX_MEMBERSHIPS
 	IP_MAX_SOCK_MUTE_FILTER        = unix.IP_MAX_SOCK_MUTE_FILTER
 	IP_MAX_SOCK_SRC_FILTER         = unix.IP_MAX_SOCK_SRC_FILTER
-	IP_MF                          = unix.IP_MF
 	IP_MINTTL                      = unix.IP_MINTTL
 	IP_MSFILTER                    = unix.IP_MSFILTER
-	IP_MSS                         = unix.IP_MSS
-	IP_MULTICAST_IF                = unix.IP_MULTICAST_IF
-	IP_MULTICAST_LOOP              = unix.IP_MULTICAST_LOOP
-	IP_MULTICAST_TTL               = unix.IP_MULTICAST_TTL
 	IP_MULTICAST_VIF               = unix.IP_MULTICAST_VIF
-	IP_OFFMASK                     = unix.IP_OFFMASK
 	IP_ONESBCAST                   = unix.IP_ONESBCAST
-	IP_OPTIONS                     = unix.IP_OPTIONS
 	IP_ORIGDSTADDR                 = unix.IP_ORIGDSTADDR
-	IP_PORTRANGE                   = unix.IP_PORTRANGE
-	IP_PORTRANGE_DEFAULT           = unix.IP_PORTRANGE_DEFAULT
-	IP_PORTRANGE_HIGH              = unix.IP_PORTRANGE_HIGH
-	IP_PORTRANGE_LOW               = unix.IP_PORTRANGE_LOW
-	IP_RECVDSTADDR                 = unix.IP_RECVDSTADDR
 	IP_RECVFLOWID                  = unix.IP_RECVFLOWID
-	IP_RECVIF                      = unix.IP_RECVIF
-	IP_RECVOPTS                    = unix.IP_RECVOPTS
 	IP_RECVORIGDSTADDR             = unix.IP_RECVORIGDSTADDR
-	IP_RECVRETOPTS                 = unix.IP_RECVRETOPTS
 	IP_RECVRSSBUCKETID             = unix.IP_RECVRSSBUCKETID
 	IP_RECVTOS                     = unix.IP_RECVTOS
-	IP_RECVTTL                     = unix.IP_RECVTTL
-	IP_RETOPTS                     = unix.IP_RETOPTS
-	IP_RF                          = unix.IP_RF
 	IP_RSSBUCKETID                 = unix.IP_RSSBUCKETID
 	IP_RSS_LISTEN_BUCKET           = unix.IP_RSS_LISTEN_BUCKET
 	IP_RSVP_OFF                    = unix.IP_RSVP_OFF
@@ -1099,62 +639,34 @@ const (
 	IP_RSVP_VIF_OFF                = unix.IP_RSVP_VIF_OFF
 	IP_RSVP_VIF_ON                 = unix.IP_RSVP_VIF_ON
 	IP_SENDSRCADDR                 = unix.IP_SENDSRCADDR
-	IP_TOS                         = unix.IP_TOS
-	IP_TTL                         = unix.IP_TTL
 	IP_UNBLOCK_SOURCE              = unix.IP_UNBLOCK_SOURCE
 	IP_VLAN_PCP                    = unix.IP_VLAN_PCP
-	ISIG                           = unix.ISIG
-	ISTRIP                         = unix.ISTRIP
 	ITIMER_PROF                    = unix.ITIMER_PROF
 	ITIMER_REAL                    = unix.ITIMER_REAL
 	ITIMER_VIRTUAL                 = unix.ITIMER_VIRTUAL
-	IXANY                          = unix.IXANY
-	IXOFF                          = unix.IXOFF
-	IXON                           = unix.IXON
-	ImplementsGetwd                = unix.ImplementsGetwd
-	KERN_HOSTNAME                  = unix.KERN_HOSTNAME
-	KERN_OSRELEASE                 = unix.KERN_OSRELEASE
-	KERN_OSTYPE                    = unix.KERN_OSTYPE
-	KERN_VERSION                   = unix.KERN_VERSION
 	LOCAL_CONNWAIT                 = unix.LOCAL_CONNWAIT
 	LOCAL_CREDS                    = unix.LOCAL_CREDS
 	LOCAL_PEERCRED                 = unix.LOCAL_PEERCRED
 	LOCAL_VENDOR                   = unix.LOCAL_VENDOR
-	LOCK_EX                        = unix.LOCK_EX
-	LOCK_NB                        = unix.LOCK_NB
-	LOCK_SH                        = unix.LOCK_SH
-	LOCK_UN                        = unix.LOCK_UN
 	MADV_AUTOSYNC                  = unix.MADV_AUTOSYNC
 	MADV_CORE                      = unix.MADV_CORE
-	MADV_DONTNEED                  = unix.MADV_DONTNEED
-	MADV_FREE                      = unix.MADV_FREE
 	MADV_NOCORE                    = unix.MADV_NOCORE
-	MADV_NORMAL                    = unix.MADV_NORMAL
 	MADV_NOSYNC                    = unix.MADV_NOSYNC
 	MADV_PROTECT                   = unix.MADV_PROTECT
-	MADV_RANDOM                    = unix.MADV_RANDOM
-	MADV_SEQUENTIAL                = unix.MADV_SEQUENTIAL
-	MADV_WILLNEED                  = unix.MADV_WILLNEED
 	MAP_ALIGNED_SUPER              = unix.MAP_ALIGNED_SUPER
 	MAP_ALIGNMENT_MASK             = unix.MAP_ALIGNMENT_MASK
 	MAP_ALIGNMENT_SHIFT            = unix.MAP_ALIGNMENT_SHIFT
-	MAP_ANON                       = unix.MAP_ANON
 	MAP_ANONYMOUS                  = unix.MAP_ANONYMOUS
 	MAP_COPY                       = unix.MAP_COPY
 	MAP_EXCL                       = unix.MAP_EXCL
-	MAP_FILE                       = unix.MAP_FILE
-	MAP_FIXED                      = unix.MAP_FIXED
 	MAP_GUARD                      = unix.MAP_GUARD
-	MAP_HASSEMAPHORE               = unix.MAP_HASSEMAPHORE
 	MAP_NOCORE                     = unix.MAP_NOCORE
 	MAP_NOSYNC                     = unix.MAP_NOSYNC
 	MAP_PREFAULT_READ              = unix.MAP_PREFAULT_READ
-	MAP_PRIVATE                    = unix.MAP_PRIVATE
 	MAP_RESERVED0020               = unix.MAP_RESERVED0020
 	MAP_RESERVED0040               = unix.MAP_RESERVED0040
 	MAP_RESERVED0080               = unix.MAP_RESERVED0080
 	MAP_RESERVED0100               = unix.MAP_RESERVED0100
-	MAP_SHARED                     = unix.MAP_SHARED
 	MAP_STACK                      = unix.MAP_STACK
 	MCAST_BLOCK_SOURCE             = unix.MCAST_BLOCK_SOURCE
 	MCAST_EXCLUDE                  = unix.MCAST_EXCLUDE
@@ -1168,7 +680,6 @@ const (
 	MCL_CURRENT                    = unix.MCL_CURRENT
 	MCL_FUTURE                     = unix.MCL_FUTURE
 	MNT_ACLS                       = unix.MNT_ACLS
-	MNT_ASYNC                      = unix.MNT_ASYNC
 	MNT_AUTOMOUNTED                = unix.MNT_AUTOMOUNTED
 	MNT_BYFSID                     = unix.MNT_BYFSID
 	MNT_CMDFLAGS                   = unix.MNT_CMDFLAGS
@@ -1176,78 +687,39 @@ const (
 	MNT_DELEXPORT                  = unix.MNT_DELEXPORT
 	MNT_EXKERB                     = unix.MNT_EXKERB
 	MNT_EXPORTANON                 = unix.MNT_EXPORTANON
-	MNT_EXPORTED                   = unix.MNT_EXPORTED
 	MNT_EXPUBLIC                   = unix.MNT_EXPUBLIC
 	MNT_EXRDONLY                   = unix.MNT_EXRDONLY
-	MNT_FORCE                      = unix.MNT_FORCE
 	MNT_GJOURNAL                   = unix.MNT_GJOURNAL
 	MNT_IGNORE                     = unix.MNT_IGNORE
 	MNT_LAZY                       = unix.MNT_LAZY
-	MNT_LOCAL                      = unix.MNT_LOCAL
 	MNT_MULTILABEL                 = unix.MNT_MULTILABEL
 	MNT_NFS4ACLS                   = unix.MNT_NFS4ACLS
-	MNT_NOATIME                    = unix.MNT_NOATIME
 	MNT_NOCLUSTERR                 = unix.MNT_NOCLUSTERR
 	MNT_NOCLUSTERW                 = unix.MNT_NOCLUSTERW
-	MNT_NOEXEC                     = unix.MNT_NOEXEC
 	MNT_NONBUSY                    = unix.MNT_NONBUSY
-	MNT_NOSUID                     = unix.MNT_NOSUID
 	MNT_NOSYMFOLLOW                = unix.MNT_NOSYMFOLLOW
-	MNT_NOWAIT                     = unix.MNT_NOWAIT
-	MNT_QUOTA                      = unix.MNT_QUOTA
-	MNT_RDONLY                     = unix.MNT_RDONLY
-	MNT_RELOAD                     = unix.MNT_RELOAD
-	MNT_ROOTFS                     = unix.MNT_ROOTFS
 	MNT_SNAPSHOT                   = unix.MNT_SNAPSHOT
 	MNT_SOFTDEP                    = unix.MNT_SOFTDEP
 	MNT_SUIDDIR                    = unix.MNT_SUIDDIR
 	MNT_SUJ                        = unix.MNT_SUJ
 	MNT_SUSPEND                    = unix.MNT_SUSPEND
-	MNT_SYNCHRONOUS                = unix.MNT_SYNCHRONOUS
 	MNT_UNION                      = unix.MNT_UNION
 	MNT_UNTRUSTED                  = unix.MNT_UNTRUSTED
-	MNT_UPDATE                     = unix.MNT_UPDATE
 	MNT_UPDATEMASK                 = unix.MNT_UPDATEMASK
 	MNT_USER                       = unix.MNT_USER
 	MNT_VERIFIED                   = unix.MNT_VERIFIED
-	MNT_VISFLAGMASK                = unix.MNT_VISFLAGMASK
-	MNT_WAIT                       = unix.MNT_WAIT
 	MSG_CMSG_CLOEXEC               = unix.MSG_CMSG_CLOEXEC
 	MSG_COMPAT                     = unix.MSG_COMPAT
-	MSG_CTRUNC                     = unix.MSG_CTRUNC
-	MSG_DONTROUTE                  = unix.MSG_DONTROUTE
-	MSG_DONTWAIT                   = unix.MSG_DONTWAIT
 	MSG_EOF                        = unix.MSG_EOF
-	MSG_EOR                        = unix.MSG_EOR
 	MSG_NBIO                       = unix.MSG_NBIO
-	MSG_NOSIGNAL                   = unix.MSG_NOSIGNAL
 	MSG_NOTIFICATION               = unix.MSG_NOTIFICATION
-	MSG_OOB                        = unix.MSG_OOB
-	MSG_PEEK                       = unix.MSG_PEEK
-	MSG_TRUNC                      = unix.MSG_TRUNC
-	MSG_WAITALL                    = unix.MSG_WAITALL
 	MSG_WAITFORONE                 = unix.MSG_WAITFORONE
-	MS_ASYNC                       = unix.MS_ASYNC
-	MS_INVALIDATE                  = unix.MS_INVALIDATE
-	MS_SYNC                        = unix.MS_SYNC
-	NAME_MAX                       = unix.NAME_MAX
-	NET_RT_DUMP                    = unix.NET_RT_DUMP
-	NET_RT_FLAGS                   = unix.NET_RT_FLAGS
-	NET_RT_IFLIST                  = unix.NET_RT_IFLIST
 	NET_RT_IFLISTL                 = unix.NET_RT_IFLISTL
 	NET_RT_IFMALIST                = unix.NET_RT_IFMALIST
-	NFDBITS                        = unix.NFDBITS
-	NOFLSH                         = unix.NOFLSH
 	NOKERNINFO                     = unix.NOKERNINFO
 	NOTE_ABSTIME                   = unix.NOTE_ABSTIME
-	NOTE_ATTRIB                    = unix.NOTE_ATTRIB
-	NOTE_CHILD                     = unix.NOTE_CHILD
 	NOTE_CLOSE                     = unix.NOTE_CLOSE
 	NOTE_CLOSE_WRITE               = unix.NOTE_CLOSE_WRITE
-	NOTE_DELETE                    = unix.NOTE_DELETE
-	NOTE_EXEC                      = unix.NOTE_EXEC
-	NOTE_EXIT                      = unix.NOTE_EXIT
-	NOTE_EXTEND                    = unix.NOTE_EXTEND
 	NOTE_FFAND                     = unix.NOTE_FFAND
 	NOTE_FFCOPY                    = unix.NOTE_FFCOPY
 	NOTE_FFCTRLMASK                = unix.NOTE_FFCTRLMASK
@@ -1255,92 +727,33 @@ const (
 	NOTE_FFNOP                     = unix.NOTE_FFNOP
 	NOTE_FFOR                      = unix.NOTE_FFOR
 	NOTE_FILE_POLL                 = unix.NOTE_FILE_POLL
-	NOTE_FORK                      = unix.NOTE_FORK
-	NOTE_LINK                      = unix.NOTE_LINK
-	NOTE_LOWAT                     = unix.NOTE_LOWAT
 	NOTE_MSECONDS                  = unix.NOTE_MSECONDS
 	NOTE_NSECONDS                  = unix.NOTE_NSECONDS
 	NOTE_OPEN                      = unix.NOTE_OPEN
-	NOTE_PCTRLMASK                 = unix.NOTE_PCTRLMASK
-	NOTE_PDATAMASK                 = unix.NOTE_PDATAMASK
 	NOTE_READ                      = unix.NOTE_READ
-	NOTE_RENAME                    = unix.NOTE_RENAME
-	NOTE_REVOKE                    = unix.NOTE_REVOKE
 	NOTE_SECONDS                   = unix.NOTE_SECONDS
-	NOTE_TRACK                     = unix.NOTE_TRACK
-	NOTE_TRACKERR                  = unix.NOTE_TRACKERR
 	NOTE_TRIGGER                   = unix.NOTE_TRIGGER
 	NOTE_USECONDS                  = unix.NOTE_USECONDS
-	NOTE_WRITE                     = unix.NOTE_WRITE
-	OCRNL                          = unix.OCRNL
-	ONLCR                          = unix.ONLCR
-	ONLRET                         = unix.ONLRET
-	ONOCR                          = unix.ONOCR
-	ONOEOT                         = unix.ONOEOT
-	OPOST                          = unix.OPOST
 	OXTABS                         = unix.OXTABS
-	O_ACCMODE                      = unix.O_ACCMODE
-	O_APPEND                       = unix.O_APPEND
-	O_ASYNC                        = unix.O_ASYNC
-	O_CLOEXEC                      = unix.O_CLOEXEC
-	O_CREAT                        = unix.O_CREAT
 	O_DIRECT                       = unix.O_DIRECT
-	O_DIRECTORY                    = unix.O_DIRECTORY
-	O_EXCL                         = unix.O_EXCL
 	O_EXEC                         = unix.O_EXEC
-	O_EXLOCK                       = unix.O_EXLOCK
-	O_FSYNC                        = unix.O_FSYNC
-	O_NDELAY                       = unix.O_NDELAY
-	O_NOCTTY                       = unix.O_NOCTTY
-	O_NOFOLLOW                     = unix.O_NOFOLLOW
-	O_NONBLOCK                     = unix.O_NONBLOCK
-	O_RDONLY                       = unix.O_RDONLY
-	O_RDWR                         = unix.O_RDWR
 	O_RESOLVE_BENEATH              = unix.O_RESOLVE_BENEATH
 	O_SEARCH                       = unix.O_SEARCH
-	O_SHLOCK                       = unix.O_SHLOCK
-	O_SYNC                         = unix.O_SYNC
-	O_TRUNC                        = unix.O_TRUNC
 	O_TTY_INIT                     = unix.O_TTY_INIT
 	O_VERIFY                       = unix.O_VERIFY
-	O_WRONLY                       = unix.O_WRONLY
-	PARENB                         = unix.PARENB
-	PARMRK                         = unix.PARMRK
-	PARODD                         = unix.PARODD
-	PENDIN                         = unix.PENDIN
 	PIOD_READ_D                    = unix.PIOD_READ_D
 	PIOD_READ_I                    = unix.PIOD_READ_I
 	PIOD_WRITE_D                   = unix.PIOD_WRITE_D
 	PIOD_WRITE_I                   = unix.PIOD_WRITE_I
-	POLLERR                        = unix.POLLERR
-	POLLHUP                        = unix.POLLHUP
-	POLLIN                         = unix.POLLIN
 	POLLINIGNEOF                   = unix.POLLINIGNEOF
-	POLLNVAL                       = unix.POLLNVAL
-	POLLOUT                        = unix.POLLOUT
-	POLLPRI                        = unix.POLLPRI
-	POLLRDBAND                     = unix.POLLRDBAND
 	POLLRDHUP                      = unix.POLLRDHUP
-	POLLRDNORM                     = unix.POLLRDNORM
-	POLLWRBAND                     = unix.POLLWRBAND
-	POLLWRNORM                     = unix.POLLWRNORM
-	PRIO_PGRP                      = unix.PRIO_PGRP
-	PRIO_PROCESS                   = unix.PRIO_PROCESS
-	PRIO_USER                      = unix.PRIO_USER
-	PROT_EXEC                      = unix.PROT_EXEC
-	PROT_NONE                      = unix.PROT_NONE
-	PROT_READ                      = unix.PROT_READ
-	PROT_WRITE                     = unix.PROT_WRITE
-	PTRACE_CONT                    = unix.PTRACE_CONT
 	PTRACE_DEFAULT                 = unix.PTRACE_DEFAULT
 	PTRACE_EXEC                    = unix.PTRACE_EXEC
 	PTRACE_FORK                    = unix.PTRACE_FORK
-	PTRACE_KILL                    = unix.PTRACE_KILL
 	PTRACE_LWP                     = unix.PTRACE_LWP
 	PTRACE_SCE                     = unix.PTRACE_SCE
 	PTRACE_SCX                     = unix.PTRACE_SCX
 	PTRACE_SYSCALL                 = unix.PTRACE_SYSCALL
-	PTRACE_TRACEME                 = unix.PTRACE_TRACEME
 	PTRACE_VFORK                   = unix.PTRACE_VFORK
 	PT_ATTACH                      = unix.PT_ATTACH
 	PT_CLEARSTEP                   = unix.PT_CLEARSTEP
@@ -1379,84 +792,25 @@ const (
 	PT_WRITE_D                     = unix.PT_WRITE_D
 	PT_WRITE_I                     = unix.PT_WRITE_I
 	P_ZONEID                       = unix.P_ZONEID
-	PathMax                        = unix.PathMax
 	RLIMIT_AS                      = unix.RLIMIT_AS
-	RLIMIT_CORE                    = unix.RLIMIT_CORE
-	RLIMIT_CPU                     = unix.RLIMIT_CPU
-	RLIMIT_DATA                    = unix.RLIMIT_DATA
-	RLIMIT_FSIZE                   = unix.RLIMIT_FSIZE
-	RLIMIT_MEMLOCK                 = unix.RLIMIT_MEMLOCK
-	RLIMIT_NOFILE                  = unix.RLIMIT_NOFILE
-	RLIMIT_NPROC                   = unix.RLIMIT_NPROC
-	RLIMIT_RSS                     = unix.RLIMIT_RSS
-	RLIMIT_STACK                   = unix.RLIMIT_STACK
-	RLIM_INFINITY                  = unix.RLIM_INFINITY
-	RTAX_AUTHOR                    = unix.RTAX_AUTHOR
-	RTAX_BRD                       = unix.RTAX_BRD
-	RTAX_DST                       = unix.RTAX_DST
-	RTAX_GATEWAY                   = unix.RTAX_GATEWAY
-	RTAX_GENMASK                   = unix.RTAX_GENMASK
-	RTAX_IFA                       = unix.RTAX_IFA
-	RTAX_IFP                       = unix.RTAX_IFP
-	RTAX_MAX                       = unix.RTAX_MAX
-	RTAX_NETMASK                   = unix.RTAX_NETMASK
-	RTA_AUTHOR                     = unix.RTA_AUTHOR
-	RTA_BRD                        = unix.RTA_BRD
-	RTA_DST                        = unix.RTA_DST
-	RTA_GATEWAY                    = unix.RTA_GATEWAY
-	RTA_GENMASK                    = unix.RTA_GENMASK
-	RTA_IFA                        = unix.RTA_IFA
-	RTA_IFP                        = unix.RTA_IFP
-	RTA_NETMASK                    = unix.RTA_NETMASK
-	RTF_BLACKHOLE                  = unix.RTF_BLACKHOLE
 	RTF_BROADCAST                  = unix.RTF_BROADCAST
-	RTF_DONE                       = unix.RTF_DONE
-	RTF_DYNAMIC                    = unix.RTF_DYNAMIC
 	RTF_FIXEDMTU                   = unix.RTF_FIXEDMTU
 	RTF_FMASK                      = unix.RTF_FMASK
-	RTF_GATEWAY                    = unix.RTF_GATEWAY
 	RTF_GWFLAG_COMPAT              = unix.RTF_GWFLAG_COMPAT
-	RTF_HOST                       = unix.RTF_HOST
 	RTF_LLDATA                     = unix.RTF_LLDATA
-	RTF_LLINFO                     = unix.RTF_LLINFO
 	RTF_LOCAL                      = unix.RTF_LOCAL
-	RTF_MODIFIED                   = unix.RTF_MODIFIED
 	RTF_MULTICAST                  = unix.RTF_MULTICAST
 	RTF_PINNED                     = unix.RTF_PINNED
-	RTF_PROTO1                     = unix.RTF_PROTO1
-	RTF_PROTO2                     = unix.RTF_PROTO2
 	RTF_PROTO3                     = unix.RTF_PROTO3
-	RTF_REJECT                     = unix.RTF_REJECT
-	RTF_STATIC                     = unix.RTF_STATIC
+	RTF_RNH_LOCKED                 = unix.RTF_RNH_LOCKED
 	RTF_STICKY                     = unix.RTF_STICKY
-	RTF_UP                         = unix.RTF_UP
 	RTF_XRESOLVE                   = unix.RTF_XRESOLVE
-	RTM_ADD                        = unix.RTM_ADD
-	RTM_CHANGE                     = unix.RTM_CHANGE
-	RTM_DELADDR                    = unix.RTM_DELADDR
-	RTM_DELETE                     = unix.RTM_DELETE
 	RTM_DELMADDR                   = unix.RTM_DELMADDR
-	RTM_GET                        = unix.RTM_GET
 	RTM_IEEE80211                  = unix.RTM_IEEE80211
 	RTM_IFANNOUNCE                 = unix.RTM_IFANNOUNCE
-	RTM_IFINFO                     = unix.RTM_IFINFO
 	RTM_LOCK                       = unix.RTM_LOCK
-	RTM_LOSING                     = unix.RTM_LOSING
-	RTM_MISS                       = unix.RTM_MISS
-	RTM_NEWADDR                    = unix.RTM_NEWADDR
 	RTM_NEWMADDR                   = unix.RTM_NEWMADDR
-	RTM_REDIRECT                   = unix.RTM_REDIRECT
-	RTM_RESOLVE                    = unix.RTM_RESOLVE
 	RTM_RTTUNIT                    = unix.RTM_RTTUNIT
-	RTM_VERSION                    = unix.RTM_VERSION
-	RTV_EXPIRE                     = unix.RTV_EXPIRE
-	RTV_HOPCOUNT                   = unix.RTV_HOPCOUNT
-	RTV_MTU                        = unix.RTV_MTU
-	RTV_RPIPE                      = unix.RTV_RPIPE
-	RTV_RTT                        = unix.RTV_RTT
-	RTV_RTTVAR                     = unix.RTV_RTTVAR
-	RTV_SPIPE                      = unix.RTV_SPIPE
-	RTV_SSTHRESH                   = unix.RTV_SSTHRESH
 	RTV_WEIGHT                     = unix.RTV_WEIGHT
 	RT_ALL_FIBS                    = unix.RT_ALL_FIBS
 	RT_BLACKHOLE                   = unix.RT_BLACKHOLE
@@ -1470,93 +824,37 @@ const (
 	RT_MAY_LOOP                    = unix.RT_MAY_LOOP
 	RT_MAY_LOOP_BIT                = unix.RT_MAY_LOOP_BIT
 	RT_REJECT                      = unix.RT_REJECT
-	RUSAGE_CHILDREN                = unix.RUSAGE_CHILDREN
-	RUSAGE_SELF                    = unix.RUSAGE_SELF
 	RUSAGE_THREAD                  = unix.RUSAGE_THREAD
-	R_OK                           = unix.R_OK
 	SCM_BINTIME                    = unix.SCM_BINTIME
 	SCM_CREDS                      = unix.SCM_CREDS
 	SCM_MONOTONIC                  = unix.SCM_MONOTONIC
 	SCM_REALTIME                   = unix.SCM_REALTIME
-	SCM_RIGHTS                     = unix.SCM_RIGHTS
-	SCM_TIMESTAMP                  = unix.SCM_TIMESTAMP
 	SCM_TIME_INFO                  = unix.SCM_TIME_INFO
 	SEEK_CUR                       = unix.SEEK_CUR
 	SEEK_DATA                      = unix.SEEK_DATA
 	SEEK_END                       = unix.SEEK_END
 	SEEK_HOLE                      = unix.SEEK_HOLE
 	SEEK_SET                       = unix.SEEK_SET
-	SHUT_RD                        = unix.SHUT_RD
-	SHUT_RDWR                      = unix.SHUT_RDWR
-	SHUT_WR                        = unix.SHUT_WR
-	SIGABRT                        = unix.SIGABRT
-	SIGALRM                        = unix.SIGALRM
-	SIGBUS                         = unix.SIGBUS
-	SIGCHLD                        = unix.SIGCHLD
-	SIGCONT                        = unix.SIGCONT
-	SIGEMT                         = unix.SIGEMT
-	SIGFPE                         = unix.SIGFPE
-	SIGHUP                         = unix.SIGHUP
-	SIGILL                         = unix.SIGILL
-	SIGINFO                        = unix.SIGINFO
-	SIGINT                         = unix.SIGINT
-	SIGIO                          = unix.SIGIO
-	SIGIOT                         = unix.SIGIOT
-	SIGKILL                        = unix.SIGKILL
 	SIGLIBRT                       = unix.SIGLIBRT
 	SIGLWP                         = unix.SIGLWP
-	SIGPIPE                        = unix.SIGPIPE
-	SIGPROF                        = unix.SIGPROF
-	SIGQUIT                        = unix.SIGQUIT
-	SIGSEGV                        = unix.SIGSEGV
-	SIGSTOP                        = unix.SIGSTOP
-	SIGSYS                         = unix.SIGSYS
-	SIGTERM                        = unix.SIGTERM
 	SIGTHR                         = unix.SIGTHR
-	SIGTRAP                        = unix.SIGTRAP
-	SIGTSTP                        = unix.SIGTSTP
-	SIGTTIN                        = unix.SIGTTIN
-	SIGTTOU                        = unix.SIGTTOU
-	SIGURG                         = unix.SIGURG
-	SIGUSR1                        = unix.SIGUSR1
-	SIGUSR2                        = unix.SIGUSR2
-	SIGVTALRM                      = unix.SIGVTALRM
-	SIGWINCH                       = unix.SIGWINCH
-	SIGXCPU                        = unix.SIGXCPU
-	SIGXFSZ                        = unix.SIGXFSZ
-	SIOCADDMULTI                   = unix.SIOCADDMULTI
-	SIOCAIFADDR                    = unix.SIOCAIFADDR
 	SIOCAIFGROUP                   = unix.SIOCAIFGROUP
-	SIOCATMARK                     = unix.SIOCATMARK
-	SIOCDELMULTI                   = unix.SIOCDELMULTI
-	SIOCDIFADDR                    = unix.SIOCDIFADDR
 	SIOCDIFGROUP                   = unix.SIOCDIFGROUP
-	SIOCDIFPHYADDR                 = unix.SIOCDIFPHYADDR
 	SIOCGDRVSPEC                   = unix.SIOCGDRVSPEC
 	SIOCGETSGCNT                   = unix.SIOCGETSGCNT
 	SIOCGETVIFCNT                  = unix.SIOCGETVIFCNT
 	SIOCGHIWAT                     = unix.SIOCGHIWAT
 	SIOCGHWADDR                    = unix.SIOCGHWADDR
 	SIOCGI2C                       = unix.SIOCGI2C
-	SIOCGIFADDR                    = unix.SIOCGIFADDR
 	SIOCGIFALIAS                   = unix.SIOCGIFALIAS
-	SIOCGIFBRDADDR                 = unix.SIOCGIFBRDADDR
 	SIOCGIFCAP                     = unix.SIOCGIFCAP
-	SIOCGIFCONF                    = unix.SIOCGIFCONF
 	SIOCGIFDESCR                   = unix.SIOCGIFDESCR
 	SIOCGIFDOWNREASON              = unix.SIOCGIFDOWNREASON
-	SIOCGIFDSTADDR                 = unix.SIOCGIFDSTADDR
 	SIOCGIFFIB                     = unix.SIOCGIFFIB
-	SIOCGIFFLAGS                   = unix.SIOCGIFFLAGS
-	SIOCGIFGENERIC                 = unix.SIOCGIFGENERIC
 	SIOCGIFGMEMB                   = unix.SIOCGIFGMEMB
 	SIOCGIFGROUP                   = unix.SIOCGIFGROUP
 	SIOCGIFINDEX                   = unix.SIOCGIFINDEX
 	SIOCGIFMAC                     = unix.SIOCGIFMAC
-	SIOCGIFMEDIA                   = unix.SIOCGIFMEDIA
-	SIOCGIFMETRIC                  = unix.SIOCGIFMETRIC
-	SIOCGIFMTU                     = unix.SIOCGIFMTU
-	SIOCGIFNETMASK                 = unix.SIOCGIFNETMASK
 	SIOCGIFPDSTADDR                = unix.SIOCGIFPDSTADDR
 	SIOCGIFPHYS                    = unix.SIOCGIFPHYS
 	SIOCGIFPSRCADDR                = unix.SIOCGIFPSRCADDR
@@ -1566,61 +864,33 @@ const (
 	SIOCGIFXMEDIA                  = unix.SIOCGIFXMEDIA
 	SIOCGLANPCP                    = unix.SIOCGLANPCP
 	SIOCGLOWAT                     = unix.SIOCGLOWAT
-	SIOCGPGRP                      = unix.SIOCGPGRP
 	SIOCGPRIVATE_0                 = unix.SIOCGPRIVATE_0
 	SIOCGPRIVATE_1                 = unix.SIOCGPRIVATE_1
 	SIOCGTUNFIB                    = unix.SIOCGTUNFIB
-	SIOCIFCREATE                   = unix.SIOCIFCREATE
 	SIOCIFCREATE2                  = unix.SIOCIFCREATE2
-	SIOCIFDESTROY                  = unix.SIOCIFDESTROY
-	SIOCIFGCLONERS                 = unix.SIOCIFGCLONERS
 	SIOCSDRVSPEC                   = unix.SIOCSDRVSPEC
 	SIOCSHIWAT                     = unix.SIOCSHIWAT
-	SIOCSIFADDR                    = unix.SIOCSIFADDR
-	SIOCSIFBRDADDR                 = unix.SIOCSIFBRDADDR
 	SIOCSIFCAP                     = unix.SIOCSIFCAP
 	SIOCSIFDESCR                   = unix.SIOCSIFDESCR
-	SIOCSIFDSTADDR                 = unix.SIOCSIFDSTADDR
 	SIOCSIFFIB                     = unix.SIOCSIFFIB
-	SIOCSIFFLAGS                   = unix.SIOCSIFFLAGS
-	SIOCSIFGENERIC                 = unix.SIOCSIFGENERIC
 	SIOCSIFLLADDR                  = unix.SIOCSIFLLADDR
 	SIOCSIFMAC                     = unix.SIOCSIFMAC
-	SIOCSIFMEDIA                   = unix.SIOCSIFMEDIA
-	SIOCSIFMETRIC                  = unix.SIOCSIFMETRIC
-	SIOCSIFMTU                     = unix.SIOCSIFMTU
 	SIOCSIFNAME                    = unix.SIOCSIFNAME
-	SIOCSIFNETMASK                 = unix.SIOCSIFNETMASK
 	SIOCSIFPHYADDR                 = unix.SIOCSIFPHYADDR
 	SIOCSIFPHYS                    = unix.SIOCSIFPHYS
 	SIOCSIFRVNET                   = unix.SIOCSIFRVNET
 	SIOCSIFVNET                    = unix.SIOCSIFVNET
 	SIOCSLANPCP                    = unix.SIOCSLANPCP
 	SIOCSLOWAT                     = unix.SIOCSLOWAT
-	SIOCSPGRP                      = unix.SIOCSPGRP
 	SIOCSTUNFIB                    = unix.SIOCSTUNFIB
 	SOCK_CLOEXEC                   = unix.SOCK_CLOEXEC
-	SOCK_DGRAM                     = unix.SOCK_DGRAM
 	SOCK_MAXADDRLEN                = unix.SOCK_MAXADDRLEN
 	SOCK_NONBLOCK                  = unix.SOCK_NONBLOCK
-	SOCK_RAW                       = unix.SOCK_RAW
-	SOCK_RDM                       = unix.SOCK_RDM
-	SOCK_SEQPACKET                 = unix.SOCK_SEQPACKET
-	SOCK_STREAM                    = unix.SOCK_STREAM
 	SOL_LOCAL                      = unix.SOL_LOCAL
-	SOL_SOCKET                     = unix.SOL_SOCKET
-	SOMAXCONN                      = unix.SOMAXCONN
-	SO_ACCEPTCONN                  = unix.SO_ACCEPTCONN
 	SO_ACCEPTFILTER                = unix.SO_ACCEPTFILTER
 	SO_BINTIME                     = unix.SO_BINTIME
-	SO_BROADCAST                   = unix.SO_BROADCAST
-	SO_DEBUG                       = unix.SO_DEBUG
 	SO_DOMAIN                      = unix.SO_DOMAIN
-	SO_DONTROUTE                   = unix.SO_DONTROUTE
-	SO_ERROR                       = unix.SO_ERROR
-	SO_KEEPALIVE                   = unix.SO_KEEPALIVE
 	SO_LABEL                       = unix.SO_LABEL
-	SO_LINGER                      = unix.SO_LINGER
 	SO_LISTENINCQLEN               = unix.SO_LISTENINCQLEN
 	SO_LISTENQLEN                  = unix.SO_LISTENQLEN
 	SO_LISTENQLIMIT                = unix.SO_LISTENQLIMIT
@@ -1628,22 +898,12 @@ const (
 	SO_NOSIGPIPE                   = unix.SO_NOSIGPIPE
 	SO_NO_DDP                      = unix.SO_NO_DDP
 	SO_NO_OFFLOAD                  = unix.SO_NO_OFFLOAD
-	SO_OOBINLINE                   = unix.SO_OOBINLINE
 	SO_PEERLABEL                   = unix.SO_PEERLABEL
 	SO_PROTOCOL                    = unix.SO_PROTOCOL
 	SO_PROTOTYPE                   = unix.SO_PROTOTYPE
-	SO_RCVBUF                      = unix.SO_RCVBUF
-	SO_RCVLOWAT                    = unix.SO_RCVLOWAT
-	SO_RCVTIMEO                    = unix.SO_RCVTIMEO
 	SO_RERROR                      = unix.SO_RERROR
-	SO_REUSEADDR                   = unix.SO_REUSEADDR
-	SO_REUSEPORT                   = unix.SO_REUSEPORT
 	SO_REUSEPORT_LB                = unix.SO_REUSEPORT_LB
 	SO_SETFIB                      = unix.SO_SETFIB
-	SO_SNDBUF                      = unix.SO_SNDBUF
-	SO_SNDLOWAT                    = unix.SO_SNDLOWAT
-	SO_SNDTIMEO                    = unix.SO_SNDTIMEO
-	SO_TIMESTAMP                   = unix.SO_TIMESTAMP
 	SO_TS_BINTIME                  = unix.SO_TS_BINTIME
 	SO_TS_CLOCK                    = unix.SO_TS_CLOCK
 	SO_TS_CLOCK_MAX                = unix.SO_TS_CLOCK_MAX
@@ -1651,16 +911,10 @@ const (
 	SO_TS_MONOTONIC                = unix.SO_TS_MONOTONIC
 	SO_TS_REALTIME                 = unix.SO_TS_REALTIME
 	SO_TS_REALTIME_MICRO           = unix.SO_TS_REALTIME_MICRO
-	SO_TYPE                        = unix.SO_TYPE
-	SO_USELOOPBACK                 = unix.SO_USELOOPBACK
 	SO_USER_COOKIE                 = unix.SO_USER_COOKIE
 	SO_VENDOR                      = unix.SO_VENDOR
 	SYS_ABORT2                     = unix.SYS_ABORT2
-	SYS_ACCEPT                     = unix.SYS_ACCEPT
 	SYS_ACCEPT4                    = unix.SYS_ACCEPT4
-	SYS_ACCESS                     = unix.SYS_ACCESS
-	SYS_ACCT                       = unix.SYS_ACCT
-	SYS_ADJTIME                    = unix.SYS_ADJTIME
 	SYS_AIO_CANCEL                 = unix.SYS_AIO_CANCEL
 	SYS_AIO_ERROR                  = unix.SYS_AIO_ERROR
 	SYS_AIO_FSYNC                  = unix.SYS_AIO_FSYNC
@@ -1673,7 +927,6 @@ const (
 	SYS_AUDIT                      = unix.SYS_AUDIT
 	SYS_AUDITCTL                   = unix.SYS_AUDITCTL
 	SYS_AUDITON                    = unix.SYS_AUDITON
-	SYS_BIND                       = unix.SYS_BIND
 	SYS_BINDAT                     = unix.SYS_BINDAT
 	SYS_BREAK                      = unix.SYS_BREAK
 	SYS_CAP_ENTER                  = unix.SYS_CAP_ENTER
@@ -1683,21 +936,14 @@ const (
 	SYS_CAP_IOCTLS_GET             = unix.SYS_CAP_IOCTLS_GET
 	SYS_CAP_IOCTLS_LIMIT           = unix.SYS_CAP_IOCTLS_LIMIT
 	SYS_CAP_RIGHTS_LIMIT           = unix.SYS_CAP_RIGHTS_LIMIT
-	SYS_CHDIR                      = unix.SYS_CHDIR
-	SYS_CHFLAGS                    = unix.SYS_CHFLAGS
 	SYS_CHFLAGSAT                  = unix.SYS_CHFLAGSAT
-	SYS_CHMOD                      = unix.SYS_CHMOD
-	SYS_CHOWN                      = unix.SYS_CHOWN
-	SYS_CHROOT                     = unix.SYS_CHROOT
 	SYS_CLOCK_GETCPUCLOCKID2       = unix.SYS_CLOCK_GETCPUCLOCKID2
 	SYS_CLOCK_GETRES               = unix.SYS_CLOCK_GETRES
 	SYS_CLOCK_GETTIME              = unix.SYS_CLOCK_GETTIME
 	SYS_CLOCK_NANOSLEEP            = unix.SYS_CLOCK_NANOSLEEP
 	SYS_CLOCK_SETTIME              = unix.SYS_CLOCK_SETTIME
-	SYS_CLOSE                      = unix.SYS_CLOSE
 	SYS_CLOSEFROM                  = unix.SYS_CLOSEFROM
 	SYS_CLOSE_RANGE                = unix.SYS_CLOSE_RANGE
-	SYS_CONNECT                    = unix.SYS_CONNECT
 	SYS_CONNECTAT                  = unix.SYS_CONNECTAT
 	SYS_CPUSET                     = unix.SYS_CPUSET
 	SYS_CPUSET_GETAFFINITY         = unix.SYS_CPUSET_GETAFFINITY
@@ -1706,11 +952,7 @@ const (
 	SYS_CPUSET_SETAFFINITY         = unix.SYS_CPUSET_SETAFFINITY
 	SYS_CPUSET_SETDOMAIN           = unix.SYS_CPUSET_SETDOMAIN
 	SYS_CPUSET_SETID               = unix.SYS_CPUSET_SETID
-	SYS_DUP                        = unix.SYS_DUP
-	SYS_DUP2                       = unix.SYS_DUP2
 	SYS_EACCESS                    = unix.SYS_EACCESS
-	SYS_EXECVE                     = unix.SYS_EXECVE
-	SYS_EXIT                       = unix.SYS_EXIT
 	SYS_EXTATTRCTL                 = unix.SYS_EXTATTRCTL
 	SYS_EXTATTR_DELETE_FD          = unix.SYS_EXTATTR_DELETE_FD
 	SYS_EXTATTR_DELETE_FILE        = unix.SYS_EXTATTR_DELETE_FILE
@@ -1724,14 +966,6 @@ const (
 	SYS_EXTATTR_SET_FD             = unix.SYS_EXTATTR_SET_FD
 	SYS_EXTATTR_SET_FILE           = unix.SYS_EXTATTR_SET_FILE
 	SYS_EXTATTR_SET_LINK           = unix.SYS_EXTATTR_SET_LINK
-	SYS_FACCESSAT                  = unix.SYS_FACCESSAT
-	SYS_FCHDIR                     = unix.SYS_FCHDIR
-	SYS_FCHFLAGS                   = unix.SYS_FCHFLAGS
-	SYS_FCHMOD                     = unix.SYS_FCHMOD
-	SYS_FCHMODAT                   = unix.SYS_FCHMODAT
-	SYS_FCHOWN                     = unix.SYS_FCHOWN
-	SYS_FCHOWNAT                   = unix.SYS_FCHOWNAT
-	SYS_FCNTL                      = unix.SYS_FCNTL
 	SYS_FDATASYNC                  = unix.SYS_FDATASYNC
 	SYS_FEXECVE                    = unix.SYS_FEXECVE
 	SYS_FFCLOCK_GETCOUNTER         = unix.SYS_FFCLOCK_GETCOUNTER
@@ -1743,16 +977,8 @@ const (
 	SYS_FHREADLINK                 = unix.SYS_FHREADLINK
 	SYS_FHSTAT                     = unix.SYS_FHSTAT
 	SYS_FHSTATFS                   = unix.SYS_FHSTATFS
-	SYS_FLOCK                      = unix.SYS_FLOCK
-	SYS_FORK                       = unix.SYS_FORK
-	SYS_FPATHCONF                  = unix.SYS_FPATHCONF
-	SYS_FSTAT                      = unix.SYS_FSTAT
-	SYS_FSTATAT                    = unix.SYS_FSTATAT
 	SYS_FSTATFS                    = unix.SYS_FSTATFS
-	SYS_FSYNC                      = unix.SYS_FSYNC
-	SYS_FTRUNCATE                  = unix.SYS_FTRUNCATE
 	SYS_FUTIMENS                   = unix.SYS_FUTIMENS
-	SYS_FUTIMES                    = unix.SYS_FUTIMES
 	SYS_FUTIMESAT                  = unix.SYS_FUTIMESAT
 	SYS_GETAUDIT                   = unix.SYS_GETAUDIT
 	SYS_GETAUDIT_ADDR              = unix.SYS_GETAUDIT_ADDR
@@ -1760,43 +986,20 @@ const (
 	SYS_GETCONTEXT                 = unix.SYS_GETCONTEXT
 	SYS_GETDIRENTRIES              = unix.SYS_GETDIRENTRIES
 	SYS_GETDTABLESIZE              = unix.SYS_GETDTABLESIZE
-	SYS_GETEGID                    = unix.SYS_GETEGID
-	SYS_GETEUID                    = unix.SYS_GETEUID
-	SYS_GETFH                      = unix.SYS_GETFH
 	SYS_GETFHAT                    = unix.SYS_GETFHAT
 	SYS_GETFSSTAT                  = unix.SYS_GETFSSTAT
-	SYS_GETGID                     = unix.SYS_GETGID
-	SYS_GETGROUPS                  = unix.SYS_GETGROUPS
-	SYS_GETITIMER                  = unix.SYS_GETITIMER
 	SYS_GETLOGIN                   = unix.SYS_GETLOGIN
 	SYS_GETLOGINCLASS              = unix.SYS_GETLOGINCLASS
-	SYS_GETPEERNAME                = unix.SYS_GETPEERNAME
-	SYS_GETPGID                    = unix.SYS_GETPGID
-	SYS_GETPGRP                    = unix.SYS_GETPGRP
-	SYS_GETPID                     = unix.SYS_GETPID
-	SYS_GETPPID                    = unix.SYS_GETPPID
-	SYS_GETPRIORITY                = unix.SYS_GETPRIORITY
 	SYS_GETRANDOM                  = unix.SYS_GETRANDOM
 	SYS_GETRESGID                  = unix.SYS_GETRESGID
 	SYS_GETRESUID                  = unix.SYS_GETRESUID
-	SYS_GETRLIMIT                  = unix.SYS_GETRLIMIT
-	SYS_GETRUSAGE                  = unix.SYS_GETRUSAGE
-	SYS_GETSID                     = unix.SYS_GETSID
-	SYS_GETSOCKNAME                = unix.SYS_GETSOCKNAME
-	SYS_GETSOCKOPT                 = unix.SYS_GETSOCKOPT
-	SYS_GETTIMEOFDAY               = unix.SYS_GETTIMEOFDAY
-	SYS_GETUID                     = unix.SYS_GETUID
 	SYS_GSSD_SYSCALL               = unix.SYS_GSSD_SYSCALL
-	SYS_IOCTL                      = unix.SYS_IOCTL
-	SYS_ISSETUGID                  = unix.SYS_ISSETUGID
 	SYS_JAIL                       = unix.SYS_JAIL
 	SYS_JAIL_ATTACH                = unix.SYS_JAIL_ATTACH
 	SYS_JAIL_GET                   = unix.SYS_JAIL_GET
 	SYS_JAIL_REMOVE                = unix.SYS_JAIL_REMOVE
 	SYS_JAIL_SET                   = unix.SYS_JAIL_SET
 	SYS_KENV                       = unix.SYS_KENV
-	SYS_KEVENT                     = unix.SYS_KEVENT
-	SYS_KILL                       = unix.SYS_KILL
 	SYS_KLDFIND                    = unix.SYS_KLDFIND
 	SYS_KLDFIRSTMOD                = unix.SYS_KLDFIRSTMOD
 	SYS_KLDLOAD                    = unix.SYS_KLDLOAD
@@ -1811,7 +1014,6 @@ const (
 	SYS_KMQ_TIMEDRECEIVE           = unix.SYS_KMQ_TIMEDRECEIVE
 	SYS_KMQ_TIMEDSEND              = unix.SYS_KMQ_TIMEDSEND
 	SYS_KMQ_UNLINK                 = unix.SYS_KMQ_UNLINK
-	SYS_KQUEUE                     = unix.SYS_KQUEUE
 	SYS_KSEM_CLOSE                 = unix.SYS_KSEM_CLOSE
 	SYS_KSEM_DESTROY               = unix.SYS_KSEM_DESTROY
 	SYS_KSEM_GETVALUE              = unix.SYS_KSEM_GETVALUE
@@ -1830,56 +1032,29 @@ const (
 	SYS_KTRACE                     = unix.SYS_KTRACE
 	SYS_LCHFLAGS                   = unix.SYS_LCHFLAGS
 	SYS_LCHMOD                     = unix.SYS_LCHMOD
-	SYS_LCHOWN                     = unix.SYS_LCHOWN
 	SYS_LGETFH                     = unix.SYS_LGETFH
-	SYS_LINK                       = unix.SYS_LINK
-	SYS_LINKAT                     = unix.SYS_LINKAT
 	SYS_LIO_LISTIO                 = unix.SYS_LIO_LISTIO
-	SYS_LISTEN                     = unix.SYS_LISTEN
 	SYS_LPATHCONF                  = unix.SYS_LPATHCONF
-	SYS_LSEEK                      = unix.SYS_LSEEK
 	SYS_LUTIMES                    = unix.SYS_LUTIMES
 	SYS_MAC_SYSCALL                = unix.SYS_MAC_SYSCALL
-	SYS_MADVISE                    = unix.SYS_MADVISE
 	SYS_MINCORE                    = unix.SYS_MINCORE
-	SYS_MINHERIT                   = unix.SYS_MINHERIT
-	SYS_MKDIR                      = unix.SYS_MKDIR
-	SYS_MKDIRAT                    = unix.SYS_MKDIRAT
-	SYS_MKFIFO                     = unix.SYS_MKFIFO
 	SYS_MKFIFOAT                   = unix.SYS_MKFIFOAT
 	SYS_MKNODAT                    = unix.SYS_MKNODAT
-	SYS_MLOCK                      = unix.SYS_MLOCK
-	SYS_MLOCKALL                   = unix.SYS_MLOCKALL
-	SYS_MMAP                       = unix.SYS_MMAP
 	SYS_MODFIND                    = unix.SYS_MODFIND
 	SYS_MODFNEXT                   = unix.SYS_MODFNEXT
 	SYS_MODNEXT                    = unix.SYS_MODNEXT
 	SYS_MODSTAT                    = unix.SYS_MODSTAT
-	SYS_MOUNT                      = unix.SYS_MOUNT
-	SYS_MPROTECT                   = unix.SYS_MPROTECT
-	SYS_MSGCTL                     = unix.SYS_MSGCTL
-	SYS_MSGGET                     = unix.SYS_MSGGET
-	SYS_MSGRCV                     = unix.SYS_MSGRCV
-	SYS_MSGSND                     = unix.SYS_MSGSND
 	SYS_MSGSYS                     = unix.SYS_MSGSYS
-	SYS_MSYNC                      = unix.SYS_MSYNC
-	SYS_MUNLOCK                    = unix.SYS_MUNLOCK
-	SYS_MUNLOCKALL                 = unix.SYS_MUNLOCKALL
-	SYS_MUNMAP                     = unix.SYS_MUNMAP
 	SYS_NANOSLEEP                  = unix.SYS_NANOSLEEP
 	SYS_NFSSVC                     = unix.SYS_NFSSVC
 	SYS_NLM_SYSCALL                = unix.SYS_NLM_SYSCALL
 	SYS_NMOUNT                     = unix.SYS_NMOUNT
 	SYS_NTP_ADJTIME                = unix.SYS_NTP_ADJTIME
 	SYS_NTP_GETTIME                = unix.SYS_NTP_GETTIME
-	SYS_OPEN                       = unix.SYS_OPEN
-	SYS_OPENAT                     = unix.SYS_OPENAT
-	SYS_PATHCONF                   = unix.SYS_PATHCONF
 	SYS_PDFORK                     = unix.SYS_PDFORK
 	SYS_PDGETPID                   = unix.SYS_PDGETPID
 	SYS_PDKILL                     = unix.SYS_PDKILL
 	SYS_PIPE2                      = unix.SYS_PIPE2
-	SYS_POLL                       = unix.SYS_POLL
 	SYS_POSIX_FADVISE              = unix.SYS_POSIX_FADVISE
 	SYS_POSIX_FALLOCATE            = unix.SYS_POSIX_FALLOCATE
 	SYS_POSIX_OPENPT               = unix.SYS_POSIX_OPENPT
@@ -1888,8 +1063,6 @@ const (
 	SYS_PREADV                     = unix.SYS_PREADV
 	SYS_PROCCTL                    = unix.SYS_PROCCTL
 	SYS_PROFIL                     = unix.SYS_PROFIL
-	SYS_PSELECT                    = unix.SYS_PSELECT
-	SYS_PTRACE                     = unix.SYS_PTRACE
 	SYS_PWRITE                     = unix.SYS_PWRITE
 	SYS_PWRITEV                    = unix.SYS_PWRITEV
 	SYS_QUOTACTL                   = unix.SYS_QUOTACTL
@@ -1898,18 +1071,7 @@ const (
 	SYS_RCTL_GET_RACCT             = unix.SYS_RCTL_GET_RACCT
 	SYS_RCTL_GET_RULES             = unix.SYS_RCTL_GET_RULES
 	SYS_RCTL_REMOVE_RULE           = unix.SYS_RCTL_REMOVE_RULE
-	SYS_READ                       = unix.SYS_READ
-	SYS_READLINK                   = unix.SYS_READLINK
-	SYS_READLINKAT                 = unix.SYS_READLINKAT
-	SYS_READV                      = unix.SYS_READV
-	SYS_REBOOT                     = unix.SYS_REBOOT
-	SYS_RECVFROM                   = unix.SYS_RECVFROM
-	SYS_RECVMSG                    = unix.SYS_RECVMSG
-	SYS_RENAME                     = unix.SYS_RENAME
-	SYS_RENAMEAT                   = unix.SYS_RENAMEAT
-	SYS_REVOKE                     = unix.SYS_REVOKE
 	SYS_RFORK                      = unix.SYS_RFORK
-	SYS_RMDIR                      = unix.SYS_RMDIR
 	SYS_RTPRIO                     = unix.SYS_RTPRIO
 	SYS_RTPRIO_THREAD              = unix.SYS_RTPRIO_THREAD
 	SYS_SBRK                       = unix.SYS_SBRK
@@ -1925,44 +1087,20 @@ const (
 	SYS_SCTP_GENERIC_SENDMSG       = unix.SYS_SCTP_GENERIC_SENDMSG
 	SYS_SCTP_GENERIC_SENDMSG_IOV   = unix.SYS_SCTP_GENERIC_SENDMSG_IOV
 	SYS_SCTP_PEELOFF               = unix.SYS_SCTP_PEELOFF
-	SYS_SELECT                     = unix.SYS_SELECT
-	SYS_SEMGET                     = unix.SYS_SEMGET
-	SYS_SEMOP                      = unix.SYS_SEMOP
 	SYS_SEMSYS                     = unix.SYS_SEMSYS
 	SYS_SENDFILE                   = unix.SYS_SENDFILE
-	SYS_SENDMSG                    = unix.SYS_SENDMSG
-	SYS_SENDTO                     = unix.SYS_SENDTO
 	SYS_SETAUDIT                   = unix.SYS_SETAUDIT
 	SYS_SETAUDIT_ADDR              = unix.SYS_SETAUDIT_ADDR
 	SYS_SETAUID                    = unix.SYS_SETAUID
 	SYS_SETCONTEXT                 = unix.SYS_SETCONTEXT
-	SYS_SETEGID                    = unix.SYS_SETEGID
-	SYS_SETEUID                    = unix.SYS_SETEUID
 	SYS_SETFIB                     = unix.SYS_SETFIB
-	SYS_SETGID                     = unix.SYS_SETGID
-	SYS_SETGROUPS                  = unix.SYS_SETGROUPS
-	SYS_SETITIMER                  = unix.SYS_SETITIMER
 	SYS_SETLOGIN                   = unix.SYS_SETLOGIN
 	SYS_SETLOGINCLASS              = unix.SYS_SETLOGINCLASS
-	SYS_SETPGID                    = unix.SYS_SETPGID
-	SYS_SETPRIORITY                = unix.SYS_SETPRIORITY
-	SYS_SETREGID                   = unix.SYS_SETREGID
 	SYS_SETRESGID                  = unix.SYS_SETRESGID
 	SYS_SETRESUID                  = unix.SYS_SETRESUID
-	SYS_SETREUID                   = unix.SYS_SETREUID
-	SYS_SETRLIMIT                  = unix.SYS_SETRLIMIT
-	SYS_SETSID                     = unix.SYS_SETSID
-	SYS_SETSOCKOPT                 = unix.SYS_SETSOCKOPT
-	SYS_SETTIMEOFDAY               = unix.SYS_SETTIMEOFDAY
-	SYS_SETUID                     = unix.SYS_SETUID
-	SYS_SHMAT                      = unix.SYS_SHMAT
-	SYS_SHMCTL                     = unix.SYS_SHMCTL
-	SYS_SHMDT                      = unix.SYS_SHMDT
-	SYS_SHMGET                     = unix.SYS_SHMGET
 	SYS_SHMSYS                     = unix.SYS_SHMSYS
 	SYS_SHM_OPEN                   = unix.SYS_SHM_OPEN
 	SYS_SHM_UNLINK                 = unix.SYS_SHM_UNLINK
-	SYS_SHUTDOWN                   = unix.SYS_SHUTDOWN
 	SYS_SIGACTION                  = unix.SYS_SIGACTION
 	SYS_SIGALTSTACK                = unix.SYS_SIGALTSTACK
 	SYS_SIGPENDING                 = unix.SYS_SIGPENDING
@@ -1973,16 +1111,11 @@ const (
 	SYS_SIGTIMEDWAIT               = unix.SYS_SIGTIMEDWAIT
 	SYS_SIGWAIT                    = unix.SYS_SIGWAIT
 	SYS_SIGWAITINFO                = unix.SYS_SIGWAITINFO
-	SYS_SOCKET                     = unix.SYS_SOCKET
-	SYS_SOCKETPAIR                 = unix.SYS_SOCKETPAIR
 	SYS_SSTK                       = unix.SYS_SSTK
 	SYS_STATFS                     = unix.SYS_STATFS
 	SYS_SWAPCONTEXT                = unix.SYS_SWAPCONTEXT
 	SYS_SWAPOFF                    = unix.SYS_SWAPOFF
 	SYS_SWAPON                     = unix.SYS_SWAPON
-	SYS_SYMLINK                    = unix.SYS_SYMLINK
-	SYS_SYMLINKAT                  = unix.SYS_SYMLINKAT
-	SYS_SYNC                       = unix.SYS_SYNC
 	SYS_SYSARCH                    = unix.SYS_SYSARCH
 	SYS_THR_CREATE                 = unix.SYS_THR_CREATE
 	SYS_THR_EXIT                   = unix.SYS_THR_EXIT
@@ -1993,21 +1126,11 @@ const (
 	SYS_THR_SET_NAME               = unix.SYS_THR_SET_NAME
 	SYS_THR_SUSPEND                = unix.SYS_THR_SUSPEND
 	SYS_THR_WAKE                   = unix.SYS_THR_WAKE
-	SYS_TRUNCATE                   = unix.SYS_TRUNCATE
-	SYS_UMASK                      = unix.SYS_UMASK
 	SYS_UNDELETE                   = unix.SYS_UNDELETE
-	SYS_UNLINK                     = unix.SYS_UNLINK
-	SYS_UNLINKAT                   = unix.SYS_UNLINKAT
-	SYS_UNMOUNT                    = unix.SYS_UNMOUNT
 	SYS_UTIMENSAT                  = unix.SYS_UTIMENSAT
-	SYS_UTIMES                     = unix.SYS_UTIMES
 	SYS_UTRACE                     = unix.SYS_UTRACE
 	SYS_UUIDGEN                    = unix.SYS_UUIDGEN
-	SYS_VFORK                      = unix.SYS_VFORK
-	SYS_WAIT4                      = unix.SYS_WAIT4
 	SYS_WAIT6                      = unix.SYS_WAIT6
-	SYS_WRITE                      = unix.SYS_WRITE
-	SYS_WRITEV                     = unix.SYS_WRITEV
 	SYS_YIELD                      = unix.SYS_YIELD
 	SYS__UMTX_OP                   = unix.SYS__UMTX_OP
 	SYS___ACL_ACLCHECK_FD          = unix.SYS___ACL_ACLCHECK_FD
@@ -2036,81 +1159,20 @@ const (
 	SYS___MAC_SET_PROC             = unix.SYS___MAC_SET_PROC
 	SYS___SEMCTL                   = unix.SYS___SEMCTL
 	SYS___SETUGID                  = unix.SYS___SETUGID
-	SYS___SYSCTL                   = unix.SYS___SYSCTL
 	SYS___SYSCTLBYNAME             = unix.SYS___SYSCTLBYNAME
 	S_BLKSIZE                      = unix.S_BLKSIZE
-	S_IEXEC                        = unix.S_IEXEC
-	S_IFBLK                        = unix.S_IFBLK
-	S_IFCHR                        = unix.S_IFCHR
-	S_IFDIR                        = unix.S_IFDIR
-	S_IFIFO                        = unix.S_IFIFO
-	S_IFLNK                        = unix.S_IFLNK
-	S_IFMT                         = unix.S_IFMT
-	S_IFREG                        = unix.S_IFREG
-	S_IFSOCK                       = unix.S_IFSOCK
 	S_IFWHT                        = unix.S_IFWHT
-	S_IREAD                        = unix.S_IREAD
-	S_IRGRP                        = unix.S_IRGRP
-	S_IROTH                        = unix.S_IROTH
-	S_IRUSR                        = unix.S_IRUSR
-	S_IRWXG                        = unix.S_IRWXG
-	S_IRWXO                        = unix.S_IRWXO
-	S_IRWXU                        = unix.S_IRWXU
-	S_ISGID                        = unix.S_ISGID
-	S_ISTXT                        = unix.S_ISTXT
-	S_ISUID                        = unix.S_ISUID
-	S_ISVTX                        = unix.S_ISVTX
-	S_IWGRP                        = unix.S_IWGRP
-	S_IWOTH                        = unix.S_IWOTH
-	S_IWRITE                       = unix.S_IWRITE
-	S_IWUSR                        = unix.S_IWUSR
-	S_IXGRP                        = unix.S_IXGRP
-	S_IXOTH                        = unix.S_IXOTH
-	S_IXUSR                        = unix.S_IXUSR
-	SizeofBpfHdr                   = unix.SizeofBpfHdr
-	SizeofBpfInsn                  = unix.SizeofBpfInsn
-	SizeofBpfProgram               = unix.SizeofBpfProgram
-	SizeofBpfStat                  = unix.SizeofBpfStat
-	SizeofBpfVersion               = unix.SizeofBpfVersion
 	SizeofBpfZbuf                  = unix.SizeofBpfZbuf
 	SizeofBpfZbufHeader            = unix.SizeofBpfZbufHeader
-	SizeofClockinfo                = unix.SizeofClockinfo
-	SizeofCmsghdr                  = unix.SizeofCmsghdr
-	SizeofICMPv6Filter             = unix.SizeofICMPv6Filter
-	SizeofIPMreq                   = unix.SizeofIPMreq
 	SizeofIPMreqn                  = unix.SizeofIPMreqn
-	SizeofIPv6MTUInfo              = unix.SizeofIPv6MTUInfo
-	SizeofIPv6Mreq                 = unix.SizeofIPv6Mreq
 	SizeofIfAnnounceMsghdr         = unix.SizeofIfAnnounceMsghdr
-	SizeofIfData                   = unix.SizeofIfData
-	SizeofIfMsghdr                 = unix.SizeofIfMsghdr
-	SizeofIfaMsghdr                = unix.SizeofIfaMsghdr
 	SizeofIfmaMsghdr               = unix.SizeofIfmaMsghdr
-	SizeofInet6Pktinfo             = unix.SizeofInet6Pktinfo
-	SizeofInt                      = unix.SizeofInt
-	SizeofIovec                    = unix.SizeofIovec
-	SizeofLinger                   = unix.SizeofLinger
-	SizeofLong                     = unix.SizeofLong
-	SizeofLongLong                 = unix.SizeofLongLong
-	SizeofMsghdr                   = unix.SizeofMsghdr
-	SizeofPtr                      = unix.SizeofPtr
-	SizeofRtMetrics                = unix.SizeofRtMetrics
-	SizeofRtMsghdr                 = unix.SizeofRtMsghdr
-	SizeofShort                    = unix.SizeofShort
-	SizeofSockaddrAny              = unix.SizeofSockaddrAny
-	SizeofSockaddrDatalink         = unix.SizeofSockaddrDatalink
-	SizeofSockaddrInet4            = unix.SizeofSockaddrInet4
-	SizeofSockaddrInet6            = unix.SizeofSockaddrInet6
-	SizeofSockaddrUnix             = unix.SizeofSockaddrUnix
 	SizeofXucred                   = unix.SizeofXucred
 	TAB0                           = unix.TAB0
 	TAB3                           = unix.TAB3
 	TABDLY                         = unix.TABDLY
-	TCIFLUSH                       = unix.TCIFLUSH
 	TCIOFF                         = unix.TCIOFF
-	TCIOFLUSH                      = unix.TCIOFLUSH
 	TCION                          = unix.TCION
-	TCOFLUSH                       = unix.TCOFLUSH
 	TCOOFF                         = unix.TCOOFF
 	TCOON                          = unix.TCOON
 	TCPOPT_EOL                     = unix.TCPOPT_EOL
@@ -2192,14 +1254,9 @@ const (
 	TCP_MAXBURST                   = unix.TCP_MAXBURST
 	TCP_MAXHLEN                    = unix.TCP_MAXHLEN
 	TCP_MAXOLEN                    = unix.TCP_MAXOLEN
-	TCP_MAXSEG                     = unix.TCP_MAXSEG
-	TCP_MAXWIN                     = unix.TCP_MAXWIN
 	TCP_MAX_SACK                   = unix.TCP_MAX_SACK
-	TCP_MAX_WINSHIFT               = unix.TCP_MAX_WINSHIFT
 	TCP_MD5SIG                     = unix.TCP_MD5SIG
 	TCP_MINMSS                     = unix.TCP_MINMSS
-	TCP_MSS                        = unix.TCP_MSS
-	TCP_NODELAY                    = unix.TCP_NODELAY
 	TCP_NOOPT                      = unix.TCP_NOOPT
 	TCP_NOPUSH                     = unix.TCP_NOPUSH
 	TCP_PCAP_IN                    = unix.TCP_PCAP_IN
@@ -2225,211 +1282,49 @@ const (
 	TCP_RACK_TLP_THRESH            = unix.TCP_RACK_TLP_THRESH
 	TCP_RACK_TLP_USE               = unix.TCP_RACK_TLP_USE
 	TCP_VENDOR                     = unix.TCP_VENDOR
-	TCSAFLUSH                      = unix.TCSAFLUSH
 	TIMER_ABSTIME                  = unix.TIMER_ABSTIME
 	TIMER_RELTIME                  = unix.TIMER_RELTIME
-	TIOCCBRK                       = unix.TIOCCBRK
-	TIOCCDTR                       = unix.TIOCCDTR
-	TIOCCONS                       = unix.TIOCCONS
-	TIOCDRAIN                      = unix.TIOCDRAIN
-	TIOCEXCL                       = unix.TIOCEXCL
-	TIOCEXT                        = unix.TIOCEXT
-	TIOCFLUSH                      = unix.TIOCFLUSH
 	TIOCGDRAINWAIT                 = unix.TIOCGDRAINWAIT
-	TIOCGETA                       = unix.TIOCGETA
-	TIOCGETD                       = unix.TIOCGETD
-	TIOCGPGRP                      = unix.TIOCGPGRP
 	TIOCGPTN                       = unix.TIOCGPTN
 	TIOCGSID                       = unix.TIOCGSID
-	TIOCGWINSZ                     = unix.TIOCGWINSZ
-	TIOCMBIC                       = unix.TIOCMBIC
-	TIOCMBIS                       = unix.TIOCMBIS
 	TIOCMGDTRWAIT                  = unix.TIOCMGDTRWAIT
-	TIOCMGET                       = unix.TIOCMGET
 	TIOCMSDTRWAIT                  = unix.TIOCMSDTRWAIT
-	TIOCMSET                       = unix.TIOCMSET
-	TIOCM_CAR                      = unix.TIOCM_CAR
-	TIOCM_CD                       = unix.TIOCM_CD
-	TIOCM_CTS                      = unix.TIOCM_CTS
 	TIOCM_DCD                      = unix.TIOCM_DCD
-	TIOCM_DSR                      = unix.TIOCM_DSR
-	TIOCM_DTR                      = unix.TIOCM_DTR
-	TIOCM_LE                       = unix.TIOCM_LE
-	TIOCM_RI                       = unix.TIOCM_RI
-	TIOCM_RNG                      = unix.TIOCM_RNG
-	TIOCM_RTS                      = unix.TIOCM_RTS
-	TIOCM_SR                       = unix.TIOCM_SR
-	TIOCM_ST                       = unix.TIOCM_ST
-	TIOCNOTTY                      = unix.TIOCNOTTY
-	TIOCNXCL                       = unix.TIOCNXCL
-	TIOCOUTQ                       = unix.TIOCOUTQ
-	TIOCPKT                        = unix.TIOCPKT
-	TIOCPKT_DATA                   = unix.TIOCPKT_DATA
-	TIOCPKT_DOSTOP                 = unix.TIOCPKT_DOSTOP
-	TIOCPKT_FLUSHREAD              = unix.TIOCPKT_FLUSHREAD
-	TIOCPKT_FLUSHWRITE             = unix.TIOCPKT_FLUSHWRITE
-	TIOCPKT_IOCTL                  = unix.TIOCPKT_IOCTL
-	TIOCPKT_NOSTOP                 = unix.TIOCPKT_NOSTOP
-	TIOCPKT_START                  = unix.TIOCPKT_START
-	TIOCPKT_STOP                   = unix.TIOCPKT_STOP
 	TIOCPTMASTER                   = unix.TIOCPTMASTER
-	TIOCSBRK                       = unix.TIOCSBRK
-	TIOCSCTTY                      = unix.TIOCSCTTY
 	TIOCSDRAINWAIT                 = unix.TIOCSDRAINWAIT
-	TIOCSDTR                       = unix.TIOCSDTR
-	TIOCSETA                       = unix.TIOCSETA
-	TIOCSETAF                      = unix.TIOCSETAF
-	TIOCSETAW                      = unix.TIOCSETAW
-	TIOCSETD                       = unix.TIOCSETD
-	TIOCSIG                        = unix.TIOCSIG
-	TIOCSPGRP                      = unix.TIOCSPGRP
-	TIOCSTART                      = unix.TIOCSTART
-	TIOCSTAT                       = unix.TIOCSTAT
 	TIOCSTI                        = unix.TIOCSTI
-	TIOCSTOP                       = unix.TIOCSTOP
-	TIOCSWINSZ                     = unix.TIOCSWINSZ
 	TIOCTIMESTAMP                  = unix.TIOCTIMESTAMP
-	TIOCUCNTL                      = unix.TIOCUCNTL
-	TOSTOP                         = unix.TOSTOP
 	UTIME_NOW                      = unix.UTIME_NOW
 	UTIME_OMIT                     = unix.UTIME_OMIT
-	VDISCARD                       = unix.VDISCARD
-	VDSUSP                         = unix.VDSUSP
-	VEOF                           = unix.VEOF
-	VEOL                           = unix.VEOL
-	VEOL2                          = unix.VEOL2
-	VERASE                         = unix.VERASE
 	VERASE2                        = unix.VERASE2
-	VINTR                          = unix.VINTR
-	VKILL                          = unix.VKILL
-	VLNEXT                         = unix.VLNEXT
-	VMIN                           = unix.VMIN
-	VQUIT                          = unix.VQUIT
-	VREPRINT                       = unix.VREPRINT
-	VSTART                         = unix.VSTART
-	VSTATUS                        = unix.VSTATUS
-	VSTOP                          = unix.VSTOP
-	VSUSP                          = unix.VSUSP
-	VTIME                          = unix.VTIME
-	VWERASE                        = unix.VWERASE
 	WCONTINUED                     = unix.WCONTINUED
-	WCOREFLAG                      = unix.WCOREFLAG
 	WEXITED                        = unix.WEXITED
 	WLINUXCLONE                    = unix.WLINUXCLONE
-	WNOHANG                        = unix.WNOHANG
 	WNOWAIT                        = unix.WNOWAIT
 	WSTOPPED                       = unix.WSTOPPED
 	WTRAPPED                       = unix.WTRAPPED
-	WUNTRACED                      = unix.WUNTRACED
-	W_OK                           = unix.W_OK
-	X_OK                           = unix.X_OK
-)
-
-// Variables of golang.org/x/sys/unix, as they were when the program started: to assign to one changes it here, and not there.
-var (
-	Stderr = unix.Stderr
-	Stdin  = unix.Stdin
-	Stdout = unix.Stdout
 )
 
 // Types of golang.org/x/sys/unix.
 type (
-	BpfHdr               = unix.BpfHdr
-	BpfInsn              = unix.BpfInsn
-	BpfProgram           = unix.BpfProgram
-	BpfStat              = unix.BpfStat
-	BpfVersion           = unix.BpfVersion
-	BpfZbuf              = unix.BpfZbuf
-	BpfZbufHeader        = unix.BpfZbufHeader
-	CapRights            = unix.CapRights
-	Clockinfo            = unix.Clockinfo
-	Cmsghdr              = unix.Cmsghdr
-	Dirent               = unix.Dirent
-	Errno                = unix.Errno
-	FdSet                = unix.FdSet
-	Flock_t              = unix.Flock_t
-	FpExtendedPrecision  = unix.FpExtendedPrecision
-	FpReg                = unix.FpReg
-	Fsid                 = unix.Fsid
-	ICMPv6Filter         = unix.ICMPv6Filter
-	IPMreq               = unix.IPMreq
-	IPMreqn              = unix.IPMreqn
-	IPv6MTUInfo          = unix.IPv6MTUInfo
-	IPv6Mreq             = unix.IPv6Mreq
-	IfAnnounceMsghdr     = unix.IfAnnounceMsghdr
-	IfData               = unix.IfData
-	IfMsghdr             = unix.IfMsghdr
-	IfaMsghdr            = unix.IfaMsghdr
-	IfmaMsghdr           = unix.IfmaMsghdr
-	Inet6Pktinfo         = unix.Inet6Pktinfo
-	Iovec                = unix.Iovec
-	Kevent_t             = unix.Kevent_t
-	Linger               = unix.Linger
-	Msghdr               = unix.Msghdr
-	PollFd               = unix.PollFd
-	PtraceIoDesc         = unix.PtraceIoDesc
-	PtraceLwpInfoStruct  = unix.PtraceLwpInfoStruct
-	RawSockaddr          = unix.RawSockaddr
-	RawSockaddrAny       = unix.RawSockaddrAny
-	RawSockaddrDatalink  = unix.RawSockaddrDatalink
-	RawSockaddrInet4     = unix.RawSockaddrInet4
-	RawSockaddrInet6     = unix.RawSockaddrInet6
-	RawSockaddrUnix      = unix.RawSockaddrUnix
-	Reg                  = unix.Reg
-	Rlimit               = unix.Rlimit
-	RtMetrics            = unix.RtMetrics
-	RtMsghdr             = unix.RtMsghdr
-	Rusage               = unix.Rusage
-	Signal               = unix.Signal
-	Sigset_t             = unix.Sigset_t
-	Sockaddr             = unix.Sockaddr
-	SockaddrDatalink     = unix.SockaddrDatalink
-	SockaddrInet4        = unix.SockaddrInet4
-	SockaddrInet6        = unix.SockaddrInet6
-	SockaddrUnix         = unix.SockaddrUnix
-	SocketControlMessage = unix.SocketControlMessage
-	Stat_t               = unix.Stat_t
-	Statfs_t             = unix.Statfs_t
-	SysProcAttr          = unix.SysProcAttr
-	Termios              = unix.Termios
-	Time_t               = unix.Time_t
-	Timespec             = unix.Timespec
-	Timeval              = unix.Timeval
-	Utsname              = unix.Utsname
-	WaitStatus           = unix.WaitStatus
-	Winsize              = unix.Winsize
-	Xucred               = unix.Xucred
+	BpfZbuf             = unix.BpfZbuf
+	BpfZbufHeader       = unix.BpfZbufHeader
+	CapRights           = unix.CapRights
+	FpExtendedPrecision = unix.FpExtendedPrecision
+	FpReg               = unix.FpReg
+	IPMreqn             = unix.IPMreqn
+	IfAnnounceMsghdr    = unix.IfAnnounceMsghdr
+	IfmaMsghdr          = unix.IfmaMsghdr
+	PtraceIoDesc        = unix.PtraceIoDesc
+	PtraceLwpInfoStruct = unix.PtraceLwpInfoStruct
+	Reg                 = unix.Reg
+	Sigset_t            = unix.Sigset_t
+	Time_t              = unix.Time_t
+	Xucred              = unix.Xucred
 )
-
-// Accept is [golang.org/x/sys/unix.Accept].
-func Accept(fd int) (int, unix.Sockaddr, error) { return unix.Accept(fd) }
 
 // Accept4 is [golang.org/x/sys/unix.Accept4].
 func Accept4(fd int, flags int) (int, unix.Sockaddr, error) { return unix.Accept4(fd, flags) }
-
-// Access is [golang.org/x/sys/unix.Access].
-func Access(path string, mode uint32) error { return unix.Access(path, mode) }
-
-// Adjtime is [golang.org/x/sys/unix.Adjtime].
-func Adjtime(delta *unix.Timeval, olddelta *unix.Timeval) error { return unix.Adjtime(delta, olddelta) }
-
-// Auxv is [golang.org/x/sys/unix.Auxv].
-func Auxv() ([][2]uintptr, error) { return unix.Auxv() }
-
-// Bind is [golang.org/x/sys/unix.Bind].
-func Bind(fd int, sa unix.Sockaddr) error { return unix.Bind(fd, sa) }
-
-// BytePtrFromString is [golang.org/x/sys/unix.BytePtrFromString].
-func BytePtrFromString(s string) (*byte, error) { return unix.BytePtrFromString(s) }
-
-// BytePtrToString is [golang.org/x/sys/unix.BytePtrToString].
-func BytePtrToString(p *byte) string { return unix.BytePtrToString(p) }
-
-// ByteSliceFromString is [golang.org/x/sys/unix.ByteSliceFromString].
-func ByteSliceFromString(s string) ([]byte, error) { return unix.ByteSliceFromString(s) }
-
-// ByteSliceToString is [golang.org/x/sys/unix.ByteSliceToString].
-func ByteSliceToString(s []byte) string { return unix.ByteSliceToString(s) }
 
 // CapEnter is [golang.org/x/sys/unix.CapEnter].
 func CapEnter() error { return unix.CapEnter() }
@@ -2462,62 +1357,8 @@ func CapRightsSet(rights *unix.CapRights, setrights []uint64) error {
 	return unix.CapRightsSet(rights, setrights)
 }
 
-// Chdir is [golang.org/x/sys/unix.Chdir].
-func Chdir(path string) error { return unix.Chdir(path) }
-
-// Chflags is [golang.org/x/sys/unix.Chflags].
-func Chflags(path string, flags int) error { return unix.Chflags(path, flags) }
-
-// Chmod is [golang.org/x/sys/unix.Chmod].
-func Chmod(path string, mode uint32) error { return unix.Chmod(path, mode) }
-
-// Chown is [golang.org/x/sys/unix.Chown].
-func Chown(path string, uid int, gid int) error { return unix.Chown(path, uid, gid) }
-
-// Chroot is [golang.org/x/sys/unix.Chroot].
-func Chroot(path string) error { return unix.Chroot(path) }
-
-// Clearenv is [golang.org/x/sys/unix.Clearenv].
-func Clearenv() { unix.Clearenv() }
-
-// ClockGettime is [golang.org/x/sys/unix.ClockGettime].
-func ClockGettime(clockid int32, time *unix.Timespec) error { return unix.ClockGettime(clockid, time) }
-
-// Close is [golang.org/x/sys/unix.Close].
-func Close(fd int) error { return unix.Close(fd) }
-
-// CloseOnExec is [golang.org/x/sys/unix.CloseOnExec].
-func CloseOnExec(fd int) { unix.CloseOnExec(fd) }
-
-// CmsgLen is [golang.org/x/sys/unix.CmsgLen].
-func CmsgLen(datalen int) int { return unix.CmsgLen(datalen) }
-
-// CmsgSpace is [golang.org/x/sys/unix.CmsgSpace].
-func CmsgSpace(datalen int) int { return unix.CmsgSpace(datalen) }
-
-// Connect is [golang.org/x/sys/unix.Connect].
-func Connect(fd int, sa unix.Sockaddr) error { return unix.Connect(fd, sa) }
-
-// Dup is [golang.org/x/sys/unix.Dup].
-func Dup(fd int) (int, error) { return unix.Dup(fd) }
-
-// Dup2 is [golang.org/x/sys/unix.Dup2].
-func Dup2(from int, to int) error { return unix.Dup2(from, to) }
-
 // Dup3 is [golang.org/x/sys/unix.Dup3].
 func Dup3(oldfd int, newfd int, flags int) error { return unix.Dup3(oldfd, newfd, flags) }
-
-// Environ is [golang.org/x/sys/unix.Environ].
-func Environ() []string { return unix.Environ() }
-
-// ErrnoName is [golang.org/x/sys/unix.ErrnoName].
-func ErrnoName(e syscall.Errno) string { return unix.ErrnoName(e) }
-
-// Exec is [golang.org/x/sys/unix.Exec].
-func Exec(argv0 string, argv []string, envv []string) error { return unix.Exec(argv0, argv, envv) }
-
-// Exit is [golang.org/x/sys/unix.Exit].
-func Exit(code int) { unix.Exit(code) }
 
 // ExtattrDeleteFd is [golang.org/x/sys/unix.ExtattrDeleteFd].
 func ExtattrDeleteFd(fd int, attrnamespace int, attrname string) error {
@@ -2597,47 +1438,10 @@ func ExtattrSetLink(link string, attrnamespace int, attrname string, data uintpt
 	return unix.ExtattrSetLink(link, attrnamespace, attrname, data, nbytes)
 }
 
-// Faccessat is [golang.org/x/sys/unix.Faccessat].
-func Faccessat(dirfd int, path string, mode uint32, flags int) error {
-	return unix.Faccessat(dirfd, path, mode, flags)
-}
-
 // Fadvise is [golang.org/x/sys/unix.Fadvise].
 func Fadvise(fd int, offset int64, length int64, advice int) error {
 	return unix.Fadvise(fd, offset, length, advice)
 }
-
-// Fchdir is [golang.org/x/sys/unix.Fchdir].
-func Fchdir(fd int) error { return unix.Fchdir(fd) }
-
-// Fchflags is [golang.org/x/sys/unix.Fchflags].
-func Fchflags(fd int, flags int) error { return unix.Fchflags(fd, flags) }
-
-// Fchmod is [golang.org/x/sys/unix.Fchmod].
-func Fchmod(fd int, mode uint32) error { return unix.Fchmod(fd, mode) }
-
-// Fchmodat is [golang.org/x/sys/unix.Fchmodat].
-func Fchmodat(dirfd int, path string, mode uint32, flags int) error {
-	return unix.Fchmodat(dirfd, path, mode, flags)
-}
-
-// Fchown is [golang.org/x/sys/unix.Fchown].
-func Fchown(fd int, uid int, gid int) error { return unix.Fchown(fd, uid, gid) }
-
-// Fchownat is [golang.org/x/sys/unix.Fchownat].
-func Fchownat(dirfd int, path string, uid int, gid int, flags int) error {
-	return unix.Fchownat(dirfd, path, uid, gid, flags)
-}
-
-// FcntlFlock is [golang.org/x/sys/unix.FcntlFlock].
-//
-//go:uintptrescapes
-func FcntlFlock(fd uintptr, cmd int, lk *unix.Flock_t) error { return unix.FcntlFlock(fd, cmd, lk) }
-
-// FcntlInt is [golang.org/x/sys/unix.FcntlInt].
-//
-//go:uintptrescapes
-func FcntlInt(fd uintptr, cmd int, arg int) (int, error) { return unix.FcntlInt(fd, cmd, arg) }
 
 // Fgetxattr is [golang.org/x/sys/unix.Fgetxattr].
 func Fgetxattr(fd int, attr string, dest []byte) (int, error) { return unix.Fgetxattr(fd, attr, dest) }
@@ -2650,12 +1454,6 @@ func FlistxattrNS(fd int, nsid int, dest []byte) (int, error) {
 	return unix.FlistxattrNS(fd, nsid, dest)
 }
 
-// Flock is [golang.org/x/sys/unix.Flock].
-func Flock(fd int, how int) error { return unix.Flock(fd, how) }
-
-// Fpathconf is [golang.org/x/sys/unix.Fpathconf].
-func Fpathconf(fd int, name int) (int, error) { return unix.Fpathconf(fd, name) }
-
 // Fremovexattr is [golang.org/x/sys/unix.Fremovexattr].
 func Fremovexattr(fd int, attr string) error { return unix.Fremovexattr(fd, attr) }
 
@@ -2664,149 +1462,21 @@ func Fsetxattr(fd int, attr string, data []byte, flags int) error {
 	return unix.Fsetxattr(fd, attr, data, flags)
 }
 
-// Fstat is [golang.org/x/sys/unix.Fstat].
-func Fstat(fd int, stat *unix.Stat_t) error { return unix.Fstat(fd, stat) }
-
-// Fstatat is [golang.org/x/sys/unix.Fstatat].
-func Fstatat(fd int, path string, stat *unix.Stat_t, flags int) error {
-	return unix.Fstatat(fd, path, stat, flags)
-}
-
 // Fstatfs is [golang.org/x/sys/unix.Fstatfs].
 func Fstatfs(fd int, stat *unix.Statfs_t) error { return unix.Fstatfs(fd, stat) }
-
-// Fsync is [golang.org/x/sys/unix.Fsync].
-func Fsync(fd int) error { return unix.Fsync(fd) }
-
-// Ftruncate is [golang.org/x/sys/unix.Ftruncate].
-func Ftruncate(fd int, length int64) error { return unix.Ftruncate(fd, length) }
-
-// Futimes is [golang.org/x/sys/unix.Futimes].
-func Futimes(fd int, tv []unix.Timeval) error { return unix.Futimes(fd, tv) }
-
-// Getcwd is [golang.org/x/sys/unix.Getcwd].
-func Getcwd(buf []byte) (int, error) { return unix.Getcwd(buf) }
 
 // Getdents is [golang.org/x/sys/unix.Getdents].
 func Getdents(fd int, buf []byte) (int, error) { return unix.Getdents(fd, buf) }
 
-// Getdirentries is [golang.org/x/sys/unix.Getdirentries].
-func Getdirentries(fd int, buf []byte, basep *uintptr) (int, error) {
-	return unix.Getdirentries(fd, buf, basep)
-}
-
 // Getdtablesize is [golang.org/x/sys/unix.Getdtablesize].
 func Getdtablesize() int { return unix.Getdtablesize() }
-
-// Getegid is [golang.org/x/sys/unix.Getegid].
-func Getegid() int { return unix.Getegid() }
-
-// Getenv is [golang.org/x/sys/unix.Getenv].
-func Getenv(key string) (string, bool) { return unix.Getenv(key) }
-
-// Geteuid is [golang.org/x/sys/unix.Geteuid].
-func Geteuid() int { return unix.Geteuid() }
 
 // Getfsstat is [golang.org/x/sys/unix.Getfsstat].
 func Getfsstat(buf []unix.Statfs_t, flags int) (int, error) { return unix.Getfsstat(buf, flags) }
 
-// Getgid is [golang.org/x/sys/unix.Getgid].
-func Getgid() int { return unix.Getgid() }
-
-// Getgroups is [golang.org/x/sys/unix.Getgroups].
-func Getgroups() ([]int, error) { return unix.Getgroups() }
-
-// Getpagesize is [golang.org/x/sys/unix.Getpagesize].
-func Getpagesize() int { return unix.Getpagesize() }
-
-// Getpeername is [golang.org/x/sys/unix.Getpeername].
-func Getpeername(fd int) (unix.Sockaddr, error) { return unix.Getpeername(fd) }
-
-// Getpgid is [golang.org/x/sys/unix.Getpgid].
-func Getpgid(pid int) (int, error) { return unix.Getpgid(pid) }
-
-// Getpgrp is [golang.org/x/sys/unix.Getpgrp].
-func Getpgrp() int { return unix.Getpgrp() }
-
-// Getpid is [golang.org/x/sys/unix.Getpid].
-func Getpid() int { return unix.Getpid() }
-
-// Getppid is [golang.org/x/sys/unix.Getppid].
-func Getppid() int { return unix.Getppid() }
-
-// Getpriority is [golang.org/x/sys/unix.Getpriority].
-func Getpriority(which int, who int) (int, error) { return unix.Getpriority(which, who) }
-
-// Getrlimit is [golang.org/x/sys/unix.Getrlimit].
-func Getrlimit(which int, lim *unix.Rlimit) error { return unix.Getrlimit(which, lim) }
-
-// Getrusage is [golang.org/x/sys/unix.Getrusage].
-func Getrusage(who int, rusage *unix.Rusage) error { return unix.Getrusage(who, rusage) }
-
-// Getsid is [golang.org/x/sys/unix.Getsid].
-func Getsid(pid int) (int, error) { return unix.Getsid(pid) }
-
-// Getsockname is [golang.org/x/sys/unix.Getsockname].
-func Getsockname(fd int) (unix.Sockaddr, error) { return unix.Getsockname(fd) }
-
-// GetsockoptByte is [golang.org/x/sys/unix.GetsockoptByte].
-func GetsockoptByte(fd int, level int, opt int) (byte, error) {
-	return unix.GetsockoptByte(fd, level, opt)
-}
-
-// GetsockoptICMPv6Filter is [golang.org/x/sys/unix.GetsockoptICMPv6Filter].
-func GetsockoptICMPv6Filter(fd int, level int, opt int) (*unix.ICMPv6Filter, error) {
-	return unix.GetsockoptICMPv6Filter(fd, level, opt)
-}
-
-// GetsockoptIPMreq is [golang.org/x/sys/unix.GetsockoptIPMreq].
-func GetsockoptIPMreq(fd int, level int, opt int) (*unix.IPMreq, error) {
-	return unix.GetsockoptIPMreq(fd, level, opt)
-}
-
 // GetsockoptIPMreqn is [golang.org/x/sys/unix.GetsockoptIPMreqn].
 func GetsockoptIPMreqn(fd int, level int, opt int) (*unix.IPMreqn, error) {
 	return unix.GetsockoptIPMreqn(fd, level, opt)
-}
-
-// GetsockoptIPv6MTUInfo is [golang.org/x/sys/unix.GetsockoptIPv6MTUInfo].
-func GetsockoptIPv6MTUInfo(fd int, level int, opt int) (*unix.IPv6MTUInfo, error) {
-	return unix.GetsockoptIPv6MTUInfo(fd, level, opt)
-}
-
-// GetsockoptIPv6Mreq is [golang.org/x/sys/unix.GetsockoptIPv6Mreq].
-func GetsockoptIPv6Mreq(fd int, level int, opt int) (*unix.IPv6Mreq, error) {
-	return unix.GetsockoptIPv6Mreq(fd, level, opt)
-}
-
-// GetsockoptInet4Addr is [golang.org/x/sys/unix.GetsockoptInet4Addr].
-func GetsockoptInet4Addr(fd int, level int, opt int) ([4]byte, error) {
-	return unix.GetsockoptInet4Addr(fd, level, opt)
-}
-
-// GetsockoptInt is [golang.org/x/sys/unix.GetsockoptInt].
-func GetsockoptInt(fd int, level int, opt int) (int, error) {
-	return unix.GetsockoptInt(fd, level, opt)
-}
-
-// GetsockoptLinger is [golang.org/x/sys/unix.GetsockoptLinger].
-func GetsockoptLinger(fd int, level int, opt int) (*unix.Linger, error) {
-	return unix.GetsockoptLinger(fd, level, opt)
-}
-
-// GetsockoptString is [golang.org/x/sys/unix.GetsockoptString].
-func GetsockoptString(fd int, level int, opt int) (string, error) {
-	return unix.GetsockoptString(fd, level, opt)
-}
-
-// GetsockoptTimeval is [golang.org/x/sys/unix.GetsockoptTimeval].
-func GetsockoptTimeval(fd int, level int, opt int) (*unix.Timeval, error) {
-	return unix.GetsockoptTimeval(fd, level, opt)
-}
-
-// GetsockoptUint64 is [golang.org/x/sys/unix.GetsockoptUint64].
-func GetsockoptUint64(fd int, level int, opt int) (uint64, error) {
-	return unix.GetsockoptUint64(fd, level, opt)
 }
 
 // GetsockoptXucred is [golang.org/x/sys/unix.GetsockoptXucred].
@@ -2814,82 +1484,15 @@ func GetsockoptXucred(fd int, level int, opt int) (*unix.Xucred, error) {
 	return unix.GetsockoptXucred(fd, level, opt)
 }
 
-// Gettimeofday is [golang.org/x/sys/unix.Gettimeofday].
-func Gettimeofday(tv *unix.Timeval) error { return unix.Gettimeofday(tv) }
-
-// Getuid is [golang.org/x/sys/unix.Getuid].
-func Getuid() int { return unix.Getuid() }
-
-// Getwd is [golang.org/x/sys/unix.Getwd].
-func Getwd() (string, error) { return unix.Getwd() }
-
 // Getxattr is [golang.org/x/sys/unix.Getxattr].
 func Getxattr(file string, attr string, dest []byte) (int, error) {
 	return unix.Getxattr(file, attr, dest)
 }
 
-// IoctlGetInt is [golang.org/x/sys/unix.IoctlGetInt].
-func IoctlGetInt(fd int, req uint) (int, error) { return unix.IoctlGetInt(fd, req) }
-
-// IoctlGetTermios is [golang.org/x/sys/unix.IoctlGetTermios].
-func IoctlGetTermios(fd int, req uint) (*unix.Termios, error) { return unix.IoctlGetTermios(fd, req) }
-
-// IoctlGetWinsize is [golang.org/x/sys/unix.IoctlGetWinsize].
-func IoctlGetWinsize(fd int, req uint) (*unix.Winsize, error) { return unix.IoctlGetWinsize(fd, req) }
-
-// IoctlSetInt is [golang.org/x/sys/unix.IoctlSetInt].
-func IoctlSetInt(fd int, req uint, value int) error { return unix.IoctlSetInt(fd, req, value) }
-
-// IoctlSetPointerInt is [golang.org/x/sys/unix.IoctlSetPointerInt].
-func IoctlSetPointerInt(fd int, req uint, value int) error {
-	return unix.IoctlSetPointerInt(fd, req, value)
-}
-
-// IoctlSetString is [golang.org/x/sys/unix.IoctlSetString].
-func IoctlSetString(fd int, req uint, value string) error { return unix.IoctlSetString(fd, req, value) }
-
-// IoctlSetTermios is [golang.org/x/sys/unix.IoctlSetTermios].
-func IoctlSetTermios(fd int, req uint, value *unix.Termios) error {
-	return unix.IoctlSetTermios(fd, req, value)
-}
-
-// IoctlSetWinsize is [golang.org/x/sys/unix.IoctlSetWinsize].
-func IoctlSetWinsize(fd int, req uint, value *unix.Winsize) error {
-	return unix.IoctlSetWinsize(fd, req, value)
-}
-
-// Issetugid is [golang.org/x/sys/unix.Issetugid].
-func Issetugid() bool { return unix.Issetugid() }
-
-// Kevent is [golang.org/x/sys/unix.Kevent].
-func Kevent(kq int, changes []unix.Kevent_t, events []unix.Kevent_t, timeout *unix.Timespec) (int, error) {
-	return unix.Kevent(kq, changes, events, timeout)
-}
-
-// Kill is [golang.org/x/sys/unix.Kill].
-func Kill(pid int, signum syscall.Signal) error { return unix.Kill(pid, signum) }
-
-// Kqueue is [golang.org/x/sys/unix.Kqueue].
-func Kqueue() (int, error) { return unix.Kqueue() }
-
-// Lchown is [golang.org/x/sys/unix.Lchown].
-func Lchown(path string, uid int, gid int) error { return unix.Lchown(path, uid, gid) }
-
 // Lgetxattr is [golang.org/x/sys/unix.Lgetxattr].
 func Lgetxattr(link string, attr string, dest []byte) (int, error) {
 	return unix.Lgetxattr(link, attr, dest)
 }
-
-// Link is [golang.org/x/sys/unix.Link].
-func Link(path string, link string) error { return unix.Link(path, link) }
-
-// Linkat is [golang.org/x/sys/unix.Linkat].
-func Linkat(pathfd int, path string, linkfd int, link string, flags int) error {
-	return unix.Linkat(pathfd, path, linkfd, link, flags)
-}
-
-// Listen is [golang.org/x/sys/unix.Listen].
-func Listen(s int, backlog int) error { return unix.Listen(s, backlog) }
 
 // Listxattr is [golang.org/x/sys/unix.Listxattr].
 func Listxattr(file string, dest []byte) (int, error) { return unix.Listxattr(file, dest) }
@@ -2915,33 +1518,6 @@ func Lsetxattr(link string, attr string, data []byte, flags int) error {
 	return unix.Lsetxattr(link, attr, data, flags)
 }
 
-// Lstat is [golang.org/x/sys/unix.Lstat].
-func Lstat(path string, st *unix.Stat_t) error { return unix.Lstat(path, st) }
-
-// Lutimes is [golang.org/x/sys/unix.Lutimes].
-func Lutimes(path string, tv []unix.Timeval) error { return unix.Lutimes(path, tv) }
-
-// Madvise is [golang.org/x/sys/unix.Madvise].
-func Madvise(b []byte, behav int) error { return unix.Madvise(b, behav) }
-
-// Major is [golang.org/x/sys/unix.Major].
-func Major(dev uint64) uint32 { return unix.Major(dev) }
-
-// Minor is [golang.org/x/sys/unix.Minor].
-func Minor(dev uint64) uint32 { return unix.Minor(dev) }
-
-// Mkdev is [golang.org/x/sys/unix.Mkdev].
-func Mkdev(major uint32, minor uint32) uint64 { return unix.Mkdev(major, minor) }
-
-// Mkdir is [golang.org/x/sys/unix.Mkdir].
-func Mkdir(path string, mode uint32) error { return unix.Mkdir(path, mode) }
-
-// Mkdirat is [golang.org/x/sys/unix.Mkdirat].
-func Mkdirat(dirfd int, path string, mode uint32) error { return unix.Mkdirat(dirfd, path, mode) }
-
-// Mkfifo is [golang.org/x/sys/unix.Mkfifo].
-func Mkfifo(path string, mode uint32) error { return unix.Mkfifo(path, mode) }
-
 // Mknod is [golang.org/x/sys/unix.Mknod].
 func Mknod(path string, mode uint32, dev uint64) error { return unix.Mknod(path, mode, dev) }
 
@@ -2950,95 +1526,13 @@ func Mknodat(fd int, path string, mode uint32, dev uint64) error {
 	return unix.Mknodat(fd, path, mode, dev)
 }
 
-// Mlock is [golang.org/x/sys/unix.Mlock].
-func Mlock(b []byte) error { return unix.Mlock(b) }
-
-// Mlockall is [golang.org/x/sys/unix.Mlockall].
-func Mlockall(flags int) error { return unix.Mlockall(flags) }
-
-// Mmap is [golang.org/x/sys/unix.Mmap].
-func Mmap(fd int, offset int64, length int, prot int, flags int) ([]byte, error) {
-	return unix.Mmap(fd, offset, length, prot, flags)
-}
-
-// MmapPtr is [golang.org/x/sys/unix.MmapPtr].
-//
-//go:uintptrescapes
-func MmapPtr(fd int, offset int64, addr unsafe.Pointer, length uintptr, prot int, flags int) (unsafe.Pointer, error) {
-	return unix.MmapPtr(fd, offset, addr, length, prot, flags)
-}
-
-// Mprotect is [golang.org/x/sys/unix.Mprotect].
-func Mprotect(b []byte, prot int) error { return unix.Mprotect(b, prot) }
-
-// Msync is [golang.org/x/sys/unix.Msync].
-func Msync(b []byte, flags int) error { return unix.Msync(b, flags) }
-
-// Munlock is [golang.org/x/sys/unix.Munlock].
-func Munlock(b []byte) error { return unix.Munlock(b) }
-
-// Munlockall is [golang.org/x/sys/unix.Munlockall].
-func Munlockall() error { return unix.Munlockall() }
-
-// Munmap is [golang.org/x/sys/unix.Munmap].
-func Munmap(b []byte) error { return unix.Munmap(b) }
-
-// MunmapPtr is [golang.org/x/sys/unix.MunmapPtr].
-//
-//go:uintptrescapes
-func MunmapPtr(addr unsafe.Pointer, length uintptr) error { return unix.MunmapPtr(addr, length) }
-
 // Nanosleep is [golang.org/x/sys/unix.Nanosleep].
 func Nanosleep(time *unix.Timespec, leftover *unix.Timespec) error {
 	return unix.Nanosleep(time, leftover)
 }
 
-// NsecToTimespec is [golang.org/x/sys/unix.NsecToTimespec].
-func NsecToTimespec(nsec int64) unix.Timespec { return unix.NsecToTimespec(nsec) }
-
-// NsecToTimeval is [golang.org/x/sys/unix.NsecToTimeval].
-func NsecToTimeval(nsec int64) unix.Timeval { return unix.NsecToTimeval(nsec) }
-
-// Open is [golang.org/x/sys/unix.Open].
-func Open(path string, mode int, perm uint32) (int, error) { return unix.Open(path, mode, perm) }
-
-// Openat is [golang.org/x/sys/unix.Openat].
-func Openat(fdat int, path string, mode int, perm uint32) (int, error) {
-	return unix.Openat(fdat, path, mode, perm)
-}
-
-// ParseDirent is [golang.org/x/sys/unix.ParseDirent].
-func ParseDirent(buf []byte, max int, names []string) (int, int, []string) {
-	return unix.ParseDirent(buf, max, names)
-}
-
-// ParseOneSocketControlMessage is [golang.org/x/sys/unix.ParseOneSocketControlMessage].
-func ParseOneSocketControlMessage(b []byte) (unix.Cmsghdr, []byte, []byte, error) {
-	return unix.ParseOneSocketControlMessage(b)
-}
-
-// ParseSocketControlMessage is [golang.org/x/sys/unix.ParseSocketControlMessage].
-func ParseSocketControlMessage(b []byte) ([]unix.SocketControlMessage, error) {
-	return unix.ParseSocketControlMessage(b)
-}
-
-// ParseUnixRights is [golang.org/x/sys/unix.ParseUnixRights].
-func ParseUnixRights(m *unix.SocketControlMessage) ([]int, error) { return unix.ParseUnixRights(m) }
-
-// Pathconf is [golang.org/x/sys/unix.Pathconf].
-func Pathconf(path string, name int) (int, error) { return unix.Pathconf(path, name) }
-
-// Pipe is [golang.org/x/sys/unix.Pipe].
-func Pipe(p []int) error { return unix.Pipe(p) }
-
 // Pipe2 is [golang.org/x/sys/unix.Pipe2].
 func Pipe2(p []int, flags int) error { return unix.Pipe2(p, flags) }
-
-// Poll is [golang.org/x/sys/unix.Poll].
-func Poll(fds []unix.PollFd, timeout int) (int, error) { return unix.Poll(fds, timeout) }
-
-// Pread is [golang.org/x/sys/unix.Pread].
-func Pread(fd int, p []byte, offset int64) (int, error) { return unix.Pread(fd, p, offset) }
 
 // PtraceAttach is [golang.org/x/sys/unix.PtraceAttach].
 func PtraceAttach(pid int) error { return unix.PtraceAttach(pid) }
@@ -3106,137 +1600,16 @@ func PtraceSetRegs(pid int, regs *unix.Reg) error { return unix.PtraceSetRegs(pi
 // PtraceSingleStep is [golang.org/x/sys/unix.PtraceSingleStep].
 func PtraceSingleStep(pid int) error { return unix.PtraceSingleStep(pid) }
 
-// Pwrite is [golang.org/x/sys/unix.Pwrite].
-func Pwrite(fd int, p []byte, offset int64) (int, error) { return unix.Pwrite(fd, p, offset) }
-
-// RawSyscall is [golang.org/x/sys/unix.RawSyscall].
-//
-//go:uintptrescapes
-func RawSyscall(trap uintptr, a1 uintptr, a2 uintptr, a3 uintptr) (uintptr, uintptr, syscall.Errno) {
-	return unix.RawSyscall(trap, a1, a2, a3)
-}
-
-// RawSyscall6 is [golang.org/x/sys/unix.RawSyscall6].
-//
-//go:uintptrescapes
-func RawSyscall6(trap uintptr, a1 uintptr, a2 uintptr, a3 uintptr, a4 uintptr, a5 uintptr, a6 uintptr) (uintptr, uintptr, syscall.Errno) {
-	return unix.RawSyscall6(trap, a1, a2, a3, a4, a5, a6)
-}
-
-// Read is [golang.org/x/sys/unix.Read].
-func Read(fd int, p []byte) (int, error) { return unix.Read(fd, p) }
-
-// ReadDirent is [golang.org/x/sys/unix.ReadDirent].
-func ReadDirent(fd int, buf []byte) (int, error) { return unix.ReadDirent(fd, buf) }
-
-// Readlink is [golang.org/x/sys/unix.Readlink].
-func Readlink(path string, buf []byte) (int, error) { return unix.Readlink(path, buf) }
-
 // Readlinkat is [golang.org/x/sys/unix.Readlinkat].
 func Readlinkat(dirfd int, path string, buf []byte) (int, error) {
 	return unix.Readlinkat(dirfd, path, buf)
 }
 
-// Recvfrom is [golang.org/x/sys/unix.Recvfrom].
-func Recvfrom(fd int, p []byte, flags int) (int, unix.Sockaddr, error) {
-	return unix.Recvfrom(fd, p, flags)
-}
-
-// Recvmsg is [golang.org/x/sys/unix.Recvmsg].
-func Recvmsg(fd int, p []byte, oob []byte, flags int) (int, int, int, unix.Sockaddr, error) {
-	return unix.Recvmsg(fd, p, oob, flags)
-}
-
-// RecvmsgBuffers is [golang.org/x/sys/unix.RecvmsgBuffers].
-func RecvmsgBuffers(fd int, buffers [][]byte, oob []byte, flags int) (int, int, int, unix.Sockaddr, error) {
-	return unix.RecvmsgBuffers(fd, buffers, oob, flags)
-}
-
 // Removexattr is [golang.org/x/sys/unix.Removexattr].
 func Removexattr(file string, attr string) error { return unix.Removexattr(file, attr) }
 
-// Rename is [golang.org/x/sys/unix.Rename].
-func Rename(from string, to string) error { return unix.Rename(from, to) }
-
-// Renameat is [golang.org/x/sys/unix.Renameat].
-func Renameat(fromfd int, from string, tofd int, to string) error {
-	return unix.Renameat(fromfd, from, tofd, to)
-}
-
-// Revoke is [golang.org/x/sys/unix.Revoke].
-func Revoke(path string) error { return unix.Revoke(path) }
-
-// Rmdir is [golang.org/x/sys/unix.Rmdir].
-func Rmdir(path string) error { return unix.Rmdir(path) }
-
-// Seek is [golang.org/x/sys/unix.Seek].
-func Seek(fd int, offset int64, whence int) (int64, error) { return unix.Seek(fd, offset, whence) }
-
-// Select is [golang.org/x/sys/unix.Select].
-func Select(nfd int, r *unix.FdSet, w *unix.FdSet, e *unix.FdSet, timeout *unix.Timeval) (int, error) {
-	return unix.Select(nfd, r, w, e, timeout)
-}
-
-// Send is [golang.org/x/sys/unix.Send].
-func Send(s int, buf []byte, flags int) error { return unix.Send(s, buf, flags) }
-
-// Sendfile is [golang.org/x/sys/unix.Sendfile].
-func Sendfile(outfd int, infd int, offset *int64, count int) (int, error) {
-	return unix.Sendfile(outfd, infd, offset, count)
-}
-
-// Sendmsg is [golang.org/x/sys/unix.Sendmsg].
-func Sendmsg(fd int, p []byte, oob []byte, to unix.Sockaddr, flags int) error {
-	return unix.Sendmsg(fd, p, oob, to, flags)
-}
-
-// SendmsgBuffers is [golang.org/x/sys/unix.SendmsgBuffers].
-func SendmsgBuffers(fd int, buffers [][]byte, oob []byte, to unix.Sockaddr, flags int) (int, error) {
-	return unix.SendmsgBuffers(fd, buffers, oob, to, flags)
-}
-
-// SendmsgN is [golang.org/x/sys/unix.SendmsgN].
-func SendmsgN(fd int, p []byte, oob []byte, to unix.Sockaddr, flags int) (int, error) {
-	return unix.SendmsgN(fd, p, oob, to, flags)
-}
-
-// Sendto is [golang.org/x/sys/unix.Sendto].
-func Sendto(fd int, p []byte, flags int, to unix.Sockaddr) error {
-	return unix.Sendto(fd, p, flags, to)
-}
-
-// SetKevent is [golang.org/x/sys/unix.SetKevent].
-func SetKevent(k *unix.Kevent_t, fd int, mode int, flags int) { unix.SetKevent(k, fd, mode, flags) }
-
-// SetNonblock is [golang.org/x/sys/unix.SetNonblock].
-func SetNonblock(fd int, nonblocking bool) error { return unix.SetNonblock(fd, nonblocking) }
-
-// Setegid is [golang.org/x/sys/unix.Setegid].
-func Setegid(egid int) error { return unix.Setegid(egid) }
-
-// Setenv is [golang.org/x/sys/unix.Setenv].
-func Setenv(key string, value string) error { return unix.Setenv(key, value) }
-
-// Seteuid is [golang.org/x/sys/unix.Seteuid].
-func Seteuid(euid int) error { return unix.Seteuid(euid) }
-
-// Setgid is [golang.org/x/sys/unix.Setgid].
-func Setgid(gid int) error { return unix.Setgid(gid) }
-
-// Setgroups is [golang.org/x/sys/unix.Setgroups].
-func Setgroups(gids []int) error { return unix.Setgroups(gids) }
-
 // Setlogin is [golang.org/x/sys/unix.Setlogin].
 func Setlogin(name string) error { return unix.Setlogin(name) }
-
-// Setpgid is [golang.org/x/sys/unix.Setpgid].
-func Setpgid(pid int, pgid int) error { return unix.Setpgid(pid, pgid) }
-
-// Setpriority is [golang.org/x/sys/unix.Setpriority].
-func Setpriority(which int, who int, prio int) error { return unix.Setpriority(which, who, prio) }
-
-// Setregid is [golang.org/x/sys/unix.Setregid].
-func Setregid(rgid int, egid int) error { return unix.Setregid(rgid, egid) }
 
 // Setresgid is [golang.org/x/sys/unix.Setresgid].
 func Setresgid(rgid int, egid int, sgid int) error { return unix.Setresgid(rgid, egid, sgid) }
@@ -3244,213 +1617,18 @@ func Setresgid(rgid int, egid int, sgid int) error { return unix.Setresgid(rgid,
 // Setresuid is [golang.org/x/sys/unix.Setresuid].
 func Setresuid(ruid int, euid int, suid int) error { return unix.Setresuid(ruid, euid, suid) }
 
-// Setreuid is [golang.org/x/sys/unix.Setreuid].
-func Setreuid(ruid int, euid int) error { return unix.Setreuid(ruid, euid) }
-
-// Setrlimit is [golang.org/x/sys/unix.Setrlimit].
-func Setrlimit(resource int, rlim *unix.Rlimit) error { return unix.Setrlimit(resource, rlim) }
-
-// Setsid is [golang.org/x/sys/unix.Setsid].
-func Setsid() (int, error) { return unix.Setsid() }
-
-// SetsockoptByte is [golang.org/x/sys/unix.SetsockoptByte].
-func SetsockoptByte(fd int, level int, opt int, value byte) error {
-	return unix.SetsockoptByte(fd, level, opt, value)
-}
-
-// SetsockoptICMPv6Filter is [golang.org/x/sys/unix.SetsockoptICMPv6Filter].
-func SetsockoptICMPv6Filter(fd int, level int, opt int, filter *unix.ICMPv6Filter) error {
-	return unix.SetsockoptICMPv6Filter(fd, level, opt, filter)
-}
-
-// SetsockoptIPMreq is [golang.org/x/sys/unix.SetsockoptIPMreq].
-func SetsockoptIPMreq(fd int, level int, opt int, mreq *unix.IPMreq) error {
-	return unix.SetsockoptIPMreq(fd, level, opt, mreq)
-}
-
 // SetsockoptIPMreqn is [golang.org/x/sys/unix.SetsockoptIPMreqn].
 func SetsockoptIPMreqn(fd int, level int, opt int, mreq *unix.IPMreqn) error {
 	return unix.SetsockoptIPMreqn(fd, level, opt, mreq)
 }
-
-// SetsockoptIPv6Mreq is [golang.org/x/sys/unix.SetsockoptIPv6Mreq].
-func SetsockoptIPv6Mreq(fd int, level int, opt int, mreq *unix.IPv6Mreq) error {
-	return unix.SetsockoptIPv6Mreq(fd, level, opt, mreq)
-}
-
-// SetsockoptInet4Addr is [golang.org/x/sys/unix.SetsockoptInet4Addr].
-func SetsockoptInet4Addr(fd int, level int, opt int, value [4]byte) error {
-	return unix.SetsockoptInet4Addr(fd, level, opt, value)
-}
-
-// SetsockoptInt is [golang.org/x/sys/unix.SetsockoptInt].
-func SetsockoptInt(fd int, level int, opt int, value int) error {
-	return unix.SetsockoptInt(fd, level, opt, value)
-}
-
-// SetsockoptLinger is [golang.org/x/sys/unix.SetsockoptLinger].
-func SetsockoptLinger(fd int, level int, opt int, l *unix.Linger) error {
-	return unix.SetsockoptLinger(fd, level, opt, l)
-}
-
-// SetsockoptString is [golang.org/x/sys/unix.SetsockoptString].
-func SetsockoptString(fd int, level int, opt int, s string) error {
-	return unix.SetsockoptString(fd, level, opt, s)
-}
-
-// SetsockoptTimeval is [golang.org/x/sys/unix.SetsockoptTimeval].
-func SetsockoptTimeval(fd int, level int, opt int, tv *unix.Timeval) error {
-	return unix.SetsockoptTimeval(fd, level, opt, tv)
-}
-
-// SetsockoptUint64 is [golang.org/x/sys/unix.SetsockoptUint64].
-func SetsockoptUint64(fd int, level int, opt int, value uint64) error {
-	return unix.SetsockoptUint64(fd, level, opt, value)
-}
-
-// Settimeofday is [golang.org/x/sys/unix.Settimeofday].
-func Settimeofday(tp *unix.Timeval) error { return unix.Settimeofday(tp) }
-
-// Setuid is [golang.org/x/sys/unix.Setuid].
-func Setuid(uid int) error { return unix.Setuid(uid) }
 
 // Setxattr is [golang.org/x/sys/unix.Setxattr].
 func Setxattr(file string, attr string, data []byte, flags int) error {
 	return unix.Setxattr(file, attr, data, flags)
 }
 
-// Shutdown is [golang.org/x/sys/unix.Shutdown].
-func Shutdown(s int, how int) error { return unix.Shutdown(s, how) }
-
-// SignalName is [golang.org/x/sys/unix.SignalName].
-func SignalName(s syscall.Signal) string { return unix.SignalName(s) }
-
-// SignalNum is [golang.org/x/sys/unix.SignalNum].
-func SignalNum(s string) syscall.Signal { return unix.SignalNum(s) }
-
-// Socket is [golang.org/x/sys/unix.Socket].
-func Socket(domain int, typ int, proto int) (int, error) { return unix.Socket(domain, typ, proto) }
-
-// Socketpair is [golang.org/x/sys/unix.Socketpair].
-func Socketpair(domain int, typ int, proto int) ([2]int, error) {
-	return unix.Socketpair(domain, typ, proto)
-}
-
-// Stat is [golang.org/x/sys/unix.Stat].
-func Stat(path string, st *unix.Stat_t) error { return unix.Stat(path, st) }
-
 // Statfs is [golang.org/x/sys/unix.Statfs].
 func Statfs(path string, stat *unix.Statfs_t) error { return unix.Statfs(path, stat) }
 
-// Symlink is [golang.org/x/sys/unix.Symlink].
-func Symlink(path string, link string) error { return unix.Symlink(path, link) }
-
-// Symlinkat is [golang.org/x/sys/unix.Symlinkat].
-func Symlinkat(oldpath string, newdirfd int, newpath string) error {
-	return unix.Symlinkat(oldpath, newdirfd, newpath)
-}
-
-// Sync is [golang.org/x/sys/unix.Sync].
-func Sync() error { return unix.Sync() }
-
-// Syscall is [golang.org/x/sys/unix.Syscall].
-//
-//go:uintptrescapes
-func Syscall(trap uintptr, a1 uintptr, a2 uintptr, a3 uintptr) (uintptr, uintptr, syscall.Errno) {
-	return unix.Syscall(trap, a1, a2, a3)
-}
-
-// Syscall6 is [golang.org/x/sys/unix.Syscall6].
-//
-//go:uintptrescapes
-func Syscall6(trap uintptr, a1 uintptr, a2 uintptr, a3 uintptr, a4 uintptr, a5 uintptr, a6 uintptr) (uintptr, uintptr, syscall.Errno) {
-	return unix.Syscall6(trap, a1, a2, a3, a4, a5, a6)
-}
-
-// Syscall9 is [golang.org/x/sys/unix.Syscall9].
-//
-//go:uintptrescapes
-func Syscall9(num uintptr, a1 uintptr, a2 uintptr, a3 uintptr, a4 uintptr, a5 uintptr, a6 uintptr, a7 uintptr, a8 uintptr, a9 uintptr) (uintptr, uintptr, syscall.Errno) {
-	return unix.Syscall9(num, a1, a2, a3, a4, a5, a6, a7, a8, a9)
-}
-
-// Sysctl is [golang.org/x/sys/unix.Sysctl].
-func Sysctl(name string) (string, error) { return unix.Sysctl(name) }
-
-// SysctlArgs is [golang.org/x/sys/unix.SysctlArgs].
-func SysctlArgs(name string, args ...int) (string, error) { return unix.SysctlArgs(name, args...) }
-
-// SysctlClockinfo is [golang.org/x/sys/unix.SysctlClockinfo].
-func SysctlClockinfo(name string) (*unix.Clockinfo, error) { return unix.SysctlClockinfo(name) }
-
-// SysctlRaw is [golang.org/x/sys/unix.SysctlRaw].
-func SysctlRaw(name string, args ...int) ([]byte, error) { return unix.SysctlRaw(name, args...) }
-
-// SysctlTimeval is [golang.org/x/sys/unix.SysctlTimeval].
-func SysctlTimeval(name string) (*unix.Timeval, error) { return unix.SysctlTimeval(name) }
-
-// SysctlUint32 is [golang.org/x/sys/unix.SysctlUint32].
-func SysctlUint32(name string) (uint32, error) { return unix.SysctlUint32(name) }
-
-// SysctlUint32Args is [golang.org/x/sys/unix.SysctlUint32Args].
-func SysctlUint32Args(name string, args ...int) (uint32, error) {
-	return unix.SysctlUint32Args(name, args...)
-}
-
-// SysctlUint64 is [golang.org/x/sys/unix.SysctlUint64].
-func SysctlUint64(name string, args ...int) (uint64, error) { return unix.SysctlUint64(name, args...) }
-
-// TimeToTimespec is [golang.org/x/sys/unix.TimeToTimespec].
-func TimeToTimespec(t time.Time) (unix.Timespec, error) { return unix.TimeToTimespec(t) }
-
-// TimespecToNsec is [golang.org/x/sys/unix.TimespecToNsec].
-func TimespecToNsec(ts unix.Timespec) int64 { return unix.TimespecToNsec(ts) }
-
-// TimevalToNsec is [golang.org/x/sys/unix.TimevalToNsec].
-func TimevalToNsec(tv unix.Timeval) int64 { return unix.TimevalToNsec(tv) }
-
-// Truncate is [golang.org/x/sys/unix.Truncate].
-func Truncate(path string, length int64) error { return unix.Truncate(path, length) }
-
-// Umask is [golang.org/x/sys/unix.Umask].
-func Umask(newmask int) int { return unix.Umask(newmask) }
-
-// Uname is [golang.org/x/sys/unix.Uname].
-func Uname(uname *unix.Utsname) error { return unix.Uname(uname) }
-
 // Undelete is [golang.org/x/sys/unix.Undelete].
 func Undelete(path string) error { return unix.Undelete(path) }
-
-// UnixRights is [golang.org/x/sys/unix.UnixRights].
-func UnixRights(fds ...int) []byte { return unix.UnixRights(fds...) }
-
-// Unlink is [golang.org/x/sys/unix.Unlink].
-func Unlink(path string) error { return unix.Unlink(path) }
-
-// Unlinkat is [golang.org/x/sys/unix.Unlinkat].
-func Unlinkat(dirfd int, path string, flags int) error { return unix.Unlinkat(dirfd, path, flags) }
-
-// Unmount is [golang.org/x/sys/unix.Unmount].
-func Unmount(path string, flags int) error { return unix.Unmount(path, flags) }
-
-// Unsetenv is [golang.org/x/sys/unix.Unsetenv].
-func Unsetenv(key string) error { return unix.Unsetenv(key) }
-
-// Utimes is [golang.org/x/sys/unix.Utimes].
-func Utimes(path string, tv []unix.Timeval) error { return unix.Utimes(path, tv) }
-
-// UtimesNano is [golang.org/x/sys/unix.UtimesNano].
-func UtimesNano(path string, ts []unix.Timespec) error { return unix.UtimesNano(path, ts) }
-
-// UtimesNanoAt is [golang.org/x/sys/unix.UtimesNanoAt].
-func UtimesNanoAt(dirfd int, path string, ts []unix.Timespec, flags int) error {
-	return unix.UtimesNanoAt(dirfd, path, ts, flags)
-}
-
-// Wait4 is [golang.org/x/sys/unix.Wait4].
-func Wait4(pid int, wstatus *unix.WaitStatus, options int, rusage *unix.Rusage) (int, error) {
-	return unix.Wait4(pid, wstatus, options, rusage)
-}
-
-// Write is [golang.org/x/sys/unix.Write].
-func Write(fd int, p []byte) (int, error) { return unix.Write(fd, p) }

@@ -10,8 +10,6 @@ import (
 
 // Constants of golang.org/x/sys/unix.
 const (
-	AF_VENDOR02        = unix.AF_VENDOR02
-	DIOCGFRONTSTUFF    = unix.DIOCGFRONTSTUFF
 	PT_GETFSBASE       = unix.PT_GETFSBASE
 	PT_GETGSBASE       = unix.PT_GETGSBASE
 	PT_GETXMMREGS      = unix.PT_GETXMMREGS
@@ -21,7 +19,6 @@ const (
 	PT_SETGSBASE       = unix.PT_SETGSBASE
 	PT_SETXMMREGS      = unix.PT_SETXMMREGS
 	PT_SETXSTATE       = unix.PT_SETXSTATE
-	RTF_RNH_LOCKED     = unix.RTF_RNH_LOCKED
 	VM_BCACHE_SIZE_MAX = unix.VM_BCACHE_SIZE_MAX
 	VM_SWZONE_SIZE_MAX = unix.VM_SWZONE_SIZE_MAX
 )

@@ -10,8 +10,6 @@ import (
 
 // Constants of golang.org/x/sys/unix.
 const (
-	AF_VENDOR02       = unix.AF_VENDOR02
-	DIOCGFRONTSTUFF   = unix.DIOCGFRONTSTUFF
 	MAP_32BIT         = unix.MAP_32BIT
 	PT_GETFSBASE      = unix.PT_GETFSBASE
 	PT_GETGSBASE      = unix.PT_GETGSBASE
@@ -20,7 +18,6 @@ const (
 	PT_SETFSBASE      = unix.PT_SETFSBASE
 	PT_SETGSBASE      = unix.PT_SETGSBASE
 	PT_SETXSTATE      = unix.PT_SETXSTATE
-	RTF_RNH_LOCKED    = unix.RTF_RNH_LOCKED
 )
 
 // PtraceGetFsBase is [golang.org/x/sys/unix.PtraceGetFsBase].

@@ -10,9 +10,6 @@ import (
 
 // Constants of golang.org/x/sys/unix.
 const (
-	AF_VENDOR02        = unix.AF_VENDOR02
-	DIOCGFRONTSTUFF    = unix.DIOCGFRONTSTUFF
 	MAP_32BIT          = unix.MAP_32BIT
-	RTF_RNH_LOCKED     = unix.RTF_RNH_LOCKED
 	VM_BCACHE_SIZE_MAX = unix.VM_BCACHE_SIZE_MAX
 )

@@ -32,7 +32,6 @@ const (
 	AFS_FS_MAGIC                                                            = unix.AFS_FS_MAGIC
 	AFS_SUPER_MAGIC                                                         = unix.AFS_SUPER_MAGIC
 	AF_ALG                                                                  = unix.AF_ALG
-	AF_APPLETALK                                                            = unix.AF_APPLETALK
 	AF_ASH                                                                  = unix.AF_ASH
 	AF_ATMPVC                                                               = unix.AF_ATMPVC
 	AF_ATMSVC                                                               = unix.AF_ATMSVC
@@ -41,13 +40,10 @@ const (
 	AF_BRIDGE                                                               = unix.AF_BRIDGE
 	AF_CAIF                                                                 = unix.AF_CAIF
 	AF_CAN                                                                  = unix.AF_CAN
-	AF_DECnet                                                               = unix.AF_DECnet
 	AF_ECONET                                                               = unix.AF_ECONET
 	AF_FILE                                                                 = unix.AF_FILE
 	AF_IB                                                                   = unix.AF_IB
 	AF_IEEE802154                                                           = unix.AF_IEEE802154
-	AF_INET                                                                 = unix.AF_INET
-	AF_INET6                                                                = unix.AF_INET6
 	AF_IPX                                                                  = unix.AF_IPX
 	AF_IRDA                                                                 = unix.AF_IRDA
 	AF_ISDN                                                                 = unix.AF_ISDN
@@ -55,8 +51,6 @@ const (
 	AF_KCM                                                                  = unix.AF_KCM
 	AF_KEY                                                                  = unix.AF_KEY
 	AF_LLC                                                                  = unix.AF_LLC
-	AF_LOCAL                                                                = unix.AF_LOCAL
-	AF_MAX                                                                  = unix.AF_MAX
 	AF_MCTP                                                                 = unix.AF_MCTP
 	AF_MPLS                                                                 = unix.AF_MPLS
 	AF_NETBEUI                                                              = unix.AF_NETBEUI
@@ -69,14 +63,10 @@ const (
 	AF_QIPCRTR                                                              = unix.AF_QIPCRTR
 	AF_RDS                                                                  = unix.AF_RDS
 	AF_ROSE                                                                 = unix.AF_ROSE
-	AF_ROUTE                                                                = unix.AF_ROUTE
 	AF_RXRPC                                                                = unix.AF_RXRPC
 	AF_SECURITY                                                             = unix.AF_SECURITY
 	AF_SMC                                                                  = unix.AF_SMC
-	AF_SNA                                                                  = unix.AF_SNA
 	AF_TIPC                                                                 = unix.AF_TIPC
-	AF_UNIX                                                                 = unix.AF_UNIX
-	AF_UNSPEC                                                               = unix.AF_UNSPEC
 	AF_VSOCK                                                                = unix.AF_VSOCK
 	AF_WANPIPE                                                              = unix.AF_WANPIPE
 	AF_X25                                                                  = unix.AF_X25
@@ -161,15 +151,12 @@ const (
 	ARPHRD_X25                                                              = unix.ARPHRD_X25
 	AT_EACCESS                                                              = unix.AT_EACCESS
 	AT_EMPTY_PATH                                                           = unix.AT_EMPTY_PATH
-	AT_FDCWD                                                                = unix.AT_FDCWD
 	AT_NO_AUTOMOUNT                                                         = unix.AT_NO_AUTOMOUNT
 	AT_RECURSIVE                                                            = unix.AT_RECURSIVE
-	AT_REMOVEDIR                                                            = unix.AT_REMOVEDIR
 	AT_STATX_DONT_SYNC                                                      = unix.AT_STATX_DONT_SYNC
 	AT_STATX_FORCE_SYNC                                                     = unix.AT_STATX_FORCE_SYNC
 	AT_STATX_SYNC_AS_STAT                                                   = unix.AT_STATX_SYNC_AS_STAT
 	AT_SYMLINK_FOLLOW                                                       = unix.AT_SYMLINK_FOLLOW
-	AT_SYMLINK_NOFOLLOW                                                     = unix.AT_SYMLINK_NOFOLLOW
 	AUDIT_ADD                                                               = unix.AUDIT_ADD
 	AUDIT_ADD_RULE                                                          = unix.AUDIT_ADD_RULE
 	AUDIT_ALWAYS                                                            = unix.AUDIT_ALWAYS
@@ -481,37 +468,21 @@ const (
 	AUDIT_WATCH_LIST                                                        = unix.AUDIT_WATCH_LIST
 	AUDIT_WATCH_REM                                                         = unix.AUDIT_WATCH_REM
 	AUTOFS_SUPER_MAGIC                                                      = unix.AUTOFS_SUPER_MAGIC
-	B0                                                                      = unix.B0
 	B1000000                                                                = unix.B1000000
-	B110                                                                    = unix.B110
 	B115200                                                                 = unix.B115200
 	B1152000                                                                = unix.B1152000
-	B1200                                                                   = unix.B1200
-	B134                                                                    = unix.B134
-	B150                                                                    = unix.B150
 	B1500000                                                                = unix.B1500000
-	B1800                                                                   = unix.B1800
-	B19200                                                                  = unix.B19200
-	B200                                                                    = unix.B200
 	B2000000                                                                = unix.B2000000
 	B230400                                                                 = unix.B230400
-	B2400                                                                   = unix.B2400
 	B2500000                                                                = unix.B2500000
-	B300                                                                    = unix.B300
 	B3000000                                                                = unix.B3000000
 	B3500000                                                                = unix.B3500000
-	B38400                                                                  = unix.B38400
 	B4000000                                                                = unix.B4000000
 	B460800                                                                 = unix.B460800
-	B4800                                                                   = unix.B4800
-	B50                                                                     = unix.B50
 	B500000                                                                 = unix.B500000
 	B57600                                                                  = unix.B57600
 	B576000                                                                 = unix.B576000
-	B600                                                                    = unix.B600
-	B75                                                                     = unix.B75
 	B921600                                                                 = unix.B921600
-	B9600                                                                   = unix.B9600
 	BCACHEFS_SUPER_MAGIC                                                    = unix.BCACHEFS_SUPER_MAGIC
 	BDADDR_BREDR                                                            = unix.BDADDR_BREDR
 	BDADDR_LE_PUBLIC                                                        = unix.BDADDR_LE_PUBLIC
@@ -1022,7 +993,6 @@ const (
 	BPF_XDP_CPUMAP                                                          = unix.BPF_XDP_CPUMAP
 	BPF_XDP_DEVMAP                                                          = unix.BPF_XDP_DEVMAP
 	BPF_XOR                                                                 = unix.BPF_XOR
-	BRKINT                                                                  = unix.BRKINT
 	BS0                                                                     = unix.BS0
 	BS1                                                                     = unix.BS1
 	BSDLY                                                                   = unix.BSDLY
@@ -1266,7 +1236,6 @@ const (
 	CBitFieldMaskBit8                                                       = unix.CBitFieldMaskBit8
 	CBitFieldMaskBit9                                                       = unix.CBitFieldMaskBit9
 	CEPH_SUPER_MAGIC                                                        = unix.CEPH_SUPER_MAGIC
-	CFLUSH                                                                  = unix.CFLUSH
 	CGROUP2_SUPER_MAGIC                                                     = unix.CGROUP2_SUPER_MAGIC
 	CGROUPSTATS_CMD_ATTR_FD                                                 = unix.CGROUPSTATS_CMD_ATTR_FD
 	CGROUPSTATS_CMD_ATTR_UNSPEC                                             = unix.CGROUPSTATS_CMD_ATTR_UNSPEC
@@ -1279,7 +1248,6 @@ const (
 	CGROUP_SUPER_MAGIC                                                      = unix.CGROUP_SUPER_MAGIC
 	CIBAUD                                                                  = unix.CIBAUD
 	CIFS_SUPER_MAGIC                                                        = unix.CIFS_SUPER_MAGIC
-	CLOCAL                                                                  = unix.CLOCAL
 	CLOCK_BOOTTIME                                                          = unix.CLOCK_BOOTTIME
 	CLOCK_BOOTTIME_ALARM                                                    = unix.CLOCK_BOOTTIME_ALARM
 	CLOCK_DEFAULT                                                           = unix.CLOCK_DEFAULT
@@ -1340,7 +1308,6 @@ const (
 	CR3                                                                     = unix.CR3
 	CRAMFS_MAGIC                                                            = unix.CRAMFS_MAGIC
 	CRDLY                                                                   = unix.CRDLY
-	CREAD                                                                   = unix.CREAD
 	CRTSCTS                                                                 = unix.CRTSCTS
 	CRYPTOCFGA_PRIORITY_VAL                                                 = unix.CRYPTOCFGA_PRIORITY_VAL
 	CRYPTOCFGA_REPORT_ACOMP                                                 = unix.CRYPTOCFGA_REPORT_ACOMP
@@ -1375,17 +1342,8 @@ const (
 	CRYPTO_MSG_UPDATEALG                                                    = unix.CRYPTO_MSG_UPDATEALG
 	CRYPTO_NR_MSGTYPES                                                      = unix.CRYPTO_NR_MSGTYPES
 	CRYPTO_REPORT_MAXSIZE                                                   = unix.CRYPTO_REPORT_MAXSIZE
-	CS5                                                                     = unix.CS5
-	CS6                                                                     = unix.CS6
-	CS7                                                                     = unix.CS7
-	CS8                                                                     = unix.CS8
 	CSIGNAL                                                                 = unix.CSIGNAL
-	CSIZE                                                                   = unix.CSIZE
-	CSTART                                                                  = unix.CSTART
 	CSTATUS                                                                 = unix.CSTATUS
-	CSTOP                                                                   = unix.CSTOP
-	CSTOPB                                                                  = unix.CSTOPB
-	CSUSP                                                                   = unix.CSUSP
 	CTRL_ATTR_FAMILY_ID                                                     = unix.CTRL_ATTR_FAMILY_ID
 	CTRL_ATTR_FAMILY_NAME                                                   = unix.CTRL_ATTR_FAMILY_NAME
 	CTRL_ATTR_HDRSIZE                                                       = unix.CTRL_ATTR_HDRSIZE
@@ -1877,49 +1835,20 @@ const (
 	DT_VERNEEDNUM                                                           = unix.DT_VERNEEDNUM
 	DT_VERSYM                                                               = unix.DT_VERSYM
 	DT_WHT                                                                  = unix.DT_WHT
-	E2BIG                                                                   = unix.E2BIG
-	EACCES                                                                  = unix.EACCES
-	EADDRINUSE                                                              = unix.EADDRINUSE
-	EADDRNOTAVAIL                                                           = unix.EADDRNOTAVAIL
 	EADV                                                                    = unix.EADV
-	EAFNOSUPPORT                                                            = unix.EAFNOSUPPORT
-	EAGAIN                                                                  = unix.EAGAIN
-	EALREADY                                                                = unix.EALREADY
 	EBADE                                                                   = unix.EBADE
-	EBADF                                                                   = unix.EBADF
 	EBADFD                                                                  = unix.EBADFD
-	EBADMSG                                                                 = unix.EBADMSG
 	EBADR                                                                   = unix.EBADR
 	EBADRQC                                                                 = unix.EBADRQC
 	EBADSLT                                                                 = unix.EBADSLT
 	EBFONT                                                                  = unix.EBFONT
-	EBUSY                                                                   = unix.EBUSY
-	ECANCELED                                                               = unix.ECANCELED
 	ECCGETLAYOUT                                                            = unix.ECCGETLAYOUT
 	ECCGETSTATS                                                             = unix.ECCGETSTATS
-	ECHILD                                                                  = unix.ECHILD
-	ECHO                                                                    = unix.ECHO
-	ECHOCTL                                                                 = unix.ECHOCTL
-	ECHOE                                                                   = unix.ECHOE
-	ECHOK                                                                   = unix.ECHOK
-	ECHOKE                                                                  = unix.ECHOKE
-	ECHONL                                                                  = unix.ECHONL
-	ECHOPRT                                                                 = unix.ECHOPRT
 	ECHRNG                                                                  = unix.ECHRNG
 	ECOMM                                                                   = unix.ECOMM
-	ECONNABORTED                                                            = unix.ECONNABORTED
-	ECONNREFUSED                                                            = unix.ECONNREFUSED
-	ECONNRESET                                                              = unix.ECONNRESET
 	ECRYPTFS_SUPER_MAGIC                                                    = unix.ECRYPTFS_SUPER_MAGIC
-	EDEADLK                                                                 = unix.EDEADLK
 	EDEADLOCK                                                               = unix.EDEADLOCK
-	EDESTADDRREQ                                                            = unix.EDESTADDRREQ
-	EDOM                                                                    = unix.EDOM
 	EDOTDOT                                                                 = unix.EDOTDOT
-	EDQUOT                                                                  = unix.EDQUOT
-	EEXIST                                                                  = unix.EEXIST
-	EFAULT                                                                  = unix.EFAULT
-	EFBIG                                                                   = unix.EFBIG
 	EFD_CLOEXEC                                                             = unix.EFD_CLOEXEC
 	EFD_NONBLOCK                                                            = unix.EFD_NONBLOCK
 	EFD_SEMAPHORE                                                           = unix.EFD_SEMAPHORE
@@ -1928,17 +1857,7 @@ const (
 	EFSCORRUPTED                                                            = unix.EFSCORRUPTED
 	EFS_SUPER_MAGIC                                                         = unix.EFS_SUPER_MAGIC
 	EFTYPE                                                                  = unix.EFTYPE
-	EHOSTDOWN                                                               = unix.EHOSTDOWN
-	EHOSTUNREACH                                                            = unix.EHOSTUNREACH
 	EHWPOISON                                                               = unix.EHWPOISON
-	EIDRM                                                                   = unix.EIDRM
-	EILSEQ                                                                  = unix.EILSEQ
-	EINPROGRESS                                                             = unix.EINPROGRESS
-	EINTR                                                                   = unix.EINTR
-	EINVAL                                                                  = unix.EINVAL
-	EIO                                                                     = unix.EIO
-	EISCONN                                                                 = unix.EISCONN
-	EISDIR                                                                  = unix.EISDIR
 	EISNAM                                                                  = unix.EISNAM
 	EI_CLASS                                                                = unix.EI_CLASS
 	EI_DATA                                                                 = unix.EI_DATA
@@ -1977,11 +1896,7 @@ const (
 	ELIBMAX                                                                 = unix.ELIBMAX
 	ELIBSCN                                                                 = unix.ELIBSCN
 	ELNRNG                                                                  = unix.ELNRNG
-	ELOOP                                                                   = unix.ELOOP
 	EMEDIUMTYPE                                                             = unix.EMEDIUMTYPE
-	EMFILE                                                                  = unix.EMFILE
-	EMLINK                                                                  = unix.EMLINK
-	EMSGSIZE                                                                = unix.EMSGSIZE
 	EMULTIHOP                                                               = unix.EMULTIHOP
 	EM_386                                                                  = unix.EM_386
 	EM_486                                                                  = unix.EM_486
@@ -2032,7 +1947,6 @@ const (
 	EM_UNICORE                                                              = unix.EM_UNICORE
 	EM_X86_64                                                               = unix.EM_X86_64
 	EM_XTENSA                                                               = unix.EM_XTENSA
-	ENAMETOOLONG                                                            = unix.ENAMETOOLONG
 	ENAVAIL                                                                 = unix.ENAVAIL
 	ENCODING_DEFAULT                                                        = unix.ENCODING_DEFAULT
 	ENCODING_FM_MARK                                                        = unix.ENCODING_FM_MARK
@@ -2040,49 +1954,22 @@ const (
 	ENCODING_MANCHESTER                                                     = unix.ENCODING_MANCHESTER
 	ENCODING_NRZ                                                            = unix.ENCODING_NRZ
 	ENCODING_NRZI                                                           = unix.ENCODING_NRZI
-	ENETDOWN                                                                = unix.ENETDOWN
-	ENETRESET                                                               = unix.ENETRESET
-	ENETUNREACH                                                             = unix.ENETUNREACH
-	ENFILE                                                                  = unix.ENFILE
 	ENOANO                                                                  = unix.ENOANO
-	ENOBUFS                                                                 = unix.ENOBUFS
 	ENOCSI                                                                  = unix.ENOCSI
 	ENODATA                                                                 = unix.ENODATA
-	ENODEV                                                                  = unix.ENODEV
-	ENOENT                                                                  = unix.ENOENT
-	ENOEXEC                                                                 = unix.ENOEXEC
 	ENOKEY                                                                  = unix.ENOKEY
-	ENOLCK                                                                  = unix.ENOLCK
 	ENOLINK                                                                 = unix.ENOLINK
 	ENOMEDIUM                                                               = unix.ENOMEDIUM
-	ENOMEM                                                                  = unix.ENOMEM
-	ENOMSG                                                                  = unix.ENOMSG
 	ENONET                                                                  = unix.ENONET
 	ENOPKG                                                                  = unix.ENOPKG
-	ENOPROTOOPT                                                             = unix.ENOPROTOOPT
-	ENOSPC                                                                  = unix.ENOSPC
 	ENOSR                                                                   = unix.ENOSR
 	ENOSTR                                                                  = unix.ENOSTR
-	ENOSYS                                                                  = unix.ENOSYS
-	ENOTBLK                                                                 = unix.ENOTBLK
-	ENOTCONN                                                                = unix.ENOTCONN
-	ENOTDIR                                                                 = unix.ENOTDIR
-	ENOTEMPTY                                                               = unix.ENOTEMPTY
 	ENOTNAM                                                                 = unix.ENOTNAM
 	ENOTRECOVERABLE                                                         = unix.ENOTRECOVERABLE
-	ENOTSOCK                                                                = unix.ENOTSOCK
-	ENOTSUP                                                                 = unix.ENOTSUP
-	ENOTTY                                                                  = unix.ENOTTY
 	ENOTUNIQ                                                                = unix.ENOTUNIQ
-	ENXIO                                                                   = unix.ENXIO
-	EOPNOTSUPP                                                              = unix.EOPNOTSUPP
-	EOVERFLOW                                                               = unix.EOVERFLOW
 	EOWNERDEAD                                                              = unix.EOWNERDEAD
-	EPERM                                                                   = unix.EPERM
-	EPFNOSUPPORT                                                            = unix.EPFNOSUPPORT
 	EPIOCGPARAMS                                                            = unix.EPIOCGPARAMS
 	EPIOCSPARAMS                                                            = unix.EPIOCSPARAMS
-	EPIPE                                                                   = unix.EPIPE
 	EPOLLERR                                                                = unix.EPOLLERR
 	EPOLLET                                                                 = unix.EPOLLET
 	EPOLLEXCLUSIVE                                                          = unix.EPOLLEXCLUSIVE
@@ -2103,25 +1990,14 @@ const (
 	EPOLL_CTL_DEL                                                           = unix.EPOLL_CTL_DEL
 	EPOLL_CTL_MOD                                                           = unix.EPOLL_CTL_MOD
 	EPOLL_IOC_TYPE                                                          = unix.EPOLL_IOC_TYPE
-	EPROTO                                                                  = unix.EPROTO
-	EPROTONOSUPPORT                                                         = unix.EPROTONOSUPPORT
-	EPROTOTYPE                                                              = unix.EPROTOTYPE
-	ERANGE                                                                  = unix.ERANGE
 	EREMCHG                                                                 = unix.EREMCHG
-	EREMOTE                                                                 = unix.EREMOTE
 	EREMOTEIO                                                               = unix.EREMOTEIO
 	ERESTART                                                                = unix.ERESTART
 	ERFKILL                                                                 = unix.ERFKILL
-	EROFS                                                                   = unix.EROFS
 	EROFS_SUPER_MAGIC_V1                                                    = unix.EROFS_SUPER_MAGIC_V1
-	ESHUTDOWN                                                               = unix.ESHUTDOWN
-	ESOCKTNOSUPPORT                                                         = unix.ESOCKTNOSUPPORT
-	ESPIPE                                                                  = unix.ESPIPE
 	ESP_V4_FLOW                                                             = unix.ESP_V4_FLOW
 	ESP_V6_FLOW                                                             = unix.ESP_V6_FLOW
-	ESRCH                                                                   = unix.ESRCH
 	ESRMNT                                                                  = unix.ESRMNT
-	ESTALE                                                                  = unix.ESTALE
 	ESTRPIPE                                                                = unix.ESTRPIPE
 	ETHER_FLOW                                                              = unix.ETHER_FLOW
 	ETHTOOL_A_BITSET_BITS                                                   = unix.ETHTOOL_A_BITSET_BITS
@@ -2851,9 +2727,6 @@ const (
 	ETH_P_XDSA                                                              = unix.ETH_P_XDSA
 	ETH_P_YT921X                                                            = unix.ETH_P_YT921X
 	ETIME                                                                   = unix.ETIME
-	ETIMEDOUT                                                               = unix.ETIMEDOUT
-	ETOOMANYREFS                                                            = unix.ETOOMANYREFS
-	ETXTBSY                                                                 = unix.ETXTBSY
 	ET_CORE                                                                 = unix.ET_CORE
 	ET_DYN                                                                  = unix.ET_DYN
 	ET_EXEC                                                                 = unix.ET_EXEC
@@ -2863,7 +2736,6 @@ const (
 	ET_REL                                                                  = unix.ET_REL
 	EUCLEAN                                                                 = unix.EUCLEAN
 	EUNATCH                                                                 = unix.EUNATCH
-	EUSERS                                                                  = unix.EUSERS
 	EV_ABS                                                                  = unix.EV_ABS
 	EV_CNT                                                                  = unix.EV_CNT
 	EV_CURRENT                                                              = unix.EV_CURRENT
@@ -2882,16 +2754,12 @@ const (
 	EV_SW                                                                   = unix.EV_SW
 	EV_SYN                                                                  = unix.EV_SYN
 	EV_VERSION                                                              = unix.EV_VERSION
-	EWOULDBLOCK                                                             = unix.EWOULDBLOCK
 	EXABYTE_ENABLE_NEST                                                     = unix.EXABYTE_ENABLE_NEST
-	EXDEV                                                                   = unix.EXDEV
 	EXFAT_SUPER_MAGIC                                                       = unix.EXFAT_SUPER_MAGIC
 	EXFULL                                                                  = unix.EXFULL
 	EXT2_SUPER_MAGIC                                                        = unix.EXT2_SUPER_MAGIC
 	EXT3_SUPER_MAGIC                                                        = unix.EXT3_SUPER_MAGIC
 	EXT4_SUPER_MAGIC                                                        = unix.EXT4_SUPER_MAGIC
-	EXTA                                                                    = unix.EXTA
-	EXTB                                                                    = unix.EXTB
 	EXTPROC                                                                 = unix.EXTPROC
 	F2FS_SUPER_MAGIC                                                        = unix.F2FS_SUPER_MAGIC
 	FADV_DONTNEED                                                           = unix.FADV_DONTNEED
@@ -2996,10 +2864,8 @@ const (
 	FAN_RESPONSE_INFO_NONE                                                  = unix.FAN_RESPONSE_INFO_NONE
 	FAN_UNLIMITED_MARKS                                                     = unix.FAN_UNLIMITED_MARKS
 	FAN_UNLIMITED_QUEUE                                                     = unix.FAN_UNLIMITED_QUEUE
-	FD_CLOEXEC                                                              = unix.FD_CLOEXEC
 	FD_NSFS_ROOT                                                            = unix.FD_NSFS_ROOT
 	FD_PIDFS_ROOT                                                           = unix.FD_PIDFS_ROOT
-	FD_SETSIZE                                                              = unix.FD_SETSIZE
 	FF0                                                                     = unix.FF0
 	FF1                                                                     = unix.FF1
 	FFDLY                                                                   = unix.FFDLY
@@ -3015,7 +2881,6 @@ const (
 	FIDEDUPERANGE                                                           = unix.FIDEDUPERANGE
 	FILE_DEDUPE_RANGE_DIFFERS                                               = unix.FILE_DEDUPE_RANGE_DIFFERS
 	FILE_DEDUPE_RANGE_SAME                                                  = unix.FILE_DEDUPE_RANGE_SAME
-	FLUSHO                                                                  = unix.FLUSHO
 	FRA_DPORT_RANGE                                                         = unix.FRA_DPORT_RANGE
 	FRA_DST                                                                 = unix.FRA_DST
 	FRA_FLOW                                                                = unix.FRA_FLOW
@@ -3140,17 +3005,12 @@ const (
 	FUTEXFS_SUPER_MAGIC                                                     = unix.FUTEXFS_SUPER_MAGIC
 	F_ADD_SEALS                                                             = unix.F_ADD_SEALS
 	F_CREATED_QUERY                                                         = unix.F_CREATED_QUERY
-	F_DUPFD                                                                 = unix.F_DUPFD
 	F_DUPFD_CLOEXEC                                                         = unix.F_DUPFD_CLOEXEC
 	F_DUPFD_QUERY                                                           = unix.F_DUPFD_QUERY
 	F_EXLCK                                                                 = unix.F_EXLCK
 	F_GETDELEG                                                              = unix.F_GETDELEG
-	F_GETFD                                                                 = unix.F_GETFD
-	F_GETFL                                                                 = unix.F_GETFL
 	F_GETLEASE                                                              = unix.F_GETLEASE
-	F_GETLK                                                                 = unix.F_GETLK
 	F_GETLK64                                                               = unix.F_GETLK64
-	F_GETOWN                                                                = unix.F_GETOWN
 	F_GETOWN_EX                                                             = unix.F_GETOWN_EX
 	F_GETPIPE_SZ                                                            = unix.F_GETPIPE_SZ
 	F_GETSIG                                                                = unix.F_GETSIG
@@ -3163,7 +3023,6 @@ const (
 	F_OFD_SETLK                                                             = unix.F_OFD_SETLK
 	F_OFD_SETLKW                                                            = unix.F_OFD_SETLKW
 	F_OK                                                                    = unix.F_OK
-	F_RDLCK                                                                 = unix.F_RDLCK
 	F_SEAL_EXEC                                                             = unix.F_SEAL_EXEC
 	F_SEAL_FUTURE_WRITE                                                     = unix.F_SEAL_FUTURE_WRITE
 	F_SEAL_GROW                                                             = unix.F_SEAL_GROW
@@ -3171,14 +3030,9 @@ const (
 	F_SEAL_SHRINK                                                           = unix.F_SEAL_SHRINK
 	F_SEAL_WRITE                                                            = unix.F_SEAL_WRITE
 	F_SETDELEG                                                              = unix.F_SETDELEG
-	F_SETFD                                                                 = unix.F_SETFD
-	F_SETFL                                                                 = unix.F_SETFL
 	F_SETLEASE                                                              = unix.F_SETLEASE
-	F_SETLK                                                                 = unix.F_SETLK
 	F_SETLK64                                                               = unix.F_SETLK64
-	F_SETLKW                                                                = unix.F_SETLKW
 	F_SETLKW64                                                              = unix.F_SETLKW64
-	F_SETOWN                                                                = unix.F_SETOWN
 	F_SETOWN_EX                                                             = unix.F_SETOWN_EX
 	F_SETPIPE_SZ                                                            = unix.F_SETPIPE_SZ
 	F_SETSIG                                                                = unix.F_SETSIG
@@ -3188,8 +3042,6 @@ const (
 	F_TEST                                                                  = unix.F_TEST
 	F_TLOCK                                                                 = unix.F_TLOCK
 	F_ULOCK                                                                 = unix.F_ULOCK
-	F_UNLCK                                                                 = unix.F_UNLCK
-	F_WRLCK                                                                 = unix.F_WRLCK
 	GENL_ADMIN_PERM                                                         = unix.GENL_ADMIN_PERM
 	GENL_CMD_CAP_DO                                                         = unix.GENL_CMD_CAP_DO
 	GENL_CMD_CAP_DUMP                                                       = unix.GENL_CMD_CAP_DUMP
@@ -3276,7 +3128,6 @@ const (
 	HOSTFS_SUPER_MAGIC                                                      = unix.HOSTFS_SUPER_MAGIC
 	HPFS_SUPER_MAGIC                                                        = unix.HPFS_SUPER_MAGIC
 	HUGETLBFS_MAGIC                                                         = unix.HUGETLBFS_MAGIC
-	HUPCL                                                                   = unix.HUPCL
 	HWTSTAMP_FILTER_ALL                                                     = unix.HWTSTAMP_FILTER_ALL
 	HWTSTAMP_FILTER_NONE                                                    = unix.HWTSTAMP_FILTER_NONE
 	HWTSTAMP_FILTER_NTP_ALL                                                 = unix.HWTSTAMP_FILTER_NTP_ALL
@@ -3298,15 +3149,12 @@ const (
 	HWTSTAMP_TX_ONESTEP_P2P                                                 = unix.HWTSTAMP_TX_ONESTEP_P2P
 	HWTSTAMP_TX_ONESTEP_SYNC                                                = unix.HWTSTAMP_TX_ONESTEP_SYNC
 	IBSHIFT                                                                 = unix.IBSHIFT
-	ICANON                                                                  = unix.ICANON
 	ICMPV6_FILTER                                                           = unix.ICMPV6_FILTER
 	ICMPV6_FILTER_BLOCK                                                     = unix.ICMPV6_FILTER_BLOCK
 	ICMPV6_FILTER_BLOCKOTHERS                                               = unix.ICMPV6_FILTER_BLOCKOTHERS
 	ICMPV6_FILTER_PASS                                                      = unix.ICMPV6_FILTER_PASS
 	ICMPV6_FILTER_PASSONLY                                                  = unix.ICMPV6_FILTER_PASSONLY
 	ICMP_FILTER                                                             = unix.ICMP_FILTER
-	ICRNL                                                                   = unix.ICRNL
-	IEXTEN                                                                  = unix.IEXTEN
 	IFAL_ADDRESS                                                            = unix.IFAL_ADDRESS
 	IFAL_LABEL                                                              = unix.IFAL_LABEL
 	IFA_ADDRESS                                                             = unix.IFA_ADDRESS
@@ -3334,38 +3182,28 @@ const (
 	IFA_RT_PRIORITY                                                         = unix.IFA_RT_PRIORITY
 	IFA_TARGET_NETNSID                                                      = unix.IFA_TARGET_NETNSID
 	IFA_UNSPEC                                                              = unix.IFA_UNSPEC
-	IFF_ALLMULTI                                                            = unix.IFF_ALLMULTI
 	IFF_ATTACH_QUEUE                                                        = unix.IFF_ATTACH_QUEUE
 	IFF_AUTOMEDIA                                                           = unix.IFF_AUTOMEDIA
-	IFF_BROADCAST                                                           = unix.IFF_BROADCAST
-	IFF_DEBUG                                                               = unix.IFF_DEBUG
 	IFF_DETACH_QUEUE                                                        = unix.IFF_DETACH_QUEUE
 	IFF_DORMANT                                                             = unix.IFF_DORMANT
 	IFF_DYNAMIC                                                             = unix.IFF_DYNAMIC
 	IFF_ECHO                                                                = unix.IFF_ECHO
-	IFF_LOOPBACK                                                            = unix.IFF_LOOPBACK
 	IFF_LOWER_UP                                                            = unix.IFF_LOWER_UP
 	IFF_MASTER                                                              = unix.IFF_MASTER
-	IFF_MULTICAST                                                           = unix.IFF_MULTICAST
 	IFF_MULTI_QUEUE                                                         = unix.IFF_MULTI_QUEUE
 	IFF_NAPI                                                                = unix.IFF_NAPI
 	IFF_NAPI_FRAGS                                                          = unix.IFF_NAPI_FRAGS
-	IFF_NOARP                                                               = unix.IFF_NOARP
 	IFF_NOFILTER                                                            = unix.IFF_NOFILTER
 	IFF_NOTRAILERS                                                          = unix.IFF_NOTRAILERS
 	IFF_NO_CARRIER                                                          = unix.IFF_NO_CARRIER
 	IFF_NO_PI                                                               = unix.IFF_NO_PI
 	IFF_ONE_QUEUE                                                           = unix.IFF_ONE_QUEUE
 	IFF_PERSIST                                                             = unix.IFF_PERSIST
-	IFF_POINTOPOINT                                                         = unix.IFF_POINTOPOINT
 	IFF_PORTSEL                                                             = unix.IFF_PORTSEL
-	IFF_PROMISC                                                             = unix.IFF_PROMISC
-	IFF_RUNNING                                                             = unix.IFF_RUNNING
 	IFF_SLAVE                                                               = unix.IFF_SLAVE
 	IFF_TAP                                                                 = unix.IFF_TAP
 	IFF_TUN                                                                 = unix.IFF_TUN
 	IFF_TUN_EXCL                                                            = unix.IFF_TUN_EXCL
-	IFF_UP                                                                  = unix.IFF_UP
 	IFF_VNET_HDR                                                            = unix.IFF_VNET_HDR
 	IFF_VOLATILE                                                            = unix.IFF_VOLATILE
 	IFLA_ADDRESS                                                            = unix.IFLA_ADDRESS
@@ -3835,27 +3673,9 @@ const (
 	IFLA_XFRM_IF_ID                                                         = unix.IFLA_XFRM_IF_ID
 	IFLA_XFRM_LINK                                                          = unix.IFLA_XFRM_LINK
 	IFLA_XFRM_UNSPEC                                                        = unix.IFLA_XFRM_UNSPEC
-	IFNAMSIZ                                                                = unix.IFNAMSIZ
-	IGNBRK                                                                  = unix.IGNBRK
-	IGNCR                                                                   = unix.IGNCR
-	IGNPAR                                                                  = unix.IGNPAR
-	IMAXBEL                                                                 = unix.IMAXBEL
-	INLCR                                                                   = unix.INLCR
-	INPCK                                                                   = unix.INPCK
 	IN_ACCESS                                                               = unix.IN_ACCESS
 	IN_ALL_EVENTS                                                           = unix.IN_ALL_EVENTS
 	IN_ATTRIB                                                               = unix.IN_ATTRIB
-	IN_CLASSA_HOST                                                          = unix.IN_CLASSA_HOST
-	IN_CLASSA_MAX                                                           = unix.IN_CLASSA_MAX
-	IN_CLASSA_NET                                                           = unix.IN_CLASSA_NET
-	IN_CLASSA_NSHIFT                                                        = unix.IN_CLASSA_NSHIFT
-	IN_CLASSB_HOST                                                          = unix.IN_CLASSB_HOST
-	IN_CLASSB_MAX                                                           = unix.IN_CLASSB_MAX
-	IN_CLASSB_NET                                                           = unix.IN_CLASSB_NET
-	IN_CLASSB_NSHIFT                                                        = unix.IN_CLASSB_NSHIFT
-	IN_CLASSC_HOST                                                          = unix.IN_CLASSC_HOST
-	IN_CLASSC_NET                                                           = unix.IN_CLASSC_NET
-	IN_CLASSC_NSHIFT                                                        = unix.IN_CLASSC_NSHIFT
 	IN_CLOEXEC                                                              = unix.IN_CLOEXEC
 	IN_CLOSE                                                                = unix.IN_CLOSE
 	IN_CLOSE_NOWRITE                                                        = unix.IN_CLOSE_NOWRITE
@@ -3867,7 +3687,6 @@ const (
 	IN_EXCL_UNLINK                                                          = unix.IN_EXCL_UNLINK
 	IN_IGNORED                                                              = unix.IN_IGNORED
 	IN_ISDIR                                                                = unix.IN_ISDIR
-	IN_LOOPBACKNET                                                          = unix.IN_LOOPBACKNET
 	IN_MASK_ADD                                                             = unix.IN_MASK_ADD
 	IN_MASK_CREATE                                                          = unix.IN_MASK_CREATE
 	IN_MODIFY                                                               = unix.IN_MODIFY
@@ -3901,41 +3720,22 @@ const (
 	IPMI_RESPONSE_RECV_TYPE                                                 = unix.IPMI_RESPONSE_RECV_TYPE
 	IPMI_SYSTEM_INTERFACE_ADDR_TYPE                                         = unix.IPMI_SYSTEM_INTERFACE_ADDR_TYPE
 	IPPROTO_AGGFRAG                                                         = unix.IPPROTO_AGGFRAG
-	IPPROTO_AH                                                              = unix.IPPROTO_AH
 	IPPROTO_BEETPH                                                          = unix.IPPROTO_BEETPH
 	IPPROTO_COMP                                                            = unix.IPPROTO_COMP
 	IPPROTO_DCCP                                                            = unix.IPPROTO_DCCP
-	IPPROTO_DSTOPTS                                                         = unix.IPPROTO_DSTOPTS
-	IPPROTO_EGP                                                             = unix.IPPROTO_EGP
 	IPPROTO_ENCAP                                                           = unix.IPPROTO_ENCAP
-	IPPROTO_ESP                                                             = unix.IPPROTO_ESP
 	IPPROTO_ETHERNET                                                        = unix.IPPROTO_ETHERNET
-	IPPROTO_FRAGMENT                                                        = unix.IPPROTO_FRAGMENT
 	IPPROTO_GRE                                                             = unix.IPPROTO_GRE
-	IPPROTO_HOPOPTS                                                         = unix.IPPROTO_HOPOPTS
-	IPPROTO_ICMP                                                            = unix.IPPROTO_ICMP
-	IPPROTO_ICMPV6                                                          = unix.IPPROTO_ICMPV6
-	IPPROTO_IDP                                                             = unix.IPPROTO_IDP
-	IPPROTO_IGMP                                                            = unix.IPPROTO_IGMP
-	IPPROTO_IP                                                              = unix.IPPROTO_IP
 	IPPROTO_IPIP                                                            = unix.IPPROTO_IPIP
-	IPPROTO_IPV6                                                            = unix.IPPROTO_IPV6
 	IPPROTO_L2TP                                                            = unix.IPPROTO_L2TP
 	IPPROTO_MH                                                              = unix.IPPROTO_MH
 	IPPROTO_MPLS                                                            = unix.IPPROTO_MPLS
 	IPPROTO_MPTCP                                                           = unix.IPPROTO_MPTCP
 	IPPROTO_MTP                                                             = unix.IPPROTO_MTP
-	IPPROTO_NONE                                                            = unix.IPPROTO_NONE
 	IPPROTO_PIM                                                             = unix.IPPROTO_PIM
-	IPPROTO_PUP                                                             = unix.IPPROTO_PUP
-	IPPROTO_RAW                                                             = unix.IPPROTO_RAW
-	IPPROTO_ROUTING                                                         = unix.IPPROTO_ROUTING
-	IPPROTO_RSVP                                                            = unix.IPPROTO_RSVP
 	IPPROTO_SCTP                                                            = unix.IPPROTO_SCTP
 	IPPROTO_SMC                                                             = unix.IPPROTO_SMC
-	IPPROTO_TCP                                                             = unix.IPPROTO_TCP
 	IPPROTO_TP                                                              = unix.IPPROTO_TP
-	IPPROTO_UDP                                                             = unix.IPPROTO_UDP
 	IPPROTO_UDPLITE                                                         = unix.IPPROTO_UDPLITE
 	IPV6_2292DSTOPTS                                                        = unix.IPV6_2292DSTOPTS
 	IPV6_2292HOPLIMIT                                                       = unix.IPV6_2292HOPLIMIT
@@ -3948,97 +3748,58 @@ const (
 	IPV6_ADD_MEMBERSHIP                                                     = unix.IPV6_ADD_MEMBERSHIP
 	IPV6_AUTHHDR                                                            = unix.IPV6_AUTHHDR
 	IPV6_AUTOFLOWLABEL                                                      = unix.IPV6_AUTOFLOWLABEL
-	IPV6_CHECKSUM                                                           = unix.IPV6_CHECKSUM
-	IPV6_DONTFRAG                                                           = unix.IPV6_DONTFRAG
 	IPV6_DROP_MEMBERSHIP                                                    = unix.IPV6_DROP_MEMBERSHIP
-	IPV6_DSTOPTS                                                            = unix.IPV6_DSTOPTS
 	IPV6_FLOW                                                               = unix.IPV6_FLOW
 	IPV6_FLOWINFO_MASK                                                      = unix.IPV6_FLOWINFO_MASK
 	IPV6_FLOWLABEL_MASK                                                     = unix.IPV6_FLOWLABEL_MASK
 	IPV6_FREEBIND                                                           = unix.IPV6_FREEBIND
 	IPV6_HDRINCL                                                            = unix.IPV6_HDRINCL
-	IPV6_HOPLIMIT                                                           = unix.IPV6_HOPLIMIT
-	IPV6_HOPOPTS                                                            = unix.IPV6_HOPOPTS
 	IPV6_IPSEC_POLICY                                                       = unix.IPV6_IPSEC_POLICY
 	IPV6_JOIN_ANYCAST                                                       = unix.IPV6_JOIN_ANYCAST
-	IPV6_JOIN_GROUP                                                         = unix.IPV6_JOIN_GROUP
 	IPV6_LEAVE_ANYCAST                                                      = unix.IPV6_LEAVE_ANYCAST
-	IPV6_LEAVE_GROUP                                                        = unix.IPV6_LEAVE_GROUP
 	IPV6_MINHOPCOUNT                                                        = unix.IPV6_MINHOPCOUNT
 	IPV6_MTU                                                                = unix.IPV6_MTU
 	IPV6_MTU_DISCOVER                                                       = unix.IPV6_MTU_DISCOVER
 	IPV6_MULTICAST_ALL                                                      = unix.IPV6_MULTICAST_ALL
-	IPV6_MULTICAST_HOPS                                                     = unix.IPV6_MULTICAST_HOPS
-	IPV6_MULTICAST_IF                                                       = unix.IPV6_MULTICAST_IF
-	IPV6_MULTICAST_LOOP                                                     = unix.IPV6_MULTICAST_LOOP
-	IPV6_NEXTHOP                                                            = unix.IPV6_NEXTHOP
 	IPV6_ORIGDSTADDR                                                        = unix.IPV6_ORIGDSTADDR
-	IPV6_PATHMTU                                                            = unix.IPV6_PATHMTU
-	IPV6_PKTINFO                                                            = unix.IPV6_PKTINFO
 	IPV6_PMTUDISC_DO                                                        = unix.IPV6_PMTUDISC_DO
 	IPV6_PMTUDISC_DONT                                                      = unix.IPV6_PMTUDISC_DONT
 	IPV6_PMTUDISC_INTERFACE                                                 = unix.IPV6_PMTUDISC_INTERFACE
 	IPV6_PMTUDISC_OMIT                                                      = unix.IPV6_PMTUDISC_OMIT
 	IPV6_PMTUDISC_PROBE                                                     = unix.IPV6_PMTUDISC_PROBE
 	IPV6_PMTUDISC_WANT                                                      = unix.IPV6_PMTUDISC_WANT
-	IPV6_RECVDSTOPTS                                                        = unix.IPV6_RECVDSTOPTS
 	IPV6_RECVERR                                                            = unix.IPV6_RECVERR
 	IPV6_RECVERR_RFC4884                                                    = unix.IPV6_RECVERR_RFC4884
 	IPV6_RECVFRAGSIZE                                                       = unix.IPV6_RECVFRAGSIZE
-	IPV6_RECVHOPLIMIT                                                       = unix.IPV6_RECVHOPLIMIT
-	IPV6_RECVHOPOPTS                                                        = unix.IPV6_RECVHOPOPTS
 	IPV6_RECVORIGDSTADDR                                                    = unix.IPV6_RECVORIGDSTADDR
-	IPV6_RECVPATHMTU                                                        = unix.IPV6_RECVPATHMTU
-	IPV6_RECVPKTINFO                                                        = unix.IPV6_RECVPKTINFO
-	IPV6_RECVRTHDR                                                          = unix.IPV6_RECVRTHDR
-	IPV6_RECVTCLASS                                                         = unix.IPV6_RECVTCLASS
 	IPV6_ROUTER_ALERT                                                       = unix.IPV6_ROUTER_ALERT
 	IPV6_ROUTER_ALERT_ISOLATE                                               = unix.IPV6_ROUTER_ALERT_ISOLATE
-	IPV6_RTHDR                                                              = unix.IPV6_RTHDR
-	IPV6_RTHDRDSTOPTS                                                       = unix.IPV6_RTHDRDSTOPTS
 	IPV6_RTHDR_LOOSE                                                        = unix.IPV6_RTHDR_LOOSE
 	IPV6_RTHDR_STRICT                                                       = unix.IPV6_RTHDR_STRICT
-	IPV6_RTHDR_TYPE_0                                                       = unix.IPV6_RTHDR_TYPE_0
 	IPV6_RXDSTOPTS                                                          = unix.IPV6_RXDSTOPTS
 	IPV6_RXHOPOPTS                                                          = unix.IPV6_RXHOPOPTS
-	IPV6_TCLASS                                                             = unix.IPV6_TCLASS
 	IPV6_TRANSPARENT                                                        = unix.IPV6_TRANSPARENT
-	IPV6_UNICAST_HOPS                                                       = unix.IPV6_UNICAST_HOPS
 	IPV6_UNICAST_IF                                                         = unix.IPV6_UNICAST_IF
 	IPV6_USER_FLOW                                                          = unix.IPV6_USER_FLOW
-	IPV6_V6ONLY                                                             = unix.IPV6_V6ONLY
 	IPV6_VERSION                                                            = unix.IPV6_VERSION
 	IPV6_VERSION_MASK                                                       = unix.IPV6_VERSION_MASK
 	IPV6_XFRM_POLICY                                                        = unix.IPV6_XFRM_POLICY
-	IP_ADD_MEMBERSHIP                                                       = unix.IP_ADD_MEMBERSHIP
 	IP_ADD_SOURCE_MEMBERSHIP                                                = unix.IP_ADD_SOURCE_MEMBERSHIP
 	IP_BIND_ADDRESS_NO_PORT                                                 = unix.IP_BIND_ADDRESS_NO_PORT
 	IP_BLOCK_SOURCE                                                         = unix.IP_BLOCK_SOURCE
 	IP_CHECKSUM                                                             = unix.IP_CHECKSUM
-	IP_DEFAULT_MULTICAST_LOOP                                               = unix.IP_DEFAULT_MULTICAST_LOOP
-	IP_DEFAULT_MULTICAST_TTL                                                = unix.IP_DEFAULT_MULTICAST_TTL
-	IP_DF                                                                   = unix.IP_DF
-	IP_DROP_MEMBERSHIP                                                      = unix.IP_DROP_MEMBERSHIP
 	IP_DROP_SOURCE_MEMBERSHIP                                               = unix.IP_DROP_SOURCE_MEMBERSHIP
 	IP_FREEBIND                                                             = unix.IP_FREEBIND
-	IP_HDRINCL                                                              = unix.IP_HDRINCL
 	IP_IPSEC_POLICY                                                         = unix.IP_IPSEC_POLICY
 	IP_LOCAL_PORT_RANGE                                                     = unix.IP_LOCAL_PORT_RANGE
-	IP_MAXPACKET                                                            = unix.IP_MAXPACKET
 	IP_MAX_MEMBERSHIPS                                                      = unix.IP_MAX_MEMBERSHIPS
-	IP_MF                                                                   = unix.IP_MF
 	IP_MINTTL                                                               = unix.IP_MINTTL
 	IP_MSFILTER                                                             = unix.IP_MSFILTER
-	IP_MSS                                                                  = unix.IP_MSS
 	IP_MTU                                                                  = unix.IP_MTU
 	IP_MTU_DISCOVER                                                         = unix.IP_MTU_DISCOVER
 	IP_MULTICAST_ALL                                                        = unix.IP_MULTICAST_ALL
-	IP_MULTICAST_IF                                                         = unix.IP_MULTICAST_IF
-	IP_MULTICAST_LOOP                                                       = unix.IP_MULTICAST_LOOP
-	IP_MULTICAST_TTL                                                        = unix.IP_MULTICAST_TTL
 	IP_NODEFRAG                                                             = unix.IP_NODEFRAG
 	IP_OFFMASK                                                              = unix.IP_OFFMASK
-	IP_OPTIONS                                                              = unix.IP_OPTIONS
 	IP_ORIGDSTADDR                                                          = unix.IP_ORIGDSTADDR
 	IP_PASSSEC                                                              = unix.IP_PASSSEC
 	IP_PKTINFO                                                              = unix.IP_PKTINFO
@@ -4054,33 +3815,21 @@ const (
 	IP_RECVERR                                                              = unix.IP_RECVERR
 	IP_RECVERR_RFC4884                                                      = unix.IP_RECVERR_RFC4884
 	IP_RECVFRAGSIZE                                                         = unix.IP_RECVFRAGSIZE
-	IP_RECVOPTS                                                             = unix.IP_RECVOPTS
 	IP_RECVORIGDSTADDR                                                      = unix.IP_RECVORIGDSTADDR
-	IP_RECVRETOPTS                                                          = unix.IP_RECVRETOPTS
 	IP_RECVTOS                                                              = unix.IP_RECVTOS
-	IP_RECVTTL                                                              = unix.IP_RECVTTL
-	IP_RETOPTS                                                              = unix.IP_RETOPTS
 	IP_RF                                                                   = unix.IP_RF
 	IP_ROUTER_ALERT                                                         = unix.IP_ROUTER_ALERT
-	IP_TOS                                                                  = unix.IP_TOS
 	IP_TRANSPARENT                                                          = unix.IP_TRANSPARENT
-	IP_TTL                                                                  = unix.IP_TTL
 	IP_UNBLOCK_SOURCE                                                       = unix.IP_UNBLOCK_SOURCE
 	IP_UNICAST_IF                                                           = unix.IP_UNICAST_IF
 	IP_USER_FLOW                                                            = unix.IP_USER_FLOW
 	IP_XFRM_POLICY                                                          = unix.IP_XFRM_POLICY
-	ISIG                                                                    = unix.ISIG
 	ISOFS_SUPER_MAGIC                                                       = unix.ISOFS_SUPER_MAGIC
-	ISTRIP                                                                  = unix.ISTRIP
 	ITIMER_PROF                                                             = unix.ITIMER_PROF
 	ITIMER_REAL                                                             = unix.ITIMER_REAL
 	ITIMER_VIRTUAL                                                          = unix.ITIMER_VIRTUAL
 	IUCLC                                                                   = unix.IUCLC
 	IUTF8                                                                   = unix.IUTF8
-	IXANY                                                                   = unix.IXANY
-	IXOFF                                                                   = unix.IXOFF
-	IXON                                                                    = unix.IXON
-	ImplementsGetwd                                                         = unix.ImplementsGetwd
 	ItimerProf                                                              = unix.ItimerProf
 	ItimerReal                                                              = unix.ItimerReal
 	ItimerVirtual                                                           = unix.ItimerVirtual
@@ -4226,10 +3975,6 @@ const (
 	LINUX_REBOOT_MAGIC1                                                     = unix.LINUX_REBOOT_MAGIC1
 	LINUX_REBOOT_MAGIC2                                                     = unix.LINUX_REBOOT_MAGIC2
 	LISTNS_CURRENT_USER                                                     = unix.LISTNS_CURRENT_USER
-	LOCK_EX                                                                 = unix.LOCK_EX
-	LOCK_NB                                                                 = unix.LOCK_NB
-	LOCK_SH                                                                 = unix.LOCK_SH
-	LOCK_UN                                                                 = unix.LOCK_UN
 	LOOP_CLR_FD                                                             = unix.LOOP_CLR_FD
 	LOOP_CONFIGURE                                                          = unix.LOOP_CONFIGURE
 	LOOP_CTL_ADD                                                            = unix.LOOP_CTL_ADD
@@ -4275,7 +4020,6 @@ const (
 	MADV_DOFORK                                                             = unix.MADV_DOFORK
 	MADV_DONTDUMP                                                           = unix.MADV_DONTDUMP
 	MADV_DONTFORK                                                           = unix.MADV_DONTFORK
-	MADV_DONTNEED                                                           = unix.MADV_DONTNEED
 	MADV_DONTNEED_LOCKED                                                    = unix.MADV_DONTNEED_LOCKED
 	MADV_FREE                                                               = unix.MADV_FREE
 	MADV_GUARD_INSTALL                                                      = unix.MADV_GUARD_INSTALL
@@ -4285,23 +4029,16 @@ const (
 	MADV_KEEPONFORK                                                         = unix.MADV_KEEPONFORK
 	MADV_MERGEABLE                                                          = unix.MADV_MERGEABLE
 	MADV_NOHUGEPAGE                                                         = unix.MADV_NOHUGEPAGE
-	MADV_NORMAL                                                             = unix.MADV_NORMAL
 	MADV_PAGEOUT                                                            = unix.MADV_PAGEOUT
 	MADV_POPULATE_READ                                                      = unix.MADV_POPULATE_READ
 	MADV_POPULATE_WRITE                                                     = unix.MADV_POPULATE_WRITE
-	MADV_RANDOM                                                             = unix.MADV_RANDOM
 	MADV_REMOVE                                                             = unix.MADV_REMOVE
-	MADV_SEQUENTIAL                                                         = unix.MADV_SEQUENTIAL
 	MADV_UNMERGEABLE                                                        = unix.MADV_UNMERGEABLE
-	MADV_WILLNEED                                                           = unix.MADV_WILLNEED
 	MADV_WIPEONFORK                                                         = unix.MADV_WIPEONFORK
-	MAP_ANON                                                                = unix.MAP_ANON
 	MAP_ANONYMOUS                                                           = unix.MAP_ANONYMOUS
 	MAP_DENYWRITE                                                           = unix.MAP_DENYWRITE
 	MAP_DROPPABLE                                                           = unix.MAP_DROPPABLE
 	MAP_EXECUTABLE                                                          = unix.MAP_EXECUTABLE
-	MAP_FILE                                                                = unix.MAP_FILE
-	MAP_FIXED                                                               = unix.MAP_FIXED
 	MAP_FIXED_NOREPLACE                                                     = unix.MAP_FIXED_NOREPLACE
 	MAP_GROWSDOWN                                                           = unix.MAP_GROWSDOWN
 	MAP_HUGETLB                                                             = unix.MAP_HUGETLB
@@ -4324,8 +4061,6 @@ const (
 	MAP_NONBLOCK                                                            = unix.MAP_NONBLOCK
 	MAP_NORESERVE                                                           = unix.MAP_NORESERVE
 	MAP_POPULATE                                                            = unix.MAP_POPULATE
-	MAP_PRIVATE                                                             = unix.MAP_PRIVATE
-	MAP_SHARED                                                              = unix.MAP_SHARED
 	MAP_SHARED_VALIDATE                                                     = unix.MAP_SHARED_VALIDATE
 	MAP_STACK                                                               = unix.MAP_STACK
 	MAP_TYPE                                                                = unix.MAP_TYPE
@@ -4447,32 +4182,22 @@ const (
 	MSG_BATCH                                                               = unix.MSG_BATCH
 	MSG_CMSG_CLOEXEC                                                        = unix.MSG_CMSG_CLOEXEC
 	MSG_CONFIRM                                                             = unix.MSG_CONFIRM
-	MSG_CTRUNC                                                              = unix.MSG_CTRUNC
-	MSG_DONTROUTE                                                           = unix.MSG_DONTROUTE
 	MSG_DONTWAIT                                                            = unix.MSG_DONTWAIT
-	MSG_EOR                                                                 = unix.MSG_EOR
 	MSG_ERRQUEUE                                                            = unix.MSG_ERRQUEUE
 	MSG_FASTOPEN                                                            = unix.MSG_FASTOPEN
 	MSG_FIN                                                                 = unix.MSG_FIN
 	MSG_MORE                                                                = unix.MSG_MORE
-	MSG_NOSIGNAL                                                            = unix.MSG_NOSIGNAL
-	MSG_OOB                                                                 = unix.MSG_OOB
-	MSG_PEEK                                                                = unix.MSG_PEEK
 	MSG_PROXY                                                               = unix.MSG_PROXY
 	MSG_RST                                                                 = unix.MSG_RST
 	MSG_SOCK_DEVMEM                                                         = unix.MSG_SOCK_DEVMEM
 	MSG_SYN                                                                 = unix.MSG_SYN
-	MSG_TRUNC                                                               = unix.MSG_TRUNC
 	MSG_TRYHARD                                                             = unix.MSG_TRYHARD
-	MSG_WAITALL                                                             = unix.MSG_WAITALL
 	MSG_WAITFORONE                                                          = unix.MSG_WAITFORONE
 	MSG_ZEROCOPY                                                            = unix.MSG_ZEROCOPY
 	MS_ACTIVE                                                               = unix.MS_ACTIVE
-	MS_ASYNC                                                                = unix.MS_ASYNC
 	MS_BIND                                                                 = unix.MS_BIND
 	MS_BORN                                                                 = unix.MS_BORN
 	MS_DIRSYNC                                                              = unix.MS_DIRSYNC
-	MS_INVALIDATE                                                           = unix.MS_INVALIDATE
 	MS_I_VERSION                                                            = unix.MS_I_VERSION
 	MS_KERNMOUNT                                                            = unix.MS_KERNMOUNT
 	MS_LAZYTIME                                                             = unix.MS_LAZYTIME
@@ -4501,7 +4226,6 @@ const (
 	MS_SLAVE                                                                = unix.MS_SLAVE
 	MS_STRICTATIME                                                          = unix.MS_STRICTATIME
 	MS_SUBMOUNT                                                             = unix.MS_SUBMOUNT
-	MS_SYNC                                                                 = unix.MS_SYNC
 	MS_SYNCHRONOUS                                                          = unix.MS_SYNCHRONOUS
 	MS_UNBINDABLE                                                           = unix.MS_UNBINDABLE
 	MS_VERBOSE                                                              = unix.MS_VERBOSE
@@ -4751,7 +4475,6 @@ const (
 	NFC_SOCKPROTO_LLCP                                                      = unix.NFC_SOCKPROTO_LLCP
 	NFC_SOCKPROTO_MAX                                                       = unix.NFC_SOCKPROTO_MAX
 	NFC_SOCKPROTO_RAW                                                       = unix.NFC_SOCKPROTO_RAW
-	NFDBITS                                                                 = unix.NFDBITS
 	NFNETLINK_V0                                                            = unix.NFNETLINK_V0
 	NFNLGRP_ACCT_QUOTA                                                      = unix.NFNLGRP_ACCT_QUOTA
 	NFNLGRP_CONNTRACK_DESTROY                                               = unix.NFNLGRP_CONNTRACK_DESTROY
@@ -6976,7 +6699,6 @@ const (
 	NN_X86_SHSTK                                                            = unix.NN_X86_SHSTK
 	NN_X86_XSAVE_LAYOUT                                                     = unix.NN_X86_XSAVE_LAYOUT
 	NN_X86_XSTATE                                                           = unix.NN_X86_XSTATE
-	NOFLSH                                                                  = unix.NOFLSH
 	NSFS_MAGIC                                                              = unix.NSFS_MAGIC
 	NS_GET_ID                                                               = unix.NS_GET_ID
 	NS_GET_MNTNS_ID                                                         = unix.NS_GET_MNTNS_ID
@@ -7088,47 +6810,27 @@ const (
 	NUD_STALE                                                               = unix.NUD_STALE
 	NULL_FS_MAGIC                                                           = unix.NULL_FS_MAGIC
 	OCFS2_SUPER_MAGIC                                                       = unix.OCFS2_SUPER_MAGIC
-	OCRNL                                                                   = unix.OCRNL
 	OFDEL                                                                   = unix.OFDEL
 	OFILL                                                                   = unix.OFILL
 	OLCUC                                                                   = unix.OLCUC
-	ONLCR                                                                   = unix.ONLCR
-	ONLRET                                                                  = unix.ONLRET
-	ONOCR                                                                   = unix.ONOCR
 	OPENPROM_SUPER_MAGIC                                                    = unix.OPENPROM_SUPER_MAGIC
 	OPEN_TREE_CLOEXEC                                                       = unix.OPEN_TREE_CLOEXEC
 	OPEN_TREE_CLONE                                                         = unix.OPEN_TREE_CLONE
-	OPOST                                                                   = unix.OPOST
 	OTPERASE                                                                = unix.OTPERASE
 	OTPGETREGIONCOUNT                                                       = unix.OTPGETREGIONCOUNT
 	OTPGETREGIONINFO                                                        = unix.OTPGETREGIONINFO
 	OTPLOCK                                                                 = unix.OTPLOCK
 	OTPSELECT                                                               = unix.OTPSELECT
 	OVERLAYFS_SUPER_MAGIC                                                   = unix.OVERLAYFS_SUPER_MAGIC
-	O_ACCMODE                                                               = unix.O_ACCMODE
-	O_APPEND                                                                = unix.O_APPEND
 	O_ASYNC                                                                 = unix.O_ASYNC
-	O_CLOEXEC                                                               = unix.O_CLOEXEC
-	O_CREAT                                                                 = unix.O_CREAT
 	O_DIRECT                                                                = unix.O_DIRECT
-	O_DIRECTORY                                                             = unix.O_DIRECTORY
 	O_DSYNC                                                                 = unix.O_DSYNC
-	O_EXCL                                                                  = unix.O_EXCL
 	O_FSYNC                                                                 = unix.O_FSYNC
 	O_LARGEFILE                                                             = unix.O_LARGEFILE
-	O_NDELAY                                                                = unix.O_NDELAY
 	O_NOATIME                                                               = unix.O_NOATIME
-	O_NOCTTY                                                                = unix.O_NOCTTY
-	O_NOFOLLOW                                                              = unix.O_NOFOLLOW
-	O_NONBLOCK                                                              = unix.O_NONBLOCK
 	O_PATH                                                                  = unix.O_PATH
-	O_RDONLY                                                                = unix.O_RDONLY
-	O_RDWR                                                                  = unix.O_RDWR
 	O_RSYNC                                                                 = unix.O_RSYNC
-	O_SYNC                                                                  = unix.O_SYNC
 	O_TMPFILE                                                               = unix.O_TMPFILE
-	O_TRUNC                                                                 = unix.O_TRUNC
-	O_WRONLY                                                                = unix.O_WRONLY
 	PACKET_ADD_MEMBERSHIP                                                   = unix.PACKET_ADD_MEMBERSHIP
 	PACKET_AUXDATA                                                          = unix.PACKET_AUXDATA
 	PACKET_BROADCAST                                                        = unix.PACKET_BROADCAST
@@ -7177,7 +6879,6 @@ const (
 	PACKET_VERSION                                                          = unix.PACKET_VERSION
 	PACKET_VNET_HDR                                                         = unix.PACKET_VNET_HDR
 	PACKET_VNET_HDR_SZ                                                      = unix.PACKET_VNET_HDR_SZ
-	PARENB                                                                  = unix.PARENB
 	PARITY_CRC16_PR0                                                        = unix.PARITY_CRC16_PR0
 	PARITY_CRC16_PR0_CCITT                                                  = unix.PARITY_CRC16_PR0_CCITT
 	PARITY_CRC16_PR1                                                        = unix.PARITY_CRC16_PR1
@@ -7186,9 +6887,6 @@ const (
 	PARITY_CRC32_PR1_CCITT                                                  = unix.PARITY_CRC32_PR1_CCITT
 	PARITY_DEFAULT                                                          = unix.PARITY_DEFAULT
 	PARITY_NONE                                                             = unix.PARITY_NONE
-	PARMRK                                                                  = unix.PARMRK
-	PARODD                                                                  = unix.PARODD
-	PENDIN                                                                  = unix.PENDIN
 	PERF_ATTR_SIZE_VER0                                                     = unix.PERF_ATTR_SIZE_VER0
 	PERF_ATTR_SIZE_VER1                                                     = unix.PERF_ATTR_SIZE_VER1
 	PERF_ATTR_SIZE_VER2                                                     = unix.PERF_ATTR_SIZE_VER2
@@ -7609,12 +7307,6 @@ const (
 	PID_FS_MAGIC                                                            = unix.PID_FS_MAGIC
 	PID_NS                                                                  = unix.PID_NS
 	PIPEFS_MAGIC                                                            = unix.PIPEFS_MAGIC
-	POLLERR                                                                 = unix.POLLERR
-	POLLHUP                                                                 = unix.POLLHUP
-	POLLIN                                                                  = unix.POLLIN
-	POLLNVAL                                                                = unix.POLLNVAL
-	POLLOUT                                                                 = unix.POLLOUT
-	POLLPRI                                                                 = unix.POLLPRI
 	POLLRDHUP                                                               = unix.POLLRDHUP
 	PPPIOCATTACH                                                            = unix.PPPIOCATTACH
 	PPPIOCATTCHAN                                                           = unix.PPPIOCATTCHAN
@@ -7657,17 +7349,10 @@ const (
 	PREFIX_ADDRESS                                                          = unix.PREFIX_ADDRESS
 	PREFIX_CACHEINFO                                                        = unix.PREFIX_CACHEINFO
 	PREFIX_UNSPEC                                                           = unix.PREFIX_UNSPEC
-	PRIO_PGRP                                                               = unix.PRIO_PGRP
-	PRIO_PROCESS                                                            = unix.PRIO_PROCESS
-	PRIO_USER                                                               = unix.PRIO_USER
 	PROCFS_IOCTL_MAGIC                                                      = unix.PROCFS_IOCTL_MAGIC
 	PROC_SUPER_MAGIC                                                        = unix.PROC_SUPER_MAGIC
-	PROT_EXEC                                                               = unix.PROT_EXEC
 	PROT_GROWSDOWN                                                          = unix.PROT_GROWSDOWN
 	PROT_GROWSUP                                                            = unix.PROT_GROWSUP
-	PROT_NONE                                                               = unix.PROT_NONE
-	PROT_READ                                                               = unix.PROT_READ
-	PROT_WRITE                                                              = unix.PROT_WRITE
 	PR_CAPBSET_DROP                                                         = unix.PR_CAPBSET_DROP
 	PR_CAPBSET_READ                                                         = unix.PR_CAPBSET_READ
 	PR_CAP_AMBIENT                                                          = unix.PR_CAP_AMBIENT
@@ -8004,7 +7689,6 @@ const (
 	P_PGID                                                                  = unix.P_PGID
 	P_PID                                                                   = unix.P_PID
 	P_PIDFD                                                                 = unix.P_PIDFD
-	PathMax                                                                 = unix.PathMax
 	PerfBitComm                                                             = unix.PerfBitComm
 	PerfBitCommExec                                                         = unix.PerfBitCommExec
 	PerfBitContextSwitch                                                    = unix.PerfBitContextSwitch
@@ -8052,22 +7736,15 @@ const (
 	RESOLVE_NO_SYMLINKS                                                     = unix.RESOLVE_NO_SYMLINKS
 	RESOLVE_NO_XDEV                                                         = unix.RESOLVE_NO_XDEV
 	RLIMIT_AS                                                               = unix.RLIMIT_AS
-	RLIMIT_CORE                                                             = unix.RLIMIT_CORE
-	RLIMIT_CPU                                                              = unix.RLIMIT_CPU
-	RLIMIT_DATA                                                             = unix.RLIMIT_DATA
-	RLIMIT_FSIZE                                                            = unix.RLIMIT_FSIZE
 	RLIMIT_LOCKS                                                            = unix.RLIMIT_LOCKS
 	RLIMIT_MEMLOCK                                                          = unix.RLIMIT_MEMLOCK
 	RLIMIT_MSGQUEUE                                                         = unix.RLIMIT_MSGQUEUE
 	RLIMIT_NICE                                                             = unix.RLIMIT_NICE
-	RLIMIT_NOFILE                                                           = unix.RLIMIT_NOFILE
 	RLIMIT_NPROC                                                            = unix.RLIMIT_NPROC
 	RLIMIT_RSS                                                              = unix.RLIMIT_RSS
 	RLIMIT_RTPRIO                                                           = unix.RLIMIT_RTPRIO
 	RLIMIT_RTTIME                                                           = unix.RLIMIT_RTTIME
 	RLIMIT_SIGPENDING                                                       = unix.RLIMIT_SIGPENDING
-	RLIMIT_STACK                                                            = unix.RLIMIT_STACK
-	RLIM_INFINITY                                                           = unix.RLIM_INFINITY
 	RNDADDENTROPY                                                           = unix.RNDADDENTROPY
 	RNDADDTOENTCNT                                                          = unix.RNDADDTOENTCNT
 	RNDCLEARPOOL                                                            = unix.RNDCLEARPOOL
@@ -8090,7 +7767,6 @@ const (
 	RTAX_INITCWND                                                           = unix.RTAX_INITCWND
 	RTAX_INITRWND                                                           = unix.RTAX_INITRWND
 	RTAX_LOCK                                                               = unix.RTAX_LOCK
-	RTAX_MAX                                                                = unix.RTAX_MAX
 	RTAX_MTU                                                                = unix.RTAX_MTU
 	RTAX_QUICKACK                                                           = unix.RTAX_QUICKACK
 	RTAX_REORDERING                                                         = unix.RTAX_REORDERING
@@ -8103,12 +7779,10 @@ const (
 	RTA_ALIGNTO                                                             = unix.RTA_ALIGNTO
 	RTA_CACHEINFO                                                           = unix.RTA_CACHEINFO
 	RTA_DPORT                                                               = unix.RTA_DPORT
-	RTA_DST                                                                 = unix.RTA_DST
 	RTA_ENCAP                                                               = unix.RTA_ENCAP
 	RTA_ENCAP_TYPE                                                          = unix.RTA_ENCAP_TYPE
 	RTA_EXPIRES                                                             = unix.RTA_EXPIRES
 	RTA_FLOW                                                                = unix.RTA_FLOW
-	RTA_GATEWAY                                                             = unix.RTA_GATEWAY
 	RTA_IIF                                                                 = unix.RTA_IIF
 	RTA_IP_PROTO                                                            = unix.RTA_IP_PROTO
 	RTA_MARK                                                                = unix.RTA_MARK
@@ -8186,15 +7860,11 @@ const (
 	RTF_BROADCAST                                                           = unix.RTF_BROADCAST
 	RTF_CACHE                                                               = unix.RTF_CACHE
 	RTF_DEFAULT                                                             = unix.RTF_DEFAULT
-	RTF_DYNAMIC                                                             = unix.RTF_DYNAMIC
 	RTF_FLOW                                                                = unix.RTF_FLOW
-	RTF_GATEWAY                                                             = unix.RTF_GATEWAY
-	RTF_HOST                                                                = unix.RTF_HOST
 	RTF_INTERFACE                                                           = unix.RTF_INTERFACE
 	RTF_IRTT                                                                = unix.RTF_IRTT
 	RTF_LINKRT                                                              = unix.RTF_LINKRT
 	RTF_LOCAL                                                               = unix.RTF_LOCAL
-	RTF_MODIFIED                                                            = unix.RTF_MODIFIED
 	RTF_MSS                                                                 = unix.RTF_MSS
 	RTF_MTU                                                                 = unix.RTF_MTU
 	RTF_MULTICAST                                                           = unix.RTF_MULTICAST
@@ -8204,10 +7874,7 @@ const (
 	RTF_NOPMTUDISC                                                          = unix.RTF_NOPMTUDISC
 	RTF_POLICY                                                              = unix.RTF_POLICY
 	RTF_REINSTATE                                                           = unix.RTF_REINSTATE
-	RTF_REJECT                                                              = unix.RTF_REJECT
-	RTF_STATIC                                                              = unix.RTF_STATIC
 	RTF_THROW                                                               = unix.RTF_THROW
-	RTF_UP                                                                  = unix.RTF_UP
 	RTF_WINDOW                                                              = unix.RTF_WINDOW
 	RTF_XRESOLVE                                                            = unix.RTF_XRESOLVE
 	RTMGRP_DECnet_IFADDR                                                    = unix.RTMGRP_DECnet_IFADDR
@@ -8227,7 +7894,6 @@ const (
 	RTMGRP_TC                                                               = unix.RTMGRP_TC
 	RTM_BASE                                                                = unix.RTM_BASE
 	RTM_DELACTION                                                           = unix.RTM_DELACTION
-	RTM_DELADDR                                                             = unix.RTM_DELADDR
 	RTM_DELADDRLABEL                                                        = unix.RTM_DELADDRLABEL
 	RTM_DELANYCAST                                                          = unix.RTM_DELANYCAST
 	RTM_DELCHAIN                                                            = unix.RTM_DELCHAIN
@@ -8282,7 +7948,6 @@ const (
 	RTM_GETVLAN                                                             = unix.RTM_GETVLAN
 	RTM_MAX                                                                 = unix.RTM_MAX
 	RTM_NEWACTION                                                           = unix.RTM_NEWACTION
-	RTM_NEWADDR                                                             = unix.RTM_NEWADDR
 	RTM_NEWADDRLABEL                                                        = unix.RTM_NEWADDRLABEL
 	RTM_NEWANYCAST                                                          = unix.RTM_NEWANYCAST
 	RTM_NEWCACHEREPORT                                                      = unix.RTM_NEWCACHEREPORT
@@ -8416,8 +8081,6 @@ const (
 	RT_TABLE_MAIN                                                           = unix.RT_TABLE_MAIN
 	RT_TABLE_MAX                                                            = unix.RT_TABLE_MAX
 	RT_TABLE_UNSPEC                                                         = unix.RT_TABLE_UNSPEC
-	RUSAGE_CHILDREN                                                         = unix.RUSAGE_CHILDREN
-	RUSAGE_SELF                                                             = unix.RUSAGE_SELF
 	RUSAGE_THREAD                                                           = unix.RUSAGE_THREAD
 	RWF_APPEND                                                              = unix.RWF_APPEND
 	RWF_ATOMIC                                                              = unix.RWF_ATOMIC
@@ -8430,7 +8093,6 @@ const (
 	RWF_SUPPORTED                                                           = unix.RWF_SUPPORTED
 	RWF_SYNC                                                                = unix.RWF_SYNC
 	RWF_WRITE_LIFE_NOT_SET                                                  = unix.RWF_WRITE_LIFE_NOT_SET
-	R_OK                                                                    = unix.R_OK
 	SCHED_BATCH                                                             = unix.SCHED_BATCH
 	SCHED_DEADLINE                                                          = unix.SCHED_DEADLINE
 	SCHED_EXT                                                               = unix.SCHED_EXT
@@ -8455,7 +8117,6 @@ const (
 	SCM_DEVMEM_LINEAR                                                       = unix.SCM_DEVMEM_LINEAR
 	SCM_INQ                                                                 = unix.SCM_INQ
 	SCM_PIDFD                                                               = unix.SCM_PIDFD
-	SCM_RIGHTS                                                              = unix.SCM_RIGHTS
 	SCM_SECURITY                                                            = unix.SCM_SECURITY
 	SCM_TIMESTAMP                                                           = unix.SCM_TIMESTAMP
 	SCM_TIMESTAMPING                                                        = unix.SCM_TIMESTAMPING
@@ -8558,49 +8219,14 @@ const (
 	SHT_SHLIB                                                               = unix.SHT_SHLIB
 	SHT_STRTAB                                                              = unix.SHT_STRTAB
 	SHT_SYMTAB                                                              = unix.SHT_SYMTAB
-	SHUT_RD                                                                 = unix.SHUT_RD
-	SHUT_RDWR                                                               = unix.SHUT_RDWR
-	SHUT_WR                                                                 = unix.SHUT_WR
-	SIGABRT                                                                 = unix.SIGABRT
-	SIGALRM                                                                 = unix.SIGALRM
-	SIGBUS                                                                  = unix.SIGBUS
-	SIGCHLD                                                                 = unix.SIGCHLD
 	SIGCLD                                                                  = unix.SIGCLD
-	SIGCONT                                                                 = unix.SIGCONT
-	SIGFPE                                                                  = unix.SIGFPE
-	SIGHUP                                                                  = unix.SIGHUP
-	SIGILL                                                                  = unix.SIGILL
-	SIGINT                                                                  = unix.SIGINT
-	SIGIO                                                                   = unix.SIGIO
-	SIGIOT                                                                  = unix.SIGIOT
-	SIGKILL                                                                 = unix.SIGKILL
-	SIGPIPE                                                                 = unix.SIGPIPE
 	SIGPOLL                                                                 = unix.SIGPOLL
-	SIGPROF                                                                 = unix.SIGPROF
 	SIGPWR                                                                  = unix.SIGPWR
-	SIGQUIT                                                                 = unix.SIGQUIT
-	SIGSEGV                                                                 = unix.SIGSEGV
-	SIGSTOP                                                                 = unix.SIGSTOP
-	SIGSYS                                                                  = unix.SIGSYS
-	SIGTERM                                                                 = unix.SIGTERM
-	SIGTRAP                                                                 = unix.SIGTRAP
-	SIGTSTP                                                                 = unix.SIGTSTP
-	SIGTTIN                                                                 = unix.SIGTTIN
-	SIGTTOU                                                                 = unix.SIGTTOU
-	SIGURG                                                                  = unix.SIGURG
-	SIGUSR1                                                                 = unix.SIGUSR1
-	SIGUSR2                                                                 = unix.SIGUSR2
-	SIGVTALRM                                                               = unix.SIGVTALRM
-	SIGWINCH                                                                = unix.SIGWINCH
-	SIGXCPU                                                                 = unix.SIGXCPU
-	SIGXFSZ                                                                 = unix.SIGXFSZ
 	SIG_BLOCK                                                               = unix.SIG_BLOCK
 	SIG_SETMASK                                                             = unix.SIG_SETMASK
 	SIG_UNBLOCK                                                             = unix.SIG_UNBLOCK
 	SIOCADDDLCI                                                             = unix.SIOCADDDLCI
-	SIOCADDMULTI                                                            = unix.SIOCADDMULTI
 	SIOCADDRT                                                               = unix.SIOCADDRT
-	SIOCATMARK                                                              = unix.SIOCATMARK
 	SIOCBONDCHANGEACTIVE                                                    = unix.SIOCBONDCHANGEACTIVE
 	SIOCBONDENSLAVE                                                         = unix.SIOCBONDENSLAVE
 	SIOCBONDINFOQUERY                                                       = unix.SIOCBONDINFOQUERY
@@ -8613,7 +8239,6 @@ const (
 	SIOCBRDELIF                                                             = unix.SIOCBRDELIF
 	SIOCDARP                                                                = unix.SIOCDARP
 	SIOCDELDLCI                                                             = unix.SIOCDELDLCI
-	SIOCDELMULTI                                                            = unix.SIOCDELMULTI
 	SIOCDELRT                                                               = unix.SIOCDELRT
 	SIOCDEVPRIVATE                                                          = unix.SIOCDEVPRIVATE
 	SIOCDIFADDR                                                             = unix.SIOCDIFADDR
@@ -8623,29 +8248,20 @@ const (
 	SIOCGETLINKNAME                                                         = unix.SIOCGETLINKNAME
 	SIOCGETNODEID                                                           = unix.SIOCGETNODEID
 	SIOCGHWTSTAMP                                                           = unix.SIOCGHWTSTAMP
-	SIOCGIFADDR                                                             = unix.SIOCGIFADDR
 	SIOCGIFBR                                                               = unix.SIOCGIFBR
-	SIOCGIFBRDADDR                                                          = unix.SIOCGIFBRDADDR
-	SIOCGIFCONF                                                             = unix.SIOCGIFCONF
 	SIOCGIFCOUNT                                                            = unix.SIOCGIFCOUNT
-	SIOCGIFDSTADDR                                                          = unix.SIOCGIFDSTADDR
 	SIOCGIFENCAP                                                            = unix.SIOCGIFENCAP
-	SIOCGIFFLAGS                                                            = unix.SIOCGIFFLAGS
 	SIOCGIFHWADDR                                                           = unix.SIOCGIFHWADDR
 	SIOCGIFINDEX                                                            = unix.SIOCGIFINDEX
 	SIOCGIFMAP                                                              = unix.SIOCGIFMAP
 	SIOCGIFMEM                                                              = unix.SIOCGIFMEM
-	SIOCGIFMETRIC                                                           = unix.SIOCGIFMETRIC
-	SIOCGIFMTU                                                              = unix.SIOCGIFMTU
 	SIOCGIFNAME                                                             = unix.SIOCGIFNAME
-	SIOCGIFNETMASK                                                          = unix.SIOCGIFNETMASK
 	SIOCGIFPFLAGS                                                           = unix.SIOCGIFPFLAGS
 	SIOCGIFSLAVE                                                            = unix.SIOCGIFSLAVE
 	SIOCGIFTXQLEN                                                           = unix.SIOCGIFTXQLEN
 	SIOCGIFVLAN                                                             = unix.SIOCGIFVLAN
 	SIOCGMIIPHY                                                             = unix.SIOCGMIIPHY
 	SIOCGMIIREG                                                             = unix.SIOCGMIIREG
-	SIOCGPGRP                                                               = unix.SIOCGPGRP
 	SIOCGPPPCSTATS                                                          = unix.SIOCGPPPCSTATS
 	SIOCGPPPSTATS                                                           = unix.SIOCGPPPSTATS
 	SIOCGPPPVER                                                             = unix.SIOCGPPPVER
@@ -8667,27 +8283,19 @@ const (
 	SIOCRTMSG                                                               = unix.SIOCRTMSG
 	SIOCSARP                                                                = unix.SIOCSARP
 	SIOCSHWTSTAMP                                                           = unix.SIOCSHWTSTAMP
-	SIOCSIFADDR                                                             = unix.SIOCSIFADDR
 	SIOCSIFBR                                                               = unix.SIOCSIFBR
-	SIOCSIFBRDADDR                                                          = unix.SIOCSIFBRDADDR
-	SIOCSIFDSTADDR                                                          = unix.SIOCSIFDSTADDR
 	SIOCSIFENCAP                                                            = unix.SIOCSIFENCAP
-	SIOCSIFFLAGS                                                            = unix.SIOCSIFFLAGS
 	SIOCSIFHWADDR                                                           = unix.SIOCSIFHWADDR
 	SIOCSIFHWBROADCAST                                                      = unix.SIOCSIFHWBROADCAST
 	SIOCSIFLINK                                                             = unix.SIOCSIFLINK
 	SIOCSIFMAP                                                              = unix.SIOCSIFMAP
 	SIOCSIFMEM                                                              = unix.SIOCSIFMEM
-	SIOCSIFMETRIC                                                           = unix.SIOCSIFMETRIC
-	SIOCSIFMTU                                                              = unix.SIOCSIFMTU
 	SIOCSIFNAME                                                             = unix.SIOCSIFNAME
-	SIOCSIFNETMASK                                                          = unix.SIOCSIFNETMASK
 	SIOCSIFPFLAGS                                                           = unix.SIOCSIFPFLAGS
 	SIOCSIFSLAVE                                                            = unix.SIOCSIFSLAVE
 	SIOCSIFTXQLEN                                                           = unix.SIOCSIFTXQLEN
 	SIOCSIFVLAN                                                             = unix.SIOCSIFVLAN
 	SIOCSMIIREG                                                             = unix.SIOCSMIIREG
-	SIOCSPGRP                                                               = unix.SIOCSPGRP
 	SIOCSRARP                                                               = unix.SIOCSRARP
 	SIOCWANDEV                                                              = unix.SIOCWANDEV
 	SI_LOAD_SHIFT                                                           = unix.SI_LOAD_SHIFT
@@ -8738,17 +8346,12 @@ const (
 	SOCK_CLOEXEC                                                            = unix.SOCK_CLOEXEC
 	SOCK_DCCP                                                               = unix.SOCK_DCCP
 	SOCK_DESTROY                                                            = unix.SOCK_DESTROY
-	SOCK_DGRAM                                                              = unix.SOCK_DGRAM
 	SOCK_DIAG_BY_FAMILY                                                     = unix.SOCK_DIAG_BY_FAMILY
 	SOCK_IOC_TYPE                                                           = unix.SOCK_IOC_TYPE
 	SOCK_NONBLOCK                                                           = unix.SOCK_NONBLOCK
 	SOCK_PACKET                                                             = unix.SOCK_PACKET
-	SOCK_RAW                                                                = unix.SOCK_RAW
 	SOCK_RCVBUF_LOCK                                                        = unix.SOCK_RCVBUF_LOCK
-	SOCK_RDM                                                                = unix.SOCK_RDM
-	SOCK_SEQPACKET                                                          = unix.SOCK_SEQPACKET
 	SOCK_SNDBUF_LOCK                                                        = unix.SOCK_SNDBUF_LOCK
-	SOCK_STREAM                                                             = unix.SOCK_STREAM
 	SOCK_TXREHASH_DEFAULT                                                   = unix.SOCK_TXREHASH_DEFAULT
 	SOCK_TXREHASH_DISABLED                                                  = unix.SOCK_TXREHASH_DISABLED
 	SOCK_TXREHASH_ENABLED                                                   = unix.SOCK_TXREHASH_ENABLED
@@ -8803,7 +8406,6 @@ const (
 	SOL_RXRPC                                                               = unix.SOL_RXRPC
 	SOL_SCO                                                                 = unix.SOL_SCO
 	SOL_SMC                                                                 = unix.SOL_SMC
-	SOL_SOCKET                                                              = unix.SOL_SOCKET
 	SOL_TCP                                                                 = unix.SOL_TCP
 	SOL_TIPC                                                                = unix.SOL_TIPC
 	SOL_TLS                                                                 = unix.SOL_TLS
@@ -8811,8 +8413,6 @@ const (
 	SOL_VSOCK                                                               = unix.SOL_VSOCK
 	SOL_X25                                                                 = unix.SOL_X25
 	SOL_XDP                                                                 = unix.SOL_XDP
-	SOMAXCONN                                                               = unix.SOMAXCONN
-	SO_ACCEPTCONN                                                           = unix.SO_ACCEPTCONN
 	SO_ATTACH_BPF                                                           = unix.SO_ATTACH_BPF
 	SO_ATTACH_FILTER                                                        = unix.SO_ATTACH_FILTER
 	SO_ATTACH_REUSEPORT_CBPF                                                = unix.SO_ATTACH_REUSEPORT_CBPF
@@ -8820,14 +8420,12 @@ const (
 	SO_BINDTODEVICE                                                         = unix.SO_BINDTODEVICE
 	SO_BINDTOIFINDEX                                                        = unix.SO_BINDTOIFINDEX
 	SO_BPF_EXTENSIONS                                                       = unix.SO_BPF_EXTENSIONS
-	SO_BROADCAST                                                            = unix.SO_BROADCAST
 	SO_BSDCOMPAT                                                            = unix.SO_BSDCOMPAT
 	SO_BUF_LOCK                                                             = unix.SO_BUF_LOCK
 	SO_BUSY_POLL                                                            = unix.SO_BUSY_POLL
 	SO_BUSY_POLL_BUDGET                                                     = unix.SO_BUSY_POLL_BUDGET
 	SO_CNX_ADVICE                                                           = unix.SO_CNX_ADVICE
 	SO_COOKIE                                                               = unix.SO_COOKIE
-	SO_DEBUG                                                                = unix.SO_DEBUG
 	SO_DETACH_BPF                                                           = unix.SO_DETACH_BPF
 	SO_DETACH_FILTER                                                        = unix.SO_DETACH_FILTER
 	SO_DETACH_REUSEPORT_BPF                                                 = unix.SO_DETACH_REUSEPORT_BPF
@@ -8835,7 +8433,6 @@ const (
 	SO_DEVMEM_DONTNEED                                                      = unix.SO_DEVMEM_DONTNEED
 	SO_DEVMEM_LINEAR                                                        = unix.SO_DEVMEM_LINEAR
 	SO_DOMAIN                                                               = unix.SO_DOMAIN
-	SO_DONTROUTE                                                            = unix.SO_DONTROUTE
 	SO_EE_CODE_TXTIME_INVALID_PARAM                                         = unix.SO_EE_CODE_TXTIME_INVALID_PARAM
 	SO_EE_CODE_TXTIME_MISSED                                                = unix.SO_EE_CODE_TXTIME_MISSED
 	SO_EE_CODE_ZEROCOPY_COPIED                                              = unix.SO_EE_CODE_ZEROCOPY_COPIED
@@ -8848,13 +8445,10 @@ const (
 	SO_EE_ORIGIN_TXTIME                                                     = unix.SO_EE_ORIGIN_TXTIME
 	SO_EE_ORIGIN_ZEROCOPY                                                   = unix.SO_EE_ORIGIN_ZEROCOPY
 	SO_EE_RFC4884_FLAG_INVALID                                              = unix.SO_EE_RFC4884_FLAG_INVALID
-	SO_ERROR                                                                = unix.SO_ERROR
 	SO_GET_FILTER                                                           = unix.SO_GET_FILTER
 	SO_INCOMING_CPU                                                         = unix.SO_INCOMING_CPU
 	SO_INCOMING_NAPI_ID                                                     = unix.SO_INCOMING_NAPI_ID
 	SO_INQ                                                                  = unix.SO_INQ
-	SO_KEEPALIVE                                                            = unix.SO_KEEPALIVE
-	SO_LINGER                                                               = unix.SO_LINGER
 	SO_LOCK_FILTER                                                          = unix.SO_LOCK_FILTER
 	SO_MARK                                                                 = unix.SO_MARK
 	SO_MAX_PACING_RATE                                                      = unix.SO_MAX_PACING_RATE
@@ -8862,7 +8456,6 @@ const (
 	SO_NETNS_COOKIE                                                         = unix.SO_NETNS_COOKIE
 	SO_NOFCS                                                                = unix.SO_NOFCS
 	SO_NO_CHECK                                                             = unix.SO_NO_CHECK
-	SO_OOBINLINE                                                            = unix.SO_OOBINLINE
 	SO_ORIGINAL_DST                                                         = unix.SO_ORIGINAL_DST
 	SO_PASSCRED                                                             = unix.SO_PASSCRED
 	SO_PASSPIDFD                                                            = unix.SO_PASSPIDFD
@@ -8877,26 +8470,19 @@ const (
 	SO_PREFER_BUSY_POLL                                                     = unix.SO_PREFER_BUSY_POLL
 	SO_PRIORITY                                                             = unix.SO_PRIORITY
 	SO_PROTOCOL                                                             = unix.SO_PROTOCOL
-	SO_RCVBUF                                                               = unix.SO_RCVBUF
 	SO_RCVBUFFORCE                                                          = unix.SO_RCVBUFFORCE
-	SO_RCVLOWAT                                                             = unix.SO_RCVLOWAT
 	SO_RCVMARK                                                              = unix.SO_RCVMARK
 	SO_RCVPRIORITY                                                          = unix.SO_RCVPRIORITY
-	SO_RCVTIMEO                                                             = unix.SO_RCVTIMEO
 	SO_RCVTIMEO_NEW                                                         = unix.SO_RCVTIMEO_NEW
 	SO_RCVTIMEO_OLD                                                         = unix.SO_RCVTIMEO_OLD
 	SO_RESERVE_MEM                                                          = unix.SO_RESERVE_MEM
-	SO_REUSEADDR                                                            = unix.SO_REUSEADDR
 	SO_REUSEPORT                                                            = unix.SO_REUSEPORT
 	SO_RXQ_OVFL                                                             = unix.SO_RXQ_OVFL
 	SO_SECURITY_AUTHENTICATION                                              = unix.SO_SECURITY_AUTHENTICATION
 	SO_SECURITY_ENCRYPTION_NETWORK                                          = unix.SO_SECURITY_ENCRYPTION_NETWORK
 	SO_SECURITY_ENCRYPTION_TRANSPORT                                        = unix.SO_SECURITY_ENCRYPTION_TRANSPORT
 	SO_SELECT_ERR_QUEUE                                                     = unix.SO_SELECT_ERR_QUEUE
-	SO_SNDBUF                                                               = unix.SO_SNDBUF
 	SO_SNDBUFFORCE                                                          = unix.SO_SNDBUFFORCE
-	SO_SNDLOWAT                                                             = unix.SO_SNDLOWAT
-	SO_SNDTIMEO                                                             = unix.SO_SNDTIMEO
 	SO_SNDTIMEO_NEW                                                         = unix.SO_SNDTIMEO_NEW
 	SO_SNDTIMEO_OLD                                                         = unix.SO_SNDTIMEO_OLD
 	SO_TIMESTAMP                                                            = unix.SO_TIMESTAMP
@@ -8910,7 +8496,6 @@ const (
 	SO_TIMESTAMP_OLD                                                        = unix.SO_TIMESTAMP_OLD
 	SO_TXREHASH                                                             = unix.SO_TXREHASH
 	SO_TXTIME                                                               = unix.SO_TXTIME
-	SO_TYPE                                                                 = unix.SO_TYPE
 	SO_VM_SOCKETS_BUFFER_MAX_SIZE                                           = unix.SO_VM_SOCKETS_BUFFER_MAX_SIZE
 	SO_VM_SOCKETS_BUFFER_MIN_SIZE                                           = unix.SO_VM_SOCKETS_BUFFER_MIN_SIZE
 	SO_VM_SOCKETS_BUFFER_SIZE                                               = unix.SO_VM_SOCKETS_BUFFER_SIZE
@@ -9327,41 +8912,10 @@ const (
 	SYS_WRITE                                                               = unix.SYS_WRITE
 	SYS_WRITEV                                                              = unix.SYS_WRITEV
 	S_BLKSIZE                                                               = unix.S_BLKSIZE
-	S_IEXEC                                                                 = unix.S_IEXEC
-	S_IFBLK                                                                 = unix.S_IFBLK
-	S_IFCHR                                                                 = unix.S_IFCHR
-	S_IFDIR                                                                 = unix.S_IFDIR
-	S_IFIFO                                                                 = unix.S_IFIFO
-	S_IFLNK                                                                 = unix.S_IFLNK
-	S_IFMT                                                                  = unix.S_IFMT
-	S_IFREG                                                                 = unix.S_IFREG
-	S_IFSOCK                                                                = unix.S_IFSOCK
-	S_IREAD                                                                 = unix.S_IREAD
-	S_IRGRP                                                                 = unix.S_IRGRP
-	S_IROTH                                                                 = unix.S_IROTH
-	S_IRUSR                                                                 = unix.S_IRUSR
-	S_IRWXG                                                                 = unix.S_IRWXG
-	S_IRWXO                                                                 = unix.S_IRWXO
-	S_IRWXU                                                                 = unix.S_IRWXU
-	S_ISGID                                                                 = unix.S_ISGID
-	S_ISUID                                                                 = unix.S_ISUID
-	S_ISVTX                                                                 = unix.S_ISVTX
-	S_IWGRP                                                                 = unix.S_IWGRP
-	S_IWOTH                                                                 = unix.S_IWOTH
-	S_IWRITE                                                                = unix.S_IWRITE
-	S_IWUSR                                                                 = unix.S_IWUSR
-	S_IXGRP                                                                 = unix.S_IXGRP
-	S_IXOTH                                                                 = unix.S_IXOTH
-	S_IXUSR                                                                 = unix.S_IXUSR
 	SizeofCanFilter                                                         = unix.SizeofCanFilter
-	SizeofCmsghdr                                                           = unix.SizeofCmsghdr
 	SizeofDmIoctl                                                           = unix.SizeofDmIoctl
 	SizeofDmTargetSpec                                                      = unix.SizeofDmTargetSpec
-	SizeofICMPv6Filter                                                      = unix.SizeofICMPv6Filter
-	SizeofIPMreq                                                            = unix.SizeofIPMreq
 	SizeofIPMreqn                                                           = unix.SizeofIPMreqn
-	SizeofIPv6MTUInfo                                                       = unix.SizeofIPv6MTUInfo
-	SizeofIPv6Mreq                                                          = unix.SizeofIPv6Mreq
 	SizeofIfAddrlblmsg                                                      = unix.SizeofIfAddrlblmsg
 	SizeofIfAddrmsg                                                         = unix.SizeofIfAddrmsg
 	SizeofIfInfomsg                                                         = unix.SizeofIfInfomsg
@@ -9369,13 +8923,7 @@ const (
 	SizeofInet4Pktinfo                                                      = unix.SizeofInet4Pktinfo
 	SizeofInet6Pktinfo                                                      = unix.SizeofInet6Pktinfo
 	SizeofInotifyEvent                                                      = unix.SizeofInotifyEvent
-	SizeofInt                                                               = unix.SizeofInt
-	SizeofIovec                                                             = unix.SizeofIovec
-	SizeofLinger                                                            = unix.SizeofLinger
-	SizeofLong                                                              = unix.SizeofLong
-	SizeofLongLong                                                          = unix.SizeofLongLong
 	SizeofMmsghdr                                                           = unix.SizeofMmsghdr
-	SizeofMsghdr                                                            = unix.SizeofMsghdr
 	SizeofNdMsg                                                             = unix.SizeofNdMsg
 	SizeofNdUseroptmsg                                                      = unix.SizeofNdUseroptmsg
 	SizeofNexthopGrp                                                        = unix.SizeofNexthopGrp
@@ -9388,7 +8936,6 @@ const (
 	SizeofPidfdInfo                                                         = unix.SizeofPidfdInfo
 	SizeofPrefixCacheinfo                                                   = unix.SizeofPrefixCacheinfo
 	SizeofPrefixmsg                                                         = unix.SizeofPrefixmsg
-	SizeofPtr                                                               = unix.SizeofPtr
 	SizeofRawFileDedupeRange                                                = unix.SizeofRawFileDedupeRange
 	SizeofRawFileDedupeRangeInfo                                            = unix.SizeofRawFileDedupeRangeInfo
 	SizeofRtAttr                                                            = unix.SizeofRtAttr
@@ -9396,16 +8943,12 @@ const (
 	SizeofRtMsg                                                             = unix.SizeofRtMsg
 	SizeofRtNexthop                                                         = unix.SizeofRtNexthop
 	SizeofSchedAttr                                                         = unix.SizeofSchedAttr
-	SizeofShort                                                             = unix.SizeofShort
 	SizeofSockFilter                                                        = unix.SizeofSockFilter
 	SizeofSockFprog                                                         = unix.SizeofSockFprog
 	SizeofSockaddrALG                                                       = unix.SizeofSockaddrALG
-	SizeofSockaddrAny                                                       = unix.SizeofSockaddrAny
 	SizeofSockaddrCAN                                                       = unix.SizeofSockaddrCAN
 	SizeofSockaddrHCI                                                       = unix.SizeofSockaddrHCI
 	SizeofSockaddrIUCV                                                      = unix.SizeofSockaddrIUCV
-	SizeofSockaddrInet4                                                     = unix.SizeofSockaddrInet4
-	SizeofSockaddrInet6                                                     = unix.SizeofSockaddrInet6
 	SizeofSockaddrL2                                                        = unix.SizeofSockaddrL2
 	SizeofSockaddrL2TPIP                                                    = unix.SizeofSockaddrL2TPIP
 	SizeofSockaddrL2TPIP6                                                   = unix.SizeofSockaddrL2TPIP6
@@ -9416,7 +8959,6 @@ const (
 	SizeofSockaddrPPPoX                                                     = unix.SizeofSockaddrPPPoX
 	SizeofSockaddrRFCOMM                                                    = unix.SizeofSockaddrRFCOMM
 	SizeofSockaddrTIPC                                                      = unix.SizeofSockaddrTIPC
-	SizeofSockaddrUnix                                                      = unix.SizeofSockaddrUnix
 	SizeofSockaddrVM                                                        = unix.SizeofSockaddrVM
 	SizeofSockaddrXDP                                                       = unix.SizeofSockaddrXDP
 	SizeofTCPCCInfo                                                         = unix.SizeofTCPCCInfo
@@ -9480,11 +9022,8 @@ const (
 	TCFLSH                                                                  = unix.TCFLSH
 	TCGETA                                                                  = unix.TCGETA
 	TCGETS                                                                  = unix.TCGETS
-	TCIFLUSH                                                                = unix.TCIFLUSH
 	TCIOFF                                                                  = unix.TCIOFF
-	TCIOFLUSH                                                               = unix.TCIOFLUSH
 	TCION                                                                   = unix.TCION
-	TCOFLUSH                                                                = unix.TCOFLUSH
 	TCOOFF                                                                  = unix.TCOOFF
 	TCOON                                                                   = unix.TCOON
 	TCPOPT_EOL                                                              = unix.TCPOPT_EOL
@@ -9535,7 +9074,6 @@ const (
 	TCP_KEEPIDLE                                                            = unix.TCP_KEEPIDLE
 	TCP_KEEPINTVL                                                           = unix.TCP_KEEPINTVL
 	TCP_LINGER2                                                             = unix.TCP_LINGER2
-	TCP_MAXSEG                                                              = unix.TCP_MAXSEG
 	TCP_MAXWIN                                                              = unix.TCP_MAXWIN
 	TCP_MAX_WINSHIFT                                                        = unix.TCP_MAX_WINSHIFT
 	TCP_MD5SIG                                                              = unix.TCP_MD5SIG
@@ -9543,10 +9081,8 @@ const (
 	TCP_MD5SIG_FLAG_IFINDEX                                                 = unix.TCP_MD5SIG_FLAG_IFINDEX
 	TCP_MD5SIG_FLAG_PREFIX                                                  = unix.TCP_MD5SIG_FLAG_PREFIX
 	TCP_MD5SIG_MAXKEYLEN                                                    = unix.TCP_MD5SIG_MAXKEYLEN
-	TCP_MSS                                                                 = unix.TCP_MSS
 	TCP_MSS_DEFAULT                                                         = unix.TCP_MSS_DEFAULT
 	TCP_MSS_DESIRED                                                         = unix.TCP_MSS_DESIRED
-	TCP_NODELAY                                                             = unix.TCP_NODELAY
 	TCP_NOTSENT_LOWAT                                                       = unix.TCP_NOTSENT_LOWAT
 	TCP_QUEUE_SEQ                                                           = unix.TCP_QUEUE_SEQ
 	TCP_QUICKACK                                                            = unix.TCP_QUICKACK
@@ -9574,7 +9110,6 @@ const (
 	TCP_V6_FLOW                                                             = unix.TCP_V6_FLOW
 	TCP_WINDOW_CLAMP                                                        = unix.TCP_WINDOW_CLAMP
 	TCP_ZEROCOPY_RECEIVE                                                    = unix.TCP_ZEROCOPY_RECEIVE
-	TCSAFLUSH                                                               = unix.TCSAFLUSH
 	TCSBRK                                                                  = unix.TCSBRK
 	TCSBRKP                                                                 = unix.TCSBRKP
 	TCSETA                                                                  = unix.TCSETA
@@ -9597,16 +9132,12 @@ const (
 	TIME_OK                                                                 = unix.TIME_OK
 	TIME_OOP                                                                = unix.TIME_OOP
 	TIME_WAIT                                                               = unix.TIME_WAIT
-	TIOCCBRK                                                                = unix.TIOCCBRK
 	TIOCCONS                                                                = unix.TIOCCONS
-	TIOCEXCL                                                                = unix.TIOCEXCL
 	TIOCGDEV                                                                = unix.TIOCGDEV
-	TIOCGETD                                                                = unix.TIOCGETD
 	TIOCGEXCL                                                               = unix.TIOCGEXCL
 	TIOCGICOUNT                                                             = unix.TIOCGICOUNT
 	TIOCGISO7816                                                            = unix.TIOCGISO7816
 	TIOCGLCKTRMIOS                                                          = unix.TIOCGLCKTRMIOS
-	TIOCGPGRP                                                               = unix.TIOCGPGRP
 	TIOCGPKT                                                                = unix.TIOCGPKT
 	TIOCGPTLCK                                                              = unix.TIOCGPTLCK
 	TIOCGPTN                                                                = unix.TIOCGPTN
@@ -9615,28 +9146,9 @@ const (
 	TIOCGSERIAL                                                             = unix.TIOCGSERIAL
 	TIOCGSID                                                                = unix.TIOCGSID
 	TIOCGSOFTCAR                                                            = unix.TIOCGSOFTCAR
-	TIOCGWINSZ                                                              = unix.TIOCGWINSZ
 	TIOCINQ                                                                 = unix.TIOCINQ
 	TIOCLINUX                                                               = unix.TIOCLINUX
-	TIOCMBIC                                                                = unix.TIOCMBIC
-	TIOCMBIS                                                                = unix.TIOCMBIS
-	TIOCMGET                                                                = unix.TIOCMGET
 	TIOCMIWAIT                                                              = unix.TIOCMIWAIT
-	TIOCMSET                                                                = unix.TIOCMSET
-	TIOCM_CAR                                                               = unix.TIOCM_CAR
-	TIOCM_CD                                                                = unix.TIOCM_CD
-	TIOCM_CTS                                                               = unix.TIOCM_CTS
-	TIOCM_DSR                                                               = unix.TIOCM_DSR
-	TIOCM_DTR                                                               = unix.TIOCM_DTR
-	TIOCM_LE                                                                = unix.TIOCM_LE
-	TIOCM_RI                                                                = unix.TIOCM_RI
-	TIOCM_RNG                                                               = unix.TIOCM_RNG
-	TIOCM_RTS                                                               = unix.TIOCM_RTS
-	TIOCM_SR                                                                = unix.TIOCM_SR
-	TIOCM_ST                                                                = unix.TIOCM_ST
-	TIOCNOTTY                                                               = unix.TIOCNOTTY
-	TIOCNXCL                                                                = unix.TIOCNXCL
-	TIOCOUTQ                                                                = unix.TIOCOUTQ
 	TIOCPKT                                                                 = unix.TIOCPKT
 	TIOCPKT_DATA                                                            = unix.TIOCPKT_DATA
 	TIOCPKT_DOSTOP                                                          = unix.TIOCPKT_DOSTOP
@@ -9646,7 +9158,6 @@ const (
 	TIOCPKT_NOSTOP                                                          = unix.TIOCPKT_NOSTOP
 	TIOCPKT_START                                                           = unix.TIOCPKT_START
 	TIOCPKT_STOP                                                            = unix.TIOCPKT_STOP
-	TIOCSBRK                                                                = unix.TIOCSBRK
 	TIOCSCTTY                                                               = unix.TIOCSCTTY
 	TIOCSERCONFIG                                                           = unix.TIOCSERCONFIG
 	TIOCSERGETLSR                                                           = unix.TIOCSERGETLSR
@@ -9656,17 +9167,14 @@ const (
 	TIOCSERSETMULTI                                                         = unix.TIOCSERSETMULTI
 	TIOCSERSWILD                                                            = unix.TIOCSERSWILD
 	TIOCSER_TEMT                                                            = unix.TIOCSER_TEMT
-	TIOCSETD                                                                = unix.TIOCSETD
 	TIOCSIG                                                                 = unix.TIOCSIG
 	TIOCSISO7816                                                            = unix.TIOCSISO7816
 	TIOCSLCKTRMIOS                                                          = unix.TIOCSLCKTRMIOS
-	TIOCSPGRP                                                               = unix.TIOCSPGRP
 	TIOCSPTLCK                                                              = unix.TIOCSPTLCK
 	TIOCSRS485                                                              = unix.TIOCSRS485
 	TIOCSSERIAL                                                             = unix.TIOCSSERIAL
 	TIOCSSOFTCAR                                                            = unix.TIOCSSOFTCAR
 	TIOCSTI                                                                 = unix.TIOCSTI
-	TIOCSWINSZ                                                              = unix.TIOCSWINSZ
 	TIOCVHANGUP                                                             = unix.TIOCVHANGUP
 	TIPC_ADDR_ID                                                            = unix.TIPC_ADDR_ID
 	TIPC_ADDR_MCAST                                                         = unix.TIPC_ADDR_MCAST
@@ -9742,7 +9250,6 @@ const (
 	TIPC_ZONE_SCOPE                                                         = unix.TIPC_ZONE_SCOPE
 	TIPC_ZONE_SIZE                                                          = unix.TIPC_ZONE_SIZE
 	TMPFS_MAGIC                                                             = unix.TMPFS_MAGIC
-	TOSTOP                                                                  = unix.TOSTOP
 	TPACKET_ALIGNMENT                                                       = unix.TPACKET_ALIGNMENT
 	TPACKET_HDRLEN                                                          = unix.TPACKET_HDRLEN
 	TPACKET_V1                                                              = unix.TPACKET_V1
@@ -9842,13 +9349,8 @@ const (
 	UTS_NS                                                                  = unix.UTS_NS
 	V9FS_MAGIC                                                              = unix.V9FS_MAGIC
 	VDISCARD                                                                = unix.VDISCARD
-	VEOF                                                                    = unix.VEOF
-	VEOL                                                                    = unix.VEOL
-	VEOL2                                                                   = unix.VEOL2
-	VERASE                                                                  = unix.VERASE
 	VER_FLG_BASE                                                            = unix.VER_FLG_BASE
 	VER_FLG_WEAK                                                            = unix.VER_FLG_WEAK
-	VINTR                                                                   = unix.VINTR
 	VIRTIO_NET_HDR_F_DATA_VALID                                             = unix.VIRTIO_NET_HDR_F_DATA_VALID
 	VIRTIO_NET_HDR_F_NEEDS_CSUM                                             = unix.VIRTIO_NET_HDR_F_NEEDS_CSUM
 	VIRTIO_NET_HDR_F_RSC_INFO                                               = unix.VIRTIO_NET_HDR_F_RSC_INFO
@@ -9858,26 +9360,17 @@ const (
 	VIRTIO_NET_HDR_GSO_TCPV6                                                = unix.VIRTIO_NET_HDR_GSO_TCPV6
 	VIRTIO_NET_HDR_GSO_UDP                                                  = unix.VIRTIO_NET_HDR_GSO_UDP
 	VIRTIO_NET_HDR_GSO_UDP_L4                                               = unix.VIRTIO_NET_HDR_GSO_UDP_L4
-	VKILL                                                                   = unix.VKILL
-	VLNEXT                                                                  = unix.VLNEXT
 	VMADDR_CID_ANY                                                          = unix.VMADDR_CID_ANY
 	VMADDR_CID_HOST                                                         = unix.VMADDR_CID_HOST
 	VMADDR_CID_HYPERVISOR                                                   = unix.VMADDR_CID_HYPERVISOR
 	VMADDR_CID_LOCAL                                                        = unix.VMADDR_CID_LOCAL
 	VMADDR_FLAG_TO_HOST                                                     = unix.VMADDR_FLAG_TO_HOST
 	VMADDR_PORT_ANY                                                         = unix.VMADDR_PORT_ANY
-	VMIN                                                                    = unix.VMIN
 	VM_SOCKETS_INVALID_VERSION                                              = unix.VM_SOCKETS_INVALID_VERSION
-	VQUIT                                                                   = unix.VQUIT
-	VREPRINT                                                                = unix.VREPRINT
-	VSTART                                                                  = unix.VSTART
-	VSTOP                                                                   = unix.VSTOP
-	VSUSP                                                                   = unix.VSUSP
 	VSWTC                                                                   = unix.VSWTC
 	VT0                                                                     = unix.VT0
 	VT1                                                                     = unix.VT1
 	VTDLY                                                                   = unix.VTDLY
-	VTIME                                                                   = unix.VTIME
 	VWERASE                                                                 = unix.VWERASE
 	WAKE_MAGIC                                                              = unix.WAKE_MAGIC
 	WALL                                                                    = unix.WALL
@@ -10035,7 +9528,6 @@ const (
 	WORDSIZE                                                                = unix.WORDSIZE
 	WSTOPPED                                                                = unix.WSTOPPED
 	WUNTRACED                                                               = unix.WUNTRACED
-	W_OK                                                                    = unix.W_OK
 	XATTR_CREATE                                                            = unix.XATTR_CREATE
 	XATTR_REPLACE                                                           = unix.XATTR_REPLACE
 	XCASE                                                                   = unix.XCASE
@@ -10078,15 +9570,7 @@ const (
 	XENFS_SUPER_MAGIC                                                       = unix.XENFS_SUPER_MAGIC
 	XFS_SUPER_MAGIC                                                         = unix.XFS_SUPER_MAGIC
 	XTABS                                                                   = unix.XTABS
-	X_OK                                                                    = unix.X_OK
 	ZONEFS_MAGIC                                                            = unix.ZONEFS_MAGIC
-)
-
-// Variables of golang.org/x/sys/unix, as they were when the program started: to assign to one changes it here, and not there.
-var (
-	Stderr = unix.Stderr
-	Stdin  = unix.Stdin
-	Stdout = unix.Stdout
 )
 
 // Types of golang.org/x/sys/unix.
@@ -10107,7 +9591,6 @@ type (
 	CanFilter                 = unix.CanFilter
 	CapUserData               = unix.CapUserData
 	CapUserHeader             = unix.CapUserHeader
-	Cmsghdr                   = unix.Cmsghdr
 	CryptoReportAEAD          = unix.CryptoReportAEAD
 	CryptoReportAKCipher      = unix.CryptoReportAKCipher
 	CryptoReportAcomp         = unix.CryptoReportAcomp
@@ -10127,7 +9610,6 @@ type (
 	CryptoStatLarval          = unix.CryptoStatLarval
 	CryptoStatRNG             = unix.CryptoStatRNG
 	CryptoUserAlg             = unix.CryptoUserAlg
-	Dirent                    = unix.Dirent
 	DmIoctl                   = unix.DmIoctl
 	DmNameList                = unix.DmNameList
 	DmTargetDeps              = unix.DmTargetDeps
@@ -10137,17 +9619,14 @@ type (
 	EpollEvent                = unix.EpollEvent
 	EraseInfo                 = unix.EraseInfo
 	EraseInfo64               = unix.EraseInfo64
-	Errno                     = unix.Errno
 	EthtoolDrvinfo            = unix.EthtoolDrvinfo
 	EthtoolTsInfo             = unix.EthtoolTsInfo
 	FanotifyEventMetadata     = unix.FanotifyEventMetadata
 	FanotifyResponse          = unix.FanotifyResponse
-	FdSet                     = unix.FdSet
 	FileCloneRange            = unix.FileCloneRange
 	FileDedupeRange           = unix.FileDedupeRange
 	FileDedupeRangeInfo       = unix.FileDedupeRangeInfo
 	FileHandle                = unix.FileHandle
-	Flock_t                   = unix.Flock_t
 	FscryptAddKeyArg          = unix.FscryptAddKeyArg
 	FscryptGetKeyStatusArg    = unix.FscryptGetKeyStatusArg
 	FscryptGetPolicyExArg     = unix.FscryptGetPolicyExArg
@@ -10176,15 +9655,11 @@ type (
 	HIDRawDevInfo             = unix.HIDRawDevInfo
 	HIDRawReportDescriptor    = unix.HIDRawReportDescriptor
 	HwTstampConfig            = unix.HwTstampConfig
-	ICMPv6Filter              = unix.ICMPv6Filter
 	IPMIMsg                   = unix.IPMIMsg
 	IPMIRecv                  = unix.IPMIRecv
 	IPMIReq                   = unix.IPMIReq
 	IPMISystemInterfaceAddr   = unix.IPMISystemInterfaceAddr
-	IPMreq                    = unix.IPMreq
 	IPMreqn                   = unix.IPMreqn
-	IPv6MTUInfo               = unix.IPv6MTUInfo
-	IPv6Mreq                  = unix.IPv6Mreq
 	IfAddrlblmsg              = unix.IfAddrlblmsg
 	IfAddrmsg                 = unix.IfAddrmsg
 	IfInfomsg                 = unix.IfInfomsg
@@ -10193,7 +9668,6 @@ type (
 	Inet4Pktinfo              = unix.Inet4Pktinfo
 	Inet6Pktinfo              = unix.Inet6Pktinfo
 	InotifyEvent              = unix.InotifyEvent
-	Iovec                     = unix.Iovec
 	ItimerSpec                = unix.ItimerSpec
 	ItimerWhich               = unix.ItimerWhich
 	Itimerval                 = unix.Itimerval
@@ -10204,13 +9678,11 @@ type (
 	KeyctlDHParams            = unix.KeyctlDHParams
 	LandlockPathBeneathAttr   = unix.LandlockPathBeneathAttr
 	LandlockRulesetAttr       = unix.LandlockRulesetAttr
-	Linger                    = unix.Linger
 	LoopConfig                = unix.LoopConfig
 	LoopInfo                  = unix.LoopInfo
 	LoopInfo64                = unix.LoopInfo64
 	Mmsghdr                   = unix.Mmsghdr
 	MountAttr                 = unix.MountAttr
-	Msghdr                    = unix.Msghdr
 	MtdEccStats               = unix.MtdEccStats
 	MtdInfo                   = unix.MtdInfo
 	MtdOobBuf                 = unix.MtdOobBuf
@@ -10238,7 +9710,6 @@ type (
 	PerfEventAttr             = unix.PerfEventAttr
 	PerfEventMmapPage         = unix.PerfEventMmapPage
 	PidfdInfo                 = unix.PidfdInfo
-	PollFd                    = unix.PollFd
 	PrefixCacheinfo           = unix.PrefixCacheinfo
 	Prefixmsg                 = unix.Prefixmsg
 	PtpClockCaps              = unix.PtpClockCaps
@@ -10256,14 +9727,10 @@ type (
 	RTCWkAlrm                 = unix.RTCWkAlrm
 	RawFileDedupeRange        = unix.RawFileDedupeRange
 	RawFileDedupeRangeInfo    = unix.RawFileDedupeRangeInfo
-	RawSockaddr               = unix.RawSockaddr
 	RawSockaddrALG            = unix.RawSockaddrALG
-	RawSockaddrAny            = unix.RawSockaddrAny
 	RawSockaddrCAN            = unix.RawSockaddrCAN
 	RawSockaddrHCI            = unix.RawSockaddrHCI
 	RawSockaddrIUCV           = unix.RawSockaddrIUCV
-	RawSockaddrInet4          = unix.RawSockaddrInet4
-	RawSockaddrInet6          = unix.RawSockaddrInet6
 	RawSockaddrL2             = unix.RawSockaddrL2
 	RawSockaddrL2TPIP         = unix.RawSockaddrL2TPIP
 	RawSockaddrL2TPIP6        = unix.RawSockaddrL2TPIP6
@@ -10274,35 +9741,28 @@ type (
 	RawSockaddrPPPoX          = unix.RawSockaddrPPPoX
 	RawSockaddrRFCOMM         = unix.RawSockaddrRFCOMM
 	RawSockaddrTIPC           = unix.RawSockaddrTIPC
-	RawSockaddrUnix           = unix.RawSockaddrUnix
 	RawSockaddrVM             = unix.RawSockaddrVM
 	RawSockaddrXDP            = unix.RawSockaddrXDP
 	RegionInfo                = unix.RegionInfo
 	RemoteIovec               = unix.RemoteIovec
-	Rlimit                    = unix.Rlimit
 	RtAttr                    = unix.RtAttr
 	RtGenmsg                  = unix.RtGenmsg
 	RtMsg                     = unix.RtMsg
 	RtNexthop                 = unix.RtNexthop
-	Rusage                    = unix.Rusage
 	SchedAttr                 = unix.SchedAttr
 	ScmTimestamping           = unix.ScmTimestamping
 	Siginfo                   = unix.Siginfo
-	Signal                    = unix.Signal
 	SignalfdSiginfo           = unix.SignalfdSiginfo
 	Sigset_t                  = unix.Sigset_t
 	SockDiagReq               = unix.SockDiagReq
 	SockExtendedErr           = unix.SockExtendedErr
 	SockFilter                = unix.SockFilter
 	SockFprog                 = unix.SockFprog
-	Sockaddr                  = unix.Sockaddr
 	SockaddrALG               = unix.SockaddrALG
 	SockaddrCAN               = unix.SockaddrCAN
 	SockaddrCANJ1939          = unix.SockaddrCANJ1939
 	SockaddrHCI               = unix.SockaddrHCI
 	SockaddrIUCV              = unix.SockaddrIUCV
-	SockaddrInet4             = unix.SockaddrInet4
-	SockaddrInet6             = unix.SockaddrInet6
 	SockaddrL2                = unix.SockaddrL2
 	SockaddrL2TPIP            = unix.SockaddrL2TPIP
 	SockaddrL2TPIP6           = unix.SockaddrL2TPIP6
@@ -10314,15 +9774,11 @@ type (
 	SockaddrRFCOMM            = unix.SockaddrRFCOMM
 	SockaddrStorage           = unix.SockaddrStorage
 	SockaddrTIPC              = unix.SockaddrTIPC
-	SockaddrUnix              = unix.SockaddrUnix
 	SockaddrVM                = unix.SockaddrVM
 	SockaddrXDP               = unix.SockaddrXDP
-	SocketControlMessage      = unix.SocketControlMessage
-	Stat_t                    = unix.Stat_t
 	Statfs_t                  = unix.Statfs_t
 	StatxTimestamp            = unix.StatxTimestamp
 	Statx_t                   = unix.Statx_t
-	SysProcAttr               = unix.SysProcAttr
 	Sysinfo_t                 = unix.Sysinfo_t
 	SysvIpcPerm               = unix.SysvIpcPerm
 	SysvShmDesc               = unix.SysvShmDesc
@@ -10342,10 +9798,7 @@ type (
 	TIPCSocketAddr            = unix.TIPCSocketAddr
 	TIPCSubscr                = unix.TIPCSubscr
 	Taskstats                 = unix.Taskstats
-	Termios                   = unix.Termios
 	Time_t                    = unix.Time_t
-	Timespec                  = unix.Timespec
-	Timeval                   = unix.Timeval
 	Timex                     = unix.Timex
 	Tms                       = unix.Tms
 	Tpacket2Hdr               = unix.Tpacket2Hdr
@@ -10363,10 +9816,7 @@ type (
 	Ucred                     = unix.Ucred
 	Ustat_t                   = unix.Ustat_t
 	Utimbuf                   = unix.Utimbuf
-	Utsname                   = unix.Utsname
-	WaitStatus                = unix.WaitStatus
 	WatchdogInfo              = unix.WatchdogInfo
-	Winsize                   = unix.Winsize
 	XDPDesc                   = unix.XDPDesc
 	XDPMmapOffsets            = unix.XDPMmapOffsets
 	XDPRingOffset             = unix.XDPRingOffset
@@ -10374,14 +9824,8 @@ type (
 	XDPUmemReg                = unix.XDPUmemReg
 )
 
-// Accept is [golang.org/x/sys/unix.Accept].
-func Accept(fd int) (int, unix.Sockaddr, error) { return unix.Accept(fd) }
-
 // Accept4 is [golang.org/x/sys/unix.Accept4].
 func Accept4(fd int, flags int) (int, unix.Sockaddr, error) { return unix.Accept4(fd, flags) }
-
-// Access is [golang.org/x/sys/unix.Access].
-func Access(path string, mode uint32) error { return unix.Access(path, mode) }
 
 // Acct is [golang.org/x/sys/unix.Acct].
 func Acct(path string) error { return unix.Acct(path) }
@@ -10394,26 +9838,8 @@ func AddKey(keyType string, description string, payload []byte, ringid int) (int
 // Adjtimex is [golang.org/x/sys/unix.Adjtimex].
 func Adjtimex(buf *unix.Timex) (int, error) { return unix.Adjtimex(buf) }
 
-// Auxv is [golang.org/x/sys/unix.Auxv].
-func Auxv() ([][2]uintptr, error) { return unix.Auxv() }
-
-// Bind is [golang.org/x/sys/unix.Bind].
-func Bind(fd int, sa unix.Sockaddr) error { return unix.Bind(fd, sa) }
-
 // BindToDevice is [golang.org/x/sys/unix.BindToDevice].
 func BindToDevice(fd int, device string) error { return unix.BindToDevice(fd, device) }
-
-// BytePtrFromString is [golang.org/x/sys/unix.BytePtrFromString].
-func BytePtrFromString(s string) (*byte, error) { return unix.BytePtrFromString(s) }
-
-// BytePtrToString is [golang.org/x/sys/unix.BytePtrToString].
-func BytePtrToString(p *byte) string { return unix.BytePtrToString(p) }
-
-// ByteSliceFromString is [golang.org/x/sys/unix.ByteSliceFromString].
-func ByteSliceFromString(s string) ([]byte, error) { return unix.ByteSliceFromString(s) }
-
-// ByteSliceToString is [golang.org/x/sys/unix.ByteSliceToString].
-func ByteSliceToString(s []byte) string { return unix.ByteSliceToString(s) }
 
 // Cachestat is [golang.org/x/sys/unix.Cachestat].
 func Cachestat(fd uint, crange *unix.CachestatRange, cstat *unix.Cachestat_t, flags uint) error {
@@ -10425,21 +9851,6 @@ func Capget(hdr *unix.CapUserHeader, data *unix.CapUserData) error { return unix
 
 // Capset is [golang.org/x/sys/unix.Capset].
 func Capset(hdr *unix.CapUserHeader, data *unix.CapUserData) error { return unix.Capset(hdr, data) }
-
-// Chdir is [golang.org/x/sys/unix.Chdir].
-func Chdir(path string) error { return unix.Chdir(path) }
-
-// Chmod is [golang.org/x/sys/unix.Chmod].
-func Chmod(path string, mode uint32) error { return unix.Chmod(path, mode) }
-
-// Chown is [golang.org/x/sys/unix.Chown].
-func Chown(path string, uid int, gid int) error { return unix.Chown(path, uid, gid) }
-
-// Chroot is [golang.org/x/sys/unix.Chroot].
-func Chroot(path string) error { return unix.Chroot(path) }
-
-// Clearenv is [golang.org/x/sys/unix.Clearenv].
-func Clearenv() { unix.Clearenv() }
 
 // ClockAdjtime is [golang.org/x/sys/unix.ClockAdjtime].
 func ClockAdjtime(clockid int32, buf *unix.Timex) (int, error) {
@@ -10463,15 +9874,6 @@ func ClockSettime(clockid int32, time *unix.Timespec) error { return unix.ClockS
 // CloseRange is [golang.org/x/sys/unix.CloseRange].
 func CloseRange(first uint, last uint, flags uint) error { return unix.CloseRange(first, last, flags) }
 
-// CmsgLen is [golang.org/x/sys/unix.CmsgLen].
-func CmsgLen(datalen int) int { return unix.CmsgLen(datalen) }
-
-// CmsgSpace is [golang.org/x/sys/unix.CmsgSpace].
-func CmsgSpace(datalen int) int { return unix.CmsgSpace(datalen) }
-
-// Connect is [golang.org/x/sys/unix.Connect].
-func Connect(fd int, sa unix.Sockaddr) error { return unix.Connect(fd, sa) }
-
 // CopyFileRange is [golang.org/x/sys/unix.CopyFileRange].
 func CopyFileRange(rfd int, roff *int64, wfd int, woff *int64, len int, flags int) (int, error) {
 	return unix.CopyFileRange(rfd, roff, wfd, woff, len, flags)
@@ -10483,17 +9885,8 @@ func Creat(path string, mode uint32) (int, error) { return unix.Creat(path, mode
 // DeleteModule is [golang.org/x/sys/unix.DeleteModule].
 func DeleteModule(name string, flags int) error { return unix.DeleteModule(name, flags) }
 
-// Dup is [golang.org/x/sys/unix.Dup].
-func Dup(oldfd int) (int, error) { return unix.Dup(oldfd) }
-
-// Dup2 is [golang.org/x/sys/unix.Dup2].
-func Dup2(oldfd int, newfd int) error { return unix.Dup2(oldfd, newfd) }
-
 // Dup3 is [golang.org/x/sys/unix.Dup3].
 func Dup3(oldfd int, newfd int, flags int) error { return unix.Dup3(oldfd, newfd, flags) }
-
-// Environ is [golang.org/x/sys/unix.Environ].
-func Environ() []string { return unix.Environ() }
 
 // EpollCreate is [golang.org/x/sys/unix.EpollCreate].
 func EpollCreate(size int) (int, error) { return unix.EpollCreate(size) }
@@ -10511,22 +9904,8 @@ func EpollWait(epfd int, events []unix.EpollEvent, msec int) (int, error) {
 	return unix.EpollWait(epfd, events, msec)
 }
 
-// ErrnoName is [golang.org/x/sys/unix.ErrnoName].
-func ErrnoName(e syscall.Errno) string { return unix.ErrnoName(e) }
-
 // Eventfd is [golang.org/x/sys/unix.Eventfd].
 func Eventfd(initval uint, flags int) (int, error) { return unix.Eventfd(initval, flags) }
-
-// Exec is [golang.org/x/sys/unix.Exec].
-func Exec(argv0 string, argv []string, envv []string) error { return unix.Exec(argv0, argv, envv) }
-
-// Exit is [golang.org/x/sys/unix.Exit].
-func Exit(code int) { unix.Exit(code) }
-
-// Faccessat is [golang.org/x/sys/unix.Faccessat].
-func Faccessat(dirfd int, path string, mode uint32, flags int) error {
-	return unix.Faccessat(dirfd, path, mode, flags)
-}
 
 // Faccessat2 is [golang.org/x/sys/unix.Faccessat2].
 func Faccessat2(dirfd int, path string, mode uint32, flags int) error {
@@ -10552,35 +9931,6 @@ func FanotifyInit(flags uint, event_f_flags uint) (int, error) {
 func FanotifyMark(fd int, flags uint, mask uint64, dirFd int, pathname string) error {
 	return unix.FanotifyMark(fd, flags, mask, dirFd, pathname)
 }
-
-// Fchdir is [golang.org/x/sys/unix.Fchdir].
-func Fchdir(fd int) error { return unix.Fchdir(fd) }
-
-// Fchmod is [golang.org/x/sys/unix.Fchmod].
-func Fchmod(fd int, mode uint32) error { return unix.Fchmod(fd, mode) }
-
-// Fchmodat is [golang.org/x/sys/unix.Fchmodat].
-func Fchmodat(dirfd int, path string, mode uint32, flags int) error {
-	return unix.Fchmodat(dirfd, path, mode, flags)
-}
-
-// Fchown is [golang.org/x/sys/unix.Fchown].
-func Fchown(fd int, uid int, gid int) error { return unix.Fchown(fd, uid, gid) }
-
-// Fchownat is [golang.org/x/sys/unix.Fchownat].
-func Fchownat(dirfd int, path string, uid int, gid int, flags int) error {
-	return unix.Fchownat(dirfd, path, uid, gid, flags)
-}
-
-// FcntlFlock is [golang.org/x/sys/unix.FcntlFlock].
-//
-//go:uintptrescapes
-func FcntlFlock(fd uintptr, cmd int, lk *unix.Flock_t) error { return unix.FcntlFlock(fd, cmd, lk) }
-
-// FcntlInt is [golang.org/x/sys/unix.FcntlInt].
-//
-//go:uintptrescapes
-func FcntlInt(fd uintptr, cmd int, arg int) (int, error) { return unix.FcntlInt(fd, cmd, arg) }
 
 // FdToClockID is [golang.org/x/sys/unix.FdToClockID].
 func FdToClockID(fd int) int32 { return unix.FdToClockID(fd) }
@@ -10653,22 +10003,8 @@ func Fspick(dirfd int, pathName string, flags int) (int, error) {
 	return unix.Fspick(dirfd, pathName, flags)
 }
 
-// Fstat is [golang.org/x/sys/unix.Fstat].
-func Fstat(fd int, stat *unix.Stat_t) error { return unix.Fstat(fd, stat) }
-
-// Fstatat is [golang.org/x/sys/unix.Fstatat].
-func Fstatat(dirfd int, path string, stat *unix.Stat_t, flags int) error {
-	return unix.Fstatat(dirfd, path, stat, flags)
-}
-
 // Fstatfs is [golang.org/x/sys/unix.Fstatfs].
 func Fstatfs(fd int, buf *unix.Statfs_t) error { return unix.Fstatfs(fd, buf) }
-
-// Fsync is [golang.org/x/sys/unix.Fsync].
-func Fsync(fd int) error { return unix.Fsync(fd) }
-
-// Ftruncate is [golang.org/x/sys/unix.Ftruncate].
-func Ftruncate(fd int, length int64) error { return unix.Ftruncate(fd, length) }
 
 // Futimes is [golang.org/x/sys/unix.Futimes].
 func Futimes(fd int, tv []unix.Timeval) error { return unix.Futimes(fd, tv) }
@@ -10678,47 +10014,14 @@ func Futimesat(dirfd int, path string, tv []unix.Timeval) error {
 	return unix.Futimesat(dirfd, path, tv)
 }
 
-// Getcwd is [golang.org/x/sys/unix.Getcwd].
-func Getcwd(buf []byte) (int, error) { return unix.Getcwd(buf) }
-
 // Getdents is [golang.org/x/sys/unix.Getdents].
 func Getdents(fd int, buf []byte) (int, error) { return unix.Getdents(fd, buf) }
-
-// Getegid is [golang.org/x/sys/unix.Getegid].
-func Getegid() int { return unix.Getegid() }
-
-// Getenv is [golang.org/x/sys/unix.Getenv].
-func Getenv(key string) (string, bool) { return unix.Getenv(key) }
-
-// Geteuid is [golang.org/x/sys/unix.Geteuid].
-func Geteuid() int { return unix.Geteuid() }
-
-// Getgid is [golang.org/x/sys/unix.Getgid].
-func Getgid() int { return unix.Getgid() }
-
-// Getgroups is [golang.org/x/sys/unix.Getgroups].
-func Getgroups() ([]int, error) { return unix.Getgroups() }
 
 // Getitimer is [golang.org/x/sys/unix.Getitimer].
 func Getitimer(which unix.ItimerWhich) (unix.Itimerval, error) { return unix.Getitimer(which) }
 
-// Getpagesize is [golang.org/x/sys/unix.Getpagesize].
-func Getpagesize() int { return unix.Getpagesize() }
-
-// Getpgid is [golang.org/x/sys/unix.Getpgid].
-func Getpgid(pid int) (int, error) { return unix.Getpgid(pid) }
-
 // Getpgrp is [golang.org/x/sys/unix.Getpgrp].
 func Getpgrp() int { return unix.Getpgrp() }
-
-// Getpid is [golang.org/x/sys/unix.Getpid].
-func Getpid() int { return unix.Getpid() }
-
-// Getppid is [golang.org/x/sys/unix.Getppid].
-func Getppid() int { return unix.Getppid() }
-
-// Getpriority is [golang.org/x/sys/unix.Getpriority].
-func Getpriority(which int, who int) (int, error) { return unix.Getpriority(which, who) }
 
 // Getrandom is [golang.org/x/sys/unix.Getrandom].
 func Getrandom(buf []byte, flags int) (int, error) { return unix.Getrandom(buf, flags) }
@@ -10729,53 +10032,9 @@ func Getresgid() (int, int, int) { return unix.Getresgid() }
 // Getresuid is [golang.org/x/sys/unix.Getresuid].
 func Getresuid() (int, int, int) { return unix.Getresuid() }
 
-// Getrlimit is [golang.org/x/sys/unix.Getrlimit].
-func Getrlimit(resource int, rlim *unix.Rlimit) error { return unix.Getrlimit(resource, rlim) }
-
-// Getrusage is [golang.org/x/sys/unix.Getrusage].
-func Getrusage(who int, rusage *unix.Rusage) error { return unix.Getrusage(who, rusage) }
-
-// Getsid is [golang.org/x/sys/unix.Getsid].
-func Getsid(pid int) (int, error) { return unix.Getsid(pid) }
-
-// GetsockoptByte is [golang.org/x/sys/unix.GetsockoptByte].
-func GetsockoptByte(fd int, level int, opt int) (byte, error) {
-	return unix.GetsockoptByte(fd, level, opt)
-}
-
-// GetsockoptICMPv6Filter is [golang.org/x/sys/unix.GetsockoptICMPv6Filter].
-func GetsockoptICMPv6Filter(fd int, level int, opt int) (*unix.ICMPv6Filter, error) {
-	return unix.GetsockoptICMPv6Filter(fd, level, opt)
-}
-
-// GetsockoptIPMreq is [golang.org/x/sys/unix.GetsockoptIPMreq].
-func GetsockoptIPMreq(fd int, level int, opt int) (*unix.IPMreq, error) {
-	return unix.GetsockoptIPMreq(fd, level, opt)
-}
-
 // GetsockoptIPMreqn is [golang.org/x/sys/unix.GetsockoptIPMreqn].
 func GetsockoptIPMreqn(fd int, level int, opt int) (*unix.IPMreqn, error) {
 	return unix.GetsockoptIPMreqn(fd, level, opt)
-}
-
-// GetsockoptIPv6MTUInfo is [golang.org/x/sys/unix.GetsockoptIPv6MTUInfo].
-func GetsockoptIPv6MTUInfo(fd int, level int, opt int) (*unix.IPv6MTUInfo, error) {
-	return unix.GetsockoptIPv6MTUInfo(fd, level, opt)
-}
-
-// GetsockoptIPv6Mreq is [golang.org/x/sys/unix.GetsockoptIPv6Mreq].
-func GetsockoptIPv6Mreq(fd int, level int, opt int) (*unix.IPv6Mreq, error) {
-	return unix.GetsockoptIPv6Mreq(fd, level, opt)
-}
-
-// GetsockoptInet4Addr is [golang.org/x/sys/unix.GetsockoptInet4Addr].
-func GetsockoptInet4Addr(fd int, level int, opt int) ([4]byte, error) {
-	return unix.GetsockoptInet4Addr(fd, level, opt)
-}
-
-// GetsockoptLinger is [golang.org/x/sys/unix.GetsockoptLinger].
-func GetsockoptLinger(fd int, level int, opt int) (*unix.Linger, error) {
-	return unix.GetsockoptLinger(fd, level, opt)
 }
 
 // GetsockoptString is [golang.org/x/sys/unix.GetsockoptString].
@@ -10803,11 +10062,6 @@ func GetsockoptTCPInfo(fd int, level int, opt int) (*unix.TCPInfo, error) {
 	return unix.GetsockoptTCPInfo(fd, level, opt)
 }
 
-// GetsockoptTimeval is [golang.org/x/sys/unix.GetsockoptTimeval].
-func GetsockoptTimeval(fd int, level int, opt int) (*unix.Timeval, error) {
-	return unix.GetsockoptTimeval(fd, level, opt)
-}
-
 // GetsockoptTpacketStats is [golang.org/x/sys/unix.GetsockoptTpacketStats].
 func GetsockoptTpacketStats(fd int, level int, opt int) (*unix.TpacketStats, error) {
 	return unix.GetsockoptTpacketStats(fd, level, opt)
@@ -10818,22 +10072,8 @@ func GetsockoptTpacketStatsV3(fd int, level int, opt int) (*unix.TpacketStatsV3,
 	return unix.GetsockoptTpacketStatsV3(fd, level, opt)
 }
 
-// GetsockoptUint64 is [golang.org/x/sys/unix.GetsockoptUint64].
-func GetsockoptUint64(fd int, level int, opt int) (uint64, error) {
-	return unix.GetsockoptUint64(fd, level, opt)
-}
-
 // Gettid is [golang.org/x/sys/unix.Gettid].
 func Gettid() int { return unix.Gettid() }
-
-// Gettimeofday is [golang.org/x/sys/unix.Gettimeofday].
-func Gettimeofday(tv *unix.Timeval) error { return unix.Gettimeofday(tv) }
-
-// Getuid is [golang.org/x/sys/unix.Getuid].
-func Getuid() int { return unix.Getuid() }
-
-// Getwd is [golang.org/x/sys/unix.Getwd].
-func Getwd() (string, error) { return unix.Getwd() }
 
 // Getxattr is [golang.org/x/sys/unix.Getxattr].
 func Getxattr(path string, attr string, dest []byte) (int, error) {
@@ -10899,6 +10139,9 @@ func IoctlGetTermios(fd int, req uint) (*unix.Termios, error) { return unix.Ioct
 
 // IoctlGetUint32 is [golang.org/x/sys/unix.IoctlGetUint32].
 func IoctlGetUint32(fd int, req uint) (uint32, error) { return unix.IoctlGetUint32(fd, req) }
+
+// IoctlGetUint64 is [golang.org/x/sys/unix.IoctlGetUint64].
+func IoctlGetUint64(fd int, req uint) (uint64, error) { return unix.IoctlGetUint64(fd, req) }
 
 // IoctlGetWatchdogInfo is [golang.org/x/sys/unix.IoctlGetWatchdogInfo].
 func IoctlGetWatchdogInfo(fd int) (*unix.WatchdogInfo, error) { return unix.IoctlGetWatchdogInfo(fd) }
@@ -11071,9 +10314,6 @@ func Klogctl(typ int, buf []byte) (int, error) { return unix.Klogctl(typ, buf) }
 // Klogset is [golang.org/x/sys/unix.Klogset].
 func Klogset(typ int, arg int) error { return unix.Klogset(typ, arg) }
 
-// Lchown is [golang.org/x/sys/unix.Lchown].
-func Lchown(path string, uid int, gid int) error { return unix.Lchown(path, uid, gid) }
-
 // Lgetxattr is [golang.org/x/sys/unix.Lgetxattr].
 func Lgetxattr(path string, attr string, dest []byte) (int, error) {
 	return unix.Lgetxattr(path, attr, dest)
@@ -11086,9 +10326,6 @@ func Link(oldpath string, newpath string) error { return unix.Link(oldpath, newp
 func Linkat(olddirfd int, oldpath string, newdirfd int, newpath string, flags int) error {
 	return unix.Linkat(olddirfd, oldpath, newdirfd, newpath, flags)
 }
-
-// Listen is [golang.org/x/sys/unix.Listen].
-func Listen(s int, n int) error { return unix.Listen(s, n) }
 
 // Listns is [golang.org/x/sys/unix.Listns].
 func Listns(req *unix.NsIdReq, nsIds []uint64, flags uint) (int, error) {
@@ -11109,18 +10346,6 @@ func Lsetxattr(path string, attr string, data []byte, flags int) error {
 	return unix.Lsetxattr(path, attr, data, flags)
 }
 
-// Lstat is [golang.org/x/sys/unix.Lstat].
-func Lstat(path string, stat *unix.Stat_t) error { return unix.Lstat(path, stat) }
-
-// Lutimes is [golang.org/x/sys/unix.Lutimes].
-func Lutimes(path string, tv []unix.Timeval) error { return unix.Lutimes(path, tv) }
-
-// Madvise is [golang.org/x/sys/unix.Madvise].
-func Madvise(b []byte, advice int) error { return unix.Madvise(b, advice) }
-
-// Major is [golang.org/x/sys/unix.Major].
-func Major(dev uint64) uint32 { return unix.Major(dev) }
-
 // MakeItimerval is [golang.org/x/sys/unix.MakeItimerval].
 func MakeItimerval(interval time.Duration, value time.Duration) unix.Itimerval {
 	return unix.MakeItimerval(interval, value)
@@ -11129,20 +10354,8 @@ func MakeItimerval(interval time.Duration, value time.Duration) unix.Itimerval {
 // MemfdCreate is [golang.org/x/sys/unix.MemfdCreate].
 func MemfdCreate(name string, flags int) (int, error) { return unix.MemfdCreate(name, flags) }
 
-// Minor is [golang.org/x/sys/unix.Minor].
-func Minor(dev uint64) uint32 { return unix.Minor(dev) }
-
-// Mkdev is [golang.org/x/sys/unix.Mkdev].
-func Mkdev(major uint32, minor uint32) uint64 { return unix.Mkdev(major, minor) }
-
 // Mkdir is [golang.org/x/sys/unix.Mkdir].
 func Mkdir(path string, mode uint32) error { return unix.Mkdir(path, mode) }
-
-// Mkdirat is [golang.org/x/sys/unix.Mkdirat].
-func Mkdirat(dirfd int, path string, mode uint32) error { return unix.Mkdirat(dirfd, path, mode) }
-
-// Mkfifo is [golang.org/x/sys/unix.Mkfifo].
-func Mkfifo(path string, mode uint32) error { return unix.Mkfifo(path, mode) }
 
 // Mkfifoat is [golang.org/x/sys/unix.Mkfifoat].
 func Mkfifoat(dirfd int, path string, mode uint32) error { return unix.Mkfifoat(dirfd, path, mode) }
@@ -11153,24 +10366,6 @@ func Mknod(path string, mode uint32, dev int) error { return unix.Mknod(path, mo
 // Mknodat is [golang.org/x/sys/unix.Mknodat].
 func Mknodat(dirfd int, path string, mode uint32, dev int) error {
 	return unix.Mknodat(dirfd, path, mode, dev)
-}
-
-// Mlock is [golang.org/x/sys/unix.Mlock].
-func Mlock(b []byte) error { return unix.Mlock(b) }
-
-// Mlockall is [golang.org/x/sys/unix.Mlockall].
-func Mlockall(flags int) error { return unix.Mlockall(flags) }
-
-// Mmap is [golang.org/x/sys/unix.Mmap].
-func Mmap(fd int, offset int64, length int, prot int, flags int) ([]byte, error) {
-	return unix.Mmap(fd, offset, length, prot, flags)
-}
-
-// MmapPtr is [golang.org/x/sys/unix.MmapPtr].
-//
-//go:uintptrescapes
-func MmapPtr(fd int, offset int64, addr unsafe.Pointer, length uintptr, prot int, flags int) (unsafe.Pointer, error) {
-	return unix.MmapPtr(fd, offset, addr, length, prot, flags)
 }
 
 // Mount is [golang.org/x/sys/unix.Mount].
@@ -11190,9 +10385,6 @@ func MoveMount(fromDirfd int, fromPathName string, toDirfd int, toPathName strin
 	return unix.MoveMount(fromDirfd, fromPathName, toDirfd, toPathName, flags)
 }
 
-// Mprotect is [golang.org/x/sys/unix.Mprotect].
-func Mprotect(b []byte, prot int) error { return unix.Mprotect(b, prot) }
-
 // Mremap is [golang.org/x/sys/unix.Mremap].
 func Mremap(oldData []byte, newLength int, flags int) ([]byte, error) {
 	return unix.Mremap(oldData, newLength, flags)
@@ -11207,23 +10399,6 @@ func MremapPtr(oldAddr unsafe.Pointer, oldSize uintptr, newAddr unsafe.Pointer, 
 
 // Mseal is [golang.org/x/sys/unix.Mseal].
 func Mseal(b []byte, flags uint) error { return unix.Mseal(b, flags) }
-
-// Msync is [golang.org/x/sys/unix.Msync].
-func Msync(b []byte, flags int) error { return unix.Msync(b, flags) }
-
-// Munlock is [golang.org/x/sys/unix.Munlock].
-func Munlock(b []byte) error { return unix.Munlock(b) }
-
-// Munlockall is [golang.org/x/sys/unix.Munlockall].
-func Munlockall() error { return unix.Munlockall() }
-
-// Munmap is [golang.org/x/sys/unix.Munmap].
-func Munmap(b []byte) error { return unix.Munmap(b) }
-
-// MunmapPtr is [golang.org/x/sys/unix.MunmapPtr].
-//
-//go:uintptrescapes
-func MunmapPtr(addr unsafe.Pointer, length uintptr) error { return unix.MunmapPtr(addr, length) }
 
 // NameToHandleAt is [golang.org/x/sys/unix.NameToHandleAt].
 func NameToHandleAt(dirfd int, path string, flags int) (unix.FileHandle, int, error) {
@@ -11246,15 +10421,6 @@ func NewFileHandle(handleType int32, handle []byte) unix.FileHandle {
 // NewIfreq is [golang.org/x/sys/unix.NewIfreq].
 func NewIfreq(name string) (*unix.Ifreq, error) { return unix.NewIfreq(name) }
 
-// NsecToTimespec is [golang.org/x/sys/unix.NsecToTimespec].
-func NsecToTimespec(nsec int64) unix.Timespec { return unix.NsecToTimespec(nsec) }
-
-// NsecToTimeval is [golang.org/x/sys/unix.NsecToTimeval].
-func NsecToTimeval(nsec int64) unix.Timeval { return unix.NsecToTimeval(nsec) }
-
-// Open is [golang.org/x/sys/unix.Open].
-func Open(path string, mode int, perm uint32) (int, error) { return unix.Open(path, mode, perm) }
-
 // OpenByHandleAt is [golang.org/x/sys/unix.OpenByHandleAt].
 func OpenByHandleAt(mountFD int, handle unix.FileHandle, flags int) (int, error) {
 	return unix.OpenByHandleAt(mountFD, handle, flags)
@@ -11265,24 +10431,9 @@ func OpenTree(dfd int, fileName string, flags uint) (int, error) {
 	return unix.OpenTree(dfd, fileName, flags)
 }
 
-// Openat is [golang.org/x/sys/unix.Openat].
-func Openat(dirfd int, path string, flags int, mode uint32) (int, error) {
-	return unix.Openat(dirfd, path, flags, mode)
-}
-
 // Openat2 is [golang.org/x/sys/unix.Openat2].
 func Openat2(dirfd int, path string, how *unix.OpenHow) (int, error) {
 	return unix.Openat2(dirfd, path, how)
-}
-
-// ParseDirent is [golang.org/x/sys/unix.ParseDirent].
-func ParseDirent(buf []byte, max int, names []string) (int, int, []string) {
-	return unix.ParseDirent(buf, max, names)
-}
-
-// ParseOneSocketControlMessage is [golang.org/x/sys/unix.ParseOneSocketControlMessage].
-func ParseOneSocketControlMessage(b []byte) (unix.Cmsghdr, []byte, []byte, error) {
-	return unix.ParseOneSocketControlMessage(b)
 }
 
 // ParseOrigDstAddr is [golang.org/x/sys/unix.ParseOrigDstAddr].
@@ -11290,18 +10441,10 @@ func ParseOrigDstAddr(m *unix.SocketControlMessage) (unix.Sockaddr, error) {
 	return unix.ParseOrigDstAddr(m)
 }
 
-// ParseSocketControlMessage is [golang.org/x/sys/unix.ParseSocketControlMessage].
-func ParseSocketControlMessage(b []byte) ([]unix.SocketControlMessage, error) {
-	return unix.ParseSocketControlMessage(b)
-}
-
 // ParseUnixCredentials is [golang.org/x/sys/unix.ParseUnixCredentials].
 func ParseUnixCredentials(m *unix.SocketControlMessage) (*unix.Ucred, error) {
 	return unix.ParseUnixCredentials(m)
 }
-
-// ParseUnixRights is [golang.org/x/sys/unix.ParseUnixRights].
-func ParseUnixRights(m *unix.SocketControlMessage) ([]int, error) { return unix.ParseUnixRights(m) }
 
 // Pause is [golang.org/x/sys/unix.Pause].
 func Pause() error { return unix.Pause() }
@@ -11324,9 +10467,6 @@ func PidfdSendSignal(pidfd int, sig unix.Signal, info *unix.Siginfo, flags int) 
 	return unix.PidfdSendSignal(pidfd, sig, info, flags)
 }
 
-// Pipe is [golang.org/x/sys/unix.Pipe].
-func Pipe(p []int) error { return unix.Pipe(p) }
-
 // Pipe2 is [golang.org/x/sys/unix.Pipe2].
 func Pipe2(p []int, flags int) error { return unix.Pipe2(p, flags) }
 
@@ -11338,9 +10478,6 @@ func PktInfo4(info *unix.Inet4Pktinfo) []byte { return unix.PktInfo4(info) }
 
 // PktInfo6 is [golang.org/x/sys/unix.PktInfo6].
 func PktInfo6(info *unix.Inet6Pktinfo) []byte { return unix.PktInfo6(info) }
-
-// Poll is [golang.org/x/sys/unix.Poll].
-func Poll(fds []unix.PollFd, timeout int) (int, error) { return unix.Poll(fds, timeout) }
 
 // Ppoll is [golang.org/x/sys/unix.Ppoll].
 func Ppoll(fds []unix.PollFd, timeout *unix.Timespec, sigmask *unix.Sigset_t) (int, error) {
@@ -11367,9 +10504,6 @@ func PrctlArg5Ptr(option int, arg2 uintptr, arg3 uintptr, arg4 uintptr, arg5 uns
 func PrctlRetInt(option int, arg2 uintptr, arg3 uintptr, arg4 uintptr, arg5 uintptr) (int, error) {
 	return unix.PrctlRetInt(option, arg2, arg3, arg4, arg5)
 }
-
-// Pread is [golang.org/x/sys/unix.Pread].
-func Pread(fd int, p []byte, offset int64) (int, error) { return unix.Pread(fd, p, offset) }
 
 // Preadv is [golang.org/x/sys/unix.Preadv].
 func Preadv(fd int, iovs [][]byte, offset int64) (int, error) { return unix.Preadv(fd, iovs, offset) }
@@ -11479,9 +10613,6 @@ func PtraceSingleStep(pid int) error { return unix.PtraceSingleStep(pid) }
 // PtraceSyscall is [golang.org/x/sys/unix.PtraceSyscall].
 func PtraceSyscall(pid int, signal int) error { return unix.PtraceSyscall(pid, signal) }
 
-// Pwrite is [golang.org/x/sys/unix.Pwrite].
-func Pwrite(fd int, p []byte, offset int64) (int, error) { return unix.Pwrite(fd, p, offset) }
-
 // Pwritev is [golang.org/x/sys/unix.Pwritev].
 func Pwritev(fd int, iovs [][]byte, offset int64) (int, error) { return unix.Pwritev(fd, iovs, offset) }
 
@@ -11511,12 +10642,6 @@ func RawSyscallNoError(trap uintptr, a1 uintptr, a2 uintptr, a3 uintptr) (uintpt
 	return unix.RawSyscallNoError(trap, a1, a2, a3)
 }
 
-// ReadDirent is [golang.org/x/sys/unix.ReadDirent].
-func ReadDirent(fd int, buf []byte) (int, error) { return unix.ReadDirent(fd, buf) }
-
-// Readlink is [golang.org/x/sys/unix.Readlink].
-func Readlink(path string, buf []byte) (int, error) { return unix.Readlink(path, buf) }
-
 // Readlinkat is [golang.org/x/sys/unix.Readlinkat].
 func Readlinkat(dirfd int, path string, buf []byte) (int, error) {
 	return unix.Readlinkat(dirfd, path, buf)
@@ -11533,11 +10658,6 @@ func Removexattr(path string, attr string) error { return unix.Removexattr(path,
 
 // Rename is [golang.org/x/sys/unix.Rename].
 func Rename(oldpath string, newpath string) error { return unix.Rename(oldpath, newpath) }
-
-// Renameat is [golang.org/x/sys/unix.Renameat].
-func Renameat(olddirfd int, oldpath string, newdirfd int, newpath string) error {
-	return unix.Renameat(olddirfd, oldpath, newdirfd, newpath)
-}
 
 // Renameat2 is [golang.org/x/sys/unix.Renameat2].
 func Renameat2(olddirfd int, oldpath string, newdirfd int, newpath string, flags uint) error {
@@ -11576,19 +10696,6 @@ func SchedSetaffinityDynamic(pid int, set unix.CPUSetDynamic) error {
 	return unix.SchedSetaffinityDynamic(pid, set)
 }
 
-// Seek is [golang.org/x/sys/unix.Seek].
-func Seek(fd int, offset int64, whence int) (int64, error) { return unix.Seek(fd, offset, whence) }
-
-// Select is [golang.org/x/sys/unix.Select].
-func Select(nfd int, r *unix.FdSet, w *unix.FdSet, e *unix.FdSet, timeout *unix.Timeval) (int, error) {
-	return unix.Select(nfd, r, w, e, timeout)
-}
-
-// Sendfile is [golang.org/x/sys/unix.Sendfile].
-func Sendfile(outfd int, infd int, offset *int64, count int) (int, error) {
-	return unix.Sendfile(outfd, infd, offset, count)
-}
-
 // SetMemPolicy is [golang.org/x/sys/unix.SetMemPolicy].
 func SetMemPolicy(mode int, mask *unix.CPUSet) error { return unix.SetMemPolicy(mode, mask) }
 
@@ -11599,9 +10706,6 @@ func SetMemPolicyDynamic(mode int, mask unix.CPUSetDynamic) error {
 
 // Setdomainname is [golang.org/x/sys/unix.Setdomainname].
 func Setdomainname(p []byte) error { return unix.Setdomainname(p) }
-
-// Setenv is [golang.org/x/sys/unix.Setenv].
-func Setenv(key string, value string) error { return unix.Setenv(key, value) }
 
 // Setfsgid is [golang.org/x/sys/unix.Setfsgid].
 func Setfsgid(gid int) error { return unix.Setfsgid(gid) }
@@ -11615,12 +10719,6 @@ func Setfsuid(uid int) error { return unix.Setfsuid(uid) }
 // SetfsuidRetUid is [golang.org/x/sys/unix.SetfsuidRetUid].
 func SetfsuidRetUid(uid int) (int, error) { return unix.SetfsuidRetUid(uid) }
 
-// Setgid is [golang.org/x/sys/unix.Setgid].
-func Setgid(gid int) error { return unix.Setgid(gid) }
-
-// Setgroups is [golang.org/x/sys/unix.Setgroups].
-func Setgroups(gids []int) error { return unix.Setgroups(gids) }
-
 // Sethostname is [golang.org/x/sys/unix.Sethostname].
 func Sethostname(p []byte) error { return unix.Sethostname(p) }
 
@@ -11632,68 +10730,20 @@ func Setitimer(which unix.ItimerWhich, it unix.Itimerval) (unix.Itimerval, error
 // Setns is [golang.org/x/sys/unix.Setns].
 func Setns(fd int, nstype int) error { return unix.Setns(fd, nstype) }
 
-// Setpgid is [golang.org/x/sys/unix.Setpgid].
-func Setpgid(pid int, pgid int) error { return unix.Setpgid(pid, pgid) }
-
-// Setpriority is [golang.org/x/sys/unix.Setpriority].
-func Setpriority(which int, who int, prio int) error { return unix.Setpriority(which, who, prio) }
-
-// Setregid is [golang.org/x/sys/unix.Setregid].
-func Setregid(rgid int, egid int) error { return unix.Setregid(rgid, egid) }
-
 // Setresgid is [golang.org/x/sys/unix.Setresgid].
 func Setresgid(rgid int, egid int, sgid int) error { return unix.Setresgid(rgid, egid, sgid) }
 
 // Setresuid is [golang.org/x/sys/unix.Setresuid].
 func Setresuid(ruid int, euid int, suid int) error { return unix.Setresuid(ruid, euid, suid) }
 
-// Setreuid is [golang.org/x/sys/unix.Setreuid].
-func Setreuid(ruid int, euid int) error { return unix.Setreuid(ruid, euid) }
-
-// Setrlimit is [golang.org/x/sys/unix.Setrlimit].
-func Setrlimit(resource int, rlim *unix.Rlimit) error { return unix.Setrlimit(resource, rlim) }
-
-// Setsid is [golang.org/x/sys/unix.Setsid].
-func Setsid() (int, error) { return unix.Setsid() }
-
-// SetsockoptByte is [golang.org/x/sys/unix.SetsockoptByte].
-func SetsockoptByte(fd int, level int, opt int, value byte) error {
-	return unix.SetsockoptByte(fd, level, opt, value)
-}
-
 // SetsockoptCanRawFilter is [golang.org/x/sys/unix.SetsockoptCanRawFilter].
 func SetsockoptCanRawFilter(fd int, level int, opt int, filter []unix.CanFilter) error {
 	return unix.SetsockoptCanRawFilter(fd, level, opt, filter)
 }
 
-// SetsockoptICMPv6Filter is [golang.org/x/sys/unix.SetsockoptICMPv6Filter].
-func SetsockoptICMPv6Filter(fd int, level int, opt int, filter *unix.ICMPv6Filter) error {
-	return unix.SetsockoptICMPv6Filter(fd, level, opt, filter)
-}
-
-// SetsockoptIPMreq is [golang.org/x/sys/unix.SetsockoptIPMreq].
-func SetsockoptIPMreq(fd int, level int, opt int, mreq *unix.IPMreq) error {
-	return unix.SetsockoptIPMreq(fd, level, opt, mreq)
-}
-
 // SetsockoptIPMreqn is [golang.org/x/sys/unix.SetsockoptIPMreqn].
 func SetsockoptIPMreqn(fd int, level int, opt int, mreq *unix.IPMreqn) error {
 	return unix.SetsockoptIPMreqn(fd, level, opt, mreq)
-}
-
-// SetsockoptIPv6Mreq is [golang.org/x/sys/unix.SetsockoptIPv6Mreq].
-func SetsockoptIPv6Mreq(fd int, level int, opt int, mreq *unix.IPv6Mreq) error {
-	return unix.SetsockoptIPv6Mreq(fd, level, opt, mreq)
-}
-
-// SetsockoptInet4Addr is [golang.org/x/sys/unix.SetsockoptInet4Addr].
-func SetsockoptInet4Addr(fd int, level int, opt int, value [4]byte) error {
-	return unix.SetsockoptInet4Addr(fd, level, opt, value)
-}
-
-// SetsockoptLinger is [golang.org/x/sys/unix.SetsockoptLinger].
-func SetsockoptLinger(fd int, level int, opt int, l *unix.Linger) error {
-	return unix.SetsockoptLinger(fd, level, opt, l)
 }
 
 // SetsockoptPacketMreq is [golang.org/x/sys/unix.SetsockoptPacketMreq].
@@ -11706,11 +10756,6 @@ func SetsockoptSockFprog(fd int, level int, opt int, fprog *unix.SockFprog) erro
 	return unix.SetsockoptSockFprog(fd, level, opt, fprog)
 }
 
-// SetsockoptString is [golang.org/x/sys/unix.SetsockoptString].
-func SetsockoptString(fd int, level int, opt int, s string) error {
-	return unix.SetsockoptString(fd, level, opt, s)
-}
-
 // SetsockoptTCPMD5Sig is [golang.org/x/sys/unix.SetsockoptTCPMD5Sig].
 func SetsockoptTCPMD5Sig(fd int, level int, opt int, s *unix.TCPMD5Sig) error {
 	return unix.SetsockoptTCPMD5Sig(fd, level, opt, s)
@@ -11719,11 +10764,6 @@ func SetsockoptTCPMD5Sig(fd int, level int, opt int, s *unix.TCPMD5Sig) error {
 // SetsockoptTCPRepairOpt is [golang.org/x/sys/unix.SetsockoptTCPRepairOpt].
 func SetsockoptTCPRepairOpt(fd int, level int, opt int, o []unix.TCPRepairOpt) error {
 	return unix.SetsockoptTCPRepairOpt(fd, level, opt, o)
-}
-
-// SetsockoptTimeval is [golang.org/x/sys/unix.SetsockoptTimeval].
-func SetsockoptTimeval(fd int, level int, opt int, tv *unix.Timeval) error {
-	return unix.SetsockoptTimeval(fd, level, opt, tv)
 }
 
 // SetsockoptTpacketReq is [golang.org/x/sys/unix.SetsockoptTpacketReq].
@@ -11736,38 +10776,18 @@ func SetsockoptTpacketReq3(fd int, level int, opt int, tp *unix.TpacketReq3) err
 	return unix.SetsockoptTpacketReq3(fd, level, opt, tp)
 }
 
-// SetsockoptUint64 is [golang.org/x/sys/unix.SetsockoptUint64].
-func SetsockoptUint64(fd int, level int, opt int, value uint64) error {
-	return unix.SetsockoptUint64(fd, level, opt, value)
-}
-
 // Settimeofday is [golang.org/x/sys/unix.Settimeofday].
 func Settimeofday(tv *unix.Timeval) error { return unix.Settimeofday(tv) }
-
-// Setuid is [golang.org/x/sys/unix.Setuid].
-func Setuid(uid int) error { return unix.Setuid(uid) }
 
 // Setxattr is [golang.org/x/sys/unix.Setxattr].
 func Setxattr(path string, attr string, data []byte, flags int) error {
 	return unix.Setxattr(path, attr, data, flags)
 }
 
-// SignalName is [golang.org/x/sys/unix.SignalName].
-func SignalName(s syscall.Signal) string { return unix.SignalName(s) }
-
-// SignalNum is [golang.org/x/sys/unix.SignalNum].
-func SignalNum(s string) syscall.Signal { return unix.SignalNum(s) }
-
 // Signalfd is [golang.org/x/sys/unix.Signalfd].
 func Signalfd(fd int, sigmask *unix.Sigset_t, flags int) (int, error) {
 	return unix.Signalfd(fd, sigmask, flags)
 }
-
-// Socket is [golang.org/x/sys/unix.Socket].
-func Socket(domain int, typ int, proto int) (int, error) { return unix.Socket(domain, typ, proto) }
-
-// Stat is [golang.org/x/sys/unix.Stat].
-func Stat(path string, stat *unix.Stat_t) error { return unix.Stat(path, stat) }
 
 // Statfs is [golang.org/x/sys/unix.Statfs].
 func Statfs(path string, buf *unix.Statfs_t) error { return unix.Statfs(path, buf) }
@@ -11847,9 +10867,6 @@ func Tgkill(tgid int, tid int, sig syscall.Signal) error { return unix.Tgkill(tg
 // Time is [golang.org/x/sys/unix.Time].
 func Time(t *unix.Time_t) (unix.Time_t, error) { return unix.Time(t) }
 
-// TimeToTimespec is [golang.org/x/sys/unix.TimeToTimespec].
-func TimeToTimespec(t time.Time) (unix.Timespec, error) { return unix.TimeToTimespec(t) }
-
 // TimerfdCreate is [golang.org/x/sys/unix.TimerfdCreate].
 func TimerfdCreate(clockid int, flags int) (int, error) { return unix.TimerfdCreate(clockid, flags) }
 
@@ -11866,38 +10883,8 @@ func TimerfdSettime(fd int, flags int, newValue *unix.ItimerSpec, oldValue *unix
 // Times is [golang.org/x/sys/unix.Times].
 func Times(tms *unix.Tms) (uintptr, error) { return unix.Times(tms) }
 
-// TimespecToNsec is [golang.org/x/sys/unix.TimespecToNsec].
-func TimespecToNsec(ts unix.Timespec) int64 { return unix.TimespecToNsec(ts) }
-
-// TimevalToNsec is [golang.org/x/sys/unix.TimevalToNsec].
-func TimevalToNsec(tv unix.Timeval) int64 { return unix.TimevalToNsec(tv) }
-
-// Truncate is [golang.org/x/sys/unix.Truncate].
-func Truncate(path string, length int64) error { return unix.Truncate(path, length) }
-
-// Umask is [golang.org/x/sys/unix.Umask].
-func Umask(mask int) int { return unix.Umask(mask) }
-
-// Uname is [golang.org/x/sys/unix.Uname].
-func Uname(buf *unix.Utsname) error { return unix.Uname(buf) }
-
 // UnixCredentials is [golang.org/x/sys/unix.UnixCredentials].
 func UnixCredentials(ucred *unix.Ucred) []byte { return unix.UnixCredentials(ucred) }
-
-// UnixRights is [golang.org/x/sys/unix.UnixRights].
-func UnixRights(fds ...int) []byte { return unix.UnixRights(fds...) }
-
-// Unlink is [golang.org/x/sys/unix.Unlink].
-func Unlink(path string) error { return unix.Unlink(path) }
-
-// Unlinkat is [golang.org/x/sys/unix.Unlinkat].
-func Unlinkat(dirfd int, path string, flags int) error { return unix.Unlinkat(dirfd, path, flags) }
-
-// Unmount is [golang.org/x/sys/unix.Unmount].
-func Unmount(target string, flags int) error { return unix.Unmount(target, flags) }
-
-// Unsetenv is [golang.org/x/sys/unix.Unsetenv].
-func Unsetenv(key string) error { return unix.Unsetenv(key) }
 
 // Unshare is [golang.org/x/sys/unix.Unshare].
 func Unshare(flags int) error { return unix.Unshare(flags) }
@@ -11908,25 +10895,9 @@ func Ustat(dev int, ubuf *unix.Ustat_t) error { return unix.Ustat(dev, ubuf) }
 // Utime is [golang.org/x/sys/unix.Utime].
 func Utime(path string, buf *unix.Utimbuf) error { return unix.Utime(path, buf) }
 
-// Utimes is [golang.org/x/sys/unix.Utimes].
-func Utimes(path string, tv []unix.Timeval) error { return unix.Utimes(path, tv) }
-
-// UtimesNano is [golang.org/x/sys/unix.UtimesNano].
-func UtimesNano(path string, ts []unix.Timespec) error { return unix.UtimesNano(path, ts) }
-
-// UtimesNanoAt is [golang.org/x/sys/unix.UtimesNanoAt].
-func UtimesNanoAt(dirfd int, path string, ts []unix.Timespec, flags int) error {
-	return unix.UtimesNanoAt(dirfd, path, ts, flags)
-}
-
 // Vmsplice is [golang.org/x/sys/unix.Vmsplice].
 func Vmsplice(fd int, iovs []unix.Iovec, flags int) (int, error) {
 	return unix.Vmsplice(fd, iovs, flags)
-}
-
-// Wait4 is [golang.org/x/sys/unix.Wait4].
-func Wait4(pid int, wstatus *unix.WaitStatus, options int, rusage *unix.Rusage) (int, error) {
-	return unix.Wait4(pid, wstatus, options, rusage)
 }
 
 // Waitid is [golang.org/x/sys/unix.Waitid].

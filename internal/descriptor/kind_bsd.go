@@ -6,8 +6,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const ioctlGetTermios = unix.TIOCGETA
-
 func stat(fd int, st *unix.Stat_t) error { return unix.Fstat(fd, st) }
 
 // specialKind leaves shared memory, processes and events to the systems that have descriptors for them and say so.

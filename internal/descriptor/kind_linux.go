@@ -8,8 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const ioctlGetTermios = unix.TCGETS
-
 // noPath makes a call about the descriptor itself.
 var noPath [1]byte
 

@@ -60,7 +60,7 @@ func characterKind(fd int) Kind {
 
 // Dup does not need to know the kind.
 func (system) Dup(v uintptr, _ Kind) (uintptr, error) {
-	fd, err := unix.FcntlInt(v, unix.F_DUPFD_CLOEXEC, 0)
+	fd, err := dupCloexec(v)
 	if err != nil {
 		return 0, err
 	}

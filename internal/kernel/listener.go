@@ -1,21 +1,14 @@
+//go:build unix || windows
+
 package kernel
 
 import (
-	"io/fs"
 	"net"
 	"syscall"
 	"time"
 
-	"afunix/internal/cred"
 	"afunix/internal/transport"
 )
-
-// A Config says how to listen.
-type Config struct {
-	Backlog   int         // as listen(2); 0 is the system's maximum, which package net asks for
-	Mode      fs.FileMode // exact permission of the socket file; 0 leaves it to the umask
-	Authorize func(cred.Credentials) error
-}
 
 var _ transport.Listener = (*Listener)(nil)
 

@@ -46,7 +46,7 @@ func (m *message) sendmsg(fd uintptr, data []byte, control int) (int, error) {
 	if len(data) == 0 && control > 0 {
 		return 0, errors.ErrUnsupported
 	}
-	return unix.SendmsgN(int(fd), data, m.controlBytes()[:control], m.to, unix.MSG_DONTWAIT)
+	return unix.SendmsgN(int(fd), data, m.controlBytes()[:control], m.to, dontWait)
 }
 
 // wantName has nothing to do: recvmsg always asks.
@@ -56,7 +56,7 @@ func (m *message) wantName() {}
 // MSG_PEEK, but show how the kernel keeps them; so a peek asks for none.
 func (m *message) recvmsg(fd uintptr, data []byte, peek bool) (n, control, flags int, err error) {
 	if peek {
-		n, _, flags, m.from, err = unix.Recvmsg(int(fd), data, nil, unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		n, _, flags, m.from, err = unix.Recvmsg(int(fd), data, nil, unix.MSG_PEEK|dontWait)
 		return n, 0, flags &^ unix.MSG_CTRUNC, err
 	}
 	if len(data) == 0 {

@@ -14,7 +14,7 @@ import (
 // anything.
 var allowed = map[string][]string{
 	"afunix": {"internal/kernel", "internal/endpoint", "internal/linuxpipe", "internal/winpipe", "internal/winsock",
-		"internal/transport", "internal/sock", "internal/descriptor", "internal/cred"},
+		"internal/transport", "internal/sock", "internal/descriptor", "internal/cred", "internal/errno"},
 	"afunix/internal/kernel":     {"internal/transport", "internal/descriptor", "internal/cred", "internal/sockfile"},
 	"afunix/internal/endpoint":   {"internal/transport", "internal/sock", "internal/wire", "internal/rights", "internal/descriptor", "internal/cred"},
 	"afunix/internal/rights":     {"internal/wire", "internal/descriptor"},
@@ -27,8 +27,10 @@ var allowed = map[string][]string{
 	"afunix/internal/descriptor": {},
 	"afunix/internal/sockfile":   {},
 	"afunix/internal/cred":       {},
+	"afunix/internal/errno":      {},
+	"afunix/internal/platforms":  {},
 	"afunix/cmd/afunix":          {"."},
-	"afunix/upgrade":             {"."},
+	"afunix/upgrade":             {".", "internal/errno"},
 	"afunix/upgrade/httpdrain":   {},
 
 	"afunix/dropin/net":              {".", "dropin/internal/ends", "internal/winsock", "internal/descriptor"},
@@ -36,7 +38,7 @@ var allowed = map[string][]string{
 	"afunix/dropin/unix":             {"dropin/internal/ends", "dropin/syscall"},
 	"afunix/dropin/internal/ends":    {".", "dropin/internal/control", "internal/descriptor"},
 	"afunix/dropin/internal/control": {},
-	"afunix/dropin/internal/gen":     {},
+	"afunix/dropin/internal/gen":     {"internal/platforms"},
 }
 
 // pure lists the packages that may import nothing but the standard library, and of that nothing that does I/O.

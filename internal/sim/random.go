@@ -111,7 +111,7 @@ func (g *generator) carrier(p *Process) *Side {
 
 // begin makes a meeting begin, now or later. If it is later, the client may be a new process, with the number of one that is dead.
 func (g *generator) begin(m *Meeting) {
-	later := pick(g, 0, 0, time.Duration(g.rng.IntN(int(time.Minute))))
+	later := pick(g, 0, 0, time.Duration(g.rng.Int64N(int64(time.Minute))))
 	newcomer, standing := g.chance(30), g.standing()
 	g.w.Go("beginning", func() {
 		time.Sleep(later)
@@ -175,7 +175,7 @@ func (g *generator) reader(flood bool) Reader {
 		r.Stop = 1 + g.rng.IntN(4)
 	}
 	if g.chance(20) || flood {
-		r.Pause = time.Duration(g.rng.IntN(int(time.Minute)))
+		r.Pause = time.Duration(g.rng.Int64N(int64(time.Minute)))
 	}
 	return r
 }

@@ -24,6 +24,11 @@ type export struct {
 	imports []string // beside the original
 }
 
+// equal reports whether other declares the same.
+func (e export) equal(other export) bool {
+	return e.kind == other.kind && e.shape == other.shape && (e.kind == function || e.text == other.text)
+}
+
 // omitted are variables that programs can only want to assign to, which would do nothing. That they are missing is noticed.
 var omitted = map[string]bool{"SocketDisableIPv6": true}
 

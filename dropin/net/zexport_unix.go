@@ -2,13 +2,13 @@
 
 //lint:file-ignore SA1019 what is deprecated is here all the same
 
+//go:build unix
+
 package net
 
 import (
 	"net"
 	"net/netip"
-	"os"
-	"time"
 )
 
 // Constants of net.
@@ -44,11 +44,9 @@ var (
 type (
 	Addr                = net.Addr
 	AddrError           = net.AddrError
-	Buffers             = net.Buffers
 	Conn                = net.Conn
 	DNSConfigError      = net.DNSConfigError
 	DNSError            = net.DNSError
-	Dialer              = net.Dialer
 	Error               = net.Error
 	Flags               = net.Flags
 	HardwareAddr        = net.HardwareAddr
@@ -60,7 +58,6 @@ type (
 	Interface           = net.Interface
 	InvalidAddrError    = net.InvalidAddrError
 	KeepAliveConfig     = net.KeepAliveConfig
-	ListenConfig        = net.ListenConfig
 	Listener            = net.Listener
 	MX                  = net.MX
 	NS                  = net.NS
@@ -75,16 +72,11 @@ type (
 	UDPAddr             = net.UDPAddr
 	UDPConn             = net.UDPConn
 	UnixAddr            = net.UnixAddr
-	UnixConn            = net.UnixConn
-	UnixListener        = net.UnixListener
 	UnknownNetworkError = net.UnknownNetworkError
 )
 
 // CIDRMask is [net.CIDRMask].
 func CIDRMask(ones int, bits int) net.IPMask { return net.CIDRMask(ones, bits) }
-
-// Dial is [net.Dial].
-func Dial(network string, address string) (net.Conn, error) { return net.Dial(network, address) }
 
 // DialIP is [net.DialIP].
 func DialIP(network string, laddr *net.IPAddr, raddr *net.IPAddr) (*net.IPConn, error) {
@@ -96,29 +88,10 @@ func DialTCP(network string, laddr *net.TCPAddr, raddr *net.TCPAddr) (*net.TCPCo
 	return net.DialTCP(network, laddr, raddr)
 }
 
-// DialTimeout is [net.DialTimeout].
-func DialTimeout(network string, address string, timeout time.Duration) (net.Conn, error) {
-	return net.DialTimeout(network, address, timeout)
-}
-
 // DialUDP is [net.DialUDP].
 func DialUDP(network string, laddr *net.UDPAddr, raddr *net.UDPAddr) (*net.UDPConn, error) {
 	return net.DialUDP(network, laddr, raddr)
 }
-
-// DialUnix is [net.DialUnix].
-func DialUnix(network string, laddr *net.UnixAddr, raddr *net.UnixAddr) (*net.UnixConn, error) {
-	return net.DialUnix(network, laddr, raddr)
-}
-
-// FileConn is [net.FileConn].
-func FileConn(f *os.File) (net.Conn, error) { return net.FileConn(f) }
-
-// FileListener is [net.FileListener].
-func FileListener(f *os.File) (net.Listener, error) { return net.FileListener(f) }
-
-// FilePacketConn is [net.FilePacketConn].
-func FilePacketConn(f *os.File) (net.PacketConn, error) { return net.FilePacketConn(f) }
 
 // IPv4 is [net.IPv4].
 func IPv4(a byte, b byte, c byte, d byte) net.IP { return net.IPv4(a, b, c, d) }
@@ -141,11 +114,6 @@ func Interfaces() ([]net.Interface, error) { return net.Interfaces() }
 // JoinHostPort is [net.JoinHostPort].
 func JoinHostPort(host string, port string) string { return net.JoinHostPort(host, port) }
 
-// Listen is [net.Listen].
-func Listen(network string, address string) (net.Listener, error) {
-	return net.Listen(network, address)
-}
-
 // ListenIP is [net.ListenIP].
 func ListenIP(network string, laddr *net.IPAddr) (*net.IPConn, error) {
 	return net.ListenIP(network, laddr)
@@ -156,11 +124,6 @@ func ListenMulticastUDP(network string, ifi *net.Interface, gaddr *net.UDPAddr) 
 	return net.ListenMulticastUDP(network, ifi, gaddr)
 }
 
-// ListenPacket is [net.ListenPacket].
-func ListenPacket(network string, address string) (net.PacketConn, error) {
-	return net.ListenPacket(network, address)
-}
-
 // ListenTCP is [net.ListenTCP].
 func ListenTCP(network string, laddr *net.TCPAddr) (*net.TCPListener, error) {
 	return net.ListenTCP(network, laddr)
@@ -169,16 +132,6 @@ func ListenTCP(network string, laddr *net.TCPAddr) (*net.TCPListener, error) {
 // ListenUDP is [net.ListenUDP].
 func ListenUDP(network string, laddr *net.UDPAddr) (*net.UDPConn, error) {
 	return net.ListenUDP(network, laddr)
-}
-
-// ListenUnix is [net.ListenUnix].
-func ListenUnix(network string, laddr *net.UnixAddr) (*net.UnixListener, error) {
-	return net.ListenUnix(network, laddr)
-}
-
-// ListenUnixgram is [net.ListenUnixgram].
-func ListenUnixgram(network string, laddr *net.UnixAddr) (*net.UnixConn, error) {
-	return net.ListenUnixgram(network, laddr)
 }
 
 // LookupAddr is [net.LookupAddr].

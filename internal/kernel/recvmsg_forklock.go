@@ -1,3 +1,5 @@
+//go:build aix || darwin || solaris
+
 package kernel
 
 import (
@@ -11,7 +13,7 @@ import (
 func recvmsgCloexec(fd int, data, control []byte) (n, controlLen, flags int, from unix.Sockaddr, err error) {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
-	n, controlLen, flags, from, err = unix.Recvmsg(fd, data, control, unix.MSG_DONTWAIT)
+	n, controlLen, flags, from, err = unix.Recvmsg(fd, data, control, dontWait)
 	if err != nil {
 		return n, 0, flags, from, err
 	}

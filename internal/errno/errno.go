@@ -1,0 +1,21 @@
+//go:build !plan9
+
+// Package errno has the errors of system calls that package syscall does not have on every system: Plan 9 has errors of its own. Code that
+// only Unix and Windows build needs none of it.
+package errno
+
+import "syscall"
+
+// An Errno is an error of a system call.
+type Errno = syscall.Errno
+
+// The errors, by their names in errno.h.
+const (
+	EADDRINUSE   = syscall.EADDRINUSE
+	EBADF        = syscall.EBADF
+	ECONNREFUSED = syscall.ECONNREFUSED
+	ECONNRESET   = syscall.ECONNRESET
+	ENOTSOCK     = syscall.ENOTSOCK
+	EOPNOTSUPP   = syscall.EOPNOTSUPP
+	EPIPE        = syscall.EPIPE
+)

@@ -1,0 +1,18 @@
+// Package errno has the errors of system calls that package syscall does not have on every system: Plan 9 has errors of its own.
+package errno
+
+import "syscall"
+
+// An Errno is an error of a system call.
+type Errno = syscall.ErrorString
+
+// The errors, by their names in errno.h. No call of Plan 9 gives them.
+const (
+	EADDRINUSE   Errno = "address already in use"
+	EBADF        Errno = "bad file descriptor"
+	ECONNREFUSED Errno = "connection refused"
+	ECONNRESET   Errno = "connection reset by peer"
+	ENOTSOCK     Errno = "socket operation on non-socket"
+	EOPNOTSUPP   Errno = "operation not supported"
+	EPIPE        Errno = "broken pipe"
+)

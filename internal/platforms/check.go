@@ -1,0 +1,108 @@
+package platforms
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// A listed package is what "go list" says of it.
+type listed struct {
+	ImportPath string
+	Dir        string
+	GoFiles    []string
+	ImportMap  map[string]string
+	Module     *struct{ Main bool }
+}
+
+// Check type-checks packages, and what they depend on, as they are for p without cgo: of the main module all of it, of others what they
+// declare. It returns them by their paths; one that does not exist for p is not among them.
+func (p Platform) Check(tags string, patterns ...string) (map[string]*types.Package, error) {
+	list, err := p.list(tags, patterns)
+	if err != nil {
+		return nil, fmt.Errorf("%v: %w", p, err)
+	}
+	c := checker{p, token.NewFileSet(), map[string]*types.Package{"unsafe": types.Unsafe}}
+	for _, l := range list { // dependencies come first
+		if l.ImportPath == "unsafe" || len(l.GoFiles) == 0 {
+			continue
+		}
+		if err := c.check(l); err != nil {
+			return nil, fmt.Errorf("%v: %w", p, err)
+		}
+	}
+	return c.done, nil
+}
+
+func (p Platform) list(tags string, patterns []string) ([]listed, error) {
+	args := append([]string{"list", "-e", "-deps", "-tags", tags, "-json=ImportPath,Dir,GoFiles,ImportMap,Module"}, patterns...)
+	cmd := exec.Command("go", args...)
+	cmd.Env = append(cmd.Environ(), "GOOS="+p.System, "GOARCH="+p.Arch, "CGO_ENABLED=0")
+	var complaints strings.Builder
+	cmd.Stderr = &complaints
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("go list: %w: %s", err, complaints.String())
+	}
+	var all []listed
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var l listed
+		switch err := dec.Decode(&l); {
+		case errors.Is(err, io.EOF):
+			return all, nil
+		case err != nil:
+			return nil, err
+		}
+		all = append(all, l)
+	}
+}
+
+type checker struct {
+	platform Platform
+	fset     *token.FileSet
+	done     map[string]*types.Package
+}
+
+func (c checker) check(l listed) error {
+	var files []*ast.File
+	for _, name := range l.GoFiles {
+		f, err := parser.ParseFile(c.fset, filepath.Join(l.Dir, name), nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		files = append(files, f)
+	}
+	config := types.Config{
+		IgnoreFuncBodies: l.Module == nil || !l.Module.Main,
+		FakeImportC:      true,
+		Importer:         importer{c.done, l.ImportMap},
+		Sizes:            types.SizesFor("gc", c.platform.Arch),
+	}
+	var err error
+	c.done[l.ImportPath], err = config.Check(l.ImportPath, c.fset, files, nil)
+	return err
+}
+
+// importer finds packages among those that have been checked already.
+type importer struct {
+	done     map[string]*types.Package
+	vendored map[string]string
+}
+
+func (i importer) Import(path string) (*types.Package, error) {
+	if real, ok := i.vendored[path]; ok {
+		path = real
+	}
+	if p, ok := i.done[path]; ok {
+		return p, nil
+	}
+	return nil, fmt.Errorf("%s has not been loaded", path)
+}

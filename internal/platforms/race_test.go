@@ -1,0 +1,5 @@
+//go:build race
+
+package platforms
+
+const raceEnabled = true
