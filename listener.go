@@ -4,6 +4,7 @@ import (
 	"context"
 	"io/fs"
 	"net"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -64,10 +65,12 @@ func (lc *ListenConfig) ListenPacket(ctx context.Context, network, address strin
 	return newConn(c, network), nil
 }
 
-// A Listener is a socket that listens. It is a [net.Listener] and a [syscall.Conn].
+// A Listener is a socket that listens. It is a [net.Listener] and a [syscall.Conn]. One that is dropped without Close is closed by the
+// garbage collector, sooner or later; its socket file stays then, as in package net.
 type Listener struct {
 	t       transport.Listener
 	network string
+	dropped runtime.Cleanup
 }
 
 var (
@@ -76,7 +79,9 @@ var (
 )
 
 func newListener(t transport.Listener, network string) *Listener {
-	return &Listener{t: t, network: network}
+	l := &Listener{t: t, network: network}
+	l.closeWhenDropped()
+	return l
 }
 
 // Accept waits for the next connection and returns it, a *[Conn].
@@ -99,7 +104,10 @@ func (l *Listener) AcceptConn() (*Conn, error) {
 
 // Close stops listening. Calls of Accept that wait return [net.ErrClosed]. The socket file is removed if Listen made it, and nobody has
 // put another in its place.
-func (l *Listener) Close() error { return l.operation("close", "close").wrap(l.t.Close()) }
+func (l *Listener) Close() error {
+	l.dropped.Stop()
+	return l.operation("close", "close").wrap(l.t.Close())
+}
 
 // Addr returns the address, a *[net.UnixAddr].
 func (l *Listener) Addr() net.Addr { return netAddr(l.t.Addr()) }
@@ -122,7 +130,10 @@ func (l *Listener) Transport() Transport {
 }
 
 // SyscallConn gives access to the descriptor.
-func (l *Listener) SyscallConn() (syscall.RawConn, error) { return l.t.SyscallConn() }
+func (l *Listener) SyscallConn() (syscall.RawConn, error) {
+	raw, err := l.t.SyscallConn()
+	return rawOf(l, l.Transport(), raw, err)
+}
 
 func (l *Listener) operation(op, call string) operation {
 	return operation{op: op, network: l.network, addr: l.t.Addr(), call: call}
