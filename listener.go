@@ -16,8 +16,10 @@ import (
 type ListenConfig struct {
 	Transport Transport
 	// Authorize, if not nil, may refuse the peer of a connection, of which then no byte of user data is read or sent,
-	// and which is never accepted. It may be called by several goroutines at once. A datagram socket has no such peer, and
-	// ListenPacket is refused.
+	// and which is never accepted. It may be called by several goroutines at once: whoever it takes long about holds up nobody else, up to
+	// 256 clients at a time, and over the kernel transport no more than the Backlog has room for. So clients are accepted in the order in which
+	// they are let in. Close does not wait for it, and turns away those about whom it has not said anything. A datagram socket has no such
+	// peer, and ListenPacket is refused.
 	Authorize func(peer Credentials) error
 	Backlog   int // as listen(2); 0 means the system's maximum
 	// Mode is the permission of the socket file, from the start (but see below); 0 means that the process's umask decides.

@@ -7,7 +7,6 @@ import (
 	"os"
 	"syscall"
 
-	"afunix/internal/cred"
 	"afunix/internal/descriptor"
 	"afunix/internal/transport"
 
@@ -35,20 +34,27 @@ func Listen(ctx context.Context, network, address string, config Config) (*Liste
 	if err != nil {
 		return nil, inner(err)
 	}
-	return &Listener{l: l.(*net.UnixListener), authorize: config.Authorize}, nil
+	k := &Listener{l: l.(*net.UnixListener)}
+	if config.Authorize != nil {
+		k.door = newDoor(k.l, config.Authorize, config.Backlog)
+	}
+	return k, nil
 }
 
 // A Listener is a socket that listens: a [transport.Listener]. The socket file is left to package net.
 type Listener struct {
-	l         *net.UnixListener
-	authorize func(cred.Credentials) error
+	l    *net.UnixListener
+	door *door // nil: everybody is let in
 }
 
 // SetUnlinkOnClose says whether Close removes the socket file.
 func (l *Listener) SetUnlinkOnClose(unlink bool) { l.l.SetUnlinkOnClose(unlink) }
 
 // Close stops listening.
-func (l *Listener) Close() error { return inner(l.l.Close()) }
+func (l *Listener) Close() error {
+	l.closeDoor()
+	return inner(l.l.Close())
+}
 
 // ListenPacket is not possible here.
 func ListenPacket(context.Context, string, string, Config) (*Conn, error) {
