@@ -20,6 +20,7 @@ type UnixListener struct {
 	*owned
 	unlink  atomic.Bool
 	once    sync.Once
+	file    interface{ Remove() } // the socket file; nil if it did not make one
 	dropped runtime.Cleanup
 }
 
@@ -32,6 +33,9 @@ var (
 func newUnixListener(l *afunix.Listener) *UnixListener {
 	l.SetUnlinkOnClose(false)
 	u := unixListener(ends.NewListener(l))
+	if name := l.Addr().String(); name[0] != '@' {
+		u.file = newBoundFile(name)
+	}
 	u.unlink.Store(true)
 	return u
 }
@@ -93,11 +97,11 @@ func (l *UnixListener) Close() error {
 // by way of a copy or in another process, as package net does it then.
 func (l *UnixListener) unlinkName() {
 	switch {
-	case !l.unlink.Load() || l.Addr().String()[0] == '@':
+	case !l.unlink.Load():
 	case l.ref.Last():
 		l.ref.Listener.SetUnlinkOnClose(true)
-	default:
-		_ = os.Remove(l.Addr().String()) // package net does not look at the error either
+	case l.file != nil:
+		l.file.Remove()
 	}
 }
 
