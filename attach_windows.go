@@ -3,6 +3,7 @@ package afunix
 import (
 	"errors"
 	"os/exec"
+	"runtime"
 	"syscall"
 
 	"afunix/internal/kernel"
@@ -11,25 +12,34 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// A legacy is a handle that a child inherits.
-type legacy struct{ handle windows.Handle }
+// A legacy is a handle that a child inherits. One that is dropped is closed by the garbage collector.
+type legacy struct {
+	handle  windows.Handle
+	dropped runtime.Cleanup
+}
 
 // newLegacy makes a handle that can be inherited, in general. Package os tells the system for each process which handles those are (a
 // PROC_THREAD_ATTRIBUTE_HANDLE_LIST), so no other child gets it.
 func newLegacy(v uintptr) (*legacy, error) {
 	self := windows.CurrentProcess()
-	var l legacy
+	l := new(legacy)
 	if err := windows.DuplicateHandle(self, windows.Handle(v), self, &l.handle, 0, true, windows.DUPLICATE_SAME_ACCESS); err != nil {
 		return nil, err
 	}
-	return &l, nil
+	l.dropped = runtime.AddCleanup(l, func(h windows.Handle) { _ = windows.CloseHandle(h) }, l.handle)
+	return l, nil
 }
 
-// Close closes the handle here.
-func (l *legacy) Close() error { return windows.CloseHandle(l.handle) }
+// Close closes the handle here. It may be called once.
+func (l *legacy) Close() error {
+	l.dropped.Stop()
+	return windows.CloseHandle(l.handle)
+}
 
-// attach makes cmd hand the handle down, and completes what the child is told. It has the same value there.
+// attach makes cmd hand the handle down, and completes what the child is told. It has the same value there. As long as there is cmd, l is not
+// dropped: cmd has the bare number.
 func (l *legacy) attach(cmd *exec.Cmd, b bequest) bequest {
+	runtime.AddCleanup(cmd, func(*legacy) {}, l)
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = new(syscall.SysProcAttr)
 	}

@@ -3,6 +3,7 @@ package afunix
 import (
 	"errors"
 	"net"
+	"runtime"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -12,11 +13,16 @@ import (
 )
 
 // A Conn is a socket that does not listen. It is a [net.Conn], a [net.PacketConn] and a [syscall.Conn]. It is safe for
-// concurrent use, and one Write or WriteMsg is never interleaved with another.
+// concurrent use, and one Write or WriteMsg is never interleaved with another. One that is dropped without Close is closed by the garbage
+// collector, sooner or later.
+//
+// A [net.Buffers] writes each of its slices by a Write of its own: each becomes a record, and on a stream those of two writers mix. Join
+// what belongs together first.
 type Conn struct {
 	t        transport.Conn
 	network  string
 	attached atomic.Pointer[legacy] // what AttachTo keeps for the child
+	dropped  runtime.Cleanup
 }
 
 var (
@@ -26,7 +32,11 @@ var (
 	_ Sendable       = (*Conn)(nil)
 )
 
-func newConn(t transport.Conn, network string) *Conn { return &Conn{t: t, network: network} }
+func newConn(t transport.Conn, network string) *Conn {
+	c := &Conn{t: t, network: network}
+	c.closeWhenDropped()
+	return c
+}
 
 // Read reads data. Descriptors that come with it are closed, as by read(2): use [Conn.ReadMsg] to receive them.
 func (c *Conn) Read(b []byte) (int, error) {
@@ -75,6 +85,7 @@ func (c *Conn) WriteTo(b []byte, addr net.Addr) (int, error) {
 
 // Close closes the socket. Blocked calls return [net.ErrClosed]. Descriptors that nobody received are closed.
 func (c *Conn) Close() error {
+	c.dropped.Stop()
 	if l := c.attached.Swap(nil); l != nil {
 		return c.operation("close", "close").wrap(l.Close())
 	}
@@ -140,7 +151,10 @@ func (c *Conn) Packets() (sent, received uint64, ok bool) {
 }
 
 // SyscallConn gives access to the descriptor. Of the pipe transport that is the message pipe: do no I/O with it.
-func (c *Conn) SyscallConn() (syscall.RawConn, error) { return c.t.SyscallConn() }
+func (c *Conn) SyscallConn() (syscall.RawConn, error) {
+	raw, err := c.t.SyscallConn()
+	return rawOf(c, c.Transport(), raw, err)
+}
 
 // set wraps the error of setting something, in which package net names this end only.
 func (c *Conn) set(err error) error {

@@ -1,6 +1,10 @@
 package afunix
 
-import "afunix/internal/cred"
+import (
+	"context"
+
+	"afunix/internal/cred"
+)
 
 // Credentials say which process, and which user, is at the other end.
 type Credentials struct {
@@ -18,4 +22,22 @@ func authorizer(authorize func(Credentials) error) func(cred.Credentials) error 
 		return nil
 	}
 	return func(c cred.Credentials) error { return authorize(Credentials(c)) }
+}
+
+// authorizer is d.Authorize, as long as ctx lasts: what it says later nobody waits for.
+func (d *Dialer) authorizer(ctx context.Context) func(cred.Credentials) error {
+	authorize := authorizer(d.Authorize)
+	if authorize == nil || ctx.Done() == nil {
+		return authorize
+	}
+	return func(c cred.Credentials) error {
+		said := make(chan error, 1)
+		go func() { said <- authorize(c) }()
+		select {
+		case err := <-said:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }

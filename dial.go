@@ -20,7 +20,8 @@ type Dialer struct {
 	LocalAddr *net.UnixAddr // bind before connecting
 	Transport Transport
 	// Authorize, if not nil, may refuse the peer: its error is DialContext's, and no byte of user data has been read
-	// or sent. A peer whom the system does not name (that of a datagram socket) is refused without asking.
+	// or sent. A peer whom the system does not name (that of a datagram socket) is refused without asking. If it takes longer than Timeout
+	// or the context, DialContext does not wait for what it says.
 	Authorize func(peer Credentials) error
 	Timeout   time.Duration // at most so long; 0 leaves it to the context
 }

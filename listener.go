@@ -4,6 +4,7 @@ import (
 	"context"
 	"io/fs"
 	"net"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -15,8 +16,10 @@ import (
 type ListenConfig struct {
 	Transport Transport
 	// Authorize, if not nil, may refuse the peer of a connection, of which then no byte of user data is read or sent,
-	// and which is never accepted. It may be called by several goroutines at once. A datagram socket has no such peer, and
-	// ListenPacket is refused.
+	// and which is never accepted. It may be called by several goroutines at once: whoever it takes long about holds up nobody else, up to
+	// 256 clients at a time, and over the kernel transport no more than the Backlog has room for. So clients are accepted in the order in which
+	// they are let in. Close does not wait for it, and turns away those about whom it has not said anything. A datagram socket has no such
+	// peer, and ListenPacket is refused.
 	Authorize func(peer Credentials) error
 	Backlog   int // as listen(2); 0 means the system's maximum
 	// Mode is the permission of the socket file, from the start (but see below); 0 means that the process's umask decides.
@@ -64,10 +67,12 @@ func (lc *ListenConfig) ListenPacket(ctx context.Context, network, address strin
 	return newConn(c, network), nil
 }
 
-// A Listener is a socket that listens. It is a [net.Listener] and a [syscall.Conn].
+// A Listener is a socket that listens. It is a [net.Listener] and a [syscall.Conn]. One that is dropped without Close is closed by the
+// garbage collector, sooner or later; its socket file stays then, as in package net.
 type Listener struct {
 	t       transport.Listener
 	network string
+	dropped runtime.Cleanup
 }
 
 var (
@@ -76,7 +81,9 @@ var (
 )
 
 func newListener(t transport.Listener, network string) *Listener {
-	return &Listener{t: t, network: network}
+	l := &Listener{t: t, network: network}
+	l.closeWhenDropped()
+	return l
 }
 
 // Accept waits for the next connection and returns it, a *[Conn].
@@ -99,7 +106,10 @@ func (l *Listener) AcceptConn() (*Conn, error) {
 
 // Close stops listening. Calls of Accept that wait return [net.ErrClosed]. The socket file is removed if Listen made it, and nobody has
 // put another in its place.
-func (l *Listener) Close() error { return l.operation("close", "close").wrap(l.t.Close()) }
+func (l *Listener) Close() error {
+	l.dropped.Stop()
+	return l.operation("close", "close").wrap(l.t.Close())
+}
 
 // Addr returns the address, a *[net.UnixAddr].
 func (l *Listener) Addr() net.Addr { return netAddr(l.t.Addr()) }
@@ -122,7 +132,10 @@ func (l *Listener) Transport() Transport {
 }
 
 // SyscallConn gives access to the descriptor.
-func (l *Listener) SyscallConn() (syscall.RawConn, error) { return l.t.SyscallConn() }
+func (l *Listener) SyscallConn() (syscall.RawConn, error) {
+	raw, err := l.t.SyscallConn()
+	return rawOf(l, l.Transport(), raw, err)
+}
 
 func (l *Listener) operation(op, call string) operation {
 	return operation{op: op, network: l.network, addr: l.t.Addr(), call: call}

@@ -32,7 +32,7 @@ func dialPipe(ctx context.Context, d *Dialer, network string, laddr, raddr *net.
 		return asPacket(dialPacketPipe(ctx, d, laddr, raddr))
 	}
 	t := socketTypes[network]
-	cfg := endpoint.Config{Type: t, Authorize: authorizer(d.Authorize), Autobind: autobind(t), World: &world}
+	cfg := endpoint.Config{Type: t, Authorize: d.authorizer(ctx), Autobind: autobind(t), World: &world}
 	if laddr != nil {
 		cfg.Local = laddr.Name
 	}

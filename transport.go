@@ -102,7 +102,7 @@ func (lc *ListenConfig) kernelConfig() kernel.Config {
 
 // dialNative dials a socket of the system's own AF_UNIX.
 func dialNative(ctx context.Context, d *Dialer, network string, laddr, raddr *net.UnixAddr) (transport.Conn, error) {
-	return asTransport(kernel.Dial(ctx, network, laddr, raddr.Name, authorizer(d.Authorize)))
+	return asTransport(kernel.Dial(ctx, network, laddr, raddr.Name, d.authorizer(ctx)))
 }
 
 // asTransport makes a nil interface of a nil connection.

@@ -20,7 +20,7 @@ func FileConn(f *os.File) (c Conn, err error) {
 	case ref.Conn == nil:
 		return nil, fileError(f, os.NewSyscallError("getpeername", syscall.ENOTCONN))
 	}
-	return &UnixConn{ref: ref.NewRef()}, nil
+	return unixConn(ref.NewRef(), false), nil
 }
 
 // FilePacketConn returns a copy of the packet network connection corresponding to the open file f. One of the pipe transport is a
@@ -33,7 +33,7 @@ func FilePacketConn(f *os.File) (c PacketConn, err error) {
 	case ref.Conn == nil:
 		return nil, fileError(f, syscall.EINVAL)
 	}
-	return &UnixConn{ref: ref.NewRef()}, nil
+	return unixConn(ref.NewRef(), false), nil
 }
 
 // FileListener returns a copy of the network listener corresponding to the open file f. One of the pipe transport is a *UnixListener, which
@@ -46,7 +46,7 @@ func FileListener(f *os.File) (ln Listener, err error) {
 	case ref.Listener == nil:
 		return nil, fileError(f, os.NewSyscallError("listen", syscall.EINVAL))
 	}
-	return &UnixListener{ref: ref.NewRef()}, nil
+	return unixListener(ref.NewRef()), nil
 }
 
 // lookup returns the end that f is a descriptor of; nil if it is none, or f is closed, of which package net says what it thinks.

@@ -4,11 +4,13 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"afunix/dropin/net"
 	"afunix/dropin/syscall"
 	"afunix/dropin/unix"
+	"afunix/internal/testenv"
 )
 
 // The end of a pair that was closed by whatever name is closed: its peer reads the end.
@@ -374,5 +376,35 @@ func TestNamesOfDescriptors(t *testing.T) {
 				t.Errorf("Getpeername: %v, %v; want %q, %v", peer, err, test.peer, test.err)
 			}
 		})
+	}
+}
+
+// The socket file goes from the directory that it was made in, whether somebody goes on listening or not; and that of another listener stays.
+func TestUnlinkOfARelativePath(t *testing.T) {
+	if !overPipe {
+		t.Skip("package net looks in the directory that the process has changed to")
+	}
+	for _, copied := range []bool{false, true} {
+		first, second := testenv.TempDir(t), testenv.TempDir(t)
+		t.Chdir(first)
+		l := listen(t, "unix", "s")
+		t.Chdir(second)
+		listen(t, "unix", "s")
+		if copied {
+			f, err := l.File()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+		}
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+		if _, err := os.Lstat(filepath.Join(first, "s")); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("copied %t: %v; the socket file is to be removed", copied, err)
+		}
+		if _, err := os.Lstat(filepath.Join(second, "s")); err != nil {
+			t.Errorf("copied %t: another one's socket file: %v", copied, err)
+		}
 	}
 }

@@ -4,22 +4,22 @@ package net
 
 import (
 	"net"
+	"runtime"
 	"syscall"
 	"time"
-
-	"afunix/dropin/internal/ends"
 )
 
 // rawConn is what SyscallConn returns.
 type rawConn struct {
-	ref           *ends.Ref
-	fd            *lazyFD
+	*owned
+	by            any // whom it keeps from being dropped
 	remote, local Addr
 }
 
 // Control calls f with the descriptor.
 func (c rawConn) Control(f func(fd uintptr)) error {
-	fd, err := c.fd.get(c.ref)
+	defer runtime.KeepAlive(c.by)
+	fd, err := c.fd()
 	if err != nil {
 		return &net.OpError{Op: "raw-control", Net: c.ref.Network(), Addr: c.local, Err: plain(err)}
 	}
@@ -44,7 +44,8 @@ const pause = 2 * time.Millisecond
 
 // until calls f until it returns true: as long as may returns nil at first, and wait does after each call.
 func (c rawConn) until(op string, f func(fd uintptr) bool, may, wait func() error) error {
-	fd, err := c.fd.get(c.ref)
+	defer runtime.KeepAlive(c.by)
+	fd, err := c.fd()
 	if err == nil {
 		err = may()
 	}

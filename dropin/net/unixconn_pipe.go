@@ -6,7 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
-	"sync"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -16,9 +16,9 @@ import (
 
 // UnixConn is net.UnixConn over the pipe transport of package afunix.
 type UnixConn struct {
-	ref    *ends.Ref
-	dialed bool // package net then refuses to be told where to send to
-	raw    lazyFD
+	*owned
+	dialed  bool // package net then refuses to be told where to send to
+	dropped runtime.Cleanup
 }
 
 var (
@@ -28,10 +28,17 @@ var (
 )
 
 func newUnixConn(c *afunix.Conn, dialed bool) *UnixConn {
-	return &UnixConn{ref: ends.NewConn(c), dialed: dialed}
+	return unixConn(ends.NewConn(c), dialed)
 }
 
-func (c *UnixConn) ok() bool { return c != nil && c.ref != nil }
+// unixConn returns a connection that owns the reference, also if it is dropped.
+func unixConn(ref *ends.Ref, dialed bool) *UnixConn {
+	c := &UnixConn{owned: &owned{ref: ref}, dialed: dialed}
+	c.dropped = runtime.AddCleanup(c, (*owned).drop, c.owned)
+	return c
+}
+
+func (c *UnixConn) ok() bool { return c != nil && c.owned != nil }
 
 // opError is the shape that package net's errors of a connection have. A nil err stays nil.
 func (c *UnixConn) opError(op string, err error) error {
@@ -189,8 +196,8 @@ func (c *UnixConn) Close() error {
 	if !c.ok() {
 		return syscall.EINVAL
 	}
-	c.raw.close()
-	return c.opError("close", c.ref.Close())
+	c.dropped.Stop()
+	return c.opError("close", c.close())
 }
 
 // CloseRead shuts down the reading side of the Unix domain connection.
@@ -280,7 +287,7 @@ func (c *UnixConn) SyscallConn() (syscall.RawConn, error) {
 	if !c.ok() {
 		return nil, syscall.EINVAL
 	}
-	return rawConn{c.ref, &c.raw, c.RemoteAddr(), c.LocalAddr()}, nil
+	return rawConn{c.owned, c, c.RemoteAddr(), c.LocalAddr()}, nil
 }
 
 // name is an address in the name of a file.
@@ -301,40 +308,4 @@ func newFile(r *ends.Ref, name string) (*os.File, error) {
 		return nil, err
 	}
 	return os.NewFile(uintptr(fd), name), nil
-}
-
-// A lazyFD is a descriptor that a connection or listener has for those who ask for its SyscallConn.
-type lazyFD struct {
-	mu     sync.Mutex
-	fd     int
-	open   bool
-	closed bool
-}
-
-// get returns the descriptor, which does not wait, as those of package net do not.
-func (l *lazyFD) get(r *ends.Ref) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	switch {
-	case l.closed:
-		return -1, net.ErrClosed
-	case l.open:
-		return l.fd, nil
-	}
-	fd, err := r.NewFD()
-	if err != nil {
-		return -1, err
-	}
-	l.fd, l.open = fd, true
-	return fd, ends.SetNonblock(fd, true)
-}
-
-// close closes the descriptor for good.
-func (l *lazyFD) close() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.open {
-		_, _ = ends.Close(l.fd)
-	}
-	l.open, l.closed = false, true
 }

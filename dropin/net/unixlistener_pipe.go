@@ -5,6 +5,7 @@ package net
 import (
 	"net"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -16,10 +17,11 @@ import (
 
 // UnixListener is net.UnixListener over the pipe transport of package afunix.
 type UnixListener struct {
-	ref    *ends.Ref
-	unlink atomic.Bool
-	once   sync.Once
-	raw    lazyFD
+	*owned
+	unlink  atomic.Bool
+	once    sync.Once
+	file    interface{ Remove() } // the socket file; nil if it did not make one
+	dropped runtime.Cleanup
 }
 
 var (
@@ -30,12 +32,22 @@ var (
 // newUnixListener returns a listener that removes its socket file when it is closed, and not when it is sent to another process.
 func newUnixListener(l *afunix.Listener) *UnixListener {
 	l.SetUnlinkOnClose(false)
-	u := &UnixListener{ref: ends.NewListener(l)}
+	u := unixListener(ends.NewListener(l))
+	if name := l.Addr().String(); name[0] != '@' {
+		u.file = newBoundFile(name)
+	}
 	u.unlink.Store(true)
 	return u
 }
 
-func (l *UnixListener) ok() bool { return l != nil && l.ref != nil }
+// unixListener returns a listener that owns the reference, also if it is dropped. As in package net, the socket file stays then.
+func unixListener(ref *ends.Ref) *UnixListener {
+	l := &UnixListener{owned: &owned{ref: ref}}
+	l.dropped = runtime.AddCleanup(l, (*owned).drop, l.owned)
+	return l
+}
+
+func (l *UnixListener) ok() bool { return l != nil && l.owned != nil }
 
 // opError is the shape that package net's errors of a listener have. A nil err stays nil.
 func (l *UnixListener) opError(op string, err error) error {
@@ -75,6 +87,7 @@ func (l *UnixListener) Close() error {
 	if !l.ok() {
 		return syscall.EINVAL
 	}
+	l.dropped.Stop()
 	l.raw.close()
 	l.once.Do(l.unlinkName)
 	return l.opError("close", l.ref.Close())
@@ -84,11 +97,11 @@ func (l *UnixListener) Close() error {
 // by way of a copy or in another process, as package net does it then.
 func (l *UnixListener) unlinkName() {
 	switch {
-	case !l.unlink.Load() || l.Addr().String()[0] == '@':
+	case !l.unlink.Load():
 	case l.ref.Last():
 		l.ref.Listener.SetUnlinkOnClose(true)
-	default:
-		_ = os.Remove(l.Addr().String()) // package net does not look at the error either
+	case l.file != nil:
+		l.file.Remove()
 	}
 }
 
@@ -122,5 +135,5 @@ func (l *UnixListener) SyscallConn() (syscall.RawConn, error) {
 	if !l.ok() {
 		return nil, syscall.EINVAL
 	}
-	return rawListener{rawConn{l.ref, &l.raw, nil, l.Addr()}}, nil
+	return rawListener{rawConn{l.owned, l, nil, l.Addr()}}, nil
 }

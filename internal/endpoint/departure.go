@@ -210,7 +210,12 @@ func (c *Conn) nudge() {
 func (c *Conn) watch(d *departure, done func() bool) error {
 	w := wait{c: c}
 	defer w.end()
+	late := absence{c: c}
+	defer late.end()
 	for !done() {
+		if late.passed() {
+			return syscall.EAGAIN
+		}
 		if d.over(c) && c.out.shift.held {
 			return errShifted // the other end is about to come here over this connection, too
 		}
@@ -282,27 +287,54 @@ func (c *Conn) flushed(d *departure) error {
 	return c.watch(d, func() bool { return done })
 }
 
-// announce tells the peer, and waits until it has taken note of it.
+// announce tells the peer, once nothing is half done.
 func (c *Conn) announce(d *departure) error {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
 	mate := d.mate(c) // it answers no more
-	err := c.watch(d, func() bool { return c.out.quiet() && (mate != nil || c.out.answered()) })
-	if err != nil {
-		return err
+	for {
+		err := c.watch(d, func() bool { return c.out.quiet() && (mate != nil || c.out.answered()) })
+		switch {
+		case err != nil:
+			return err
+		case c.out.box.Gone() || c.out.severed:
+			return nil // nobody is left to be told
+		case mate != nil: // nothing is under way from there, and nobody listens
+			c.out.shift.announced = true
+			c.out.mu.Unlock()
+			mate.out.mu.Lock()
+			mate.out.shift.away = true
+			mate.out.mu.Unlock()
+			c.out.mu.Lock()
+			return nil
+		case !c.out.shift.abroad():
+			return c.request(d)
+		case c.leaveWord():
+			return nil
+		}
 	}
-	switch {
-	case c.out.box.Gone() || c.out.severed:
-		return nil // nobody is left to be told
-	case mate != nil: // nothing is under way from there, and nobody listens
-		c.out.shift.announced = true
-		c.out.mu.Unlock()
-		mate.out.mu.Lock()
-		mate.out.shift.away = true
-		mate.out.mu.Unlock()
-		c.out.mu.Lock()
-		return nil
+}
+
+// leaveWord tells whoever will have the other end, which is away, that this one moves. Nothing is waited for, since there may be nobody for a
+// long time; and nothing is under way from there, since its owner sends no descriptors before he has had a hello from here. His own comes in
+// any case, and is answered by whoever has this end then: he says so first (see answer). It fails if the pipe is full. The caller holds
+// out.mu.
+func (c *Conn) leaveWord() bool {
+	o := &c.out
+	if !o.shift.deferred { // else it has been said
+		o.owed.note(debtMove)
+		c.pay()
+		if o.owed.has(debtMove) {
+			o.owed.strike(debtMove)
+			return false
+		}
 	}
+	o.shift.announced, o.shift.deferred = true, true
+	return true
+}
+
+// request tells the peer that this end moves, and waits until it has taken note of it. The caller holds out.mu.
+func (c *Conn) request(d *departure) error {
 	t := new(sock.Transfer)
 	c.out.owed.moveDone, c.out.owed.move = t, 0
 	if d.over(c) {
@@ -324,8 +356,8 @@ func (c *Conn) stay() {
 	case !s.announced || c.out.owed.has(debtMove): // it was never told
 		c.out.owed.strike(debtMove)
 		c.out.ready = s.wasReady
+	case s.deferred: // nobody has come whom to tell
 	case err == nil: // else the pipe is closed
-		s.asked = true
 		c.out.ready = false // until it has been answered
 		c.owe(wire.Moved, proof)
 	}
@@ -334,7 +366,9 @@ func (c *Conn) stay() {
 	c.out.mu.Unlock()
 	if closed := c.resume(); closed {
 		c.depose(false)
+		return
 	}
+	c.catchUp() // the peer has not waited until this end had taken note of everything: see tell
 }
 
 // resume starts the reader again that drain has ended. It reports whether Close was called meanwhile, or the end has been taken for moved.

@@ -89,5 +89,6 @@ func Inherit(w *World, v uintptr, state []byte) (*Conn, error) {
 		return nil, badLuggage("%d bytes behind the state of an inherited end", len(u.states))
 	}
 	c.start()
+	c.Taken()
 	return c, nil
 }

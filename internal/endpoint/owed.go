@@ -141,8 +141,11 @@ func (c *Conn) pay() {
 			o.owed.credit = c.reported() // of now: a hello may have said more than when it was noted
 		}
 		p, t := o.owed.packet(d)
-		if d == debtHello {
+		switch {
+		case d == debtHello:
 			p = *c.rehelloPacket()
+		case d != debtMove && o.shift.abroad():
+			t = nil // this end may have moved itself when it comes to be acknowledged
 		}
 		if t != nil {
 			p.Serial = o.box.NextSerial()
@@ -222,8 +225,38 @@ func (c *Conn) after(d time.Duration) *limit {
 
 func (l *limit) stop() { l.timer.Stop() }
 
+// maxAbsence bounds the wait for whoever has the other end next. A child that inherits it may never be started.
+const maxAbsence = 10 * time.Second
+
+// An absence is a wait during which the other end may be in nobody's hands. Its methods are called with out.mu held.
+type absence struct {
+	c     *Conn
+	limit *limit
+}
+
+// passed reports whether that has been so for too long. The wait is over then.
+func (a *absence) passed() bool {
+	switch {
+	case !a.c.out.shift.abroad():
+		a.end()
+		return false
+	case a.limit == nil:
+		a.limit = a.c.after(maxAbsence)
+	}
+	return a.limit.passed
+}
+
+// end ends the wait.
+func (a *absence) end() {
+	if a.limit != nil {
+		a.limit.stop()
+		a.limit = nil
+	}
+}
+
 // tell pays a debt that the peer acknowledges, and waits for that: once we return, the peer goes by it, as on one machine's
-// kernel. slot is where the debt keeps its transfer. The caller holds out.mu.
+// kernel. If the other end is in nobody's hands there is nothing to wait for: whoever comes takes in what has been said before he does
+// anything else (see Taken). slot is where the debt keeps its transfer. The caller holds out.mu.
 func (c *Conn) tell(d debt, slot **sock.Transfer) {
 	if c.out.box.Gone() {
 		return // nobody is left to be told
@@ -238,7 +271,7 @@ func (c *Conn) tell(d debt, slot **sock.Transfer) {
 	defer late.stop()
 	w := wait{c: c}
 	defer w.end()
-	for t.Fate == sock.Written && !late.passed && !c.out.closed && !c.out.severed {
+	for t.Fate == sock.Written && !late.passed && !c.out.closed && !c.out.severed && !c.out.shift.abroad() {
 		w.more()
 	}
 }

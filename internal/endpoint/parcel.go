@@ -360,6 +360,7 @@ func (c *Conn) state() (wire.ConnState, []sock.Segment) {
 	set(wire.ConnPeerPass, c.out.peerPass)
 	set(wire.ConnAlone, c.out.severed)
 	set(wire.ConnShifting, c.out.shift.away)
+	set(wire.ConnDeferred, c.out.shift.deferred)
 	set(wire.ConnApart, c.out.apart)
 	s.Chosen = string(c.out.owed.name)
 	c.out.mu.Unlock()

@@ -169,18 +169,24 @@ func badFile(t descriptor.Table, files []transport.File) error {
 	return nil
 }
 
-// sendRoute returns how descriptors travel to the peer. It waits until the peer is ready; EPERM if nobody can duplicate.
+// sendRoute returns how descriptors travel to the peer. It waits until the peer is ready; EPERM if nobody can duplicate, EAGAIN if nobody has
+// taken the other end for long.
 func (c *Conn) sendRoute() (rights.Route, error) {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
 	w := wait{c: c}
 	defer w.end()
+	late := absence{c: c}
+	defer late.end()
 	for {
 		if err := c.out.stopped(); err != nil {
 			return rights.Route{}, err
 		}
 		if c.out.ready {
 			break
+		}
+		if late.passed() {
+			return rights.Route{}, syscall.EAGAIN
 		}
 		w.more()
 	}

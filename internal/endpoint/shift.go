@@ -31,7 +31,8 @@ type shift struct {
 	held     bool   // … over this very connection: hardly anything is said until it has been let go: see next
 	taken    bool   // … and it has come
 	serial   uint64 // of the peer's Move, to be acknowledged as soon as nothing is loaded; 0: there is none
-	asked    bool   // we have said hello, and may get an answer
+	asked    bool   // we have said hello of an end that moved, and may get an answer
+	deferred bool   // … and will say it when whoever has the other end has: see leaveWord
 	greeting bool   // we have said hello, and not heard one since
 	loaded   bool   // a message's descriptors have been duplicated for the peer, and it has not been written
 	begun    bool   // a message has been written in part
@@ -54,6 +55,9 @@ func (s *shift) stops(begun bool) bool {
 	return s.held && !(begun && s.loaded) || s.detached || s.paused && !begun
 }
 
+// abroad reports whether the other end may be in nobody's hands.
+func (s *shift) abroad() bool { return s.away && !s.held }
+
 // errShifted: the peer's end is moving, so descriptors have to be duplicated for another process.
 var errShifted = errors.New("the peer is moving")
 
@@ -62,16 +66,13 @@ func (c *Conn) peerMoves(p *wire.Packet) error {
 	if p.Flags&wire.Gone != 0 {
 		return c.peerLetGo()
 	}
-	if p.Serial == 0 {
-		return errUnexpected
-	}
 	if err := c.pipe.Expect(); err != nil {
 		return err
 	}
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
 	s := &c.out.shift
-	if s.away {
+	if s.away || p.Serial == 0 && !s.asked && !c.out.leaving() { // without one it is for an end that was away: see leaveWord
 		return errUnexpected
 	}
 	itself := p.Flags&wire.Itself != 0
@@ -136,9 +137,7 @@ func (c *Conn) rehello(p *wire.Packet) error {
 	switch {
 	case moved:
 		s.away, s.held, c.out.agreed = false, false, false // held: it has stayed after all
-		if !c.out.leaving() {
-			c.owe(0, proof)
-		}
+		c.answer(proof)
 	default:
 		s.asked = false
 	}
@@ -150,6 +149,21 @@ func (c *Conn) rehello(p *wire.Packet) error {
 	c.pay()
 	c.wakeWrites()
 	return nil
+}
+
+// answer makes a hello the answer to that of an end that moved: also if this end has moved itself, and has said nothing yet. Who is about to
+// have this end now answers instead, if it leaves. The caller holds out.mu.
+func (c *Conn) answer(proof []byte) {
+	s := &c.out.shift
+	deferred := s.deferred
+	s.deferred = false
+	switch {
+	case c.out.leaving():
+	case deferred:
+		c.owe(wire.Moved, proof)
+	default:
+		c.owe(0, proof)
+	}
 }
 
 // leaving reports whether the peer has been told that this end moves: it hears the next hello from whoever has the end then. The caller
@@ -188,6 +202,7 @@ func (c *Conn) owe(flags uint8, proof []byte) {
 	o := &c.out.owed
 	o.hello |= flags
 	o.proof = proof
+	c.out.shift.asked = c.out.shift.asked || flags&wire.Moved != 0
 	o.note(debtHello)
 	c.out.shift.greeting = true
 }

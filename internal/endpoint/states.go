@@ -16,6 +16,8 @@ func checkConn(s *wire.ConnState, link bool) error {
 	switch t := sock.Type(s.SocketType); {
 	case !t.Valid(), link && t != sock.Datagram:
 		return badLuggage("the state of a connection of type %d", t)
+	case s.Flags&wire.ConnDeferred != 0 && s.Flags&wire.ConnShifting == 0:
+		return badLuggage("the state of a connection that waits for a hello, and has heard it")
 	case s.Flags&wire.ConnApart != 0: // one of datagrams that has is a PacketConn by now
 		return badLuggage("a connection of type %d that has lost its peer", t)
 	case len(s.Writers) > maxWriters:

@@ -208,22 +208,28 @@ func (u *unpacker) assemble(p Pipe, s *wire.ConnState, socket *PacketConn) (*Con
 	o.severed = has(wire.ConnAlone)
 	o.owed.name = []byte(s.Chosen)
 	o.owed.window, o.owed.pass = o.box.Window(), o.pass
-	o.shift = shift{any: true, detached: true, away: has(wire.ConnShifting)}
+	o.shift = shift{any: true, detached: true, away: has(wire.ConnShifting), deferred: has(wire.ConnDeferred)}
 	if !o.severed && !o.box.Gone() {
-		proof, err := p.Proof()
-		if err == nil {
-			err = p.Expect()
-		}
-		if err != nil {
+		if err := c.introduce(); err != nil {
 			return nil, err
 		}
-		o.shift.asked = true
-		c.owe(wire.Moved, proof)
 	}
 	if err := u.fill(c, s); err != nil {
 		return nil, err
 	}
 	return c, nil
+}
+
+// introduce gets ready for the hello of whoever has the other end, and says ours, unless that waits for it.
+func (c *Conn) introduce() error {
+	proof, err := c.pipe.Proof()
+	if err == nil {
+		err = c.pipe.Expect()
+	}
+	if err == nil && !c.out.shift.deferred {
+		c.owe(wire.Moved, proof)
+	}
+	return err
 }
 
 // fill makes the receiving half of c.

@@ -10,7 +10,6 @@ import (
 	"os"
 	"syscall"
 
-	"afunix/internal/cred"
 	"afunix/internal/sockfile"
 
 	"golang.org/x/sys/unix"
@@ -29,27 +28,31 @@ func Listen(ctx context.Context, network, address string, config Config) (*Liste
 		l.Close()
 		return nil, err
 	}
-	return newListener(l, sockfile.Made(address), config.Authorize)
+	k, err := newListener(l, sockfile.Made(address))
+	if err == nil && config.Authorize != nil {
+		k.door = newDoor(l, config.Authorize, config.Backlog)
+	}
+	return k, err
 }
 
 // A Listener is a socket that listens: a [transport.Listener]. The socket file is removed by us, and not by package net, which does not
 // look whether it is still the listener's.
 type Listener struct {
-	l         *net.UnixListener
-	raw       syscall.RawConn // of l
-	file      *sockfile.File
-	authorize func(cred.Credentials) error
+	l    *net.UnixListener
+	raw  syscall.RawConn // of l
+	file *sockfile.File
+	door *door // nil: everybody is let in
 }
 
 // newListener takes l over.
-func newListener(l *net.UnixListener, file *sockfile.File, authorize func(cred.Credentials) error) (*Listener, error) {
+func newListener(l *net.UnixListener, file *sockfile.File) (*Listener, error) {
 	raw, err := l.SyscallConn()
 	if err != nil {
 		l.Close()
 		return nil, inner(err)
 	}
 	l.SetUnlinkOnClose(false)
-	return &Listener{l, raw, file, authorize}, nil
+	return &Listener{l: l, raw: raw, file: file}, nil
 }
 
 // SetUnlinkOnClose says whether Close removes the socket file, if that is still the listener's.
@@ -58,6 +61,7 @@ func (l *Listener) SetUnlinkOnClose(unlink bool) { l.file.SetUnlink(unlink) }
 // Close stops listening. The socket file goes first.
 func (l *Listener) Close() error {
 	l.file.Close(l.raw)
+	l.closeDoor()
 	return inner(l.l.Close())
 }
 

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -185,4 +186,93 @@ func withFD(t *testing.T, c syscall.Conn, f func(fd uintptr)) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// dialAll connects so many clients.
+func dialAll(t *testing.T, path string, n int) {
+	t.Helper()
+	for range n {
+		c, err := Dial(t.Context(), stream, nil, path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+	}
+}
+
+// No more are asked about at a time than the backlog has room for.
+func TestTheBacklogBoundsHowManyAreAskedAbout(t *testing.T) {
+	const backlog, clients = 3, 5
+	path := socketPath(t)
+	asked, release := make(chan struct{}, clients), make(chan struct{})
+	l, err := Listen(t.Context(), stream, path, Config{Backlog: backlog, Authorize: func(cred.Credentials) error {
+		asked <- struct{}{}
+		<-release
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	l.SetDeadline(time.Now().Add(10 * time.Second))
+	accepted := make(chan error, clients)
+	go func() {
+		for range clients {
+			c, err := l.Accept()
+			if err == nil {
+				c.Close()
+			}
+			accepted <- err
+		}
+	}()
+	dialAll(t, path, backlog+1)
+	for range backlog + 1 {
+		<-asked
+	}
+	dialAll(t, path, clients-backlog-1)
+	l.door.mu.Lock()
+	for l.door.taking { // it waits for the kernel, or for a moment
+		l.door.mu.Unlock()
+		runtime.Gosched()
+		l.door.mu.Lock()
+	}
+	if n := len(l.door.asked); n != backlog+1 || len(asked) > 0 {
+		t.Errorf("%d are asked about, and %d more; want %d", n, len(asked), backlog+1)
+	}
+	l.door.mu.Unlock()
+	close(release)
+	for range clients {
+		if err := <-accepted; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// When no Accept waits, clients stay in the kernel's queue: whoever else has the socket may accept them.
+func TestAuthorizeLeavesClientsToOthers(t *testing.T) {
+	path := socketPath(t)
+	l, err := Listen(t.Context(), stream, path, Config{Authorize: unauthorized})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	l.SetDeadline(time.Now().Add(10 * time.Millisecond))
+	if _, err := l.Accept(); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatal(err)
+	}
+	var other *Listener
+	if err := l.raw.Control(func(fd uintptr) { other, err = NewListener(fd) }); err != nil {
+		t.Fatal(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	dialAll(t, path, 1)
+	other.SetDeadline(time.Now().Add(10 * time.Second))
+	c, err := other.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
 }

@@ -100,7 +100,7 @@ func NewListener(fd uintptr) (*Listener, error) {
 		n.Close()
 		return nil, syscall.EAFNOSUPPORT
 	}
-	return newListener(u, sockfile.Received(unixAddr(u.Addr()).Name), nil)
+	return newListener(u, sockfile.Received(unixAddr(u.Addr()).Name))
 }
 
 // duplicate is what package net wants a descriptor in. It duplicates once more: an os.File of the original would close it.

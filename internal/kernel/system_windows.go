@@ -5,9 +5,10 @@ import (
 	"errors"
 	"net"
 	"os"
+	"path/filepath"
+	"sync/atomic"
 	"syscall"
 
-	"afunix/internal/cred"
 	"afunix/internal/descriptor"
 	"afunix/internal/transport"
 
@@ -35,20 +36,43 @@ func Listen(ctx context.Context, network, address string, config Config) (*Liste
 	if err != nil {
 		return nil, inner(err)
 	}
-	return &Listener{l: l.(*net.UnixListener), authorize: config.Authorize}, nil
+	k := &Listener{l: l.(*net.UnixListener)}
+	k.l.SetUnlinkOnClose(false)
+	k.SetUnlinkOnClose(true)
+	if k.path, err = filepath.Abs(address); err != nil {
+		k.path = address
+	}
+	if config.Authorize != nil {
+		k.door = newDoor(k.l, config.Authorize, config.Backlog)
+	}
+	return k, nil
 }
 
-// A Listener is a socket that listens: a [transport.Listener]. The socket file is left to package net.
+// A Listener is a socket that listens: a [transport.Listener]. The socket file is removed by us, and not by package net, which looks for it in
+// the directory that the process has changed to.
 type Listener struct {
-	l         *net.UnixListener
-	authorize func(cred.Credentials) error
+	l      *net.UnixListener
+	door   *door  // nil: everybody is let in
+	path   string // of the socket file
+	unlink atomic.Bool
 }
 
 // SetUnlinkOnClose says whether Close removes the socket file.
-func (l *Listener) SetUnlinkOnClose(unlink bool) { l.l.SetUnlinkOnClose(unlink) }
+func (l *Listener) SetUnlinkOnClose(unlink bool) { l.unlink.Store(unlink) }
+
+// removeFile removes the socket file, if it is to go, and if there is one at its path still.
+func (l *Listener) removeFile() {
+	if info, err := os.Lstat(l.path); l.unlink.Swap(false) && err == nil && info.Mode()&os.ModeSocket != 0 {
+		_ = os.Remove(l.path) // package net does not look at the error either
+	}
+}
 
 // Close stops listening.
-func (l *Listener) Close() error { return inner(l.l.Close()) }
+func (l *Listener) Close() error {
+	l.removeFile()
+	l.closeDoor()
+	return inner(l.l.Close())
+}
 
 // ListenPacket is not possible here.
 func ListenPacket(context.Context, string, string, Config) (*Conn, error) {

@@ -33,7 +33,7 @@ var allowed = map[string][]string{
 	"afunix/upgrade":             {".", "internal/errno"},
 	"afunix/upgrade/httpdrain":   {},
 
-	"afunix/dropin/net":              {".", "dropin/internal/ends", "internal/winsock", "internal/descriptor"},
+	"afunix/dropin/net":              {".", "dropin/internal/ends", "internal/winsock", "internal/descriptor", "internal/sockfile"},
 	"afunix/dropin/syscall":          {"dropin/internal/ends", "dropin/internal/control"},
 	"afunix/dropin/unix":             {"dropin/internal/ends", "dropin/syscall"},
 	"afunix/dropin/internal/ends":    {".", "dropin/internal/control", "internal/descriptor"},

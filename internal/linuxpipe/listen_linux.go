@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -134,12 +133,7 @@ func (l *Listener) SyscallConn() syscall.RawConn { return l.raw }
 
 // Suspend ends accepting: see endpoint.Source. Clients that come wait in the kernel's backlog.
 func (l *Listener) Suspend() (descriptors []uintptr, state []byte, err error) {
-	name := l.name
-	if name[0] != '@' { // the new owner may be in another directory
-		if name, err = filepath.Abs(name); err != nil {
-			return nil, nil, err
-		}
-	}
+	name := cmp.Or(l.bound.Absolute(), l.name) // the new owner may be in another directory, and this process may be by now
 	var fd uintptr
 	if l.raw.Control(func(s uintptr) { fd = s }) != nil {
 		return nil, nil, net.ErrClosed

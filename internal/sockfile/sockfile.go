@@ -14,9 +14,10 @@ import (
 
 // A File is the socket file of a listener. The methods of nil, that of a listener without one, do nothing.
 type File struct {
-	path   string
-	made   id // which file it is, if this process has made it
-	unlink atomic.Bool
+	path     string
+	absolute string // the process may change its directory
+	made     id     // which file it is, if this process has made it
+	unlink   atomic.Bool
 }
 
 // An id tells a file from all others. As long as a socket is open its file keeps it, even if it has been removed: the kernel holds on to it.
@@ -27,7 +28,7 @@ func Made(path string) *File {
 	if !hasFile(path) {
 		return nil
 	}
-	f := &File{path: path}
+	f := newFile(path)
 	f.made, _ = at(unix.AT_FDCWD, path) // if it is gone already, there will be nothing to remove
 	f.unlink.Store(true)
 	return f
@@ -38,7 +39,23 @@ func Received(path string) *File {
 	if !hasFile(path) {
 		return nil
 	}
-	return &File{path: path}
+	return newFile(path)
+}
+
+func newFile(path string) *File {
+	f := &File{path: path, absolute: path}
+	if abs, err := filepath.Abs(path); err == nil { // else the directory has no name
+		f.absolute = abs
+	}
+	return f
+}
+
+// Absolute returns the path of the file, absolute if that can be known; "" if there is none.
+func (f *File) Absolute() string {
+	if f == nil {
+		return ""
+	}
+	return f.absolute
 }
 
 func hasFile(path string) bool { return path != "" && path[0] != '@' }
@@ -67,21 +84,34 @@ func (f *File) Close(socket syscall.RawConn) {
 				return
 			}
 		}
-		remove(f.path, want)
+		f.remove(want)
 	})
 }
 
+// Remove removes the file, if path leads to the one that this process has made. Others may have the socket still.
+func (f *File) Remove() {
+	if f != nil && f.made != (id{}) {
+		f.remove(f.made)
+	}
+}
+
+// remove removes the file want. By its absolute path it may be out of reach, where it is not by the one that was given.
+func (f *File) remove(want id) {
+	if !remove(f.absolute, want) {
+		remove(f.path, want)
+	}
+}
+
 // remove removes path, if that is the file want. The directory is held meanwhile, so that nobody can put another in its place.
-func remove(path string, want id) {
+func remove(path string, want id) (removed bool) {
 	dir, err := unix.Open(filepath.Dir(path), forDirectory|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return
+		return false
 	}
 	defer unix.Close(dir)
 	name := filepath.Base(path)
-	if got, ok := at(dir, name); ok && got == want {
-		_ = unix.Unlinkat(dir, name, 0)
-	}
+	got, ok := at(dir, name)
+	return ok && got == want && unix.Unlinkat(dir, name, 0) == nil
 }
 
 // at returns which socket file path is, seen from dir. A symbolic link is none.

@@ -41,6 +41,8 @@ const (
 	OutShut // the sending half
 	OutDeaf
 	OutGone
+
+	ConnDeferred // it says hello when whoever has the other end has
 	connFlags
 )
 

@@ -1,0 +1,177 @@
+package afunix_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"syscall"
+	"testing"
+	"time"
+
+	"afunix"
+)
+
+func init() {
+	children["heir that begins"] = heirThatBegins
+}
+
+// heirThatBegins sends a message over the inherited end, and expects it back from another heir.
+func heirThatBegins(args []string) error {
+	c, err := afunix.Inherited(args[0])
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(patience))
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	defer w.Close()
+	if _, err := c.WriteMsg([]byte("hello"), w); err != nil {
+		return fmt.Errorf("WriteMsg: %w", err)
+	}
+	m, err := c.ReadMsg(make([]byte, 100))
+	if err != nil {
+		return fmt.Errorf("ReadMsg: %w", err)
+	}
+	defer m.Rights.Close()
+	if want := "other: hello"; string(m.Data) != want || m.Rights.Len() != 1 {
+		return fmt.Errorf("%q with %d descriptors; want %q with one", m.Data, m.Rights.Len(), want)
+	}
+	if _, err := c.Read(make([]byte, 1)); err != io.EOF {
+		return fmt.Errorf("after the other one has ended: %v; want EOF", err)
+	}
+	return nil
+}
+
+// within fails the test if f takes long, and returns what it does.
+func within(t *testing.T, what string, f func() error) error {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(patience):
+		t.Fatal(what, "has not returned")
+		return nil
+	}
+}
+
+func attach(t *testing.T, c *afunix.Conn, cmd *exec.Cmd, name string) {
+	t.Helper()
+	if err := within(t, "AttachTo", func() error { return c.AttachTo(cmd, name) }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Both ends of a pair go to children, of which neither has been started when they are attached.
+func TestBothEndsOfAPairAreAttached(t *testing.T) {
+	each(t, listened, func(t *testing.T, tr afunix.Transport, network string) {
+		for _, order := range []string{"the first end's child first", "the second end's child first"} {
+			t.Run(order, func(t *testing.T) {
+				x, y := pair(t, tr, network)
+				one, other := child(t, "heir that begins", "one"), child(t, "heir", "other")
+				attach(t, x, one, "one")
+				attach(t, y, other, "other")
+				var waits [2]func()
+				if order == "the first end's child first" {
+					waits[0] = runHeir(t, one, x)
+					waits[1] = runHeir(t, other, y)
+				} else {
+					waits[0] = runHeir(t, other, y)
+					waits[1] = runHeir(t, one, x)
+				}
+				for _, wait := range waits {
+					wait()
+				}
+			})
+		}
+	})
+}
+
+// What is done to an end whose peer nobody has yet waits for nobody, and the child finds it done.
+func TestThePeerOfAnEndThatNobodyHasYet(t *testing.T) {
+	for what, do := range map[string]func(c *afunix.Conn) error{
+		"Write":              func(c *afunix.Conn) error { _, err := c.Write([]byte("x")); return err },
+		"Close":              (*afunix.Conn).Close,
+		"CloseRead":          (*afunix.Conn).CloseRead,
+		"CloseWrite":         (*afunix.Conn).CloseWrite,
+		"SetPassCredentials": func(c *afunix.Conn) error { return c.SetPassCredentials(true) },
+		"SetWriteBuffer":     func(c *afunix.Conn) error { return c.SetWriteBuffer(10_000) },
+	} {
+		t.Run(what, func(t *testing.T) {
+			each(t, all, func(t *testing.T, tr afunix.Transport, network string) {
+				x, y := pair(t, tr, network)
+				cmd := child(t, "heir", "x")
+				attach(t, x, cmd, "x")
+				begun := time.Now()
+				if err := within(t, what, func() error { return do(y) }); err != nil {
+					t.Error(err)
+				}
+				t.Log(time.Since(begun))
+			})
+		})
+	}
+}
+
+// Data that was written meanwhile is there when the child comes, and descriptors go to the child that comes.
+func TestWhatIsWrittenToAnEndThatNobodyHasYet(t *testing.T) {
+	each(t, listened, func(t *testing.T, tr afunix.Transport, network string) {
+		x, y := pair(t, tr, network)
+		cmd := child(t, "heir", "x")
+		attach(t, x, cmd, "x")
+		if _, err := y.Write([]byte("early")); err != nil {
+			t.Fatal(err)
+		}
+		wait := runHeir(t, cmd, x)
+		mustReadMsg(t, y, "x: early", 0)
+		wait()
+	})
+}
+
+// Descriptors can only go to a process. Until there is one they wait; but not for ever, and not beyond the deadline.
+func TestDescriptorsToAnEndThatNobodyHasYet(t *testing.T) {
+	each(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
+		x, y := pair(t, tr, network)
+		attach(t, x, child(t, "heir", "x"), "x")
+		file := tempFile(t, "")
+		n, err := 0, within(t, "WriteMsg", func() error { _, err := y.WriteMsg([]byte("x"), file); return err })
+		if tr == afunix.KernelTransport {
+			if err != nil {
+				t.Error(err)
+			}
+			return
+		}
+		if n != 0 || !errors.Is(err, syscall.EAGAIN) {
+			t.Errorf("WriteMsg = %d, %v; want EAGAIN", n, err)
+		}
+		if _, err := y.Write([]byte("x")); err != nil {
+			t.Errorf("what was not sent has broken the connection: %v", err)
+		}
+	})
+}
+
+// An end that is attached, and whose peer was, is what it was if that fails; and closing both before any child has been started ends both.
+func TestAttachFailsWhileThePeerIsAway(t *testing.T) {
+	each(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
+		x, y := pair(t, tr, network)
+		cmd := child(t, "heir", "x")
+		attach(t, x, cmd, "x")
+		other := child(t, "heir", "y")
+		for range 2 {
+			if err := within(t, "AttachTo", func() error { return y.AttachTo(other, "") }); !errors.Is(err, syscall.EINVAL) {
+				t.Fatal(err)
+			}
+		}
+		wait := runHeir(t, cmd, x)
+		file := tempFile(t, "text")
+		mustWriteMsg(t, y, "hello", file)
+		mustReadMsg(t, y, "x: hello", 1)
+		wait()
+	})
+}

@@ -1,0 +1,63 @@
+//go:build windows || (linux && afunix_pipe)
+
+package net
+
+import (
+	"net"
+	"sync"
+
+	"afunix/dropin/internal/ends"
+)
+
+// What a connection or listener owns refers to neither, so that the collector notices when they are dropped. Then it closes this.
+type owned struct {
+	ref *ends.Ref
+	raw lazyFD
+}
+
+func (o *owned) close() error {
+	o.raw.close()
+	return o.ref.Close()
+}
+
+// drop is close for the collector, which has one goroutine for all: close may wait.
+func (o *owned) drop() { go o.close() }
+
+// fd returns the descriptor for those who ask for one.
+func (o *owned) fd() (int, error) { return o.raw.get(o.ref) }
+
+// A lazyFD is a descriptor that a connection or listener has for those who ask for its SyscallConn.
+type lazyFD struct {
+	mu     sync.Mutex
+	fd     int
+	open   bool
+	closed bool
+}
+
+// get returns the descriptor, which does not wait, as those of package net do not.
+func (l *lazyFD) get(r *ends.Ref) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.closed:
+		return -1, net.ErrClosed
+	case l.open:
+		return l.fd, nil
+	}
+	fd, err := r.NewFD()
+	if err != nil {
+		return -1, err
+	}
+	l.fd, l.open = fd, true
+	return fd, ends.SetNonblock(fd, true)
+}
+
+// close closes the descriptor for good.
+func (l *lazyFD) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open {
+		_, _ = ends.Close(l.fd)
+	}
+	l.open, l.closed = false, true
+}
