@@ -236,8 +236,6 @@ func (l *Listener) Close() error {
 	l.closed = true
 	unlink := l.unlink && l.file != nil
 	l.mu.Unlock()
-	l.accepting.Lock() // Accept has left
-	defer l.accepting.Unlock()
 	if l.exam.verdict() == nil {
 		return l.end(unlink)
 	}
@@ -249,9 +247,11 @@ func (l *Listener) Close() error {
 	return nil
 }
 
-// end closes what open made, and may remove the socket file.
+// end closes what open made, and may remove the socket file, which may take a moment.
 func (l *Listener) end(unlink bool) error {
+	l.accepting.Lock() // Accept has left
 	l.release()
+	l.accepting.Unlock()
 	if unlink {
 		return l.file.remove()
 	}

@@ -40,7 +40,6 @@ type Pipe struct {
 
 	reading     sync.Mutex // guards what is decided before a read; not held while reading
 	interrupted atomic.Bool
-	waited      bool // the last Read has; only the reader asks
 	closed      atomic.Bool
 	poll        *poll
 
@@ -106,9 +105,7 @@ func wrap(e end, from *origin) (*Pipe, error) {
 // placed: a read from a pipe has one buffer.
 func (p *Pipe) Read(pool *sync.Pool, _ []byte) (packet *buffer, n, placed int, err error) {
 	buf := pool.Get().(*buffer)
-	began := time.Now()
 	n, err = p.read(buf)
-	p.waited = time.Since(began) >= longRead
 	if err == nil && n > maxPacket {
 		err = syscall.EMSGSIZE
 	}

@@ -5,7 +5,6 @@ import (
 	"os"
 	"sync"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/windows"
 )
@@ -77,12 +76,10 @@ func (p *Pipe) startPoll() (o *poll, err error) {
 	return p.poll, err
 }
 
-// A read that takes as long as this has waited. The poller of Go's runtime does not tell. On Windows a read of what is there takes a
-// microsecond or two; on Wine some 70. Whoever takes this for granted in error merges less of a stream than he could have.
-const longRead = 250 * time.Microsecond
-
-// Waited reports whether the last Read had to wait, as far as its duration shows that.
-func (p *Pipe) Waited() bool { return p.waited }
+// Waited reports that the last Read need not have waited, since there is no telling: the poller of Go's runtime does not say, and how
+// long the read took shows nothing, because a thread may be stopped for any time between two instructions. So a Read of a stream looks
+// once more whether there is more to merge.
+func (p *Pipe) Waited() bool { return false }
 
 // ReadNow takes a packet that is there: see endpoint.Pipe. It looks first, because looking is all that is needed for a pipe that is
 // empty, which most are.

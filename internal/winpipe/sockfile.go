@@ -18,6 +18,9 @@ const (
 //	!<afunix socket 1>
 //	stream
 //	000102030405060708090a0b0c0d0e0f
+//
+// One whose pipe is all zeros is vacant: its listener has closed, and would have removed it if the system had allowed that. Nobody serves such
+// a pipe. To bind(2) a vacant file is as good as none, unlike one that is left by a listener that crashed.
 type sockfile struct {
 	socketType uint8
 	id         pipeID
@@ -60,6 +63,9 @@ func parseSockfile(b []byte) (sockfile, error) {
 	}
 	return s, nil
 }
+
+// vacant reports whether s is the content of a vacant file.
+func (s sockfile) vacant() bool { return s.id == pipeID{} }
 
 // append appends the file's content to b.
 func (s sockfile) append(b []byte) []byte {

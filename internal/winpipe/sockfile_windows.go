@@ -1,6 +1,7 @@
 package winpipe
 
 import (
+	"errors"
 	"path/filepath"
 	"syscall"
 	"unsafe"
@@ -30,6 +31,9 @@ func createSocketFile(path string, content sockfile, attributes *windows.Securit
 	}
 	h, err := windows.CreateFile(name, windows.GENERIC_WRITE|windows.FILE_READ_ATTRIBUTES|windows.DELETE,
 		windows.FILE_SHARE_READ|windows.FILE_SHARE_DELETE, attributes, windows.CREATE_NEW, windows.FILE_ATTRIBUTE_SYSTEM, 0)
+	if err == windows.ERROR_FILE_EXISTS && isVacant(name) && takeOver(name, content, attributes) == nil {
+		return &boundFile{abs, content}, nil
+	}
 	if err != nil {
 		return nil, bindErrno(abs, err)
 	}
@@ -37,49 +41,75 @@ func createSocketFile(path string, content sockfile, attributes *windows.Securit
 	if fileType, _ := windows.GetFileType(h); fileType != windows.FILE_TYPE_DISK {
 		return nil, syscall.EADDRINUSE // NUL and other names that are always there
 	}
-	if err := writeAll(h, content.append(nil)); err != nil {
-		deleteByHandle(h) // if that fails, too, a file stays that leads nowhere
+	if err := overwrite(h, content); err != nil {
+		deleteByHandle(h, abs) // if that fails, too, a file stays that leads nowhere
 		return nil, errno(err)
 	}
 	return &boundFile{abs, content}, nil
 }
 
-func writeAll(h windows.Handle, content []byte) error {
+// overwrite makes content all that the file of h holds.
+func overwrite(h windows.Handle, content sockfile) error {
+	b := content.append(nil)
 	var n uint32
-	if err := windows.WriteFile(h, content, &n, nil); err != nil {
+	start := new(windows.Overlapped)
+	if err := windows.WriteFile(h, b, &n, start); err != nil {
 		return err
 	}
-	if int(n) != len(content) {
+	if int(n) != len(b) {
 		return windows.ERROR_DISK_FULL
 	}
-	return nil
+	return windows.SetEndOfFile(h)
 }
 
-// remove unlinks the file, unless another one has taken its place. That it is gone already is no error.
-func (f *boundFile) remove() error {
-	name, err := windows.UTF16PtrFromString(f.path)
+// isVacant reports whether name is a vacant file: see sockfile. It may be another one by the time that this is known.
+func isVacant(name *uint16) bool {
+	h, err := openFile(name, windows.GENERIC_READ, shareAll)
+	if err != nil {
+		return false
+	}
+	defer windows.CloseHandle(h)
+	content, err := readContent(h)
+	return err == nil && content.vacant()
+}
+
+// errNotOurs: the file is not, or no longer, the one that was meant.
+var errNotOurs = errors.New("another file")
+
+// takeOver makes a vacant file that of a new listener, whoever else has it open for reading. Nobody else can have it open for writing
+// meanwhile: so of several who take it over, one does. Nor may it be another user's, who would decide on its content.
+func takeOver(name *uint16, content sockfile, attributes *windows.SecurityAttributes) error {
+	return patiently(func() error {
+		h, err := openFile(name, windows.GENERIC_READ|windows.GENERIC_WRITE|windows.WRITE_DAC, windows.FILE_SHARE_READ)
+		if err != nil {
+			return err
+		}
+		defer windows.CloseHandle(h)
+		if former, err := readContent(h); err != nil || !former.vacant() {
+			return errNotOurs
+		}
+		if err := secure(h, attributes.SecurityDescriptor); err != nil {
+			return err
+		}
+		return overwrite(h, content)
+	})
+}
+
+// secure gives the file of h the access control list of wanted, whose owner must have it.
+func secure(h windows.Handle, wanted *windows.SECURITY_DESCRIPTOR) error {
+	owner, _, err := wanted.Owner()
 	if err != nil {
 		return err
 	}
-	h, err := windows.CreateFile(name, windows.GENERIC_READ|windows.DELETE, shareAll, nil, windows.OPEN_EXISTING,
-		windows.FILE_FLAG_OPEN_REPARSE_POINT, 0)
-	switch err {
-	case nil:
-	case windows.ERROR_FILE_NOT_FOUND, windows.ERROR_PATH_NOT_FOUND:
-		return nil
-	default:
-		return errno(err)
+	if is, err := ownerOf(h, windows.SE_FILE_OBJECT); err != nil || is != owner.String() {
+		return errNotOurs
 	}
-	defer windows.CloseHandle(h)
-	if content, err := readContent(h); err != nil || content != f.content {
-		return nil // not ours
+	dacl, _, err := wanted.DACL()
+	if err != nil {
+		return err
 	}
-	return errno(deleteByHandle(h))
-}
-
-func deleteByHandle(h windows.Handle) error {
-	remove := byte(1) // FILE_DISPOSITION_INFO.DeleteFile
-	return windows.SetFileInformationByHandle(h, windows.FileDispositionInfo, &remove, 1)
+	return windows.SetSecurityInfo(h, windows.SE_FILE_OBJECT,
+		windows.DACL_SECURITY_INFORMATION|windows.PROTECTED_DACL_SECURITY_INFORMATION, nil, nil, dacl, nil)
 }
 
 const shareAll = windows.FILE_SHARE_READ | windows.FILE_SHARE_WRITE | windows.FILE_SHARE_DELETE
@@ -92,8 +122,12 @@ func readSocketFile(path string) (file sockfile, owner string, err error) {
 	}
 	// The path may lead to a pipe of a stranger: the flags keep him from impersonating us. Directories open, too, so that they
 	// can be told from what may not be read.
-	h, err := windows.CreateFile(name, windows.GENERIC_READ, shareAll, nil, windows.OPEN_EXISTING,
-		windows.FILE_FLAG_BACKUP_SEMANTICS|windows.SECURITY_SQOS_PRESENT|windows.SECURITY_IDENTIFICATION, 0)
+	var h windows.Handle
+	err = patiently(func() (err error) {
+		h, err = windows.CreateFile(name, windows.GENERIC_READ, shareAll, nil, windows.OPEN_EXISTING,
+			windows.FILE_FLAG_BACKUP_SEMANTICS|windows.SECURITY_SQOS_PRESENT|windows.SECURITY_IDENTIFICATION, 0)
+		return err
+	})
 	if err == windows.ERROR_CANT_ACCESS_FILE && isNativeSocket(name) {
 		return sockfile{}, "", ErrNativeSocket
 	}
@@ -103,6 +137,9 @@ func readSocketFile(path string) (file sockfile, owner string, err error) {
 	defer windows.CloseHandle(h)
 	if file, err = readContent(h); err != nil {
 		return sockfile{}, "", err
+	}
+	if file.vacant() {
+		return sockfile{}, "", syscall.ECONNREFUSED
 	}
 	owner, err = ownerOf(h, windows.SE_FILE_OBJECT)
 	return file, owner, err
