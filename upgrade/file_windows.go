@@ -7,7 +7,12 @@ import (
 	"os"
 
 	"golang.org/x/sys/windows"
+
+	"afunix"
 )
+
+// maxAddress is how long a path in a socket's address may be: as on Linux.
+const maxAddress = 107
 
 // magic is what a socket file begins with (internal/winpipe/sockfile.go); the name of a pipe that is in no other comes behind it.
 const magic = "!<afunix socket 1>\n"
@@ -37,6 +42,9 @@ func fileID(path string) (string, error) {
 	text, err := io.ReadAll(io.LimitReader(f, maxSocketFile))
 	return string(text), err
 }
+
+// isBoundTo is not asked here: no service manager passes sockets.
+func isBoundTo(afunix.Sendable, string) bool { return true }
 
 // isBusy reports whether a file could not be replaced because somebody reads it, as a dialler does.
 func isBusy(err error) bool {

@@ -28,6 +28,7 @@ type attempt struct {
 	u       *Upgrader
 	pid     int
 	offered []socket
+	passed  []*passed     // these are offered, too
 	given   []given       // while it is not known whether the successor serves
 	manager *manager      // to be told who serves
 	done    chan struct{} // closed when it is over
@@ -184,6 +185,7 @@ func (u *Upgrader) tryBegin(a *attempt) (other *attempt, err error) {
 	if u.attempt == nil {
 		u.attempt = a
 		a.offered = slices.Clone(u.sockets)
+		a.passed = slices.Clone(u.passed)
 		return nil, nil
 	}
 	return u.attempt, nil
@@ -195,6 +197,7 @@ func (u *Upgrader) end(a *attempt, err error) {
 	defer u.mu.Unlock()
 	u.attempt = nil
 	if err == nil {
+		closeAll(&u.passed)
 		u.successor = &a.channel
 		close(u.taken)
 	}
@@ -247,21 +250,34 @@ func (a *attempt) within(d time.Duration) error {
 
 func (a *attempt) offer() error {
 	for _, s := range a.offered {
-		file, moves, err := s.lend()
-		switch {
-		case errors.Is(err, net.ErrClosed):
-			continue
-		case err != nil:
-		case moves:
-			err = a.send(message{Type: typeOffer, Key: s.id(), Moves: true, Addr: []byte(s.address())})
-		default:
-			err = a.send(message{Type: typeOffer, Key: s.id(), Kept: s.isKept()}, file)
+		if s.source().kept {
+			continue // it is one of those below
 		}
-		if err != nil {
+		if err := a.offerSocket(s); err != nil {
 			return fmt.Errorf("%v: %w", s.id(), err)
 		}
 	}
+	for _, p := range a.passed {
+		if err := a.send(a.u.offerOf(p), p.descriptor); err != nil {
+			return fmt.Errorf("%s of the service manager: %w", p.name, err)
+		}
+	}
 	return a.send(message{Type: typeOffered})
+}
+
+func (a *attempt) offerSocket(s socket) error {
+	m := message{Type: typeOffer, Key: s.id(), File: s.source().file.Load().message()}
+	file, moves, err := s.lend()
+	switch {
+	case errors.Is(err, net.ErrClosed):
+		return nil
+	case err != nil:
+		return err
+	case moves:
+		m.Moves, m.Addr = true, []byte(s.address())
+		return a.send(m)
+	}
+	return a.send(m, file)
 }
 
 // commit makes it impossible to call a off, unless that has been done.

@@ -95,11 +95,11 @@ type Upgrader struct {
 	ready     bool
 	closed    bool
 	sockets   []socket
-	activated []*offer // sockets of the service manager that nobody has asked for
-	control   *control // where successors call; nil until ready
-	attempt   *attempt // the upgrade under way, if any
-	awaited   *waiter  // what Upgrade waits for, if it does
-	successor *channel // to the process that has taken over
+	passed    []*passed // what the service manager has passed to this process, or to one before
+	control   *control  // where successors call; nil until ready
+	attempt   *attempt  // the upgrade under way, if any
+	awaited   *waiter   // what Upgrade waits for, if it does
+	successor *channel  // to the process that has taken over
 
 	sending sync.Mutex // held while a live connection goes to the successor
 }
@@ -110,16 +110,18 @@ func New(ctx context.Context, cfg Config) (*Upgrader, error) {
 	u := &Upgrader{cfg: cfg, taken: make(chan struct{}), arrivals: newArrivals()}
 	u.stopped, u.stop = context.WithCancel(context.Background())
 	var err error
-	if u.activated, err = takeActivated(); err != nil {
+	if u.passed, err = takeActivated(); err != nil {
 		return nil, fmt.Errorf("upgrade: sockets of the service manager: %w", err)
 	}
 	if u.predecessor, err = u.findPredecessor(ctx); err != nil {
-		refuseAll(&u.activated)
+		closeAll(&u.passed)
 		return nil, fmt.Errorf("upgrade: take over from the process at %s: %w", cfg.Address, err)
 	}
 	if u.predecessor == nil {
 		u.arrivals.close()
+		return u, nil
 	}
+	u.passed, u.predecessor.passed = append(u.predecessor.passed, u.passed...), nil
 	return u, nil
 }
 
@@ -256,7 +258,6 @@ func (u *Upgrader) open(control *control) {
 	}
 	u.ready = true
 	u.control = control
-	refuseAll(&u.activated)
 	u.background.Go(func() { u.serveControl(control) })
 	if u.predecessor != nil {
 		u.background.Go(func() { u.predecessor.receiveConns(u.arrivals) })
@@ -288,7 +289,7 @@ func (u *Upgrader) Close() error {
 	if u.successor != nil {
 		err = errors.Join(err, u.successor.conn.Close())
 	}
-	refuseAll(&u.activated)
+	closeAll(&u.passed)
 	u.arrivals.close()
 	u.arrivals.discard()
 	return err
@@ -317,6 +318,18 @@ func (u *Upgrader) forget(s socket) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.sockets = slices.DeleteFunc(u.sockets, func(other socket) bool { return other == s })
+	for _, p := range u.passed {
+		if p.user == s {
+			p.user = nil
+		}
+	}
+}
+
+// use notes that s is what p was asked for.
+func (u *Upgrader) use(p *passed, s socket) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	p.user, p.last = s, s.id()
 }
 
 // isOpen reports whether there is a socket k already.

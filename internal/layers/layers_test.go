@@ -28,7 +28,7 @@ var allowed = map[string][]string{
 	"afunix/internal/sockfile":   {},
 	"afunix/internal/cred":       {},
 	"afunix/cmd/afunix":          {"."},
-	"afunix/upgrade":             {"."},
+	"afunix/upgrade":             {".", "internal/sockfile"},
 	"afunix/upgrade/httpdrain":   {},
 
 	"afunix/dropin/net":              {".", "dropin/internal/ends", "internal/winsock", "internal/descriptor"},
