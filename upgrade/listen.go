@@ -57,23 +57,32 @@ func (u *Upgrader) ListenPacket(ctx context.Context, name, network, address stri
 
 // obtain makes s of what is offered, or of nothing, and adds it to the sockets.
 func (u *Upgrader) obtain(ctx context.Context, s socket) error {
+	lost, err := u.claimAndAdd(ctx, s)
+	if err == nil && lost != nil {
+		u.failed(fmt.Errorf("upgrade: %v: %w; it is made anew", s.id(), lost))
+	}
+	return err
+}
+
+// claimAndAdd is obtain; lost says why s is made anew, if what is offered cannot be reached.
+func (u *Upgrader) claimAndAdd(ctx context.Context, s socket) (lost, err error) {
 	u.readying.Lock()
 	defer u.readying.Unlock()
 	if u.isOpen(s.id()) {
-		return fmt.Errorf("%v: %w", s.id(), syscall.EADDRINUSE)
+		return nil, fmt.Errorf("%v: %w", s.id(), syscall.EADDRINUSE)
 	}
 	o, err := u.claim(ctx, s.id())
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := u.fill(ctx, s, o); err != nil {
+	if lost, err = u.fill(ctx, s, o); err != nil {
 		u.putBack(o)
-		return err
+		return nil, err
 	}
 	if err := u.add(s); err != nil {
-		return errors.Join(err, s.(io.Closer).Close())
+		return nil, errors.Join(err, s.(io.Closer).Close())
 	}
-	return nil
+	return lost, nil
 }
 
 // claim takes out what is offered as k, if anything is.
@@ -97,30 +106,29 @@ func (u *Upgrader) putBack(o *offer) {
 	}
 }
 
-// fill makes s of o, or of nothing.
-func (u *Upgrader) fill(ctx context.Context, s socket, o *offer) error {
+// fill makes s of o, or of nothing; or anew where o was, if that is lost: clients cannot find it.
+func (u *Upgrader) fill(ctx context.Context, s socket, o *offer) (lost, err error) {
 	if o == nil {
-		return s.create(ctx, s.id().Address)
+		return nil, s.create(ctx, s.id().Address)
 	}
 	if lost := o.file.check(); lost != nil {
-		return u.renew(ctx, s, o, lost)
+		return lost, u.renew(ctx, s, o, lost)
 	}
 	if err := s.adopt(o); err != nil {
-		return err
+		return nil, err
 	}
 	if o.passed != nil {
 		u.use(o.passed, s)
 	}
-	return nil
+	return nil, nil
 }
 
-// renew makes s anew where o was, which nobody can reach any more.
+// renew makes s anew where o was. The predecessor keeps its own.
 func (u *Upgrader) renew(ctx context.Context, s socket, o *offer, lost error) error {
 	if err := s.create(ctx, o.address(s.id())); err != nil {
 		return fmt.Errorf("%w; and it cannot be made anew: %w", lost, err)
 	}
 	s.source().renewed = true
-	u.failed(fmt.Errorf("upgrade: %v: %w; it is made anew", s.id(), lost))
 	o.rights.Close()
 	return nil
 }

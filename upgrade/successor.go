@@ -33,6 +33,8 @@ type attempt struct {
 	manager *manager      // to be told who serves
 	done    chan struct{} // closed when it is over
 
+	deciding bool // it has the turn
+
 	// Under u.mu.
 	committed bool // the successor may serve at any time now
 	calledOff bool
@@ -99,12 +101,28 @@ func (u *Upgrader) handOver(a *attempt) error {
 	if err := u.begin(a); err != nil {
 		return u.turnAway(a, err)
 	}
+	defer a.release()
 	err := a.run()
 	if err != nil {
 		err = u.turnAway(a, errors.Join(err, a.undo())) // before anybody hears that it is over
 	}
 	u.end(a, err)
 	return err
+}
+
+// decide takes the turn, until release.
+func (a *attempt) decide() error {
+	if err := a.u.turn.take(a.u.stopped); err != nil {
+		return fmt.Errorf("%w: it ends", errCalledOff)
+	}
+	a.deciding = true
+	return nil
+}
+
+func (a *attempt) release() {
+	if a.deciding {
+		a.u.turn.giveBack()
+	}
 }
 
 // turnAway adds to the reason why an upgrade has failed for whom that is, and tells Upgrade, if it is for that.
@@ -211,6 +229,9 @@ func (a *attempt) run() error {
 	keys, err := a.untilReady()
 	if err != nil {
 		return left(err)
+	}
+	if err := a.decide(); err != nil {
+		return err
 	}
 	if err := a.u.commit(a); err != nil {
 		return err
@@ -369,7 +390,7 @@ func (a *attempt) undo() error {
 			errs = append(errs, fmt.Errorf("%v is lost: %w", g.socket.id(), err))
 		}
 	}
-	errs = append(errs, a.u.republish())
+	errs = append(errs, a.u.republish(a.u.stopped, nil))
 	return errors.Join(errs...)
 }
 
@@ -380,13 +401,14 @@ func (a *attempt) mustUndo() bool {
 	return a.committed && a.u.stopped.Err() == nil
 }
 
-// republish makes a new control, since a successor may have put its own in the place of ours before it died.
-func (u *Upgrader) republish() error {
-	fresh, err := bindControl(u.stopped, &u.cfg)
+// republish makes a new control, since that which was at the address may not be there any more: a successor may have put its own there before it
+// died, or somebody has removed it. The check is that of publish. The caller has the turn.
+func (u *Upgrader) republish(ctx context.Context, check func(context.Context) error) error {
+	fresh, err := bindControl(ctx, &u.cfg)
 	if err != nil {
 		return err
 	}
-	if err := fresh.publish(u.stopped, nil); err != nil {
+	if err := fresh.publish(ctx, check); err != nil {
 		return errors.Join(err, fresh.end())
 	}
 	former, ok := u.replaceControl(fresh)

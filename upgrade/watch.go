@@ -1,0 +1,132 @@
+package upgrade
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+)
+
+// watchPause is how often a process that serves looks whether others can still find it.
+var watchPause = 10 * time.Second
+
+// A turn belongs to one at a time. Whoever decides which process can be found where has it: an upgrade, from the moment in which its successor may
+// serve until it is over, and who looks after the address.
+type turn chan struct{}
+
+func newTurn() turn { return make(turn, 1) }
+
+func (t turn) take(ctx context.Context) error {
+	select {
+	case t <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (t turn) giveBack() { <-t }
+
+// watch says what has become unreachable, once, until this process serves no more.
+func (u *Upgrader) watch() {
+	said := make(map[string]string)
+	again := time.NewTicker(watchPause)
+	defer again.Stop()
+	for {
+		select {
+		case <-again.C:
+			u.sayNews(said, u.look())
+		case <-u.taken:
+			return
+		case <-u.stopped.Done():
+			return
+		}
+	}
+}
+
+// sayNews says what is not as it was, or not as well as it could be, unless that was said the last time.
+func (u *Upgrader) sayNews(said map[string]string, found map[string]error) {
+	for what, err := range found {
+		if err == nil {
+			delete(said, what)
+		} else if said[what] != err.Error() {
+			said[what] = err.Error()
+			u.failed(err)
+		}
+	}
+}
+
+// look finds out, for the address and for each socket, what is wrong; or nothing, where another process is about to serve.
+func (u *Upgrader) look() map[string]error {
+	ctx, cancel := context.WithTimeout(u.stopped, helloTimeout)
+	defer cancel()
+	if u.turn.take(ctx) != nil {
+		return nil
+	}
+	defer u.turn.giveBack()
+	again, err := u.stayFindable(ctx)
+	found := map[string]error{"": err, "again": again}
+	for _, s := range u.served() {
+		err := s.source().check()
+		if err != nil {
+			err = fmt.Errorf("upgrade: %v: %w", s.id(), err)
+		}
+		if err == nil || u.isOpen(s.id()) { // it may have been closed meanwhile, and its file removed
+			found[s.id().String()] = err
+		}
+	}
+	return found
+}
+
+// served returns the sockets of a process that serves.
+func (u *Upgrader) served() []socket {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.closed || u.successor != nil {
+		return nil
+	}
+	return append([]socket(nil), u.sockets...)
+}
+
+// beFindable lets the next process find this one.
+func (u *Upgrader) beFindable(ctx context.Context) error {
+	if err := u.turn.take(ctx); err != nil {
+		return err
+	}
+	again, err := u.stayFindable(ctx)
+	u.turn.giveBack()
+	if again != nil {
+		u.failed(again)
+	}
+	return err
+}
+
+// stayFindable publishes this process again if the file at the address is gone, or one at which nobody listens: again says so. The caller has
+// the turn.
+func (u *Upgrader) stayFindable(ctx context.Context) (again, err error) {
+	u.mu.Lock()
+	c := u.control
+	u.mu.Unlock()
+	if c == nil {
+		return nil, nil // it has a successor
+	}
+	lost := c.file().check()
+	if lost == nil {
+		return nil, nil
+	}
+	lost = fmt.Errorf("upgrade: Config.Address: %w", lost)
+	if err := u.republish(ctx, u.expectNoSocket); err != nil {
+		return nil, fmt.Errorf("%w; and it cannot be published again: %w", lost, err)
+	}
+	return fmt.Errorf("%w; it is published again", lost), nil
+}
+
+// expectNoSocket returns nil if nobody listens at the address, whoever that is.
+func (u *Upgrader) expectNoSocket(ctx context.Context) error {
+	at := u.cfg.Address
+	if _, err := os.Lstat(at); err == nil && !isStale(ctx, "unix", at) {
+		return &os.PathError{Op: "listen at", Path: at, Err: syscall.EADDRINUSE}
+	}
+	return nil
+}
