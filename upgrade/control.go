@@ -49,7 +49,10 @@ func listenBeside(ctx context.Context, cfg *Config) (l *afunix.Listener, path st
 		lc.Mode = 0o666 // it is to decide, not the file
 	}
 	for range bindTries {
-		path = beside(cfg.Address, maxAddress, rand.Uint32())
+		if path = beside(cfg.Address, maxAddress, rand.Uint32()); path == cfg.Address {
+			err = &os.PathError{Op: "find a name beside", Path: path, Err: syscall.EADDRINUSE}
+			continue
+		}
 		l, err = lc.Listen(ctx, "unix", path)
 		if !errors.Is(err, syscall.EADDRINUSE) {
 			break

@@ -2,7 +2,9 @@ package upgrade
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"syscall"
 	"time"
@@ -30,13 +32,15 @@ func (t turn) giveBack() { <-t }
 
 // watch says what has become unreachable, once, until this process serves no more.
 func (u *Upgrader) watch() {
-	said := make(map[string]string)
+	said := make(map[string]bool)
 	again := time.NewTicker(watchPause)
 	defer again.Stop()
 	for {
 		select {
 		case <-again.C:
-			u.sayNews(said, u.look())
+			again, found := u.look()
+			u.say(again)
+			u.sayNews(said, found)
 		case <-u.taken:
 			return
 		case <-u.stopped.Done():
@@ -45,28 +49,33 @@ func (u *Upgrader) watch() {
 	}
 }
 
-// sayNews says what is not as it was, or not as well as it could be, unless that was said the last time.
-func (u *Upgrader) sayNews(said map[string]string, found map[string]error) {
-	for what, err := range found {
-		if err == nil {
-			delete(said, what)
-		} else if said[what] != err.Error() {
-			said[what] = err.Error()
-			u.failed(err)
-		}
+func (u *Upgrader) say(err error) {
+	if err != nil {
+		u.failed(err)
 	}
 }
 
-// look finds out, for the address and for each socket, what is wrong; or nothing, where another process is about to serve.
-func (u *Upgrader) look() map[string]error {
+// sayNews says what is wrong, unless it was the last time.
+func (u *Upgrader) sayNews(said map[string]bool, found map[string]error) {
+	for what, err := range found {
+		if !said[what] {
+			u.say(err)
+		}
+		said[what] = err != nil
+	}
+}
+
+// look finds out, for the address and for each socket, what is wrong; or nothing, where another process is about to serve. What has been put right
+// is again.
+func (u *Upgrader) look() (again error, found map[string]error) {
 	ctx, cancel := context.WithTimeout(u.stopped, helloTimeout)
 	defer cancel()
 	if u.turn.take(ctx) != nil {
-		return nil
+		return nil, nil
 	}
 	defer u.turn.giveBack()
 	again, err := u.stayFindable(ctx)
-	found := map[string]error{"": err, "again": again}
+	found = map[string]error{"": err}
 	for _, s := range u.served() {
 		err := s.source().check()
 		if err != nil {
@@ -76,7 +85,7 @@ func (u *Upgrader) look() map[string]error {
 			found[s.id().String()] = err
 		}
 	}
-	return found
+	return again, found
 }
 
 // served returns the sockets of a process that serves.
@@ -96,9 +105,7 @@ func (u *Upgrader) beFindable(ctx context.Context) error {
 	}
 	again, err := u.stayFindable(ctx)
 	u.turn.giveBack()
-	if again != nil {
-		u.failed(again)
-	}
+	u.say(again)
 	return err
 }
 
@@ -122,10 +129,17 @@ func (u *Upgrader) stayFindable(ctx context.Context) (again, err error) {
 	return fmt.Errorf("%w; it is published again", lost), nil
 }
 
-// expectNoSocket returns nil if nobody listens at the address, whoever that is.
+// expectNoSocket returns nil if there is nothing at the address, or a socket file at which nobody listens, whoever that was.
 func (u *Upgrader) expectNoSocket(ctx context.Context) error {
 	at := u.cfg.Address
-	if _, err := os.Lstat(at); err == nil && !isStale(ctx, "unix", at) {
+	switch _, err := os.Lstat(at); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case !isSocketFile(at):
+		return &os.PathError{Op: "replace", Path: at, Err: syscall.ENOTSOCK}
+	case !isStale(ctx, "unix", at):
 		return &os.PathError{Op: "listen at", Path: at, Err: syscall.EADDRINUSE}
 	}
 	return nil
