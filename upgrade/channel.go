@@ -50,11 +50,14 @@ type message struct {
 	Version int    `json:",omitempty"` // of hello
 	Key     key    `json:",omitzero"`  // of offer and moved
 	Addr    []byte `json:",omitempty"` // of offer: what the socket is bound to
-	Kept    bool   `json:",omitempty"` // of offer: the service manager has it, too
+	Kept    bool   `json:",omitempty"` // of offer: the service manager has it, too; the key is only a name if nobody has asked for it
+	Passed  []byte `json:",omitempty"` // of offer: the name that the service manager has given it
 	Moves   bool   `json:",omitempty"` // of offer: the descriptor comes after ready
 	Keys    []key  `json:",omitempty"` // of ready
 	Reason  string `json:",omitempty"` // of abort
 	State   []byte `json:",omitempty"` // of conn
+
+	File *socketFile `json:",omitempty"` // of offer
 }
 
 // A key identifies a socket from process to process: two that ask for the same mean the same.

@@ -3,7 +3,6 @@ package upgrade
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"net"
@@ -27,12 +26,8 @@ func bindControl(ctx context.Context, cfg *Config) (*control, error) {
 	if _, err := os.Lstat(cfg.Address); err == nil && !isSocketFile(cfg.Address) {
 		return nil, &os.PathError{Op: "replace", Path: cfg.Address, Err: errno.ENOTSOCK}
 	}
-	path := fmt.Sprintf("%s.%08x", cfg.Address, rand.Uint32())
-	lc := afunix.ListenConfig{Transport: cfg.Transport, Mode: 0o600}
-	if cfg.Authorize != nil {
-		lc.Mode = 0o666 // it is to decide, not the file
-	}
-	l, err := lc.Listen(ctx, "unix", path)
+	removeLeftovers(ctx, cfg.Address)
+	l, path, err := listenBeside(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -42,6 +37,33 @@ func bindControl(ctx context.Context, cfg *Config) (*control, error) {
 		return nil, errors.Join(err, c.end())
 	}
 	return c, nil
+}
+
+// bindTries bounds how many names are tried. A short one may be somebody else's.
+const bindTries = 100
+
+// listenBeside listens under a name of its own in the directory of the address.
+func listenBeside(ctx context.Context, cfg *Config) (l *afunix.Listener, path string, err error) {
+	lc := afunix.ListenConfig{Transport: cfg.Transport, Mode: 0o600}
+	if cfg.Authorize != nil {
+		lc.Mode = 0o666 // it is to decide, not the file
+	}
+	for range bindTries {
+		if path = beside(cfg.Address, maxAddress, rand.Uint32()); path == cfg.Address {
+			err = &os.PathError{Op: "find a name beside", Path: path, Err: errno.EADDRINUSE}
+			continue
+		}
+		l, err = lc.Listen(ctx, "unix", path)
+		if !errors.Is(err, errno.EADDRINUSE) {
+			break
+		}
+	}
+	return l, path, err
+}
+
+// file is that at which c can be found.
+func (c *control) file() socketFile {
+	return socketFile{Path: []byte(absolute(c.path)), ID: []byte(c.id)}
 }
 
 // renameTries bounds how long publish tries to replace a file that somebody reads.

@@ -10,7 +10,13 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"afunix"
+	"afunix/internal/sockfile"
 )
+
+// maxAddress is how long a path in a socket's address may be: a NUL comes behind it (unix(7)).
+const maxAddress = len(unix.RawSockaddrUnix{}.Path) - 1
 
 // isSocketFile reports whether path is that of a socket, and nothing that somebody would miss.
 func isSocketFile(path string) bool {
@@ -25,6 +31,20 @@ func fileID(path string) (string, error) {
 		return "", &os.PathError{Op: "lstat", Path: path, Err: err}
 	}
 	return fmt.Sprint(st.Dev, " ", st.Ino), nil
+}
+
+// isBoundTo reports whether the kernel says that path leads to the file of the socket.
+func isBoundTo(socket afunix.Sendable, path string) bool {
+	var st unix.Stat_t
+	if err := unix.Lstat(path, &st); err != nil {
+		return false
+	}
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return false
+	}
+	inode, ok := sockfile.Inode(raw, path)
+	return ok && inode == st.Ino
 }
 
 // isBusy reports whether a file could not be replaced because somebody reads it.

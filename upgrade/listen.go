@@ -16,42 +16,31 @@ import (
 // An offer is a socket that another process has open: the predecessor, or the service manager.
 type offer struct {
 	key    key
+	passed *passed       // it is the service manager's, and this is a duplicate
+	file   socketFile    // what it was when the socket was made
 	addr   net.Addr      // of those that move
 	moves  bool          // the descriptor comes when the predecessor has yielded
-	kept   bool          // the service manager has it, too
 	rights afunix.Rights // the descriptor, if it does not move
 }
 
-// Listen returns the listener with this name, network and address: the predecessor's, if that has one with exactly these; else the
-// service manager's with this name (systemd's FileDescriptorName=); else a new one, of Config.Listen. It accepts nobody until Ready has
-// succeeded, and is offered to the successor until it is closed.
+// Listen returns the listener with this name, network and address: the predecessor's, if that has one with exactly these; else one of
+// the service manager's; else a new one, of Config.Listen. It accepts nobody until Ready has succeeded, and is offered to the successor until it
+// is closed.
+//
+// The service manager's are those that it has passed to this process, or to one before it that has handed them on. A TCP listener is chosen
+// among its TCP listeners only, and so on. One with the name (systemd's FileDescriptorName=) at the address is the first choice, then the
+// only one with the name, wherever it is, and then one at the address that has another name or none. An address without a host, or with
+// one that stands for all, is that of a listener at 0.0.0.0 or [::]. With the name "", one that has none is meant. What nobody asks for is
+// kept, for later calls and for successors.
+//
+// If the socket file of such a listener is gone, or is another socket's, nobody can reach it any more. A new one is made at the address then, and
+// Config.Failed is told (ErrUnreachable); if another process listens there by now, Listen fails. A predecessor goes on with its own, in which
+// there may be clients that came before.
 //
 // What a listener knows only in its own process does not go along: that of a successor has no afunix.ListenConfig.Authorize.
 func (u *Upgrader) Listen(ctx context.Context, name, network, address string) (*Listener, error) {
-	k := key{name, network, address}
-	l := &Listener{key: k, forget: u.forget}
-	l.listen = func() (net.Listener, error) { return u.cfg.listen(u.stopped, network, l.addr.String()) }
-	err := u.obtain(k, l, func(o *offer) (err error) {
-		var inner net.Listener
-		switch {
-		case o == nil:
-			inner, err = u.cfg.listen(ctx, network, address)
-		case o.moves:
-			l.addr = o.addr
-		default:
-			inner, err = o.rights.Listener(0)
-		}
-		if err != nil {
-			return err
-		}
-		if inner != nil {
-			l.addr = inner.Addr()
-		}
-		l.kept = o != nil && o.kept
-		l.gate = newGate(inner)
-		return nil
-	})
-	if err != nil {
+	l := &Listener{key: key{name, network, address}, u: u}
+	if err := u.obtain(ctx, l); err != nil {
 		return nil, fmt.Errorf("upgrade: listen: %w", err)
 	}
 	return l, nil
@@ -59,62 +48,97 @@ func (u *Upgrader) Listen(ctx context.Context, name, network, address string) (*
 
 // ListenPacket is Listen for datagram sockets: of the networks "udp" and "unixgram", for example.
 func (u *Upgrader) ListenPacket(ctx context.Context, name, network, address string) (*PacketConn, error) {
-	k := key{name, network, address}
-	c := &PacketConn{key: k, forget: u.forget}
-	c.listen = func() (net.PacketConn, error) { return u.cfg.listenPacket(u.stopped, network, c.addr.String()) }
-	err := u.obtain(k, c, func(o *offer) (err error) {
-		var inner net.PacketConn
-		switch {
-		case o == nil:
-			inner, err = u.cfg.listenPacket(ctx, network, address)
-		case o.moves:
-			c.addr = o.addr
-		default:
-			inner, err = o.rights.PacketConn(0)
-		}
-		if err != nil {
-			return err
-		}
-		if inner != nil {
-			c.addr = inner.LocalAddr()
-		}
-		c.gate = newGate(inner)
-		return nil
-	})
-	if err != nil {
+	c := &PacketConn{key: key{name, network, address}, u: u}
+	if err := u.obtain(ctx, c); err != nil {
 		return nil, fmt.Errorf("upgrade: listen: %w", err)
 	}
 	return c, nil
 }
 
-// obtain lets fill make s of what is offered as k, or of nothing, and adds it to the sockets.
-func (u *Upgrader) obtain(k key, s socket, fill func(*offer) error) error {
+// obtain makes s of what is offered, or of nothing, and adds it to the sockets.
+func (u *Upgrader) obtain(ctx context.Context, s socket) error {
+	lost, err := u.claimAndAdd(ctx, s)
+	if err == nil && lost != nil {
+		u.failed(fmt.Errorf("upgrade: %v: %w; it is made anew", s.id(), lost))
+	}
+	return err
+}
+
+// claimAndAdd is obtain; lost says why s is made anew, if what is offered cannot be reached.
+func (u *Upgrader) claimAndAdd(ctx context.Context, s socket) (lost, err error) {
 	u.readying.Lock()
 	defer u.readying.Unlock()
-	if u.isOpen(k) {
-		return fmt.Errorf("%v: %w", k, errno.EADDRINUSE)
+	if u.isOpen(s.id()) {
+		return nil, fmt.Errorf("%v: %w", s.id(), errno.EADDRINUSE)
 	}
-	o := u.claim(k)
-	if o != nil {
-		defer o.rights.Close()
+	o, err := u.claim(ctx, s.id())
+	if err != nil {
+		return nil, err
 	}
-	if err := fill(o); err != nil {
-		return err
+	if lost, err = u.fill(ctx, s, o); err != nil {
+		u.putBack(o)
+		return nil, err
 	}
 	if err := u.add(s); err != nil {
-		return errors.Join(err, s.(io.Closer).Close())
+		return nil, errors.Join(err, s.(io.Closer).Close())
 	}
-	return nil
+	return lost, nil
 }
 
 // claim takes out what is offered as k, if anything is.
-func (u *Upgrader) claim(k key) *offer {
+func (u *Upgrader) claim(ctx context.Context, k key) (*offer, error) {
 	if u.predecessor != nil {
 		if o := take(&u.predecessor.offers, func(o *offer) bool { return o.key == k }); o != nil {
-			return o
+			return o, nil
 		}
 	}
-	return take(&u.activated, func(o *offer) bool { return o.key.Name == k.Name })
+	return u.claimPassed(ctx, k)
+}
+
+// putBack undoes claim: o is there for whoever asks next.
+func (u *Upgrader) putBack(o *offer) {
+	switch {
+	case o == nil:
+	case o.passed != nil:
+		o.rights.Close()
+	default:
+		u.predecessor.offers = append(u.predecessor.offers, o)
+	}
+}
+
+// fill makes s of o, or of nothing; or anew where o was, if that is lost: clients cannot find it.
+func (u *Upgrader) fill(ctx context.Context, s socket, o *offer) (lost, err error) {
+	if o == nil {
+		return nil, s.create(ctx, s.id().Address)
+	}
+	if lost := o.file.check(); lost != nil {
+		return lost, u.renew(ctx, s, o, lost)
+	}
+	if err := s.adopt(o); err != nil {
+		return nil, err
+	}
+	if o.passed != nil {
+		u.use(o.passed, s)
+	}
+	return nil, nil
+}
+
+// renew makes s anew where o was. The predecessor keeps its own.
+func (u *Upgrader) renew(ctx context.Context, s socket, o *offer, lost error) error {
+	if err := s.create(ctx, o.address(s.id())); err != nil {
+		return fmt.Errorf("%w; and it cannot be made anew: %w", lost, err)
+	}
+	s.source().renewed = true
+	o.rights.Close()
+	return nil
+}
+
+// address returns where o should be: where it was asked for, or where the service manager has put it.
+func (o *offer) address(k key) string {
+	if o.passed != nil {
+		return o.passed.addr
+	}
+	return k.Address
 }
 
 // take takes the first that matches out of the list.
@@ -190,11 +214,7 @@ func overStale[S any](ctx context.Context, cfg *Config, network, address string,
 		if !errors.Is(err, errno.EADDRINUSE) || !isSocketFile(address) {
 			return err
 		}
-		c, dialErr := new(afunix.Dialer).DialContext(ctx, network, address)
-		if dialErr == nil {
-			c.Close()
-		}
-		if !errors.Is(dialErr, errno.ECONNREFUSED) {
+		if !isStale(ctx, network, address) {
 			return err
 		}
 		if err := os.Remove(address); err != nil {

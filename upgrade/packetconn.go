@@ -1,6 +1,7 @@
 package upgrade
 
 import (
+	"context"
 	"errors"
 	"net"
 	"time"
@@ -10,11 +11,11 @@ import (
 
 // A PacketConn is a [net.PacketConn] that goes from process to process.
 type PacketConn struct {
-	key    key
-	addr   net.Addr
-	listen func() (net.PacketConn, error) // makes another one
-	gate   *gate[net.PacketConn]
-	forget func(socket)
+	origin
+	key  key
+	addr net.Addr
+	gate *gate[net.PacketConn]
+	u    *Upgrader
 }
 
 var _ net.PacketConn = (*PacketConn)(nil)
@@ -46,7 +47,7 @@ func (c *PacketConn) WriteTo(b []byte, to net.Addr) (int, error) {
 
 // Close closes the socket here. If a successor has taken over it goes on with it.
 func (c *PacketConn) Close() error {
-	c.forget(c)
+	c.u.forget(c)
 	return c.gate.close()
 }
 
@@ -80,7 +81,29 @@ func (c *PacketConn) SetWriteDeadline(t time.Time) error {
 
 func (c *PacketConn) id() key         { return c.key }
 func (c *PacketConn) address() string { return c.addr.String() }
-func (c *PacketConn) isKept() bool    { return false } // nobody removes the file of such a socket
+
+func (c *PacketConn) create(ctx context.Context, address string) error {
+	inner, err := c.u.cfg.listenPacket(ctx, c.key.Network, address)
+	if err != nil {
+		return err
+	}
+	c.addr, c.gate = inner.LocalAddr(), newGate(inner)
+	c.made(c.key.Network, address)
+	return nil
+}
+
+func (c *PacketConn) adopt(o *offer) error {
+	c.addr, c.gate = o.addr, newGate[net.PacketConn](nil)
+	if !o.moves {
+		inner, err := o.rights.PacketConn(0)
+		if err != nil {
+			return err
+		}
+		c.addr, c.gate = inner.LocalAddr(), newGate(inner)
+	}
+	c.from(o)
+	return nil
+}
 
 func (c *PacketConn) lend() (afunix.Sendable, bool, error) {
 	inner, err := c.gate.get()
@@ -112,7 +135,7 @@ func (c *PacketConn) shut() {
 func (c *PacketConn) restore(sent bool) error {
 	if sent {
 		c.gate.take() // nothing is left of it
-		if err := removeFile(c.key.Network, c.address()); err != nil {
+		if err := c.removeFile(); err != nil {
 			return err
 		}
 	}
@@ -143,8 +166,9 @@ func (c *PacketConn) prepare() error {
 	if _, err := c.gate.get(); err == nil {
 		return nil
 	}
-	inner, err := c.listen()
+	inner, err := c.u.cfg.listenPacket(c.u.stopped, c.key.Network, c.address())
 	if err == nil {
+		c.made(c.key.Network, c.address())
 		c.gate.put(inner)
 	}
 	return err

@@ -17,6 +17,7 @@ import (
 type predecessor struct {
 	channel
 	offers  []*offer      // that nobody has asked for
+	passed  []*passed     // what the service manager has passed to it
 	gone    bool          // it died before it was told that this process serves
 	yielded chan struct{} // closed when it has yielded, or has left
 }
@@ -89,14 +90,28 @@ func (p *predecessor) receiveOffers(cfg *Config) error {
 			rights.Close()
 			return unexpected(m)
 		}
-		p.offers = append(p.offers, &offer{
-			key:    m.Key,
-			addr:   &net.UnixAddr{Name: string(m.Addr), Net: m.Key.Network},
-			moves:  m.Moves,
-			kept:   m.Kept,
-			rights: rights,
-		})
+		if err := p.note(m, rights); err != nil {
+			return err
+		}
 	}
+}
+
+// note takes an offer in.
+func (p *predecessor) note(m message, rights afunix.Rights) error {
+	if m.Kept {
+		defer rights.Close()
+		passed, err := passOn(m, rights)
+		if err == nil {
+			p.passed = append(p.passed, passed)
+		}
+		return err
+	}
+	o := &offer{key: m.Key, addr: &net.UnixAddr{Name: string(m.Addr), Net: m.Key.Network}, moves: m.Moves, rights: rights}
+	if m.File != nil {
+		o.file = *m.File
+	}
+	p.offers = append(p.offers, o)
+	return nil
 }
 
 // tell sends a message. A predecessor that does not want to hear it says why, before it closes the channel; or it is dead, and the error is
@@ -160,8 +175,10 @@ func (p *predecessor) askToYield(sockets []socket) error {
 	byKey := make(map[key]socket)
 	var keys []key
 	for _, s := range sockets {
-		keys = append(keys, s.id())
-		byKey[s.id()] = s
+		if !s.source().renewed {
+			keys = append(keys, s.id())
+			byKey[s.id()] = s
+		}
 	}
 	if err := p.tell(message{Type: typeReady, Keys: keys}); err != nil {
 		return err
@@ -191,5 +208,6 @@ func (p *predecessor) askToYield(sockets []socket) error {
 // close ends the channel.
 func (p *predecessor) close() {
 	refuseAll(&p.offers)
+	closeAll(&p.passed)
 	p.conn.Close()
 }

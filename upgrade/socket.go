@@ -1,9 +1,10 @@
 package upgrade
 
 import (
+	"context"
 	"fmt"
 	"net"
-	"os"
+	"sync/atomic"
 
 	"afunix"
 )
@@ -13,7 +14,12 @@ import (
 type socket interface {
 	id() key
 	address() string
-	isKept() bool // the service manager has it, too
+	source() *origin
+
+	// create makes the socket anew, at the address.
+	create(ctx context.Context, address string) error
+	// adopt makes it of an offer, of which nothing is left then. If it fails the offer is as it was.
+	adopt(o *offer) error
 
 	// lend returns the descriptor for a message. If it moves, the socket is of no use here once the message is sent.
 	lend() (file afunix.Sendable, moves bool, err error)
@@ -34,6 +40,38 @@ type socket interface {
 	open()
 }
 
+// An origin says where a socket comes from.
+type origin struct {
+	kept    bool // the service manager has it, too, so its socket file is not this process's to remove
+	renewed bool // the predecessor has another one, and keeps that
+	file    atomic.Pointer[socketFile]
+}
+
+func (o *origin) source() *origin { return o }
+
+// from notes that the socket is that of an offer.
+func (o *origin) from(other *offer) {
+	o.kept = other.passed != nil
+	o.file.Store(&other.file)
+}
+
+// made notes that the socket has just been made.
+func (o *origin) made(network, address string) {
+	f := fileAt(network, address)
+	o.file.Store(&f)
+}
+
+// check returns ErrUnreachable if clients cannot find the socket any more.
+func (o *origin) check() error {
+	if f := o.file.Load(); f != nil {
+		return f.check()
+	}
+	return nil
+}
+
+// removeFile removes the file of a socket that has moved to a process which may hang. It had to be taken from there.
+func (o *origin) removeFile() error { return o.file.Load().remove() }
+
 // sendable returns how socket goes from process to process.
 func sendable(socket any) (file afunix.Sendable, moves bool, err error) {
 	file, ok := socket.(afunix.Sendable)
@@ -46,12 +84,11 @@ func sendable(socket any) (file afunix.Sendable, moves bool, err error) {
 
 // A Listener is a [net.Listener] that goes from process to process.
 type Listener struct {
-	key    key
-	addr   net.Addr
-	kept   bool                         // so its socket file is not this process's to remove
-	listen func() (net.Listener, error) // makes another one
-	gate   *gate[net.Listener]
-	forget func(socket)
+	origin
+	key  key
+	addr net.Addr
+	gate *gate[net.Listener]
+	u    *Upgrader
 }
 
 var _ net.Listener = (*Listener)(nil)
@@ -74,7 +111,10 @@ func (l *Listener) Accept() (net.Conn, error) {
 
 // Close stops listening here. If a successor has taken over it goes on listening, and clients notice nothing.
 func (l *Listener) Close() error {
-	l.forget(l)
+	l.u.forget(l)
+	if inner, err := l.gate.get(); err == nil && l.check() != nil {
+		unlinkOnClose(inner, false) // a *net.UnixListener does not look whose file it removes
+	}
 	return l.gate.close()
 }
 
@@ -83,7 +123,29 @@ func (l *Listener) Addr() net.Addr { return l.addr }
 
 func (l *Listener) id() key         { return l.key }
 func (l *Listener) address() string { return l.addr.String() }
-func (l *Listener) isKept() bool    { return l.kept }
+
+func (l *Listener) create(ctx context.Context, address string) error {
+	inner, err := l.u.cfg.listen(ctx, l.key.Network, address)
+	if err != nil {
+		return err
+	}
+	l.addr, l.gate = inner.Addr(), newGate(inner)
+	l.made(l.key.Network, address)
+	return nil
+}
+
+func (l *Listener) adopt(o *offer) error {
+	l.addr, l.gate = o.addr, newGate[net.Listener](nil)
+	if !o.moves {
+		inner, err := o.rights.Listener(0)
+		if err != nil {
+			return err
+		}
+		l.addr, l.gate = inner.Addr(), newGate(inner)
+	}
+	l.from(o)
+	return nil
+}
 
 func (l *Listener) lend() (afunix.Sendable, bool, error) {
 	inner, err := l.gate.get()
@@ -112,7 +174,7 @@ func (l *Listener) leave() {
 func (l *Listener) restore(sent bool) error {
 	if sent {
 		l.gate.take() // nothing is left of it
-		if err := removeFile(l.key.Network, l.address()); err != nil {
+		if err := l.removeFile(); err != nil {
 			return err
 		}
 	}
@@ -143,8 +205,9 @@ func (l *Listener) prepare() error {
 	if _, err := l.gate.get(); err == nil {
 		return nil
 	}
-	inner, err := l.listen()
+	inner, err := l.u.cfg.listen(l.u.stopped, l.key.Network, l.address())
 	if err == nil {
+		l.made(l.key.Network, l.address())
 		l.gate.put(inner)
 	}
 	return err
@@ -155,14 +218,6 @@ func (l *Listener) open() {
 		unlinkOnClose(inner, !l.kept)
 	}
 	l.gate.update(func() { l.gate.open = l.gate.socket != nil })
-}
-
-// removeFile removes the file of a socket that has moved to a process which may hang. It had to be taken from there.
-func removeFile(network, address string) error {
-	if !hasFile(network, address) || !isSocketFile(address) {
-		return nil
-	}
-	return os.Remove(address)
 }
 
 // unlinkOnClose makes, or does not make, the last process of several that have had a listener remove its socket file.

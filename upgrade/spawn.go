@@ -79,6 +79,9 @@ func (u *Upgrader) upgrade(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, u.cfg.readyTimeout(),
 		fmt.Errorf("the successor was not ready after %v: %w", u.cfg.readyTimeout(), context.DeadlineExceeded))
 	defer cancel()
+	if err := u.beFindable(ctx); err != nil {
+		return err
+	}
 	cmd := u.cfg.command()
 	child := &child{cmd: cmd, wait: asSibling(cmd), exited: make(chan struct{})}
 	if err := cmd.Start(); err != nil {

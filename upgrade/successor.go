@@ -28,9 +28,12 @@ type attempt struct {
 	u       *Upgrader
 	pid     int
 	offered []socket
+	passed  []*passed     // these are offered, too
 	given   []given       // while it is not known whether the successor serves
 	manager *manager      // to be told who serves
 	done    chan struct{} // closed when it is over
+
+	deciding bool // it has the turn
 
 	// Under u.mu.
 	committed bool // the successor may serve at any time now
@@ -98,12 +101,28 @@ func (u *Upgrader) handOver(a *attempt) error {
 	if err := u.begin(a); err != nil {
 		return u.turnAway(a, err)
 	}
+	defer a.release()
 	err := a.run()
 	if err != nil {
 		err = u.turnAway(a, errors.Join(err, a.undo())) // before anybody hears that it is over
 	}
 	u.end(a, err)
 	return err
+}
+
+// decide takes the turn, until release.
+func (a *attempt) decide() error {
+	if err := a.u.turn.take(a.u.stopped); err != nil {
+		return fmt.Errorf("%w: it ends", errCalledOff)
+	}
+	a.deciding = true
+	return nil
+}
+
+func (a *attempt) release() {
+	if a.deciding {
+		a.u.turn.giveBack()
+	}
 }
 
 // turnAway adds to the reason why an upgrade has failed for whom that is, and tells Upgrade, if it is for that.
@@ -184,6 +203,7 @@ func (u *Upgrader) tryBegin(a *attempt) (other *attempt, err error) {
 	if u.attempt == nil {
 		u.attempt = a
 		a.offered = slices.Clone(u.sockets)
+		a.passed = slices.Clone(u.passed)
 		return nil, nil
 	}
 	return u.attempt, nil
@@ -195,6 +215,7 @@ func (u *Upgrader) end(a *attempt, err error) {
 	defer u.mu.Unlock()
 	u.attempt = nil
 	if err == nil {
+		closeAll(&u.passed)
 		u.successor = &a.channel
 		close(u.taken)
 	}
@@ -208,6 +229,9 @@ func (a *attempt) run() error {
 	keys, err := a.untilReady()
 	if err != nil {
 		return left(err)
+	}
+	if err := a.decide(); err != nil {
+		return err
 	}
 	if err := a.u.commit(a); err != nil {
 		return err
@@ -247,21 +271,34 @@ func (a *attempt) within(d time.Duration) error {
 
 func (a *attempt) offer() error {
 	for _, s := range a.offered {
-		file, moves, err := s.lend()
-		switch {
-		case errors.Is(err, net.ErrClosed):
-			continue
-		case err != nil:
-		case moves:
-			err = a.send(message{Type: typeOffer, Key: s.id(), Moves: true, Addr: []byte(s.address())})
-		default:
-			err = a.send(message{Type: typeOffer, Key: s.id(), Kept: s.isKept()}, file)
+		if s.source().kept {
+			continue // it is one of those below
 		}
-		if err != nil {
+		if err := a.offerSocket(s); err != nil {
 			return fmt.Errorf("%v: %w", s.id(), err)
 		}
 	}
+	for _, p := range a.passed {
+		if err := a.send(a.u.offerOf(p), p.descriptor); err != nil {
+			return fmt.Errorf("%s of the service manager: %w", p.name, err)
+		}
+	}
 	return a.send(message{Type: typeOffered})
+}
+
+func (a *attempt) offerSocket(s socket) error {
+	m := message{Type: typeOffer, Key: s.id(), File: s.source().file.Load().message()}
+	file, moves, err := s.lend()
+	switch {
+	case errors.Is(err, net.ErrClosed):
+		return nil
+	case err != nil:
+		return err
+	case moves:
+		m.Moves, m.Addr = true, []byte(s.address())
+		return a.send(m)
+	}
+	return a.send(m, file)
 }
 
 // commit makes it impossible to call a off, unless that has been done.
@@ -353,7 +390,7 @@ func (a *attempt) undo() error {
 			errs = append(errs, fmt.Errorf("%v is lost: %w", g.socket.id(), err))
 		}
 	}
-	errs = append(errs, a.u.republish())
+	errs = append(errs, a.u.republish(a.u.stopped, nil))
 	return errors.Join(errs...)
 }
 
@@ -364,13 +401,14 @@ func (a *attempt) mustUndo() bool {
 	return a.committed && a.u.stopped.Err() == nil
 }
 
-// republish makes a new control, since a successor may have put its own in the place of ours before it died.
-func (u *Upgrader) republish() error {
-	fresh, err := bindControl(u.stopped, &u.cfg)
+// republish makes a new control, since that which was at the address may not be there any more: a successor may have put its own there before it
+// died, or somebody has removed it. The check is that of publish. The caller has the turn.
+func (u *Upgrader) republish(ctx context.Context, check func(context.Context) error) error {
+	fresh, err := bindControl(ctx, &u.cfg)
 	if err != nil {
 		return err
 	}
-	if err := fresh.publish(u.stopped, nil); err != nil {
+	if err := fresh.publish(ctx, check); err != nil {
 		return errors.Join(err, fresh.end())
 	}
 	former, ok := u.replaceControl(fresh)

@@ -2,7 +2,14 @@
 
 package upgrade
 
-import "errors"
+import (
+	"errors"
+
+	"afunix"
+)
+
+// maxAddress is how long a path in a socket's address may be: as on Linux.
+const maxAddress = 107
 
 // This system passes no sockets, and so [New] finds no predecessor: its error wraps errors.ErrUnsupported.
 
@@ -12,11 +19,11 @@ func isSocketFile(string) bool { return false }
 // fileID is not asked where no file is made.
 func fileID(string) (string, error) { return "", errors.ErrUnsupported }
 
+// isBoundTo is not asked where there are no sockets.
+func isBoundTo(afunix.Sendable, string) bool { return false }
+
 // isBusy reports whether a file could not be replaced because somebody reads it.
 func isBusy(error) bool { return false }
 
 // lock cannot be had.
 func lock(string) (unlock func() error, err error) { return nil, errors.ErrUnsupported }
-
-// takeActivated takes over nothing: no service manager here passes sockets.
-func takeActivated() ([]*offer, error) { return nil, nil }

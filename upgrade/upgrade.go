@@ -29,8 +29,12 @@ var (
 // A Config says how a process and its successor find each other.
 type Config struct {
 	// Address is where the running process can be reached: the path of an AF_UNIX socket, in a directory that only its owner
-	// can write to. All generations of a server have the same. Paths ending in a dot and eight hexadecimal digits beside it
-	// are used for a moment.
+	// can write to. All generations of a server have the same. It may have as many bytes as a socket's address: 107 on Linux and Windows, 103 on
+	// macOS and the BSDs. Paths beside it are used for a moment: with .lock behind it, and with a dot and eight hexadecimal digits; where
+	// that would be too long, they take the place of its end, and are fewer where its last part is very short.
+	//
+	// If the file there is removed while this process serves, it is put there again: by Upgrade, before it starts a process, and within
+	// ten seconds.
 	Address string
 
 	// Authorize, if not nil, says who may take over, and from whom this process takes over; nil means the same user only.
@@ -45,8 +49,8 @@ type Config struct {
 	Command func() *exec.Cmd
 
 	// Failed, if not nil, is told of each upgrade that was begun and failed while this process served, after which nothing has changed; and
-	// of what cannot make an upgrade fail, but an operator should know: that the service manager could not be told of one, or that nobody
-	// can call at the Address. It must not call Close.
+	// of what cannot make an upgrade fail, but an operator should know: that the service manager could not be told of one, that nobody
+	// can call at the Address, or that clients cannot find a socket (ErrUnreachable). It must not call Close.
 	Failed func(err error)
 
 	// Transport is how the processes talk to each other. For sockets of the pipe transport it has to be that, too.
@@ -89,17 +93,18 @@ type Upgrader struct {
 	predecessor *predecessor // nil if there was none
 	arrivals    *arrivals
 
+	turn     turn       // taken before mu
 	readying sync.Mutex // held by Ready, and by what must not happen at the same time; locked before mu
 
 	mu        sync.Mutex
 	ready     bool
 	closed    bool
 	sockets   []socket
-	activated []*offer // sockets of the service manager that nobody has asked for
-	control   *control // where successors call; nil until ready
-	attempt   *attempt // the upgrade under way, if any
-	awaited   *waiter  // what Upgrade waits for, if it does
-	successor *channel // to the process that has taken over
+	passed    []*passed // what the service manager has passed to this process, or to one before
+	control   *control  // where successors call; nil until ready
+	attempt   *attempt  // the upgrade under way, if any
+	awaited   *waiter   // what Upgrade waits for, if it does
+	successor *channel  // to the process that has taken over
 
 	sending sync.Mutex // held while a live connection goes to the successor
 }
@@ -107,19 +112,24 @@ type Upgrader struct {
 // New looks for the process that serves now and, if there is one, receives its sockets. It does not disturb it: that goes on
 // serving until [Upgrader.Ready] is called here, and also if this process never comes so far.
 func New(ctx context.Context, cfg Config) (*Upgrader, error) {
-	u := &Upgrader{cfg: cfg, taken: make(chan struct{}), arrivals: newArrivals()}
-	u.stopped, u.stop = context.WithCancel(context.Background())
 	var err error
-	if u.activated, err = takeActivated(); err != nil {
+	if cfg.Address, err = checkAddress(cfg.Address); err != nil {
+		return nil, fmt.Errorf("upgrade: %w", err)
+	}
+	u := &Upgrader{cfg: cfg, taken: make(chan struct{}), arrivals: newArrivals(), turn: newTurn()}
+	u.stopped, u.stop = context.WithCancel(context.Background())
+	if u.passed, err = takeActivated(); err != nil {
 		return nil, fmt.Errorf("upgrade: sockets of the service manager: %w", err)
 	}
 	if u.predecessor, err = u.findPredecessor(ctx); err != nil {
-		refuseAll(&u.activated)
+		closeAll(&u.passed)
 		return nil, fmt.Errorf("upgrade: take over from the process at %s: %w", cfg.Address, err)
 	}
 	if u.predecessor == nil {
 		u.arrivals.close()
+		return u, nil
 	}
+	u.passed, u.predecessor.passed = append(u.predecessor.passed, u.passed...), nil
 	return u, nil
 }
 
@@ -256,8 +266,8 @@ func (u *Upgrader) open(control *control) {
 	}
 	u.ready = true
 	u.control = control
-	refuseAll(&u.activated)
 	u.background.Go(func() { u.serveControl(control) })
+	u.background.Go(u.watch)
 	if u.predecessor != nil {
 		u.background.Go(func() { u.predecessor.receiveConns(u.arrivals) })
 	}
@@ -269,18 +279,10 @@ func (u *Upgrader) Close() error {
 	u.stop() // also what Ready waits for
 	u.readying.Lock()
 	defer u.readying.Unlock()
-	u.mu.Lock()
-	closed := u.closed
-	u.closed = true
-	control := u.control
-	u.mu.Unlock()
-	if closed {
+	if !u.beginClose() {
 		return nil
 	}
-	var err error
-	if control != nil {
-		err = control.end()
-	}
+	err := u.endControl()
 	if u.predecessor != nil {
 		u.predecessor.close()
 	}
@@ -288,10 +290,32 @@ func (u *Upgrader) Close() error {
 	if u.successor != nil {
 		err = errors.Join(err, u.successor.conn.Close())
 	}
-	refuseAll(&u.activated)
+	closeAll(&u.passed)
 	u.arrivals.close()
 	u.arrivals.discard()
 	return err
+}
+
+// beginClose reports whether it is the first call.
+func (u *Upgrader) beginClose() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	closed := u.closed
+	u.closed = true
+	return !closed
+}
+
+// endControl makes this process one that nobody finds, once nobody else decides about that.
+func (u *Upgrader) endControl() error {
+	_ = u.turn.take(context.Background()) // all others have been told to stop
+	defer u.turn.giveBack()
+	u.mu.Lock()
+	control := u.control
+	u.mu.Unlock()
+	if control == nil {
+		return nil
+	}
+	return control.end()
 }
 
 // add makes s one of those that are offered to a successor, and which are opened by Ready; one that comes later, at once. The caller
@@ -317,6 +341,18 @@ func (u *Upgrader) forget(s socket) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.sockets = slices.DeleteFunc(u.sockets, func(other socket) bool { return other == s })
+	for _, p := range u.passed {
+		if p.user == s {
+			p.user = nil
+		}
+	}
+}
+
+// use notes that s is what p was asked for.
+func (u *Upgrader) use(p *passed, s socket) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	p.user, p.last = s, s.id()
 }
 
 // isOpen reports whether there is a socket k already.

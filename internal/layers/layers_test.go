@@ -30,7 +30,7 @@ var allowed = map[string][]string{
 	"afunix/internal/errno":      {},
 	"afunix/internal/platforms":  {},
 	"afunix/cmd/afunix":          {"."},
-	"afunix/upgrade":             {".", "internal/errno"},
+	"afunix/upgrade":             {".", "internal/errno", "internal/sockfile"},
 	"afunix/upgrade/httpdrain":   {},
 
 	"afunix/dropin/net":              {".", "dropin/internal/ends", "internal/winsock", "internal/descriptor", "internal/sockfile"},

@@ -1,0 +1,64 @@
+package upgrade
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// checkAddress returns the address, wherever this process goes, or says what is wrong with it.
+func checkAddress(address string) (string, error) {
+	if address == "" || address[0] == '@' {
+		return "", fmt.Errorf("Config.Address is %q, and has to be a path: %w", address, syscall.EINVAL)
+	}
+	if len(address) > maxAddress {
+		return "", fmt.Errorf("Config.Address has %d bytes, of which a socket's address takes %d: %w", len(address), maxAddress, syscall.EINVAL)
+	}
+	if abs, err := filepath.Abs(address); err == nil && len(abs) <= maxAddress {
+		return abs, nil
+	}
+	return address, nil
+}
+
+// beside returns a name in the directory of the address, of at most limit bytes: the address with a dot and eight of the number's hexadecimal digits
+// behind it if there is room, or else in place of its end; at worst a few of the digits.
+func beside(address string, limit int, number uint32) string {
+	dir, base := filepath.Split(address)
+	room := limit - len(dir)
+	suffix := fmt.Sprintf(".%08x", number)
+	if room == 1 {
+		return dir + suffix[1:2] // a dot is the directory itself
+	}
+	suffix = suffix[:min(len(suffix), room)]
+	return dir + base[:min(len(base), room-len(suffix))] + suffix
+}
+
+// leftoverAge is how old the file of a process must be that has died before it published it. One that is made in this moment looks the same.
+const leftoverAge = time.Minute
+
+// leftoverSuffix is what such a file has behind the address. Names that are shorter could be those of others.
+var leftoverSuffix = regexp.MustCompile(`^\.[0-9a-f]{8}$`)
+
+// removeLeftovers removes what processes have left beside the address that have died while they put themselves there. What cannot be removed is in
+// nobody's way.
+func removeLeftovers(ctx context.Context, address string) {
+	dir, base := filepath.Split(address)
+	entries, _ := os.ReadDir(filepath.Clean(dir)) // as many as can be read
+	for _, e := range entries {
+		suffix, ok := strings.CutPrefix(e.Name(), base)
+		if path := dir + e.Name(); ok && leftoverSuffix.MatchString(suffix) && isOld(e) && isSocketFile(path) && isStale(ctx, "unix", path) {
+			_ = os.Remove(path)
+		}
+	}
+}
+
+func isOld(e fs.DirEntry) bool {
+	info, err := e.Info()
+	return err == nil && time.Since(info.ModTime()) > leftoverAge
+}

@@ -1,0 +1,93 @@
+package upgrade
+
+import (
+	"net/netip"
+	"testing"
+)
+
+func at(s string) place { return place{ip: netip.MustParseAddrPort(s)} }
+
+func anyHost(port uint16) place { return place{ip: netip.AddrPortFrom(netip.Addr{}, port)} }
+
+// Each list is what a service manager may pass; what is asked for, in which order, and which socket that is (-1: none).
+func TestChoose(t *testing.T) {
+	type asked struct {
+		request
+		want int
+	}
+	ask := func(name, network string, want int, places ...place) asked {
+		return asked{request{name, network, places}, want}
+	}
+	tcp := func(name, addr string) candidate { return candidate{name: name, network: "tcp", place: at(addr)} }
+	udp := func(name, addr string) candidate { return candidate{name: name, network: "udp", place: at(addr)} }
+	unix := func(name, network, path string) candidate {
+		return candidate{name: name, network: network, place: place{path: path}}
+	}
+	other := func(name string) candidate { return candidate{name: name} }
+	for _, test := range []struct {
+		name   string
+		passed []candidate
+		asked  []asked
+	}{
+		{"nothing", nil, []asked{ask("web", "tcp", -1, anyHost(80))}},
+		{"one name, two networks", []candidate{udp("web", "[::]:443"), tcp("web", "[::]:443")}, []asked{
+			ask("web", "tcp", 1, anyHost(443)), ask("web", "udp", 0, anyHost(443)),
+		}},
+		{"one name, two networks, elsewhere", []candidate{udp("web", "[::]:443"), tcp("web", "[::]:443")}, []asked{
+			ask("web", "tcp", 1, anyHost(1)), ask("web", "udp", 0, anyHost(1)),
+		}},
+		{"one name, two ports", []candidate{tcp("web", "[::]:8181"), tcp("web", "[::]:8182")}, []asked{
+			ask("web", "tcp", -1, anyHost(9000)), ask("web", "tcp", 1, anyHost(8182)), ask("web", "tcp", 0, anyHost(8181)),
+		}},
+		{"one name, two ports: what is left is not what is asked for", []candidate{tcp("web", "[::]:8181"), tcp("web", "[::]:8182")}, []asked{
+			ask("web", "tcp", 1, anyHost(8182)), ask("web", "tcp", -1, anyHost(9000)),
+		}},
+		{"one name, stream and seqpacket", []candidate{unix("ctl", "unix", "/run/a"), unix("ctl", "unixpacket", "/run/b"), unix("ctl", "unixgram", "/run/c")}, []asked{
+			ask("ctl", "unixpacket", 1, place{path: "/x"}), ask("ctl", "unix", 0, place{path: "/x"}), ask("ctl", "unixgram", 2, place{path: "/x"}),
+		}},
+		{"no names", []candidate{tcp(unnamed, "0.0.0.0:80"), tcp(unnamed, "[::]:81"), udp(unnamed, "[::]:80")}, []asked{
+			ask("web", "tcp", 1, anyHost(81)), ask("", "tcp", 0, anyHost(80)), ask("dns", "udp", 2, anyHost(80)), ask("more", "tcp", -1, anyHost(80)),
+		}},
+		{"no name, and asked for without one", []candidate{tcp(unnamed, "[::]:8080")}, []asked{ask("", "tcp", 0, anyHost(80))}},
+		{"no name, and asked for with one", []candidate{tcp(unnamed, "[::]:8080")}, []asked{ask("web", "tcp", -1, anyHost(80))}},
+		{"the unit's name", []candidate{tcp("app.socket", "[::]:80"), unix("app.socket", "unix", "/run/app")}, []asked{
+			ask("web", "tcp", 0, anyHost(80)), ask("ctl", "unix", 1, place{path: "/run/app"}),
+		}},
+		{"the name counts before the place", []candidate{tcp("a", "[::]:80"), tcp("b", "[::]:81")}, []asked{
+			ask("a", "tcp", 0, anyHost(81)), ask("b", "tcp", 1, anyHost(80)),
+		}},
+		{"one socket that is passed twice", []candidate{tcp("web", "[::]:80"), tcp("web", "[::]:80")}, []asked{
+			ask("web", "tcp", 0, anyHost(1)), ask("web", "tcp", 1, anyHost(2)),
+		}},
+		{"no socket", []candidate{other("web"), tcp("web", "[::]:80")}, []asked{ask("web", "tcp", 1, anyHost(1))}},
+		{"nothing but no socket", []candidate{other("web")}, []asked{ask("web", "tcp", -1, anyHost(80)), ask("web", "unix", -1, place{path: "/x"})}},
+		{"hosts", []candidate{tcp("a", "127.0.0.1:80"), tcp("a", "[::1]:80"), tcp("a", "[fe80::1%eth0]:80"), tcp("a", "[::]:81")}, []asked{
+			ask("x", "tcp", -1, at("127.0.0.2:80")), ask("x", "tcp", 2, at("[fe80::1%eth0]:80")),
+			ask("x", "tcp", -1, at("[fe80::1]:80")), ask("x", "tcp", 0, at("[::1]:80"), at("127.0.0.1:80")),
+		}},
+		{"who asks for one host does not get all", []candidate{tcp(unnamed, "[::]:80")}, []asked{ask("web", "tcp", -1, at("127.0.0.1:80"))}},
+		{"any host", []candidate{tcp("a", "[::]:80"), tcp("b", "0.0.0.0:80")}, []asked{
+			ask("x", "tcp", 1, at("0.0.0.0:80")), ask("x", "tcp", 0, at("0.0.0.0:80")),
+		}},
+		{"versions of IP", []candidate{tcp("web", "[::]:80"), tcp("web", "0.0.0.0:80")}, []asked{
+			ask("web", "tcp4", 1, anyHost(80)), ask("web", "tcp4", -1, anyHost(80)), ask("web", "tcp6", 0, anyHost(80)),
+		}},
+		{"a version of IP, by the name", []candidate{tcp("web", "[::]:80")}, []asked{ask("web", "tcp4", 0, anyHost(80))}},
+		{"wherever there is room", []candidate{tcp(unnamed, "127.0.0.1:80")}, []asked{ask("web", "tcp", -1, at("127.0.0.1:0"))}},
+		{"paths", []candidate{unix("app.socket", "unix", "/run/a"), unix("app.socket", "unix", "@a")}, []asked{
+			ask("ctl", "unix", 1, place{path: "@a"}), ask("ctl", "unix", -1, place{path: "/run/b"}), ask("ctl", "unix", 0, place{path: "/run/a"}),
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			for _, a := range test.asked {
+				got := choose(a.request, test.passed)
+				if got != a.want {
+					t.Errorf("%+v is %d, not %d", a.request, got, a.want)
+				}
+				if got >= 0 {
+					test.passed[got].used = true
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,5 @@
+package upgrade
+
+import "time"
+
+func init() { watchPause = 10 * time.Millisecond } // tests wait for what it finds

@@ -1,0 +1,207 @@
+package upgrade
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"slices"
+
+	"afunix"
+)
+
+// A passed socket is one that the service manager has passed to this process, or to one before it. It stays here whatever becomes of the
+// Listener that has it: the manager has it open in any case, so that nobody could bind its address anew. What the manager passes need not be a
+// socket; what is none is kept as well, and nobody asks for it.
+type passed struct {
+	candidate
+	descriptor descriptor
+	addr       string // what a socket is bound to
+	last       key    // what it was asked for by, here or in a process before; only a name if it was not
+	file       socketFile
+	user       socket // who has asked for it here; under Upgrader.mu
+}
+
+// A descriptor can be sent, and closed.
+type descriptor interface {
+	afunix.Sendable
+	io.Closer
+}
+
+// newPassed takes a descriptor over if it succeeds.
+func newPassed(r afunix.Rights, name string) (*passed, error) {
+	d, addr, err := whatItIs(r)
+	if err != nil {
+		return nil, err
+	}
+	p := &passed{candidate: candidate{name: name}, descriptor: d, last: key{Name: name}}
+	if addr != nil {
+		p.network, p.place, p.addr = addr.Network(), placeOf(addr), addr.String()
+		p.file = fileOf(d, p.network, p.addr)
+	}
+	return p, nil
+}
+
+// passOn returns what a predecessor has, whom the service manager has passed it or who has it from another one.
+func passOn(m message, r afunix.Rights) (*passed, error) {
+	name := m.Key.Name
+	if m.Passed != nil { // older ones do not tell
+		name = string(m.Passed)
+	}
+	p, err := newPassed(r, name)
+	if err != nil {
+		return nil, err
+	}
+	p.last = m.Key
+	if m.File != nil {
+		p.file = *m.File
+	}
+	return p, nil
+}
+
+// whatItIs takes the descriptor as a socket from which somebody can be served, or else as a file, without an address.
+func whatItIs(r afunix.Rights) (descriptor, net.Addr, error) {
+	switch r.Kind(0) {
+	case afunix.KindListener, afunix.KindUnixListener:
+		if l, err := r.Listener(0); err == nil {
+			return l.(descriptor), l.Addr(), nil
+		}
+	case afunix.KindDatagram, afunix.KindUnix:
+		if c, err := r.PacketConn(0); err == nil {
+			return c.(descriptor), c.LocalAddr(), nil
+		}
+	}
+	f, err := r.File(0)
+	return f, nil, err
+}
+
+// placeOf returns where a socket is bound; nowhere, if that is nothing that is chosen by.
+func placeOf(addr net.Addr) place {
+	switch addr := addr.(type) {
+	case *net.TCPAddr:
+		return ipPlace(addr.AddrPort())
+	case *net.UDPAddr:
+		return ipPlace(addr.AddrPort())
+	case *net.UnixAddr:
+		return place{path: plain(addr.Name)}
+	}
+	return place{}
+}
+
+func ipPlace(at netip.AddrPort) place {
+	return place{ip: netip.AddrPortFrom(at.Addr().Unmap(), at.Port())}
+}
+
+// placesOf returns where a socket would be bound that is asked for by network and address. What cannot be found out is nowhere: the error is
+// for whoever binds it.
+func placesOf(ctx context.Context, network, address string) []place {
+	if isUnix(network) {
+		return []place{{path: plain(address)}}
+	}
+	host, service, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil
+	}
+	port, err := net.DefaultResolver.LookupPort(ctx, network, service)
+	if err != nil {
+		return nil
+	}
+	hosts := []netip.Addr{{}}
+	if host != "" {
+		if hosts, err = net.DefaultResolver.LookupNetIP(ctx, "ip", host); err != nil {
+			return nil
+		}
+	}
+	var places []place
+	for _, h := range hosts {
+		places = append(places, ipPlace(netip.AddrPortFrom(h, uint16(port))))
+	}
+	return places
+}
+
+// plain makes paths comparable: /var/run may be a link to /run.
+func plain(path string) string {
+	if path == "" || path[0] == '@' {
+		return path
+	}
+	path = absolute(path)
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+		return filepath.Join(dir, filepath.Base(path))
+	}
+	return path
+}
+
+// claimPassed returns the service manager's socket that is meant by k, as an offer of a duplicate; nil if there is none.
+func (u *Upgrader) claimPassed(ctx context.Context, k key) (*offer, error) {
+	u.mu.Lock()
+	none := len(u.passed) == 0
+	u.mu.Unlock()
+	if none {
+		return nil, nil // so nobody need be asked for the addresses of a host
+	}
+	r := request{k.Name, k.Network, placesOf(ctx, k.Network, k.Address)}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	p := u.findPassed(k, r)
+	if p == nil {
+		return nil, nil
+	}
+	rights, err := duplicate(p.descriptor)
+	if err != nil {
+		return nil, err
+	}
+	return &offer{key: k, passed: p, file: p.file, rights: rights}, nil
+}
+
+// findPassed prefers what the predecessor has asked for by the same key. The caller holds u.mu.
+func (u *Upgrader) findPassed(k key, r request) *passed {
+	i := slices.IndexFunc(u.passed, func(p *passed) bool { return p.user == nil && p.last == k })
+	if i < 0 {
+		var candidates []candidate
+		for _, p := range u.passed {
+			c := p.candidate
+			c.used = p.user != nil
+			candidates = append(candidates, c)
+		}
+		i = choose(r, candidates)
+	}
+	if i < 0 {
+		return nil
+	}
+	return u.passed[i]
+}
+
+// offerOf is what a successor is told of p.
+func (u *Upgrader) offerOf(p *passed) message {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return message{Type: typeOffer, Key: p.last, Kept: true, Passed: []byte(p.name), File: p.file.message()}
+}
+
+// duplicate makes of something that is open what ReadMsg would have received: it knows what it is, and child processes do not inherit it.
+func duplicate(s afunix.Sendable) (afunix.Rights, error) {
+	a, b, err := afunix.Pair("unix")
+	if err != nil {
+		return afunix.Rights{}, err
+	}
+	defer a.Close()
+	defer b.Close()
+	if _, err := a.WriteMsg([]byte{0}, s); err != nil {
+		return afunix.Rights{}, err
+	}
+	m, err := b.ReadMsg(make([]byte, 1))
+	if err != nil {
+		m.Rights.Close()
+		return afunix.Rights{}, err
+	}
+	return m.Rights, nil
+}
+
+// closeAll closes what was passed.
+func closeAll(list *[]*passed) {
+	for _, p := range *list {
+		p.descriptor.Close()
+	}
+	*list = nil
+}

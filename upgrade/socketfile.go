@@ -1,0 +1,103 @@
+package upgrade
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"afunix"
+	"afunix/internal/errno"
+)
+
+// ErrUnreachable says that clients cannot find a socket: its file is gone, or there is another one in its place.
+var ErrUnreachable = errors.New("clients cannot find the socket")
+
+// A socketFile is the file by which clients find a socket. It tells whether its path still leads to that socket, which nothing guarantees: files
+// are removed by cleaners, by people, and by programs that remove what they find before they listen. The zero value is that of a socket without a
+// file, which nothing can happen to.
+type socketFile struct {
+	Path []byte // absolute
+	ID   []byte // of fileID; without one, any socket is taken for the right one
+}
+
+// fileAt returns the file of a socket that this process has just made. If it is gone already, then check will say so.
+func fileAt(network, address string) socketFile {
+	if !hasFile(network, address) {
+		return socketFile{}
+	}
+	f := socketFile{Path: []byte(absolute(address))}
+	if id, err := fileID(address); err == nil {
+		f.ID = []byte(id)
+	}
+	return f
+}
+
+// fileOf returns the file of a socket that another process has made, which may have been removed since, and another one put in its place. The
+// kernel says which it was; but on some file systems (Btrfs, overlayfs) it does not say what stat(2) does. So another file is one in which,
+// besides, nobody listens: that socket does.
+func fileOf(socket descriptor, network, address string) socketFile {
+	f := fileAt(network, address)
+	if f.ID != nil && !isBoundTo(socket, address) && isStale(context.Background(), network, address) {
+		f.ID = []byte("lost")
+	}
+	return f
+}
+
+// isStale reports whether nobody listens at the socket file any more.
+func isStale(ctx context.Context, network, path string) bool {
+	d := afunix.Dialer{Timeout: helloTimeout}
+	c, err := d.DialContext(ctx, network, path)
+	if err == nil {
+		c.Close()
+	}
+	return errors.Is(err, errno.ECONNREFUSED)
+}
+
+// message is f for a message.
+func (f socketFile) message() *socketFile {
+	if f.Path == nil {
+		return nil
+	}
+	return &f
+}
+
+// check returns ErrUnreachable around what is wrong; nil also if this process cannot find out.
+func (f socketFile) check() error {
+	path := string(f.Path)
+	if path == "" {
+		return nil
+	}
+	id, err := fileID(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return fmt.Errorf("%w: %w", ErrUnreachable, err)
+	case err != nil:
+		return nil
+	case f.ID != nil && id != string(f.ID), f.ID == nil && !isSocketFile(path):
+		return fmt.Errorf("%w: %s is another file", ErrUnreachable, path)
+	}
+	return nil
+}
+
+// remove removes the file, if it is still the socket's.
+func (f socketFile) remove() error {
+	if f.Path == nil || f.ID == nil || f.check() != nil {
+		return nil
+	}
+	if err := os.Remove(string(f.Path)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// absolute is path, wherever this process goes.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}
