@@ -52,6 +52,8 @@ type message struct {
 	Addr    []byte `json:",omitempty"` // of offer: what the socket is bound to
 	Kept    bool   `json:",omitempty"` // of offer: the service manager has it, too
 	Moves   bool   `json:",omitempty"` // of offer: the descriptor comes after ready
+	Managed bool   `json:",omitempty"` // of offered: the service manager has been told that P serves
+	PID     int    `json:",omitempty"` // of offered: the number that the service manager has for S
 	Keys    []key  `json:",omitempty"` // of ready
 	Reason  string `json:",omitempty"` // of abort
 	State   []byte `json:",omitempty"` // of conn

@@ -80,7 +80,10 @@ func (u *Upgrader) upgrade(ctx context.Context) error {
 		fmt.Errorf("the successor was not ready after %v: %w", u.cfg.readyTimeout(), context.DeadlineExceeded))
 	defer cancel()
 	cmd := u.cfg.command()
-	child := &child{cmd: cmd, wait: asSibling(cmd), exited: make(chan struct{})}
+	child := &child{cmd: cmd, wait: cmd.Wait, exited: make(chan struct{})}
+	if u.standing().managed {
+		child.wait = asSibling(cmd)
+	}
 	if err := cmd.Start(); err != nil {
 		return err
 	}
@@ -113,6 +116,8 @@ func (u *Upgrader) await() (*waiter, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	switch {
+	case isPID1():
+		return nil, ErrPID1
 	case u.closed || !u.ready || u.successor != nil:
 		return nil, ErrNotReady
 	case u.awaited != nil || u.attempt != nil:
