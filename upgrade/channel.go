@@ -53,6 +53,8 @@ type message struct {
 	Kept    bool   `json:",omitempty"` // of offer: the service manager has it, too; the key is only a name if nobody has asked for it
 	Passed  []byte `json:",omitempty"` // of offer: the name that the service manager has given it
 	Moves   bool   `json:",omitempty"` // of offer: the descriptor comes after ready
+	Managed bool   `json:",omitempty"` // of offered: the service manager has been told that P serves
+	PID     int    `json:",omitempty"` // of offered: the number that the service manager has for S
 	Keys    []key  `json:",omitempty"` // of ready
 	Reason  string `json:",omitempty"` // of abort
 	State   []byte `json:",omitempty"` // of conn

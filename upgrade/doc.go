@@ -39,6 +39,14 @@
 // should be started by Upgrade: that makes it a child of systemd, which otherwise kills it when the service is stopped, instead of
 // waiting for it. The exit status of one that fails is therefore systemd's, and not in Upgrade's error.
 //
+// A first process serves also if systemd cannot be told so: Config.Failed is. A successor does not, if systemd knows its predecessor. Numbers of processes are told only where
+// systemd has the same.
+//
+// # Containers
+//
+// A process and its successor may be in different PID namespaces; both see the file at the Address. But process 1 of one has no successor there, since with
+// its end the kernel ends all others: [ErrPID1]. docs/UPGRADE.md has a script that stays as process 1.
+//
 // # Windows
 //
 // A running program's file cannot be replaced there, but renamed; or the next version has another name. Sockets are passed with

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"os"
 	"time"
 
 	"afunix"
@@ -20,6 +21,9 @@ type predecessor struct {
 	passed  []*passed     // what the service manager has passed to it
 	gone    bool          // it died before it was told that this process serves
 	yielded chan struct{} // closed when it has yielded, or has left
+
+	managed     bool // the service manager has been told that it serves
+	knowsNumber bool // it has told this process its number, as the service manager knows it
 }
 
 // New calls a process that leaves while it does once more: so often, and after so long.
@@ -85,6 +89,8 @@ func (p *predecessor) receiveOffers(cfg *Config) error {
 			return left(err)
 		case m.Type == typeOffered:
 			rights.Close()
+			p.managed = m.Managed
+			p.knowsNumber = peer.PID != 0 && m.PID == os.Getpid()
 			return nil
 		case m.Type != typeOffer || m.Moves != (rights.Len() == 0):
 			rights.Close()

@@ -26,11 +26,12 @@ func init() {
 }
 
 // serve is a process that serves the word until it is replaced.
-func serve(args []string) error {
-	word, at := args[0], args[1]
+func serve(args []string) error { return serveAs(args[0], upgrade.Config{Address: args[1]}) }
+
+func serveAs(word string, cfg upgrade.Config) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 	defer cancel()
-	u, err := upgrade.New(ctx, upgrade.Config{Address: at})
+	u, err := upgrade.New(ctx, cfg)
 	if err != nil {
 		return err
 	}

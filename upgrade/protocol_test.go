@@ -212,7 +212,7 @@ func TestSuccessorThatFailsAfterCommit(t *testing.T) {
 		if err := os.Remove(control.path); err != nil { // so it cannot be published
 			t.Fatal(err)
 		}
-		if err := next.takeOver(t.Context(), next.sockets, control, nil); !errors.Is(err, fs.ErrNotExist) {
+		if err := next.takeOver(t.Context(), next.sockets, control); !errors.Is(err, fs.ErrNotExist) {
 			t.Fatalf("it takes over: %v", err)
 		}
 		if err := next.withdraw(next.sockets, control); err != nil {

@@ -2,43 +2,52 @@ package upgrade
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"afunix"
 )
 
-// A manager is a connection to the service manager of this process; nil if that has none. It is made while a process can still say
-// that it does not serve, and used when it can not.
+// A manager is a connection to the service manager of this process; nil if that has none.
 type manager struct{ conn *afunix.Conn }
 
 // managerTimeout bounds how long the service manager may be too busy to listen.
 const managerTimeout = 10 * time.Second
 
-func dialManager() (*manager, error) {
+func dialManager(ctx context.Context) (*manager, error) {
 	address := os.Getenv("NOTIFY_SOCKET")
 	if address == "" {
 		return nil, nil
 	}
+	if !isNotifySocket(address) {
+		return nil, toldNothing(fmt.Errorf("NOTIFY_SOCKET is %q, neither a path from the root nor a name that begins with @: %w", address, errors.ErrUnsupported))
+	}
 	d := afunix.Dialer{Timeout: managerTimeout}
-	c, err := d.DialContext(context.Background(), "unixgram", address)
+	c, err := d.DialContext(ctx, "unixgram", address)
 	if err != nil {
 		return nil, toldNothing(err)
 	}
 	return &manager{c}, nil
 }
 
+// isNotifySocket reports whether the address is of the family AF_UNIX, as sd_notify(3) has it; others are those of virtual machines.
+func isNotifySocket(address string) bool {
+	return filepath.IsAbs(address) || strings.HasPrefix(address, "@") && len(address) > 1
+}
+
 // tell says what sd_notify(3) does, in one datagram.
-func (m *manager) tell(state ...string) error {
+func (m *manager) tell(ctx context.Context, state ...string) error {
 	if m == nil {
 		return nil
 	}
-	err := m.conn.SetDeadline(time.Now().Add(managerTimeout))
-	if err == nil {
-		_, err = m.conn.Write([]byte(strings.Join(state, "\n")))
-	}
+	ctx, cancel := context.WithTimeout(ctx, managerTimeout)
+	defer cancel()
+	defer bound(ctx, m.conn)()
+	_, err := m.conn.Write([]byte(strings.Join(state, "\n")))
 	return toldNothing(err)
 }
 
@@ -55,4 +64,82 @@ func toldNothing(err error) error {
 	return fmt.Errorf("notify the service manager: %w", err)
 }
 
-func mainPID(pid int) string { return fmt.Sprintf("MAINPID=%d", pid) }
+// A standing is what is known of this process and its service manager.
+type standing struct {
+	managed  bool // the service manager has been told that this process serves; so it has to hear who does next
+	numbered bool // the service manager knows this process by the number that it knows itself by
+}
+
+// standing waits until the service manager has heard of this process, or has had time to.
+func (u *Upgrader) standing() standing {
+	select {
+	case <-u.told:
+	case <-u.stopped.Done():
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.stands
+}
+
+// numbered is what of a standing is known before Ready.
+func (u *Upgrader) numbered() bool {
+	if u.predecessor != nil {
+		return u.predecessor.knowsNumber
+	}
+	return isManagersNumber()
+}
+
+// mainPID tells the service manager which process serves, if that can be said.
+func (s standing) mainPID(pid int) []string {
+	if !s.numbered || pid == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("MAINPID=%d", pid)}
+}
+
+// dialIfManaged is what can keep this process from serving: its predecessor has told the service manager that it serves, and nobody could tell
+// that this is over.
+func (u *Upgrader) dialIfManaged(ctx context.Context) (*manager, error) {
+	if u.predecessor == nil || !u.predecessor.managed {
+		return nil, nil
+	}
+	return dialManager(ctx)
+}
+
+// tellManager tells the service manager that this process serves: one that has a predecessor when that has told it of its successor, or it would
+// not be believed. Whether it hears changes nothing.
+func (u *Upgrader) tellManager(ctx context.Context, m *manager) {
+	defer close(u.told)
+	s := standing{numbered: u.numbered()}
+	var err error
+	if m == nil {
+		m, err = dialManager(ctx)
+		defer m.close()
+	}
+	if err == nil {
+		err = m.tell(ctx, append([]string{"READY=1"}, s.mainPID(os.Getpid())...)...)
+	}
+	if err != nil {
+		u.failed(fmt.Errorf("upgrade: this process serves now: %w", err))
+	}
+	s.managed = m != nil && err == nil
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.stands = s
+}
+
+// errNotNumbered is why the service manager does not hear who serves.
+var errNotNumbered = errors.New("the service manager cannot be told which process that is, since its PID namespace is another one")
+
+// tellManager tells the service manager that the successor serves. It believes the main process alone, which this one is until now; and what the
+// successor has told it, it has not heard.
+func (a *attempt) tellManager() {
+	s := a.u.standing()
+	err := a.manager.tell(a.u.stopped, append(s.mainPID(a.pid), "READY=1")...)
+	if err == nil && a.manager != nil && s.numbered && a.pid == 0 {
+		err = errNotNumbered
+	}
+	if err != nil {
+		a.u.failed(fmt.Errorf("upgrade: %v serves now: %w", number(a.pid), err))
+	}
+}

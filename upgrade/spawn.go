@@ -83,7 +83,10 @@ func (u *Upgrader) upgrade(ctx context.Context) error {
 		return err
 	}
 	cmd := u.cfg.command()
-	child := &child{cmd: cmd, wait: asSibling(cmd), exited: make(chan struct{})}
+	child := &child{cmd: cmd, wait: cmd.Wait, exited: make(chan struct{})}
+	if u.standing().managed {
+		child.wait = asSibling(cmd)
+	}
 	if err := cmd.Start(); err != nil {
 		return err
 	}
@@ -116,6 +119,8 @@ func (u *Upgrader) await() (*waiter, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	switch {
+	case isPID1():
+		return nil, ErrPID1
 	case u.closed || !u.ready || u.successor != nil:
 		return nil, ErrNotReady
 	case u.awaited != nil || u.attempt != nil:

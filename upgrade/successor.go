@@ -26,7 +26,7 @@ var errCalledOff = errors.New("called off")
 type attempt struct {
 	channel
 	u       *Upgrader
-	pid     int
+	pid     int // 0 for one of another PID namespace
 	offered []socket
 	passed  []*passed     // these are offered, too
 	given   []given       // while it is not known whether the successor serves
@@ -127,7 +127,7 @@ func (a *attempt) release() {
 
 // turnAway adds to the reason why an upgrade has failed for whom that is, and tells Upgrade, if it is for that.
 func (u *Upgrader) turnAway(a *attempt, err error) error {
-	err = fmt.Errorf("hand over to process %d: %w", a.pid, err)
+	err = fmt.Errorf("hand over to %v: %w", number(a.pid), err)
 	u.failedOf(a.pid, err)
 	return err
 }
@@ -152,6 +152,9 @@ func (a *attempt) meet() error {
 	}
 	if hello.Version != protocolVersion {
 		return fmt.Errorf("it speaks version %d of the protocol, not %d", hello.Version, protocolVersion)
+	}
+	if isPID1() && a.pid != 0 {
+		return ErrPID1
 	}
 	return nil
 }
@@ -283,7 +286,12 @@ func (a *attempt) offer() error {
 			return fmt.Errorf("%s of the service manager: %w", p.name, err)
 		}
 	}
-	return a.send(message{Type: typeOffered})
+	s := a.u.standing()
+	last := message{Type: typeOffered, Managed: s.managed}
+	if s.numbered {
+		last.PID = a.pid
+	}
+	return a.send(last)
 }
 
 func (a *attempt) offerSocket(s socket) error {
@@ -318,7 +326,7 @@ func (a *attempt) commit(keys []key) (err error) {
 	if err := a.within(a.u.cfg.readyTimeout()); err != nil {
 		return err
 	}
-	if a.manager, err = dialManager(); err != nil {
+	if a.manager, err = dialManager(a.u.stopped); err != nil && a.u.standing().managed {
 		return err
 	}
 	for _, s := range a.wanted(keys) {
@@ -371,10 +379,7 @@ func (a *attempt) yield(keys []key) {
 	a.u.control.leave()
 	a.u.control = nil // its file is the successor's now
 	a.u.mu.Unlock()
-	// The manager believes the main process alone, which this one is until now; and what the successor has told it, it has not heard.
-	if err := a.manager.tell(mainPID(a.pid), "READY=1"); err != nil {
-		a.u.failed(fmt.Errorf("upgrade: process %d serves now: %w", a.pid, err))
-	}
+	a.tellManager()
 	_ = a.send(message{Type: typeYielded}) // if it has died, nobody is left to hear it
 	a.conn.SetDeadline(time.Time{})        // live connections may go much later
 }

@@ -49,7 +49,7 @@ type Config struct {
 	Command func() *exec.Cmd
 
 	// Failed, if not nil, is told of each upgrade that was begun and failed while this process served, after which nothing has changed; and
-	// of what cannot make an upgrade fail, but an operator should know: that the service manager could not be told of one, that nobody
+	// of what cannot make an upgrade fail, but an operator should know: that the service manager could not be told who serves, that nobody
 	// can call at the Address, or that clients cannot find a socket (ErrUnreachable). It must not call Close.
 	Failed func(err error)
 
@@ -76,7 +76,7 @@ func (cfg *Config) authorize(peer afunix.Credentials) error {
 	case cfg.Authorize != nil:
 		return cfg.Authorize(peer)
 	case !peer.SameUser():
-		return fmt.Errorf("process %d is not of the same user", peer.PID)
+		return fmt.Errorf("%v is not of the same user", number(peer.PID))
 	}
 	return nil
 }
@@ -87,6 +87,7 @@ type Upgrader struct {
 	cfg Config
 
 	taken       chan struct{} // closed once a successor has taken over
+	told        chan struct{} // closed once the service manager has heard that this process serves, or has had time to
 	stopped     context.Context
 	stop        context.CancelFunc // called by Close
 	background  sync.WaitGroup
@@ -105,6 +106,7 @@ type Upgrader struct {
 	attempt   *attempt  // the upgrade under way, if any
 	awaited   *waiter   // what Upgrade waits for, if it does
 	successor *channel  // to the process that has taken over
+	stands    standing  // once told is closed
 
 	sending sync.Mutex // held while a live connection goes to the successor
 }
@@ -116,7 +118,7 @@ func New(ctx context.Context, cfg Config) (*Upgrader, error) {
 	if cfg.Address, err = checkAddress(cfg.Address); err != nil {
 		return nil, fmt.Errorf("upgrade: %w", err)
 	}
-	u := &Upgrader{cfg: cfg, taken: make(chan struct{}), arrivals: newArrivals(), turn: newTurn()}
+	u := &Upgrader{cfg: cfg, taken: make(chan struct{}), told: make(chan struct{}), arrivals: newArrivals(), turn: newTurn()}
 	u.stopped, u.stop = context.WithCancel(context.Background())
 	if u.passed, err = takeActivated(); err != nil {
 		return nil, fmt.Errorf("upgrade: sockets of the service manager: %w", err)
@@ -161,10 +163,10 @@ func (u *Upgrader) becomeReady(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	manager, err := dialManager()
+	manager, err := u.dialIfManaged(ctx)
 	if err == nil {
 		defer manager.close()
-		err = u.takeOver(ctx, sockets, control, manager)
+		err = u.takeOver(ctx, sockets, control)
 	}
 	if err != nil {
 		return errors.Join(err, u.withdraw(sockets, control))
@@ -172,16 +174,10 @@ func (u *Upgrader) becomeReady(ctx context.Context) error {
 	u.open(control)
 	if u.followsSomebody() {
 		u.awaitYielded(ctx)
-		if err := manager.tell(ready()...); err != nil {
-			u.failed(fmt.Errorf("upgrade: this process serves now: %w", err))
-		}
 	}
+	u.tellManager(ctx, manager)
 	return nil
 }
-
-// ready is what the service manager is told by a process that serves. From one that has a predecessor it comes when that has told it of
-// its successor, or it would not be believed.
-func ready() []string { return []string{"READY=1", mainPID(os.Getpid())} }
 
 // followsSomebody reports whether there is a predecessor that is alive.
 func (u *Upgrader) followsSomebody() bool { return u.predecessor != nil && !u.predecessor.gone }
@@ -206,7 +202,7 @@ func (u *Upgrader) unready() ([]socket, error) {
 }
 
 // takeOver does everything that may fail, and the predecessor's consent last: until then, to close the channel undoes it all.
-func (u *Upgrader) takeOver(ctx context.Context, sockets []socket, control *control, manager *manager) error {
+func (u *Upgrader) takeOver(ctx context.Context, sockets []socket, control *control) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -226,10 +222,7 @@ func (u *Upgrader) takeOver(ctx context.Context, sockets []socket, control *cont
 		}
 		return u.predecessor.confirm(ctx)
 	}
-	if err := control.publish(ctx, u.expectNobody); err != nil {
-		return err
-	}
-	return manager.tell(ready()...)
+	return control.publish(ctx, u.expectNobody)
 }
 
 // expectNobody returns nil if nobody serves at the address.

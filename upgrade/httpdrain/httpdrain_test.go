@@ -3,6 +3,7 @@ package httpdrain_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -27,9 +28,16 @@ type rig struct {
 	slow    chan struct{}
 	entered chan struct{}
 	served  chan error
+	answer  http.HandlerFunc // instead of saying hello
 }
 
 func newRig(t *testing.T, protocols *http.Protocols) *rig {
+	t.Helper()
+	return newSecureRig(t, protocols, nil)
+}
+
+// newSecureRig has TLS, if it has a configuration for that.
+func newSecureRig(t *testing.T, protocols *http.Protocols, config *tls.Config) *rig {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -40,17 +48,22 @@ func newRig(t *testing.T, protocols *http.Protocols) *rig {
 		slow: make(chan struct{}), entered: make(chan struct{}), served: make(chan error, 1),
 	}
 	r.Server = httpdrain.New(&http.Server{
-		Protocols: protocols,
+		Protocols: protocols, TLSConfig: config,
 		ConnState: func(_ net.Conn, s http.ConnState) { r.states <- s },
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			if req.URL.Path == "/slow" {
 				close(r.entered)
 				<-r.slow
 			}
+			if r.answer != nil {
+				r.answer(w, req)
+				return
+			}
+			io.Copy(io.Discard, req.Body)
 			io.WriteString(w, "hello")
 		}),
 	})
-	go func() { r.served <- r.Serve(l) }()
+	go func() { r.served <- serve(r.Server, l, config != nil) }()
 	t.Cleanup(func() {
 		r.Shutdown(expired())
 		<-r.served
@@ -229,30 +242,4 @@ func TestNoServeAfterShutdown(t *testing.T) {
 	if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("the listener: %v", err)
 	}
-}
-
-// Over HTTP/2 the last answer comes with a GOAWAY, after which the client goes elsewhere.
-func TestHTTP2(t *testing.T) {
-	var h2 http.Protocols
-	h2.SetUnencryptedHTTP2(true)
-	r := newRig(t, &h2)
-	transport := &http.Transport{Protocols: &h2}
-	defer transport.CloseIdleConnections()
-	c := http.Client{Transport: transport, Timeout: patience}
-	get := func() {
-		t.Helper()
-		resp, err := c.Get("http://" + r.addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		if text, err := io.ReadAll(resp.Body); string(text) != "hello" || resp.ProtoMajor != 2 || err != nil {
-			t.Errorf("the answer is %q over %s, %v", text, resp.Proto, err)
-		}
-	}
-	get()
-	done := r.shutdown(t, t.Context())
-	expectWaiting(t, done)
-	get()
-	expectDone(t, done, nil)
 }
