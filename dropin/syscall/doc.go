@@ -1,7 +1,7 @@
 // Package syscall is package syscall of the standard library under another import path, for programs that pass descriptors: with it they
 // run on Windows, over the pipe transport of package afunix. How to use it is said in package afunix/dropin/net.
 //
-// On Linux, macOS and FreeBSD every name is that of package syscall. On Linux with the build tag afunix_pipe, and on Windows, the calls that
+// On Unix every name is that of package syscall. On Linux with the build tag afunix_pipe, and on Windows, the calls that
 // take the descriptor of a socket of that transport know it as such: [Socketpair], [Sendmsg], [SendmsgN], [Recvmsg], [Sendto], [Recvfrom],
 // [Read], [Write], [Close], [CloseOnExec], [SetNonblock], [Shutdown], [Getsockname], [Getpeername], [GetsockoptUcred], [GetsockoptInt],
 // [SetsockoptInt]. Other descriptors they hand to the system. What a socket that is such a number cannot do is said in package

@@ -10,10 +10,12 @@ import (
 	"testing"
 )
 
+const module = "afunix"
+
 // allowed lists, for each package that has a place in the layers, which packages of this module its code may import. Tests may import
 // anything.
 var allowed = map[string][]string{
-	"afunix": {"internal/kernel", "internal/endpoint", "internal/linuxpipe", "internal/winpipe", "internal/winsock",
+	module: {"internal/kernel", "internal/endpoint", "internal/linuxpipe", "internal/winpipe", "internal/winsock",
 		"internal/transport", "internal/sock", "internal/descriptor", "internal/cred", "internal/errno"},
 	"afunix/internal/kernel":     {"internal/transport", "internal/descriptor", "internal/cred", "internal/sockfile"},
 	"afunix/internal/endpoint":   {"internal/transport", "internal/sock", "internal/wire", "internal/rights", "internal/descriptor", "internal/cred"},
@@ -100,9 +102,9 @@ func TestLayers(t *testing.T) {
 // what may says.
 func permitted(path, imp string, may []string) bool {
 	switch {
-	case imp == "afunix" || strings.HasPrefix(imp, "afunix/"):
+	case imp == module || strings.HasPrefix(imp, "afunix/"):
 		for _, m := range may {
-			if imp == "afunix/"+m || m == "." && imp == "afunix" {
+			if imp == "afunix/"+m || m == "." && imp == module {
 				return true
 			}
 		}

@@ -12,9 +12,11 @@ import (
 
 func TestMain(m *testing.M) { leaktest.Main(m) }
 
+const module = "afunix"
+
 // promised are names that have to be there, by package: on every platform, or where Go passes descriptors.
 var (
-	promised       = map[string]string{"afunix": "Dial", "afunix/upgrade": "New", "afunix/upgrade/httpdrain": "New"}
+	promised       = map[string]string{module: "Dial", "afunix/upgrade": "New", "afunix/upgrade/httpdrain": "New"}
 	promisedDropin = map[string]string{"afunix/dropin/net": "UnixConn", "afunix/dropin/syscall": "UnixRights", "afunix/dropin/unix": "UnixRights"}
 )
 
