@@ -7,9 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"strconv"
 	"syscall"
 	"testing"
@@ -50,45 +48,6 @@ func listenWithoutRoom(args []string) error {
 	fmt.Println("rich")
 	_, err = told.ReadString('\n')
 	return err
-}
-
-// A partner is a child with which the test exchanges lines.
-type partner struct {
-	t    *testing.T
-	cmd  *exec.Cmd
-	to   io.Writer
-	from *bufio.Reader
-}
-
-func startPartner(t *testing.T, cmd *exec.Cmd) *partner {
-	t.Helper()
-	to, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	from, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	return &partner{t, cmd, to, bufio.NewReader(from)}
-}
-
-func (p *partner) expect(line string) {
-	p.t.Helper()
-	if got, err := p.from.ReadString('\n'); got != line+"\n" {
-		p.t.Fatalf("the child says %q, %v; want %q", got, err, line)
-	}
-}
-
-func (p *partner) say(line string) {
-	p.t.Helper()
-	if _, err := io.WriteString(p.to, line+"\n"); err != nil {
-		p.t.Fatal(err)
-	}
 }
 
 // Whoever dials a process that has run out of descriptors, and whose accept loop has ended with that, learns it; and is connected when there
