@@ -111,8 +111,8 @@ func (l *Listener) run() {
 			return
 		case err != nil: // out of descriptors, most likely: tell whoever accepts, and try again when there may be some
 			wait, long := need.again()
-			if long {
-				l.shed()
+			if long && l.shed() {
+				continue // there may be room for the next one
 			}
 			if l.report(err, wait) {
 				return

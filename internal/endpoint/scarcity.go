@@ -32,24 +32,22 @@ func (s *scarcity) again() (wait time.Duration, long bool) {
 	return s.wait, time.Since(s.since) > maxScarcity
 }
 
-// shed tells the clients that wait that there is no room for them, as if the backlog were full.
-func (l *Listener) shed() {
+// shed tells a client that waits that there is no room for it, as if the backlog were full. It reports whether there was one.
+func (l *Listener) shed() bool {
 	source, ok := l.source.(Shedder)
 	if !ok {
-		return
+		return false
 	}
-	for range maxHellos {
-		p, err := source.Shed()
-		if err != nil {
-			source.Replenish()
-			return
-		}
-		p.Interrupt() // it has said hello by now, or is cut off
-		c := newConn(p, l.cfg, true, 0)
-		if _, _, err := c.readHello(0); err == nil {
-			_ = c.refuse(wire.Full, nil) // it may have gone
-		}
-		p.Close()
-		source.Replenish()
+	defer source.Replenish()
+	p, err := source.Shed()
+	if err != nil {
+		return false
 	}
+	defer p.Close()
+	p.Interrupt() // it has said hello by now, or is cut off
+	c := newConn(p, l.cfg, true, 0)
+	if _, _, err := c.readHello(0); err == nil {
+		_ = c.refuse(wire.Full, nil) // it may have gone
+	}
+	return true
 }
