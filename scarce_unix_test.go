@@ -53,7 +53,7 @@ func listenWithoutRoom(args []string) error {
 // Whoever dials a process that has run out of descriptors, and whose accept loop has ended with that, learns it; and is connected when there
 // is room again, though nobody has called Accept since.
 func TestDialOfAProcessThatIsOutOfDescriptors(t *testing.T) {
-	each(t, listened, func(t *testing.T, tr afunix.Transport, network string) {
+	each(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
 		path := socketPath(t)
 		p := startPartner(t, child(t, "listen without room", strconv.Itoa(int(tr)), network, path))
 		p.expect("poor")
