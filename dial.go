@@ -23,7 +23,9 @@ type Dialer struct {
 	// or sent. A peer whom the system does not name (that of a datagram socket) is refused without asking. If it takes longer than Timeout
 	// or the context, DialContext does not wait for what it says.
 	Authorize func(peer Credentials) error
-	Timeout   time.Duration // at most so long; 0 leaves it to the context
+	// Timeout bounds how long it takes; 0 leaves it to the context. Over the pipe transport Dial waits until the other side has answered, but not
+	// accepted: a minute at most, and then it fails with ETIMEDOUT; of a process that is out of descriptors, with EAGAIN after some seconds.
+	Timeout time.Duration
 }
 
 // Dial connects to the address: a path or "@name". The network is "unix", "unixpacket" or "unixgram".

@@ -95,7 +95,8 @@ func (l *Listener) Accept() (net.Conn, error) {
 	return c, nil
 }
 
-// AcceptConn waits for the next connection.
+// AcceptConn waits for the next connection. As accept(2), it fails with EMFILE, ENFILE or ENOMEM when there is no room for one. That does not
+// end the listener: the next call may succeed.
 func (l *Listener) AcceptConn() (*Conn, error) {
 	t, err := l.t.Accept()
 	if err != nil {

@@ -1,7 +1,9 @@
 package afunix_test
 
 import (
+	"bufio"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -193,5 +195,44 @@ func checkMsg(t *testing.T, m afunix.Message, err error, data string, rights int
 	t.Cleanup(func() { m.Rights.Close() })
 	if err != nil || string(m.Data) != data || m.Rights.Len() != rights {
 		t.Fatalf("message %q with %d descriptors, %v; want %q with %d", m.Data, m.Rights.Len(), err, data, rights)
+	}
+}
+
+// A partner is a child with which the test exchanges lines.
+type partner struct {
+	t    *testing.T
+	cmd  *exec.Cmd
+	to   io.Writer
+	from *bufio.Reader
+}
+
+func startPartner(t *testing.T, cmd *exec.Cmd) *partner {
+	t.Helper()
+	to, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return &partner{t, cmd, to, bufio.NewReader(from)}
+}
+
+func (p *partner) expect(line string) {
+	p.t.Helper()
+	if got, err := p.from.ReadString('\n'); got != line+"\n" {
+		p.t.Fatalf("the child says %q, %v; want %q", got, err, line)
+	}
+}
+
+func (p *partner) say(line string) {
+	p.t.Helper()
+	if _, err := io.WriteString(p.to, line+"\n"); err != nil {
+		p.t.Fatal(err)
 	}
 }

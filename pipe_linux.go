@@ -20,6 +20,17 @@ func (s source) Accept() (endpoint.Pipe, error) {
 	return p, nil
 }
 
+// Shed accepts a client that is to be told that there is no room: see endpoint.Shedder.
+func (s source) Shed() (endpoint.Pipe, error) {
+	p, err := s.Listener.Shed()
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+var _ endpoint.Shedder = source{}
+
 func newSource(lc *ListenConfig, t sock.Type, path string) (endpoint.Source, error) {
 	l, err := linuxpipe.Listen(path, lc.Mode, uint8(t))
 	if err != nil {

@@ -43,7 +43,8 @@ type fakePipe struct {
 	waited      bool
 
 	writers, readers atomic.Int32
-	asked            func() // is called by Connected, before it looks
+	asked            func()  // is called by Connected, before it looks
+	number           uintptr // see SyscallConn
 }
 
 // fakePeer is what is pretended about the other end.
@@ -265,13 +266,21 @@ func (p *fakePipe) Expect() error { return nil }
 func (p *fakePipe) Opener() (cred.Credentials, error) { return p.who, nil }
 
 // SyscallConn: what these pipes are made of is no descriptor of any table.
-func (p *fakePipe) SyscallConn() syscall.RawConn { return noDescriptor{} }
+func (p *fakePipe) SyscallConn() syscall.RawConn { return number(p.number) }
 
-type noDescriptor struct{}
+// A number is what passes for the descriptor of a pipe; 0 for none.
+type number uintptr
 
-func (noDescriptor) Control(func(uintptr)) error    { return errors.ErrUnsupported }
-func (noDescriptor) Read(func(uintptr) bool) error  { return errors.ErrUnsupported }
-func (noDescriptor) Write(func(uintptr) bool) error { return errors.ErrUnsupported }
+func (n number) Control(f func(uintptr)) error {
+	if n == 0 {
+		return errors.ErrUnsupported
+	}
+	f(uintptr(n))
+	return nil
+}
+
+func (number) Read(func(uintptr) bool) error  { return errors.ErrUnsupported }
+func (number) Write(func(uintptr) bool) error { return errors.ErrUnsupported }
 
 func (p *fakePipe) Answer() error {
 	p.set(func() { p.answered = true })

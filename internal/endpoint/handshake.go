@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 
 	"afunix/internal/cred"
 	"afunix/internal/descriptor"
@@ -45,7 +46,7 @@ func (cfg *Config) table() descriptor.Table {
 }
 
 // Dial makes a connection of a pipe whose other end a Listener has. It owns p, which is closed on an error. The errors are EAGAIN if the
-// backlog is full, EPROTOTYPE if the socket is of another type, ECONNREFUSED if the other side does not want us, what
+// backlog is full or the other side out of descriptors for long, ETIMEDOUT if it says nothing for a minute, EPROTOTYPE if the socket is of another type, ECONNREFUSED if the other side does not want us, what
 // Authorize says, and that of ctx.
 func Dial(ctx context.Context, p Pipe, cfg Config) (*Conn, error) {
 	stop := context.AfterFunc(ctx, func() { p.Close() })
@@ -67,7 +68,7 @@ func (c *Conn) greet(cfg Config) error {
 	if err := c.hello(wire.HelloBody{}, 0, cfg.Local); err != nil {
 		return err
 	}
-	h, name, err := c.readHello(wire.FromServer)
+	h, name, err := c.awaitHello()
 	if err != nil {
 		return err
 	}
@@ -94,6 +95,24 @@ func (c *Conn) greet(cfg Config) error {
 		return err
 	}
 	return nil // even if the server has closed meanwhile: it had accepted, and may have sent something
+}
+
+// answerTimeout bounds the wait for the server's hello, for those who have not bounded it otherwise. It is long, since the other side may ask
+// others who we are (Authorize), and not for ever, since it may not be running.
+const answerTimeout = time.Minute
+
+// awaitHello reads the server's hello: ETIMEDOUT if it does not come.
+func (c *Conn) awaitHello() (h wire.HelloBody, name string, err error) {
+	late := time.AfterFunc(answerTimeout, c.pipe.Interrupt)
+	h, name, err = c.readHello(wire.FromServer)
+	if late.Stop() {
+		return h, name, err
+	}
+	c.pipe.Resume()
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = syscall.ETIMEDOUT
+	}
+	return h, name, err
 }
 
 // meet notes who is at the other end of a new connection, and what this side can do to it.

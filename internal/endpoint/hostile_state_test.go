@@ -95,10 +95,11 @@ var connsThatCannotBe = map[string]attack{
 	"bytes that belong to nothing": {says: "bad record: 0 descriptors and 5 bytes of luggage that belong to nothing", do: func(e *enemy) {
 		e.moves(append(aConn(nil).Append(nil), "bytes"...), e.end(descriptor.Unix, e.cargo(descriptor.Unix).values[0]))
 	}},
-	"a name that is too long":               {says: "record 0: bad record: a name of 109 bytes", do: conn(func(s *wire.ConnState) { s.Chosen = strings.Repeat("x", 109) }, 0)},
-	"a stream that has lost its peer":       {says: "record 0: bad record: a connection of type 1 that has lost its peer", do: conn(func(s *wire.ConnState) { s.Flags |= wire.ConnApart }, 0)},
-	"a seqpacket that has lost its peer":    {says: "record 0: bad record: a connection of type 5 that has lost its peer", do: conn(func(s *wire.ConnState) { s.SocketType, s.Flags = uint8(sock.Seqpacket), wire.ConnApart }, 0)},
-	"what waits for the queue, on a stream": {says: "record 0: bad record: 1 datagrams that wait, of a connection", do: conn(func(s *wire.ConnState) { s.Offers = []uint64{1} }, 0)},
+	"a name that is too long":                              {says: "record 0: bad record: a name of 109 bytes", do: conn(func(s *wire.ConnState) { s.Chosen = strings.Repeat("x", 109) }, 0)},
+	"a connection that waits for a hello and has heard it": {says: "record 0: bad record: the state of a connection that waits for a hello, and has heard it", do: conn(func(s *wire.ConnState) { s.Flags |= wire.ConnDeferred }, 0)},
+	"a stream that has lost its peer":                      {says: "record 0: bad record: a connection of type 1 that has lost its peer", do: conn(func(s *wire.ConnState) { s.Flags |= wire.ConnApart }, 0)},
+	"a seqpacket that has lost its peer":                   {says: "record 0: bad record: a connection of type 5 that has lost its peer", do: conn(func(s *wire.ConnState) { s.SocketType, s.Flags = uint8(sock.Seqpacket), wire.ConnApart }, 0)},
+	"what waits for the queue, on a stream":                {says: "record 0: bad record: 1 datagrams that wait, of a connection", do: conn(func(s *wire.ConnState) { s.Offers = []uint64{1} }, 0)},
 	"datagrams without a peer": {says: "record 0: bad record: datagrams of a socket that has lost its peer", do: conn(func(s *wire.ConnState) {
 		aLink(1)(s)
 		s.Flags |= wire.ConnApart

@@ -103,20 +103,23 @@ func newListener(source Source, cfg Config, backlog int) *Listener {
 // run takes in pipes until the source is closed.
 func (l *Listener) run() {
 	defer close(l.ran)
-	for wait := time.Duration(0); ; {
+	var need scarcity
+	for {
 		p, err := l.source.Accept()
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return
-		case err != nil:
-			// Out of descriptors, most likely: tell whoever accepts, and try again when there may be some.
-			wait = min(max(2*wait, time.Millisecond), time.Second)
+		case err != nil: // out of descriptors, most likely: tell whoever accepts, and try again when there may be some
+			wait, long := need.again()
+			if long && l.shed() {
+				continue // there may be room for the next one
+			}
 			if l.report(err, wait) {
 				return
 			}
 			continue
 		}
-		wait = 0
+		need = scarcity{}
 		l.hellos <- struct{}{}
 		l.meet(p)
 	}

@@ -45,10 +45,11 @@ func take() (snapshot, error) {
 	}
 	var s snapshot
 	threads, events := 0, 0
+	directory := currentDirectory()
 	for _, h := range handles {
 		switch kind := typeName(windows.Handle(h.handle)); {
-		case kind == "":
-			// Closed since the list was made.
+		case kind == "", h.handle == directory:
+			// Closed since the list was made, or the system's.
 		case kind == "Event" && h.access == windows.EVENT_ALL_ACCESS && !hasName(windows.Handle(h.handle)):
 			events++
 		case kind == "Timer" && h.access == runtimeTimerAccess, uncounted[kind]:
@@ -62,6 +63,11 @@ func take() (snapshot, error) {
 	s.anonymous = max(0, events-eventsPerThread*threads)
 	slices.Sort(s.open)
 	return s, nil
+}
+
+// currentDirectory is the handle that the system has of the directory which this process is in. Who changes that gets another one.
+func currentDirectory() uintptr {
+	return uintptr(windows.RtlGetCurrentPeb().ProcessParameters.CurrentDirectory.Handle)
 }
 
 // ownHandles lists the handles of this process: it tries every value, since the table is dense. To ask for the handles of the whole

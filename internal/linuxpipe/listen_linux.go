@@ -20,6 +20,7 @@ type Listener struct {
 	shared bool   // it was handed on: others may have the open file description
 	name   string // what it was bound to
 	bound  *sockfile.File
+	spare  spare
 }
 
 // Listen binds path, or the abstract name after '@', for sockets of socketType, and listens. A mode other than 0 is the permission of the
@@ -44,6 +45,8 @@ func newListener(fd int, name string, bound *sockfile.File) (*Listener, error) {
 		l.file.Close()
 		return nil, err
 	}
+	l.spare.fd = none
+	l.spare.keep()
 	return l, nil
 }
 
@@ -122,6 +125,7 @@ func (l *Listener) SetUnlinkOnClose(unlink bool) { l.bound.SetUnlink(unlink) }
 // Close stops listening. As in package net, the socket file is removed first, so that it is never a stale one.
 func (l *Listener) Close() error {
 	l.bound.Close(l.raw)
+	l.spare.close()
 	if err := l.file.Close(); err != nil {
 		return net.ErrClosed
 	}
