@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"syscall"
 
+	"afunix/internal/descriptor"
 	"afunix/internal/kernel"
 	"afunix/internal/transport"
 
@@ -49,10 +50,10 @@ func (l *legacy) attach(cmd *exec.Cmd, b bequest) bequest {
 }
 
 // secure keeps an inherited handle from the children of this process, in case somebody starts them without naming what they may
-// inherit. It reports whether there is such a one.
+// inherit. It reports whether there is such a one. What kind of file it is could not be asked without waiting, if the variable lies, for whoever
+// is reading from it; that is found out later.
 func secure(b bequest) bool {
-	kind, err := windows.GetFileType(windows.Handle(b.Value))
-	if err != nil || kind != windows.FILE_TYPE_PIPE {
+	if kind, err := descriptor.ObjectType(b.Value); err != nil || kind != "File" {
 		return false
 	}
 	return windows.SetHandleInformation(windows.Handle(b.Value), windows.HANDLE_FLAG_INHERIT, 0) == nil

@@ -311,3 +311,51 @@ func TestExchangeRefusesConsoles(t *testing.T) {
 		}
 	})
 }
+
+// On Windows every question about such a pipe waits until the read is over, whatever deadline the sender has.
+func TestPipeThatIsBeingReadCanBeSent(t *testing.T) {
+	if windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() == nil {
+		t.Skip("skipped on Wine: file objects have no lock there")
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	read := make(chan error, 1)
+	go func() {
+		_, err := r.Read(make([]byte, 1))
+		read <- err
+	}()
+	a, b, err := afunix.PipeTransport.Pair("unix")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	defer b.Close()
+	for _, c := range []*afunix.Conn{a, b} {
+		if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 5 { // the read is surely under way in the end
+		if _, err := a.WriteMsg([]byte("x"), r); err != nil {
+			t.Fatal(err)
+		}
+		m, err := b.ReadMsg(make([]byte, 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if k := m.Rights.Kind(0); k != afunix.KindPipe {
+			t.Errorf("kind %v", k)
+		}
+		m.Rights.Close()
+	}
+	if _, err := w.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-read; err != nil {
+		t.Error(err)
+	}
+}

@@ -40,7 +40,8 @@ func (r Rights) Descriptor(i int) (Descriptor, error) {
 }
 
 // File takes descriptor i as a file. On Unix that can be anything; on Windows it cannot be a socket, and a handle that was opened
-// for overlapped I/O works, but without deadlines.
+// for overlapped I/O works, but without deadlines. There File may also wait, as whatever is done with such a file does: if it is a pipe or a
+// console that was opened for synchronous I/O, as those of [os.Pipe] are, while anybody reads from it.
 func (r Rights) File(i int) (f *os.File, err error) {
 	err = r.give(i, func(v uintptr, k descriptor.Kind, e descriptor.End) error {
 		if e != nil {

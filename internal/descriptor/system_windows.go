@@ -14,10 +14,9 @@ const (
 	fileTypeRemote = 0x8000 // FILE_TYPE_REMOTE: a flag in what GetFileType returns
 )
 
-// Kind asks for the object's type first, because Wine's GetFileType takes a section for a file. Of files it then asks what
-// kind of file: that waits as long as an operation of another thread is pending on a file that was opened for synchronous
-// I/O, as every query of such a file does. Where that would be harmful, because a stranger chose the handle, use [ObjectType],
-// which never waits.
+// Kind asks for the object's type first, because Wine's GetFileType takes a section for a file, and that never waits. Of files it then asks what
+// kind of file, and does not wait for long either: see [askKind]. Where even that would be harmful, because a stranger chose the handle,
+// use [ObjectType].
 func (system) Kind(v uintptr) (Kind, error) {
 	var t objectType
 	if err := t.query(v); err != nil {
@@ -25,7 +24,7 @@ func (system) Kind(v uintptr) (Kind, error) {
 	}
 	switch {
 	case t.is("File"):
-		return fileKind(windows.Handle(v))
+		return askKind(windows.Handle(v))
 	case t.is("Section"):
 		return Memory, nil
 	case t.is("Event"):

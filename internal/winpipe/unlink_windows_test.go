@@ -131,12 +131,16 @@ func TestSocketFileThatIsBusyForAMomentIsRemovedAndRead(t *testing.T) {
 	defer func() { busy = func() {} }()
 	done := moment()
 	dial(t, path)
-	<-done
+	if err := within(t, "the scanner", func() error { return <-done }); err != nil {
+		t.Error(err)
+	}
 	done = moment()
 	if err := l.Close(); err != nil {
 		t.Errorf("Close: %v", err)
 	}
-	<-done
+	if err := within(t, "the scanner", func() error { return <-done }); err != nil {
+		t.Error(err)
+	}
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("after Close: %v, want no file", err)
 	}
