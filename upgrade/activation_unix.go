@@ -17,7 +17,7 @@ const firstActivated = 3
 const maxActivated = 1024
 
 // takeActivated takes over what a service manager has passed to this process. Nobody after this sees it: neither child processes nor another
-// call.
+// call, unless New fails.
 func takeActivated() ([]*passed, error) {
 	n, names := activated(os.Getpid(), os.Getenv)
 	for _, name := range []string{"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID"} {
@@ -25,8 +25,8 @@ func takeActivated() ([]*passed, error) {
 			return nil, err
 		}
 	}
-	var all []*passed
 	var errs []error
+	all := takeUnused()
 	for i := range n { // to the end, since all of them are ours to close
 		f := os.NewFile(uintptr(firstActivated+i), "activated")
 		p, err := activate(f, names[i])
@@ -38,9 +38,10 @@ func takeActivated() ([]*passed, error) {
 		all = append(all, p)
 	}
 	if len(errs) > 0 {
-		closeAll(&all)
+		leaveUnused(all)
+		return nil, errors.Join(errs...)
 	}
-	return all, errors.Join(errs...)
+	return all, nil
 }
 
 func activate(f *os.File, name string) (*passed, error) {
@@ -49,7 +50,11 @@ func activate(f *os.File, name string) (*passed, error) {
 		return nil, err
 	}
 	defer rights.Close()
-	return newPassed(rights, name)
+	p, err := newPassed(rights, name)
+	if err == nil {
+		p.findFile()
+	}
+	return p, err
 }
 
 // activated returns how many descriptors process pid has been passed, and their names: those that LISTEN_FDNAMES gives, if it gives all.

@@ -136,25 +136,6 @@ func TestAddressThatCannotBeOne(t *testing.T) {
 	}
 }
 
-// A relative address is where it was when the process started.
-func TestTheDirectoryMayBeChanged(t *testing.T) {
-	t.Chdir(testenv.TempDir(t))
-	cfg := Config{Address: "upgrade.sock"}
-	first := newReady(t, cfg)
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Chdir(testenv.TempDir(t))
-	if again, err := first.stayFindable(t.Context()); again != nil || err != nil {
-		t.Error(again, err)
-	}
-	second := newReady(t, Config{Address: filepath.Join(dir, cfg.Address)})
-	<-first.Done()
-	second.Close()
-	expectFiles(t, dir)
-}
-
 // What a process has left that died while it put itself at the address is removed, and nothing else.
 func TestLeftovers(t *testing.T) {
 	dir := testenv.TempDir(t)

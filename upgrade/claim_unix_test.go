@@ -28,6 +28,7 @@ import (
 func init() {
 	children["claim"] = claim
 	children["claim without descriptors"] = claimWithoutDescriptors
+	children["claim after a refusal"] = claimAfterARefusal
 }
 
 // A wish is what a process asks for.
@@ -393,4 +394,43 @@ func TestActivationWhosePathIsSomebodyElses(t *testing.T) {
 	greet(t, listen(t, u, "web", "unix", path), "web")
 	ready(t, u)
 	expectGreeting(t, "unix", path, "web")
+}
+
+// claimAfterARefusal is turned away by the process at the address, and serves at another.
+func claimAfterARefusal(args []string) error {
+	pretendActivation()
+	if _, err := upgrade.New(timeLimit(), upgrade.Config{Address: args[0]}); !errors.Is(err, upgrade.ErrRefused) {
+		return fmt.Errorf("the first time: %w", err)
+	}
+	u, err := upgrade.New(timeLimit(), upgrade.Config{Address: args[0] + "2"})
+	if err != nil {
+		return err
+	}
+	defer u.Close()
+	l, err := u.Listen(timeLimit(), "web", "tcp", nowhere)
+	if err != nil {
+		return err
+	}
+	if l.Addr().String() != args[1] {
+		return fmt.Errorf("it is at %v, not %s", l.Addr(), args[1])
+	}
+	return u.Ready(timeLimit())
+}
+
+func TestActivationIsThereWhenNewHasFailed(t *testing.T) {
+	cfg, failed := withFailures(t)
+	serving(t, cfg, "first")
+	second, _ := preparing(t, cfg, "second") // so that a third one is turned away
+	defer second.Close()
+	var s stock
+	s.tcp(t, "127.0.0.1:0")
+	cmd := child("claim after a refusal", cfg.Address, s.addrs[0])
+	cmd.ExtraFiles = s.files
+	cmd.Env = append(cmd.Env, "LISTEN_FDS=1", "LISTEN_FDNAMES=web")
+	said := new(bytes.Buffer)
+	cmd.Stderr = said
+	if err := cmd.Run(); err != nil {
+		t.Errorf("%v: %s", err, said)
+	}
+	failed.expect(t)
 }

@@ -31,11 +31,19 @@
 // Datagrams go to the successor from the moment in which it serves. A protocol that keeps a state of its own for each of its peers, as
 // QUIC does, needs to pass that on itself.
 //
+// # Socket files
+//
+// A path may lead to another socket by the time it is used: a cleaner has removed the file, or a person, or a program that removes what it finds
+// before it listens (which here none needs to do: what a dead process has left is removed, and what a predecessor has is handed on). A process
+// that serves looks every ten seconds, and tells Config.Failed of each of its sockets that clients cannot find any more ([ErrUnreachable]). The next
+// successor makes such a socket anew. The file at Config.Address it puts there again by itself.
+//
 // # systemd
 //
 // Under systemd (Type=notify, ExecReload=kill -HUP $MAINPID) Ready sends READY=1, and the predecessor tells MAINPID once its successor serves:
 // systemd follows, and hears nothing of an upgrade that fails. Sockets that systemd passes (LISTEN_FDS) are found by their names
-// (FileDescriptorName= in the socket unit), and their socket files stay. A successor has to be in the service's own control group, and
+// (FileDescriptorName= in the socket unit), their networks and their addresses, of which [Upgrader.Listen] says more; each version of a program can
+// ask for others of them, since what nobody has asked for goes along. Their socket files stay. A successor has to be in the service's own control group, and
 // should be started by Upgrade: that makes it a child of systemd, which otherwise kills it when the service is stopped, instead of
 // waiting for it. The exit status of one that fails is therefore systemd's, and not in Upgrade's error.
 //

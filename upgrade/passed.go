@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"afunix"
 )
@@ -38,7 +39,6 @@ func newPassed(r afunix.Rights, name string) (*passed, error) {
 	p := &passed{candidate: candidate{name: name}, descriptor: d, last: key{Name: name}}
 	if addr != nil {
 		p.network, p.place, p.addr = addr.Network(), placeOf(addr), addr.String()
-		p.file = fileOf(d, p.network, p.addr)
 	}
 	return p, nil
 }
@@ -56,9 +56,14 @@ func passOn(m message, r afunix.Rights) (*passed, error) {
 	p.last = m.Key
 	if m.File != nil {
 		p.file = *m.File
+	} else {
+		p.findFile()
 	}
 	return p, nil
 }
+
+// findFile finds the socket file, if it has one, of which nobody says which it is.
+func (p *passed) findFile() { p.file = fileOf(p.descriptor, p.network, p.addr) }
 
 // whatItIs takes the descriptor as a socket from which somebody can be served, or else as a file, without an address.
 func whatItIs(r afunix.Rights) (descriptor, net.Addr, error) {
@@ -196,6 +201,28 @@ func duplicate(s afunix.Sendable) (afunix.Rights, error) {
 		return afunix.Rights{}, err
 	}
 	return m.Rights, nil
+}
+
+// unused is what a call of New has left that has failed. Nobody else has it, and nobody could make it anew.
+var unused struct {
+	sync.Mutex
+	passed []*passed
+}
+
+// leaveUnused leaves what was passed for another call of New.
+func leaveUnused(all []*passed) {
+	unused.Lock()
+	defer unused.Unlock()
+	unused.passed = append(unused.passed, all...)
+}
+
+// takeUnused takes it over.
+func takeUnused() []*passed {
+	unused.Lock()
+	defer unused.Unlock()
+	all := unused.passed
+	unused.passed = nil
+	return all
 }
 
 // closeAll closes what was passed.

@@ -1,8 +1,10 @@
 package upgrade_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net"
@@ -18,6 +20,68 @@ import (
 	"afunix/internal/testenv"
 	"afunix/upgrade"
 )
+
+func init() { children["wander"] = wander }
+
+// wander serves at a relative address and path, and goes to another directory. It says what it is told to be wrong.
+func wander(args []string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	u, err := upgrade.New(ctx, upgrade.Config{Address: "upgrade.sock", Failed: func(err error) { fmt.Println(err) }})
+	if err != nil {
+		return err
+	}
+	defer u.Close()
+	l, err := u.Listen(ctx, "web", "unix", "web.sock")
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	if err := u.Ready(ctx); err != nil {
+		return err
+	}
+	if err := os.Chdir(args[0]); err != nil {
+		return err
+	}
+	fmt.Println("ready")
+	select {
+	case <-u.Done():
+	case <-ctx.Done():
+	}
+	return nil
+}
+
+// A relative address is where it was when the process started; so is a listener, also for a successor that has started elsewhere.
+func TestTheDirectoryMayBeChanged(t *testing.T) {
+	at := address(t)
+	cmd := child("wander", testenv.TempDir(t))
+	cmd.Dir = filepath.Dir(at)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	late := time.AfterFunc(patience, func() { cmd.Process.Kill() })
+	defer late.Stop()
+	lines := bufio.NewReader(out)
+	if line, err := lines.ReadString('\n'); strings.TrimSpace(line) != "ready" {
+		t.Fatal(line, err)
+	}
+	cfg := upgrade.Config{Address: at, Failed: func(err error) { t.Error(err) }}
+	u := start(t, cfg)
+	l := listen(t, u, "web", "unix", "web.sock")
+	ready(t, u)
+	if said, err := io.ReadAll(lines); len(said) > 0 || err != nil {
+		t.Errorf("it says %s, %v", said, err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	greet(t, l, "here")
+	expectGreeting(t, "unix", filepath.Join(filepath.Dir(at), "web.sock"), "here")
+}
 
 // eachTransport runs f with the config of a server whose sockets are of one transport.
 func eachTransport(t *testing.T, f func(t *testing.T, cfg upgrade.Config, failed failures)) {

@@ -124,7 +124,7 @@ func New(ctx context.Context, cfg Config) (*Upgrader, error) {
 		return nil, fmt.Errorf("upgrade: sockets of the service manager: %w", err)
 	}
 	if u.predecessor, err = u.findPredecessor(ctx); err != nil {
-		closeAll(&u.passed)
+		leaveUnused(u.passed)
 		return nil, fmt.Errorf("upgrade: take over from the process at %s: %w", cfg.Address, err)
 	}
 	if u.predecessor == nil {
@@ -283,7 +283,9 @@ func (u *Upgrader) Close() error {
 	if u.successor != nil {
 		err = errors.Join(err, u.successor.conn.Close())
 	}
+	u.mu.Lock()
 	closeAll(&u.passed)
+	u.mu.Unlock()
 	u.arrivals.close()
 	u.arrivals.discard()
 	return err
