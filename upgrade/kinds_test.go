@@ -177,9 +177,16 @@ func expectPacket(t *testing.T, c *upgrade.PacketConn, want string) {
 	c.SetReadDeadline(time.Time{})
 }
 
-// The pipe transport moves its listeners, instead of sharing them.
-func TestListenersOfThePipeTransport(t *testing.T) {
-	cfg := upgrade.Config{
+// overPipes is a configuration with listeners of the pipe transport.
+func overPipes(t *testing.T) upgrade.Config {
+	t.Helper()
+	a, b, err := afunix.PipeTransport.Pair("unix")
+	if err != nil {
+		t.Skip("not on this system")
+	}
+	a.Close()
+	b.Close()
+	return upgrade.Config{
 		Address:   address(t),
 		Transport: afunix.PipeTransport,
 		Listen: func(ctx context.Context, network, address string) (net.Listener, error) {
@@ -187,12 +194,11 @@ func TestListenersOfThePipeTransport(t *testing.T) {
 			return lc.Listen(ctx, network, address)
 		},
 	}
-	if a, b, err := cfg.Transport.Pair("unix"); err != nil {
-		t.Skip("not on this system")
-	} else {
-		a.Close()
-		b.Close()
-	}
+}
+
+// The pipe transport moves its listeners, instead of sharing them.
+func TestListenersOfThePipeTransport(t *testing.T) {
+	cfg := overPipes(t)
 	path := filepath.Join(testenv.TempDir(t), "web.sock")
 	say := func(want string) {
 		t.Helper()

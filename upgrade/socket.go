@@ -217,7 +217,12 @@ func (l *Listener) open() {
 	if inner, err := l.gate.get(); err == nil {
 		unlinkOnClose(inner, !l.kept)
 	}
-	l.gate.update(func() { l.gate.open = l.gate.socket != nil })
+	l.gate.update(func() {
+		if inner, ok := l.gate.socket.(deadliner); ok && !l.gate.deadline.IsZero() {
+			inner.SetDeadline(l.gate.deadline) // or Accept says what is wrong
+		}
+		l.gate.open = l.gate.socket != nil
+	})
 }
 
 // unlinkOnClose makes, or does not make, the last process of several that have had a listener remove its socket file.

@@ -142,6 +142,9 @@ func (u *Upgrader) Done() <-chan struct{} { return u.taken }
 // Ready says that this process can serve, and returns nil once it does: the predecessor has stopped taking new work, and Accept and
 // ReadFrom of the sockets here begin to. An error means that this process does not serve; the predecessor, if it lives, goes on as
 // if there had been nothing. If the predecessor has died meanwhile, this process serves in its place.
+//
+// Then the service manager is told, if there is one, for which Ready waits ten seconds at most. That it does not hear, Config.Failed is told; only if it
+// knows the predecessor as the process that serves, a successor that cannot reach it does not serve.
 func (u *Upgrader) Ready(ctx context.Context) error {
 	if err := u.becomeReady(ctx); err != nil {
 		return fmt.Errorf("upgrade: become ready: %w", err)

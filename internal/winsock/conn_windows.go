@@ -59,16 +59,6 @@ func (c *Conn) shutdown(how int) error {
 	return c.wrap("close", syscallError("shutdown", windows.Shutdown(c.handle, how)))
 }
 
-// SetReadBuffer sets the size of the system's buffer for what has not been read (SO_RCVBUF).
-func (c *Conn) SetReadBuffer(bytes int) error {
-	return c.set(windows.SOL_SOCKET, windows.SO_RCVBUF, bytes)
-}
-
-// SetWriteBuffer sets the size of the system's buffer for what has not been sent (SO_SNDBUF).
-func (c *Conn) SetWriteBuffer(bytes int) error {
-	return c.set(windows.SOL_SOCKET, windows.SO_SNDBUF, bytes)
-}
-
 // SetNoDelay sets whether packets are sent at once, and not held back until there is more to send in them (TCP_NODELAY).
 func (c *Conn) SetNoDelay(noDelay bool) error {
 	return c.set(windows.IPPROTO_TCP, windows.TCP_NODELAY, number(noDelay))
@@ -100,16 +90,16 @@ func number(on bool) int {
 	return 0
 }
 
-func (c *Conn) set(level, option, value int) error {
-	return c.setting(func(h windows.Handle) error { return windows.SetsockoptInt(h, level, option, value) })
+func (s *socket) set(level, option, value int) error {
+	return s.setting(func(h windows.Handle) error { return windows.SetsockoptInt(h, level, option, value) })
 }
 
-func (c *Conn) setting(how func(windows.Handle) error) error {
-	if err := c.use(); err != nil {
-		return c.wrap("set", err)
+func (s *socket) setting(how func(windows.Handle) error) error {
+	if err := s.use(); err != nil {
+		return s.wrap("set", err)
 	}
-	defer c.done()
-	return c.wrap("set", syscallError("setsockopt", how(c.handle)))
+	defer s.done()
+	return s.wrap("set", syscallError("setsockopt", how(s.handle)))
 }
 
 // LocalAddr returns the local address, a *net.TCPAddr for TCP.

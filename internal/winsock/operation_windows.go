@@ -26,6 +26,11 @@ type operation struct {
 	name       windows.RawSockaddrAny // the peer's address of a datagram
 	nameLen    int32
 
+	// With ancillary data only.
+	msg       windows.WSAMsg
+	control   windows.WSABuf
+	oobPinner runtime.Pinner
+
 	// AcceptEx only.
 	accepted windows.Handle
 	names    [2]windows.RawSockaddrAny

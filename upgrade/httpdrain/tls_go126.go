@@ -25,8 +25,6 @@ const (
 	nextPlain = "unencrypted_http2"
 )
 
-type nextProto = func(*http.Server, *tls.Conn, http.Handler)
-
 // hook replaces what serves HTTP/2 with TLS.
 func (s *Server) hook() {
 	serve := s.srv.TLSNextProto[nextPlain]

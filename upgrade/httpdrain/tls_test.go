@@ -131,6 +131,7 @@ func TestServeTLSWithoutACertificate(t *testing.T) {
 // HTTP/2 as somebody else has set it up works as it does without this package.
 func TestHTTP2OfAnotherModule(t *testing.T) {
 	srv := &http.Server{Handler: http.HandlerFunc(describe), TLSConfig: certificate(t)}
+	//lint:ignore SA1019 programs of before Protocols do so
 	if err := http2.ConfigureServer(srv, nil); err != nil {
 		t.Fatal(err)
 	}
