@@ -37,7 +37,7 @@ func newDemoCommand() *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		chosen := []afunix.Transport{transport.Transport}
 		if transport.Transport == afunix.DefaultTransport {
-			chosen = availableTransports()
+			chosen = availableTransports(cmd.OutOrStdout())
 		}
 		return demoAll(cmd.Context(), chosen, cmd.OutOrStdout(), cmd.ErrOrStderr())
 	}
@@ -51,24 +51,48 @@ func noArguments(_ *cobra.Command, args []string) error {
 	return nil
 }
 
-// availableTransports returns those that can pass descriptors on this system. One that could, but fails, is among them.
-func availableTransports() []afunix.Transport {
+// errRefused is why a transport that this system has passes no descriptors here.
+var errRefused = errors.New("it passes no descriptors here: it takes them out of the process at the other end, which Linux allows" +
+	" from 6.5 on (SO_PASSPIDFD), and only to who may ptrace that process")
+
+// availableTransports returns those that can pass descriptors on this system. One that could, but fails, is among them; one that this system
+// does not let is left out, with a word.
+func availableTransports(out io.Writer) []afunix.Transport {
 	var available []afunix.Transport
 	for _, t := range transports {
-		if !errors.Is(tryTransport(t), errors.ErrUnsupported) {
+		switch err := tryTransport(t); {
+		case errors.Is(err, errors.ErrUnsupported):
+		case errors.Is(err, errRefused):
+			fmt.Fprintf(out, "%v transport left out: %v\n\n", t, err)
+		default:
 			available = append(available, t)
 		}
 	}
 	return available
 }
 
-// tryTransport makes a pair of sockets, which no transport does that cannot pass descriptors.
-func tryTransport(t afunix.Transport) error {
+// tryTransport passes a descriptor to this process itself. The error is [errors.ErrUnsupported] where there is no such transport, and
+// errRefused where it may carry data alone.
+func tryTransport(t afunix.Transport) (err error) {
 	a, b, err := t.Pair("unix")
 	if err != nil {
 		return err
 	}
-	return errors.Join(a.Close(), b.Close())
+	defer func() { err = errors.Join(err, a.Close(), b.Close()) }()
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return err
+	}
+	defer null.Close()
+	if err := a.SetDeadline(time.Now().Add(demoLimit)); err != nil {
+		return err
+	}
+	if _, err := a.WriteMsg([]byte{0}, null); errors.Is(err, fs.ErrPermission) {
+		return errRefused
+	} else if err != nil {
+		return err
+	}
+	return nil
 }
 
 // demoAll shows one transport after the other, all of them even if one fails.
