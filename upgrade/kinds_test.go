@@ -179,6 +179,7 @@ func expectPacket(t *testing.T, c *upgrade.PacketConn, want string) {
 
 // The pipe transport moves its listeners, instead of sharing them.
 func TestListenersOfThePipeTransport(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	cfg := upgrade.Config{
 		Address:   address(t),
 		Transport: afunix.PipeTransport,

@@ -35,11 +35,17 @@ func newDemoCommand() *cobra.Command {
 	}
 	transport := addTransport(cmd, "which transport to show (default: all that this system has)")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		chosen := []afunix.Transport{transport.Transport}
+		chosen, refused := []afunix.Transport{transport.Transport}, []afunix.Transport(nil)
 		if transport.Transport == afunix.DefaultTransport {
-			chosen = availableTransports(cmd.OutOrStdout())
+			chosen, refused = availableTransports()
 		}
-		return demoAll(cmd.Context(), chosen, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		if err := demoAll(cmd.Context(), chosen, cmd.OutOrStdout(), cmd.ErrOrStderr()); err != nil {
+			return err
+		}
+		for _, t := range refused {
+			fmt.Fprintf(cmd.OutOrStdout(), "%v transport left out: %v\n", t, errRefused)
+		}
+		return nil
 	}
 	return cmd
 }
@@ -55,20 +61,19 @@ func noArguments(_ *cobra.Command, args []string) error {
 var errRefused = errors.New("it passes no descriptors here: it takes them out of the process at the other end, which Linux allows" +
 	" from 6.5 on (SO_PASSPIDFD), and only to who may ptrace that process")
 
-// availableTransports returns those that can pass descriptors on this system. One that could, but fails, is among them; one that this system
-// does not let is left out, with a word.
-func availableTransports(out io.Writer) []afunix.Transport {
-	var available []afunix.Transport
+// availableTransports returns those that can pass descriptors on this system, and those that the system has and does not let. One that could,
+// but fails, is among the former.
+func availableTransports() (available, refused []afunix.Transport) {
 	for _, t := range transports {
 		switch err := tryTransport(t); {
 		case errors.Is(err, errors.ErrUnsupported):
 		case errors.Is(err, errRefused):
-			fmt.Fprintf(out, "%v transport left out: %v\n\n", t, err)
+			refused = append(refused, t)
 		default:
 			available = append(available, t)
 		}
 	}
-	return available
+	return available, refused
 }
 
 // tryTransport passes a descriptor to this process itself. The error is [errors.ErrUnsupported] where there is no such transport, and

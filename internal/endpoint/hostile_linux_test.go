@@ -24,6 +24,7 @@ import (
 
 // A stranger's file may be on a file system of his that does not answer. Nobody waits for it: not the listener, not the other clients, not Close.
 func TestP7FilesWhoseFileSystemDoesNotAnswer(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	for name, kind := range map[string]descriptor.Kind{"as it is": descriptor.File, "as what it is not": descriptor.Process} {
 		t.Run(name, func(t *testing.T) {
 			leaktest.Check(t)

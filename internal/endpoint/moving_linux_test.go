@@ -131,6 +131,7 @@ func move(over transport.Conn, end any) error {
 
 // The peers of ends that go with another one are waited for, too: the deadline holds for them.
 func TestTheDeadlineOfAMoveHoldsForAllThatMoves(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	cfg, _ := moving(sock.Stream)
 	t.Run("an end in a queue", func(t *testing.T) {
 		carrier, _ := pairOf(t, cfg)
@@ -177,6 +178,7 @@ func TestTheDeadlineOfAMoveHoldsForAllThatMoves(t *testing.T) {
 
 // What fails for want of descriptors has not happened.
 func TestNoRoomLeavesEndsWhereTheyAre(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	cfg, table := moving(sock.Stream)
 	t.Run("a listener", func(t *testing.T) {
 		carrier, _ := pairOf(t, cfg)
@@ -208,6 +210,7 @@ func TestNoRoomLeavesEndsWhereTheyAre(t *testing.T) {
 
 // An end of which nobody knows whether it has moved is closed here, also when it turns out that it has not.
 func TestAnEndWhoseMoveIsUnknownIsClosed(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	cfg, _ := moving(sock.Stream)
 	carrier, e := carrierToStranger(t, cfg)
 	end, peer := pairOf(t, cfg)
@@ -251,6 +254,7 @@ func carrierToStranger(t *testing.T, cfg endpoint.Config) (transport.Conn, *enem
 
 // Nor does anybody know it when the carrier breaks, without a goodbye or an acknowledgement.
 func TestAnEndWhoseCarrierBreaksIsClosed(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	for name, breaks := range map[string]struct {
 		how func(*enemy)
 		err error
@@ -276,7 +280,7 @@ func TestAnEndWhoseCarrierBreaksIsClosed(t *testing.T) {
 				}
 			}
 			breaks.how(e)
-			if o := <-sent; o.n != 1 || o.err != breaks.err {
+			if o := await(t, sent, "Send"); o.n != 1 || o.err != breaks.err {
 				t.Errorf("Send: %d, %v; want 1, %v", o.n, o.err, breaks.err)
 			}
 			if _, err := end.Read(make([]byte, 1)); err != net.ErrClosed {

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"afunix/internal/rights"
+	"afunix/internal/testenv"
 )
 
 // option sets a socket option behind the pipe's back, as a former owner of the end can. It reports whether the kernel has it.
@@ -36,9 +37,7 @@ func attach(t *testing.T, p *Pipe, f *os.File) (err error) {
 
 // Whatever else is switched on does not push out the process that the kernel attaches to the hello.
 func TestThePeerIsNamedBesideWhateverElseIsSwitchedOn(t *testing.T) {
-	if !hasPIDFD(t) {
-		t.Skip("this kernel attaches no pidfd (SO_PASSPIDFD, Linux 6.5)")
-	}
+	testenv.NeedPipeRights(t)
 	server, client := connected(t)
 	const soTimestamp, soInq = 29, 84 // include/uapi/asm-generic/socket.h
 	for _, name := range []int{soTimestamp, unix.SO_PASSSEC, soInq} {
@@ -52,12 +51,6 @@ func TestThePeerIsNamedBesideWhateverElseIsSwitchedOn(t *testing.T) {
 	if err != nil || who.PID != os.Getpid() || ability != rights.CanPull {
 		t.Errorf("%v with ability %v, %v", who, ability, err)
 	}
-}
-
-// hasPIDFD asks the kernel for SO_PASSPIDFD.
-func hasPIDFD(t *testing.T) bool {
-	server, _ := connected(t)
-	return option(t, server, unix.SO_PASSPIDFD, 1)
 }
 
 // Nobody parks descriptors in a pipe, where the kernel can be told to refuse them; and those that come although it was told are closed.
