@@ -302,6 +302,7 @@ func TestAnEndWhoseCarrierBreaksIsClosed(t *testing.T) {
 
 // Close and a move at the same time: one of them comes first.
 func TestCloseWhileAnEndMoves(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	cfg, _ := moving(sock.Stream)
 	carrier, other := pairOf(t, cfg)
 	for range 200 {
@@ -324,6 +325,7 @@ func TestCloseWhileAnEndMoves(t *testing.T) {
 
 // What has just been received can be sent on at once.
 func TestAnEndIsPassedOnAtOnce(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	cfg, _ := moving(sock.Stream)
 	carrier, other := pairOf(t, cfg)
 	end, _ := pairOf(t, cfg)
@@ -353,6 +355,7 @@ func TestAnEndIsPassedOnAtOnce(t *testing.T) {
 
 // A datagram socket can be sent by itself, but not to the socket that it is connected to.
 func TestADatagramSocketSendsItself(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	cfg, _ := moving(sock.Datagram)
 	to, name := boundWith(t, cfg)
 	s, own := boundWith(t, cfg)
@@ -386,6 +389,7 @@ func TestADatagramSocketSendsItself(t *testing.T) {
 
 // A write deadline ends a wait for the end of a move.
 func TestADatagramSocketThatMovesHeedsItsDeadline(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	cfg, _ := moving(sock.Datagram)
 	carrier, _ := pairOf(t, cfg)
 	s, name := boundWith(t, cfg)
@@ -439,6 +443,7 @@ func (c *counter) Accept() (endpoint.Pipe, error) {
 
 // A listener that waits for strangers to say hello moves all the same, and they with it.
 func TestAListenerThatIsFullOfStrangersMoves(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	cfg, _ := moving(sock.Stream)
 	carrier, _ := pairOf(t, cfg)
 	path := filepath.Join(testenv.TempDir(t), "s")
@@ -494,6 +499,7 @@ func TestLuggageOfNothing(t *testing.T) {
 
 // What the peer says while an end is about to move counts if it stays.
 func TestAPeerThatGetsReadyDuringAMoveThatComesToNothing(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	cfg, _ := moving(sock.Stream)
 	carrier, _ := pairOf(t, cfg)
 	l, path := listening(t, cfg)
