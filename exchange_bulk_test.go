@@ -133,6 +133,7 @@ func passAround(t *testing.T, p *peer, files []afunix.Sendable, rounds []round) 
 			if err := p.c.SetDeadline(time.Now().Add(patience)); err != nil {
 				t.Fatal(err)
 			}
+			p.limit.Reset(3 * patience)
 			first := i % (len(files) - r.descriptors + 1)
 			p.says(t, "return", files[first:first+r.descriptors]...)
 			line, rights, err := p.hear()

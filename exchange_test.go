@@ -255,6 +255,7 @@ type peer struct {
 	in     io.WriteCloser
 	out    *bufio.Reader
 	stderr *bytes.Buffer
+	limit  *time.Timer // kills it; a test that goes on for long sets it again
 }
 
 // start starts a child that plays a part. It is killed when the test ends, or has lasted far too long: so nothing that waits for it
@@ -275,9 +276,9 @@ func start(t *testing.T, name string, args ...string) *peer {
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	limit := time.AfterFunc(3*patience, func() { p.cmd.Process.Kill() })
+	p.limit = time.AfterFunc(3*patience, func() { p.cmd.Process.Kill() })
 	t.Cleanup(func() {
-		limit.Stop()
+		p.limit.Stop()
 		p.kill()
 		if t.Failed() && p.stderr.Len() > 0 {
 			t.Logf("the child says: %s", p.stderr)
