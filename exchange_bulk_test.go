@@ -98,7 +98,7 @@ func rounds() []round {
 }
 
 func TestExchangeLeavesNothingOpen(t *testing.T) {
-	each(t, all, func(t *testing.T, tr afunix.Transport, network string) {
+	eachPassing(t, all, func(t *testing.T, tr afunix.Transport, network string) {
 		a := newMeeting(t, tr, network, listening)
 		p := meet(t, a, "return")
 		files := mixedFiles(t)
@@ -128,12 +128,12 @@ func mixedFiles(t *testing.T) []afunix.Sendable {
 // passAround sends messages and receives back what comes of each.
 func passAround(t *testing.T, p *peer, files []afunix.Sendable, rounds []round) {
 	t.Helper()
-	limit := time.Now().Add(3 * patience)
-	if err := p.c.SetDeadline(limit); err != nil {
-		t.Fatal(err)
-	}
 	for _, r := range rounds {
 		for i := range r.messages {
+			if err := p.c.SetDeadline(time.Now().Add(patience)); err != nil {
+				t.Fatal(err)
+			}
+			p.limit.Reset(3 * patience)
 			first := i % (len(files) - r.descriptors + 1)
 			p.says(t, "return", files[first:first+r.descriptors]...)
 			line, rights, err := p.hear()
@@ -149,11 +149,11 @@ func passAround(t *testing.T, p *peer, files []afunix.Sendable, rounds []round) 
 
 // returnEverything sends back what it receives: so each descriptor is received, sent and received again.
 func returnEverything(k *talk) error {
-	if err := k.c.SetDeadline(time.Now().Add(3 * patience)); err != nil {
-		return err
-	}
 	var before resources
 	for {
+		if err := k.c.SetDeadline(time.Now().Add(patience)); err != nil {
+			return err
+		}
 		line, rights, err := k.hear()
 		if err != nil {
 			return err
@@ -206,7 +206,7 @@ const floodSize = 1 << 20
 
 // P5: both sides send much more than there is room for, with descriptors, and read only when both are stuck.
 func TestExchangeOfFloodsInBothDirections(t *testing.T) {
-	each(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
+	eachPassing(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
 		a := newMeeting(t, tr, network, listening)
 		p := meet(t, a, "flood")
 		if err := floodBoth(p.talk, "parent", "child", p.goOn(t)); err != nil {
@@ -254,7 +254,7 @@ func floodBoth(k *talk, mine, theirs string, bothAreStuck func() error) error {
 
 // P5: what fits goes, although nobody reads on either side: descriptors wait for the other process, not for its reader.
 func TestExchangeOfRightsThatNobodyReadsYet(t *testing.T) {
-	each(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
+	eachPassing(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
 		a := newMeeting(t, tr, network, listening)
 		p := meet(t, a, "fill")
 		if err := fillBoth(p.talk, "parent", "child", p.goOn(t)); err != nil {

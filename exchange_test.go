@@ -43,7 +43,7 @@ func otherSide(side string) string {
 
 // eachSide runs f for every network on every transport that has it, with this process on either side.
 func eachSide(t *testing.T, networks []string, f func(t *testing.T, a meeting)) {
-	each(t, networks, func(t *testing.T, tr afunix.Transport, network string) {
+	eachPassing(t, networks, func(t *testing.T, tr afunix.Transport, network string) {
 		for _, side := range []string{dialling, listening} {
 			t.Run("from the "+side+" side", func(t *testing.T) {
 				f(t, newMeeting(t, tr, network, side))
@@ -255,6 +255,7 @@ type peer struct {
 	in     io.WriteCloser
 	out    *bufio.Reader
 	stderr *bytes.Buffer
+	limit  *time.Timer // kills it; a test that goes on for long sets it again
 }
 
 // start starts a child that plays a part. It is killed when the test ends, or has lasted far too long: so nothing that waits for it
@@ -275,9 +276,9 @@ func start(t *testing.T, name string, args ...string) *peer {
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	limit := time.AfterFunc(3*patience, func() { p.cmd.Process.Kill() })
+	p.limit = time.AfterFunc(3*patience, func() { p.cmd.Process.Kill() })
 	t.Cleanup(func() {
-		limit.Stop()
+		p.limit.Stop()
 		p.kill()
 		if t.Failed() && p.stderr.Len() > 0 {
 			t.Logf("the child says: %s", p.stderr)

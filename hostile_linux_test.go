@@ -15,6 +15,7 @@ import (
 
 	"afunix"
 	"afunix/internal/descriptor"
+	"afunix/internal/testenv"
 	"afunix/internal/wire"
 )
 
@@ -23,6 +24,7 @@ func init() { children["former owner"] = formerOwner }
 // Somebody who may not open this process hands it an end whose other end is here, too, and keeps a duplicate. What he writes there afterwards
 // must not make the other end take descriptors out of the process that has the end now: here, the secret, out of our own table.
 func TestAFormerOwnerCannotSpeakForTheNewOne(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	path := socketPath(t)
 	if err := os.Chmod(path[:len(path)-2], 0o755); err != nil {
 		t.Fatal(err)

@@ -67,6 +67,16 @@ func each(t *testing.T, networks []string, f func(t *testing.T, tr afunix.Transp
 	}
 }
 
+// eachPassing is each for tests that pass descriptors.
+func eachPassing(t *testing.T, networks []string, f func(t *testing.T, tr afunix.Transport, network string)) {
+	each(t, networks, func(t *testing.T, tr afunix.Transport, network string) {
+		if tr == afunix.PipeTransport {
+			testenv.NeedPipeRights(t)
+		}
+		f(t, tr, network)
+	})
+}
+
 var (
 	streams  = []string{"unix"}
 	records  = []string{"unixgram", "unixpacket"}

@@ -17,7 +17,7 @@ import (
 
 // SEMANTICS 1, 2: a passed file is the same open file; its offset goes along and stays shared.
 func TestPassedFileSharesItsOffset(t *testing.T) {
-	each(t, all, func(t *testing.T, tr afunix.Transport, network string) {
+	eachPassing(t, all, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)
 		sent := tempFile(t, "hello, world")
 		io.ReadFull(sent, make([]byte, 7))
@@ -42,7 +42,7 @@ func TestPassedFileSharesItsOffset(t *testing.T) {
 
 // SEMANTICS 5.
 func TestDescriptorsKeepTheirOrder(t *testing.T) {
-	each(t, all, func(t *testing.T, tr afunix.Transport, network string) {
+	eachPassing(t, all, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)
 		var files []afunix.Sendable
 		for i := range 5 {
@@ -65,7 +65,7 @@ func TestDescriptorsKeepTheirOrder(t *testing.T) {
 
 // SEMANTICS 7.
 func TestAtMostMaxRights(t *testing.T) {
-	each(t, all, func(t *testing.T, tr afunix.Transport, network string) {
+	eachPassing(t, all, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)
 		w := newWitness(t)
 		files := make([]afunix.Sendable, afunix.MaxRights+1)
@@ -106,7 +106,7 @@ func TestFileThatIsNotOpenIsNamed(t *testing.T) {
 		"nil Listener":    noListener,
 		"no descriptor":   mute{},
 	}
-	each(t, all, func(t *testing.T, tr afunix.Transport, network string) {
+	eachPassing(t, all, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)
 		w := newWitness(t)
 		for name, f := range bad {
@@ -146,7 +146,7 @@ func (s stutter) Control(f func(uintptr)) error {
 }
 
 func TestSendableThatShowsItsDescriptorTwiceIsSentOnce(t *testing.T) {
-	each(t, all, func(t *testing.T, tr afunix.Transport, network string) {
+	eachPassing(t, all, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)
 		raw, err := tempFile(t, "").SyscallConn()
 		if err != nil {
@@ -175,7 +175,7 @@ func TestEmptyDataWithFilesIsRefusedOnStreams(t *testing.T) {
 
 // SEMANTICS 18, for Read and ReadFrom.
 func TestReadDiscardsDescriptors(t *testing.T) {
-	each(t, all, func(t *testing.T, tr afunix.Transport, network string) {
+	eachPassing(t, all, func(t *testing.T, tr afunix.Transport, network string) {
 		for name, read := range map[string]func(c *afunix.Conn, b []byte) (int, error){
 			"Read":     (*afunix.Conn).Read,
 			"ReadFrom": func(c *afunix.Conn, b []byte) (int, error) { n, _, err := c.ReadFrom(b); return n, err },
@@ -211,7 +211,7 @@ func TestDescriptorsOfAFailedSendAreReleased(t *testing.T) {
 
 // SEMANTICS 52.
 func TestCloseClosesWhatNobodyReceived(t *testing.T) {
-	each(t, all, func(t *testing.T, tr afunix.Transport, network string) {
+	eachPassing(t, all, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)
 		w := newWitness(t)
 		mustWriteMsg(t, a, "x", w.w)
@@ -221,7 +221,7 @@ func TestCloseClosesWhatNobodyReceived(t *testing.T) {
 }
 
 func TestEachDescriptorIsTakenOnce(t *testing.T) {
-	each(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
+	eachPassing(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)
 		mustWriteMsg(t, a, "x", tempFile(t, ""), tempFile(t, ""))
 		r := mustReadMsg(t, b, "x", 2).Rights
@@ -263,7 +263,7 @@ func takeInEveryWay(r afunix.Rights, i int) map[string]error {
 }
 
 func TestDescriptorOfAnotherKindStaysInRights(t *testing.T) {
-	each(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
+	eachPassing(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -295,7 +295,7 @@ func TestDescriptorOfAnotherKindStaysInRights(t *testing.T) {
 }
 
 func TestDroppedRightsAreClosedByTheCollector(t *testing.T) {
-	each(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
+	eachPassing(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)
 		w := newWitness(t)
 		mustWriteMsg(t, a, "x", w.w)
@@ -324,7 +324,7 @@ func TestDroppedRightsAreClosedByTheCollector(t *testing.T) {
 
 // A stream takes as much as there is room for; the files come with the first byte, and nothing comes in between.
 func TestLongMessagesOfTwoWritersStayWhole(t *testing.T) {
-	each(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
+	eachPassing(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)
 		const size = 1 << 20
 		f := tempFile(t, "")

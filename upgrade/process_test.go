@@ -14,13 +14,14 @@ import (
 	"time"
 
 	"afunix"
+	"afunix/internal/testenv"
 	"afunix/upgrade"
 )
 
 func init() {
 	children["serve"] = serve
 	children["crash"] = func(args []string) error { return half(args, func() { os.Exit(3) }) }
-	children["hang"] = func(args []string) error { return half(args, func() { select {} }) }
+	children["hang"] = func(args []string) error { return half(args, func() { <-time.After(2 * patience) }) }
 	children["keep"] = func(args []string) error { return keep(args[0], afunix.DefaultTransport) }
 	children["keep by pipe"] = func(args []string) error { return keep(args[0], afunix.PipeTransport) }
 }
@@ -196,6 +197,7 @@ func TestPredecessorThatDiesIsReplaced(t *testing.T) {
 
 // Connections go to another process in the middle of a conversation, with what is known about them.
 func TestLiveConnectionsGoToTheSuccessor(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	for _, kind := range []struct {
 		name, network string
 		transport     afunix.Transport

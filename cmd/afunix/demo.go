@@ -35,11 +35,17 @@ func newDemoCommand() *cobra.Command {
 	}
 	transport := addTransport(cmd, "which transport to show (default: all that this system has)")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		chosen := []afunix.Transport{transport.Transport}
+		chosen, refused := []afunix.Transport{transport.Transport}, []afunix.Transport(nil)
 		if transport.Transport == afunix.DefaultTransport {
-			chosen = availableTransports()
+			chosen, refused = availableTransports()
 		}
-		return demoAll(cmd.Context(), chosen, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		if err := demoAll(cmd.Context(), chosen, cmd.OutOrStdout(), cmd.ErrOrStderr()); err != nil {
+			return err
+		}
+		for _, t := range refused {
+			fmt.Fprintf(cmd.OutOrStdout(), "%v transport left out: %v\n", t, errRefused)
+		}
+		return nil
 	}
 	return cmd
 }
@@ -51,24 +57,47 @@ func noArguments(_ *cobra.Command, args []string) error {
 	return nil
 }
 
-// availableTransports returns those that can pass descriptors on this system. One that could, but fails, is among them.
-func availableTransports() []afunix.Transport {
-	var available []afunix.Transport
+// errRefused is why a transport that this system has passes no descriptors here.
+var errRefused = errors.New("it passes no descriptors here: it takes them out of the process at the other end, which Linux allows" +
+	" from 6.5 on (SO_PASSPIDFD), and only to who may ptrace that process")
+
+// availableTransports returns those that can pass descriptors on this system, and those that the system has and does not let. One that could,
+// but fails, is among the former.
+func availableTransports() (available, refused []afunix.Transport) {
 	for _, t := range transports {
-		if !errors.Is(tryTransport(t), errors.ErrUnsupported) {
+		switch err := tryTransport(t); {
+		case errors.Is(err, errors.ErrUnsupported):
+		case errors.Is(err, errRefused):
+			refused = append(refused, t)
+		default:
 			available = append(available, t)
 		}
 	}
-	return available
+	return available, refused
 }
 
-// tryTransport makes a pair of sockets, which no transport does that cannot pass descriptors.
-func tryTransport(t afunix.Transport) error {
+// tryTransport passes a descriptor to this process itself. The error is [errors.ErrUnsupported] where there is no such transport, and
+// errRefused where it may carry data alone.
+func tryTransport(t afunix.Transport) (err error) {
 	a, b, err := t.Pair("unix")
 	if err != nil {
 		return err
 	}
-	return errors.Join(a.Close(), b.Close())
+	defer func() { err = errors.Join(err, a.Close(), b.Close()) }()
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return err
+	}
+	defer null.Close()
+	if err := a.SetDeadline(time.Now().Add(demoLimit)); err != nil {
+		return err
+	}
+	if _, err := a.WriteMsg([]byte{0}, null); errors.Is(err, fs.ErrPermission) {
+		return errRefused
+	} else if err != nil {
+		return err
+	}
+	return nil
 }
 
 // demoAll shows one transport after the other, all of them even if one fails.

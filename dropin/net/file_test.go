@@ -248,6 +248,7 @@ func TestFileOfTheWrongKind(t *testing.T) {
 
 // Sockets of other networks that were received are what they were.
 func TestReceivedSockets(t *testing.T) {
+	needRights(t)
 	tcp, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

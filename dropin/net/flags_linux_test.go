@@ -9,6 +9,7 @@ import (
 
 // What is received is inherited by child processes, unless MSG_CMSG_CLOEXEC says otherwise (case 3).
 func TestCloexec(t *testing.T) {
+	needRights(t)
 	each(t, all, func(t *testing.T, network string) {
 		a, b := socketpair(t, network)
 		defer syscall.Close(a)

@@ -43,6 +43,14 @@ func each(t *testing.T, networks []string, f func(t *testing.T, network string))
 	}
 }
 
+// needRights skips a test of descriptors where the transport under test passes none.
+func needRights(t *testing.T) {
+	t.Helper()
+	if overPipe {
+		testenv.NeedPipeRights(t)
+	}
+}
+
 // socketpair returns two descriptors that are closed when the test ends, unless it has closed them.
 func socketpair(t *testing.T, network string) (a, b int) {
 	t.Helper()
@@ -199,6 +207,7 @@ func expectSoon(t *testing.T, f func() error) {
 }
 
 func TestDescriptorOverSocketpair(t *testing.T) {
+	needRights(t)
 	each(t, all, func(t *testing.T, network string) {
 		a, b := socketpair(t, network)
 		defer unix.Close(a)
@@ -222,6 +231,7 @@ func TestDescriptorOverSocketpair(t *testing.T) {
 }
 
 func TestDescriptorOverListener(t *testing.T) {
+	needRights(t)
 	each(t, listened, func(t *testing.T, network string) {
 		client, server := connect(t, network)
 		f := tempFile(t, "hello")

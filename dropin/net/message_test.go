@@ -17,6 +17,7 @@ import (
 
 // Rights without data get a zero byte to go with on streams and in records (case 182), and a datagram may be empty.
 func TestRightsWithoutData(t *testing.T) {
+	needRights(t)
 	each(t, all, func(t *testing.T, network string) {
 		a, b := connPair(t, network)
 		f := tempFile(t, "hello")
@@ -39,6 +40,7 @@ func TestRightsWithoutData(t *testing.T) {
 
 // A receiver without room for data takes a byte all the same, and counts it (case 183); of a datagram it takes nothing (case 17).
 func TestRightsIntoNoBuffer(t *testing.T) {
+	needRights(t)
 	each(t, all, func(t *testing.T, network string) {
 		a, b := connPair(t, network)
 		f := tempFile(t, "hello")
@@ -60,6 +62,7 @@ func TestRightsIntoNoBuffer(t *testing.T) {
 
 // Descriptors that the buffer has no room for are closed, and MSG_CTRUNC says so; room for some is room for those (cases 19, 38 to 40).
 func TestControlTruncation(t *testing.T) {
+	needRights(t)
 	header := syscall.CmsgLen(0)
 	for _, test := range []struct {
 		name      string
@@ -112,6 +115,7 @@ func TestControlTruncation(t *testing.T) {
 
 // A plain read closes descriptors (case 18).
 func TestReadDiscardsRights(t *testing.T) {
+	needRights(t)
 	each(t, all, func(t *testing.T, network string) {
 		a, b := connPair(t, network)
 		w := newWitness(t)
@@ -127,6 +131,7 @@ func TestReadDiscardsRights(t *testing.T) {
 
 // What is not right in ancillary data sends nothing (cases 7, 8, 10, 11).
 func TestBadControlData(t *testing.T) {
+	needRights(t)
 	each(t, all, func(t *testing.T, network string) {
 		f := tempFile(t, "hello")
 		rights := syscall.UnixRights(int(f.Fd()))
@@ -178,6 +183,7 @@ func many(n, fd int) []int {
 
 // Messages of another level, and a buffer that is too short for any, are none; two messages are one (cases 8, 11).
 func TestOddControlData(t *testing.T) {
+	needRights(t)
 	each(t, all, func(t *testing.T, network string) {
 		a, b := connPair(t, network)
 		f := tempFile(t, "hello")
@@ -213,6 +219,7 @@ func TestOddControlData(t *testing.T) {
 
 // 253 descriptors are one message.
 func TestMostRights(t *testing.T) {
+	needRights(t)
 	each(t, all, func(t *testing.T, network string) {
 		a, b := connPair(t, network)
 		f := tempFile(t, "hello")
@@ -237,6 +244,7 @@ func TestMostRights(t *testing.T) {
 }
 
 func TestRecvmsgFlags(t *testing.T) {
+	needRights(t)
 	each(t, all, func(t *testing.T, network string) {
 		a, b := socketpair(t, network)
 		defer syscall.Close(a)
@@ -323,6 +331,7 @@ func receivers(c *net.UnixConn) map[string]func() error {
 
 // Datagrams carry descriptors to named sockets, and say who sent them.
 func TestDatagramsBetweenNames(t *testing.T) {
+	needRights(t)
 	path := socketPath(t)
 	server, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 	if err != nil {

@@ -29,6 +29,7 @@ func sendFD(t *testing.T, fd int) int {
 
 // The end of a connection can be sent, with what has not been read.
 func TestSendAnEnd(t *testing.T) {
+	needRights(t)
 	each(t, all, func(t *testing.T, network string) {
 		a, b := socketpair(t, network)
 		peer := asConn(t, a)
@@ -70,6 +71,7 @@ func TestSendAnEnd(t *testing.T) {
 
 // So can a connection's file, and a listener with whoever waits to be accepted.
 func TestSendFiles(t *testing.T) {
+	needRights(t)
 	each(t, listened, func(t *testing.T, network string) {
 		path := socketPath(t)
 		l := listen(t, network, path)
@@ -124,6 +126,7 @@ func TestSendFiles(t *testing.T) {
 
 // An end that could not be sent stays.
 func TestEndStaysIfSendFails(t *testing.T) {
+	needRights(t)
 	a, b := socketpair(t, "unix")
 	peer := asConn(t, a)
 	x, y := connPair(t, "unix")
@@ -144,6 +147,7 @@ func TestEndStaysIfSendFails(t *testing.T) {
 
 // What nobody takes is closed.
 func TestUnreadEndIsClosed(t *testing.T) {
+	needRights(t)
 	a, b := socketpair(t, "unix")
 	peer := asConn(t, a)
 	x, y := connPair(t, "unix")
@@ -161,6 +165,7 @@ func TestUnreadEndIsClosed(t *testing.T) {
 
 // A listener that has been sent removes its socket file when it is closed, as package net's does, unless it was told not to.
 func TestUnlinkOfASentListener(t *testing.T) {
+	needRights(t)
 	path := socketPath(t)
 	l := listen(t, "unix", path)
 	f, err := l.File()

@@ -52,6 +52,7 @@ func child(path string) error {
 }
 
 func TestBetweenProcesses(t *testing.T) {
+	needRights(t)
 	dir := testenv.TempDir(t)
 	if err := os.WriteFile(filepath.Join(dir, "file"), []byte("hello"), 0o600); err != nil {
 		t.Fatal(err)

@@ -11,7 +11,7 @@ import (
 )
 
 func TestRow001(t *testing.T) {
-	each(t, "sdq", func(e *env) {
+	eachPassing(t, "sdq", func(e *env) {
 		a, b := e.pair()
 		w := e.witness()
 		e.send(a, "x", w.w)
@@ -25,7 +25,7 @@ func TestRow001(t *testing.T) {
 }
 
 func TestRow002(t *testing.T) {
-	each(t, "sdq", func(e *env) {
+	eachPassing(t, "sdq", func(e *env) {
 		a, b := e.pair()
 		f := e.file("0123456789")
 		e.send(a, "x", f)
@@ -41,7 +41,7 @@ func TestRow002(t *testing.T) {
 }
 
 func TestRow003(t *testing.T) {
-	each(t, "sdq", func(e *env) {
+	eachPassing(t, "sdq", func(e *env) {
 		a, b := e.pair()
 		w := e.witness()
 		e.send(a, "x", w.w, w.w)
@@ -58,7 +58,7 @@ func TestRow003(t *testing.T) {
 }
 
 func TestRow005(t *testing.T) {
-	each(t, "sdq", func(e *env) {
+	eachPassing(t, "sdq", func(e *env) {
 		a, b := e.pair()
 		var files []afunix.Sendable
 		for i := range 5 {
@@ -75,7 +75,7 @@ func TestRow005(t *testing.T) {
 }
 
 func TestRow007(t *testing.T) {
-	each(t, "sdq", func(e *env) {
+	eachPassing(t, "sdq", func(e *env) {
 		a, b := e.pair()
 		w := e.witness()
 		files := make([]afunix.Sendable, afunix.MaxRights+1)
@@ -112,7 +112,7 @@ func TestRow011(t *testing.T) {
 }
 
 func TestRow013(t *testing.T) {
-	each(t, "sdq", func(e *env) {
+	eachPassing(t, "sdq", func(e *env) {
 		a, b := e.pair()
 		for name, thing := range specials(e) {
 			e.send(a, "x", thing.d)
@@ -135,7 +135,7 @@ type special struct {
 
 // A socket of this API is bound or connected; so the sender is connected here.
 func TestRow014(t *testing.T) {
-	each(t, "d", func(e *env) {
+	eachPassing(t, "d", func(e *env) {
 		path := e.path()
 		server := e.listenPacket(path)
 		client := e.dial(path)
@@ -161,7 +161,7 @@ func TestRow015(t *testing.T) {
 }
 
 func TestRow017(t *testing.T) {
-	each(t, "sdq", func(e *env) {
+	eachPassing(t, "sdq", func(e *env) {
 		a, b := e.pair()
 		w := e.witness()
 		e.send(a, "x", w.w)
@@ -178,7 +178,7 @@ func TestRow017(t *testing.T) {
 }
 
 func TestRow018(t *testing.T) {
-	each(t, "sdq", func(e *env) {
+	eachPassing(t, "sdq", func(e *env) {
 		a, b := e.pair()
 		w := e.witness()
 		e.send(a, "x", w.w)
@@ -192,7 +192,7 @@ func TestRow019(t *testing.T) {
 }
 
 func TestRow021(t *testing.T) {
-	each(t, "s", func(e *env) {
+	eachPassing(t, "s", func(e *env) {
 		a, b := e.pair()
 		w := e.witness()
 		e.send(a, "four")
@@ -203,7 +203,7 @@ func TestRow021(t *testing.T) {
 }
 
 func TestRow022(t *testing.T) {
-	each(t, "sdq", func(e *env) {
+	eachPassing(t, "sdq", func(e *env) {
 		a, b := e.pair()
 		e.passCredentials(b)
 		w := e.witness()
@@ -215,7 +215,7 @@ func TestRow022(t *testing.T) {
 }
 
 func TestRow024(t *testing.T) {
-	each(t, "sdq", func(e *env) {
+	eachPassing(t, "sdq", func(e *env) {
 		a, b := e.pair()
 		w := e.witness()
 		if !e.stream() {

@@ -3,7 +3,7 @@ package conformance
 import "testing"
 
 func TestRow026(t *testing.T) {
-	each(t, "s", func(e *env) {
+	eachPassing(t, "s", func(e *env) {
 		a, b := e.pair()
 		w := e.witness()
 		e.send(a, "four")
@@ -15,7 +15,7 @@ func TestRow026(t *testing.T) {
 }
 
 func TestRow027(t *testing.T) {
-	each(t, "s", func(e *env) {
+	eachPassing(t, "s", func(e *env) {
 		a, b := e.pair()
 		e.send(a, "ab", e.witness().w)
 		e.send(a, "cd")
@@ -25,7 +25,7 @@ func TestRow027(t *testing.T) {
 }
 
 func TestRow030(t *testing.T) {
-	each(t, "s", func(e *env) {
+	eachPassing(t, "s", func(e *env) {
 		a, b := e.pair()
 		w := e.witness()
 		e.send(a, "ab", w.w)
@@ -43,7 +43,7 @@ func TestRow032(t *testing.T) {
 }
 
 func TestRow033(t *testing.T) {
-	each(t, "s", func(e *env) {
+	eachPassing(t, "s", func(e *env) {
 		a, b := e.pair()
 		w := e.witness()
 		e.send(a, "ab", w.w)

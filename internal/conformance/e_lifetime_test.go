@@ -13,7 +13,7 @@ import (
 func init() { children["send and end"] = sendAndEnd }
 
 func TestRow051(t *testing.T) {
-	each(t, "sdq", func(e *env) {
+	eachPassing(t, "sdq", func(e *env) {
 		path := e.path()
 		if e.datagram() {
 			c := e.listenPacket(path)
@@ -51,7 +51,7 @@ func sendAndEnd(e childEnv) error {
 }
 
 func TestRow052(t *testing.T) {
-	each(t, "sdq", func(e *env) {
+	eachPassing(t, "sdq", func(e *env) {
 		a, b := e.pair()
 		w := e.witness()
 		e.send(a, "x", w.w)
@@ -69,7 +69,7 @@ func (e *env) received(r afunix.Rights, i int) *afunix.Conn {
 }
 
 func TestRow054(t *testing.T) {
-	each(t, "sdq", func(e *env) {
+	eachPassing(t, "sdq", func(e *env) {
 		a, b := e.pair()
 		e.send(a, "self", a)
 		e.check(ignoreClosed(a.Close()))
@@ -90,7 +90,7 @@ func ignoreClosed(err error) error {
 }
 
 func TestRow055(t *testing.T) {
-	each(t, "sdq", func(e *env) {
+	eachPassing(t, "sdq", func(e *env) {
 		a, b := e.pair()
 		w := e.witness()
 		e.send(a, "x", w.w)
@@ -102,7 +102,7 @@ func TestRow055(t *testing.T) {
 }
 
 func TestRow056(t *testing.T) {
-	each(t, "sq", func(e *env) {
+	eachPassing(t, "sq", func(e *env) {
 		l := e.listen(e.path())
 		c := e.dial(l.Addr().String())
 		w := e.witness()
@@ -114,7 +114,7 @@ func TestRow056(t *testing.T) {
 }
 
 func TestRow057(t *testing.T) {
-	each(t, "sq", func(e *env) {
+	eachPassing(t, "sq", func(e *env) {
 		a, b := e.pair()
 		l := e.listen(e.path())
 		l.SetUnlinkOnClose(false)
@@ -136,7 +136,7 @@ func TestRow057(t *testing.T) {
 }
 
 func TestRow059(t *testing.T) {
-	each(t, "sq", func(e *env) {
+	eachPassing(t, "sq", func(e *env) {
 		l := e.listen(e.path())
 		c := e.dial(l.Addr().String())
 		w := e.witness()
@@ -147,7 +147,7 @@ func TestRow059(t *testing.T) {
 }
 
 func TestRow060(t *testing.T) {
-	each(t, "sdq", func(e *env) {
+	eachPassing(t, "sdq", func(e *env) {
 		a, b := e.pair()
 		x, _ := e.pair()
 		e.send(a, "x", x)
@@ -163,7 +163,7 @@ func TestRow060(t *testing.T) {
 }
 
 func TestRow062(t *testing.T) {
-	each(t, "sq", func(e *env) {
+	eachPassing(t, "sq", func(e *env) {
 		for _, discarded := range []bool{false, true} {
 			a, b := e.pair()
 			x, y := e.pair()

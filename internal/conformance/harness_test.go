@@ -105,6 +105,16 @@ func each(t *testing.T, types string, test func(e *env)) {
 	}
 }
 
+// eachPassing is each for rows of messages with descriptors.
+func eachPassing(t *testing.T, types string, test func(e *env)) {
+	each(t, types, func(e *env) {
+		if e.pipe() {
+			testenv.NeedPipeRights(e)
+		}
+		test(e)
+	})
+}
+
 // notObservable ends the test of a row that no program can see through this API.
 func notObservable(t *testing.T, why string) {
 	t.Helper()

@@ -157,7 +157,7 @@ func TestRow126(t *testing.T) {
 func TestRow127(t *testing.T) { notObservable(t, "no call polls") }
 
 func TestRow129(t *testing.T) {
-	each(t, "d", func(e *env) {
+	eachPassing(t, "d", func(e *env) {
 		path := e.path()
 		server := e.listenPacket(path)
 		client := e.dial(path)
@@ -190,7 +190,7 @@ func TestRow130(t *testing.T) {
 }
 
 func TestRow133(t *testing.T) {
-	each(t, "d", func(e *env) {
+	eachPassing(t, "d", func(e *env) {
 		path := e.path()
 		server := e.listenPacket(path)
 		client := e.dial(path)
@@ -302,7 +302,7 @@ func TestNameThatIsBoundAnew(t *testing.T) {
 
 // Messages of a sender that is gone can be read, with their descriptors.
 func TestSenderThatIsGone(t *testing.T) {
-	each(t, "d", func(e *env) {
+	eachPassing(t, "d", func(e *env) {
 		path := e.path()
 		server := e.listenPacket(path)
 		w := e.witness()
@@ -342,7 +342,7 @@ func TestManyReceivers(t *testing.T) {
 
 // Large datagrams are whole or not there, in front of a full queue, too.
 func TestLargeDatagrams(t *testing.T) {
-	each(t, "d", func(e *env) {
+	eachPassing(t, "d", func(e *env) {
 		path := e.path()
 		server := e.listenPacket(path)
 		client := e.dial(path)

@@ -12,7 +12,7 @@ import (
 // An item is one descriptor that a Set owns. File descriptors are 31 bits long, and handles have 32 significant bits on every
 // Windows, so it is kept small.
 type item struct {
-	value uint32 // of an end: its index
+	value uint32 // of an end: its index; of one that was refused: the errno
 	kind  Kind
 	state uint8
 	end   bool
@@ -22,6 +22,7 @@ const (
 	held    uint8 = iota // the set closes it
 	unnamed              // the set closes it, and Kind is not known yet
 	taken                // somebody else closes it
+	refused              // the kernel has put an errno in its place
 )
 
 // A Set owns the descriptors that came with one message. Each can be taken once; Close closes the others. A Set that is
@@ -69,6 +70,11 @@ func (s *Set) Add(v uintptr, k Kind) { s.items = append(s.items, item{value: uin
 // any kind is closed in the same way.
 func (s *Set) AddUnnamed(v uintptr) {
 	s.items = append(s.items, item{value: uint32(v), state: unnamed})
+}
+
+// AddRefused puts an errno in the place of a descriptor that the kernel did not install.
+func (s *Set) AddRefused(errno syscall.Errno) {
+	s.items = append(s.items, item{value: uint32(errno), kind: Other, state: refused})
 }
 
 // AddEnd gives e, of kind k, to the set.
@@ -123,8 +129,19 @@ func (s *Set) kind(i int) Kind {
 	return it.kind
 }
 
+// absent returns why nobody can have the descriptor of it any more: nil if it is here.
+func (it *item) absent() error {
+	switch it.state {
+	case taken:
+		return os.ErrClosed
+	case refused:
+		return syscall.Errno(it.value)
+	}
+	return nil
+}
+
 // Take hands descriptor i to the caller, who closes it from now on. An index out of range is EINVAL; one that was
-// taken or closed is os.ErrClosed; one that is an end, which [Set.Give] gives, is ErrEnd.
+// taken or closed is os.ErrClosed; one that was refused is its errno; one that is an end, which [Set.Give] gives, is ErrEnd.
 func (s *Set) Take(i int) (uintptr, Kind, error) {
 	if i < 0 || i >= s.Len() {
 		return 0, Other, syscall.EINVAL
@@ -132,10 +149,10 @@ func (s *Set) Take(i int) (uintptr, Kind, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	it := &s.items[i]
-	switch {
-	case it.state == taken:
-		return 0, it.kind, os.ErrClosed
-	case it.end:
+	if err := it.absent(); err != nil {
+		return 0, it.kind, err
+	}
+	if it.end {
 		return 0, it.kind, ErrEnd
 	}
 	k := s.kind(i)
@@ -152,8 +169,8 @@ func (s *Set) Give(i int, take func(v uintptr, k Kind, e End) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	it := &s.items[i]
-	if it.state == taken {
-		return os.ErrClosed
+	if err := it.absent(); err != nil {
+		return err
 	}
 	var err error
 	if it.end {
@@ -179,6 +196,9 @@ func (s *Set) Dup() (*Set, error) {
 	for i := range s.items {
 		if it := s.items[i]; it.end {
 			d.items = append(d.items, item{kind: it.kind, state: taken, end: true})
+			continue
+		} else if it.state == refused {
+			d.items = append(d.items, it)
 			continue
 		}
 		k := s.kind(i)
@@ -244,7 +264,7 @@ func (s *Set) lingers() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, it := range s.items {
-		if it.state != taken && !it.end && (it.state == unnamed || lingers(it.kind)) {
+		if it.absent() == nil && !it.end && (it.state == unnamed || lingers(it.kind)) {
 			return true
 		}
 	}
@@ -269,7 +289,7 @@ func (s *Set) Close() error {
 	var first error
 	for i := range s.items {
 		it := &s.items[i]
-		if it.state == taken {
+		if it.absent() != nil {
 			continue
 		}
 		it.state = taken

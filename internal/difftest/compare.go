@@ -42,12 +42,12 @@ func (t *Tester) replay(ref *run, tr afunix.Transport) (*Difference, error) {
 		return nil, err
 	}
 	var found *Difference
-	killed := false
+	var before past
 	for i, op := range ref.ops {
 		res := r.do(op)
 		want := ref.results[i]
-		killed = killed || op.Kind == Kill
-		if tr == afunix.PipeTransport && beyond(killed, want) != "" {
+		before.add(op)
+		if tr == afunix.PipeTransport && before.beyond(op, want) != "" {
 			r.done()
 			break
 		}

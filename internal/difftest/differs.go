@@ -15,6 +15,9 @@ package difftest
 // allowed returns why a pipe's result of op may differ from the kernel's; "" if it may not. empty counts zero-length unixpacket records
 // that were sent and have not been read.
 func allowed(op Op, kernel, pipe Result, empty *int) string {
+	if lateDestination(op, kernel) && !newerOrder() && (pipe.Err.What == "EMSGSIZE" || pipe.Err.What == "EPIPE") {
+		return "a kernel before 6.16 looks for the destination before anything else; the pipe transport has the order of those since"
+	}
 	if kernel.Err.What == "EPROTOTYPE" && pipe.Err.What == "ECONNREFUSED" {
 		return "the name is bound by a client, which has no pipe that could tell its type"
 	}
@@ -30,9 +33,30 @@ func allowed(op Op, kernel, pipe Result, empty *int) string {
 	return ""
 }
 
+// lateDestination reports whether op is a send that had nowhere to go.
+func lateDestination(op Op, kernel Result) bool {
+	switch op.Kind {
+	case Write, WriteMsg, Pass:
+		return kernel.Err.What == "ENOTCONN"
+	}
+	return false
+}
+
+// A past is what has happened in a run, as far as it bears on what can be compared.
+type past struct{ killed, named bool }
+
+// add notes an operation.
+func (p *past) add(op Op) {
+	p.killed = p.killed || op.Kind == Kill
+	p.named = p.named || op.Kind == PassCreds && op.On
+}
+
 // beyond returns why nothing can be compared from here on; "" if it can.
-func beyond(killed bool, kernel Result) string {
-	if killed && kernel.Err.What == "ECONNRESET" {
+func (p past) beyond(op Op, kernel Result) string {
+	if p.named && lateDestination(op, kernel) && !newerOrder() {
+		return "since 6.16 a socket that passes credentials has chosen a name by the time that its destination is missed"
+	}
+	if p.killed && kernel.Err.What == "ECONNRESET" {
 		return "a process that is killed says no goodbye, and so not that it had not read everything: over pipes its peer reads the end"
 	}
 	return ""

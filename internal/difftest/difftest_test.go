@@ -92,5 +92,6 @@ func TestKernelIsLikeItself(t *testing.T) {
 }
 
 func TestPipeIsLikeKernel(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	check(t, afunix.PipeTransport, *operations)
 }

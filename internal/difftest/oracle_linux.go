@@ -1,6 +1,8 @@
 package difftest
 
 import (
+	"sync"
+
 	"afunix"
 
 	"golang.org/x/sys/unix"
@@ -103,3 +105,17 @@ func (s *socket) accountable(n, descs int) string {
 	}
 	return ""
 }
+
+// newerOrder asks the kernel what it looks at first when a datagram has no destination: since 6.16 at the datagram, and at the socket that
+// was shut down for writing.
+var newerOrder = sync.OnceValue(func() bool {
+	s, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return true
+	}
+	defer unix.Close(s)
+	if err := unix.Shutdown(s, unix.SHUT_WR); err != nil {
+		return true
+	}
+	return unix.Send(s, []byte{0}, unix.MSG_NOSIGNAL) == unix.EPIPE
+})

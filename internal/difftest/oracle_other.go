@@ -11,5 +11,6 @@ const Supported = false
 
 func waitsToRead(afunix.Sendable) bool      { return false }
 func waitsToWrite(afunix.Sendable) bool     { return false }
+func newerOrder() bool                      { return true }
 func drained(*afunix.Conn) bool             { return false }
 func (*socket) accountable(int, int) string { return "" }

@@ -5,6 +5,7 @@ import (
 
 	"afunix"
 	"afunix/internal/difftest"
+	"afunix/internal/testenv"
 )
 
 // Programs that have shown a difference once, as short as they come. New ones are printed by TestPipeIsLikeKernel.
@@ -330,6 +331,7 @@ var regressions = map[string]difftest.Program{
 }
 
 func TestRegressions(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	tester := newTester(t)
 	for name, program := range regressions {
 		t.Run(name, func(t *testing.T) {

@@ -73,6 +73,7 @@ func TestNettest(t *testing.T) {
 }
 
 func TestRightsTravelBothWays(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	server, client := dialled(t, sock.Stream)
 	for _, dir := range [][2]*endpoint.Conn{{client, server}, {server, client}} {
 		f, err := os.CreateTemp(testenv.TempDir(t), "")

@@ -155,6 +155,7 @@ func TestHeldDatagramOfASenderThatIsGone(t *testing.T) {
 
 // P3 and P4: the descriptors of a datagram that is refused, or withdrawn, stay with their sender alone.
 func TestDescriptorsOfADatagramThatIsNotQueued(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	s, path := bound(t)
 	sender := linked(t, path)
 	for range 11 {

@@ -31,6 +31,7 @@ func (w *watched) Close(v uintptr, k descriptor.Kind) error {
 
 // What nobody will read is closed when no lock of the socket is held: an end among it has locks of its own, and may wait for somebody.
 func TestDescriptorsAreClosedUnderNoLock(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	for _, tt := range []struct {
 		name string
 		typ  sock.Type

@@ -95,6 +95,7 @@ func (a attack) overTheFakePipe(t *testing.T) {
 }
 
 func (a attack) overTheRealPipe(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	leaktest.Check(t)
 	l, path := listen(t, a.typ, 0)
 	pipe, err := newClient(context.Background(), path, a.typ)
@@ -216,6 +217,8 @@ func (e *enemy) packet(p wire.Packet) { e.say(p.Append(nil)) }
 
 // hear reads a packet.
 func (e *enemy) hear() (wire.Packet, error) {
+	impatience := time.AfterFunc(10*time.Second, func() { e.pipe.Close() })
+	defer impatience.Stop()
 	buf, n, _, err := e.pipe.Read(&rawPackets, nil)
 	if err != nil {
 		return wire.Packet{}, err
@@ -226,8 +229,6 @@ func (e *enemy) hear() (wire.Packet, error) {
 // hearA reads packets until one of type typ comes.
 func (e *enemy) hearA(typ wire.Type) wire.Packet {
 	e.t.Helper()
-	impatience := time.AfterFunc(10*time.Second, func() { e.pipe.Close() })
-	defer impatience.Stop()
 	for {
 		p, err := e.hear()
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 	"afunix/internal/endpoint"
 	"afunix/internal/leaktest"
 	"afunix/internal/sock"
+	"afunix/internal/testenv"
 	"afunix/internal/wire"
 )
 
@@ -178,6 +179,7 @@ func TestP7EndsInEndsInEnds(t *testing.T) {
 
 // Who hands over the same end twice, or keeps it, or hands over the end of the very connection without a word, harms that end alone.
 func TestP7EndsThatTwoHave(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	for name, tt := range map[string]struct {
 		what func(e *enemy) []uint64
 		ends bool // the carrier with EPROTO

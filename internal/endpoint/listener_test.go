@@ -14,6 +14,7 @@ import (
 
 	"afunix/internal/endpoint"
 	"afunix/internal/sock"
+	"afunix/internal/testenv"
 )
 
 // dial makes a connection over a fake pipe to the listener of r.
@@ -62,6 +63,7 @@ func TestBacklog(t *testing.T) {
 
 // Connections are accepted in the order in which they came, and their data is there.
 func TestDataBeforeAccept(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	l, path := listen(t, sock.Stream, 0)
 	for i := range 5 {
 		c := dial(t, sock.Stream, path)
@@ -83,6 +85,7 @@ func TestDataBeforeAccept(t *testing.T) {
 
 // Row 199: closing the listener resets who was not accepted; who dials now is refused.
 func TestCloseOfListenerResetsPendingConnections(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	l, path := listen(t, sock.Stream, 0)
 	var clients []*endpoint.Conn
 	for range 3 {
@@ -262,6 +265,7 @@ func TestClientGoneBeforeAccept(t *testing.T) {
 
 // A pair works like any connection.
 func TestPair(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	a, b, err := newPair()
 	if errors.Is(err, errors.ErrUnsupported) {
 		t.Skip("no message pipe on this system")

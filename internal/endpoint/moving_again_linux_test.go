@@ -9,6 +9,7 @@ import (
 
 	"afunix/internal/endpoint"
 	"afunix/internal/sock"
+	"afunix/internal/testenv"
 	"afunix/internal/transport"
 )
 
@@ -27,6 +28,7 @@ func (h *halted) Read(pool *sync.Pool, into []byte) (buf *endpoint.Buffer, n, pl
 
 // An end that stays says hello, and so it does when it was to move again before its peer could answer the first one.
 func TestAnEndStaysTwiceBeforeItIsAnswered(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	cfg, _ := moving(sock.Stream)
 	x, y, err := newPair()
 	if err != nil {

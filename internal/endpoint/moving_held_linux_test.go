@@ -11,6 +11,7 @@ import (
 	"afunix/internal/descriptor"
 	"afunix/internal/endpoint"
 	"afunix/internal/sock"
+	"afunix/internal/testenv"
 	"afunix/internal/transport"
 	"afunix/internal/wire"
 )
@@ -63,6 +64,7 @@ func arrived(t *testing.T, c *endpoint.Conn) *endpoint.PacketConn {
 
 // If the queue is full, an end that waits for room goes along all the same.
 func TestEndsThatWaitForRoomMoveWithTheirSocket(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	cfg, _ := moving(sock.Datagram)
 	connections, _ := moving(sock.Stream)
 	carrier, other := pairOf(t, connections)
@@ -137,6 +139,7 @@ func (n haltingNames) Dial(ctx context.Context, name string) (p endpoint.Pipe, e
 
 // As long as an end has come with the first piece of a datagram only, it is still its sender's.
 func TestASocketToWhichAnEndIsComingStays(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	cfg, _ := moving(sock.Datagram)
 	connections, _ := moving(sock.Stream)
 	carrier, other := pairOf(t, connections)

@@ -11,6 +11,7 @@ import (
 	"afunix/internal/descriptor"
 	"afunix/internal/endpoint"
 	"afunix/internal/sock"
+	"afunix/internal/testenv"
 	"afunix/internal/transport"
 	"afunix/internal/wire"
 )
@@ -85,6 +86,7 @@ func throughItself(t *testing.T, made func(itself *endpoint.Conn) []any) (ends [
 }
 
 func TestAnEndThatHasPassedThroughItselfIsPassedOn(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	kinds := map[string]func(t *testing.T) any{
 		"itself": func(*testing.T) any { return nil },
 		"a listener": func(t *testing.T) any {

@@ -131,6 +131,7 @@ func move(over transport.Conn, end any) error {
 
 // The peers of ends that go with another one are waited for, too: the deadline holds for them.
 func TestTheDeadlineOfAMoveHoldsForAllThatMoves(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	cfg, _ := moving(sock.Stream)
 	t.Run("an end in a queue", func(t *testing.T) {
 		carrier, _ := pairOf(t, cfg)
@@ -177,6 +178,7 @@ func TestTheDeadlineOfAMoveHoldsForAllThatMoves(t *testing.T) {
 
 // What fails for want of descriptors has not happened.
 func TestNoRoomLeavesEndsWhereTheyAre(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	cfg, table := moving(sock.Stream)
 	t.Run("a listener", func(t *testing.T) {
 		carrier, _ := pairOf(t, cfg)
@@ -208,6 +210,7 @@ func TestNoRoomLeavesEndsWhereTheyAre(t *testing.T) {
 
 // An end of which nobody knows whether it has moved is closed here, also when it turns out that it has not.
 func TestAnEndWhoseMoveIsUnknownIsClosed(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	cfg, _ := moving(sock.Stream)
 	carrier, e := carrierToStranger(t, cfg)
 	end, peer := pairOf(t, cfg)
@@ -251,6 +254,7 @@ func carrierToStranger(t *testing.T, cfg endpoint.Config) (transport.Conn, *enem
 
 // Nor does anybody know it when the carrier breaks, without a goodbye or an acknowledgement.
 func TestAnEndWhoseCarrierBreaksIsClosed(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	for name, breaks := range map[string]struct {
 		how func(*enemy)
 		err error
@@ -276,7 +280,7 @@ func TestAnEndWhoseCarrierBreaksIsClosed(t *testing.T) {
 				}
 			}
 			breaks.how(e)
-			if o := <-sent; o.n != 1 || o.err != breaks.err {
+			if o := await(t, sent, "Send"); o.n != 1 || o.err != breaks.err {
 				t.Errorf("Send: %d, %v; want 1, %v", o.n, o.err, breaks.err)
 			}
 			if _, err := end.Read(make([]byte, 1)); err != net.ErrClosed {
@@ -298,6 +302,7 @@ func TestAnEndWhoseCarrierBreaksIsClosed(t *testing.T) {
 
 // Close and a move at the same time: one of them comes first.
 func TestCloseWhileAnEndMoves(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	cfg, _ := moving(sock.Stream)
 	carrier, other := pairOf(t, cfg)
 	for range 200 {
@@ -320,6 +325,7 @@ func TestCloseWhileAnEndMoves(t *testing.T) {
 
 // What has just been received can be sent on at once.
 func TestAnEndIsPassedOnAtOnce(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	cfg, _ := moving(sock.Stream)
 	carrier, other := pairOf(t, cfg)
 	end, _ := pairOf(t, cfg)
@@ -349,6 +355,7 @@ func TestAnEndIsPassedOnAtOnce(t *testing.T) {
 
 // A datagram socket can be sent by itself, but not to the socket that it is connected to.
 func TestADatagramSocketSendsItself(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	cfg, _ := moving(sock.Datagram)
 	to, name := boundWith(t, cfg)
 	s, own := boundWith(t, cfg)
@@ -382,6 +389,7 @@ func TestADatagramSocketSendsItself(t *testing.T) {
 
 // A write deadline ends a wait for the end of a move.
 func TestADatagramSocketThatMovesHeedsItsDeadline(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	cfg, _ := moving(sock.Datagram)
 	carrier, _ := pairOf(t, cfg)
 	s, name := boundWith(t, cfg)
@@ -435,6 +443,7 @@ func (c *counter) Accept() (endpoint.Pipe, error) {
 
 // A listener that waits for strangers to say hello moves all the same, and they with it.
 func TestAListenerThatIsFullOfStrangersMoves(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	cfg, _ := moving(sock.Stream)
 	carrier, _ := pairOf(t, cfg)
 	path := filepath.Join(testenv.TempDir(t), "s")
@@ -490,6 +499,7 @@ func TestLuggageOfNothing(t *testing.T) {
 
 // What the peer says while an end is about to move counts if it stays.
 func TestAPeerThatGetsReadyDuringAMoveThatComesToNothing(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	cfg, _ := moving(sock.Stream)
 	carrier, _ := pairOf(t, cfg)
 	l, path := listening(t, cfg)

@@ -15,6 +15,7 @@ import (
 	"afunix/internal/descriptor"
 	"afunix/internal/endpoint"
 	"afunix/internal/sock"
+	"afunix/internal/testenv"
 	"afunix/internal/wire"
 )
 
@@ -67,6 +68,7 @@ func TestP3RightsSurviveTheSender(t *testing.T) {
 
 // The same on the real pipe: socket and file are closed as soon as the send has returned.
 func TestP3RightsSurviveClose(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	l, path := listen(t, sock.Stream, 0)
 	client := dial(t, sock.Stream, path)
 	f := file(t)

@@ -36,6 +36,7 @@ type step struct {
 
 // Linux's rules to the letter: the rows of SEMANTICS.md in which rights meet the boundaries of a stream, on the real pipe.
 func TestP6RightsAndStreamBoundaries(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	type part struct {
 		data  string
 		descs int
@@ -99,6 +100,7 @@ func do(c *endpoint.Conn, s step) error {
 
 // Rows 151, 152, 157: half-closes.
 func TestP6HalfClose(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	server, client := dialled(t, sock.Stream)
 	send(t, client, "last words", file(t))
 	if err := client.CloseWrite(); err != nil {
@@ -137,6 +139,7 @@ func TestP6HalfClose(t *testing.T) {
 
 // Row 154: data first, then ECONNRESET once, then the end; sending is EPIPE. Row 157: without anything unread there is no reset.
 func TestP6CloseWithUnreadInput(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	for _, unread := range []bool{true, false} {
 		t.Run(fmt.Sprintf("unread %t", unread), func(t *testing.T) {
 			server, client := dialled(t, sock.Stream)
@@ -170,6 +173,7 @@ func TestP6CloseWithUnreadInput(t *testing.T) {
 
 // Rows 10, 15, 147: what cannot be sent changes nothing.
 func TestP6WhatCannotBeSent(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	server, client := dialled(t, sock.Stream)
 	f := file(t)
 	closed, err := os.Open(os.DevNull)
@@ -193,6 +197,7 @@ func TestP6WhatCannotBeSent(t *testing.T) {
 
 // Row 22, row 66, row 71: credentials come with what was sent after somebody asked for them.
 func TestP6PassCredentials(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	server, client := dialled(t, sock.Stream)
 	send(t, client, "before")
 	if err := server.SetPassCredentials(true); err != nil {

@@ -99,6 +99,9 @@ func TestFaults(t *testing.T) {
 	for _, tr := range transports {
 		for _, f := range faults {
 			t.Run(tr.String()+"/"+f.name, func(t *testing.T) {
+				if tr == afunix.PipeTransport {
+					testenv.NeedPipeRights(t)
+				}
 				r := newRound(t, newTally())
 				seed := rand.Uint64()
 				r.transport, r.random, r.kills = tr, rand.New(rand.NewPCG(seed, 0)), killsInShort

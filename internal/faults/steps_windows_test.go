@@ -79,7 +79,7 @@ var (
 func step() {
 	if steps.Add(1) == dieAt {
 		theEnd.Do(func() { windows.TerminateProcess(windows.CurrentProcess(), stepStatus) })
-		select {} // termination is on its way
+		<-time.After(2 * patience) // termination is on its way
 	}
 }
 

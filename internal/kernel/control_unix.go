@@ -3,6 +3,7 @@
 package kernel
 
 import (
+	"syscall"
 	"unsafe"
 
 	"afunix/internal/cred"
@@ -65,6 +66,7 @@ func parseControl(b []byte) (rights *descriptor.Set, creds *cred.Credentials) {
 			if c := parseCredentials(h.Type, body); c != nil {
 				creds = c
 			}
+			closeUnasked(h.Type, body)
 		}
 	}
 	return rights, creds
@@ -82,6 +84,10 @@ func addRights(set *descriptor.Set, body []byte) *descriptor.Set {
 		set = descriptor.NewSet(descriptor.System, len(fds))
 	}
 	for _, fd := range fds {
+		if fd < 0 { // Linux 7.3: SO_RIGHTS_NOTRUNC, which a former owner of the socket may have set
+			set.AddRefused(syscall.Errno(-fd))
+			continue
+		}
 		set.AddUnnamed(uintptr(fd))
 	}
 	return set

@@ -8,9 +8,9 @@ import (
 )
 
 // warmUp makes the runtime, package net and the libraries below it open whatever they open once and keep: the poller (epoll
-// and eventfd, kqueue, completion port) and, on Windows, what Winsock needs for TCP and UDP.
+// and eventfd, kqueue, completion port) and, on Windows, what Winsock needs for TCP and UDP and the list of interfaces.
 var warmUp = sync.OnceValue(func() error {
-	for _, use := range []func() error{usePipe, useTCP, useUDP} {
+	for _, use := range []func() error{usePipe, useTCP, useUDP, useInterfaces} {
 		if err := use(); err != nil {
 			return fmt.Errorf("warm up: %w", err)
 		}
@@ -51,5 +51,11 @@ func useUDP() error {
 	if c, err := net.ListenPacket("udp", "127.0.0.1:0"); err == nil {
 		c.Close()
 	}
+	return nil
+}
+
+// useInterfaces ignores that a sandbox may not let this process see any. Wine 10 opens a device for the question.
+func useInterfaces() error {
+	_, _ = net.Interfaces()
 	return nil
 }

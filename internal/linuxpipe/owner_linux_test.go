@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"afunix/internal/rights"
+	"afunix/internal/testenv"
 
 	"golang.org/x/sys/unix"
 )
@@ -58,6 +59,7 @@ func TestOnlyTheNewOwnerOfAnEndIsHeard(t *testing.T) {
 
 // An end that is to move, and stays after all, may say so before anybody has asked the kernel who it is.
 func TestAHelloThatComesTooEarlyIsOfWhoSaidTheOneBefore(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	server, client := connected(t)
 	for _, expect := range []bool{false, true} {
 		client.Write([]byte("hello"), nil)

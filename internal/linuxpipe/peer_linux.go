@@ -16,12 +16,6 @@ import (
 // aLongTimeAgo is a deadline that has passed.
 var aLongTimeAgo = time.Unix(1, 0)
 
-// What x/sys has no name for (include/uapi/asm-generic/socket.h, include/linux/socket.h).
-const (
-	soPassPIDFD = 76
-	scmPIDFD    = 4
-)
-
 // peer is the process at the other end. The kernel names it with the packet that says hello: a pidfd and credentials that
 // belong to the process that sent this very packet.
 type peer struct {
@@ -47,13 +41,21 @@ func noRoom(err error) bool { return err == unix.EMFILE || err == unix.ENFILE ||
 // unasked are the credentials of a packet that was sent before anybody asked for them (SEMANTICS 66).
 var unasked = unix.Ucred{Pid: 0, Uid: 65534, Gid: 65534}
 
-// expectHello makes the kernel attach the sender's process to what a socket receives. It comes before listen(2) or connect(2), so
-// that no packet is missed. A kernel without SO_PASSPIDFD names the sender by its credentials alone.
+// expectHello makes the kernel attach the sender's process to what a socket receives, and keep descriptors out of it: nobody parks any
+// in a queue of ours. It comes before listen(2) or connect(2), so that no packet is missed. A kernel without SO_PASSPIDFD (before 6.5)
+// names the sender by its credentials alone; one without SO_PASSRIGHTS (before 6.16) lets descriptors in, which receive and whole close.
 func expectHello(fd int) error {
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PASSCRED, 1); err != nil {
-		return err
+	for _, o := range []struct{ option, value int }{{unix.SO_PASSCRED, 1}, {unix.SO_PASSPIDFD, 1}, {unix.SO_PASSRIGHTS, 0}} {
+		if err := setIfKnown(fd, o.option, o.value); err != nil {
+			return err
+		}
 	}
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, soPassPIDFD, 1); err != nil && err != unix.ENOPROTOOPT {
+	return nil
+}
+
+// setIfKnown sets an option that an older kernel may lack.
+func setIfKnown(fd, option, value int) error {
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, option, value); err != nil && err != unix.ENOPROTOOPT {
 		return err
 	}
 	return nil
@@ -62,10 +64,14 @@ func expectHello(fd int) error {
 // awaited reports whether the next packet has to tell who sent it. It is only asked by the reader.
 func (p *peer) awaited() bool { return !p.named || p.late || p.moved }
 
+// roomForControl is more than credentials and pidfd take: a former owner of an end may have switched on what comes before them or between
+// them (timestamps, a security label, SO_INQ), and must not push them out.
+const roomForControl = 256
+
 // receive reads one packet together with who sent it. EPROTO: that is not who said hello, so what it says of descriptors is about another
 // process's table.
 func (p *peer) receive(fd uintptr, b []byte) (int, error) {
-	var oob [unix.SizeofCmsghdr*2 + unix.SizeofUcred + 8 + 16]byte
+	var oob [roomForControl]byte
 	var iov unix.Iovec
 	iov.Base = unsafe.SliceData(b)
 	iov.SetLen(len(b))
@@ -88,12 +94,12 @@ func (p *peer) receive(fd uintptr, b []byte) (int, error) {
 // settle stops asking who sent each packet, as far as possible: each would bring a pidfd.
 func (p *peer) settle(fd int) error {
 	p.late = false
-	options := []int{soPassPIDFD, unix.SO_PASSCRED}
+	options := []int{unix.SO_PASSPIDFD, unix.SO_PASSCRED}
 	if p.moved {
 		options = options[:1]
 	}
 	for _, opt := range options {
-		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, opt, 0); err != nil && err != unix.ENOPROTOOPT {
+		if err := setIfKnown(fd, opt, 0); err != nil {
 			return err
 		}
 	}
@@ -114,12 +120,12 @@ func (p *peer) note(oob []byte) {
 			if u, err := unix.ParseUnixCredentials(m); err == nil && (p.ucred == nil || *u != unasked) {
 				p.ucred = u
 			}
-		case m.Header.Type == scmPIDFD && len(m.Data) >= 4:
+		case m.Header.Type == unix.SCM_PIDFD && len(m.Data) >= 4:
 			p.hold(int(*(*int32)(unsafe.Pointer(&m.Data[0])))) // or an error (scm_pidfd_recv in Linux's include/net/scm.h)
 		case m.Header.Type == unix.SCM_RIGHTS:
 			fds, _ := unix.ParseUnixRights(m)
 			for _, fd := range fds {
-				unix.Close(fd)
+				unix.Close(fd) // an errno in its place (SO_RIGHTS_NOTRUNC) is nobody's number
 			}
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"afunix/internal/rights"
+	"afunix/internal/testenv"
 
 	"golang.org/x/sys/unix"
 )
@@ -98,6 +99,7 @@ func TestPayloadIsPlaced(t *testing.T) {
 }
 
 func TestPeerIsWhoTheKernelNames(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	for name, ends := range map[string]func(t *testing.T) (a, b *Pipe){
 		"dialled": connected,
 		"pair": func(t *testing.T) (a, b *Pipe) {
@@ -508,6 +510,7 @@ func withoutRoom(t *testing.T, f func()) {
 
 // A process that is out of descriptors when it is told who its peer is learns it later. Until then what the peer sends is lost.
 func TestPeerIsKnownWhenThereIsRoomForIt(t *testing.T) {
+	testenv.NeedPipeRights(t)
 	f, err := os.Open("/dev/null")
 	if err != nil {
 		t.Fatal(err)

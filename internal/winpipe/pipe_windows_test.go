@@ -399,9 +399,6 @@ func TestNameOfAPipeCannotBeTakenTwice(t *testing.T) {
 }
 
 func TestPipeBelongsToTheUser(t *testing.T) {
-	if onWine() {
-		t.Skip("skipped on Wine: a pipe has no owner")
-	}
 	a, _ := pair(t)
 	err := a.SyscallConn().Control(func(fd uintptr) {
 		descriptor, err := windows.GetSecurityInfo(windows.Handle(fd), windows.SE_KERNEL_OBJECT,
