@@ -8,12 +8,11 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 debian systemd=252.39-1~deb12u2 libsystemd-shared=252.39-1~deb12u2
-export LD_LIBRARY_PATH=$folder/root/usr/lib/x86_64-linux-gnu/systemd:$folder/root/lib/x86_64-linux-gnu/systemd
 names() {
 	rm -f ./*.sock
 	# shellcheck disable=SC2016 # expanded by the activated shell
-	timeout 20 root/usr/bin/systemd-socket-activate "$@" -l "$folder/a.sock" -l "$folder/b.sock" \
-		sh -c 'echo "$LISTEN_FDS $LISTEN_FDNAMES"' >names 2>/dev/null &
+	start systemd-socket-activate "$@" -l "$folder/a.sock" -l "$folder/b.sock" \
+		sh -c 'echo "$LISTEN_FDS $LISTEN_FDNAMES"' >names 2>/dev/null
 	there b.sock
 	timeout 10 python3 -c 'import socket; socket.socket(socket.AF_UNIX).connect("b.sock")'
 	wait $!

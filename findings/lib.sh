@@ -6,11 +6,13 @@ umask 022
 
 changed=no
 folder=$(mktemp -d)
+libraries=$folder/root/usr/lib/x86_64-linux-gnu:$folder/root/lib/x86_64-linux-gnu:$folder/root/lib/x86_64-linux-gnu/systemd
+programs=$folder/root/usr/bin:$folder/root/usr/sbin:$folder/root/bin:$folder/root/sbin
 cleanup() {
 	local running
 	running=$(jobs -p)
 	# shellcheck disable=SC2086 # one word for each process
-	[[ -z $running ]] || kill -KILL $running 2>/dev/null || true
+	[[ -z $running ]] || kill $running 2>/dev/null || true
 	wait 2>/dev/null || true
 	rm -rf "$folder"
 }
@@ -32,11 +34,12 @@ debian() {
 	done
 }
 
-# unpacked PROGRAM… runs a program of the packages that debian has unpacked, for twenty seconds at most.
+# unpacked PROGRAM… runs a program of the packages that debian has unpacked; start runs it in the background, as $!.
 unpacked() {
-	local root=$folder/root
-	LD_LIBRARY_PATH=$root/usr/lib/x86_64-linux-gnu:$root/lib/x86_64-linux-gnu \
-		PATH=$root/usr/bin:$root/usr/sbin:$root/bin:$root/sbin:$PATH timeout 20 "$@"
+	LD_LIBRARY_PATH=$libraries PATH=$programs:$PATH timeout -k 1 20 "$@"
+}
+start() {
+	LD_LIBRARY_PATH=$libraries PATH=$programs:$PATH timeout -k 1 20 "$@" &
 }
 
 # npm_packages NAME@VERSION… installs npm packages in the temporary folder.
@@ -66,6 +69,7 @@ there() {
 
 # found WHAT FORMER NOW says what was seen, and notes whether it is what was seen before.
 found() {
+	[[ $3 != "not judged"* ]] || cannot "$1: ${3#not judged: }"
 	echo "$1: $3"
 	[[ $2 == "$3" ]] || {
 		echo "  this has changed; it was: $2"
