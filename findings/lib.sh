@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # lib.sh is what the scripts of this folder share: a temporary folder, pinned packages in it, and a verdict. It is sourced, not run.
 # A script ends with 0 if what it saw is what was found before, with 1 if that has changed, and with 77 if it could not be seen here,
 # for instance because a registry no longer has the pinned version.

@@ -12,7 +12,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 npm_packages systemd@0.4.0
 cat >server.js <<'JS'
 require('systemd');
-const server = require('net').createServer(conn => conn.end('served by ' + (process.env.LISTEN_PID == process.pid ? 'LISTEN_PID' : 'another')));
+const server = require('net').createServer(conn => 
+	conn.end('served by ' + (process.env.LISTEN_PID == process.pid ? 'LISTEN_PID' : 'another')));
 server.on('error', e => { console.log(e.code); process.exit(); });
 server.listen('systemd');
 setTimeout(() => process.exit(), 5000);

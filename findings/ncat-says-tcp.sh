@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Question:  ncat listens on a unix socket and runs a program for each client. What do its variables say about the connection?
 # Expected:  NCAT_PROTO names a unix socket, NCAT_REMOTE_ADDR is empty or the client's path.
-# Found:     NCAT_PROTO=TCP, NCAT_REMOTE_ADDR=localhost and NCAT_LOCAL_ADDR=localhost, both ports empty.
+# Found:     NCAT_PROTO=TCP, NCAT_REMOTE_ADDR=localhost and NCAT_LOCAL_ADDR=localhost, both ports empty; so that programs
+#            from before there were unix sockets go on.
 # Version:   ncat 7.93+dfsg1-1.
 # Source:    nmap, ncat/ncat_core.c, setup_environment; ncat(1), "--exec".
 # For you:   a program that trusts localhost more than others trusts everybody who may open the socket file.

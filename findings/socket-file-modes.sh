@@ -6,7 +6,7 @@
 #            others let other users connect on Linux; systemd-socket-activate's lets nobody but the owner in, other than systemd itself
 #            with SocketMode=0666.
 # Version:   systemd 252.39-1~deb12u2, spawn-fcgi 1.6.4-2, s6 2.11.3.2-1, ucspi-unix 1.0-2, openbsd-inetd 0.20221205-2~deb12u1.
-# Source:    systemd, src/socket-activate/activate.c, open_sockets; spawn-fcgi(1), "-M"; s6, src/conn-tools/s6-ipcserver-socketbinder.c,
+# Source:    systemd, src/shared/socket-netlink.c, make_socket_fd; spawn-fcgi(1), "-M"; s6, src/conn-tools/s6-ipcserver-socketbinder.c,
 #            "-a"; unixserver(1), "-u"; openbsd-inetd, inetd.c, setup.
 # For you:   a client of another user gets EACCES from Dial: look at the file's mode, and set it where the server is started.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
