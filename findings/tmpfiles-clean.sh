@@ -7,8 +7,8 @@
 #            whose sticky bit is set.
 # Version:   systemd 252.39-1~deb12u2.
 # Source:    systemd, src/tmpfiles/tmpfiles.c: load_unix_sockets and unix_socket_alive; tmpfiles.d(5), "Age".
-# For you:   the Address of afunix/upgrade is renamed into place: keep it in a RuntimeDirectory=, not in /tmp (which is cleaned of what
-#            is ten days old), or have a line "x PATH" in a file of tmpfiles.d.
+# For you:   the Address of afunix/upgrade is renamed into place: keep it in a RuntimeDirectory=, not where files go by age (/tmp, with
+#            systemd's own configuration, after ten days), or have a line "x PATH" in a file of tmpfiles.d.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 debian systemd=252.39-1~deb12u2 libsystemd-shared=252.39-1~deb12u2
