@@ -28,7 +28,8 @@ type Dialer struct {
 	Timeout time.Duration
 }
 
-// Dial connects to the address: a path or "@name". The network is "unix", "unixpacket" or "unixgram".
+// Dial connects to the address: a path or "@name". The network is "unix", "unixpacket" or "unixgram". NULs at the end of a name belong
+// to it: a server in Node 20 or lua-posix fills its name up with them, and is dialled as "@name" with NULs up to 108 bytes.
 func Dial(network, address string) (*Conn, error) {
 	return new(Dialer).DialContext(context.Background(), network, address)
 }

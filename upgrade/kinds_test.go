@@ -180,6 +180,12 @@ func expectPacket(t *testing.T, c *upgrade.PacketConn, want string) {
 // overPipes is a configuration with listeners of the pipe transport.
 func overPipes(t *testing.T) upgrade.Config {
 	t.Helper()
+	a, b, err := afunix.PipeTransport.Pair("unix")
+	if err != nil {
+		t.Skip("not on this system")
+	}
+	a.Close()
+	b.Close()
 	testenv.NeedPipeRights(t)
 	return upgrade.Config{
 		Address:   address(t),
