@@ -3,6 +3,7 @@ package winpipe
 import (
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"unsafe"
 
@@ -52,18 +53,13 @@ func TestModesThatOthersSetHoldUpNobody(t *testing.T) {
 // A Read that takes long, since the machine has other things to do, has not waited for that.
 func TestReadThatWasHeldUpHasNotWaited(t *testing.T) {
 	a, b := pair(t)
-	stop := make(chan struct{})
+	var stop atomic.Bool
 	var busy sync.WaitGroup
 	defer busy.Wait()
-	defer close(stop)
+	defer stop.Store(true)
 	for range 4 * runtime.NumCPU() {
 		busy.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
+			for !stop.Load() {
 			}
 		})
 	}

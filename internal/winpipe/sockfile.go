@@ -64,9 +64,6 @@ func parseSockfile(b []byte) (sockfile, error) {
 	return s, nil
 }
 
-// vacant reports whether s is the content of a vacant file.
-func (s sockfile) vacant() bool { return s.id == pipeID{} }
-
 // append appends the file's content to b.
 func (s sockfile) append(b []byte) []byte {
 	b = append(b, sockfileMagic...)

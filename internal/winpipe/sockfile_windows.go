@@ -62,6 +62,9 @@ func overwrite(h windows.Handle, content sockfile) error {
 	return windows.SetEndOfFile(h)
 }
 
+// vacant reports whether s is the content of a vacant file.
+func (s sockfile) vacant() bool { return s.id == pipeID{} }
+
 // isVacant reports whether name is a vacant file: see sockfile. It may be another one by the time that this is known.
 func isVacant(name *uint16) bool {
 	h, err := openFile(name, windows.GENERIC_READ, shareAll)
