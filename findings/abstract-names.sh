@@ -59,7 +59,7 @@ asked() {
 	there ready
 	rm ready
 	reached=$(timeout 10 python3 probe.py "$name")
-	kill "$server"
+	kill "$server" || true
 	wait "$server" || true
 }
 
