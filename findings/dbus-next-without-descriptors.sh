@@ -8,6 +8,7 @@
 # Version:   dbus-next 0.10.2 and usocket 1.1.0 (npm), with Node 20.
 # Source:    dbus-next, lib/connection.js, createStream and opts.negotiateUnixFd, and package.json, optionalDependencies.
 # For you:   a service in Go that answers with descriptors names the option and the module to users of dbus-next.
+set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 npm_packages dbus-next@0.10.2

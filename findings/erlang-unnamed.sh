@@ -5,6 +5,7 @@
 # Version:   erlang-base 1:25.2.3+dfsg-1+deb12u4.
 # Source:    Erlang/OTP, erts/emulator/drivers/common/inet_drv.c, inet_get_address; inet(3), "address_family()".
 # For you:   a client of "unixgram" that has no name of its own (a nil local address) comes to Erlang so: bind it to a path.
+set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 debian erlang-base=1:25.2.3+dfsg-1+deb12u4

@@ -8,6 +8,7 @@
 # Source:    GLib, gio/gunixconnection.c, g_unix_connection_receive_credentials; unix(7), "SO_PEERCRED".
 # For you:   a child with an end of Pair may be taken for its parent by a GLib peer. Only a connection that the child has dialled itself
 #            says who it is; and so it is with PeerCredentials.
+set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 debian python3-gi=3.42.2-3+b1 gir1.2-glib-2.0=1.74.0-3 libgirepository-1.0-1=1.74.0-3 libglib2.0-0=2.74.6-2+deb12u9

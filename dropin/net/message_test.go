@@ -74,6 +74,7 @@ func TestControlTruncation(t *testing.T) {
 		{"less than a header", header - 1, 0, true},
 		{"a header", header, 0, true},
 		{"two of three", syscall.CmsgLen(8), 2, true},
+		{"one of three, and the padding behind it", syscall.CmsgSpace(4), (syscall.CmsgSpace(4) - header) / 4, true},
 		{"three without padding", syscall.CmsgLen(12), 3, false},
 		{"plenty", 100, 3, false},
 	} {
