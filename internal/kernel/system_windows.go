@@ -108,6 +108,12 @@ func (c *Conn) Recv(b []byte, peek bool) (transport.Message, error) {
 // SetPassCredentials is not possible here.
 func (c *Conn) SetPassCredentials(bool) error { return errors.ErrUnsupported }
 
+// PassCredentials is never on.
+func (c *Conn) PassCredentials() (bool, error) { return false, nil }
+
+// SetPassCredentials is not possible here.
+func (l *Listener) SetPassCredentials(bool) error { return errors.ErrUnsupported }
+
 // numbers are those that programs know from Unix for errors of Winsock.
 var numbers = map[syscall.Errno]error{
 	windows.ERROR_ACCESS_DENIED: syscall.EACCES,
