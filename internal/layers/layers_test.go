@@ -38,7 +38,7 @@ var allowed = map[string][]string{
 	"afunix/dropin/net":              {".", "dropin/internal/ends", "internal/winsock", "internal/descriptor", "internal/sockfile"},
 	"afunix/dropin/syscall":          {"dropin/internal/ends", "dropin/internal/control"},
 	"afunix/dropin/unix":             {"dropin/internal/ends", "dropin/syscall"},
-	"afunix/dropin/internal/ends":    {".", "dropin/internal/control", "internal/descriptor"},
+	"afunix/dropin/internal/ends":    {".", "dropin/internal/control", "internal/descriptor", "internal/sock"},
 	"afunix/dropin/internal/control": {},
 	"afunix/dropin/internal/gen":     {"internal/platforms"},
 }

@@ -25,12 +25,12 @@ type End struct {
 	read, write  time.Time // the deadlines that were set
 	interrupting int       // how many Closes keep them from being in force
 	calm         sync.Cond // it has become 0, or a reference was closed
-	passCred     bool      // SO_PASSCRED
+	options      settings
 }
 
 // newEnd returns an end to which nothing refers yet.
 func newEnd(c *afunix.Conn, l *afunix.Listener) *End {
-	e := &End{Conn: c, Listener: l, refs: make(map[*Ref]bool)}
+	e := &End{Conn: c, Listener: l, refs: make(map[*Ref]bool), options: newSettings()}
 	e.calm.L = &e.mu
 	return e
 }
