@@ -45,6 +45,8 @@ func explain(err error, addr string) error {
 		hint = fmt.Sprintf("the address has %d bytes, the limit is %d", len(addr), maxPath)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		hint = refused(addr)
+	case errors.Is(err, syscall.EAGAIN):
+		hint = "as many clients wait there as may: --wait tries again"
 	case errors.Is(err, syscall.EADDRINUSE):
 		hint = "something has that name: a socket in use, or one that was left behind and can be removed"
 	}

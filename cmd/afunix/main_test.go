@@ -91,6 +91,7 @@ func TestScripts(t *testing.T) {
 			"tcpserver": tcpServer,
 			"tcpclient": tcpClient,
 			"stale":     stale,
+			"crowd":     crowd,
 			"big":       big,
 		},
 	})
