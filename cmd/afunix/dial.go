@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"afunix"
+	"afunix/internal/lookalike"
 
 	"github.com/spf13/cobra"
 )
@@ -59,5 +60,8 @@ func (o dialOptions) dial(ctx context.Context, addr string) (*afunix.Conn, error
 
 // mayPass reports whether an error is one of now: nobody listens yet, or as many wait there as may.
 func mayPass(err error) bool {
+	if errors.As(err, new(*lookalike.Error)) {
+		return false
+	}
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EAGAIN)
 }

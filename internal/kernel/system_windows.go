@@ -10,21 +10,26 @@ import (
 	"syscall"
 
 	"afunix/internal/descriptor"
+	"afunix/internal/lookalike"
 	"afunix/internal/transport"
 
 	"golang.org/x/sys/windows"
 )
 
-// supported reports what Windows' AF_UNIX lacks: everything but streams with a path (afunix.h; its abstract names do not work).
+// supported reports what Windows' AF_UNIX lacks: everything but streams with a path (afunix.h; its abstract names do not work). That path
+// is one of a file of this machine.
 func supported(network, address string) error {
 	if network != stream || isAbstract(address) {
 		return errors.ErrUnsupported
 	}
-	return nil
+	return lookalike.Connectable(address)
 }
 
 // Listen listens for connections at the address. Neither the backlog nor a permission can be set.
 func Listen(ctx context.Context, network, address string, config Config) (*Listener, error) {
+	if err := lookalike.Bindable(address); err != nil {
+		return nil, err
+	}
 	if err := supported(network, address); err != nil {
 		return nil, err
 	}
