@@ -54,7 +54,7 @@ func Socketpair(typ, proto int) (fds [2]int, err error) {
 
 // Recvmsg is recvmsg(2) of the reference that fd is.
 func (r *Ref) Recvmsg(fd int, p, oob []byte, flags int) (Received, error) {
-	got, err := r.recv(p, oob, flags, limitOf(fd, r.readLimit()))
+	got, err := r.recv(p, oob, flags, limitOf(fd, &r.readLimit))
 	if err == io.EOF {
 		err = nil
 	}
@@ -68,7 +68,7 @@ func (r *Ref) Sendmsg(fd int, p, oob []byte, to string, flags int) (int, error) 
 	if to != "" {
 		addr = &net.UnixAddr{Name: to, Net: r.Network()}
 	}
-	n, err := r.send(p, oob, addr, flags, limitOf(fd, r.writeLimit()))
+	n, err := r.send(p, oob, addr, flags, limitOf(fd, &r.writeLimit))
 	if n > 0 {
 		err = nil // the next call will tell
 	}

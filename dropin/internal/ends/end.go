@@ -19,6 +19,8 @@ type End struct {
 	// set.
 	interruptions atomic.Uint64
 
+	readLimit, writeLimit atomic.Int64 // SO_RCVTIMEO, SO_SNDTIMEO: a limit
+
 	mu           sync.Mutex
 	refs         map[*Ref]bool
 	moved        bool      // to another process: there is nothing to close

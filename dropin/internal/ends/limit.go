@@ -26,12 +26,12 @@ func (l limit) unless(flags int) limit {
 	return l
 }
 
-// limitOf is l, but not for a descriptor that does not wait.
-func limitOf(fd int, l limit) limit {
+// limitOf is the limit that was set, but not for a descriptor that does not wait.
+func limitOf(fd int, set *atomic.Int64) limit {
 	if nonblocking(fd) {
 		return noWait
 	}
-	return l
+	return limit(set.Load())
 }
 
 // within calls op by Do, for which it is os.ErrDeadlineExceeded if it waits longer than l; or by DoNow.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 
@@ -18,9 +19,8 @@ import (
 // settings are what an end remembers of its options: those that only system calls know, or that change nothing. They stay behind when the end
 // moves. End.mu guards them.
 type settings struct {
-	flags       map[int]int32 // those that change nothing
-	linger      syscall.Linger
-	read, write limit
+	flags  map[int]int32 // those that change nothing
+	linger syscall.Linger
 
 	// Of a listener, which knows nothing of them itself.
 	readBuffer, writeBuffer int
@@ -51,8 +51,8 @@ var options = map[int]option{
 	soRcvbuf:     settable(number((*Ref).readBuffer), (*Ref).setReadBuffer),
 	soSndlowat:   {get: number(always(1))},
 	soRcvlowat:   {get: number(always(1))},
-	soSndtimeo:   timeout(func(s *settings) *limit { return &s.write }),
-	soRcvtimeo:   timeout(func(s *settings) *limit { return &s.read }),
+	soSndtimeo:   timeout(func(e *End) *atomic.Int64 { return &e.writeLimit }),
+	soRcvtimeo:   timeout(func(e *End) *atomic.Int64 { return &e.readLimit }),
 	soLinger:     settable((*Ref).linger, (*Ref).setLinger),
 	soPasscred:   settable(number((*Ref).pass), (*Ref).setPass),
 	soPeercred:   {get: (*Ref).peer},
@@ -180,16 +180,15 @@ func flag(name int) option {
 	return settable(number(get), set)
 }
 
-func timeout(which func(*settings) *limit) option {
+func timeout(which func(*End) *atomic.Int64) option {
 	get := func(r *Ref) ([]byte, error) {
-		var tv syscall.Timeval
-		r.settings(func(s *settings) { tv = which(s).timeval() })
+		tv := limit(which(r.End).Load()).timeval()
 		return memory(&tv), nil
 	}
 	set := func(r *Ref, tv syscall.Timeval) error {
 		l, err := newLimit(tv)
 		if err == nil {
-			r.settings(func(s *settings) { *which(s) = l })
+			which(r.End).Store(int64(l))
 		}
 		return err
 	}
@@ -208,16 +207,6 @@ func (e *End) settings(f func(*settings)) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	f(&e.options)
-}
-
-func (e *End) readLimit() (l limit) {
-	e.settings(func(s *settings) { l = s.read })
-	return l
-}
-
-func (e *End) writeLimit() (l limit) {
-	e.settings(func(s *settings) { l = s.write })
-	return l
 }
 
 // The options.
