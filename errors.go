@@ -10,6 +10,7 @@ import (
 
 	"afunix/internal/descriptor"
 	"afunix/internal/errno"
+	"afunix/internal/lookalike"
 )
 
 // ErrRightsTruncated is what ReadMsg returns beside the data if descriptors came, but not all of them could be installed: this
@@ -71,8 +72,8 @@ func (o operation) named(err error) error {
 		return contextError{"i/o timeout", err}
 	}
 	switch e := err.(type) {
-	case errno.Errno:
-		return os.NewSyscallError(o.call, e)
+	case errno.Errno, *lookalike.Error:
+		return os.NewSyscallError(o.call, err)
 	case *descriptor.IndexError:
 		return &RightsError{Index: e.Index, Err: o.named(e.Err)}
 	}

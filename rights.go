@@ -54,6 +54,10 @@ func (r Rights) File(i int) (f *os.File, err error) {
 }
 
 // Conn takes descriptor i, a socket that does not listen, as a connection with deadlines. An AF_UNIX socket is a *[Conn].
+//
+// On Unix, Conn, Listener and PacketConn make the socket one whose calls do not wait (O_NONBLOCK), as package net needs it. It is so for its
+// sender, too, if he still has it: programs in Go notice nothing, but others may count on waiting. [Rights.File] and [Rights.Descriptor] leave
+// it as it came.
 func (r Rights) Conn(i int) (c net.Conn, err error) {
 	err = r.give(i, func(v uintptr, k descriptor.Kind, e descriptor.End) error {
 		if end, ok := e.(transport.Conn); ok {

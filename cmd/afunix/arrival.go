@@ -44,6 +44,20 @@ func closeAll(arrivals []*arrival) {
 func take(r afunix.Rights, i int) *arrival {
 	a := &arrival{kind: r.Kind(i), Closer: io.NopCloser(nil)}
 	switch a.kind {
+	case afunix.KindStream, afunix.KindUnix, afunix.KindListener, afunix.KindUnixListener, afunix.KindDatagram:
+		a.takeSocket(r, i)
+	default:
+		if f, err := r.File(i); err == nil {
+			a.Closer, a.file = f, f
+			a.inspect()
+		}
+	}
+	return a
+}
+
+// open takes a socket to do I/O with, which it would not have to be looked at.
+func (a *arrival) open(r afunix.Rights, i int) {
+	switch a.kind {
 	case afunix.KindStream, afunix.KindUnix:
 		if c, err := r.Conn(i); err == nil {
 			a.Closer, a.name = c, addresses(c.LocalAddr(), c.RemoteAddr())
@@ -56,13 +70,7 @@ func take(r afunix.Rights, i int) *arrival {
 		if c, err := r.PacketConn(i); err == nil {
 			a.Closer, a.name = c, addresses(c.LocalAddr(), nil)
 		}
-	default:
-		if f, err := r.File(i); err == nil {
-			a.Closer, a.file = f, f
-			a.inspect()
-		}
 	}
-	return a
 }
 
 // inspect finds out what a file is called, and how long it is.

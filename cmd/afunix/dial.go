@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"afunix"
+	"afunix/internal/lookalike"
 
 	"github.com/spf13/cobra"
 )
@@ -15,13 +16,13 @@ import (
 // dialOptions say how to connect.
 type dialOptions struct {
 	transport afunix.Transport
-	wait      time.Duration // for somebody to listen; 0 means not at all
+	wait      time.Duration // for somebody to listen and have room; 0 means not at all
 }
 
 // addDialFlags gives cmd the flags of whoever connects, which are returned as they are when the command runs.
 func addDialFlags(cmd *cobra.Command) func() dialOptions {
 	transport := addTransport(cmd, transportUsage)
-	wait := cmd.Flags().Duration("wait", 0, "try for `TIME` (10s, 2m) to connect, until somebody listens at ADDR")
+	wait := cmd.Flags().Duration("wait", 0, "try for `TIME` (10s, 2m) to connect, until somebody listens at ADDR and has room")
 	return func() dialOptions { return dialOptions{transport.Transport, *wait} }
 }
 
@@ -32,13 +33,21 @@ const retryInterval = 20 * time.Millisecond
 func (o dialOptions) dial(ctx context.Context, addr string) (*afunix.Conn, error) {
 	patience, cancel := context.WithTimeout(ctx, o.wait)
 	defer cancel()
+	if o.wait > 0 {
+		ctx = patience
+	}
 	again := time.NewTicker(retryInterval)
 	defer again.Stop()
+	var last error // that is worth another try
 	for {
 		c, err := (&afunix.Dialer{Transport: o.transport}).DialContext(ctx, "unix", addr)
-		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED) {
+		if errors.Is(err, context.DeadlineExceeded) && last != nil {
+			err = last // says more than that time was up
+		}
+		if !mayPass(err) {
 			return c, explain(err, addr)
 		}
+		last = err
 		select {
 		case <-again.C:
 		case <-patience.Done():
@@ -47,4 +56,12 @@ func (o dialOptions) dial(ctx context.Context, addr string) (*afunix.Conn, error
 			return nil, explain(err, addr)
 		}
 	}
+}
+
+// mayPass reports whether an error is one of now: nobody listens yet, or as many wait there as may.
+func mayPass(err error) bool {
+	if errors.As(err, new(*lookalike.Error)) {
+		return false
+	}
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EAGAIN)
 }

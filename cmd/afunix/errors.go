@@ -3,7 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"strings"
 	"syscall"
+
+	"afunix/internal/lookalike"
 
 	"github.com/spf13/cobra"
 )
@@ -41,10 +45,15 @@ func explain(err error, addr string) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, new(*lookalike.Error)): // it says so itself
+	case isURL(addr):
+		hint = urlHint(addr)
 	case len(addr) > maxPath && errors.Is(err, syscall.EINVAL):
 		hint = fmt.Sprintf("the address has %d bytes, the limit is %d", len(addr), maxPath)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		hint = refused(addr)
+	case errors.Is(err, syscall.EAGAIN):
+		hint = "as many clients wait there as may: --wait tries again"
 	case errors.Is(err, syscall.EADDRINUSE):
 		hint = "something has that name: a socket in use, or one that was left behind and can be removed"
 	}
@@ -52,4 +61,19 @@ func explain(err error, addr string) error {
 		return err
 	}
 	return &explained{err, hint}
+}
+
+// A URL, as others have them for sockets; not a drive's letter, nor "./" in front of a name with a colon.
+var url = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]+:/`)
+
+func isURL(addr string) bool { return url.MatchString(addr) }
+
+// urlHint says what the address would be, if that can be told.
+func urlHint(addr string) string {
+	scheme, rest, _ := strings.Cut(addr, ":")
+	path := strings.TrimPrefix(rest, "//")
+	if !strings.HasPrefix(strings.ToLower(scheme), "unix") || path == "" {
+		return "it is a URL, and no path"
+	}
+	return fmt.Sprintf("it is a URL: the path is %s", path)
 }

@@ -18,9 +18,15 @@ import (
 // firstInherited is SD_LISTEN_FDS_START of sd_listen_fds(3).
 const firstInherited = 3
 
+// addBlocking gives recv the flag --blocking, and returns what it says when the command runs.
+func addBlocking(cmd *cobra.Command) *bool {
+	return cmd.Flags().Bool("blocking", false, "clear O_NONBLOCK for CMD, and for whoever else has the descriptors")
+}
+
 // inheriting prepares a command that inherits the descriptors, which release closes here once it has started. The command is
-// started by this program in a process of its own, since only that knows its number, which LISTEN_PID has to be.
-func inheriting(path string, args []string, rights []afunix.Rights) (cmd *exec.Cmd, release func(), err error) {
+// started by this program in a process of its own, since only that knows its number, which LISTEN_PID has to be. Whether calls wait is
+// left as it came, unless they are to: the flag belongs to all who have the descriptor, the sender, too.
+func inheriting(path string, args []string, rights []afunix.Rights, blocking bool) (cmd *exec.Cmd, release func(), err error) {
 	var files []*os.File
 	release = func() {
 		for _, f := range files {
@@ -37,6 +43,12 @@ func inheriting(path string, args []string, rights []afunix.Rights) (cmd *exec.C
 			files = append(files, f)
 		}
 	}
+	if blocking {
+		if err := block(files); err != nil {
+			release()
+			return nil, nil, err
+		}
+	}
 	self, err := os.Executable()
 	if err != nil {
 		release()
@@ -45,6 +57,24 @@ func inheriting(path string, args []string, rights []afunix.Rights) (cmd *exec.C
 	cmd = exec.Command(self, append([]string{"inherit", strconv.Itoa(len(files)), path}, args...)...)
 	cmd.ExtraFiles = files
 	return cmd, release, nil
+}
+
+// block makes calls wait.
+func block(files []*os.File) error {
+	for _, f := range files {
+		raw, err := f.SyscallConn()
+		if err != nil {
+			return err
+		}
+		var failed error
+		if err := raw.Control(func(fd uintptr) { failed = syscall.SetNonblock(int(fd), false) }); err != nil {
+			return err
+		}
+		if failed != nil {
+			return os.NewSyscallError("fcntl", failed)
+		}
+	}
+	return nil
 }
 
 // systemCommands returns the commands that only this system has.
@@ -62,11 +92,6 @@ func newInheritCommand() *cobra.Command {
 			n, err := strconv.Atoi(args[0])
 			if err != nil {
 				return usagef("%s: not a number of descriptors", args[0])
-			}
-			for fd := firstInherited; fd < firstInherited+n; fd++ {
-				if err := syscall.SetNonblock(fd, false); err != nil {
-					return os.NewSyscallError("fcntl", err)
-				}
 			}
 			err = syscall.Exec(args[1], args[2:], listenEnvironment(os.Environ(), n, os.Getpid()))
 			return &os.PathError{Op: "exec", Path: args[1], Err: err}

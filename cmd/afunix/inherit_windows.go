@@ -18,6 +18,9 @@ import (
 // handlesVariable tells the command its handles: decimal numbers, separated by commas.
 const handlesVariable = "AFUNIX_HANDLES"
 
+// addBlocking adds nothing: there is no flag of a handle that says whether calls wait.
+func addBlocking(*cobra.Command) *bool { return new(bool) }
+
 // A handle is one that this process hands down.
 type handle struct {
 	value  windows.Handle
@@ -34,7 +37,7 @@ func (h handle) close() {
 
 // inheriting prepares a command that inherits the handles, which release closes here once it has started. They can be inherited
 // by nobody else: package os names to the system what a process may inherit.
-func inheriting(path string, args []string, rights []afunix.Rights) (cmd *exec.Cmd, release func(), err error) {
+func inheriting(path string, args []string, rights []afunix.Rights, _ bool) (cmd *exec.Cmd, release func(), err error) {
 	handles, release, err := takeHandles(rights)
 	if err != nil {
 		return nil, nil, err

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -19,7 +20,7 @@ import (
 const patience = 30 * time.Second
 
 func TestMain(m *testing.M) {
-	testscript.Main(tidy{m}, map[string]func(){
+	programs := map[string]func(){
 		"afunix":  main,
 		"inherit": func() { exitWith(inheritor(os.Args[1])) },
 		"refuse":  func() { os.Exit(3) },
@@ -27,7 +28,9 @@ func TestMain(m *testing.M) {
 		"liar":     liar,
 		"deserter": func() { unlessReceiver(func() { os.Exit(3) }) },
 		"sleeper":  func() { unlessReceiver(sleep) },
-	})
+	}
+	maps.Copy(programs, systemPrograms)
+	testscript.Main(tidy{m}, programs)
 }
 
 // tidy removes the commands that testscript.Main has put first into PATH. That would do so with os.RemoveAll, which fails on
@@ -88,6 +91,7 @@ func TestScripts(t *testing.T) {
 			"tcpserver": tcpServer,
 			"tcpclient": tcpClient,
 			"stale":     stale,
+			"crowd":     crowd,
 			"big":       big,
 		},
 	})

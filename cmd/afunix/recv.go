@@ -23,8 +23,12 @@ to, a pipe up to its end. A file in DIR gets the name of its original, and never
 
 With CMD, that is started when all messages are there, and its exit status is that of recv. It has inherited the descriptors
 of all messages in their order.
-  Unix     from 3 on, in blocking mode, with LISTEN_FDS (their number) and LISTEN_PID as in sd_listen_fds(3)
-  Windows  AFUNIX_HANDLES has the values of the handles: decimal numbers, separated by commas`
+  Unix     from 3 on, with LISTEN_FDS (their number) and LISTEN_PID as in sd_listen_fds(3)
+  Windows  AFUNIX_HANDLES has the values of the handles: decimal numbers, separated by commas
+
+Descriptors are left as they came. Whether calls wait (O_NONBLOCK) is a property of the open file that the sender shares, and
+may rely on: sockets and pipes of programs in Go do not wait. A CMD that expects its descriptors to wait, as cat does, needs
+--blocking; but then the sender must not use them any more.`
 
 const recvExamples = `  afunix recv s
   afunix recv s --count 3 --save inbox
@@ -39,6 +43,7 @@ type recvOptions struct {
 	count     int
 	dir       string   // of --save
 	command   []string // CMD ARG…
+	blocking  bool     // … whose descriptors are to wait
 	transport afunix.Transport
 }
 
@@ -59,8 +64,9 @@ func newRecvCommand() *cobra.Command {
 	if err := cmd.MarkFlagDirname("save"); err != nil {
 		panic(err) // the flag is there: see above
 	}
+	blocking := addBlocking(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		o.addr, o.transport = args[0], transport.Transport
+		o.addr, o.transport, o.blocking = args[0], transport.Transport, *blocking
 		o.command = args[len(beforeDash(cmd, args)):]
 		if err := o.check(cmd.ArgsLenAtDash() >= 0); err != nil {
 			return err
@@ -86,6 +92,8 @@ func (o recvOptions) check(dash bool) error {
 		return usagef("CMD is missing after --")
 	case dash && o.dir != "":
 		return usagef("either --save or CMD, not both")
+	case !dash && o.blocking:
+		return usagef("--blocking is for CMD, which is missing")
 	}
 	return nil
 }
@@ -121,7 +129,7 @@ func (o recvOptions) sink(std streams) (sink, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &starter{path: path, args: o.command, std: std}, nil
+		return &starter{path: path, args: o.command, blocking: o.blocking, std: std}, nil
 	case o.dir != "":
 		return newSaver(o.dir, std)
 	}
@@ -259,10 +267,11 @@ func (p *printer) finish() error { return nil }
 
 // A starter collects the descriptors for a command, and starts that.
 type starter struct {
-	path   string
-	args   []string
-	std    streams
-	rights []afunix.Rights
+	path     string
+	args     []string
+	blocking bool
+	std      streams
+	rights   []afunix.Rights
 }
 
 func (s *starter) put(number int, m *message) error {
@@ -273,7 +282,7 @@ func (s *starter) put(number int, m *message) error {
 
 // finish gives the descriptors to the command and waits for its end.
 func (s *starter) finish() error {
-	cmd, release, err := inheriting(s.path, s.args, s.rights)
+	cmd, release, err := inheriting(s.path, s.args, s.rights, s.blocking)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,13 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
+// systemPrograms are those that only make sense here.
+var systemPrograms = map[string]func(){
+	"keeper":   func() { exitWith(keeper(os.Args[1])) },
+	"visitor":  func() { exitWith(visitor()) },
+	"sluggard": func() { exitWith(sluggard(os.Args[1])) },
+}
+
 // inheritedFiles returns what the process has inherited in the way of sd_listen_fds(3).
 func inheritedFiles() ([]*os.File, error) {
 	if pid := os.Getenv("LISTEN_PID"); pid != strconv.Itoa(os.Getpid()) {

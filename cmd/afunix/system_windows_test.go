@@ -11,6 +11,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
+// systemPrograms are those that only make sense here: none.
+var systemPrograms map[string]func()
+
 // inheritedFiles returns what the process has inherited, as "afunix recv --help" says.
 func inheritedFiles() ([]*os.File, error) {
 	var files []*os.File

@@ -71,22 +71,6 @@ func Shutdown(fd, how int) error {
 	return syscall.Shutdown(fd, how)
 }
 
-// SetsockoptInt is setsockopt(2). Sockets of the pipe transport have SO_PASSCRED, SO_RCVBUF and SO_SNDBUF.
-func SetsockoptInt(fd, level, opt, value int) error {
-	if r, ok := ends.Lookup(fd); ok {
-		return r.SetInt(level, opt, value)
-	}
-	return syscall.SetsockoptInt(fd, level, opt, value)
-}
-
-// GetsockoptInt is getsockopt(2). Sockets of the pipe transport have SO_PASSCRED, SO_TYPE and SO_ACCEPTCONN.
-func GetsockoptInt(fd, level, opt int) (value int, err error) {
-	if r, ok := ends.Lookup(fd); ok {
-		return r.GetInt(level, opt)
-	}
-	return syscall.GetsockoptInt(fd, level, opt)
-}
-
 // Getsockname returns the name of a socket.
 func Getsockname(fd int) (sa Sockaddr, err error) {
 	if r, ok := ends.Lookup(fd); ok {
@@ -116,8 +100,4 @@ func sendmsgN(fd int, p, oob []byte, to Sockaddr, flags int) (int, error) {
 
 func recvmsg(fd int, p, oob []byte, flags int) (n, oobn int, recvflags int, from Sockaddr, err error) {
 	return syscall.Recvmsg(fd, p, oob, flags)
-}
-
-func getsockoptUcred(fd, level, opt int) (*Ucred, error) {
-	return syscall.GetsockoptUcred(fd, level, opt)
 }

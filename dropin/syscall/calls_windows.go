@@ -78,22 +78,6 @@ func Shutdown[T FD](fd T, how int) error {
 	return syscall.Shutdown(Handle(fd), how)
 }
 
-// SetsockoptInt sets an option. Sockets of the pipe transport have SO_PASSCRED, SO_RCVBUF and SO_SNDBUF.
-func SetsockoptInt[T FD](fd T, level, opt, value int) error {
-	if r, ok := ends.Lookup(int(fd)); ok {
-		return r.SetInt(level, opt, value)
-	}
-	return syscall.SetsockoptInt(Handle(fd), native(level), opt, value)
-}
-
-// GetsockoptInt returns an option. Sockets of the pipe transport have SO_PASSCRED, SO_TYPE and SO_ACCEPTCONN.
-func GetsockoptInt[T FD](fd T, level, opt int) (int, error) {
-	if r, ok := ends.Lookup(int(fd)); ok {
-		return r.GetInt(level, opt)
-	}
-	return syscall.GetsockoptInt(Handle(fd), native(level), opt)
-}
-
 // Getsockname returns the name of a socket.
 func Getsockname[T FD](fd T) (sa Sockaddr, err error) {
 	if r, ok := ends.Lookup(int(fd)); ok {
@@ -115,36 +99,6 @@ func Getpeername[T FD](fd T) (sa Sockaddr, err error) {
 	return &syscall.SockaddrUnix{Name: name}, nil
 }
 
-// native is what Windows calls a level.
-func native[L int | int32](level L) L {
-	if level == SOL_SOCKET {
-		return syscall.SOL_SOCKET
-	}
-	return level
-}
-
-// The functions below are package syscall's but for the level.
-
-// Setsockopt is [syscall.Setsockopt].
-func Setsockopt(s Handle, level int32, optname int32, optval *byte, optlen int32) error {
-	return syscall.Setsockopt(s, native(level), optname, optval, optlen)
-}
-
-// Getsockopt is [syscall.Getsockopt].
-func Getsockopt(s Handle, level int32, optname int32, optval *byte, optlen *int32) error {
-	return syscall.Getsockopt(s, native(level), optname, optval, optlen)
-}
-
-// SetsockoptLinger is [syscall.SetsockoptLinger].
-func SetsockoptLinger(fd Handle, level, opt int, l *Linger) error {
-	return syscall.SetsockoptLinger(fd, native(level), opt, l)
-}
-
-// SetsockoptTimeval is [syscall.SetsockoptTimeval].
-func SetsockoptTimeval(fd Handle, level, opt int, tv *Timeval) error {
-	return syscall.SetsockoptTimeval(fd, native(level), opt, tv)
-}
-
 // Windows has no such calls for its own sockets: what is not an end of the pipe transport is EBADF, ENOTSOCK or EOPNOTSUPP.
 
 func sendmsgN(fd int, _, _ []byte, _ Sockaddr, _ int) (int, error) { return 0, ends.NotAnEnd(fd) }
@@ -152,5 +106,3 @@ func sendmsgN(fd int, _, _ []byte, _ Sockaddr, _ int) (int, error) { return 0, e
 func recvmsg(fd int, _, _ []byte, _ int) (n, oobn int, recvflags int, from Sockaddr, err error) {
 	return 0, 0, 0, nil, ends.NotAnEnd(fd)
 }
-
-func getsockoptUcred(fd, _, _ int) (*Ucred, error) { return nil, ends.NotAnEnd(fd) }

@@ -62,3 +62,30 @@ func TestOptionsOfASocket(t *testing.T) {
 		t.Errorf("Sendmsg over TCP: %v", err)
 	}
 }
+
+// The calls that only Windows has know ends, too.
+func TestBareOptionsOfAnEnd(t *testing.T) {
+	fds, err := Socketpair(AF_UNIX, SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer Close(fds[0])
+	defer Close(fds[1])
+	value := [4]byte{0x88, 0x13} // 5000
+	if err := Setsockopt(Handle(fds[0]), SOL_SOCKET, SO_SNDBUF, &value[0], 4); err != nil {
+		t.Error(err)
+	}
+	if err := Setsockopt(Handle(fds[0]), SOL_SOCKET, SO_SNDBUF, &value[0], 3); err != EINVAL {
+		t.Errorf("three bytes: %v", err)
+	}
+	length := int32(2)
+	if err := Getsockopt(Handle(fds[0]), SOL_SOCKET, SO_SNDBUF, &value[0], &length); err != nil || length != 2 || value[0] != 0x10 || value[1] != 0x27 {
+		t.Errorf("%x, %d, %v", value, length, err)
+	}
+	if err := SetsockoptTimeval(Handle(fds[0]), SOL_SOCKET, SO_RCVTIMEO, &Timeval{Sec: 1}); err != nil {
+		t.Error(err)
+	}
+	if err := SetsockoptLinger(Handle(fds[0]), SOL_SOCKET, SO_LINGER, &Linger{Onoff: 1}); err != nil {
+		t.Error(err)
+	}
+}

@@ -21,9 +21,19 @@ const (
 	SO_PASSCRED = 0x10
 	SO_PEERCRED = 0x11
 
-	// These two, which package syscall lacks, have the values that Windows' own sockets know.
+	// These, which package syscall lacks, have the values that Windows' own sockets know, …
 	SO_ACCEPTCONN = 0x2
+	SO_OOBINLINE  = 0x100
+	SO_SNDLOWAT   = 0x1003
+	SO_RCVLOWAT   = 0x1004
+	SO_SNDTIMEO   = 0x1005
+	SO_RCVTIMEO   = 0x1006
+	SO_ERROR      = 0x1007
 	SO_TYPE       = 0x1008
+
+	// … and these, which those do not have, Linux's.
+	SO_PROTOCOL = 0x26
+	SO_DOMAIN   = 0x27
 
 	MSG_OOB          = 0x1
 	MSG_PEEK         = 0x2
@@ -40,6 +50,7 @@ const (
 
 	SizeofCmsghdr = control.HeaderLen
 	SizeofUcred   = control.CredentialsLen
+	SizeofLinger  = 8
 )
 
 // Cmsghdr is the header of a control message.

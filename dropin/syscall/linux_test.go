@@ -13,7 +13,7 @@ func TestValues(t *testing.T) {
 		{MSG_OOB, 1}, {MSG_PEEK, 2}, {MSG_DONTROUTE, 4}, {MSG_CTRUNC, 8}, {MSG_TRUNC, 0x20}, {MSG_DONTWAIT, 0x40}, {MSG_EOR, 0x80},
 		{MSG_WAITALL, 0x100}, {MSG_NOSIGNAL, 0x4000}, {MSG_MORE, 0x8000}, {MSG_WAITFORONE, 0x10000}, {MSG_CMSG_CLOEXEC, 0x40000000},
 		{SHUT_RD, 0}, {SHUT_WR, 1}, {SHUT_RDWR, 2},
-		{SizeofUcred, 12}, {CmsgLen(4) - CmsgLen(0), 4},
+		{SizeofUcred, 12}, {SizeofLinger, 8}, {SO_DOMAIN, 39}, {SO_PROTOCOL, 38}, {CmsgLen(4) - CmsgLen(0), 4},
 	} {
 		if test.got != test.want {
 			t.Errorf("%#x, want %#x", test.got, test.want)

@@ -55,19 +55,3 @@ func sockaddr(a *net.UnixAddr) Sockaddr {
 	}
 	return &syscall.SockaddrUnix{Name: a.Name}
 }
-
-// GetsockoptUcred returns the credentials of the process at the other end: SO_PEERCRED.
-func GetsockoptUcred(fd, level, opt int) (*Ucred, error) {
-	r, ok := ends.Lookup(fd)
-	if !ok {
-		return getsockoptUcred(fd, level, opt)
-	}
-	if level != SOL_SOCKET || opt != SO_PEERCRED {
-		return nil, syscall.ENOPROTOOPT
-	}
-	u, err := r.Peer()
-	if err != nil {
-		return nil, err
-	}
-	return &Ucred{Pid: u.Pid, Uid: u.Uid, Gid: u.Gid}, nil
-}

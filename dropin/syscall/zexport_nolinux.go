@@ -199,9 +199,29 @@ func Sendto(fd int, p []byte, flags int, to syscall.Sockaddr) error {
 // SetNonblock is [syscall.SetNonblock].
 func SetNonblock(fd int, nonblocking bool) error { return syscall.SetNonblock(fd, nonblocking) }
 
+// SetsockoptByte is [syscall.SetsockoptByte].
+func SetsockoptByte(fd int, level int, opt int, value byte) error {
+	return syscall.SetsockoptByte(fd, level, opt, value)
+}
+
 // SetsockoptInt is [syscall.SetsockoptInt].
 func SetsockoptInt(fd int, level int, opt int, value int) error {
 	return syscall.SetsockoptInt(fd, level, opt, value)
+}
+
+// SetsockoptLinger is [syscall.SetsockoptLinger].
+func SetsockoptLinger(fd int, level int, opt int, l *syscall.Linger) error {
+	return syscall.SetsockoptLinger(fd, level, opt, l)
+}
+
+// SetsockoptString is [syscall.SetsockoptString].
+func SetsockoptString(fd int, level int, opt int, s string) error {
+	return syscall.SetsockoptString(fd, level, opt, s)
+}
+
+// SetsockoptTimeval is [syscall.SetsockoptTimeval].
+func SetsockoptTimeval(fd int, level int, opt int, tv *syscall.Timeval) error {
+	return syscall.SetsockoptTimeval(fd, level, opt, tv)
 }
 
 // Shutdown is [syscall.Shutdown].

@@ -757,11 +757,6 @@ func Setreuid(ruid int, euid int) error { return syscall.Setreuid(ruid, euid) }
 // Setrlimit is [syscall.Setrlimit].
 func Setrlimit(resource int, rlim *syscall.Rlimit) error { return syscall.Setrlimit(resource, rlim) }
 
-// SetsockoptByte is [syscall.SetsockoptByte].
-func SetsockoptByte(fd int, level int, opt int, value byte) error {
-	return syscall.SetsockoptByte(fd, level, opt, value)
-}
-
 // SetsockoptICMPv6Filter is [syscall.SetsockoptICMPv6Filter].
 func SetsockoptICMPv6Filter(fd int, level int, opt int, filter *syscall.ICMPv6Filter) error {
 	return syscall.SetsockoptICMPv6Filter(fd, level, opt, filter)
@@ -780,21 +775,6 @@ func SetsockoptIPv6Mreq(fd int, level int, opt int, mreq *syscall.IPv6Mreq) erro
 // SetsockoptInet4Addr is [syscall.SetsockoptInet4Addr].
 func SetsockoptInet4Addr(fd int, level int, opt int, value [4]byte) error {
 	return syscall.SetsockoptInet4Addr(fd, level, opt, value)
-}
-
-// SetsockoptLinger is [syscall.SetsockoptLinger].
-func SetsockoptLinger(fd int, level int, opt int, l *syscall.Linger) error {
-	return syscall.SetsockoptLinger(fd, level, opt, l)
-}
-
-// SetsockoptString is [syscall.SetsockoptString].
-func SetsockoptString(fd int, level int, opt int, s string) error {
-	return syscall.SetsockoptString(fd, level, opt, s)
-}
-
-// SetsockoptTimeval is [syscall.SetsockoptTimeval].
-func SetsockoptTimeval(fd int, level int, opt int, tv *syscall.Timeval) error {
-	return syscall.SetsockoptTimeval(fd, level, opt, tv)
 }
 
 // Setuid is [syscall.Setuid].

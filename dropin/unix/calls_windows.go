@@ -33,14 +33,6 @@ func Recvfrom(fd int, p []byte, flags int) (n int, from Sockaddr, err error) {
 // Shutdown shuts down one side of a connection, or both.
 func Shutdown(fd, how int) error { return syscall.Shutdown(fd, how) }
 
-// SetsockoptInt sets an option. Sockets of the pipe transport have SO_PASSCRED, SO_RCVBUF and SO_SNDBUF.
-func SetsockoptInt(fd, level, opt, value int) error {
-	return syscall.SetsockoptInt(fd, level, opt, value)
-}
-
-// GetsockoptInt returns an option. Sockets of the pipe transport have SO_PASSCRED, SO_TYPE and SO_ACCEPTCONN.
-func GetsockoptInt(fd, level, opt int) (int, error) { return syscall.GetsockoptInt(fd, level, opt) }
-
 // Getsockname returns the name of a socket.
 func Getsockname(fd int) (sa Sockaddr, err error) { return syscall.Getsockname(fd) }
 

@@ -58,22 +58,6 @@ func sockaddr(a *net.UnixAddr) Sockaddr {
 	return &unix.SockaddrUnix{Name: a.Name}
 }
 
-// GetsockoptUcred returns the credentials of the process at the other end: SO_PEERCRED.
-func GetsockoptUcred(fd, level, opt int) (*Ucred, error) {
-	r, ok := ends.Lookup(fd)
-	if !ok {
-		return getsockoptUcred(fd, level, opt)
-	}
-	if level != SOL_SOCKET || opt != SO_PEERCRED {
-		return nil, unix.ENOPROTOOPT
-	}
-	u, err := r.Peer()
-	if err != nil {
-		return nil, err
-	}
-	return &Ucred{Pid: u.Pid, Uid: u.Uid, Gid: u.Gid}, nil
-}
-
 // SendmsgBuffers is sendmsg(2) with several buffers.
 func SendmsgBuffers(fd int, buffers [][]byte, oob []byte, to Sockaddr, flags int) (n int, err error) {
 	if _, ok := ends.Lookup(fd); !ok {

@@ -22,14 +22,39 @@ func Getpeername(fd int) (unix.Sockaddr, error) { return unix.Getpeername(fd) }
 // Getsockname is [golang.org/x/sys/unix.Getsockname].
 func Getsockname(fd int) (unix.Sockaddr, error) { return unix.Getsockname(fd) }
 
+// GetsockoptByte is [golang.org/x/sys/unix.GetsockoptByte].
+func GetsockoptByte(fd int, level int, opt int) (byte, error) {
+	return unix.GetsockoptByte(fd, level, opt)
+}
+
 // GetsockoptInt is [golang.org/x/sys/unix.GetsockoptInt].
 func GetsockoptInt(fd int, level int, opt int) (int, error) {
 	return unix.GetsockoptInt(fd, level, opt)
 }
 
+// GetsockoptLinger is [golang.org/x/sys/unix.GetsockoptLinger].
+func GetsockoptLinger(fd int, level int, opt int) (*unix.Linger, error) {
+	return unix.GetsockoptLinger(fd, level, opt)
+}
+
+// GetsockoptString is [golang.org/x/sys/unix.GetsockoptString].
+func GetsockoptString(fd int, level int, opt int) (string, error) {
+	return unix.GetsockoptString(fd, level, opt)
+}
+
+// GetsockoptTimeval is [golang.org/x/sys/unix.GetsockoptTimeval].
+func GetsockoptTimeval(fd int, level int, opt int) (*unix.Timeval, error) {
+	return unix.GetsockoptTimeval(fd, level, opt)
+}
+
 // GetsockoptUcred is [golang.org/x/sys/unix.GetsockoptUcred].
 func GetsockoptUcred(fd int, level int, opt int) (*unix.Ucred, error) {
 	return unix.GetsockoptUcred(fd, level, opt)
+}
+
+// GetsockoptUint64 is [golang.org/x/sys/unix.GetsockoptUint64].
+func GetsockoptUint64(fd int, level int, opt int) (uint64, error) {
+	return unix.GetsockoptUint64(fd, level, opt)
 }
 
 // Read is [golang.org/x/sys/unix.Read].
@@ -76,9 +101,34 @@ func Sendto(fd int, p []byte, flags int, to unix.Sockaddr) error {
 // SetNonblock is [golang.org/x/sys/unix.SetNonblock].
 func SetNonblock(fd int, nonblocking bool) error { return unix.SetNonblock(fd, nonblocking) }
 
+// SetsockoptByte is [golang.org/x/sys/unix.SetsockoptByte].
+func SetsockoptByte(fd int, level int, opt int, value byte) error {
+	return unix.SetsockoptByte(fd, level, opt, value)
+}
+
 // SetsockoptInt is [golang.org/x/sys/unix.SetsockoptInt].
 func SetsockoptInt(fd int, level int, opt int, value int) error {
 	return unix.SetsockoptInt(fd, level, opt, value)
+}
+
+// SetsockoptLinger is [golang.org/x/sys/unix.SetsockoptLinger].
+func SetsockoptLinger(fd int, level int, opt int, l *unix.Linger) error {
+	return unix.SetsockoptLinger(fd, level, opt, l)
+}
+
+// SetsockoptString is [golang.org/x/sys/unix.SetsockoptString].
+func SetsockoptString(fd int, level int, opt int, s string) error {
+	return unix.SetsockoptString(fd, level, opt, s)
+}
+
+// SetsockoptTimeval is [golang.org/x/sys/unix.SetsockoptTimeval].
+func SetsockoptTimeval(fd int, level int, opt int, tv *unix.Timeval) error {
+	return unix.SetsockoptTimeval(fd, level, opt, tv)
+}
+
+// SetsockoptUint64 is [golang.org/x/sys/unix.SetsockoptUint64].
+func SetsockoptUint64(fd int, level int, opt int, value uint64) error {
+	return unix.SetsockoptUint64(fd, level, opt, value)
 }
 
 // Shutdown is [golang.org/x/sys/unix.Shutdown].

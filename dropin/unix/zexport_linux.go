@@ -10037,11 +10037,6 @@ func GetsockoptIPMreqn(fd int, level int, opt int) (*unix.IPMreqn, error) {
 	return unix.GetsockoptIPMreqn(fd, level, opt)
 }
 
-// GetsockoptString is [golang.org/x/sys/unix.GetsockoptString].
-func GetsockoptString(fd int, level int, opt int) (string, error) {
-	return unix.GetsockoptString(fd, level, opt)
-}
-
 // GetsockoptTCPCCBBRInfo is [golang.org/x/sys/unix.GetsockoptTCPCCBBRInfo].
 func GetsockoptTCPCCBBRInfo(fd int, level int, opt int) (*unix.TCPBBRInfo, error) {
 	return unix.GetsockoptTCPCCBBRInfo(fd, level, opt)

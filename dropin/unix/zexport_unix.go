@@ -727,11 +727,6 @@ func Getrusage(who int, rusage *unix.Rusage) error { return unix.Getrusage(who, 
 // Getsid is [golang.org/x/sys/unix.Getsid].
 func Getsid(pid int) (int, error) { return unix.Getsid(pid) }
 
-// GetsockoptByte is [golang.org/x/sys/unix.GetsockoptByte].
-func GetsockoptByte(fd int, level int, opt int) (byte, error) {
-	return unix.GetsockoptByte(fd, level, opt)
-}
-
 // GetsockoptICMPv6Filter is [golang.org/x/sys/unix.GetsockoptICMPv6Filter].
 func GetsockoptICMPv6Filter(fd int, level int, opt int) (*unix.ICMPv6Filter, error) {
 	return unix.GetsockoptICMPv6Filter(fd, level, opt)
@@ -755,21 +750,6 @@ func GetsockoptIPv6Mreq(fd int, level int, opt int) (*unix.IPv6Mreq, error) {
 // GetsockoptInet4Addr is [golang.org/x/sys/unix.GetsockoptInet4Addr].
 func GetsockoptInet4Addr(fd int, level int, opt int) ([4]byte, error) {
 	return unix.GetsockoptInet4Addr(fd, level, opt)
-}
-
-// GetsockoptLinger is [golang.org/x/sys/unix.GetsockoptLinger].
-func GetsockoptLinger(fd int, level int, opt int) (*unix.Linger, error) {
-	return unix.GetsockoptLinger(fd, level, opt)
-}
-
-// GetsockoptTimeval is [golang.org/x/sys/unix.GetsockoptTimeval].
-func GetsockoptTimeval(fd int, level int, opt int) (*unix.Timeval, error) {
-	return unix.GetsockoptTimeval(fd, level, opt)
-}
-
-// GetsockoptUint64 is [golang.org/x/sys/unix.GetsockoptUint64].
-func GetsockoptUint64(fd int, level int, opt int) (uint64, error) {
-	return unix.GetsockoptUint64(fd, level, opt)
 }
 
 // Gettimeofday is [golang.org/x/sys/unix.Gettimeofday].
@@ -944,11 +924,6 @@ func Setrlimit(resource int, rlim *unix.Rlimit) error { return unix.Setrlimit(re
 // Setsid is [golang.org/x/sys/unix.Setsid].
 func Setsid() (int, error) { return unix.Setsid() }
 
-// SetsockoptByte is [golang.org/x/sys/unix.SetsockoptByte].
-func SetsockoptByte(fd int, level int, opt int, value byte) error {
-	return unix.SetsockoptByte(fd, level, opt, value)
-}
-
 // SetsockoptICMPv6Filter is [golang.org/x/sys/unix.SetsockoptICMPv6Filter].
 func SetsockoptICMPv6Filter(fd int, level int, opt int, filter *unix.ICMPv6Filter) error {
 	return unix.SetsockoptICMPv6Filter(fd, level, opt, filter)
@@ -967,26 +942,6 @@ func SetsockoptIPv6Mreq(fd int, level int, opt int, mreq *unix.IPv6Mreq) error {
 // SetsockoptInet4Addr is [golang.org/x/sys/unix.SetsockoptInet4Addr].
 func SetsockoptInet4Addr(fd int, level int, opt int, value [4]byte) error {
 	return unix.SetsockoptInet4Addr(fd, level, opt, value)
-}
-
-// SetsockoptLinger is [golang.org/x/sys/unix.SetsockoptLinger].
-func SetsockoptLinger(fd int, level int, opt int, l *unix.Linger) error {
-	return unix.SetsockoptLinger(fd, level, opt, l)
-}
-
-// SetsockoptString is [golang.org/x/sys/unix.SetsockoptString].
-func SetsockoptString(fd int, level int, opt int, s string) error {
-	return unix.SetsockoptString(fd, level, opt, s)
-}
-
-// SetsockoptTimeval is [golang.org/x/sys/unix.SetsockoptTimeval].
-func SetsockoptTimeval(fd int, level int, opt int, tv *unix.Timeval) error {
-	return unix.SetsockoptTimeval(fd, level, opt, tv)
-}
-
-// SetsockoptUint64 is [golang.org/x/sys/unix.SetsockoptUint64].
-func SetsockoptUint64(fd int, level int, opt int, value uint64) error {
-	return unix.SetsockoptUint64(fd, level, opt, value)
 }
 
 // Setuid is [golang.org/x/sys/unix.Setuid].

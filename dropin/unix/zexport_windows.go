@@ -183,12 +183,25 @@ const (
 	SOCK_STREAM      = syscall.SOCK_STREAM
 	SOL_SOCKET       = syscall.SOL_SOCKET
 	SO_ACCEPTCONN    = syscall.SO_ACCEPTCONN
+	SO_BROADCAST     = syscall.SO_BROADCAST
+	SO_DOMAIN        = syscall.SO_DOMAIN
+	SO_ERROR         = syscall.SO_ERROR
+	SO_KEEPALIVE     = syscall.SO_KEEPALIVE
+	SO_LINGER        = syscall.SO_LINGER
+	SO_OOBINLINE     = syscall.SO_OOBINLINE
 	SO_PASSCRED      = syscall.SO_PASSCRED
 	SO_PEERCRED      = syscall.SO_PEERCRED
+	SO_PROTOCOL      = syscall.SO_PROTOCOL
 	SO_RCVBUF        = syscall.SO_RCVBUF
+	SO_RCVLOWAT      = syscall.SO_RCVLOWAT
+	SO_RCVTIMEO      = syscall.SO_RCVTIMEO
+	SO_REUSEADDR     = syscall.SO_REUSEADDR
 	SO_SNDBUF        = syscall.SO_SNDBUF
+	SO_SNDLOWAT      = syscall.SO_SNDLOWAT
+	SO_SNDTIMEO      = syscall.SO_SNDTIMEO
 	SO_TYPE          = syscall.SO_TYPE
 	SizeofCmsghdr    = syscall.SizeofCmsghdr
+	SizeofLinger     = syscall.SizeofLinger
 	SizeofUcred      = syscall.SizeofUcred
 )
 
@@ -196,10 +209,12 @@ const (
 type (
 	Cmsghdr              = syscall.Cmsghdr
 	Errno                = syscall.Errno
+	Linger               = syscall.Linger
 	Signal               = syscall.Signal
 	Sockaddr             = syscall.Sockaddr
 	SockaddrUnix         = syscall.SockaddrUnix
 	SocketControlMessage = syscall.SocketControlMessage
+	Timeval              = syscall.Timeval
 	Ucred                = syscall.Ucred
 )
 
@@ -248,6 +263,9 @@ func SendmsgN(fd int, p []byte, oob []byte, to syscall.Sockaddr, flags int) (int
 func Socketpair(domain int, typ int, proto int) ([2]int, error) {
 	return syscall.Socketpair(domain, typ, proto)
 }
+
+// TimevalToNsec is [afunix/dropin/syscall.TimevalToNsec].
+func TimevalToNsec(tv syscall.Timeval) int64 { return syscall.TimevalToNsec(tv) }
 
 // UnixCredentials is [afunix/dropin/syscall.UnixCredentials].
 func UnixCredentials(ucred *syscall.Ucred) []byte { return syscall.UnixCredentials(ucred) }

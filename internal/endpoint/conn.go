@@ -59,6 +59,7 @@ type inbox struct {
 	claimed  bool               // the last of them has not said hello to this process
 	luggage  baggage
 	pass     bool   // SO_PASSCRED
+	buffer   int    // SO_RCVBUF
 	peerName string // that the peer has chosen (row 75)
 	naming   bool   // it has a reason to choose one, and that may be in the pipe
 	untaken  bool   // it has moved here, and its user has not seen it
@@ -104,6 +105,7 @@ func newConn(p Pipe, cfg Config, server bool, rights int) *Conn {
 	c.in.turn.relief.L = &c.in.mu
 	c.in.started = true
 	c.in.box = sock.NewInbox(cfg.Type, rights)
+	c.in.buffer = sock.DefaultBuffer
 	c.out.box = sock.NewOutbox(cfg.Type)
 	c.out.owed.window = sock.DefaultWindow
 	c.out.datagram = cfg.Type == sock.Datagram && cfg.socket == nil
@@ -395,30 +397,6 @@ func (c *Conn) SetWriteDeadline(t time.Time) error {
 		return net.ErrClosed
 	}
 	c.out.deadline.set(t)
-	return nil
-}
-
-// SetReadBuffer accepts any size: on AF_UNIX it is the sender's buffer that bounds what is under way (unix(7)).
-func (c *Conn) SetReadBuffer(int) error {
-	c.in.mu.Lock()
-	defer c.in.mu.Unlock()
-	if c.in.closed {
-		return net.ErrClosed
-	}
-	return nil
-}
-
-// SetWriteBuffer sets how much may be under way to the peer. As on Linux, the size is doubled for the cost of keeping account.
-func (c *Conn) SetWriteBuffer(bytes int) error {
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
-	if c.out.closed {
-		return net.ErrClosed
-	}
-	c.out.owed.window = c.out.box.SetBuffer(2 * min(max(bytes, 0), sock.MaxWindow))
-	c.out.owed.note(debtOptions)
-	c.pay()
-	c.wakeWrites()
 	return nil
 }
 

@@ -51,6 +51,7 @@ type PacketConn struct {
 	deaf     bool // shut down for reading
 	mute     bool // shut down for writing
 	pass     bool // SO_PASSCRED
+	buffer   int  // SO_RCVBUF
 	packetMove
 
 	discarded []sock.Rights // descriptors of datagrams that nobody will read, until unlock
@@ -124,7 +125,7 @@ func newPacketConn(n Network, cfg Config) *PacketConn {
 	s.cond.L = &s.mu
 	s.deadline.mu, s.deadline.wake = &s.mu, s.cond.Broadcast
 	s.started = true
-	s.out.buffer = sock.DefaultBuffer
+	s.buffer, s.out.buffer = sock.DefaultBuffer, sock.DefaultBuffer
 	s.out.deadline.mu, s.out.deadline.wake = &s.out.mu, s.expire
 	return s
 }
@@ -379,9 +380,6 @@ func (s *PacketConn) SetPassCredentials(on bool) error {
 func (s *PacketConn) SetReadDeadline(t time.Time) error {
 	return s.change(func() { s.deadline.set(t) })
 }
-
-// SetReadBuffer accepts any size: see Conn.SetReadBuffer.
-func (s *PacketConn) SetReadBuffer(int) error { return s.change(func() {}) }
 
 // change changes an open socket.
 func (s *PacketConn) change(how func()) error {

@@ -8,19 +8,11 @@ import (
 	"syscall"
 	"time"
 
-	"afunix/internal/sock"
 	"afunix/internal/transport"
 )
 
 // randomID tells sockets apart.
 func randomID() uint64 { return rand.Uint64() | 1 }
-
-// sendBuffer is SO_SNDBUF.
-func (s *PacketConn) sendBuffer() int {
-	s.out.mu.Lock()
-	defer s.out.mu.Unlock()
-	return s.out.buffer
-}
 
 // connect makes a socket the only one that this one exchanges datagrams with.
 func (s *PacketConn) connect(ctx context.Context, name string) error {
@@ -213,20 +205,6 @@ func (s *PacketConn) sendTo(b []byte, files []transport.File, name string) (int,
 // SetWriteDeadline sets when writes give up.
 func (s *PacketConn) SetWriteDeadline(t time.Time) error {
 	return s.sending(func(o *outgoing) { o.deadline.set(t) }, func(c *Conn) error { return c.SetWriteDeadline(t) })
-}
-
-// SetWriteBuffer sets how much may be under way to any socket: see Conn.SetWriteBuffer.
-func (s *PacketConn) SetWriteBuffer(bytes int) error {
-	return s.sending(func(o *outgoing) {
-		o.buffer = bufferSize(2 * min(max(bytes, 0), sock.MaxWindow))
-	}, func(c *Conn) error { return c.SetWriteBuffer(bytes) })
-}
-
-// bufferSize bounds SO_SNDBUF.
-func bufferSize(bytes int) int {
-	box := sock.NewOutbox(sock.Datagram)
-	box.SetBuffer(bytes)
-	return box.MaxMessage() + 32
 }
 
 // sending changes the sending half, and each of its links.

@@ -160,6 +160,9 @@ func (c *Conn) helloPacket(h wire.HelloBody, flags uint8, name string) *wire.Pac
 	h.Socket = c.id
 	h.Window = c.out.box.Window()
 	h.Rights = c.in.box.Granted()
+	if c.out.pass {
+		flags |= wire.PassCredentials
+	}
 	return &wire.Packet{Type: wire.Hello, Flags: flags, Name: []byte(name), Payload: h.Append(nil)}
 }
 

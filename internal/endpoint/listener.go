@@ -64,6 +64,7 @@ type Listener struct {
 	greeting map[Pipe]stage // pipes whose hello is under way
 	err      error          // of the source, for one Accept
 	closed   bool
+	pass     bool // SO_PASSCRED, which connections get from it
 	relocation
 }
 
@@ -185,6 +186,7 @@ func (l *Listener) greet(p Pipe) {
 	defer func() { <-l.hellos }()
 	c := newConn(p, l.cfg, true, 0)
 	c.in.embryo = true
+	l.bequeath(c)
 	at := &place{conn: c}
 	impatience := time.AfterFunc(helloTimeout, func() { p.Close() })
 	err := c.welcome(l.cfg, func() { l.heard(p) }, func() (int, wire.Status) { return l.admit(at) })

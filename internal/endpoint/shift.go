@@ -213,9 +213,6 @@ func (c *Conn) rehelloPacket() *wire.Packet {
 	if c.server {
 		flags |= wire.FromServer
 	}
-	if c.out.pass {
-		flags |= wire.PassCredentials
-	}
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()
 	return c.helloPacket(wire.HelloBody{Proof: c.out.owed.proof}, flags, "")

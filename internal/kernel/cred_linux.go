@@ -3,6 +3,7 @@ package kernel
 import (
 	"errors"
 	"os"
+	"syscall"
 	"unsafe"
 
 	"afunix/internal/cred"
@@ -11,13 +12,24 @@ import (
 )
 
 // SetPassCredentials is SO_PASSCRED.
-func (c *Conn) SetPassCredentials(on bool) error {
+func (c *Conn) SetPassCredentials(on bool) error { return setPass(c.raw, on) }
+
+// PassCredentials is SO_PASSCRED.
+func (c *Conn) PassCredentials() (bool, error) {
+	value, err := c.option(unix.SO_PASSCRED)
+	return value != 0, err
+}
+
+// SetPassCredentials is SO_PASSCRED, which connections get from their listener.
+func (l *Listener) SetPassCredentials(on bool) error { return setPass(l.raw, on) }
+
+func setPass(raw syscall.RawConn, on bool) error {
 	value := 0
 	if on {
 		value = 1
 	}
 	var setErr error
-	err := c.raw.Control(func(fd uintptr) { setErr = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_PASSCRED, value) })
+	err := raw.Control(func(fd uintptr) { setErr = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_PASSCRED, value) })
 	if err != nil {
 		return inner(err)
 	}

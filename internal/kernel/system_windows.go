@@ -10,21 +10,26 @@ import (
 	"syscall"
 
 	"afunix/internal/descriptor"
+	"afunix/internal/lookalike"
 	"afunix/internal/transport"
 
 	"golang.org/x/sys/windows"
 )
 
-// supported reports what Windows' AF_UNIX lacks: everything but streams with a path (afunix.h; its abstract names do not work).
+// supported reports what Windows' AF_UNIX lacks: everything but streams with a path (afunix.h; its abstract names do not work). That path
+// is one of a file of this machine.
 func supported(network, address string) error {
 	if network != stream || isAbstract(address) {
 		return errors.ErrUnsupported
 	}
-	return nil
+	return lookalike.Connectable(address)
 }
 
 // Listen listens for connections at the address. Neither the backlog nor a permission can be set.
 func Listen(ctx context.Context, network, address string, config Config) (*Listener, error) {
+	if err := lookalike.Bindable(address); err != nil {
+		return nil, err
+	}
 	if err := supported(network, address); err != nil {
 		return nil, err
 	}
@@ -107,6 +112,12 @@ func (c *Conn) Recv(b []byte, peek bool) (transport.Message, error) {
 
 // SetPassCredentials is not possible here.
 func (c *Conn) SetPassCredentials(bool) error { return errors.ErrUnsupported }
+
+// PassCredentials is never on.
+func (c *Conn) PassCredentials() (bool, error) { return false, nil }
+
+// SetPassCredentials is not possible here.
+func (l *Listener) SetPassCredentials(bool) error { return errors.ErrUnsupported }
 
 // numbers are those that programs know from Unix for errors of Winsock.
 var numbers = map[syscall.Errno]error{

@@ -401,11 +401,17 @@ func (in *Inbox) Fail() { in.failed = true }
 // Ending reports whether reading has ended though the peer is not known to be closed.
 func (in *Inbox) Ending() bool { return in.shut && !in.gone }
 
+// TakeReset reports whether a reset is to be reported, and takes it away.
+func (in *Inbox) TakeReset() bool {
+	was := in.reset
+	in.reset = false
+	return was
+}
+
 // End says how reading ends, when Read has nothing. ConnReset is returned once.
 func (in *Inbox) End() End {
 	switch {
-	case in.reset:
-		in.reset = false
+	case in.TakeReset():
 		return ConnReset
 	case in.failed:
 		return Failed

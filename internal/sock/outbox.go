@@ -65,6 +65,9 @@ func (o *Outbox) SetBuffer(bytes int) (window uint32) {
 	return o.Window()
 }
 
+// Buffer returns SO_SNDBUF.
+func (o *Outbox) Buffer() int { return o.buffer }
+
 // Window returns how much may be under way, in units of cost.
 func (o *Outbox) Window() uint32 { return uint32(buffersInWindow * o.buffer) }
 

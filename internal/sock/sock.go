@@ -28,7 +28,22 @@ const (
 	DefaultBuffer = 212992
 	maxBuffer     = 2 * 212992
 	minBuffer     = 4608 // SOCK_MIN_SNDBUF
+	minReadBuffer = 2304 // SOCK_MIN_RCVBUF
 )
+
+// WriteBuffer returns what SO_SNDBUF becomes if it is set to a size: twice of that, for the cost of keeping account, within bounds. As to
+// the kernel a size below 0 is a large one.
+func WriteBuffer(bytes int) int { return bufferOf(bytes, minBuffer) }
+
+// ReadBuffer returns what SO_RCVBUF becomes, in the same way.
+func ReadBuffer(bytes int) int { return bufferOf(bytes, minReadBuffer) }
+
+func bufferOf(bytes, least int) int {
+	if bytes < 0 || bytes > maxBuffer/2 {
+		return maxBuffer
+	}
+	return max(2*bytes, least)
+}
 
 // Windows, in units of cost. A window is a multiple of the sender's buffer, since credit comes back later than in a kernel, and in a
 // packet that costs as much as data: half of it made streams of large writes a tenth slower, twice of it none faster.

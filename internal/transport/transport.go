@@ -37,6 +37,16 @@ type Conn interface {
 	SetWriteBuffer(bytes int) error
 	SetPassCredentials(on bool) error
 
+	// PassCredentials returns what SetPassCredentials has set.
+	PassCredentials() (bool, error)
+
+	// ReadBuffer and WriteBuffer return SO_RCVBUF and SO_SNDBUF, which on Linux are not what was set: see socket(7).
+	ReadBuffer() (int, error)
+	WriteBuffer() (int, error)
+
+	// PendingError returns SO_ERROR, and takes it away; nil if there is none.
+	PendingError() error
+
 	// PeerCredentials are the system's word for the process at the other end (SO_PEERCRED), never a packet's.
 	PeerCredentials() (cred.Credentials, error)
 
@@ -52,6 +62,7 @@ type Listener interface {
 	Close() error
 	SetDeadline(t time.Time) error
 	SetUnlinkOnClose(unlink bool)
+	SetPassCredentials(on bool) error // of connections that come from now on
 	Addr() *net.UnixAddr
 	SyscallConn() (syscall.RawConn, error)
 }

@@ -1,6 +1,7 @@
 package winpipe
 
 import (
+	"bytes"
 	"errors"
 	"path/filepath"
 	"syscall"
@@ -9,6 +10,7 @@ import (
 	"golang.org/x/sys/windows"
 
 	"afunix/internal/descriptor"
+	"afunix/internal/lookalike"
 )
 
 // A boundFile is a socket file that a listener has made. The file is not kept open, so that it can be removed and the name
@@ -21,6 +23,9 @@ type boundFile struct {
 
 // createSocketFile makes the file path, which must not exist. Its errors are those of bind(2).
 func createSocketFile(path string, content sockfile, attributes *windows.SecurityAttributes) (*boundFile, error) {
+	if err := lookalike.Bindable(path); err != nil {
+		return nil, err
+	}
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
@@ -119,11 +124,14 @@ const shareAll = windows.FILE_SHARE_READ | windows.FILE_SHARE_WRITE | windows.FI
 
 // readSocketFile reads the socket file path, and tells its owner. Its errors are those of connect(2), and ErrNativeSocket.
 func readSocketFile(path string) (file sockfile, owner string, err error) {
+	if err := lookalike.Connectable(path); err != nil {
+		return sockfile{}, "", err
+	}
 	name, err := windows.UTF16PtrFromString(path)
 	if err != nil {
 		return sockfile{}, "", err
 	}
-	// The path may lead to a pipe of a stranger: the flags keep him from impersonating us. Directories open, too, so that they
+	// By way of a link the path may lead to a pipe of a stranger: the flags keep him from impersonating us. Directories open, too, so that they
 	// can be told from what may not be read.
 	var h windows.Handle
 	err = patiently(func() (err error) {
@@ -160,9 +168,17 @@ func readContent(h windows.Handle) (sockfile, error) {
 	}
 	file, err := parseSockfile(content[:n])
 	if err != nil {
-		return sockfile{}, syscall.ECONNREFUSED
+		return sockfile{}, noSocketFile(content[:n])
 	}
 	return file, nil
+}
+
+// noSocketFile is the error for a file that begins like that: ECONNREFUSED.
+func noSocketFile(beginning []byte) error {
+	if what := lookalike.File(beginning); what != "" && !bytes.HasPrefix(beginning, []byte(sockfileMagic)) {
+		return &lookalike.Error{Errno: syscall.ECONNREFUSED, What: what}
+	}
+	return syscall.ECONNREFUSED
 }
 
 // Reparse tags (ntifs.h).

@@ -8,7 +8,6 @@ import (
 	"syscall"
 
 	"afunix"
-	"afunix/dropin/internal/control"
 )
 
 // What follows is for the system calls of packages dropin/syscall and dropin/unix: errors are errnos.
@@ -55,10 +54,7 @@ func Socketpair(typ, proto int) (fds [2]int, err error) {
 
 // Recvmsg is recvmsg(2) of the reference that fd is.
 func (r *Ref) Recvmsg(fd int, p, oob []byte, flags int) (Received, error) {
-	if nonblocking(fd) {
-		flags |= MsgDontwait
-	}
-	got, err := r.Recv(p, oob, flags)
+	got, err := r.recv(p, oob, flags, limitOf(fd, &r.readLimit))
 	if err == io.EOF {
 		err = nil
 	}
@@ -68,14 +64,11 @@ func (r *Ref) Recvmsg(fd int, p, oob []byte, flags int) (Received, error) {
 // Sendmsg is sendmsg(2) of the reference that fd is; to is where a datagram goes, or empty. Descriptors that the kernel would reject are
 // EBADF.
 func (r *Ref) Sendmsg(fd int, p, oob []byte, to string, flags int) (int, error) {
-	if nonblocking(fd) {
-		flags |= MsgDontwait
-	}
 	var addr *net.UnixAddr
 	if to != "" {
 		addr = &net.UnixAddr{Name: to, Net: r.Network()}
 	}
-	n, err := r.Send(p, oob, addr, flags)
+	n, err := r.send(p, oob, addr, flags, limitOf(fd, &r.writeLimit))
 	if n > 0 {
 		err = nil // the next call will tell
 	}
@@ -109,68 +102,6 @@ const (
 	shutWrite
 	shutBoth
 )
-
-// Options of level SOL_SOCKET, with the values of Linux (asm-generic/socket.h), that Windows does not have.
-const (
-	SoPasscred = 16
-	SoPeercred = 17
-)
-
-// Peer returns what getsockopt(SO_PEERCRED) does.
-func (r *Ref) Peer() (control.Ucred, error) {
-	if r.Conn == nil {
-		return control.Ucred{}, syscall.EOPNOTSUPP
-	}
-	c, err := r.Conn.PeerCredentials()
-	return ucred(c), Errno(err)
-}
-
-// SetInt is setsockopt(2) for those options of level SOL_SOCKET that mean something here. Others are ENOPROTOOPT.
-func (r *Ref) SetInt(level, option, value int) error {
-	if level != control.SolSocket || r.Conn == nil {
-		return syscall.ENOPROTOOPT
-	}
-	switch option {
-	case SoPasscred:
-		r.End.mu.Lock()
-		r.passCred = value != 0
-		r.End.mu.Unlock()
-		return Errno(r.Conn.SetPassCredentials(value != 0))
-	case syscall.SO_RCVBUF:
-		return Errno(r.Conn.SetReadBuffer(value))
-	case syscall.SO_SNDBUF:
-		return Errno(r.Conn.SetWriteBuffer(value))
-	}
-	return syscall.ENOPROTOOPT
-}
-
-// GetInt is getsockopt(2) for such options.
-func (r *Ref) GetInt(level, option int) (int, error) {
-	if level != control.SolSocket {
-		return 0, syscall.ENOPROTOOPT
-	}
-	switch option {
-	case SoPasscred:
-		r.End.mu.Lock()
-		defer r.End.mu.Unlock()
-		if r.passCred {
-			return 1, nil
-		}
-		return 0, nil
-	case soAcceptConn:
-		if r.Listener != nil {
-			return 1, nil
-		}
-		return 0, nil
-	case soType:
-		for typ, network := range networks {
-			if network == r.Network() {
-				return typ, nil
-			}
-		}
-	}
-	return 0, syscall.ENOPROTOOPT
-}
 
 // ReadFD is read(2) of the reference that fd is. Descriptors that come are closed (case 18).
 func (r *Ref) ReadFD(fd int, p []byte) (int, error) {

@@ -19,18 +19,20 @@ type End struct {
 	// set.
 	interruptions atomic.Uint64
 
+	readLimit, writeLimit atomic.Int64 // SO_RCVTIMEO, SO_SNDTIMEO: a limit
+
 	mu           sync.Mutex
 	refs         map[*Ref]bool
 	moved        bool      // to another process: there is nothing to close
 	read, write  time.Time // the deadlines that were set
 	interrupting int       // how many Closes keep them from being in force
 	calm         sync.Cond // it has become 0, or a reference was closed
-	passCred     bool      // SO_PASSCRED
+	options      settings
 }
 
 // newEnd returns an end to which nothing refers yet.
 func newEnd(c *afunix.Conn, l *afunix.Listener) *End {
-	e := &End{Conn: c, Listener: l, refs: make(map[*Ref]bool)}
+	e := &End{Conn: c, Listener: l, refs: make(map[*Ref]bool), options: newSettings()}
 	e.calm.L = &e.mu
 	return e
 }

@@ -25,6 +25,11 @@ type Received struct {
 // counted, though nobody gets it: that is what Go's Recvmsg does (case 183). Flags that would change the result are MSG_PEEK,
 // MSG_DONTWAIT, MSG_WAITALL, MSG_TRUNC, MSG_CMSG_CLOEXEC, and MSG_OOB, which is EOPNOTSUPP.
 func (r *Ref) Recv(p, oob []byte, flags int) (Received, error) {
+	return r.recv(p, oob, flags, unlimited)
+}
+
+// recv is Recv, which waits no longer than l.
+func (r *Ref) recv(p, oob []byte, flags int, l limit) (Received, error) {
 	switch {
 	case r.Conn == nil:
 		return Received{}, syscall.EINVAL
@@ -36,7 +41,7 @@ func (r *Ref) Recv(p, oob []byte, flags int) (Received, error) {
 	}
 	var m afunix.Message
 	defer func() { m.Rights.Close() }() // whatever nobody takes; there may be some beside an error
-	m, err := r.message(p, flags)
+	m, err := r.message(p, flags, l.unless(flags))
 	got := Received{N: len(m.Data), Flags: flags & MsgCmsgCloexec}
 	if m.Truncated {
 		got.Flags |= MsgTrunc
@@ -52,7 +57,7 @@ func (r *Ref) Recv(p, oob []byte, flags int) (Received, error) {
 }
 
 // message receives a message in the way that flags say. With MSG_TRUNC its Data may be longer than p.
-func (r *Ref) message(p []byte, flags int) (m afunix.Message, err error) {
+func (r *Ref) message(p []byte, flags int, l limit) (m afunix.Message, err error) {
 	stream := r.Network() == "unix"
 	read := r.Conn.ReadMsg
 	if flags&MsgPeek != 0 {
@@ -71,11 +76,7 @@ func (r *Ref) message(p []byte, flags int) (m afunix.Message, err error) {
 			return err
 		}
 	}
-	if flags&MsgDontwait != 0 {
-		err = r.DoNow(op)
-	} else {
-		err = r.Do(op)
-	}
+	err = r.within(l, op)
 	if len(m.Data) > 0 && !errors.Is(err, afunix.ErrRightsTruncated) {
 		err = nil // what has been received counts, whatever kept the rest of it away (case 139)
 	}
@@ -190,6 +191,7 @@ func installOne(rights afunix.Rights, i int, inherit bool) (int, error) {
 			return -1, err
 		}
 		first = NewListener(l.(*afunix.Listener))
+		first.settings(func(s *settings) { s.received = true })
 	default:
 		c, err := rights.Conn(i)
 		if err != nil {

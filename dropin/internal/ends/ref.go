@@ -77,7 +77,10 @@ func (r *Ref) dropAbandoned() {
 
 // Do calls op, which may wait, as long as the reference is open. An op that was interrupted for another's sake is called again. Errors
 // are op's, or net.ErrClosed.
-func (r *Ref) Do(op func() error) error {
+func (r *Ref) Do(op func() error) error { return r.do(op, func() bool { return false }) }
+
+// do is Do, but not when late reports that it is too late to call op again: then it is os.ErrDeadlineExceeded.
+func (r *Ref) do(op func() error, late func() bool) error {
 	if !r.begin() {
 		return net.ErrClosed
 	}
@@ -88,7 +91,7 @@ func (r *Ref) Do(op func() error) error {
 		switch {
 		case err == nil || !errors.Is(err, os.ErrDeadlineExceeded):
 			return err
-		case !r.interrupted(before):
+		case !r.interrupted(before, late) || late():
 			return err
 		case r.isClosed():
 			return net.ErrClosed
@@ -97,13 +100,13 @@ func (r *Ref) Do(op func() error) error {
 }
 
 // interrupted reports whether deadlines were not those that were set at any time since there had been so many interruptions. If they still
-// are not, it waits until they are, or the reference is closed.
-func (r *Ref) interrupted(before uint64) bool {
+// are not, it waits until they are, it is too late, or the reference is closed.
+func (r *Ref) interrupted(before uint64, late func() bool) bool {
 	e := r.End
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	was := e.interrupting > 0 || e.interruptions.Load() != before
-	for e.interrupting > 0 && !r.isClosed() {
+	for e.interrupting > 0 && !r.isClosed() && !late() {
 		e.calm.Wait()
 	}
 	return was

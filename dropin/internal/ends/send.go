@@ -18,6 +18,11 @@ import (
 // transport among them move: all references to them here are then of no use. Flags that would change the result are MSG_DONTWAIT,
 // and MSG_OOB, which is EOPNOTSUPP. (There are no signals, so that MSG_NOSIGNAL changes nothing; the kernel ignores others as well.)
 func (r *Ref) Send(p, oob []byte, to *net.UnixAddr, flags int) (n int, err error) {
+	return r.send(p, oob, to, flags, unlimited)
+}
+
+// send is Send, which waits no longer than l.
+func (r *Ref) send(p, oob []byte, to *net.UnixAddr, flags int, l limit) (n int, err error) {
 	switch {
 	case r.Conn == nil:
 		return 0, syscall.ENOTCONN
@@ -47,11 +52,7 @@ func (r *Ref) Send(p, oob []byte, to *net.UnixAddr, flags int) (n int, err error
 		}
 		return err
 	}
-	if flags&MsgDontwait != 0 {
-		err = r.DoNow(op)
-	} else {
-		err = r.Do(op)
-	}
+	err = r.within(l.unless(flags), op)
 	if err == nil || sent > 0 {
 		for _, e := range moving {
 			e.Moved()

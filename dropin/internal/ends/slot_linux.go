@@ -74,11 +74,5 @@ func nonblocking(fd int) bool {
 	return err == nil && flags&unix.O_NONBLOCK != 0
 }
 
-// Options that have other values on Windows.
-const (
-	soAcceptConn = unix.SO_ACCEPTCONN
-	soType       = unix.SO_TYPE
-)
-
 // SetNonblock sets whether calls that name fd, a number of an end, may wait.
 func SetNonblock(fd int, on bool) error { return unix.SetNonblock(fd, on) }

@@ -105,12 +105,6 @@ func nonblocking(fd int) bool {
 	return numbers.m[fd].nonblocking
 }
 
-// Options that have other values on Linux (winsock2.h).
-const (
-	soAcceptConn = 0x0002 // SO_ACCEPTCONN
-	soType       = 0x1008 // SO_TYPE
-)
-
 // SetNonblock sets whether calls that name fd, a number of an end, may wait.
 func SetNonblock(fd int, on bool) error {
 	numbers.mu.Lock()

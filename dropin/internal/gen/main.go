@@ -176,8 +176,9 @@ func original(path, system string) string {
 }
 
 // ofUnix are the names of package syscall on Windows that package unix would have.
-var ofUnix = regexp.MustCompile(`^(E[0-9A-Z]+|SIG[A-Z]+|(AF_UNIX|AF_LOCAL|SOCK|SOL_SOCKET|SCM|SO_(PASS|PEER)CRED|SO_(SND|RCV)BUF|SO_TYPE|SO_ACCEPTCONN|MSG|SHUT|Sizeof(Cmsghdr|Ucred))(_.*)?|` +
-	`Errno|Signal|Sockaddr|SockaddrUnix|SocketControlMessage|Cmsghdr|Ucred|` +
+var ofUnix = regexp.MustCompile(`^(E[0-9A-Z]+|SIG[A-Z]+|(AF_UNIX|AF_LOCAL|SOCK|SOL_SOCKET|SCM|MSG|SHUT|Sizeof(Cmsghdr|Ucred|Linger))(_.*)?|` +
+	`SO_((PASS|PEER)CRED|(SND|RCV)(BUF|LOWAT|TIMEO)|TYPE|DOMAIN|PROTOCOL|ACCEPTCONN|ERROR|LINGER|REUSEADDR|BROADCAST|KEEPALIVE|OOBINLINE)|` +
+	`Errno|Signal|Sockaddr|SockaddrUnix|SocketControlMessage|Cmsghdr|Ucred|Linger|Timeval|TimevalToNsec|` +
 	`Socketpair|Sendmsg|SendmsgN|Recvmsg|GetsockoptUcred|Cmsg(Len|Space)|Parse(SocketControlMessage|UnixRights|UnixCredentials)|Unix(Rights|Credentials))$`)
 
 func packageName(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }

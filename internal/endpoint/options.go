@@ -1,0 +1,145 @@
+package endpoint
+
+import (
+	"net"
+	"syscall"
+
+	"afunix/internal/sock"
+)
+
+// SetReadBuffer sets SO_RCVBUF, which is remembered and changes nothing: on AF_UNIX it is the sender's buffer that bounds what is under way
+// (unix(7)).
+func (c *Conn) SetReadBuffer(bytes int) error {
+	c.in.mu.Lock()
+	defer c.in.mu.Unlock()
+	if c.in.closed {
+		return net.ErrClosed
+	}
+	c.in.buffer = sock.ReadBuffer(bytes)
+	return nil
+}
+
+// ReadBuffer returns SO_RCVBUF. An end that has moved has that of a new one.
+func (c *Conn) ReadBuffer() (int, error) {
+	c.in.mu.Lock()
+	defer c.in.mu.Unlock()
+	if c.in.closed {
+		return 0, net.ErrClosed
+	}
+	return c.in.buffer, nil
+}
+
+// SetWriteBuffer sets SO_SNDBUF: how much may be under way to the peer.
+func (c *Conn) SetWriteBuffer(bytes int) error {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	if c.out.closed {
+		return net.ErrClosed
+	}
+	c.out.owed.window = c.out.box.SetBuffer(sock.WriteBuffer(bytes))
+	c.out.owed.note(debtOptions)
+	c.pay()
+	c.wakeWrites()
+	return nil
+}
+
+// WriteBuffer returns SO_SNDBUF.
+func (c *Conn) WriteBuffer() (int, error) {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	if c.out.closed {
+		return 0, net.ErrClosed
+	}
+	return c.out.box.Buffer(), nil
+}
+
+// PendingError returns SO_ERROR: that the peer was closed with something of ours unread, which whoever reads is then not told any more.
+func (c *Conn) PendingError() error {
+	c.in.mu.Lock()
+	defer c.in.unlock()
+	if c.in.closed {
+		return net.ErrClosed
+	}
+	c.takeIn()
+	defer c.leave()
+	if c.in.box.TakeReset() {
+		return syscall.ECONNRESET
+	}
+	return nil
+}
+
+// PassCredentials returns SO_PASSCRED.
+func (c *Conn) PassCredentials() (bool, error) {
+	c.in.mu.Lock()
+	defer c.in.mu.Unlock()
+	if c.in.closed {
+		return false, net.ErrClosed
+	}
+	return c.in.pass, nil
+}
+
+// SetReadBuffer sets SO_RCVBUF, which changes nothing: see Conn.SetReadBuffer.
+func (s *PacketConn) SetReadBuffer(bytes int) error {
+	return s.change(func() { s.buffer = sock.ReadBuffer(bytes) })
+}
+
+// ReadBuffer returns SO_RCVBUF.
+func (s *PacketConn) ReadBuffer() (bytes int, err error) {
+	err = s.change(func() { bytes = s.buffer })
+	return bytes, err
+}
+
+// SetWriteBuffer sets how much may be under way to any socket: see Conn.SetWriteBuffer.
+func (s *PacketConn) SetWriteBuffer(bytes int) error {
+	return s.sending(func(o *outgoing) { o.buffer = sock.WriteBuffer(bytes) },
+		func(c *Conn) error { return c.SetWriteBuffer(bytes) })
+}
+
+// WriteBuffer returns SO_SNDBUF.
+func (s *PacketConn) WriteBuffer() (bytes int, err error) {
+	err = s.change(func() { bytes = s.sendBuffer() })
+	return bytes, err
+}
+
+// sendBuffer is SO_SNDBUF.
+func (s *PacketConn) sendBuffer() int {
+	s.out.mu.Lock()
+	defer s.out.mu.Unlock()
+	return s.out.buffer
+}
+
+// PassCredentials returns SO_PASSCRED.
+func (s *PacketConn) PassCredentials() (on bool, err error) {
+	err = s.change(func() { on = s.pass })
+	return on, err
+}
+
+// bufferSize bounds a SO_SNDBUF that another process has written down.
+func bufferSize(bytes int) int {
+	box := sock.NewOutbox(sock.Datagram)
+	box.SetBuffer(bytes)
+	return box.Buffer()
+}
+
+// PendingError returns SO_ERROR: nil, since to a datagram socket its peers' ends are no news (row 120).
+func (s *PacketConn) PendingError() error { return s.change(func() {}) }
+
+// SetPassCredentials makes the connections of clients that come from now on have SO_PASSCRED from the start, as those of a kernel's
+// listener that has it.
+func (l *Listener) SetPassCredentials(on bool) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return net.ErrClosed
+	}
+	l.pass = on
+	return nil
+}
+
+// bequeath gives the connection of a new client what it has of its listener. Its hello will say so.
+func (l *Listener) bequeath(c *Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c.in.pass, c.out.pass = l.pass, l.pass
+	c.in.box.TellApart(l.pass)
+}
