@@ -13,7 +13,8 @@ import (
 // Rights own the descriptors of one message, in the order in which they were sent. Each can be taken once; Close closes those
 // that were not; Rights that are dropped are closed by the garbage collector, sooner or later. Nothing received is inherited by
 // child processes. If not every descriptor could be installed (the process is out of descriptors), all are closed and ReadMsg
-// returns [ErrRightsTruncated] beside the data.
+// returns [ErrRightsTruncated] beside the data. Linux 7.3 may be told by SO_RIGHTS_NOTRUNC, through SyscallConn or by whoever had the socket
+// before, to put an errno in the place of a descriptor that it does not install: that is the error of index i then, and the others are there.
 //
 // The zero value has no descriptors. The errors of its methods are [RightsError]s: EINVAL around an index that is out of range,
 // [os.ErrClosed] for a descriptor that was taken. If another error is returned, Rights still own the descriptor.

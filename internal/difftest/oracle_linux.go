@@ -29,8 +29,11 @@ func waitsToRead(s afunix.Sendable) (waits bool) {
 }
 
 // waitsToWrite reports whether a datagram socket would have to wait for its receiver's queue. For other sockets accountable has seen
-// to it that there is room.
-func waitsToWrite(s afunix.Sendable) bool { return !polled(s, unix.POLLOUT) }
+// to it that there is room, of which poll(2) wants more than a message takes.
+func waitsToWrite(s afunix.Sendable) bool {
+	c, ok := s.(*afunix.Conn)
+	return ok && c.LocalAddr().Network() == "unixgram" && !polled(s, unix.POLLOUT)
+}
 
 func polled(s afunix.Sendable, events int16) (ready bool) {
 	control(s, func(fd int) {

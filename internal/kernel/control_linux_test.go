@@ -111,6 +111,66 @@ func TestPidfdsThatNobodyAskedForAreClosed(t *testing.T) {
 	}
 }
 
+// What a real kernel puts into the slots for which there is no room, if it is told not to cut them off: no slot is a descriptor that is not
+// open, and what was sent is told apart from what came.
+func TestNoSlotIsADescriptorThatIsNotOpen(t *testing.T) {
+	a, b, err := Pair(packet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	defer b.Close()
+	const soRightsNotrunc = 85 // include/uapi/asm-generic/socket.h
+	set(t, b, soRightsNotrunc)
+	null, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(null)
+	file := transport.File{Value: uintptr(null)}
+	if _, err := a.Send([]byte("x"), []transport.File{file, file, file}, nil); err != nil {
+		t.Fatal(err)
+	}
+	m, err := receiveWithRoomForOne(t, b)
+	defer m.Rights.Close()
+	t.Logf("%d descriptors, %v", m.Rights.Len(), err)
+	if err != nil && !errors.Is(err, descriptor.ErrRightsTruncated) {
+		t.Error(err)
+	}
+	for i := range m.Rights.Len() {
+		v, _, err := m.Rights.Take(i)
+		if err != nil {
+			t.Logf("slot %d: %v", i, err)
+			continue
+		}
+		if err := unix.Close(int(v)); err != nil {
+			t.Errorf("slot %d is %d, which is no descriptor: %v", i, v, err)
+		}
+	}
+}
+
+// receiveWithRoomForOne receives a message while this process can open one descriptor more.
+func receiveWithRoomForOne(t *testing.T, c *Conn) (transport.Message, error) {
+	t.Helper()
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	next, err := unix.FcntlInt(0, unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unix.Close(next)
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(next) + 1, Max: limit.Max}); err != nil {
+		t.Fatal(err)
+	}
+	m, err := c.Recv(make([]byte, 1), false)
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	return m, err
+}
+
 // set switches a socket option on, as any program may. Where the kernel lacks it the test ends.
 func set(t *testing.T, c *Conn, option int) {
 	t.Helper()

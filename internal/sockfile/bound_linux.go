@@ -12,6 +12,9 @@ const (
 	unixDiagVFS  = 1
 )
 
+// siocUnixFile is SIOCUNIXFILE (include/uapi/linux/un.h), for which x/sys has no name.
+const siocUnixFile = unix.SIOCPROTOPRIVATE
+
 // forDirectory opens a directory that need not be readable.
 const forDirectory = unix.O_PATH
 
@@ -22,10 +25,33 @@ const (
 	sizeofVFS     = 8  // struct unix_diag_vfs
 )
 
-// bound returns the file that the socket fd is bound to, whatever its path says: the kernel's word, by sock_diag(7). There is none where the
-// kernel lacks that (CONFIG_UNIX_DIAG), or a sandbox forbids it, or if the socket is of another network namespace; nor is there one that
-// can be compared on a file system whose stat(2) shows another device than that of its superblock (Btrfs). The file stays then.
+// bound returns the file that the socket fd is bound to, whatever its path says: the kernel's word. It gives who administers the network the
+// file itself, and tells everybody else its numbers. If it does neither, the file stays.
 func bound(fd uintptr, _ string) (id, bool) {
+	if which, ok := opened(fd); ok {
+		return which, true
+	}
+	return diagnosed(fd)
+}
+
+// opened asks with SIOCUNIXFILE, which takes CAP_NET_ADMIN and needs no module: the descriptor (O_PATH) that comes leads to the file.
+func opened(fd uintptr) (id, bool) {
+	file, _, errno := unix.Syscall(unix.SYS_IOCTL, fd, siocUnixFile, 0)
+	if errno != 0 {
+		return id{}, false
+	}
+	defer unix.Close(int(file))
+	var st unix.Stat_t
+	if err := unix.Fstat(int(file), &st); err != nil {
+		return id{}, false
+	}
+	return id{uint64(st.Dev), uint64(st.Ino)}, true
+}
+
+// diagnosed asks with sock_diag(7). There is no answer where the kernel lacks that (unix_diag is a module, and a container cannot load it), or a
+// sandbox forbids it, or if the socket is of another network namespace; nor is there one that can be compared on a file system whose stat(2)
+// shows another device than that of its superblock (Btrfs).
+func diagnosed(fd uintptr) (id, bool) {
 	request, err := question(int(fd))
 	if err != nil {
 		return id{}, false

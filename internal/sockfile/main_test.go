@@ -1,0 +1,9 @@
+package sockfile
+
+import (
+	"testing"
+
+	"afunix/internal/leaktest"
+)
+
+func TestMain(m *testing.M) { leaktest.Main(m) }
