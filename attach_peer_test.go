@@ -369,7 +369,7 @@ func TestBothEndsAreAttachedAtTheSameTime(t *testing.T) {
 	each(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
 		for range 20 {
 			x, y := pair(t, tr, network)
-			one, other := exec.Command("never started"), exec.Command("never started")
+			one, other := exec.Command("never-started"), exec.Command("never-started")
 			errs := make(chan error, 2)
 			go func() { errs <- x.AttachTo(one, "one") }()
 			go func() { errs <- y.AttachTo(other, "other") }()
