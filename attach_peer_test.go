@@ -26,6 +26,7 @@ func init() {
 		defer c.Close()
 		c.SetDeadline(time.Now().Add(patience))
 		if _, err = c.Write([]byte("child")); err == nil {
+			fmt.Println("written")
 			_, err = c.Read(make([]byte, 1)) // Windows cannot say the number of a process that has ended
 		}
 		if err != io.EOF {
@@ -95,6 +96,9 @@ func TestBothEndsOfAPairAreAttached(t *testing.T) {
 				x, y := pair(t, tr, network)
 				one, other := child(t, "heir that begins", "one"), child(t, "heir", "other")
 				attach(t, x, one, "one")
+				if err := y.SetPassCredentials(true); err != nil { // of which nobody takes note
+					t.Fatal(err)
+				}
 				attach(t, y, other, "other")
 				var waits [2]func()
 				if order == "the first end's child first" {
@@ -323,6 +327,12 @@ func TestAnEndThatStaysWhileItsPeerWaits(t *testing.T) {
 
 // Each message is its writer's, though the end that it was written to was in nobody's hands, and the other end has gone since.
 func TestCredentialsOfWhatAnEndIsSentThatNobodyHasYet(t *testing.T) {
+	for name, order := range map[string][]int{"the reader is started first": {0, 1}, "the writer is started first": {1, 0}} {
+		t.Run(name, func(t *testing.T) { testCredentialsOfHeirs(t, order) })
+	}
+}
+
+func testCredentialsOfHeirs(t *testing.T, order []int) {
 	each(t, listened, func(t *testing.T, tr afunix.Transport, network string) {
 		x, y := pair(t, tr, network)
 		if err := x.SetPassCredentials(true); err != nil {
@@ -334,13 +344,20 @@ func TestCredentialsOfWhatAnEndIsSentThatNobodyHasYet(t *testing.T) {
 			t.Fatal(err)
 		}
 		writer := child(t, "heir that writes", "y")
+		var from, by *partner
 		attach(t, y, writer, "y")
-		p := startPartner(t, reader)
-		x.Close()
-		p.expect(fmt.Sprintf("parent %d", os.Getpid()))
-		wait := runHeir(t, writer, y)
-		p.expect(fmt.Sprintf("child %d", writer.Process.Pid))
-		wait()
+		starts := []func(){
+			func() { from = startPartner(t, reader); x.Close() },
+			func() { by = startPartner(t, writer); y.Close(); by.expect("written") },
+		}
+		for _, i := range order {
+			starts[i]()
+		}
+		from.expect(fmt.Sprintf("parent %d", os.Getpid()))
+		from.expect(fmt.Sprintf("child %d", writer.Process.Pid))
+		if err := writer.Wait(); err != nil {
+			t.Error(err)
+		}
 		if err := reader.Wait(); err != nil {
 			t.Error(err)
 		}
@@ -352,7 +369,7 @@ func TestBothEndsAreAttachedAtTheSameTime(t *testing.T) {
 	each(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
 		for range 20 {
 			x, y := pair(t, tr, network)
-			one, other := exec.Command("never started"), exec.Command("never started")
+			one, other := exec.Command("never-started"), exec.Command("never-started")
 			errs := make(chan error, 2)
 			go func() { errs <- x.AttachTo(one, "one") }()
 			go func() { errs <- y.AttachTo(other, "other") }()

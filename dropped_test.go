@@ -232,7 +232,7 @@ func TestAttachedEndsAreClosedByTheCollector(t *testing.T) {
 			t.Fatal(err)
 		}
 		guard(t, a)
-		attach(t, b, exec.Command("never started"), "end")
+		attach(t, b, exec.Command("never-started"), "end")
 		b = nil
 		collect(t, "the end is still open", ended(a, network))
 	})

@@ -239,10 +239,3 @@ func (p *partner) expect(line string) {
 		p.t.Fatalf("the child says %q, %v; want %q", got, err, line)
 	}
 }
-
-func (p *partner) say(line string) {
-	p.t.Helper()
-	if _, err := io.WriteString(p.to, line+"\n"); err != nil {
-		p.t.Fatal(err)
-	}
-}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"syscall"
@@ -48,6 +49,13 @@ func listenWithoutRoom(args []string) error {
 	fmt.Println("rich")
 	_, err = told.ReadString('\n')
 	return err
+}
+
+func (p *partner) say(line string) {
+	p.t.Helper()
+	if _, err := io.WriteString(p.to, line+"\n"); err != nil {
+		p.t.Fatal(err)
+	}
 }
 
 // Whoever dials a process that has run out of descriptors, and whose accept loop has ended with that, learns it; and is connected when there

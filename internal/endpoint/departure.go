@@ -317,7 +317,7 @@ func (c *Conn) announce(d *departure) error {
 
 // leaveWord tells whoever will have the other end, which is away, that this one moves. Nothing is waited for, since there may be nobody for a
 // long time; and nothing is under way from there, since its owner sends no descriptors before he has had a hello from here. His own comes in
-// any case, and is answered by whoever has this end then: he says so first (see answer). It fails if the pipe is full. The caller holds
+// any case, and is answered by whoever has this end then, who says nothing before (see answer), unless he writes something (see present). It fails if the pipe is full. The caller holds
 // out.mu.
 func (c *Conn) leaveWord() bool {
 	o := &c.out

@@ -25,6 +25,9 @@ func (c *Conn) put(p *wire.Packet, m *message, begun bool) error {
 		if !begun && weight > 0 && !c.out.ready {
 			return errShifted
 		}
+		if err := c.present(); err != nil {
+			return err
+		}
 		c.pay()
 		if !c.out.full && !c.out.shift.stops(begun || own) && (begun || c.out.box.Room(weight)) {
 			switch err := c.putNow(p, m); err {

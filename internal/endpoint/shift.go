@@ -32,7 +32,7 @@ type shift struct {
 	taken    bool   // … and it has come
 	serial   uint64 // of the peer's Move, to be acknowledged as soon as nothing is loaded; 0: there is none
 	asked    bool   // we have said hello of an end that moved, and may get an answer
-	deferred bool   // … and will say it when whoever has the other end has: see leaveWord
+	deferred bool   // … and will say it when whoever has the other end has, or before anything of the user's: see leaveWord
 	greeting bool   // we have said hello, and not heard one since
 	loaded   bool   // a message's descriptors have been duplicated for the peer, and it has not been written
 	begun    bool   // a message has been written in part
@@ -164,6 +164,21 @@ func (c *Conn) answer(proof []byte) {
 	default:
 		c.owe(0, proof)
 	}
+}
+
+// present says the hello that was deferred: what is written now is this process's, and not a former owner's. The caller holds out.mu.
+func (c *Conn) present() error {
+	s := &c.out.shift
+	if !s.deferred || s.paused {
+		return nil
+	}
+	proof, err := c.pipe.Proof()
+	if err != nil {
+		return err
+	}
+	s.deferred = false
+	c.owe(wire.Moved, proof)
+	return nil
 }
 
 // leaving reports whether the peer has been told that this end moves: it hears the next hello from whoever has the end then. The caller
