@@ -381,6 +381,7 @@ func preparingTCP(t *testing.T, cfg upgrade.Config, word string) (u *upgrade.Upg
 
 // Upgrade does not wait for somebody to notice.
 func TestUpgradeWhenTheAddressIsGone(t *testing.T) {
+	upgrade.WatchSeldom(t)
 	cfg, failed := withFailures(t)
 	cfg.Command = func() *exec.Cmd { return child("serve", "child", cfg.Address) }
 	first, addr := serving(t, cfg, "first")
