@@ -66,6 +66,7 @@ func TestChoose(t *testing.T) {
 			ask("x", "tcp", -1, at("[fe80::1]:80")), ask("x", "tcp", 0, at("[::1]:80"), at("127.0.0.1:80")),
 		}},
 		{"who asks for one host does not get all", []candidate{tcp(unnamed, "[::]:80")}, []asked{ask("web", "tcp", -1, at("127.0.0.1:80"))}},
+		{"who asks for all does not get one host", []candidate{tcp(unnamed, "127.0.0.1:80")}, []asked{ask("web", "tcp", -1, anyHost(80))}},
 		{"any host", []candidate{tcp("a", "[::]:80"), tcp("b", "0.0.0.0:80")}, []asked{
 			ask("x", "tcp", 1, at("0.0.0.0:80")), ask("x", "tcp", 0, at("0.0.0.0:80")),
 		}},
