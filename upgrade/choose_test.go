@@ -42,7 +42,9 @@ func TestChoose(t *testing.T) {
 		{"one name, two ports: what is left is not what is asked for", []candidate{tcp("web", "[::]:8181"), tcp("web", "[::]:8182")}, []asked{
 			ask("web", "tcp", 1, anyHost(8182)), ask("web", "tcp", -1, anyHost(9000)),
 		}},
-		{"one name, stream and seqpacket", []candidate{unix("ctl", "unix", "/run/a"), unix("ctl", "unixpacket", "/run/b"), unix("ctl", "unixgram", "/run/c")}, []asked{
+		{"one name, stream and seqpacket", []candidate{
+			unix("ctl", "unix", "/run/a"), unix("ctl", "unixpacket", "/run/b"), unix("ctl", "unixgram", "/run/c"),
+		}, []asked{
 			ask("ctl", "unixpacket", 1, place{path: "/x"}), ask("ctl", "unix", 0, place{path: "/x"}), ask("ctl", "unixgram", 2, place{path: "/x"}),
 		}},
 		{"no names", []candidate{tcp(unnamed, "0.0.0.0:80"), tcp(unnamed, "[::]:81"), udp(unnamed, "[::]:80")}, []asked{
@@ -66,6 +68,7 @@ func TestChoose(t *testing.T) {
 			ask("x", "tcp", -1, at("[fe80::1]:80")), ask("x", "tcp", 0, at("[::1]:80"), at("127.0.0.1:80")),
 		}},
 		{"who asks for one host does not get all", []candidate{tcp(unnamed, "[::]:80")}, []asked{ask("web", "tcp", -1, at("127.0.0.1:80"))}},
+		{"who asks for all does not get one host", []candidate{tcp(unnamed, "127.0.0.1:80")}, []asked{ask("web", "tcp", -1, anyHost(80))}},
 		{"any host", []candidate{tcp("a", "[::]:80"), tcp("b", "0.0.0.0:80")}, []asked{
 			ask("x", "tcp", 1, at("0.0.0.0:80")), ask("x", "tcp", 0, at("0.0.0.0:80")),
 		}},

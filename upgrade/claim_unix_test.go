@@ -290,6 +290,28 @@ func TestActivationThatNobodyAskedFor(t *testing.T) {
 	}
 }
 
+// A process that has been replaced has nothing open any more: when its successor ends, and the manager closes a socket, nobody is left in it.
+func TestActivationGoesToTheSuccessor(t *testing.T) {
+	at := address(t)
+	var s stock
+	s.tcp(t, "127.0.0.1:0")
+	first := manage(t, at, "web", s.files)
+	first.expect(t)
+	second := start(t, upgrade.Config{Address: at})
+	ready(t, second)
+	third := start(t, upgrade.Config{Address: at})
+	ready(t, third)
+	expectDone(t, second)
+	s.files[0].Close()
+	if err := first.cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	third.Close()
+	if _, err := dial(t, "tcp", s.addrs[0]); !errors.Is(err, unix.ECONNREFUSED) {
+		t.Errorf("somebody still has the socket: %v", err)
+	}
+}
+
 // claimHere is a successor in this process that serves one of the manager's sockets.
 func claimHere(t *testing.T, at, name, network, address, want string) (*upgrade.Upgrader, *upgrade.Listener) {
 	t.Helper()

@@ -74,16 +74,20 @@ func TestSuccessorInAPIDNamespaceBelow(t *testing.T) {
 func TestUpgradeFailsInAPIDNamespaceBelow(t *testing.T) {
 	cfg, failed := withFailures(t)
 	var cmd *exec.Cmd
-	cfg.Command = func() *exec.Cmd { return cmd }
+	atStart := func() {}
+	cfg.Command = func() *exec.Cmd {
+		atStart()
+		return cmd
+	}
 	first, addr := serving(t, cfg, "first")
 	cmd = elsewhere(t, child("crash", cfg.Address))
 	expectExitStatus(t, first.Upgrade(within(t)))
 	failed.expect(t)
 	cmd = elsewhere(t, child("hang", cfg.Address))
 	ctx, cancel := context.WithCancel(within(t))
+	atStart = cancel
 	done := make(chan error, 1)
 	go func() { done <- first.Upgrade(ctx) }()
-	cancel()
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}

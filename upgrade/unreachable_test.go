@@ -148,7 +148,7 @@ func (f failures) expectUnreachable(t *testing.T, path string) error {
 	return err
 }
 
-// expectSilence expects that Failed has been told nothing else, also when u has looked again.
+// expectSilence expects that Failed has been told nothing else.
 func (f failures) expectSilence(t *testing.T) {
 	t.Helper()
 	select {
@@ -221,6 +221,32 @@ func TestListenerWhoseFileIsGone(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What is wrong with a socket is said once, until it is right.
+func TestUnreachableIsSaidOnce(t *testing.T) {
+	cfg, failed := withFailures(t)
+	path := filepath.Join(testenv.TempDir(t), "web.sock")
+	u, _ := webServer(t, cfg, path, "first")
+	ready(t, u)
+	for range 2 {
+		if err := os.Rename(path, path+".away"); err != nil {
+			t.Fatal(err)
+		}
+		failed.expectUnreachable(t, path)
+		for range 3 { // it has looked again each time
+			remove(t, cfg.Address)
+			failed.expectUnreachable(t, cfg.Address)
+		}
+		if err := os.Rename(path+".away", path); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // once it looks at the address before it does at the socket
+			remove(t, cfg.Address)
+			failed.expectUnreachable(t, cfg.Address)
+		}
+	}
+	expectGreeting(t, "unix", path, "first")
 }
 
 // A path that another process has by now is that one's.
@@ -381,6 +407,7 @@ func preparingTCP(t *testing.T, cfg upgrade.Config, word string) (u *upgrade.Upg
 
 // Upgrade does not wait for somebody to notice.
 func TestUpgradeWhenTheAddressIsGone(t *testing.T) {
+	upgrade.WatchSeldom(t)
 	cfg, failed := withFailures(t)
 	cfg.Command = func() *exec.Cmd { return child("serve", "child", cfg.Address) }
 	first, addr := serving(t, cfg, "first")

@@ -20,7 +20,13 @@ type turn chan struct{}
 
 func newTurn() turn { return make(turn, 1) }
 
+// take fails when ctx ends, but not if nobody has the turn.
 func (t turn) take(ctx context.Context) error {
+	select {
+	case t <- struct{}{}:
+		return nil
+	default:
+	}
 	select {
 	case t <- struct{}{}:
 		return nil
@@ -39,7 +45,7 @@ func (u *Upgrader) watch() {
 	for {
 		select {
 		case <-again.C:
-			again, found := u.look()
+			found, again := u.look()
 			u.say(again)
 			u.sayNews(said, found)
 		case <-u.taken:
@@ -68,7 +74,7 @@ func (u *Upgrader) sayNews(said map[string]bool, found map[string]error) {
 
 // look finds out, for the address and for each socket, what is wrong; or nothing, where another process is about to serve. What has been put right
 // is again.
-func (u *Upgrader) look() (again error, found map[string]error) {
+func (u *Upgrader) look() (found map[string]error, again error) {
 	ctx, cancel := context.WithTimeout(u.stopped, helloTimeout)
 	defer cancel()
 	if u.turn.take(ctx) != nil {
@@ -86,7 +92,7 @@ func (u *Upgrader) look() (again error, found map[string]error) {
 			found[s.id().String()] = err
 		}
 	}
-	return again, found
+	return found, again
 }
 
 // served returns the sockets of a process that serves.
