@@ -74,20 +74,22 @@ func TestSuccessorInAPIDNamespaceBelow(t *testing.T) {
 func TestUpgradeFailsInAPIDNamespaceBelow(t *testing.T) {
 	cfg, failed := withFailures(t)
 	var cmd *exec.Cmd
-	atStart := func() {}
+	starting := make(chan struct{}, 2)
 	cfg.Command = func() *exec.Cmd {
-		atStart()
+		starting <- struct{}{}
 		return cmd
 	}
 	first, addr := serving(t, cfg, "first")
 	cmd = elsewhere(t, child("crash", cfg.Address))
 	expectExitStatus(t, first.Upgrade(within(t)))
+	<-starting
 	failed.expect(t)
 	cmd = elsewhere(t, child("hang", cfg.Address))
 	ctx, cancel := context.WithCancel(within(t))
-	atStart = cancel
 	done := make(chan error, 1)
 	go func() { done <- first.Upgrade(ctx) }()
+	<-starting // from here on it is started in any case
+	cancel()
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}

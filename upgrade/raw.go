@@ -99,7 +99,7 @@ func (l *Listener) SetDeadline(t time.Time) (err error) {
 		case !ok && l.gate.socket != nil:
 			err = errors.ErrUnsupported
 			return
-		case ok && l.gate.open:
+		case ok:
 			err = inner.SetDeadline(t)
 		}
 		l.gate.deadline = t

@@ -302,3 +302,30 @@ func TestNoAccessToThePipeTransport(t *testing.T) {
 		t.Errorf("Accept: %v", err)
 	}
 }
+
+// A deadline is also that of a listener which comes later.
+func TestDeadlineOfAListenerThatMoves(t *testing.T) {
+	cfg := overPipes(t)
+	first := start(t, cfg)
+	listen(t, first, "web", "unix", cfg.Address+".web")
+	ready(t, first)
+	second := start(t, cfg)
+	l := listen(t, second, "web", "unix", cfg.Address+".web")
+	if err := l.SetDeadline(time.Now()); err != nil {
+		t.Error(err)
+	}
+	ready(t, second)
+	accepted := make(chan error, 1)
+	go func() {
+		_, err := l.Accept()
+		accepted <- err
+	}()
+	select {
+	case err := <-accepted:
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("Accept: %v", err)
+		}
+	case <-time.After(patience):
+		t.Error("Accept waits beyond its deadline")
+	}
+}

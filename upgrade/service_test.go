@@ -91,6 +91,23 @@ func TestServiceManagerThatIsGone(t *testing.T) {
 	expectDone(t, first)
 }
 
+// Nor does a successor serve that cannot reach it, where the predecessor can.
+func TestServiceManagerThatTheSuccessorCannotReach(t *testing.T) {
+	cfg, failed := withFailures(t)
+	manager := newServiceManager(t, cfg.Address+".notify")
+	first, addr := serving(t, cfg, "first")
+	manager.expect(t, fmt.Sprint("READY=1\nMAINPID=", os.Getpid()))
+	said, cmd := new(strings.Builder), child("serve", "second", cfg.Address)
+	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+cfg.Address+".nowhere")
+	cmd.Stderr = said
+	if err := cmd.Run(); err == nil || !strings.Contains(said.String(), "notify the service manager") {
+		t.Errorf("%v: %s", err, said)
+	}
+	failed.expect(t)
+	expectGreeting(t, "tcp", addr, "first")
+	first.Close()
+}
+
 // badManagers are values of NOTIFY_SOCKET that lead nowhere, by what is wrong with them, and what Failed is told.
 func badManagers(t *testing.T) map[string]struct {
 	address string

@@ -202,8 +202,9 @@ func (p *pool) work(t *testing.T, n int, stop <-chan struct{}, progress chan<- s
 		}
 		if err := p.request(n % len(body)); err != nil {
 			t.Errorf("a request is lost: %v", err)
+		} else {
+			p.answered.Add(1)
 		}
-		p.answered.Add(1)
 		select {
 		case progress <- struct{}{}:
 		default:
