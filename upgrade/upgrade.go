@@ -123,6 +123,7 @@ func New(ctx context.Context, cfg Config) (*Upgrader, error) {
 	if u.passed, err = takeActivated(); err != nil {
 		return nil, fmt.Errorf("upgrade: sockets of the service manager: %w", err)
 	}
+	u.passed = append(takeUnused(), u.passed...)
 	if u.predecessor, err = u.findPredecessor(ctx); err != nil {
 		leaveUnused(u.passed)
 		return nil, fmt.Errorf("upgrade: take over from the process at %s: %w", cfg.Address, err)
