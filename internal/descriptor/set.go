@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	errnos "afunix/internal/errno" // errno is a function on Windows
 )
 
 // An item is one descriptor that a Set owns. File descriptors are 31 bits long, and handles have 32 significant bits on every
@@ -72,9 +74,9 @@ func (s *Set) AddUnnamed(v uintptr) {
 	s.items = append(s.items, item{value: uint32(v), state: unnamed})
 }
 
-// AddRefused puts an errno in the place of a descriptor that the kernel did not install.
-func (s *Set) AddRefused(errno syscall.Errno) {
-	s.items = append(s.items, item{value: uint32(errno), kind: Other, state: refused})
+// AddRefused puts the number of an errno in the place of a descriptor that the kernel did not install.
+func (s *Set) AddRefused(number uint32) {
+	s.items = append(s.items, item{value: number, kind: Other, state: refused})
 }
 
 // AddEnd gives e, of kind k, to the set.
@@ -135,7 +137,7 @@ func (it *item) absent() error {
 	case taken:
 		return os.ErrClosed
 	case refused:
-		return syscall.Errno(it.value)
+		return errnos.Numbered(it.value)
 	}
 	return nil
 }

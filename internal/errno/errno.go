@@ -9,6 +9,9 @@ import "syscall"
 // An Errno is an error of a system call.
 type Errno = syscall.Errno
 
+// Numbered returns the error that has this number on this system.
+func Numbered(number uint32) error { return Errno(number) }
+
 // The errors, by their names in errno.h.
 const (
 	EADDRINUSE   = syscall.EADDRINUSE

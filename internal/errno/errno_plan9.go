@@ -1,10 +1,16 @@
 // Package errno has the errors of system calls that package syscall does not have on every system: Plan 9 has errors of its own.
 package errno
 
-import "syscall"
+import (
+	"fmt"
+	"syscall"
+)
 
 // An Errno is an error of a system call.
 type Errno = syscall.ErrorString
+
+// Numbered returns an error that says the number: here they have none.
+func Numbered(number uint32) error { return Errno(fmt.Sprintf("errno %d", number)) }
 
 // The errors, by their names in errno.h. No call of Plan 9 gives them.
 const (

@@ -3,7 +3,6 @@
 package kernel
 
 import (
-	"syscall"
 	"unsafe"
 
 	"afunix/internal/cred"
@@ -85,7 +84,7 @@ func addRights(set *descriptor.Set, body []byte) *descriptor.Set {
 	}
 	for _, fd := range fds {
 		if fd < 0 { // Linux 7.3: SO_RIGHTS_NOTRUNC, which a former owner of the socket may have set
-			set.AddRefused(syscall.Errno(-fd))
+			set.AddRefused(uint32(-fd))
 			continue
 		}
 		set.AddUnnamed(uintptr(fd))

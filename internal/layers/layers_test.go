@@ -27,7 +27,7 @@ var allowed = map[string][]string{
 	"afunix/internal/winpipe":    {"internal/rights", "internal/descriptor", "internal/cred", "internal/lookalike"},
 	"afunix/internal/winsock":    {},
 	"afunix/internal/transport":  {"internal/descriptor", "internal/cred"},
-	"afunix/internal/descriptor": {},
+	"afunix/internal/descriptor": {"internal/errno"},
 	"afunix/internal/sockfile":   {},
 	"afunix/internal/lookalike":  {"internal/errno"},
 	"afunix/internal/cred":       {},
