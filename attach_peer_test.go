@@ -90,7 +90,7 @@ func attach(t *testing.T, c *afunix.Conn, cmd *exec.Cmd, name string) {
 
 // Both ends of a pair go to children, of which neither has been started when they are attached.
 func TestBothEndsOfAPairAreAttached(t *testing.T) {
-	each(t, listened, func(t *testing.T, tr afunix.Transport, network string) {
+	eachPassing(t, listened, func(t *testing.T, tr afunix.Transport, network string) {
 		for _, order := range []string{"the first end's child first", "the second end's child first"} {
 			t.Run(order, func(t *testing.T) {
 				x, y := pair(t, tr, network)
@@ -182,7 +182,7 @@ func TestDescriptorsToAnEndThatNobodyHasYet(t *testing.T) {
 
 // An end that is attached, and whose peer was, is what it was if that fails; and closing both before any child has been started ends both.
 func TestAttachFailsWhileThePeerIsAway(t *testing.T) {
-	each(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
+	eachPassing(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
 		x, y := pair(t, tr, network)
 		cmd := child(t, "heir", "x")
 		attach(t, x, cmd, "x")
@@ -252,7 +252,7 @@ func heirThatReadsCredentials(args []string) error {
 
 // An end goes from one child to the next while its peer waits for a child that has not been started.
 func TestAnEndGoesOnWhileItsPeerWaits(t *testing.T) {
-	each(t, listened, func(t *testing.T, tr afunix.Transport, network string) {
+	eachPassing(t, listened, func(t *testing.T, tr afunix.Transport, network string) {
 		x, y := pair(t, tr, network)
 		one := child(t, "heir that begins", "one")
 		attach(t, x, one, "one")
@@ -270,7 +270,7 @@ func TestAnEndGoesOnWhileItsPeerWaits(t *testing.T) {
 
 // An end moves to another process, here this one, while its peer waits.
 func TestAnEndIsSentWhileItsPeerWaits(t *testing.T) {
-	each(t, listened, func(t *testing.T, tr afunix.Transport, network string) {
+	eachPassing(t, listened, func(t *testing.T, tr afunix.Transport, network string) {
 		x, y := pair(t, tr, network)
 		one := child(t, "heir", "x")
 		attach(t, x, one, "x")
@@ -297,7 +297,7 @@ func TestAnEndIsSentWhileItsPeerWaits(t *testing.T) {
 
 // Whoever fails to attach an end whose peer waits still has it, and its peer's child finds it.
 func TestAnEndThatStaysWhileItsPeerWaits(t *testing.T) {
-	each(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
+	eachPassing(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
 		x, y := pair(t, tr, network)
 		if _, err := x.Write(make([]byte, 20_000)); err != nil { // more than a child can be told of
 			t.Fatal(err)

@@ -26,7 +26,7 @@ func (r *rig) toldToServe(t *testing.T) *channel {
 
 // One that hangs at the last moment is not waited for for ever. When it goes on it learns that it does not serve, and has left nothing behind.
 func TestSuccessorThatHangsAfterCommit(t *testing.T) {
-	eachPassing(t, func(t *testing.T, transport afunix.Transport) {
+	eachTransport(t, func(t *testing.T, transport afunix.Transport) {
 		r := newRig(t, transport, func(cfg *Config) { cfg.ReadyTimeout = time.Second })
 		c := r.call(t)
 		say(t, c, hello, typeOffer, typeOffered, message{Type: typeReady, Keys: []key{r.l.key}})
@@ -54,7 +54,7 @@ func TestSuccessorThatHangsAfterCommit(t *testing.T) {
 
 // What moves may have arrived, and nobody has looked.
 func TestSuccessorThatDiesWithWhatHasMoved(t *testing.T) {
-	eachPassing(t, func(t *testing.T, transport afunix.Transport) {
+	eachTransport(t, func(t *testing.T, transport afunix.Transport) {
 		r := newRig(t, transport)
 		c := r.call(t)
 		say(t, c, hello, typeOffer, typeOffered, message{Type: typeReady, Keys: []key{r.l.key}})
@@ -201,7 +201,7 @@ func TestCallersWhoSayNothing(t *testing.T) {
 
 // A process serves on for months, and many upgrades may fail: it is left with nothing of them.
 func TestFailedUpgradesLeaveNothingOpen(t *testing.T) {
-	eachPassing(t, func(t *testing.T, transport afunix.Transport) {
+	eachTransport(t, func(t *testing.T, transport afunix.Transport) {
 		r := newRig(t, transport)
 		fail := func() {
 			c := r.call(t)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"afunix"
+	"afunix/internal/testenv"
 	"afunix/upgrade"
 )
 
@@ -49,6 +50,7 @@ func TestSuccessorInAPIDNamespaceBelow(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cfg := upgrade.Config{Address: address(t)}
 			if name == "serve by pipe" {
+				testenv.NeedPipeRights(t)
 				cfg.Transport = afunix.PipeTransport
 			}
 			cmd := elsewhere(t, child(name, "second", cfg.Address))

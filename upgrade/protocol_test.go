@@ -147,19 +147,13 @@ func say(t *testing.T, c *channel, script ...any) {
 
 var hello = message{Type: typeHello, Version: protocolVersion}
 
-// eachPassing is eachTransport for tests in which sockets are handed over.
-func eachPassing(t *testing.T, f func(t *testing.T, transport afunix.Transport)) {
-	eachTransport(t, func(t *testing.T, transport afunix.Transport) {
-		if transport == afunix.PipeTransport {
-			testenv.NeedPipeRights(t)
-		}
-		f(t, transport)
-	})
-}
-
+// eachTransport runs f over every transport that sockets can be handed over.
 func eachTransport(t *testing.T, f func(t *testing.T, transport afunix.Transport)) {
 	for _, transport := range []afunix.Transport{afunix.KernelTransport, afunix.PipeTransport} {
 		t.Run(transport.String(), func(t *testing.T) {
+			if transport == afunix.PipeTransport {
+				testenv.NeedPipeRights(t)
+			}
 			a, b, err := transport.Pair("unix")
 			if errors.Is(err, errors.ErrUnsupported) {
 				t.Skip("not on this system")
@@ -177,7 +171,7 @@ func eachTransport(t *testing.T, f func(t *testing.T, transport afunix.Transport
 // A successor that dies when it has been told to serve, and before it says that it does, takes nothing along: not even a listener that
 // had moved to it, nor the address where the next one calls.
 func TestSuccessorThatDiesAfterCommit(t *testing.T) {
-	eachPassing(t, func(t *testing.T, transport afunix.Transport) {
+	eachTransport(t, func(t *testing.T, transport afunix.Transport) {
 		r := newRig(t, transport)
 		c := r.call(t)
 		say(t, c, hello, typeOffer, typeOffered, message{Type: typeReady, Keys: []key{r.l.key}})
@@ -203,7 +197,7 @@ func TestSuccessorThatDiesAfterCommit(t *testing.T) {
 
 // A successor that cannot serve after all, when it has been told to, gives back what it has.
 func TestSuccessorThatFailsAfterCommit(t *testing.T) {
-	eachPassing(t, func(t *testing.T, transport afunix.Transport) {
+	eachTransport(t, func(t *testing.T, transport afunix.Transport) {
 		r := newRig(t, transport)
 		next, err := New(t.Context(), r.cfg)
 		if err != nil {
@@ -234,7 +228,7 @@ func TestSuccessorThatFailsAfterCommit(t *testing.T) {
 }
 
 func TestSuccessorThatSaysNonsense(t *testing.T) {
-	eachPassing(t, func(t *testing.T, transport afunix.Transport) {
+	eachTransport(t, func(t *testing.T, transport afunix.Transport) {
 		r := newRig(t, transport)
 		for _, test := range []struct {
 			name, says string
@@ -266,7 +260,7 @@ func TestSuccessorThatSaysNonsense(t *testing.T) {
 
 // A connection whose arrival the successor cannot confirm in time stays here.
 func TestConnThatNobodyConfirms(t *testing.T) {
-	eachPassing(t, func(t *testing.T, transport afunix.Transport) {
+	eachTransport(t, func(t *testing.T, transport afunix.Transport) {
 		r := newRig(t, transport)
 		c := r.call(t)
 		say(t, c, hello, typeOffer, typeOffered, message{Type: typeReady}, typeCommit, message{Type: typeTaken}, typeYielded)

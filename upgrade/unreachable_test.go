@@ -87,6 +87,9 @@ func TestTheDirectoryMayBeChanged(t *testing.T) {
 func eachTransport(t *testing.T, f func(t *testing.T, cfg upgrade.Config, failed failures)) {
 	for _, transport := range []afunix.Transport{afunix.KernelTransport, afunix.PipeTransport} {
 		t.Run(transport.String(), func(t *testing.T) {
+			if transport == afunix.PipeTransport {
+				testenv.NeedPipeRights(t)
+			}
 			a, b, err := transport.Pair("unix")
 			if errors.Is(err, errors.ErrUnsupported) {
 				t.Skip("not on this system")

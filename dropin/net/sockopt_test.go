@@ -353,6 +353,7 @@ func expectCredentials(t *testing.T, c *net.UnixConn, n int) {
 
 // A number that stands for nothing any more has no options.
 func TestOptionsOfAnEndThatHasMoved(t *testing.T) {
+	needRights(t)
 	if !overPipe {
 		t.Skip("the kernel's sockets do not move")
 	}

@@ -132,11 +132,11 @@ func TestNoSlotIsADescriptorThatIsNotOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	m, err := receiveWithRoomForOne(t, b)
-	defer m.Rights.Close()
 	t.Logf("%d descriptors, %v", m.Rights.Len(), err)
 	if err != nil && !errors.Is(err, descriptor.ErrRightsTruncated) {
-		t.Error(err)
+		t.Fatal(err)
 	}
+	defer m.Rights.Close()
 	for i := range m.Rights.Len() {
 		v, _, err := m.Rights.Take(i)
 		if err != nil {
