@@ -104,10 +104,11 @@ func (h *heir) claim(name string) (transport.Conn, error) {
 // of data, wait to be read, ETOOMANYREFS or EMSGSIZE. Over the pipe transport AttachTo waits until the peer has taken note, up to the write
 // deadline of c. An error means that c is still what it was.
 //
-// Both ends of a pair can be attached, in any order and before either child has been started. What is done to the other end until then waits
-// for nobody; but descriptors can only go to a process: over the pipe transport a WriteMsg with files waits for the child, for ten seconds at
-// most, and then fails with EAGAIN. So does AttachTo of an end that has come here while its peer waited, and that this process has written to
-// since.
+// Both ends of a pair can be attached, in any order and before either child has been started. What
+// is done to the other end until then waits for nobody; but descriptors can only go to a process:
+// over the pipe transport a WriteMsg with files waits for the child, for ten seconds at most, and
+// then fails with EAGAIN. So does AttachTo of an end that has come here while its peer waited, and
+// that this process has written to since.
 func (c *Conn) AttachTo(cmd *exec.Cmd, name string) error {
 	return c.operation("attach", "dup").wrap(c.attachTo(cmd, name))
 }

@@ -141,7 +141,8 @@ func TestThePeerOfAnEndThatNobodyHasYet(t *testing.T) {
 	}
 }
 
-// Data that was written meanwhile is there when the child comes, and descriptors go to the child that comes.
+// Data that was written meanwhile is there when the child comes, and descriptors go to the child
+// that comes.
 func TestWhatIsWrittenToAnEndThatNobodyHasYet(t *testing.T) {
 	each(t, listened, func(t *testing.T, tr afunix.Transport, network string) {
 		x, y := pair(t, tr, network)
@@ -156,7 +157,8 @@ func TestWhatIsWrittenToAnEndThatNobodyHasYet(t *testing.T) {
 	})
 }
 
-// Descriptors can only go to a process. Until there is one they wait, but not beyond the deadline. (And not for ever: see package endpoint.)
+// Descriptors can only go to a process. Until there is one they wait, but not beyond the deadline.
+// (And not for ever: see package endpoint.)
 func TestDescriptorsToAnEndThatNobodyHasYet(t *testing.T) {
 	each(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
 		x, y := pair(t, tr, network)
@@ -180,7 +182,8 @@ func TestDescriptorsToAnEndThatNobodyHasYet(t *testing.T) {
 	})
 }
 
-// An end that is attached, and whose peer was, is what it was if that fails; and closing both before any child has been started ends both.
+// An end that is attached, and whose peer was, is what it was if that fails; and closing both
+// before any child has been started ends both.
 func TestAttachFailsWhileThePeerIsAway(t *testing.T) {
 	eachPassing(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
 		x, y := pair(t, tr, network)
@@ -250,7 +253,8 @@ func heirThatReadsCredentials(args []string) error {
 	return nil
 }
 
-// An end goes from one child to the next while its peer waits for a child that has not been started.
+// An end goes from one child to the next while its peer waits for a child that has not been
+// started.
 func TestAnEndGoesOnWhileItsPeerWaits(t *testing.T) {
 	eachPassing(t, listened, func(t *testing.T, tr afunix.Transport, network string) {
 		x, y := pair(t, tr, network)
@@ -325,7 +329,8 @@ func TestAnEndThatStaysWhileItsPeerWaits(t *testing.T) {
 	})
 }
 
-// Each message is its writer's, though the end that it was written to was in nobody's hands, and the other end has gone since.
+// Each message is its writer's, though the end that it was written to was in nobody's hands, and
+// the other end has gone since.
 func TestCredentialsOfWhatAnEndIsSentThatNobodyHasYet(t *testing.T) {
 	for name, order := range map[string][]int{"the reader is started first": {0, 1}, "the writer is started first": {1, 0}} {
 		t.Run(name, func(t *testing.T) { testCredentialsOfHeirs(t, order) })

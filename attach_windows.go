@@ -13,7 +13,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// A legacy is a handle that a child inherits. One that is dropped is closed by the garbage collector.
+// A legacy is a handle that a child inherits. One that is dropped is closed by the garbage
+// collector.
 type legacy struct {
 	handle  windows.Handle
 	dropped runtime.Cleanup
@@ -37,8 +38,8 @@ func (l *legacy) Close() error {
 	return windows.CloseHandle(l.handle)
 }
 
-// attach makes cmd hand the handle down, and completes what the child is told. It has the same value there. As long as there is cmd, l is not
-// dropped: cmd has the bare number.
+// attach makes cmd hand the handle down, and completes what the child is told. It has the same
+// value there. As long as there is cmd, l is not dropped: cmd has the bare number.
 func (l *legacy) attach(cmd *exec.Cmd, b bequest) bequest {
 	runtime.AddCleanup(cmd, func(*legacy) {}, l)
 	if cmd.SysProcAttr == nil {
@@ -49,9 +50,10 @@ func (l *legacy) attach(cmd *exec.Cmd, b bequest) bequest {
 	return b
 }
 
-// secure keeps an inherited handle from the children of this process, in case somebody starts them without naming what they may
-// inherit. It reports whether there is such a one. What kind of file it is could not be asked without waiting, if the variable lies, for whoever
-// is reading from it; that is found out later.
+// secure keeps an inherited handle from the children of this process, in case somebody starts them
+// without naming what they may inherit. It reports whether there is such a one. What kind of file
+// it is could not be asked without waiting, if the variable lies, for whoever is reading from it;
+// that is found out later.
 func secure(b bequest) bool {
 	if kind, err := descriptor.ObjectType(b.Value); err != nil || kind != "File" {
 		return false

@@ -40,8 +40,8 @@ func (g *slowGuard) authorize(afunix.Credentials) error {
 	return g.says
 }
 
-// call dials, and says who it is, on another goroutine: over pipes Dial waits for Authorize. The function that it returns waits for that. The
-// connection is closed when the test ends.
+// call dials, and says who it is, on another goroutine: over pipes Dial waits for Authorize. The
+// function that it returns waits for that. The connection is closed when the test ends.
 func call(t *testing.T, tr afunix.Transport, network, path, name string) (connected func() (*afunix.Conn, error)) {
 	var c *afunix.Conn
 	var err error
@@ -98,7 +98,8 @@ func waitFor(t *testing.T, what string, c <-chan struct{}) {
 	}
 }
 
-// Whoever Authorize takes long about holds up nobody else, and is accepted when it has made up its mind.
+// Whoever Authorize takes long about holds up nobody else, and is accepted when it has made up its
+// mind.
 func TestSlowAuthorizeHoldsUpNobodyElse(t *testing.T) {
 	each(t, listened, func(t *testing.T, tr afunix.Transport, network string) {
 		g := newSlowGuard(t)
@@ -173,7 +174,8 @@ func TestCloseWhileAuthorizeIsUnderWay(t *testing.T) {
 	})
 }
 
-// The deadline ends Accept, and not what Authorize is asked: whom it lets in the next Accept returns.
+// The deadline ends Accept, and not what Authorize is asked: whom it lets in the next Accept
+// returns.
 func TestDeadlineOfAcceptWhileAuthorizeIsUnderWay(t *testing.T) {
 	each(t, listened, func(t *testing.T, tr afunix.Transport, network string) {
 		g := newSlowGuard(t)

@@ -11,7 +11,8 @@ import (
 	"afunix/internal/testenv"
 )
 
-// A listener with a relative path removes its socket file, in whatever directory the process is by then, and no other's of that name.
+// A listener with a relative path removes its socket file, in whatever directory the process is by
+// then, and no other's of that name.
 func TestCloseRemovesTheFileOfARelativePath(t *testing.T) {
 	for _, how := range []string{"closed", "handed on", "sent"} {
 		t.Run(how, func(t *testing.T) {

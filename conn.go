@@ -12,12 +12,13 @@ import (
 	"afunix/internal/transport"
 )
 
-// A Conn is a socket that does not listen. It is a [net.Conn], a [net.PacketConn] and a [syscall.Conn]. It is safe for
-// concurrent use, and one Write or WriteMsg is never interleaved with another. One that is dropped without Close is closed by the garbage
-// collector, sooner or later.
+// A Conn is a socket that does not listen. It is a [net.Conn], a [net.PacketConn] and a
+// [syscall.Conn]. It is safe for concurrent use, and one Write or WriteMsg is never interleaved
+// with another. One that is dropped without Close is closed by the garbage collector, sooner or
+// later.
 //
-// A [net.Buffers] writes each of its slices by a Write of its own: each becomes a record, and on a stream those of two writers mix. Join
-// what belongs together first.
+// A [net.Buffers] writes each of its slices by a Write of its own: each becomes a record, and on a
+// stream those of two writers mix. Join what belongs together first.
 type Conn struct {
 	t        transport.Conn
 	network  string

@@ -8,9 +8,11 @@ import (
 
 // Credentials say which process, and which user, is at the other end.
 type Credentials struct {
-	// PID is the process's number in the PID namespace of this process. 0 is a process that has none there: on Linux one that was started
-	// outside of this namespace and those below it, as another container is (pid_namespaces(7)). It is no number to send a signal to, which
-	// would go to this process's own group, nor one to tell anybody; and two processes with 0 need not be the same.
+	// PID is the process's number in the PID namespace of this process. 0 is a process that has
+	// none there: on Linux one that was started outside of this namespace and those below it, as
+	// another container is (pid_namespaces(7)). It is no number to send a signal to, which would go
+	// to this process's own group, nor one to tell anybody; and two processes with 0 need not be
+	// the same.
 	PID      int
 	UID, GID int    // -1 where the system has none
 	SID      string // Windows: the user's security identifier

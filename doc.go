@@ -13,10 +13,11 @@
 //
 // # Transports
 //
-// The kernel transport is the system's own AF_UNIX, and the default wherever that passes descriptors: on Linux, macOS and the
-// BSDs. The pipe transport carries messages over a message pipe, and duplicates descriptors from process to process; it is
-// the default on Windows, whose own AF_UNIX is a byte stream and nothing else.
-// Plan 9 and WebAssembly have neither: there this package compiles, and whatever makes a socket is [errors.ErrUnsupported].
+// The kernel transport is the system's own AF_UNIX, and the default wherever that passes
+// descriptors: on Linux, macOS and the BSDs. The pipe transport carries messages over a message
+// pipe, and duplicates descriptors from process to process; it is the default on Windows, whose own
+// AF_UNIX is a byte stream and nothing else. Plan 9 and WebAssembly have neither: there this
+// package compiles, and whatever makes a socket is [errors.ErrUnsupported].
 //
 // # Descriptors
 //

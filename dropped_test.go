@@ -58,7 +58,8 @@ func TestDroppedConnsAreClosedByTheCollector(t *testing.T) {
 	})
 }
 
-// What was sent by an end that is dropped arrives, as after Close, and what nobody has read of it is closed.
+// What was sent by an end that is dropped arrives, as after Close, and what nobody has read of it
+// is closed.
 func TestADroppedConnBehavesAsAClosedOne(t *testing.T) {
 	eachPassing(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b, err := tr.Pair(network)

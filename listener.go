@@ -15,11 +15,12 @@ import (
 // A ListenConfig has options for listening. The zero value is what [Listen] and [ListenPacket] use.
 type ListenConfig struct {
 	Transport Transport
-	// Authorize, if not nil, may refuse the peer of a connection, of which then no byte of user data is read or sent,
-	// and which is never accepted. It may be called by several goroutines at once: whoever it takes long about holds up nobody else, up to
-	// 256 clients at a time, and over the kernel transport no more than the Backlog has room for. So clients are accepted in the order in which
-	// they are let in. Close does not wait for it, and turns away those about whom it has not said anything. A datagram socket has no such
-	// peer, and ListenPacket is refused.
+	// Authorize, if not nil, may refuse the peer of a connection, of which then no byte of user
+	// data is read or sent, and which is never accepted. It may be called by several goroutines at
+	// once: whoever it takes long about holds up nobody else, up to 256 clients at a time, and over
+	// the kernel transport no more than the Backlog has room for. So clients are accepted in the
+	// order in which they are let in. Close does not wait for it, and turns away those about whom
+	// it has not said anything. A datagram socket has no such peer, and ListenPacket is refused.
 	Authorize func(peer Credentials) error
 	Backlog   int // as listen(2); 0 means the system's maximum
 	// Mode is the permission of the socket file, from the start (but see below); 0 means that the process's umask decides.
@@ -67,8 +68,9 @@ func (lc *ListenConfig) ListenPacket(ctx context.Context, network, address strin
 	return newConn(c, network), nil
 }
 
-// A Listener is a socket that listens. It is a [net.Listener] and a [syscall.Conn]. One that is dropped without Close is closed by the
-// garbage collector, sooner or later; its socket file stays then, as in package net.
+// A Listener is a socket that listens. It is a [net.Listener] and a [syscall.Conn]. One that is
+// dropped without Close is closed by the garbage collector, sooner or later; its socket file stays
+// then, as in package net.
 type Listener struct {
 	t       transport.Listener
 	network string
@@ -95,8 +97,8 @@ func (l *Listener) Accept() (net.Conn, error) {
 	return c, nil
 }
 
-// AcceptConn waits for the next connection. As accept(2), it fails with EMFILE, ENFILE or ENOMEM when there is no room for one. That does not
-// end the listener: the next call may succeed.
+// AcceptConn waits for the next connection. As accept(2), it fails with EMFILE, ENFILE or ENOMEM
+// when there is no room for one. That does not end the listener: the next call may succeed.
 func (l *Listener) AcceptConn() (*Conn, error) {
 	t, err := l.t.Accept()
 	if err != nil {
@@ -108,10 +110,11 @@ func (l *Listener) AcceptConn() (*Conn, error) {
 // Close stops listening. Calls of Accept that wait return [net.ErrClosed]. The socket file is removed if Listen made it, and nobody has
 // put another in its place.
 //
-// Windows does not let go of a file that another program has open without FILE_SHARE_DELETE, as os.Open does. Close tries for half a second.
-// Then the file stays, and says that nobody listens there any more: Dial fails with ECONNREFUSED, and the next Listen takes the file over. If
-// the other program does not even let others write the file, Close fails with EBUSY; the file is to be removed as one that is left after a
-// crash.
+// Windows does not let go of a file that another program has open without FILE_SHARE_DELETE, as
+// os.Open does. Close tries for half a second. Then the file stays, and says that nobody listens
+// there any more: Dial fails with ECONNREFUSED, and the next Listen takes the file over. If the
+// other program does not even let others write the file, Close fails with EBUSY; the file is to be
+// removed as one that is left after a crash.
 func (l *Listener) Close() error {
 	l.dropped.Stop()
 	return l.operation("close", "close").wrap(l.t.Close())

@@ -57,7 +57,8 @@ func (s *pipeServer) visited() bool {
 	return err != nil || state != uint32(windows.WAIT_TIMEOUT)
 }
 
-// What is no file is refused by its name, and nobody is disturbed: the server of a pipe sees no client come.
+// What is no file is refused by its name, and nobody is disturbed: the server of a pipe sees no
+// client come.
 func TestNamesThatAreNoFilesAreNotOpened(t *testing.T) {
 	s := newPipeServer(t)
 	for name, test := range map[string]struct {

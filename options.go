@@ -1,22 +1,24 @@
 package afunix
 
-// ReadBuffer returns SO_RCVBUF, in bytes. On Linux, and over the pipe transport, that is twice the size that was set by
-// [Conn.SetReadBuffer], within the bounds of socket(7). Over the pipe transport it changes nothing, as in Linux's AF_UNIX, and a socket that
-// was received has that of a new one.
+// ReadBuffer returns SO_RCVBUF, in bytes. On Linux, and over the pipe transport, that is twice the
+// size that was set by [Conn.SetReadBuffer], within the bounds of socket(7). Over the pipe
+// transport it changes nothing, as in Linux's AF_UNIX, and a socket that was received has that of a
+// new one.
 func (c *Conn) ReadBuffer() (int, error) {
 	bytes, err := c.t.ReadBuffer()
 	return bytes, c.operation("get", "getsockopt").wrap(err)
 }
 
-// WriteBuffer returns SO_SNDBUF, in bytes. On Linux, and over the pipe transport, that is twice the size that was set by
-// [Conn.SetWriteBuffer], within the bounds of socket(7).
+// WriteBuffer returns SO_SNDBUF, in bytes. On Linux, and over the pipe transport, that is twice the
+// size that was set by [Conn.SetWriteBuffer], within the bounds of socket(7).
 func (c *Conn) WriteBuffer() (int, error) {
 	bytes, err := c.t.WriteBuffer()
 	return bytes, c.operation("get", "getsockopt").wrap(err)
 }
 
-// PendingError returns SO_ERROR: what has happened to the socket and nobody has been told, ECONNRESET if the peer was closed with something
-// unread. As the next read would, it takes the error away. It returns nil if there is none.
+// PendingError returns SO_ERROR: what has happened to the socket and nobody has been told,
+// ECONNRESET if the peer was closed with something unread. As the next read would, it takes the
+// error away. It returns nil if there is none.
 func (c *Conn) PendingError() error { return c.operation("get", "getsockopt").wrap(c.t.PendingError()) }
 
 // PassCredentials returns what [Conn.SetPassCredentials] has set: SO_PASSCRED.
@@ -25,7 +27,8 @@ func (c *Conn) PassCredentials() (bool, error) {
 	return on, c.operation("get", "getsockopt").wrap(err)
 }
 
-// SetPassCredentials is [Conn.SetPassCredentials] of all connections whose clients connect from now on, from their first message on.
+// SetPassCredentials is [Conn.SetPassCredentials] of all connections whose clients connect from now
+// on, from their first message on.
 func (l *Listener) SetPassCredentials(on bool) error {
 	return l.operation("set", "setsockopt").wrap(l.t.SetPassCredentials(on))
 }

@@ -11,8 +11,8 @@ import (
 	"afunix"
 )
 
-// Some programs (Node before it bound names by their length, lua-posix) fill an abstract name up with NULs. Those are part of the
-// name: the name without them is somebody else's.
+// Some programs (Node before it bound names by their length, lua-posix) fill an abstract name up
+// with NULs. Those are part of the name: the name without them is somebody else's.
 func TestDialANamePaddedWithNULs(t *testing.T) {
 	plain := "@afunix-padded-" + strconv.Itoa(os.Getpid())
 	padded := plain + strings.Repeat("\x00", len(syscall.RawSockaddrUnix{}.Path)-len(plain))

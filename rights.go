@@ -10,11 +10,13 @@ import (
 	"afunix/internal/transport"
 )
 
-// Rights own the descriptors of one message, in the order in which they were sent. Each can be taken once; Close closes those
-// that were not; Rights that are dropped are closed by the garbage collector, sooner or later. Nothing received is inherited by
-// child processes. If not every descriptor could be installed (the process is out of descriptors), all are closed and ReadMsg
-// returns [ErrRightsTruncated] beside the data. Linux 7.3 may be told by SO_RIGHTS_NOTRUNC, through SyscallConn or by whoever had the socket
-// before, to put an errno in the place of a descriptor that it does not install: that is the error of index i then, and the others are there.
+// Rights own the descriptors of one message, in the order in which they were sent. Each can be
+// taken once; Close closes those that were not; Rights that are dropped are closed by the garbage
+// collector, sooner or later. Nothing received is inherited by child processes. If not every
+// descriptor could be installed (the process is out of descriptors), all are closed and ReadMsg
+// returns [ErrRightsTruncated] beside the data. Linux 7.3 may be told by SO_RIGHTS_NOTRUNC, through
+// SyscallConn or by whoever had the socket before, to put an errno in the place of a descriptor
+// that it does not install: that is the error of index i then, and the others are there.
 //
 // The zero value has no descriptors. The errors of its methods are [RightsError]s: EINVAL around an index that is out of range,
 // [os.ErrClosed] for a descriptor that was taken. If another error is returned, Rights still own the descriptor.
@@ -40,9 +42,10 @@ func (r Rights) Descriptor(i int) (Descriptor, error) {
 	return Descriptor(v), nil
 }
 
-// File takes descriptor i as a file. On Unix that can be anything; on Windows it cannot be a socket, and a handle that was opened
-// for overlapped I/O works, but without deadlines. There File may also wait, as whatever is done with such a file does: if it is a pipe or a
-// console that was opened for synchronous I/O, as those of [os.Pipe] are, while anybody reads from it.
+// File takes descriptor i as a file. On Unix that can be anything; on Windows it cannot be a
+// socket, and a handle that was opened for overlapped I/O works, but without deadlines. There File
+// may also wait, as whatever is done with such a file does: if it is a pipe or a console that was
+// opened for synchronous I/O, as those of [os.Pipe] are, while anybody reads from it.
 func (r Rights) File(i int) (f *os.File, err error) {
 	err = r.give(i, func(v uintptr, k descriptor.Kind, e descriptor.End) error {
 		if e != nil {
@@ -56,9 +59,10 @@ func (r Rights) File(i int) (f *os.File, err error) {
 
 // Conn takes descriptor i, a socket that does not listen, as a connection with deadlines. An AF_UNIX socket is a *[Conn].
 //
-// On Unix, Conn, Listener and PacketConn make the socket one whose calls do not wait (O_NONBLOCK), as package net needs it. It is so for its
-// sender, too, if he still has it: programs in Go notice nothing, but others may count on waiting. [Rights.File] and [Rights.Descriptor] leave
-// it as it came.
+// On Unix, Conn, Listener and PacketConn make the socket one whose calls do not wait (O_NONBLOCK),
+// as package net needs it. It is so for its sender, too, if he still has it: programs in Go notice
+// nothing, but others may count on waiting. [Rights.File] and [Rights.Descriptor] leave it as it
+// came.
 func (r Rights) Conn(i int) (c net.Conn, err error) {
 	err = r.give(i, func(v uintptr, k descriptor.Kind, e descriptor.End) error {
 		if end, ok := e.(transport.Conn); ok {

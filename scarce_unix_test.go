@@ -20,7 +20,8 @@ func init() {
 	children["listen without room"] = listenWithoutRoom
 }
 
-// listenWithoutRoom listens until accepting fails, as many programs do, and keeps the listener. It has room again when it is told so.
+// listenWithoutRoom listens until accepting fails, as many programs do, and keeps the listener. It
+// has room again when it is told so.
 func listenWithoutRoom(args []string) error {
 	tr, err := strconv.Atoi(args[0])
 	if err != nil {
@@ -58,8 +59,9 @@ func (p *partner) say(line string) {
 	}
 }
 
-// Whoever dials a process that has run out of descriptors, and whose accept loop has ended with that, learns it; and is connected when there
-// is room again, though nobody has called Accept since.
+// Whoever dials a process that has run out of descriptors, and whose accept loop has ended with
+// that, learns it; and is connected when there is room again, though nobody has called Accept
+// since.
 func TestDialOfAProcessThatIsOutOfDescriptors(t *testing.T) {
 	each(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
 		path := socketPath(t)

@@ -26,8 +26,9 @@ func checkAddress(address string) (string, error) {
 	return address, nil
 }
 
-// beside returns a name in the directory of the address, of at most limit bytes: the address with a dot and eight of the number's hexadecimal digits
-// behind it if there is room, or else in place of its end; at worst a few of the digits.
+// beside returns a name in the directory of the address, of at most limit bytes: the address with a
+// dot and eight of the number's hexadecimal digits behind it if there is room, or else in place of
+// its end; at worst a few of the digits.
 func beside(address string, limit int, number uint32) string {
 	dir, base := filepath.Split(address)
 	room := limit - len(dir)
@@ -39,14 +40,16 @@ func beside(address string, limit int, number uint32) string {
 	return dir + base[:min(len(base), room-len(suffix))] + suffix
 }
 
-// leftoverAge is how old the file of a process must be that has died before it published it. One that is made in this moment looks the same.
+// leftoverAge is how old the file of a process must be that has died before it published it. One
+// that is made in this moment looks the same.
 const leftoverAge = time.Minute
 
-// leftoverSuffix is what such a file has behind the address. Names that are shorter could be those of others.
+// leftoverSuffix is what such a file has behind the address. Names that are shorter could be those
+// of others.
 var leftoverSuffix = regexp.MustCompile(`^\.[0-9a-f]{8}$`)
 
-// removeLeftovers removes what processes have left beside the address that have died while they put themselves there. What cannot be removed is in
-// nobody's way.
+// removeLeftovers removes what processes have left beside the address that have died while they put
+// themselves there. What cannot be removed is in nobody's way.
 func removeLeftovers(ctx context.Context, address string) {
 	dir, base := filepath.Split(address)
 	entries, _ := os.ReadDir(filepath.Clean(dir)) // as many as can be read

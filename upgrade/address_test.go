@@ -136,7 +136,8 @@ func TestAddressThatCannotBeOne(t *testing.T) {
 	}
 }
 
-// What a process has left that died while it put itself at the address is removed, and nothing else.
+// What a process has left that died while it put itself at the address is removed, and nothing
+// else.
 func TestLeftovers(t *testing.T) {
 	dir := testenv.TempDir(t)
 	address := filepath.Join(dir, "a.sock")

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// unnamed is the name of a socket to which the service manager has given none (sd_listen_fds_with_names(3)).
+// unnamed is the name of a socket to which the service manager has given none
+// (sd_listen_fds_with_names(3)).
 const unnamed = "unknown"
 
 // A candidate is what is known of a socket that may be chosen.
@@ -30,9 +31,10 @@ type request struct {
 	places  []place // a host may have several; an invalid IP address stands for all
 }
 
-// choose returns the index of the candidate that is meant, or -1. It is of the network in any case. The name counts before the place, since
-// whoever has given that knows what the socket is for; but if several sockets have it, the place decides. What has another name, or none, is
-// meant if it is at the place, where nobody could bind another one.
+// choose returns the index of the candidate that is meant, or -1. It is of the network in any case.
+// The name counts before the place, since whoever has given that knows what the socket is for; but
+// if several sockets have it, the place decides. What has another name, or none, is meant if it is
+// at the place, where nobody could bind another one.
 func choose(r request, among []candidate) int {
 	for _, fits := range []func(candidate) bool{
 		func(c candidate) bool { return r.names(c) && r.isExactlyAt(c) },
@@ -57,7 +59,8 @@ func (r request) names(c candidate) bool {
 	return c.name == r.name || r.name == "" && c.name == unnamed
 }
 
-// nameDoes reports whether the name is enough: all sockets of the network that have it, used or not, are at one place.
+// nameDoes reports whether the name is enough: all sockets of the network that have it, used or
+// not, are at one place.
 func (r request) nameDoes(among []candidate) bool {
 	var places []place
 	for _, c := range among {
@@ -76,8 +79,8 @@ func (r request) isExactlyAt(c candidate) bool {
 	return c.place.ip.Port() != 0 && r.hasVersion(c) && slices.Contains(r.places, c.place)
 }
 
-// isAt also takes any unspecified address for any other: a program that asks for all means 0.0.0.0 and [::], which the service manager
-// binds where a socket unit says nothing but a port.
+// isAt also takes any unspecified address for any other: a program that asks for all means 0.0.0.0
+// and [::], which the service manager binds where a socket unit says nothing but a port.
 func (r request) isAt(c candidate) bool {
 	at := c.place.ip
 	return at.Port() != 0 && at.Addr().IsUnspecified() && r.hasVersion(c) && slices.ContainsFunc(r.places, func(p place) bool {

@@ -9,7 +9,8 @@ func at(s string) place { return place{ip: netip.MustParseAddrPort(s)} }
 
 func anyHost(port uint16) place { return place{ip: netip.AddrPortFrom(netip.Addr{}, port)} }
 
-// Each list is what a service manager may pass; what is asked for, in which order, and which socket that is (-1: none).
+// Each list is what a service manager may pass; what is asked for, in which order, and which socket
+// that is (-1: none).
 func TestChoose(t *testing.T) {
 	type asked struct {
 		request

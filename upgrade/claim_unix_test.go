@@ -64,8 +64,8 @@ func (w wish) ask(u *upgrade.Upgrader) (string, error) {
 	return l.Addr().String(), nil
 }
 
-// claim is a process that the service manager has started: it asks for what it is told to on its command line, prints what it gets, a line
-// each, and serves until it has a successor.
+// claim is a process that the service manager has started: it asks for what it is told to on its
+// command line, prints what it gets, a line each, and serves until it has a successor.
 func claim(args []string) error {
 	pretendActivation()
 	u, err := upgrade.New(timeLimit(), upgrade.Config{Address: args[0], Failed: func(err error) { fmt.Println("failed:", err) }})
@@ -290,7 +290,8 @@ func TestActivationThatNobodyAskedFor(t *testing.T) {
 	}
 }
 
-// A process that has been replaced has nothing open any more: when its successor ends, and the manager closes a socket, nobody is left in it.
+// A process that has been replaced has nothing open any more: when its successor ends, and the
+// manager closes a socket, nobody is left in it.
 func TestActivationGoesToTheSuccessor(t *testing.T) {
 	at := address(t)
 	var s stock
@@ -371,7 +372,8 @@ func TestActivationIsThereAfterAFailure(t *testing.T) {
 	}
 }
 
-// Start-up code removes the service manager's socket file before it listens; or that has happened in a process before, which has left its own.
+// Start-up code removes the service manager's socket file before it listens; or that has happened
+// in a process before, which has left its own.
 func TestActivationWhoseFileIsGone(t *testing.T) {
 	for name, leave := range map[string]bool{"removed": false, "another one's": true} {
 		t.Run(name, func(t *testing.T) {
@@ -392,7 +394,8 @@ func TestActivationWhoseFileIsGone(t *testing.T) {
 	}
 }
 
-// Where the socket file is another process's, Listen fails, and the manager's socket can be asked for again.
+// Where the socket file is another process's, Listen fails, and the manager's socket can be asked
+// for again.
 func TestActivationWhosePathIsSomebodyElses(t *testing.T) {
 	at := address(t)
 	path := at + ".web"

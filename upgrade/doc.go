@@ -33,27 +33,33 @@
 //
 // # Socket files
 //
-// A path may lead to another socket by the time it is used: a cleaner has removed the file, or a person, or a program that removes what it finds
-// before it listens (which here none needs to do: what a dead process has left is removed, and what a predecessor has is handed on). A process
-// that serves looks every ten seconds, and tells Config.Failed of each of its sockets that clients cannot find any more ([ErrUnreachable]). The next
-// successor makes such a socket anew. The file at Config.Address it puts there again by itself.
+// A path may lead to another socket by the time it is used: a cleaner has removed the file, or a
+// person, or a program that removes what it finds before it listens (which here none needs to do:
+// what a dead process has left is removed, and what a predecessor has is handed on). A process that
+// serves looks every ten seconds, and tells Config.Failed of each of its sockets that clients
+// cannot find any more ([ErrUnreachable]). The next successor makes such a socket anew. The file at
+// Config.Address it puts there again by itself.
 //
 // # systemd
 //
-// Under systemd (Type=notify, ExecReload=kill -HUP $MAINPID) Ready sends READY=1, and the predecessor tells MAINPID once its successor serves:
-// systemd follows, and hears nothing of an upgrade that fails. Sockets that systemd passes (LISTEN_FDS) are found by their names
-// (FileDescriptorName= in the socket unit), their networks and their addresses, of which [Upgrader.Listen] says more; each version of a program can
-// ask for others of them, since what nobody has asked for goes along. Their socket files stay. A successor has to be in the service's own control group, and
-// should be started by Upgrade: that makes it a child of systemd, which otherwise kills it when the service is stopped, instead of
-// waiting for it. The exit status of one that fails is therefore systemd's, and not in Upgrade's error.
+// Under systemd (Type=notify, ExecReload=kill -HUP $MAINPID) Ready sends READY=1, and the
+// predecessor tells MAINPID once its successor serves: systemd follows, and hears nothing of an
+// upgrade that fails. Sockets that systemd passes (LISTEN_FDS) are found by their names
+// (FileDescriptorName= in the socket unit), their networks and their addresses, of which
+// [Upgrader.Listen] says more; each version of a program can ask for others of them, since what
+// nobody has asked for goes along. Their socket files stay. A successor has to be in the service's
+// own control group, and should be started by Upgrade: that makes it a child of systemd, which
+// otherwise kills it when the service is stopped, instead of waiting for it. The exit status of one
+// that fails is therefore systemd's, and not in Upgrade's error.
 //
-// A first process serves also if systemd cannot be told so: Config.Failed is. A successor does not, if systemd knows its predecessor. Numbers of processes are told only where
-// systemd has the same.
+// A first process serves also if systemd cannot be told so: Config.Failed is. A successor does not,
+// if systemd knows its predecessor. Numbers of processes are told only where systemd has the same.
 //
 // # Containers
 //
-// A process and its successor may be in different PID namespaces; both see the file at the Address. But process 1 of one has no successor there, since with
-// its end the kernel ends all others: [ErrPID1]. docs/UPGRADE.md has a script that stays as process 1.
+// A process and its successor may be in different PID namespaces; both see the file at the Address.
+// But process 1 of one has no successor there, since with its end the kernel ends all others:
+// [ErrPID1]. docs/UPGRADE.md has a script that stays as process 1.
 //
 // # Windows
 //

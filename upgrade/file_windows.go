@@ -40,8 +40,8 @@ func fileID(path string) (string, error) {
 	return string(text), err
 }
 
-// openShared opens a file that its owner can remove or replace meanwhile, unlike os.Open. If it is a pipe, whoever has made that cannot act as
-// this process.
+// openShared opens a file that its owner can remove or replace meanwhile, unlike os.Open. If it is
+// a pipe, whoever has made that cannot act as this process.
 func openShared(path string) (*os.File, error) {
 	name, err := windows.UTF16PtrFromString(path)
 	if err != nil {

@@ -23,18 +23,21 @@ type offer struct {
 	rights afunix.Rights // the descriptor, if it does not move
 }
 
-// Listen returns the listener with this name, network and address: the predecessor's, if that has one with exactly these; else one of
-// the service manager's; else a new one, of Config.Listen. It accepts nobody until Ready has succeeded, and is offered to the successor until it
-// is closed.
+// Listen returns the listener with this name, network and address: the predecessor's, if that has
+// one with exactly these; else one of the service manager's; else a new one, of Config.Listen. It
+// accepts nobody until Ready has succeeded, and is offered to the successor until it is closed.
 //
-// The service manager's are those that it has passed to this process, or to one before it that has handed them on. A TCP listener is chosen
-// among its TCP listeners only, and so on. One with the name (systemd's FileDescriptorName=) at the address is the first choice, then the
-// only one with the name, wherever it is, and then one at the address that has another name or none. An address without a host, or with
-// one that stands for all, is that of a listener at 0.0.0.0 or [::]. With the name "", one that has none is meant. What nobody asks for is
-// kept, for later calls and for successors.
+// The service manager's are those that it has passed to this process, or to one before it that has
+// handed them on. A TCP listener is chosen among its TCP listeners only, and so on. One with the
+// name (systemd's FileDescriptorName=) at the address is the first choice, then the only one with
+// the name, wherever it is, and then one at the address that has another name or none. An address
+// without a host, or with one that stands for all, is that of a listener at 0.0.0.0 or [::]. With
+// the name "", one that has none is meant. What nobody asks for is kept, for later calls and for
+// successors.
 //
-// If the socket file of such a listener is gone, or is another socket's, nobody can reach it any more. A new one is made at the address then, and
-// Config.Failed is told (ErrUnreachable); if another process listens there by now, Listen fails. A predecessor goes on with its own, in which
+// If the socket file of such a listener is gone, or is another socket's, nobody can reach it any
+// more. A new one is made at the address then, and Config.Failed is told (ErrUnreachable); if
+// another process listens there by now, Listen fails. A predecessor goes on with its own, in which
 // there may be clients that came before.
 //
 // What a listener knows only in its own process does not go along: that of a successor has no afunix.ListenConfig.Authorize.
@@ -133,7 +136,8 @@ func (u *Upgrader) renew(ctx context.Context, s socket, o *offer, lost error) er
 	return nil
 }
 
-// address returns where o should be: where it was asked for, or where the service manager has put it.
+// address returns where o should be: where it was asked for, or where the service manager has put
+// it.
 func (o *offer) address(k key) string {
 	if o.passed != nil {
 		return o.passed.addr

@@ -5,13 +5,15 @@ import (
 	"strconv"
 )
 
-// firstNamespace is what the link below /proc says in the PID namespace that the system has started with (PROC_PID_INIT_INO in the
-// kernel's include/linux/proc_ns.h).
+// firstNamespace is what the link below /proc says in the PID namespace that the system has started
+// with (PROC_PID_INIT_INO in the kernel's include/linux/proc_ns.h).
 const firstNamespace = "pid:[4026531836]"
 
-// isManagersNumber reports whether the service manager is known to have the same number for this process as this process itself: in the PID
-// namespace that the system has started with, where whoever starts services is, too; and where the manager has said so, as systemd does since
-// version 248 (SYSTEMD_EXEC_PID in systemd.exec(5)). A manager outside of a container would take a number from inside for that of another process.
+// isManagersNumber reports whether the service manager is known to have the same number for this
+// process as this process itself: in the PID namespace that the system has started with, where
+// whoever starts services is, too; and where the manager has said so, as systemd does since version
+// 248 (SYSTEMD_EXEC_PID in systemd.exec(5)). A manager outside of a container would take a number
+// from inside for that of another process.
 func isManagersNumber() bool {
 	pid := os.Getpid()
 	if pid == 1 {

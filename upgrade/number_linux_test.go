@@ -37,14 +37,16 @@ func elsewhere(t *testing.T, cmd *exec.Cmd) *exec.Cmd {
 	return cmd
 }
 
-// startAll is process 1 of a PID namespace, in which it starts one of the children, and waits for it.
+// startAll is process 1 of a PID namespace, in which it starts one of the children, and waits for
+// it.
 func startAll(args []string) error {
 	cmd := child(args[0], args[1:]...)
 	cmd.Stdout = os.Stdout
 	return cmd.Run()
 }
 
-// From here a process below is seen, and the manager is told its number here; what it is numbered there nobody hears.
+// From here a process below is seen, and the manager is told its number here; what it is numbered
+// there nobody hears.
 func TestSuccessorInAPIDNamespaceBelow(t *testing.T) {
 	for _, name := range []string{"serve", "serve by pipe"} {
 		t.Run(name, func(t *testing.T) {
@@ -128,7 +130,8 @@ func underManager(args []string) error {
 	return serveAs("first", upgrade.Config{Address: args[0], Failed: func(err error) { fmt.Println(err) }})
 }
 
-// To a manager in its own PID namespace a process tells its number; but that of one which cannot be seen nobody hears.
+// To a manager in its own PID namespace a process tells its number; but that of one which cannot be
+// seen nobody hears.
 func TestServiceManagerInAPIDNamespace(t *testing.T) {
 	at := address(t)
 	manager := newServiceManager(t, at+".notify")

@@ -9,9 +9,11 @@ import (
 	"afunix"
 )
 
-// A PacketConn is a [net.PacketConn] that goes from process to process. It also has what *[net.UDPConn] and *[afunix.Conn] can do with datagrams, for those who
-// ask for that by an interface, as quic-go does, or the ReadBatch and WriteBatch of golang.org/x/net/ipv4; whoever wants to see the type itself
-// cannot use it. What the socket below cannot do is [errors.ErrUnsupported].
+// A PacketConn is a [net.PacketConn] that goes from process to process. It also has what
+// *[net.UDPConn] and *[afunix.Conn] can do with datagrams, for those who ask for that by an
+// interface, as quic-go does, or the ReadBatch and WriteBatch of golang.org/x/net/ipv4; whoever
+// wants to see the type itself cannot use it. What the socket below cannot do is
+// [errors.ErrUnsupported].
 type PacketConn struct {
 	origin
 	key  key

@@ -12,9 +12,10 @@ import (
 	"afunix"
 )
 
-// A passed socket is one that the service manager has passed to this process, or to one before it. It stays here whatever becomes of the
-// Listener that has it: the manager has it open in any case, so that nobody could bind its address anew. What the manager passes need not be a
-// socket; what is none is kept as well, and nobody asks for it.
+// A passed socket is one that the service manager has passed to this process, or to one before it.
+// It stays here whatever becomes of the Listener that has it: the manager has it open in any case,
+// so that nobody could bind its address anew. What the manager passes need not be a socket; what is
+// none is kept as well, and nobody asks for it.
 type passed struct {
 	candidate
 	descriptor descriptor
@@ -43,7 +44,8 @@ func newPassed(r afunix.Rights, name string) (*passed, error) {
 	return p, nil
 }
 
-// passOn returns what a predecessor has, whom the service manager has passed it or who has it from another one.
+// passOn returns what a predecessor has, whom the service manager has passed it or who has it from
+// another one.
 func passOn(m message, r afunix.Rights) (*passed, error) {
 	name := m.Key.Name
 	if m.Passed != nil { // older ones do not tell
@@ -65,7 +67,8 @@ func passOn(m message, r afunix.Rights) (*passed, error) {
 // findFile finds the socket file, if it has one, of which nobody says which it is.
 func (p *passed) findFile() { p.file = fileOf(p.descriptor, p.network, p.addr) }
 
-// whatItIs takes the descriptor as a socket from which somebody can be served, or else as a file, without an address.
+// whatItIs takes the descriptor as a socket from which somebody can be served, or else as a file,
+// without an address.
 func whatItIs(r afunix.Rights) (descriptor, net.Addr, error) {
 	switch r.Kind(0) {
 	case afunix.KindListener, afunix.KindUnixListener:
@@ -98,8 +101,8 @@ func ipPlace(at netip.AddrPort) place {
 	return place{ip: netip.AddrPortFrom(at.Addr().Unmap(), at.Port())}
 }
 
-// placesOf returns where a socket would be bound that is asked for by network and address. What cannot be found out is nowhere: the error is
-// for whoever binds it.
+// placesOf returns where a socket would be bound that is asked for by network and address. What
+// cannot be found out is nowhere: the error is for whoever binds it.
 func placesOf(ctx context.Context, network, address string) []place {
 	if isUnix(network) {
 		return []place{{path: plain(address)}}
@@ -137,7 +140,8 @@ func plain(path string) string {
 	return path
 }
 
-// claimPassed returns the service manager's socket that is meant by k, as an offer of a duplicate; nil if there is none.
+// claimPassed returns the service manager's socket that is meant by k, as an offer of a duplicate;
+// nil if there is none.
 func (u *Upgrader) claimPassed(ctx context.Context, k key) (*offer, error) {
 	u.mu.Lock()
 	none := len(u.passed) == 0
@@ -184,7 +188,8 @@ func (u *Upgrader) offerOf(p *passed) message {
 	return message{Type: typeOffer, Key: p.last, Kept: true, Passed: []byte(p.name), File: p.file.message()}
 }
 
-// duplicate makes of something that is open what ReadMsg would have received: it knows what it is, and child processes do not inherit it.
+// duplicate makes of something that is open what ReadMsg would have received: it knows what it is,
+// and child processes do not inherit it.
 func duplicate(s afunix.Sendable) (afunix.Rights, error) {
 	a, b, err := afunix.Pair("unix")
 	if err != nil {
@@ -203,7 +208,8 @@ func duplicate(s afunix.Sendable) (afunix.Rights, error) {
 	return m.Rights, nil
 }
 
-// unused is what a call of New has left that has failed. Nobody else has it, and nobody could make it anew.
+// unused is what a call of New has left that has failed. Nobody else has it, and nobody could make
+// it anew.
 var unused struct {
 	sync.Mutex
 	passed []*passed

@@ -9,8 +9,9 @@ import (
 	"afunix"
 )
 
-// SyscallConn gives access to the socket itself, as that of *[net.TCPListener] does. It fails with [errors.ErrUnsupported] if the socket has none, as one of the
-// pipe transport: what would be there is not a socket.
+// SyscallConn gives access to the socket itself, as that of *[net.TCPListener] does. It fails with
+// [errors.ErrUnsupported] if the socket has none, as one of the pipe transport: what would be there
+// is not a socket.
 func (l *Listener) SyscallConn() (syscall.RawConn, error) {
 	raw, err := rawConn(l.gate.get())
 	if err != nil {
@@ -19,9 +20,11 @@ func (l *Listener) SyscallConn() (syscall.RawConn, error) {
 	return raw, nil
 }
 
-// SyscallConn gives access to the socket itself, as that of *[net.UDPConn] does, for golang.org/x/net/ipv4, for example. The Read of what it returns waits as
-// ReadFrom does until this process may take something from the socket. On Windows neither that nor Write can be had for a socket that a predecessor had
-// ([errors.ErrUnsupported]), and for one of the pipe transport there is no access.
+// SyscallConn gives access to the socket itself, as that of *[net.UDPConn] does, for
+// golang.org/x/net/ipv4, for example. The Read of what it returns waits as ReadFrom does until this
+// process may take something from the socket. On Windows neither that nor Write can be had for a
+// socket that a predecessor had ([errors.ErrUnsupported]), and for one of the pipe transport there
+// is no access.
 func (c *PacketConn) SyscallConn() (syscall.RawConn, error) {
 	if _, err := rawConn(c.gate.get()); err != nil {
 		return nil, c.failed("raw", err)
@@ -83,11 +86,12 @@ func (c *PacketConn) failed(op string, err error) error {
 	return &net.OpError{Op: op, Net: c.key.Network, Source: c.addr, Err: err}
 }
 
-// A deadliner is a listener whose Accept can be made to give up: all of package net, and of package afunix.
+// A deadliner is a listener whose Accept can be made to give up: all of package net, and of package
+// afunix.
 type deadliner interface{ SetDeadline(time.Time) error }
 
-// SetDeadline sets when Accept gives up, with [os.ErrDeadlineExceeded]; a zero time is never. A listener of Config.Listen that cannot is
-// [errors.ErrUnsupported].
+// SetDeadline sets when Accept gives up, with [os.ErrDeadlineExceeded]; a zero time is never. A
+// listener of Config.Listen that cannot is [errors.ErrUnsupported].
 func (l *Listener) SetDeadline(t time.Time) (err error) {
 	l.gate.update(func() {
 		if l.gate.closed {
@@ -110,7 +114,8 @@ func (l *Listener) SetDeadline(t time.Time) (err error) {
 	return nil
 }
 
-// SetReadBuffer sets the size of the system's buffer for what is received. It is a property of the socket, which goes from process to process.
+// SetReadBuffer sets the size of the system's buffer for what is received. It is a property of the
+// socket, which goes from process to process.
 func (c *PacketConn) SetReadBuffer(bytes int) error {
 	return c.set(func(b buffered) error { return b.SetReadBuffer(bytes) })
 }
@@ -143,7 +148,8 @@ func as[T any](inner net.PacketConn, err error) (T, error) {
 	return able, err
 }
 
-// ReadMsg is that of *[afunix.Conn], for a socket of the network "unixgram": a datagram together with the descriptors that come with it. It waits as ReadFrom does.
+// ReadMsg is that of *[afunix.Conn], for a socket of the network "unixgram": a datagram together
+// with the descriptors that come with it. It waits as ReadFrom does.
 func (c *PacketConn) ReadMsg(buf []byte) (afunix.Message, error) {
 	for {
 		inner, err := c.gate.pass()
@@ -161,7 +167,8 @@ func (c *PacketConn) ReadMsg(buf []byte) (afunix.Message, error) {
 	}
 }
 
-// WriteMsgTo is that of *[afunix.Conn], for a socket of the network "unixgram": a datagram together with descriptors.
+// WriteMsgTo is that of *[afunix.Conn], for a socket of the network "unixgram": a datagram together
+// with descriptors.
 func (c *PacketConn) WriteMsgTo(data []byte, to *net.UnixAddr, files ...afunix.Sendable) (int, error) {
 	end, err := as[*afunix.Conn](c.gate.get())
 	if err != nil {

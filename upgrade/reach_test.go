@@ -112,7 +112,8 @@ var senders = map[string]func(c *upgrade.PacketConn, b []byte, to *net.UDPAddr) 
 	},
 }
 
-// However something is received, it waits until this process serves, and again when it does not any more.
+// However something is received, it waits until this process serves, and again when it does not any
+// more.
 func TestEveryWayToReceiveWaitsForItsTurn(t *testing.T) {
 	for name, receive := range receivers {
 		t.Run(name, func(t *testing.T) {

@@ -14,7 +14,8 @@ import (
 	"afunix/upgrade"
 )
 
-// Package ipv4 has these on Unix only; by them quic-go receives. (Its ReadFrom and WriteTo want to see a *net.UDPConn, and no other type will do.)
+// Package ipv4 has these on Unix only; by them quic-go receives. (Its ReadFrom and WriteTo want to
+// see a *net.UDPConn, and no other type will do.)
 func init() {
 	receivers["ipv4 ReadBatch"] = func(c *upgrade.PacketConn, b []byte) (int, error) {
 		messages := []ipv4.Message{{Buffers: [][]byte{b}}}

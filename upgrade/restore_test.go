@@ -11,7 +11,8 @@ import (
 	"afunix"
 )
 
-// A listener that had moved to a successor which then fails is made anew, but not where another process listens by now.
+// A listener that had moved to a successor which then fails is made anew, but not where another
+// process listens by now.
 func TestRestoreTakesNobodyElsesPath(t *testing.T) {
 	eachTransport(t, func(t *testing.T, transport afunix.Transport) {
 		if transport == afunix.KernelTransport {

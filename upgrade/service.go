@@ -34,7 +34,8 @@ func dialManager(ctx context.Context) (*manager, error) {
 	return &manager{c}, nil
 }
 
-// isNotifySocket reports whether the address is of the family AF_UNIX, as sd_notify(3) has it; others are those of virtual machines.
+// isNotifySocket reports whether the address is of the family AF_UNIX, as sd_notify(3) has it;
+// others are those of virtual machines.
 func isNotifySocket(address string) bool {
 	return filepath.IsAbs(address) || strings.HasPrefix(address, "@") && len(address) > 1
 }
@@ -97,8 +98,8 @@ func (s standing) mainPID(pid int) []string {
 	return []string{fmt.Sprintf("MAINPID=%d", pid)}
 }
 
-// dialIfManaged is what can keep this process from serving: its predecessor has told the service manager that it serves, and nobody could tell
-// that this is over.
+// dialIfManaged is what can keep this process from serving: its predecessor has told the service
+// manager that it serves, and nobody could tell that this is over.
 func (u *Upgrader) dialIfManaged(ctx context.Context) (*manager, error) {
 	if u.predecessor == nil || !u.predecessor.managed {
 		return nil, nil
@@ -106,8 +107,8 @@ func (u *Upgrader) dialIfManaged(ctx context.Context) (*manager, error) {
 	return dialManager(ctx)
 }
 
-// tellManager tells the service manager that this process serves: one that has a predecessor when that has told it of its successor, or it would
-// not be believed. Whether it hears changes nothing.
+// tellManager tells the service manager that this process serves: one that has a predecessor when
+// that has told it of its successor, or it would not be believed. Whether it hears changes nothing.
 func (u *Upgrader) tellManager(ctx context.Context, m *manager) {
 	defer close(u.told)
 	s := standing{numbered: u.numbered()}
@@ -131,8 +132,8 @@ func (u *Upgrader) tellManager(ctx context.Context, m *manager) {
 // errNotNumbered is why the service manager does not hear who serves.
 var errNotNumbered = errors.New("the service manager cannot be told which process that is, since its PID namespace is another one")
 
-// tellManager tells the service manager that the successor serves. It believes the main process alone, which this one is until now; and what the
-// successor has told it, it has not heard.
+// tellManager tells the service manager that the successor serves. It believes the main process
+// alone, which this one is until now; and what the successor has told it, it has not heard.
 func (a *attempt) tellManager() {
 	s := a.u.standing()
 	err := a.manager.tell(a.u.stopped, append(s.mainPID(a.pid), "READY=1")...)

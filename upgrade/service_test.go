@@ -108,7 +108,8 @@ func TestServiceManagerThatTheSuccessorCannotReach(t *testing.T) {
 	first.Close()
 }
 
-// badManagers are values of NOTIFY_SOCKET that lead nowhere, by what is wrong with them, and what Failed is told.
+// badManagers are values of NOTIFY_SOCKET that lead nowhere, by what is wrong with them, and what
+// Failed is told.
 func badManagers(t *testing.T) map[string]struct {
 	address string
 	want    error
@@ -150,8 +151,8 @@ func badManagers(t *testing.T) map[string]struct {
 	}
 }
 
-// A NOTIFY_SOCKET that leads nowhere, in a container or as a variable that has come here by accident, keeps nobody from serving, nor from having a
-// successor.
+// A NOTIFY_SOCKET that leads nowhere, in a container or as a variable that has come here by
+// accident, keeps nobody from serving, nor from having a successor.
 func TestNotifySocketLeadsNowhere(t *testing.T) {
 	for name, bad := range badManagers(t) {
 		t.Run(name, func(t *testing.T) {

@@ -18,7 +18,8 @@ type socket interface {
 
 	// create makes the socket anew, at the address.
 	create(ctx context.Context, address string) error
-	// adopt makes it of an offer, of which nothing is left then. If it fails the offer is as it was.
+	// adopt makes it of an offer, of which nothing is left then. If it fails the offer is as it
+	// was.
 	adopt(o *offer) error
 
 	// lend returns the descriptor for a message. If it moves, the socket is of no use here once the message is sent.
@@ -69,7 +70,8 @@ func (o *origin) check() error {
 	return nil
 }
 
-// removeFile removes the file of a socket that has moved to a process which may hang. It had to be taken from there.
+// removeFile removes the file of a socket that has moved to a process which may hang. It had to be
+// taken from there.
 func (o *origin) removeFile() error { return o.file.Load().remove() }
 
 // sendable returns how socket goes from process to process.

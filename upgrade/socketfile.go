@@ -13,18 +13,21 @@ import (
 	"afunix/internal/errno"
 )
 
-// ErrUnreachable says that clients cannot find a socket: its file is gone, or there is another one in its place.
+// ErrUnreachable says that clients cannot find a socket: its file is gone, or there is another one
+// in its place.
 var ErrUnreachable = errors.New("clients cannot find the socket")
 
-// A socketFile is the file by which clients find a socket. It tells whether its path still leads to that socket, which nothing guarantees: files
-// are removed by cleaners, by people, and by programs that remove what they find before they listen. The zero value is that of a socket without a
-// file, which nothing can happen to.
+// A socketFile is the file by which clients find a socket. It tells whether its path still leads to
+// that socket, which nothing guarantees: files are removed by cleaners, by people, and by programs
+// that remove what they find before they listen. The zero value is that of a socket without a file,
+// which nothing can happen to.
 type socketFile struct {
 	Path []byte // absolute
 	ID   []byte // of fileID; without one, any socket is taken for the right one
 }
 
-// fileAt returns the file of a socket that this process has just made. If it is gone already, then check will say so.
+// fileAt returns the file of a socket that this process has just made. If it is gone already, then
+// check will say so.
 func fileAt(network, address string) socketFile {
 	if !hasFile(network, address) {
 		return socketFile{}
@@ -36,9 +39,10 @@ func fileAt(network, address string) socketFile {
 	return f
 }
 
-// fileOf returns the file of a socket that another process has made, which may have been removed since, and another one put in its place. The
-// kernel says which it was; but on some file systems (Btrfs, overlayfs) it does not say what stat(2) does. So another file is one in which,
-// besides, nobody listens: that socket does.
+// fileOf returns the file of a socket that another process has made, which may have been removed
+// since, and another one put in its place. The kernel says which it was; but on some file systems
+// (Btrfs, overlayfs) it does not say what stat(2) does. So another file is one in which, besides,
+// nobody listens: that socket does.
 func fileOf(socket descriptor, network, address string) socketFile {
 	f := fileAt(network, address)
 	if f.ID != nil && !isBoundTo(socket, address) && isStale(context.Background(), network, address) {

@@ -12,9 +12,11 @@ import (
 // errSomebodyElses is what is known here of the end of a process whose parent is another one.
 var errSomebodyElses = errors.New("its exit status went to the service manager")
 
-// asSibling makes cmd start a sibling of this process, which has a service manager: a child of the manager. When systemd is told that the
-// main process is none of its own children it does not wait for it when it stops the service, but sends SIGKILL right behind SIGTERM
-// (unit_kill_context in its src/core/unit.c); and of its end it might hear nothing. It returns what waits for the process.
+// asSibling makes cmd start a sibling of this process, which has a service manager: a child of the
+// manager. When systemd is told that the main process is none of its own children it does not wait
+// for it when it stops the service, but sends SIGKILL right behind SIGTERM (unit_kill_context in
+// its src/core/unit.c); and of its end it might hear nothing. It returns what waits for the
+// process.
 func asSibling(cmd *exec.Cmd) (wait func() error) {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = new(syscall.SysProcAttr)

@@ -406,8 +406,9 @@ func (a *attempt) mustUndo() bool {
 	return a.committed && a.u.stopped.Err() == nil
 }
 
-// republish makes a new control, since that which was at the address may not be there any more: a successor may have put its own there before it
-// died, or somebody has removed it. The check is that of publish. The caller has the turn.
+// republish makes a new control, since that which was at the address may not be there any more: a
+// successor may have put its own there before it died, or somebody has removed it. The check is
+// that of publish. The caller has the turn.
 func (u *Upgrader) republish(ctx context.Context, check func(context.Context) error) error {
 	fresh, err := bindControl(ctx, &u.cfg)
 	if err != nil {

@@ -11,7 +11,8 @@ import (
 // maxAddress is how long a path in a socket's address may be: as on Linux.
 const maxAddress = 107
 
-// This system passes no sockets, and so [New] finds no predecessor: its error wraps errors.ErrUnsupported.
+// This system passes no sockets, and so [New] finds no predecessor: its error wraps
+// errors.ErrUnsupported.
 
 // isSocketFile reports whether path is that of a socket: nothing is.
 func isSocketFile(string) bool { return false }

@@ -5,7 +5,8 @@ import (
 	"net/netip"
 )
 
-// A udpSocket is what package net's *UDPConn can do beyond a net.PacketConn. Programs that need it (quic-go, golang.org/x/net/ipv4 and ipv6) ask for it by interfaces like this.
+// A udpSocket is what package net's *UDPConn can do beyond a net.PacketConn. Programs that need it
+// (quic-go, golang.org/x/net/ipv4 and ipv6) ask for it by interfaces like this.
 type udpSocket interface {
 	ReadMsgUDP(b, oob []byte) (n, oobn, flags int, addr *net.UDPAddr, err error)
 	ReadMsgUDPAddrPort(b, oob []byte) (n, oobn, flags int, addr netip.AddrPort, err error)
@@ -21,7 +22,8 @@ var (
 	_ net.Conn  = (*PacketConn)(nil)
 )
 
-// The methods from here on are those of *[net.UDPConn]. Those that receive wait as ReadFrom does; with a socket that is none of UDP they fail with [errors.ErrUnsupported].
+// The methods from here on are those of *[net.UDPConn]. Those that receive wait as ReadFrom does;
+// with a socket that is none of UDP they fail with [errors.ErrUnsupported].
 
 // ReadMsgUDP receives a datagram and its ancillary data.
 func (c *PacketConn) ReadMsgUDP(b, oob []byte) (n, oobn, flags int, addr *net.UDPAddr, err error) {

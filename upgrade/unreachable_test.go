@@ -23,7 +23,8 @@ import (
 
 func init() { children["wander"] = wander }
 
-// wander serves at a relative address and path, and goes to another directory. It says what it is told to be wrong.
+// wander serves at a relative address and path, and goes to another directory. It says what it is
+// told to be wrong.
 func wander(args []string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -51,7 +52,8 @@ func wander(args []string) error {
 	return nil
 }
 
-// A relative address is where it was when the process started; so is a listener, also for a successor that has started elsewhere.
+// A relative address is where it was when the process started; so is a listener, also for a
+// successor that has started elsewhere.
 func TestTheDirectoryMayBeChanged(t *testing.T) {
 	at := address(t)
 	cmd := child("wander", testenv.TempDir(t))
@@ -182,8 +184,9 @@ func deadSocket(t *testing.T, cfg upgrade.Config, path string) {
 	l.Close()
 }
 
-// The socket file of a listener is removed, or replaced by that of a process which is dead. The running process says so, its successor makes the
-// listener anew, and nobody who came before is lost.
+// The socket file of a listener is removed, or replaced by that of a process which is dead. The
+// running process says so, its successor makes the listener anew, and nobody who came before is
+// lost.
 func TestListenerWhoseFileIsGone(t *testing.T) {
 	for name, spoil := range map[string]func(*testing.T, upgrade.Config, string){
 		"removed":  func(t *testing.T, _ upgrade.Config, path string) { remove(t, path) },
@@ -375,7 +378,8 @@ func TestClosedListenersAreNotMissed(t *testing.T) {
 	})
 }
 
-// The file at the address is removed, or replaced by that of a process which is dead. It is published again, and said.
+// The file at the address is removed, or replaced by that of a process which is dead. It is
+// published again, and said.
 func TestAddressWhoseFileIsGone(t *testing.T) {
 	for name, spoil := range map[string]func(*testing.T, upgrade.Config){
 		"removed":  func(t *testing.T, cfg upgrade.Config) { remove(t, cfg.Address) },
@@ -424,7 +428,8 @@ func TestUpgradeWhenTheAddressIsGone(t *testing.T) {
 	serving(t, upgrade.Config{Address: cfg.Address}, "last") // and the child leaves
 }
 
-// An address that is another process's by now stays that, and Upgrade starts nobody who would call there.
+// An address that is another process's by now stays that, and Upgrade starts nobody who would call
+// there.
 func TestAddressThatIsSomebodyElses(t *testing.T) {
 	cfg, failed := withFailures(t)
 	cfg.Command = func() *exec.Cmd {

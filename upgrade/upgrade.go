@@ -28,13 +28,15 @@ var (
 
 // A Config says how a process and its successor find each other.
 type Config struct {
-	// Address is where the running process can be reached: the path of an AF_UNIX socket, in a directory that only its owner
-	// can write to. All generations of a server have the same. It may have as many bytes as a socket's address: 107 on Linux and Windows, 103 on
-	// macOS and the BSDs. Paths beside it are used for a moment: with .lock behind it, and with a dot and eight hexadecimal digits; where
-	// that would be too long, they take the place of its end, and are fewer where its last part is very short.
+	// Address is where the running process can be reached: the path of an AF_UNIX socket, in a
+	// directory that only its owner can write to. All generations of a server have the same. It may
+	// have as many bytes as a socket's address: 107 on Linux and Windows, 103 on macOS and the
+	// BSDs. Paths beside it are used for a moment: with .lock behind it, and with a dot and eight
+	// hexadecimal digits; where that would be too long, they take the place of its end, and are
+	// fewer where its last part is very short.
 	//
-	// If the file there is removed while this process serves, it is put there again: by Upgrade, before it starts a process, and within
-	// ten seconds.
+	// If the file there is removed while this process serves, it is put there again: by Upgrade,
+	// before it starts a process, and within ten seconds.
 	Address string
 
 	// Authorize, if not nil, says who may take over, and from whom this process takes over; nil means the same user only.
@@ -48,9 +50,11 @@ type Config struct {
 	// again by the name that it was started with, with the same arguments, directory, environment and standard files.
 	Command func() *exec.Cmd
 
-	// Failed, if not nil, is told of each upgrade that was begun and failed while this process served, after which nothing has changed; and
-	// of what cannot make an upgrade fail, but an operator should know: that the service manager could not be told who serves, that nobody
-	// can call at the Address, or that clients cannot find a socket (ErrUnreachable). It must not call Close.
+	// Failed, if not nil, is told of each upgrade that was begun and failed while this process
+	// served, after which nothing has changed; and of what cannot make an upgrade fail, but an
+	// operator should know: that the service manager could not be told who serves, that nobody can
+	// call at the Address, or that clients cannot find a socket (ErrUnreachable). It must not call
+	// Close.
 	Failed func(err error)
 
 	// Transport is how the processes talk to each other. For sockets of the pipe transport it has to be that, too.
@@ -144,8 +148,9 @@ func (u *Upgrader) Done() <-chan struct{} { return u.taken }
 // ReadFrom of the sockets here begin to. An error means that this process does not serve; the predecessor, if it lives, goes on as
 // if there had been nothing. If the predecessor has died meanwhile, this process serves in its place.
 //
-// Then the service manager is told, if there is one, for which Ready waits ten seconds at most. That it does not hear, Config.Failed is told; only if it
-// knows the predecessor as the process that serves, a successor that cannot reach it does not serve.
+// Then the service manager is told, if there is one, for which Ready waits ten seconds at most.
+// That it does not hear, Config.Failed is told; only if it knows the predecessor as the process
+// that serves, a successor that cannot reach it does not serve.
 func (u *Upgrader) Ready(ctx context.Context) error {
 	if err := u.becomeReady(ctx); err != nil {
 		return fmt.Errorf("upgrade: become ready: %w", err)

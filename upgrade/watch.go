@@ -14,8 +14,9 @@ import (
 // watchPause is how often a process that serves looks whether others can still find it.
 var watchPause = 10 * time.Second
 
-// A turn belongs to one at a time. Whoever decides which process can be found where has it: an upgrade, from the moment in which its successor may
-// serve until it is over, and who looks after the address.
+// A turn belongs to one at a time. Whoever decides which process can be found where has it: an
+// upgrade, from the moment in which its successor may serve until it is over, and who looks after
+// the address.
 type turn chan struct{}
 
 func newTurn() turn { return make(turn, 1) }
@@ -72,8 +73,8 @@ func (u *Upgrader) sayNews(said map[string]bool, found map[string]error) {
 	}
 }
 
-// look finds out, for the address and for each socket, what is wrong; or nothing, where another process is about to serve. What has been put right
-// is again.
+// look finds out, for the address and for each socket, what is wrong; or nothing, where another
+// process is about to serve. What has been put right is again.
 func (u *Upgrader) look() (found map[string]error, again error) {
 	ctx, cancel := context.WithTimeout(u.stopped, helloTimeout)
 	defer cancel()
@@ -116,8 +117,8 @@ func (u *Upgrader) beFindable(ctx context.Context) error {
 	return err
 }
 
-// stayFindable publishes this process again if the file at the address is gone, or one at which nobody listens: again says so. The caller has
-// the turn.
+// stayFindable publishes this process again if the file at the address is gone, or one at which
+// nobody listens: again says so. The caller has the turn.
 func (u *Upgrader) stayFindable(ctx context.Context) (again, err error) {
 	u.mu.Lock()
 	c := u.control
@@ -136,7 +137,8 @@ func (u *Upgrader) stayFindable(ctx context.Context) (again, err error) {
 	return fmt.Errorf("%w; it is published again", lost), nil
 }
 
-// expectNoSocket returns nil if there is nothing at the address, or a socket file at which nobody listens, whoever that was.
+// expectNoSocket returns nil if there is nothing at the address, or a socket file at which nobody
+// listens, whoever that was.
 func (u *Upgrader) expectNoSocket(ctx context.Context) error {
 	at := u.cfg.Address
 	switch _, err := os.Lstat(at); {

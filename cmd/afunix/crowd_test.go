@@ -9,8 +9,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// crowd TRANSPORT FILE listens, with as many clients waiting as there is room for. A little later they are let in, and whoever else comes;
-// with ! nobody is.
+// crowd TRANSPORT FILE listens, with as many clients waiting as there is room for. A little later
+// they are let in, and whoever else comes; with ! nobody is.
 func crowd(ts *testscript.TestScript, neg bool, args []string) {
 	var transport transportFlag
 	ts.Check(transport.Set(args[0]))

@@ -61,8 +61,8 @@ func noArguments(_ *cobra.Command, args []string) error {
 var errRefused = errors.New("it passes no descriptors here: it takes them out of the process at the other end, which Linux allows" +
 	" from 6.5 on (SO_PASSPIDFD), and only to who may ptrace that process")
 
-// availableTransports returns those that can pass descriptors on this system, and those that the system has and does not let. One that could,
-// but fails, is among the former.
+// availableTransports returns those that can pass descriptors on this system, and those that the
+// system has and does not let. One that could, but fails, is among the former.
 func availableTransports() (available, refused []afunix.Transport) {
 	for _, t := range transports {
 		switch err := tryTransport(t); {
@@ -76,8 +76,8 @@ func availableTransports() (available, refused []afunix.Transport) {
 	return available, refused
 }
 
-// tryTransport passes a descriptor to this process itself. The error is [errors.ErrUnsupported] where there is no such transport, and
-// errRefused where it may carry data alone.
+// tryTransport passes a descriptor to this process itself. The error is [errors.ErrUnsupported]
+// where there is no such transport, and errRefused where it may carry data alone.
 func tryTransport(t afunix.Transport) (err error) {
 	a, b, err := t.Pair("unix")
 	if err != nil {

@@ -63,7 +63,8 @@ func explain(err error, addr string) error {
 	return &explained{err, hint}
 }
 
-// A URL, as others have them for sockets; not a drive's letter, nor "./" in front of a name with a colon.
+// A URL, as others have them for sockets; not a drive's letter, nor "./" in front of a name with a
+// colon.
 var url = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]+:/`)
 
 func isURL(addr string) bool { return url.MatchString(addr) }

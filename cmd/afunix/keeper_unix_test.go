@@ -17,8 +17,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// keeper is a process that sends its listener and goes on using it. It waits until somebody who has got it says "started"; then Accept must
-// still keep to a deadline, let clients in, and be ended by Close.
+// keeper is a process that sends its listener and goes on using it. It waits until somebody who has
+// got it says "started"; then Accept must still keep to a deadline, let clients in, and be ended by
+// Close.
 func keeper(addr string) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -58,7 +59,8 @@ func keepOn(l *net.TCPListener) error {
 	return nil
 }
 
-// sendTo sends a descriptor to whoever listens at the address, and waits until he closes the connection.
+// sendTo sends a descriptor to whoever listens at the address, and waits until he closes the
+// connection.
 func sendTo(addr string, what afunix.Sendable) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -105,7 +107,8 @@ func expectClient(l net.Listener, text string) (net.Conn, error) {
 	return c, nil
 }
 
-// visitor is a program that recv starts. It calls twice at the address of the listener that it has inherited, whose flags it leaves alone.
+// visitor is a program that recv starts. It calls twice at the address of the listener that it has
+// inherited, whose flags it leaves alone.
 func visitor() error {
 	sa, err := unix.Getsockname(firstInherited)
 	if err != nil {
@@ -140,7 +143,8 @@ func call(addr, text string) error {
 	return err
 }
 
-// sluggard is a process whose listener waits in accept(2), as those of C do. It sends it, and looks whether that is still so.
+// sluggard is a process whose listener waits in accept(2), as those of C do. It sends it, and looks
+// whether that is still so.
 func sluggard(addr string) error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 	if err != nil {

@@ -10,8 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// takeSocket takes descriptor i, a socket, as a file: package net would make it one that does not wait (O_NONBLOCK), and it is its sender's,
-// too. An end of the pipe transport is no file, and nobody else's.
+// takeSocket takes descriptor i, a socket, as a file: package net would make it one that does not
+// wait (O_NONBLOCK), and it is its sender's, too. An end of the pipe transport is no file, and
+// nobody else's.
 func (a *arrival) takeSocket(r afunix.Rights, i int) {
 	f, err := r.File(i)
 	if err != nil {
@@ -34,7 +35,8 @@ func socketName(fd int) string {
 	return addresses(socketAddr(local), socketAddr(remote))
 }
 
-// socketAddr is an address as package net writes it; nil for one of a family that this does not know.
+// socketAddr is an address as package net writes it; nil for one of a family that this does not
+// know.
 func socketAddr(sa unix.Sockaddr) net.Addr {
 	switch sa := sa.(type) {
 	case *unix.SockaddrInet4:

@@ -6,13 +6,15 @@ import (
 	"path/filepath"
 )
 
-// A boundFile is the socket file of a listener. It is known by what is in it, the random name of the pipe.
+// A boundFile is the socket file of a listener. It is known by what is in it, the random name of
+// the pipe.
 type boundFile struct {
 	path    string // absolute: the process may change its directory
 	content []byte
 }
 
-// newBoundFile returns the socket file that a listener has just made; nil if it cannot be told from others.
+// newBoundFile returns the socket file that a listener has just made; nil if it cannot be told from
+// others.
 func newBoundFile(path string) *boundFile {
 	abs, err := filepath.Abs(path)
 	if err != nil {

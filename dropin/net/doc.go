@@ -9,18 +9,21 @@
 //	"syscall"               becomes  "afunix/dropin/syscall"
 //	"golang.org/x/sys/unix" becomes  "afunix/dropin/unix"
 //
-// The program's go.mod has to require module afunix (with a replace directive, if that is a copy on disk), and Go 1.26 or later. Files that are built on
-// Unix only, by a build constraint or because they are called x_linux.go, are to be built on Windows, too. A package that keeps the original
-// import goes on using the system's sockets: both types of connection are a [Conn], but a *UnixConn of one is not one of the other.
+// The program's go.mod has to require module afunix (with a replace directive, if that is a copy on
+// disk), and Go 1.26 or later. Files that are built on Unix only, by a build constraint or because
+// they are called x_linux.go, are to be built on Windows, too. A package that keeps the original
+// import goes on using the system's sockets: both types of connection are a [Conn], but a *UnixConn
+// of one is not one of the other.
 //
 // To see on Linux what a program will do on Windows, build it with the tag afunix_pipe:
 //
 //	go test -tags afunix_pipe ./...
 //
-// On Unix every name is otherwise that of package net. On Windows, and on Linux with the tag, those that
-// deal with Unix sockets are our own, with the same methods, errors and behaviour: [UnixConn], [UnixListener], [Dial], [DialTimeout],
-// [DialUnix], [Dialer], [Listen], [ListenPacket], [ListenUnix], [ListenUnixgram], [ListenConfig], [FileConn], [FileListener],
-// [FilePacketConn] and [Buffers]. All others, and all other networks, are package net's.
+// On Unix every name is otherwise that of package net. On Windows, and on Linux with the tag, those
+// that deal with Unix sockets are our own, with the same methods, errors and behaviour: [UnixConn],
+// [UnixListener], [Dial], [DialTimeout], [DialUnix], [Dialer], [Listen], [ListenPacket],
+// [ListenUnix], [ListenUnixgram], [ListenConfig], [FileConn], [FileListener], [FilePacketConn] and
+// [Buffers]. All others, and all other networks, are package net's.
 //
 // # What cannot be had over the pipe transport
 //
@@ -41,9 +44,11 @@
 //     it were bound to ours, what the sender still does with it could crash this process. They are a [Conn], a [PacketConn] and a
 //     [Listener] with deadlines, and the connection has CloseRead, CloseWrite, SetKeepAlive, SetKeepAlivePeriod, SetLinger, SetNoDelay,
 //     SetReadBuffer, SetWriteBuffer and SyscallConn: instead of the type, ask for an interface with the methods that are needed.
-//   - On Windows, File of a *[TCPConn] or *[TCPListener], and so a descriptor to send, takes the socket from Go's poller. While an Accept, Read
-//     or Write of it is under way that fails; with Go 1.27 at once, by a look at what this process does. Send such a socket before it is used, or
-//     end the call by a deadline first. (WriteMsg of package afunix takes the socket itself, at any time.)
+//   - On Windows, File of a *[TCPConn] or *[TCPListener], and so a descriptor to send, takes the
+//     socket from Go's poller. While an Accept, Read or Write of it is under way that fails; with
+//     Go 1.27 at once, by a look at what this process does. Send such a socket before it is used,
+//     or end the call by a deadline first. (WriteMsg of package afunix takes the socket itself, at
+//     any time.)
 //
 // Connections:
 //
@@ -57,8 +62,9 @@
 //
 // Types: [Dialer], [ListenConfig] and [Buffers] are types of their own there, which can be converted to those of package net.
 //
-// Errors are those of the version of Go that builds the program: ReadFrom, ReadFromUnix and ReadMsgUnix return io.EOF itself since Go 1.27, and in an
-// *[OpError] before that, over either transport.
+// Errors are those of the version of Go that builds the program: ReadFrom, ReadFromUnix and
+// ReadMsgUnix return io.EOF itself since Go 1.27, and in an *[OpError] before that, over either
+// transport.
 //
 // Names are those of the version of Go with which the files were generated. Variables of package net are copied when the program starts:
 // assigning to DefaultResolver changes it here only.

@@ -22,7 +22,8 @@ func collect(t *testing.T, what string, done func() bool) {
 	}
 }
 
-// accepted returns the server's end of a connection to l, whose client nobody has any more but as f says.
+// accepted returns the server's end of a connection to l, whose client nobody has any more but as f
+// says.
 func accepted(t *testing.T, l *net.UnixListener, f func(client *net.UnixConn)) *net.UnixConn {
 	t.Helper()
 	c, err := net.DialUnix("unix", nil, l.Addr().(*net.UnixAddr))
@@ -45,7 +46,8 @@ func ended(c *net.UnixConn) func() bool {
 	}
 }
 
-// A connection that is dropped is closed by the collector, whatever it has been asked for, and so is one that is made of its file.
+// A connection that is dropped is closed by the collector, whatever it has been asked for, and so
+// is one that is made of its file.
 func TestDroppedConnectionsAreClosedByTheCollector(t *testing.T) {
 	l := listen(t, "unix", socketPath(t))
 	for what, f := range map[string]func(c *net.UnixConn){
@@ -87,7 +89,8 @@ func TestDroppedConnectionsAreClosedByTheCollector(t *testing.T) {
 	}
 }
 
-// A file keeps what it was made of when the connection is dropped, and a RawConn keeps the connection.
+// A file keeps what it was made of when the connection is dropped, and a RawConn keeps the
+// connection.
 func TestWhatIsUsedIsNotDropped(t *testing.T) {
 	l := listen(t, "unix", socketPath(t))
 	var f *os.File

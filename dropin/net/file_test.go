@@ -380,7 +380,8 @@ func TestNamesOfDescriptors(t *testing.T) {
 	}
 }
 
-// The socket file goes from the directory that it was made in, whether somebody goes on listening or not; and that of another listener stays.
+// The socket file goes from the directory that it was made in, whether somebody goes on listening
+// or not; and that of another listener stays.
 func TestUnlinkOfARelativePath(t *testing.T) {
 	if !overPipe {
 		t.Skip("package net looks in the directory that the process has changed to")

@@ -287,7 +287,8 @@ func TestRecvmsgFlags(t *testing.T) {
 	})
 }
 
-// At the system call's level the end of a stream is 0 bytes, and at package net's io.EOF: until Go 1.27 in an error, but for Read.
+// At the system call's level the end of a stream is 0 bytes, and at package net's io.EOF: until Go
+// 1.27 in an error, but for Read.
 func TestEndOfStream(t *testing.T) {
 	a, b := socketpair(t, "unix")
 	defer syscall.Close(b)

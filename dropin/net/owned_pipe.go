@@ -9,7 +9,8 @@ import (
 	"afunix/dropin/internal/ends"
 )
 
-// What a connection or listener owns refers to neither, so that the collector notices when they are dropped. Then it closes this.
+// What a connection or listener owns refers to neither, so that the collector notices when they are
+// dropped. Then it closes this.
 type owned struct {
 	ref *ends.Ref
 	raw lazyFD

@@ -38,7 +38,8 @@ func setInt(t *testing.T, fd, option, value int) {
 	}
 }
 
-// eachNumber runs f with every kind of number that there is: of a pair, of a file, and of a SyscallConn.
+// eachNumber runs f with every kind of number that there is: of a pair, of a file, and of a
+// SyscallConn.
 func eachNumber(t *testing.T, f func(t *testing.T, network string, fd int)) {
 	each(t, all, func(t *testing.T, network string) {
 		t.Run("Socketpair", func(t *testing.T) {

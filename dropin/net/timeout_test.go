@@ -154,7 +154,8 @@ func TestTimeoutsOfWrites(t *testing.T) {
 	})
 }
 
-// Somebody who waits without a limit by way of another number is not disturbed by the end of another's.
+// Somebody who waits without a limit by way of another number is not disturbed by the end of
+// another's.
 func TestTimeoutOfAnother(t *testing.T) {
 	if !overPipe {
 		t.Skip("the kernel's sockets would not wait in package net's reads either, if they did in system calls")

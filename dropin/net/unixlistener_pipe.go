@@ -40,7 +40,8 @@ func newUnixListener(l *afunix.Listener) *UnixListener {
 	return u
 }
 
-// unixListener returns a listener that owns the reference, also if it is dropped. As in package net, the socket file stays then.
+// unixListener returns a listener that owns the reference, also if it is dropped. As in package
+// net, the socket file stays then.
 func unixListener(ref *ends.Ref) *UnixListener {
 	l := &UnixListener{owned: &owned{ref: ref}}
 	l.dropped = runtime.AddCleanup(l, (*owned).drop, l.owned)

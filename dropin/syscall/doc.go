@@ -1,11 +1,12 @@
 // Package syscall is package syscall of the standard library under another import path, for programs that pass descriptors: with it they
 // run on Windows, over the pipe transport of package afunix. How to use it is said in package afunix/dropin/net.
 //
-// On Unix every name is that of package syscall. On Linux with the build tag afunix_pipe, and on Windows, the calls that
-// take the descriptor of a socket of that transport know it as such: [Socketpair], [Sendmsg], [SendmsgN], [Recvmsg], [Sendto], [Recvfrom],
-// [Read], [Write], [Close], [CloseOnExec], [SetNonblock], [Shutdown], [Getsockname], [Getpeername], and all that
-// get and set options of level SOL_SOCKET. Other descriptors they hand to the system. What a socket that is such a number cannot do is said in package
-// afunix/dropin/net, too.
+// On Unix every name is that of package syscall. On Linux with the build tag afunix_pipe, and on
+// Windows, the calls that take the descriptor of a socket of that transport know it as such:
+// [Socketpair], [Sendmsg], [SendmsgN], [Recvmsg], [Sendto], [Recvfrom], [Read], [Write], [Close],
+// [CloseOnExec], [SetNonblock], [Shutdown], [Getsockname], [Getpeername], and all that get and set
+// options of level SOL_SOCKET. Other descriptors they hand to the system. What a socket that is
+// such a number cannot do is said in package afunix/dropin/net, too.
 //
 // Windows gets what Linux has for messages with descriptors, with the values and the layout of Linux: [UnixRights], [ParseUnixRights],
 // [ParseSocketControlMessage], [UnixCredentials], [ParseUnixCredentials], [CmsgSpace], [CmsgLen], MSG_…, SCM_…, SO_PASSCRED, SO_PEERCRED. A
@@ -23,17 +24,21 @@
 //
 // # Options
 //
-// Sockets of the pipe transport have these options, and answer as Linux's kernel does, by whatever function they are asked: SO_TYPE, SO_DOMAIN,
-// SO_PROTOCOL, SO_ACCEPTCONN, SO_ERROR, SO_PEERCRED, SO_PASSCRED, SO_SNDBUF, SO_RCVBUF, SO_SNDTIMEO, SO_RCVTIMEO; and, which change nothing
-// there or here, SO_LINGER, SO_REUSEADDR, SO_KEEPALIVE, SO_BROADCAST and SO_OOBINLINE, and SO_SNDLOWAT and SO_RCVLOWAT, which are 1. Others are
-// ENOPROTOOPT. A timeout is kept to the microsecond, and not rounded up to the kernel's clock; it bounds calls of these packages
-// that name the descriptor, and not those of package net's connections, which do not wait in system calls.
+// Sockets of the pipe transport have these options, and answer as Linux's kernel does, by whatever
+// function they are asked: SO_TYPE, SO_DOMAIN, SO_PROTOCOL, SO_ACCEPTCONN, SO_ERROR, SO_PEERCRED,
+// SO_PASSCRED, SO_SNDBUF, SO_RCVBUF, SO_SNDTIMEO, SO_RCVTIMEO; and, which change nothing there or
+// here, SO_LINGER, SO_REUSEADDR, SO_KEEPALIVE, SO_BROADCAST and SO_OOBINLINE, and SO_SNDLOWAT and
+// SO_RCVLOWAT, which are 1. Others are ENOPROTOOPT. A timeout is kept to the microsecond, and not
+// rounded up to the kernel's clock; it bounds calls of these packages that name the descriptor, and
+// not those of package net's connections, which do not wait in system calls.
 //
-// SO_SNDBUF is 425,984 at most, as under the kernel's own limit of many years. SO_PASSCRED and SO_SNDBUF move with a socket that is sent, other
-// options stay behind, also those of listeners. SO_PEERCRED of a listener that was received is that of nobody.
+// SO_SNDBUF is 425,984 at most, as under the kernel's own limit of many years. SO_PASSCRED and
+// SO_SNDBUF move with a socket that is sent, other options stay behind, also those of listeners.
+// SO_PEERCRED of a listener that was received is that of nobody.
 //
-// On Windows the names have the values that its own sockets know, and SO_PASSCRED, SO_PEERCRED, SO_DOMAIN and SO_PROTOCOL those of Linux. (So
-// SO_DONTROUTE is SO_PASSCRED to a socket of the pipe transport.) Names of Linux's options that mean nothing here are missing there.
+// On Windows the names have the values that its own sockets know, and SO_PASSCRED, SO_PEERCRED,
+// SO_DOMAIN and SO_PROTOCOL those of Linux. (So SO_DONTROUTE is SO_PASSCRED to a socket of the pipe
+// transport.) Names of Linux's options that mean nothing here are missing there.
 //
 // # What cannot be had
 //

@@ -8,8 +8,8 @@ import (
 	"afunix/dropin/internal/ends"
 )
 
-// What follows is getsockopt(2) and setsockopt(2). Which options sockets of the pipe transport have is said in package
-// afunix/dropin/syscall.
+// What follows is getsockopt(2) and setsockopt(2). Which options sockets of the pipe transport have
+// is said in package afunix/dropin/syscall.
 
 // SetsockoptByte sets an option.
 func SetsockoptByte(fd, level, opt int, value byte) error {

@@ -7,8 +7,8 @@ import (
 	"afunix/dropin/internal/ends"
 )
 
-// What follows is getsockopt(2) and setsockopt(2). Which options sockets of the pipe transport have is said in the documentation of this
-// package; other sockets are Windows' own.
+// What follows is getsockopt(2) and setsockopt(2). Which options sockets of the pipe transport have
+// is said in the documentation of this package; other sockets are Windows' own.
 
 // native is what Windows calls a level.
 func native[L int | int32](level L) L {
@@ -62,7 +62,8 @@ func SetsockoptLinger[T FD](fd T, level, opt int, value *Linger) error {
 	return syscall.SetsockoptLinger(Handle(fd), native(level), opt, value)
 }
 
-// SetsockoptTimeval sets an option. For Windows' own sockets package syscall has nothing but an error.
+// SetsockoptTimeval sets an option. For Windows' own sockets package syscall has nothing but an
+// error.
 func SetsockoptTimeval[T FD](fd T, level, opt int, value *Timeval) error {
 	if r, ok := ends.Lookup(int(fd)); ok {
 		return ends.Set(r, level, opt, *value)

@@ -2,9 +2,9 @@
 // the pipe transport of package afunix. How to use it is said in package afunix/dropin/net; what flags do on sockets of that transport,
 // and what these cannot do, in package afunix/dropin/syscall.
 //
-// On Unix every name is that of golang.org/x/sys/unix. On Linux with the build tag afunix_pipe, the calls that take the
-// descriptor of a socket of that transport know it as such: those that package afunix/dropin/syscall names, [Send], [RecvmsgBuffers] and
-// [SendmsgBuffers].
+// On Unix every name is that of golang.org/x/sys/unix. On Linux with the build tag afunix_pipe, the
+// calls that take the descriptor of a socket of that transport know it as such: those that package
+// afunix/dropin/syscall names, [Send], [RecvmsgBuffers] and [SendmsgBuffers].
 //
 // Names are those of the version of golang.org/x/sys that package afunix requires. A program may require a later one; a name that is new in
 // it is missing here, and is to be had from there.

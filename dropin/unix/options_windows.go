@@ -5,8 +5,8 @@ import (
 	"afunix/dropin/syscall"
 )
 
-// What follows is getsockopt(2) and setsockopt(2). Which options sockets of the pipe transport have is said in package
-// afunix/dropin/syscall.
+// What follows is getsockopt(2) and setsockopt(2). Which options sockets of the pipe transport have
+// is said in package afunix/dropin/syscall.
 
 // SetsockoptByte sets an option.
 func SetsockoptByte(fd, level, opt int, value byte) error {
@@ -44,7 +44,8 @@ func SetsockoptTimeval(fd, level, opt int, value *Timeval) error {
 // GetsockoptInt returns an option.
 func GetsockoptInt(fd, level, opt int) (int, error) { return syscall.GetsockoptInt(fd, level, opt) }
 
-// The functions below, which package syscall does not have, are for sockets of the pipe transport alone.
+// The functions below, which package syscall does not have, are for sockets of the pipe transport
+// alone.
 
 // GetsockoptByte returns the first byte of an option.
 func GetsockoptByte(fd, level, opt int) (byte, error) {

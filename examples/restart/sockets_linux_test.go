@@ -40,8 +40,8 @@ func TestSystemdSocketActivateWithoutNames(t *testing.T) {
 	s.expectExit(t)
 }
 
-// A socket unit passes several sockets under one name, and what is no socket. The first version of the server asks for one of them, the next
-// for another, which the first has kept for it.
+// A socket unit passes several sockets under one name, and what is no socket. The first version of
+// the server asks for one of them, the next for another, which the first has kept for it.
 func TestSystemdSocketsOfOneName(t *testing.T) {
 	r := newSystemd(t)
 	self, err := os.Executable()

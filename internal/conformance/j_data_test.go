@@ -50,7 +50,8 @@ func TestRow138(t *testing.T) {
 
 func TestRow139(t *testing.T) { notObservable(t, "no call asks for MSG_WAITALL") }
 
-// part writes until the deadline has come, which on a slow machine may be before anything was written.
+// part writes until the deadline has come, which on a slow machine may be before anything was
+// written.
 func (e *env) part(c *afunix.Conn, data []byte) (n int, err error) {
 	for limit := moment; n == 0 && limit < patience; limit *= 2 {
 		e.check(c.SetWriteDeadline(time.Now().Add(limit)))

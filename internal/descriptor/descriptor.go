@@ -58,7 +58,8 @@ func (e *IndexError) Unwrap() error { return e.Err }
 
 // A Table is the descriptor table of this process. [System] is the real one; the simulator has others.
 type Table interface {
-	// Kind tells what v is. A v that is not open is EBADF. On Windows a file on which an operation is pending is a Pipe, after a moment.
+	// Kind tells what v is. A v that is not open is EBADF. On Windows a file on which an operation
+	// is pending is a Pipe, after a moment.
 	Kind(v uintptr) (Kind, error)
 	// Matches reports whether v may be of kind k, as far as that can be told without ever waiting: a stranger chose v. A v
 	// that is not open is EBADF.

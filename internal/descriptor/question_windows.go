@@ -9,18 +9,22 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// What kind of file a file object is, the system tells by calls that first take the object's lock, if it was opened for synchronous I/O. Whoever
-// reads from such a pipe, in whatever process, holds that until there is something to read, and the wait for it cannot be cancelled.
-// Whether a handle is one of these is itself such a question. So they are asked on a goroutine of their own, which may have to be left behind.
+// What kind of file a file object is, the system tells by calls that first take the object's lock,
+// if it was opened for synchronous I/O. Whoever reads from such a pipe, in whatever process, holds
+// that until there is something to read, and the wait for it cannot be cancelled. Whether a handle
+// is one of these is itself such a question. So they are asked on a goroutine of their own, which
+// may have to be left behind.
 //
-// A question that is not answered is an answer: the file is a pipe, or a console, which is then passed like one. What is on a disk is
-// never held for so long; and a socket of package net is not synchronous, so that questions about it do not wait.
+// A question that is not answered is an answer: the file is a pipe, or a console, which is then
+// passed like one. What is on a disk is never held for so long; and a socket of package net is not
+// synchronous, so that questions about it do not wait.
 
-// lateAfter is how long a question may take that does not wait; it has to be late twice in a row, since after the machine was suspended
-// everything is, once. (Tests have less time.)
+// lateAfter is how long a question may take that does not wait; it has to be late twice in a row,
+// since after the machine was suspended everything is, once. (Tests have less time.)
 var lateAfter = 125 * time.Millisecond
 
-// maxLeft bounds how many questions may be left behind. Each holds a thread, until the operation has ended that it waits for.
+// maxLeft bounds how many questions may be left behind. Each holds a thread, until the operation
+// has ended that it waits for.
 const maxLeft = 256
 
 // left is how many are.
@@ -47,7 +51,8 @@ var questions = sync.Pool{New: func() any {
 // lookAt is fileKind, but for tests.
 var lookAt = fileKind
 
-// askKind is fileKind, but does not wait for what is under way on h. EBUSY: that would leave too many questions behind.
+// askKind is fileKind, but does not wait for what is under way on h. EBUSY: that would leave too
+// many questions behind.
 func askKind(h windows.Handle) (Kind, error) {
 	if left.Load() >= maxLeft {
 		return Other, syscall.EBUSY

@@ -78,7 +78,8 @@ func TestKindOfAFileThatAnswersNothingIsPipe(t *testing.T) {
 	}
 }
 
-// On Windows a synchronous file object is locked while an operation is under way, and every question about it waits.
+// On Windows a synchronous file object is locked while an operation is under way, and every
+// question about it waits.
 func TestKindOfAPipeThatIsBeingReadDoesNotWaitForThat(t *testing.T) {
 	if windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() == nil {
 		t.Skip("skipped on Wine: file objects have no lock there")
@@ -90,7 +91,8 @@ func TestKindOfAPipeThatIsBeingReadDoesNotWaitForThat(t *testing.T) {
 		_, err := r.Read(make([]byte, 1))
 		read <- err
 	}()
-	// That the read is under way cannot be asked: it would be asked of the pipe. So a few times, until it surely is.
+	// That the read is under way cannot be asked: it would be asked of the pipe. So a few times,
+	// until it surely is.
 	for range 5 {
 		if k, err := kindInTime(t, v); k != Pipe || err != nil {
 			t.Errorf("%v, %v; want Pipe", k, err)

@@ -74,7 +74,8 @@ func (s *Set) AddUnnamed(v uintptr) {
 	s.items = append(s.items, item{value: uint32(v), state: unnamed})
 }
 
-// AddRefused puts the number of an errno in the place of a descriptor that the kernel did not install.
+// AddRefused puts the number of an errno in the place of a descriptor that the kernel did not
+// install.
 func (s *Set) AddRefused(number uint32) {
 	s.items = append(s.items, item{value: number, kind: Other, state: refused})
 }
@@ -142,8 +143,9 @@ func (it *item) absent() error {
 	return nil
 }
 
-// Take hands descriptor i to the caller, who closes it from now on. An index out of range is EINVAL; one that was
-// taken or closed is os.ErrClosed; one that was refused is its errno; one that is an end, which [Set.Give] gives, is ErrEnd.
+// Take hands descriptor i to the caller, who closes it from now on. An index out of range is
+// EINVAL; one that was taken or closed is os.ErrClosed; one that was refused is its errno; one that
+// is an end, which [Set.Give] gives, is ErrEnd.
 func (s *Set) Take(i int) (uintptr, Kind, error) {
 	if i < 0 || i >= s.Len() {
 		return 0, Other, syscall.EINVAL

@@ -14,9 +14,10 @@ const (
 	fileTypeRemote = 0x8000 // FILE_TYPE_REMOTE: a flag in what GetFileType returns
 )
 
-// Kind asks for the object's type first, because Wine's GetFileType takes a section for a file, and that never waits. Of files it then asks what
-// kind of file, and does not wait for long either: see [askKind]. Where even that would be harmful, because a stranger chose the handle,
-// use [ObjectType].
+// Kind asks for the object's type first, because Wine's GetFileType takes a section for a file, and
+// that never waits. Of files it then asks what kind of file, and does not wait for long either: see
+// [askKind]. Where even that would be harmful, because a stranger chose the handle, use
+// [ObjectType].
 func (system) Kind(v uintptr) (Kind, error) {
 	var t objectType
 	if err := t.query(v); err != nil {

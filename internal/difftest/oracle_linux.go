@@ -109,8 +109,8 @@ func (s *socket) accountable(n, descs int) string {
 	return ""
 }
 
-// newerOrder asks the kernel what it looks at first when a datagram has no destination: since 6.16 at the datagram, and at the socket that
-// was shut down for writing.
+// newerOrder asks the kernel what it looks at first when a datagram has no destination: since 6.16
+// at the datagram, and at the socket that was shut down for writing.
 var newerOrder = sync.OnceValue(func() bool {
 	s, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"afunix/internal/sock"
 )
 
-// Whoever dials a process that says nothing, because it is suspended or no peer of ours, does not wait for ever; one that takes its time is
-// waited for.
+// Whoever dials a process that says nothing, because it is suspended or no peer of ours, does not
+// wait for ever; one that takes its time is waited for.
 func TestDialOfWhoeverSaysNothing(t *testing.T) {
 	for _, test := range []struct {
 		after time.Duration // the pipe is accepted

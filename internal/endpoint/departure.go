@@ -315,10 +315,11 @@ func (c *Conn) announce(d *departure) error {
 	}
 }
 
-// leaveWord tells whoever will have the other end, which is away, that this one moves. Nothing is waited for, since there may be nobody for a
-// long time; and nothing is under way from there, since its owner sends no descriptors before he has had a hello from here. His own comes in
-// any case, and is answered by whoever has this end then, who says nothing before (see answer), unless he writes something (see present). It fails if the pipe is full. The caller holds
-// out.mu.
+// leaveWord tells whoever will have the other end, which is away, that this one moves. Nothing is
+// waited for, since there may be nobody for a long time; and nothing is under way from there, since
+// its owner sends no descriptors before he has had a hello from here. His own comes in any case,
+// and is answered by whoever has this end then, who says nothing before (see answer), unless he
+// writes something (see present). It fails if the pipe is full. The caller holds out.mu.
 func (c *Conn) leaveWord() bool {
 	o := &c.out
 	if !o.shift.deferred { // else it has been said
@@ -333,7 +334,8 @@ func (c *Conn) leaveWord() bool {
 	return true
 }
 
-// request tells the peer that this end moves, and waits until it has taken note of it. The caller holds out.mu.
+// request tells the peer that this end moves, and waits until it has taken note of it. The caller
+// holds out.mu.
 func (c *Conn) request(d *departure) error {
 	t := new(sock.Transfer)
 	c.out.owed.moveDone, c.out.owed.move = t, 0

@@ -45,9 +45,10 @@ func (cfg *Config) table() descriptor.Table {
 	return cfg.Table
 }
 
-// Dial makes a connection of a pipe whose other end a Listener has. It owns p, which is closed on an error. The errors are EAGAIN if the
-// backlog is full or the other side out of descriptors for long, ETIMEDOUT if it says nothing for a minute, EPROTOTYPE if the socket is of another type, ECONNREFUSED if the other side does not want us, what
-// Authorize says, and that of ctx.
+// Dial makes a connection of a pipe whose other end a Listener has. It owns p, which is closed on
+// an error. The errors are EAGAIN if the backlog is full or the other side out of descriptors for
+// long, ETIMEDOUT if it says nothing for a minute, EPROTOTYPE if the socket is of another type,
+// ECONNREFUSED if the other side does not want us, what Authorize says, and that of ctx.
 func Dial(ctx context.Context, p Pipe, cfg Config) (*Conn, error) {
 	stop := context.AfterFunc(ctx, func() { p.Close() })
 	c := newConn(p, cfg, false, sock.RightsWindow)
@@ -97,8 +98,9 @@ func (c *Conn) greet(cfg Config) error {
 	return nil // even if the server has closed meanwhile: it had accepted, and may have sent something
 }
 
-// answerTimeout bounds the wait for the server's hello, for those who have not bounded it otherwise. It is long, since the other side may ask
-// others who we are (Authorize), and not for ever, since it may not be running.
+// answerTimeout bounds the wait for the server's hello, for those who have not bounded it
+// otherwise. It is long, since the other side may ask others who we are (Authorize), and not for
+// ever, since it may not be running.
 const answerTimeout = time.Minute
 
 // awaitHello reads the server's hello: ETIMEDOUT if it does not come.

@@ -26,8 +26,8 @@ func TestABequestHasADeadline(t *testing.T) {
 	})
 }
 
-// Descriptors wait for whoever has the other end next, but not for ever; and if its owner keeps it after all, they go to him. Whatever else is
-// done to this end meanwhile waits for nobody.
+// Descriptors wait for whoever has the other end next, but not for ever; and if its owner keeps it
+// after all, they go to him. Whatever else is done to this end meanwhile waits for nobody.
 func TestThePeerOfABequest(t *testing.T) {
 	bubble(t, onLinux, sock.Stream, func(t *testing.T, r *rig) {
 		r.serverPipe.number, r.clientPipe.number = 1, 2

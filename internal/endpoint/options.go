@@ -7,8 +7,8 @@ import (
 	"afunix/internal/sock"
 )
 
-// SetReadBuffer sets SO_RCVBUF, which is remembered and changes nothing: on AF_UNIX it is the sender's buffer that bounds what is under way
-// (unix(7)).
+// SetReadBuffer sets SO_RCVBUF, which is remembered and changes nothing: on AF_UNIX it is the
+// sender's buffer that bounds what is under way (unix(7)).
 func (c *Conn) SetReadBuffer(bytes int) error {
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()
@@ -53,7 +53,8 @@ func (c *Conn) WriteBuffer() (int, error) {
 	return c.out.box.Buffer(), nil
 }
 
-// PendingError returns SO_ERROR: that the peer was closed with something of ours unread, which whoever reads is then not told any more.
+// PendingError returns SO_ERROR: that the peer was closed with something of ours unread, which
+// whoever reads is then not told any more.
 func (c *Conn) PendingError() error {
 	c.in.mu.Lock()
 	defer c.in.unlock()
@@ -121,11 +122,12 @@ func bufferSize(bytes int) int {
 	return box.Buffer()
 }
 
-// PendingError returns SO_ERROR: nil, since to a datagram socket its peers' ends are no news (row 120).
+// PendingError returns SO_ERROR: nil, since to a datagram socket its peers' ends are no news (row
+// 120).
 func (s *PacketConn) PendingError() error { return s.change(func() {}) }
 
-// SetPassCredentials makes the connections of clients that come from now on have SO_PASSCRED from the start, as those of a kernel's
-// listener that has it.
+// SetPassCredentials makes the connections of clients that come from now on have SO_PASSCRED from
+// the start, as those of a kernel's listener that has it.
 func (l *Listener) SetPassCredentials(on bool) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -225,10 +225,12 @@ func (c *Conn) after(d time.Duration) *limit {
 
 func (l *limit) stop() { l.timer.Stop() }
 
-// maxAbsence bounds the wait for whoever has the other end next. A child that inherits it may never be started.
+// maxAbsence bounds the wait for whoever has the other end next. A child that inherits it may never
+// be started.
 const maxAbsence = 10 * time.Second
 
-// An absence is a wait during which the other end may be in nobody's hands. Its methods are called with out.mu held.
+// An absence is a wait during which the other end may be in nobody's hands. Its methods are called
+// with out.mu held.
 type absence struct {
 	c     *Conn
 	limit *limit
@@ -254,9 +256,10 @@ func (a *absence) end() {
 	}
 }
 
-// tell pays a debt that the peer acknowledges, and waits for that: once we return, the peer goes by it, as on one machine's
-// kernel. If the other end is in nobody's hands there is nothing to wait for: whoever comes takes in what has been said before he does
-// anything else (see Taken). slot is where the debt keeps its transfer. The caller holds out.mu.
+// tell pays a debt that the peer acknowledges, and waits for that: once we return, the peer goes by
+// it, as on one machine's kernel. If the other end is in nobody's hands there is nothing to wait
+// for: whoever comes takes in what has been said before he does anything else (see Taken). slot is
+// where the debt keeps its transfer. The caller holds out.mu.
 func (c *Conn) tell(d debt, slot **sock.Transfer) {
 	if c.out.box.Gone() {
 		return // nobody is left to be told

@@ -26,8 +26,8 @@ type Pipe interface {
 	//   another errno: the pipe is broken.
 	Read(pool *sync.Pool, into []byte) (buf *Buffer, n, placed int, err error)
 
-	// Waited reports whether the last Read is known to have waited. If so, nothing but its packet was in the pipe. That it is not known
-	// costs a look into the pipe.
+	// Waited reports whether the last Read is known to have waited. If so, nothing but its packet
+	// was in the pipe. That it is not known costs a look into the pipe.
 	Waited() bool
 
 	// ReadNow is Read, but fails with EAGAIN where that would wait.

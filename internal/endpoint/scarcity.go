@@ -6,9 +6,11 @@ import (
 	"afunix/internal/wire"
 )
 
-// A Shedder is a Source that keeps something back, so that a client can be told when there is no room for one.
+// A Shedder is a Source that keeps something back, so that a client can be told when there is no
+// room for one.
 type Shedder interface {
-	// Shed returns the pipe of a client that waits; EAGAIN if there is none. It is closed before Replenish is called.
+	// Shed returns the pipe of a client that waits; EAGAIN if there is none. It is closed before
+	// Replenish is called.
 	Shed() (Pipe, error)
 	// Replenish keeps it back again, if that is possible by now.
 	Replenish()
@@ -20,7 +22,8 @@ type scarcity struct {
 	wait  time.Duration
 }
 
-// maxScarcity is how long clients wait for it to end: it may be over in a moment, and else nobody says anything to them.
+// maxScarcity is how long clients wait for it to end: it may be over in a moment, and else nobody
+// says anything to them.
 const maxScarcity = 5 * time.Second
 
 // again says how long to wait this time, and whether it has lasted for too long.
@@ -32,7 +35,8 @@ func (s *scarcity) again() (wait time.Duration, long bool) {
 	return s.wait, time.Since(s.since) > maxScarcity
 }
 
-// shed tells a client that waits that there is no room for it, as if the backlog were full. It reports whether there was one.
+// shed tells a client that waits that there is no room for it, as if the backlog were full. It
+// reports whether there was one.
 func (l *Listener) shed() bool {
 	source, ok := l.source.(Shedder)
 	if !ok {

@@ -169,8 +169,8 @@ func badFile(t descriptor.Table, files []transport.File) error {
 	return nil
 }
 
-// sendRoute returns how descriptors travel to the peer. It waits until the peer is ready; EPERM if nobody can duplicate, EAGAIN if nobody has
-// taken the other end for long.
+// sendRoute returns how descriptors travel to the peer. It waits until the peer is ready; EPERM if
+// nobody can duplicate, EAGAIN if nobody has taken the other end for long.
 func (c *Conn) sendRoute() (rights.Route, error) {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()

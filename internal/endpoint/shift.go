@@ -151,8 +151,9 @@ func (c *Conn) rehello(p *wire.Packet) error {
 	return nil
 }
 
-// answer makes a hello the answer to that of an end that moved: also if this end has moved itself, and has said nothing yet. Who is about to
-// have this end now answers instead, if it leaves. The caller holds out.mu.
+// answer makes a hello the answer to that of an end that moved: also if this end has moved itself,
+// and has said nothing yet. Who is about to have this end now answers instead, if it leaves. The
+// caller holds out.mu.
 func (c *Conn) answer(proof []byte) {
 	s := &c.out.shift
 	deferred := s.deferred
@@ -166,7 +167,8 @@ func (c *Conn) answer(proof []byte) {
 	}
 }
 
-// present says the hello that was deferred: what is written now is this process's, and not a former owner's. The caller holds out.mu.
+// present says the hello that was deferred: what is written now is this process's, and not a former
+// owner's. The caller holds out.mu.
 func (c *Conn) present() error {
 	s := &c.out.shift
 	if !s.deferred || s.paused {

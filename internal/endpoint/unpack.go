@@ -220,7 +220,8 @@ func (u *unpacker) assemble(p Pipe, s *wire.ConnState, socket *PacketConn) (*Con
 	return c, nil
 }
 
-// introduce gets ready for the hello of whoever has the other end, and says ours, unless that waits for it.
+// introduce gets ready for the hello of whoever has the other end, and says ours, unless that waits
+// for it.
 func (c *Conn) introduce() error {
 	proof, err := c.pipe.Proof()
 	if err == nil {

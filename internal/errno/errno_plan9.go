@@ -1,4 +1,5 @@
-// Package errno has the errors of system calls that package syscall does not have on every system: Plan 9 has errors of its own.
+// Package errno has the errors of system calls that package syscall does not have on every system:
+// Plan 9 has errors of its own.
 package errno
 
 import (

@@ -29,8 +29,8 @@ func controlOf(messages ...[]int32) []byte {
 	return b[:n]
 }
 
-// The kernel may put an errno in the place of a descriptor (SO_RIGHTS_NOTRUNC, Linux 7.3). It is the error of its slot, and no descriptor;
-// the others are as they are.
+// The kernel may put an errno in the place of a descriptor (SO_RIGHTS_NOTRUNC, Linux 7.3). It is
+// the error of its slot, and no descriptor; the others are as they are.
 func TestAnErrnoIsNoDescriptor(t *testing.T) {
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -78,7 +78,8 @@ func TestAnErrnoIsNoDescriptor(t *testing.T) {
 	}
 }
 
-// The pidfd that comes with each message while SO_PASSPIDFD is set is closed, and the errno that comes in its place is none.
+// The pidfd that comes with each message while SO_PASSPIDFD is set is closed, and the errno that
+// comes in its place is none.
 func TestPidfdsThatNobodyAskedForAreClosed(t *testing.T) {
 	parseControl(controlOf([]int32{unix.SCM_PIDFD, -int32(unix.EINVAL)}, []int32{unix.SCM_PIDFD, -int32(unix.ESRCH)}))
 	for _, network := range []string{stream, packet, dgram} {
@@ -111,8 +112,8 @@ func TestPidfdsThatNobodyAskedForAreClosed(t *testing.T) {
 	}
 }
 
-// What a real kernel puts into the slots for which there is no room, if it is told not to cut them off: no slot is a descriptor that is not
-// open, and what was sent is told apart from what came.
+// What a real kernel puts into the slots for which there is no room, if it is told not to cut them
+// off: no slot is a descriptor that is not open, and what was sent is told apart from what came.
 func TestNoSlotIsADescriptorThatIsNotOpen(t *testing.T) {
 	a, b, err := Pair(packet)
 	if err != nil {

@@ -61,8 +61,9 @@ func parseCredentials(typ int32, body []byte) *cred.Credentials {
 	return &c
 }
 
-// closeUnasked closes the sender's pidfd, which comes with each message if somebody has set SO_PASSPIDFD: the program through SyscallConn, or
-// a former owner of the socket. Where there is no pidfd, there is a negative errno.
+// closeUnasked closes the sender's pidfd, which comes with each message if somebody has set
+// SO_PASSPIDFD: the program through SyscallConn, or a former owner of the socket. Where there is no
+// pidfd, there is a negative errno.
 func closeUnasked(typ int32, body []byte) {
 	if typ != unix.SCM_PIDFD || len(body) < sizeofInt32 {
 		return

@@ -12,9 +12,10 @@ import (
 	"afunix/internal/cred"
 )
 
-// A door lets in those clients of a listener whom authorize does not refuse. That may take long, so each is asked about on a goroutine of its
-// own, and the next one is taken in meanwhile. But nobody is taken out of the kernel's queue unless somebody waits in accept: else another
-// process that has the socket, a successor perhaps, would not get him.
+// A door lets in those clients of a listener whom authorize does not refuse. That may take long, so
+// each is asked about on a goroutine of its own, and the next one is taken in meanwhile. But nobody
+// is taken out of the kernel's queue unless somebody waits in accept: else another process that has
+// the socket, a successor perhaps, would not get him.
 type door struct {
 	l         *net.UnixListener
 	authorize func(cred.Credentials) error
@@ -30,10 +31,12 @@ type door struct {
 	closed   bool
 }
 
-// maxAsked is how many clients are asked about at a time, if the backlog is not smaller. Each has a goroutine and a descriptor.
+// maxAsked is how many clients are asked about at a time, if the backlog is not smaller. Each has a
+// goroutine and a descriptor.
 const maxAsked = 256
 
-// newDoor returns a door with room for as many clients as the kernel has in a backlog: one more than it says (SEMANTICS 102).
+// newDoor returns a door with room for as many clients as the kernel has in a backlog: one more
+// than it says (SEMANTICS 102).
 func newDoor(l *net.UnixListener, authorize func(cred.Credentials) error, backlog int) *door {
 	d := &door{l: l, authorize: authorize, room: maxAsked, asked: make(map[*Conn]struct{})}
 	if 0 < backlog && backlog < maxAsked {
@@ -86,8 +89,8 @@ func (d *door) take() error {
 	return err
 }
 
-// A moment is what authorize has before the next client is asked about. So they are let in in the order of their arrival, unless it takes
-// long about one.
+// A moment is what authorize has before the next client is asked about. So they are let in in the
+// order of their arrival, unless it takes long about one.
 const moment = 10 * time.Millisecond
 
 // present has a client asked about, and waits for the answer for a moment.
@@ -113,7 +116,8 @@ func (d *door) present(c *Conn) {
 	}
 }
 
-// ask asks about a client, and lets him in. If the door has been closed meanwhile, he has been, too.
+// ask asks about a client, and lets him in. If the door has been closed meanwhile, he has been,
+// too.
 func (d *door) ask(c *Conn) {
 	err := c.authorized(d.authorize)
 	d.mu.Lock()
@@ -162,7 +166,8 @@ func (d *door) stop() {
 	}
 }
 
-// close turns away whoever is in the door. It does not wait for authorize, which has no part in their connections.
+// close turns away whoever is in the door. It does not wait for authorize, which has no part in
+// their connections.
 func (d *door) close() {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -248,7 +248,8 @@ func TestTheBacklogBoundsHowManyAreAskedAbout(t *testing.T) {
 	}
 }
 
-// When no Accept waits, clients stay in the kernel's queue: whoever else has the socket may accept them.
+// When no Accept waits, clients stay in the kernel's queue: whoever else has the socket may accept
+// them.
 func TestAuthorizeLeavesClientsToOthers(t *testing.T) {
 	path := socketPath(t)
 	l, err := Listen(t.Context(), stream, path, Config{Authorize: unauthorized})

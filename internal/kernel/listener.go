@@ -12,7 +12,8 @@ import (
 
 var _ transport.Listener = (*Listener)(nil)
 
-// Accept waits for the next client. Those who are not authorized, or cannot be asked who they are, are closed.
+// Accept waits for the next client. Those who are not authorized, or cannot be asked who they are,
+// are closed.
 func (l *Listener) Accept() (transport.Conn, error) {
 	c, err := l.accept()
 	if err != nil {

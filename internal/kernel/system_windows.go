@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// supported reports what Windows' AF_UNIX lacks: everything but streams with a path (afunix.h; its abstract names do not work). That path
-// is one of a file of this machine.
+// supported reports what Windows' AF_UNIX lacks: everything but streams with a path (afunix.h; its
+// abstract names do not work). That path is one of a file of this machine.
 func supported(network, address string) error {
 	if network != stream || isAbstract(address) {
 		return errors.ErrUnsupported
@@ -53,8 +53,8 @@ func Listen(ctx context.Context, network, address string, config Config) (*Liste
 	return k, nil
 }
 
-// A Listener is a socket that listens: a [transport.Listener]. The socket file is removed by us, and not by package net, which looks for it in
-// the directory that the process has changed to.
+// A Listener is a socket that listens: a [transport.Listener]. The socket file is removed by us,
+// and not by package net, which looks for it in the directory that the process has changed to.
 type Listener struct {
 	l      *net.UnixListener
 	door   *door  // nil: everybody is let in

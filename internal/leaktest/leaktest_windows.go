@@ -65,7 +65,8 @@ func take() (snapshot, error) {
 	return s, nil
 }
 
-// currentDirectory is the handle that the system has of the directory which this process is in. Who changes that gets another one.
+// currentDirectory is the handle that the system has of the directory which this process is in. Who
+// changes that gets another one.
 func currentDirectory() uintptr {
 	return uintptr(windows.RtlGetCurrentPeb().ProcessParameters.CurrentDirectory.Handle)
 }

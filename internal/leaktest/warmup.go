@@ -7,8 +7,9 @@ import (
 	"sync"
 )
 
-// warmUp makes the runtime, package net and the libraries below it open whatever they open once and keep: the poller (epoll
-// and eventfd, kqueue, completion port) and, on Windows, what Winsock needs for TCP and UDP and the list of interfaces.
+// warmUp makes the runtime, package net and the libraries below it open whatever they open once and
+// keep: the poller (epoll and eventfd, kqueue, completion port) and, on Windows, what Winsock needs
+// for TCP and UDP and the list of interfaces.
 var warmUp = sync.OnceValue(func() error {
 	for _, use := range []func() error{usePipe, useTCP, useUDP, useInterfaces} {
 		if err := use(); err != nil {
@@ -54,7 +55,8 @@ func useUDP() error {
 	return nil
 }
 
-// useInterfaces ignores that a sandbox may not let this process see any. Wine 10 opens a device for the question.
+// useInterfaces ignores that a sandbox may not let this process see any. Wine 10 opens a device for
+// the question.
 func useInterfaces() error {
 	_, _ = net.Interfaces()
 	return nil

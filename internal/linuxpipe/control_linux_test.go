@@ -11,7 +11,8 @@ import (
 	"afunix/internal/testenv"
 )
 
-// option sets a socket option behind the pipe's back, as a former owner of the end can. It reports whether the kernel has it.
+// option sets a socket option behind the pipe's back, as a former owner of the end can. It reports
+// whether the kernel has it.
 func option(t *testing.T, p *Pipe, name, value int) bool {
 	t.Helper()
 	var err error
@@ -53,7 +54,8 @@ func TestThePeerIsNamedBesideWhateverElseIsSwitchedOn(t *testing.T) {
 	}
 }
 
-// Nobody parks descriptors in a pipe, where the kernel can be told to refuse them; and those that come although it was told are closed.
+// Nobody parks descriptors in a pipe, where the kernel can be told to refuse them; and those that
+// come although it was told are closed.
 func TestNobodyParksDescriptorsInAPipe(t *testing.T) {
 	server, client := connected(t)
 	r, w, err := os.Pipe()

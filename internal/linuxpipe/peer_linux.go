@@ -41,9 +41,11 @@ func noRoom(err error) bool { return err == unix.EMFILE || err == unix.ENFILE ||
 // unasked are the credentials of a packet that was sent before anybody asked for them (SEMANTICS 66).
 var unasked = unix.Ucred{Pid: 0, Uid: 65534, Gid: 65534}
 
-// expectHello makes the kernel attach the sender's process to what a socket receives, and keep descriptors out of it: nobody parks any
-// in a queue of ours. It comes before listen(2) or connect(2), so that no packet is missed. A kernel without SO_PASSPIDFD (before 6.5)
-// names the sender by its credentials alone; one without SO_PASSRIGHTS (before 6.16) lets descriptors in, which receive and whole close.
+// expectHello makes the kernel attach the sender's process to what a socket receives, and keep
+// descriptors out of it: nobody parks any in a queue of ours. It comes before listen(2) or
+// connect(2), so that no packet is missed. A kernel without SO_PASSPIDFD (before 6.5) names the
+// sender by its credentials alone; one without SO_PASSRIGHTS (before 6.16) lets descriptors in,
+// which receive and whole close.
 func expectHello(fd int) error {
 	for _, o := range []struct{ option, value int }{{unix.SO_PASSCRED, 1}, {unix.SO_PASSPIDFD, 1}, {unix.SO_PASSRIGHTS, 0}} {
 		if err := setIfKnown(fd, o.option, o.value); err != nil {
@@ -64,8 +66,9 @@ func setIfKnown(fd, option, value int) error {
 // awaited reports whether the next packet has to tell who sent it. It is only asked by the reader.
 func (p *peer) awaited() bool { return !p.named || p.late || p.moved }
 
-// roomForControl is more than credentials and pidfd take: a former owner of an end may have switched on what comes before them or between
-// them (timestamps, a security label, SO_INQ), and must not push them out.
+// roomForControl is more than credentials and pidfd take: a former owner of an end may have
+// switched on what comes before them or between them (timestamps, a security label, SO_INQ), and
+// must not push them out.
 const roomForControl = 256
 
 // receive reads one packet together with who sent it. EPROTO: that is not who said hello, so what it says of descriptors is about another

@@ -7,7 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A spare is a descriptor that is kept back, so that a client can be told when this process has none left.
+// A spare is a descriptor that is kept back, so that a client can be told when this process has
+// none left.
 type spare struct {
 	mu     sync.Mutex
 	fd     int // none if there is none

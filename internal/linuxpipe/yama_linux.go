@@ -15,9 +15,9 @@ var yamaRestricted = sync.OnceValue(func() bool {
 	return err == nil && string(bytes.TrimSpace(b)) == "1"
 })
 
-// allowTracing lets the peer pid pull descriptors out of this process where Yama restricts that. A process has one declared
-// tracer, so there the peer that said hello last is the one that can. A peer of another PID namespace has number 0, which would only take that away from
-// the peer before.
+// allowTracing lets the peer pid pull descriptors out of this process where Yama restricts that. A
+// process has one declared tracer, so there the peer that said hello last is the one that can. A
+// peer of another PID namespace has number 0, which would only take that away from the peer before.
 func allowTracing(pid int) {
 	if pid != 0 && pid != os.Getpid() && yamaRestricted() {
 		// Without it the peer finds that it cannot pull, and says so in its hello: EPERM for whoever sends.

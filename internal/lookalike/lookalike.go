@@ -1,4 +1,5 @@
-// Package lookalike recognises what is taken for a socket and is none of ours: names of Windows that lead to no file, socket files of others.
+// Package lookalike recognises what is taken for a socket and is none of ours: names of Windows
+// that lead to no file, socket files of others.
 package lookalike
 
 import (
@@ -27,8 +28,8 @@ const (
 	Device = "it is the name of a device"
 )
 
-// Name says what a name of Windows leads to that is no file of this machine; "" if it may be one. The name is a full one, as
-// GetFullPathName makes it: that turns CON and the like into \\.\CON.
+// Name says what a name of Windows leads to that is no file of this machine; "" if it may be one.
+// The name is a full one, as GetFullPathName makes it: that turns CON and the like into \\.\CON.
 func Name(full string) string {
 	slashed := strings.ReplaceAll(full, "/", `\`)
 	rest, local := cutDevice(slashed)
@@ -49,7 +50,8 @@ func Name(full string) string {
 	return Device
 }
 
-// cutDevice cuts what begins the names of devices, of which a drive is one. \??\ is how the system itself writes it, and passes through.
+// cutDevice cuts what begins the names of devices, of which a drive is one. \??\ is how the system
+// itself writes it, and passes through.
 func cutDevice(name string) (rest string, ok bool) {
 	for _, prefix := range []string{`\\.\`, `\\?\`, `\??\`} {
 		if rest, ok := strings.CutPrefix(name, prefix); ok {
@@ -89,7 +91,8 @@ var (
 // Longest is how much of a file File looks at.
 const Longest = 256
 
-// File says what a file is that begins like this and leads to no socket of this version; "" if that is nothing known.
+// File says what a file is that begins like this and leads to no socket of this version; "" if that
+// is nothing known.
 func File(beginning []byte) string {
 	switch {
 	case ours.Match(beginning):
@@ -104,7 +107,8 @@ func File(beginning []byte) string {
 	return ""
 }
 
-// assuanNonce reports whether b is a whole socket file of libassuan: the number of a TCP port in a line, and 16 bytes.
+// assuanNonce reports whether b is a whole socket file of libassuan: the number of a TCP port in a
+// line, and 16 bytes.
 func assuanNonce(b []byte) bool {
 	line := assuan.Find(b)
 	return line != nil && len(b) == len(line)+16

@@ -6,8 +6,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Connectable refuses a path that leads to no file of this machine, by its name alone: ECONNREFUSED. To open such a thing has
-// consequences: the server of a pipe sees a client come, a serial port is reset, another machine is told who the user is.
+// Connectable refuses a path that leads to no file of this machine, by its name alone:
+// ECONNREFUSED. To open such a thing has consequences: the server of a pipe sees a client come, a
+// serial port is reset, another machine is told who the user is.
 func Connectable(path string) error {
 	what, err := ofNoFile(path)
 	if err == nil && what != "" {
@@ -16,8 +17,8 @@ func Connectable(path string) error {
 	return err
 }
 
-// Bindable refuses it to whoever wants to make a socket file there: EADDRNOTAVAIL on another machine, else EADDRINUSE, since the name is
-// the system's.
+// Bindable refuses it to whoever wants to make a socket file there: EADDRNOTAVAIL on another
+// machine, else EADDRINUSE, since the name is the system's.
 func Bindable(path string) error {
 	what, err := ofNoFile(path)
 	switch {
@@ -31,7 +32,8 @@ func Bindable(path string) error {
 	return nil
 }
 
-// ofNoFile says what a path leads to that is no file of this machine; "" if it may be one. EINVAL: it is no path.
+// ofNoFile says what a path leads to that is no file of this machine; "" if it may be one. EINVAL:
+// it is no path.
 func ofNoFile(path string) (what string, err error) {
 	full, err := windows.FullPath(path)
 	if err != nil {

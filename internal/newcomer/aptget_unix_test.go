@@ -22,7 +22,8 @@ echo "$DEBIAN_FRONTEND: $*"
 [ "$1" != fail ] || exit 7
 `
 
-// What sets a machine up waits for a lock of apt that somebody else holds, and says so; any other failure is one at once.
+// What sets a machine up waits for a lock of apt that somebody else holds, and says so; any other
+// failure is one at once.
 func TestAptGetWaitsForLocks(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{"apt-get": fakeAptGet, "sudo": "#!/bin/sh\nshift\nexec \"$@\"\n"} {

@@ -19,7 +19,8 @@ func TestMain(m *testing.M) { leaktest.Main(m) }
 // root is where this repository is.
 var root = filepath.Join("..", "..")
 
-// What README.md says about other modules works to the letter, over require and replace as in a workspace; and so do packages dropin there.
+// What README.md says about other modules works to the letter, over require and replace as in a
+// workspace; and so do packages dropin there.
 func TestReadmeForOtherModules(t *testing.T) {
 	steps := readmeCommands(t, "Using it from another module")
 	direct, rest, ok := strings.Cut(steps, "go mod edit ")
@@ -87,7 +88,8 @@ func readmeCommands(t *testing.T, heading string) string {
 	return block
 }
 
-// A home is a newcomer's, with a copy of this repository in src/afunix, and modules that have been downloaded for it.
+// A home is a newcomer's, with a copy of this repository in src/afunix, and modules that have been
+// downloaded for it.
 type home struct {
 	dir string
 	env []string

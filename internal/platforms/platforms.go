@@ -1,5 +1,6 @@
-// Package platforms knows the systems and architectures that Go knows, and type-checks packages for any of them, which takes a
-// small part of the time that compiling takes. It is for tests and for the generator below dropin.
+// Package platforms knows the systems and architectures that Go knows, and type-checks packages for
+// any of them, which takes a small part of the time that compiling takes. It is for tests and for
+// the generator below dropin.
 package platforms
 
 import (
@@ -36,7 +37,8 @@ func Those(list []Platform, constraint string) []Platform {
 	return slices.DeleteFunc(slices.Clone(list), func(p Platform) bool { return !p.Builds("p.go", constraint) })
 }
 
-// Builds reports whether a file of this name, with this build constraint if it is not empty, is built on p.
+// Builds reports whether a file of this name, with this build constraint if it is not empty, is
+// built on p.
 func (p Platform) Builds(file, constraint string) bool {
 	context := build.Default
 	context.GOOS, context.GOARCH = p.System, p.Arch

@@ -14,13 +14,15 @@ func TestMain(m *testing.M) { leaktest.Main(m) }
 
 const module = "afunix"
 
-// promised are names that have to be there, by package: on every platform, or where Go passes descriptors.
+// promised are names that have to be there, by package: on every platform, or where Go passes
+// descriptors.
 var (
 	promised       = map[string]string{module: "Dial", "afunix/upgrade": "New", "afunix/upgrade/httpdrain": "New"}
 	promisedDropin = map[string]string{"afunix/dropin/net": "UnixConn", "afunix/dropin/syscall": "UnixRights", "afunix/dropin/unix": "UnixRights"}
 )
 
-// Whatever Go can build for can use this module: what cannot be had there is an error, and never a name that is missing.
+// Whatever Go can build for can use this module: what cannot be had there is an error, and never a
+// name that is missing.
 func TestEveryPlatform(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector makes it slow, and there is nothing for it to see")

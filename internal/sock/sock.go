@@ -31,8 +31,8 @@ const (
 	minReadBuffer = 2304 // SOCK_MIN_RCVBUF
 )
 
-// WriteBuffer returns what SO_SNDBUF becomes if it is set to a size: twice of that, for the cost of keeping account, within bounds. As to
-// the kernel a size below 0 is a large one.
+// WriteBuffer returns what SO_SNDBUF becomes if it is set to a size: twice of that, for the cost of
+// keeping account, within bounds. As to the kernel a size below 0 is a large one.
 func WriteBuffer(bytes int) int { return bufferOf(bytes, minBuffer) }
 
 // ReadBuffer returns what SO_RCVBUF becomes, in the same way.

@@ -25,8 +25,9 @@ const (
 	sizeofVFS     = 8  // struct unix_diag_vfs
 )
 
-// bound returns the file that the socket fd is bound to, whatever its path says: the kernel's word. It gives who administers the network the
-// file itself, and tells everybody else its numbers. If it does neither, the file stays.
+// bound returns the file that the socket fd is bound to, whatever its path says: the kernel's word.
+// It gives who administers the network the file itself, and tells everybody else its numbers. If it
+// does neither, the file stays.
 func bound(fd uintptr, _ string) (id, bool) {
 	if which, ok := opened(fd); ok {
 		return which, true
@@ -34,7 +35,8 @@ func bound(fd uintptr, _ string) (id, bool) {
 	return diagnosed(fd)
 }
 
-// opened asks with SIOCUNIXFILE, which takes CAP_NET_ADMIN and needs no module: the descriptor (O_PATH) that comes leads to the file.
+// opened asks with SIOCUNIXFILE, which takes CAP_NET_ADMIN and needs no module: the descriptor
+// (O_PATH) that comes leads to the file.
 func opened(fd uintptr) (id, bool) {
 	file, _, errno := unix.Syscall(unix.SYS_IOCTL, fd, siocUnixFile, 0)
 	if errno != 0 {
@@ -48,9 +50,10 @@ func opened(fd uintptr) (id, bool) {
 	return id{uint64(st.Dev), uint64(st.Ino)}, true
 }
 
-// diagnosed asks with sock_diag(7). There is no answer where the kernel lacks that (unix_diag is a module, and a container cannot load it), or a
-// sandbox forbids it, or if the socket is of another network namespace; nor is there one that can be compared on a file system whose stat(2)
-// shows another device than that of its superblock (Btrfs).
+// diagnosed asks with sock_diag(7). There is no answer where the kernel lacks that (unix_diag is a
+// module, and a container cannot load it), or a sandbox forbids it, or if the socket is of another
+// network namespace; nor is there one that can be compared on a file system whose stat(2) shows
+// another device than that of its superblock (Btrfs).
 func diagnosed(fd uintptr) (id, bool) {
 	request, err := question(int(fd))
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Whichever way the kernel is asked, it names the file that the socket was bound to, wherever that has gone since, and nothing for a socket
-// without one. A way that is closed here says so.
+// Whichever way the kernel is asked, it names the file that the socket was bound to, wherever that
+// has gone since, and nothing for a socket without one. A way that is closed here says so.
 func TestBoundIsTheFileOfTheSocket(t *testing.T) {
 	for name, ask := range map[string]func(fd uintptr) (id, bool){"SIOCUNIXFILE": opened, "sock_diag": diagnosed} {
 		t.Run(name, func(t *testing.T) {

@@ -88,14 +88,16 @@ func (f *File) Close(socket syscall.RawConn) {
 	})
 }
 
-// Remove removes the file, if path leads to the one that this process has made. Others may have the socket still.
+// Remove removes the file, if path leads to the one that this process has made. Others may have the
+// socket still.
 func (f *File) Remove() {
 	if f != nil && f.made != (id{}) {
 		f.remove(f.made)
 	}
 }
 
-// remove removes the file want. By its absolute path it may be out of reach, where it is not by the one that was given.
+// remove removes the file want. By its absolute path it may be out of reach, where it is not by the
+// one that was given.
 func (f *File) remove(want id) {
 	if !remove(f.absolute, want) {
 		remove(f.path, want)

@@ -7,7 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// NeedPipeRights skips a test of descriptors over the pipe transport where the kernel does not let that pass any.
+// NeedPipeRights skips a test of descriptors over the pipe transport where the kernel does not let
+// that pass any.
 func NeedPipeRights(t testing.TB) {
 	t.Helper()
 	if !PipeRights() {

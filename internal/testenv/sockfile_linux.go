@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// NeedSocketFile skips a test that takes the kernel's word for which file a socket is bound to, where the kernel does not say.
+// NeedSocketFile skips a test that takes the kernel's word for which file a socket is bound to,
+// where the kernel does not say.
 func NeedSocketFile(t testing.TB) {
 	t.Helper()
 	if !opensSocketFile() && !hasUnixDiag() {
@@ -27,7 +28,8 @@ var opensSocketFile = sync.OnceValue(func() bool {
 	return errno == unix.ENOENT
 })
 
-// hasUnixDiag asks for socket number 0, which is EINVAL, and ENOENT where nobody knows about unix sockets.
+// hasUnixDiag asks for socket number 0, which is EINVAL, and ENOENT where nobody knows about unix
+// sockets.
 var hasUnixDiag = sync.OnceValue(func() bool {
 	s, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
 	if err != nil {

@@ -7,8 +7,9 @@ import (
 	"testing"
 )
 
-// TempDir is t.TempDir with two differences: its path is short enough for sockets on every system, and it is removed without
-// os.RemoveAll, which fails on Wine 8 (ERROR_INVALID_FUNCTION: it lacks FileDispositionInformationEx, which Wine 10 has).
+// TempDir is t.TempDir with two differences: its path is short enough for sockets on every system,
+// and it is removed without os.RemoveAll, which fails on Wine 8 (ERROR_INVALID_FUNCTION: it lacks
+// FileDispositionInformationEx, which Wine 10 has).
 func TempDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "afunix")

@@ -40,7 +40,8 @@ type Conn interface {
 	// PassCredentials returns what SetPassCredentials has set.
 	PassCredentials() (bool, error)
 
-	// ReadBuffer and WriteBuffer return SO_RCVBUF and SO_SNDBUF, which on Linux are not what was set: see socket(7).
+	// ReadBuffer and WriteBuffer return SO_RCVBUF and SO_SNDBUF, which on Linux are not what was
+	// set: see socket(7).
 	ReadBuffer() (int, error)
 	WriteBuffer() (int, error)
 

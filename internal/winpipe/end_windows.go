@@ -41,19 +41,24 @@ type polled struct {
 	raw  syscall.RawConn
 }
 
-// completionModes spare a polled end the trips that tell what its caller knows already: what succeeds at once is not posted to the
-// completion port as well, and the event of the file object, for which nobody waits, is not set. All versions of Go can do with them, but
-// each has to find them there:
-//   - os.NewFile of Go 1.26 sets them itself. Since 1.27.3 it leaves the modes of a handle that it is given alone, because whoever shares the
-//     file object may not expect them (golang/go#80979), and asks once, at that moment, whether what succeeds at once is posted.
-//   - Whoever sets them later, by any handle of the file object, has that poller wait for ever for what is not posted any more. So it is done
-//     before os.NewFile; and because "after a mode has been set for a file handle, it cannot be removed" (SetFileCompletionNotificationModes,
-//     Microsoft), nobody to whom the end moves can change anything for an owner who goes on with it, since the move has failed.
+// completionModes spare a polled end the trips that tell what its caller knows already: what
+// succeeds at once is not posted to the completion port as well, and the event of the file object,
+// for which nobody waits, is not set. All versions of Go can do with them, but each has to find
+// them there:
+//   - os.NewFile of Go 1.26 sets them itself. Since 1.27.3 it leaves the modes of a handle that it
+//     is given alone, because whoever shares the file object may not expect them (golang/go#80979),
+//     and asks once, at that moment, whether what succeeds at once is posted.
+//   - Whoever sets them later, by any handle of the file object, has that poller wait for ever for
+//     what is not posted any more. So it is done before os.NewFile; and because "after a mode has
+//     been set for a file handle, it cannot be removed" (SetFileCompletionNotificationModes,
+//     Microsoft), nobody to whom the end moves can change anything for an owner who goes on with
+//     it, since the move has failed.
 //
-// The modes go with the file object when the end moves, or a child inherits it. There they mean nothing: such an end is [foreign], whose
-// operations have an event of their own, which is "still signaled", and never post anything. The same holds for writing, here as there.
-// Nobody else has the file object before newPolled: this process has made it, and a server's end that was handed on is foreign also when it
-// comes back.
+// The modes go with the file object when the end moves, or a child inherits it. There they mean
+// nothing: such an end is [foreign], whose operations have an event of their own, which is "still
+// signaled", and never post anything. The same holds for writing, here as there. Nobody else has
+// the file object before newPolled: this process has made it, and a server's end that was handed on
+// is foreign also when it comes back.
 const completionModes = windows.FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | windows.FILE_SKIP_SET_EVENT_ON_HANDLE
 
 // newPolled wraps h, which it owns from now on, even if it fails.

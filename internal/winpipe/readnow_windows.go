@@ -76,9 +76,10 @@ func (p *Pipe) startPoll() (o *poll, err error) {
 	return p.poll, err
 }
 
-// Waited reports that the last Read need not have waited, since there is no telling: the poller of Go's runtime does not say, and how
-// long the read took shows nothing, because a thread may be stopped for any time between two instructions. So a Read of a stream looks
-// once more whether there is more to merge.
+// Waited reports that the last Read need not have waited, since there is no telling: the poller of
+// Go's runtime does not say, and how long the read took shows nothing, because a thread may be
+// stopped for any time between two instructions. So a Read of a stream looks once more whether
+// there is more to merge.
 func (p *Pipe) Waited() bool { return false }
 
 // ReadNow takes a packet that is there: see endpoint.Pipe. It looks first, because looking is all that is needed for a pipe that is

@@ -19,8 +19,9 @@ const (
 //	stream
 //	000102030405060708090a0b0c0d0e0f
 //
-// One whose pipe is all zeros is vacant: its listener has closed, and would have removed it if the system had allowed that. Nobody serves such
-// a pipe. To bind(2) a vacant file is as good as none, unlike one that is left by a listener that crashed.
+// One whose pipe is all zeros is vacant: its listener has closed, and would have removed it if the
+// system had allowed that. Nobody serves such a pipe. To bind(2) a vacant file is as good as none,
+// unlike one that is left by a listener that crashed.
 type sockfile struct {
 	socketType uint8
 	id         pipeID

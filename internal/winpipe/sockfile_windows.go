@@ -70,7 +70,8 @@ func overwrite(h windows.Handle, content sockfile) error {
 // vacant reports whether s is the content of a vacant file.
 func (s sockfile) vacant() bool { return s.id == pipeID{} }
 
-// isVacant reports whether name is a vacant file: see sockfile. It may be another one by the time that this is known.
+// isVacant reports whether name is a vacant file: see sockfile. It may be another one by the time
+// that this is known.
 func isVacant(name *uint16) bool {
 	h, err := openFile(name, windows.GENERIC_READ, shareAll)
 	if err != nil {
@@ -84,8 +85,9 @@ func isVacant(name *uint16) bool {
 // errNotOurs: the file is not, or no longer, the one that was meant.
 var errNotOurs = errors.New("another file")
 
-// takeOver makes a vacant file that of a new listener, whoever else has it open for reading. Nobody else can have it open for writing
-// meanwhile: so of several who take it over, one does. Nor may it be another user's, who would decide on its content.
+// takeOver makes a vacant file that of a new listener, whoever else has it open for reading. Nobody
+// else can have it open for writing meanwhile: so of several who take it over, one does. Nor may it
+// be another user's, who would decide on its content.
 func takeOver(name *uint16, content sockfile, attributes *windows.SecurityAttributes) error {
 	return patiently(func() error {
 		h, err := openFile(name, windows.GENERIC_READ|windows.GENERIC_WRITE|windows.WRITE_DAC, windows.FILE_SHARE_READ)
@@ -131,8 +133,8 @@ func readSocketFile(path string) (file sockfile, owner string, err error) {
 	if err != nil {
 		return sockfile{}, "", err
 	}
-	// By way of a link the path may lead to a pipe of a stranger: the flags keep him from impersonating us. Directories open, too, so that they
-	// can be told from what may not be read.
+	// By way of a link the path may lead to a pipe of a stranger: the flags keep him from
+	// impersonating us. Directories open, too, so that they can be told from what may not be read.
 	var h windows.Handle
 	err = patiently(func() (err error) {
 		h, err = windows.CreateFile(name, windows.GENERIC_READ, shareAll, nil, windows.OPEN_EXISTING,

@@ -12,8 +12,9 @@ import (
 // The last pause of patiently, which waits for twice that in all.
 const longestPause = 256 * time.Millisecond
 
-// patiently calls f again, for half a second, while that fails because somebody else has the file open in a way that rules f out: virus
-// scanners and indexers do so for a moment. The caller holds no lock that others need.
+// patiently calls f again, for half a second, while that fails because somebody else has the file
+// open in a way that rules f out: virus scanners and indexers do so for a moment. The caller holds
+// no lock that others need.
 func patiently(f func() error) error {
 	for pause := time.Millisecond; ; pause *= 2 {
 		err := f()
@@ -27,9 +28,10 @@ func patiently(f func() error) error {
 
 var busy = func() {} // for tests: called before each pause of patiently
 
-// remove unlinks the file, unless another one has taken its place. That it is gone already is no error. On Windows a file cannot be unlinked
-// while anybody has it open without FILE_SHARE_DELETE, as most programs open files: then it is vacated, which is enough for the next
-// Listen. EBUSY: not even that was possible, and the file stays as if its listener had crashed.
+// remove unlinks the file, unless another one has taken its place. That it is gone already is no
+// error. On Windows a file cannot be unlinked while anybody has it open without FILE_SHARE_DELETE,
+// as most programs open files: then it is vacated, which is enough for the next Listen. EBUSY: not
+// even that was possible, and the file stays as if its listener had crashed.
 func (f *boundFile) remove() error {
 	err := patiently(f.unlink)
 	if err == windows.ERROR_SHARING_VIOLATION {
@@ -56,7 +58,8 @@ func (f *boundFile) unlink() error {
 	return deleteByHandle(h, f.path)
 }
 
-// vacate makes a vacant file of the file: see sockfile. The new content is as long as the old one, so nobody reads half of it.
+// vacate makes a vacant file of the file: see sockfile. The new content is as long as the old one,
+// so nobody reads half of it.
 func (f *boundFile) vacate() error {
 	attributes, err := f.open(windows.FILE_WRITE_ATTRIBUTES)
 	if err != nil {
@@ -75,7 +78,8 @@ func (f *boundFile) vacate() error {
 	return overwrite(h, sockfile{socketType: f.content.socketType})
 }
 
-// open opens the file for reading it and for what access says. errNotOurs: it is another one by now.
+// open opens the file for reading it and for what access says. errNotOurs: it is another one by
+// now.
 func (f *boundFile) open(access uint32) (windows.Handle, error) {
 	name, err := windows.UTF16PtrFromString(f.path)
 	if err != nil {
@@ -92,15 +96,17 @@ func (f *boundFile) open(access uint32) (windows.Handle, error) {
 	return h, nil
 }
 
-// openFile opens the file that has this very name, or what else has it, whose server must not impersonate us.
+// openFile opens the file that has this very name, or what else has it, whose server must not
+// impersonate us.
 func openFile(name *uint16, access, share uint32) (windows.Handle, error) {
 	return windows.CreateFile(name, access, share, nil, windows.OPEN_EXISTING,
 		windows.FILE_FLAG_OPEN_REPARSE_POINT|windows.SECURITY_SQOS_PRESENT|windows.SECURITY_IDENTIFICATION, 0)
 }
 
-// deleteByHandle unlinks the file path of h, which has DELETE access, and FILE_WRITE_ATTRIBUTES for a file that is read-only. Where the system
-// and the file system know POSIX semantics (NTFS since Windows 10 1607) the name is free at once. Elsewhere it is when nobody has the file
-// open any more, so the file goes there under another name.
+// deleteByHandle unlinks the file path of h, which has DELETE access, and FILE_WRITE_ATTRIBUTES for
+// a file that is read-only. Where the system and the file system know POSIX semantics (NTFS since
+// Windows 10 1607) the name is free at once. Elsewhere it is when nobody has the file open any
+// more, so the file goes there under another name.
 func deleteByHandle(h windows.Handle, path string) error {
 	flags := uint32(windows.FILE_DISPOSITION_DELETE | windows.FILE_DISPOSITION_POSIX_SEMANTICS |
 		windows.FILE_DISPOSITION_IGNORE_READONLY_ATTRIBUTE)

@@ -29,7 +29,8 @@ func openAs(t *testing.T, path string, access, share uint32) windows.Handle {
 	return h
 }
 
-// How a program may have a socket file open: what it asks for, and what it lets others do meanwhile.
+// How a program may have a socket file open: what it asks for, and what it lets others do
+// meanwhile.
 var holders = []struct {
 	name          string
 	access, share uint32

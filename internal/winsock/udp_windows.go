@@ -9,7 +9,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// ReadMsgUDP receives one datagram and its ancillary data, with the flags that say what did not fit (MSG_TRUNC, MSG_CTRUNC).
+// ReadMsgUDP receives one datagram and its ancillary data, with the flags that say what did not fit
+// (MSG_TRUNC, MSG_CTRUNC).
 func (c *PacketConn) ReadMsgUDP(b, oob []byte) (n, oobn, flags int, addr *net.UDPAddr, err error) {
 	n, oobn, flags, addr, err = c.receiveMsg(b, oob)
 	return n, oobn, flags, addr, c.wrap("read", err)
@@ -28,7 +29,8 @@ func (c *PacketConn) ReadFromUDPAddrPort(b []byte) (n int, addr netip.AddrPort, 
 	return n, addrPort(udp), c.wrap("read", err)
 }
 
-// WriteMsgUDP sends b with ancillary data as one datagram: to addr, or, with nil, to the peer of a connected socket.
+// WriteMsgUDP sends b with ancillary data as one datagram: to addr, or, with nil, to the peer of a
+// connected socket.
 func (c *PacketConn) WriteMsgUDP(b, oob []byte, addr *net.UDPAddr) (n, oobn int, err error) {
 	if n, err = c.sendMsg(b, oob, addr); err != nil {
 		var to net.Addr

@@ -15,8 +15,9 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// A streams is a connection of HTTP/2 whose client never sends anything again. (That of package http would not do: it gives up requests that it has not sent
-// at all, when a GOAWAY comes between its choice of a connection and the first frame.)
+// A streams is a connection of HTTP/2 whose client never sends anything again. (That of package
+// http would not do: it gives up requests that it has not sent at all, when a GOAWAY comes between
+// its choice of a connection and the first frame.)
 type streams struct {
 	net.Conn
 	fr    *http2.Framer

@@ -8,9 +8,11 @@ import (
 	"time"
 )
 
-// A conn is a connection that may turn out to be one of HTTP/2. What package http's server does when it ends such a connection loses
-// requests: its GOAWAY names the last request that it has read, and every client that has sent another one by then has to send it again. RFC
-// 9113, section 6.8, has two steps for that. A conn adds the first, and makes the server take the second when it is time:
+// A conn is a connection that may turn out to be one of HTTP/2. What package http's server does
+// when it ends such a connection loses requests: its GOAWAY names the last request that it has
+// read, and every client that has sent another one by then has to send it again. RFC 9113, section
+// 6.8, has two steps for that. A conn adds the first, and makes the server take the second when it
+// is time:
 //
 //	client                           conn                          server
 //	  │  ◀─  GOAWAY any, PING heard   │                               │   Shutdown
@@ -179,8 +181,8 @@ func (c *conn) say(frames []byte) {
 	c.writeDue() // an error is the next writer's, too
 }
 
-// writeDue writes what is due, if it may come here: after the server's first frame, which has to be SETTINGS, and not after a GOAWAY of its own, which
-// says more.
+// writeDue writes what is due, if it may come here: after the server's first frame, which has to be
+// SETTINGS, and not after a GOAWAY of its own, which says more.
 func (c *conn) writeDue() (err error) {
 	if len(c.due) > 0 && c.out.between() && c.out.frames > 0 {
 		if !c.out.ending {
@@ -209,7 +211,8 @@ func (c *conn) Write(b []byte) (n int, err error) {
 	return n, err
 }
 
-// upTo returns how much of b may be written at once, and notes that it has been: all of it, or up to where something is due.
+// upTo returns how much of b may be written at once, and notes that it has been: all of it, or up
+// to where something is due.
 func (c *conn) upTo(b []byte) (n int) {
 	for n < len(b) {
 		if n += c.out.advance(b[n:]); len(c.due) > 0 && c.out.between() && c.out.frames > 0 {
@@ -240,7 +243,8 @@ func (c *conn) ReadFrom(r io.Reader) (int64, error) {
 	return io.Copy(c.Conn, r)
 }
 
-// CloseWrite is what package http's server calls before it closes a connection on which something may be under way.
+// CloseWrite is what package http's server calls before it closes a connection on which something
+// may be under way.
 func (c *conn) CloseWrite() error {
 	if inner, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return inner.CloseWrite()

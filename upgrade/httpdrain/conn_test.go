@@ -17,7 +17,8 @@ type sink struct {
 
 func (s *sink) Write(b []byte) (int, error) { return s.written.Write(b) }
 
-// However a server's frames are cut into pieces, and whenever something is to be said, that comes between two of them, once, and not before the first.
+// However a server's frames are cut into pieces, and whenever something is to be said, that comes
+// between two of them, once, and not before the first.
 func TestWhatIsDueComesBetweenTwoFrames(t *testing.T) {
 	for seed := range uint64(500) {
 		r := rand.New(rand.NewPCG(seed, 0))
@@ -63,7 +64,8 @@ func wholeFrames(b []byte) bool {
 	return len(b) == 0
 }
 
-// A server that ends a connection itself has said which requests it will answer; nobody may say after that that it is all of them.
+// A server that ends a connection itself has said which requests it will answer; nobody may say
+// after that that it is all of them.
 func TestNothingIsSaidAfterTheServersOwnEnd(t *testing.T) {
 	var frames bytes.Buffer
 	fr := http2.NewFramer(&frames, nil)

@@ -5,7 +5,8 @@ import (
 	"math"
 )
 
-// Frames of HTTP/2 (RFC 9113, sections 4.1, 6.7 and 6.8): three bytes of length, type, flags, four bytes of stream, and the payload.
+// Frames of HTTP/2 (RFC 9113, sections 4.1, 6.7 and 6.8): three bytes of length, type, flags, four
+// bytes of stream, and the payload.
 const (
 	headLen  = 9
 	shortLen = headLen + 8 // of a frame PING, and of a GOAWAY that says nothing more
@@ -21,7 +22,8 @@ const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 // A token tells one PING from another.
 type token [8]byte
 
-// These two frames PING ask whether the client has heard that the connection ends, and, later, whether it has said everything.
+// These two frames PING ask whether the client has heard that the connection ends, and, later,
+// whether it has said everything.
 var (
 	heard    = token{'a', 'f', 'u', 'n', 'i', 'x', ' ', 'h'}
 	finished = token{'a', 'f', 'u', 'n', 'i', 'x', ' ', 'f'}
@@ -39,7 +41,8 @@ func goAway(last uint32) []byte {
 	return short(typeGoAway, 0, payload)
 }
 
-// anyStream in a goAway says that the client should open no more streams; none that it opens before it hears so is lost.
+// anyStream in a goAway says that the client should open no more streams; none that it opens before
+// it hears so is lost.
 const anyStream = math.MaxInt32
 
 // payloadLen returns the length of what follows a frame's head.
@@ -64,7 +67,8 @@ type course struct {
 // between reports whether the next byte begins a frame.
 func (c *course) between() bool { return c.have == 0 && c.left == 0 }
 
-// advance goes on by b, or by that part of it with which a frame ends, and returns how much that was.
+// advance goes on by b, or by that part of it with which a frame ends, and returns how much that
+// was.
 func (c *course) advance(b []byte) (n int) {
 	if c.left == 0 {
 		n = copy(c.head[c.have:], b)

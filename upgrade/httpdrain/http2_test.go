@@ -57,7 +57,8 @@ func (s *streams) acknowledge(t *testing.T, p *http2.PingFrame) {
 	}
 }
 
-// expectAnnouncement expects to hear that the connection ends, and returns the question whether that has been heard.
+// expectAnnouncement expects to hear that the connection ends, and returns the question whether
+// that has been heard.
 func (s *streams) expectAnnouncement(t *testing.T) *http2.PingFrame {
 	t.Helper()
 	if last := s.expectGoAway(t); last != math.MaxInt32 {
@@ -66,7 +67,8 @@ func (s *streams) expectAnnouncement(t *testing.T) *http2.PingFrame {
 	return expectFrame[*http2.PingFrame](t, s)
 }
 
-// The client hears at once that the connection ends. What it sends before it has heard so is answered, and then the server closes the connection.
+// The client hears at once that the connection ends. What it sends before it has heard so is
+// answered, and then the server closes the connection.
 func TestHTTP2EndsInTwoSteps(t *testing.T) {
 	overHTTP2(t, func(t *testing.T, protocols *http.Protocols, config *tls.Config) {
 		r := newSecureRig(t, protocols, config)

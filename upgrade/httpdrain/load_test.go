@@ -18,7 +18,8 @@ import (
 	"afunix/upgrade/httpdrain"
 )
 
-// How many servers follow each other under load, how many requests each answers at least, and by whom these are sent.
+// How many servers follow each other under load, how many requests each answers at least, and by
+// whom these are sent.
 const (
 	generations = 25
 	perServer   = 160

@@ -12,14 +12,16 @@ import (
 	"time"
 )
 
-// A secure says how connections with TLS become secureConns. The listener has to return a *tls.Conn, or package http of Go 1.26 would not see that
-// it is TLS; what serves HTTP/2 on one is found in TLSNextProto, once Serve has been called.
+// A secure says how connections with TLS become secureConns. The listener has to return a
+// *tls.Conn, or package http of Go 1.26 would not see that it is TLS; what serves HTTP/2 on one is
+// found in TLSNextProto, once Serve has been called.
 type secure struct{ once sync.Once }
 
 func newSecure(*http.Server) *secure { return new(secure) }
 
-// Under these keys, package http has what serves HTTP/2 with TLS, and what serves any connection whose preface has been read. (Both, and how the
-// latter is called, are the same in Go 1.24 to 1.26; golang.org/x/net/http2 puts there what understands the same.)
+// Under these keys, package http has what serves HTTP/2 with TLS, and what serves any connection
+// whose preface has been read. (Both, and how the latter is called, are the same in Go 1.24 to
+// 1.26; golang.org/x/net/http2 puts there what understands the same.)
 const (
 	nextTLS   = "h2"
 	nextPlain = "unencrypted_http2"
@@ -82,7 +84,8 @@ func (s *Server) wrapAny(c net.Conn) net.Conn {
 	return s.wrap(c)
 }
 
-// wrapNone is for a listener below TLS. Package http has called it after it has put there its own, and before it serves the first connection.
+// wrapNone is for a listener below TLS. Package http has called it after it has put there its own,
+// and before it serves the first connection.
 func (s *Server) wrapNone(c net.Conn) net.Conn {
 	s.overTLS.once.Do(s.hook)
 	return c

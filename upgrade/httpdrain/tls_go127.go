@@ -10,8 +10,8 @@ import (
 	"slices"
 )
 
-// A secure says how connections with TLS become secureConns: they are what the listener returns, since package http takes everything with
-// ConnectionState for TLS.
+// A secure says how connections with TLS become secureConns: they are what the listener returns,
+// since package http takes everything with ConnectionState for TLS.
 type secure struct {
 	foreign bool // HTTP/2 may be somebody else's, for whom a *tls.Conn has to be one
 }
@@ -62,7 +62,8 @@ func (s *Server) serveTLS(l net.Listener, certFile, keyFile string) error {
 	return s.srv.Serve(listener{tls.NewListener(l, config), s.wrapAny})
 }
 
-// protocols returns what a client may choose from: of those in the list what the server speaks, and what it speaks besides.
+// protocols returns what a client may choose from: of those in the list what the server speaks, and
+// what it speaks besides.
 func (s *Server) protocols(list []string) []string {
 	spoken := map[string]bool{"h2": true, "http/1.1": true}
 	if p := s.srv.Protocols; p != nil {

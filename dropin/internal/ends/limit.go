@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// A limit is how long a call may wait, when the socket's descriptor is one that waits: SO_RCVTIMEO and SO_SNDTIMEO. It bounds system calls
-// alone, as in the kernel: package net's connections do not wait in those.
+// A limit is how long a call may wait, when the socket's descriptor is one that waits: SO_RCVTIMEO
+// and SO_SNDTIMEO. It bounds system calls alone, as in the kernel: package net's connections do not
+// wait in those.
 type limit time.Duration
 
 const (
@@ -34,7 +35,8 @@ func limitOf(fd int, set *atomic.Int64) limit {
 	return limit(set.Load())
 }
 
-// within calls op by Do, for which it is os.ErrDeadlineExceeded if it waits longer than l; or by DoNow.
+// within calls op by Do, for which it is os.ErrDeadlineExceeded if it waits longer than l; or by
+// DoNow.
 func (r *Ref) within(l limit, op func() error) error {
 	switch l {
 	case noWait:
@@ -53,7 +55,8 @@ func (r *Ref) within(l limit, op func() error) error {
 	return r.do(op, late.Load)
 }
 
-// interruptUntil wakes every call that waits, and lets none wait until the one that is meant is over.
+// interruptUntil wakes every call that waits, and lets none wait until the one that is meant is
+// over.
 func (e *End) interruptUntil(over <-chan struct{}) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -64,8 +67,8 @@ func (e *End) interruptUntil(over <-chan struct{}) {
 	e.resume()
 }
 
-// newLimit is what the kernel makes of a struct timeval (sock_set_timeout): EDOM if that has no number of microseconds. No time is no
-// limit, and less is not to wait.
+// newLimit is what the kernel makes of a struct timeval (sock_set_timeout): EDOM if that has no
+// number of microseconds. No time is no limit, and less is not to wait.
 func newLimit(tv syscall.Timeval) (limit, error) {
 	seconds, micros := int64(tv.Sec), int64(tv.Usec)
 	switch {

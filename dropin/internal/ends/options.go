@@ -16,8 +16,8 @@ import (
 	"afunix/internal/sock"
 )
 
-// settings are what an end remembers of its options: those that only system calls know, or that change nothing. They stay behind when the end
-// moves. End.mu guards them.
+// settings are what an end remembers of its options: those that only system calls know, or that
+// change nothing. They stay behind when the end moves. End.mu guards them.
 type settings struct {
 	flags  map[int]int32 // those that change nothing
 	linger syscall.Linger
@@ -62,7 +62,8 @@ var options = map[int]option{
 	soOobinline:  flag(soOobinline),
 }
 
-// Getsockopt is getsockopt(2): it puts as much of the value into b as that has room for, and returns how much that is.
+// Getsockopt is getsockopt(2): it puts as much of the value into b as that has room for, and
+// returns how much that is.
 func (r *Ref) Getsockopt(level, name int, b []byte) (n int, err error) {
 	err = r.Do(func() error {
 		o, err := r.option(level, name)
@@ -301,8 +302,8 @@ func (r *Ref) setPass(value int32) error {
 	return err
 }
 
-// peer is SO_PEERCRED. A listener has those of the process that has made it, as far as that is known; what has no peer, or one whom the system
-// does not name, has those of nobody.
+// peer is SO_PEERCRED. A listener has those of the process that has made it, as far as that is
+// known; what has no peer, or one whom the system does not name, has those of nobody.
 func (r *Ref) peer() ([]byte, error) {
 	u := control.Ucred{Uid: ^uint32(0), Gid: ^uint32(0)}
 	received := false

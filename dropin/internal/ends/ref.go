@@ -79,7 +79,8 @@ func (r *Ref) dropAbandoned() {
 // are op's, or net.ErrClosed.
 func (r *Ref) Do(op func() error) error { return r.do(op, func() bool { return false }) }
 
-// do is Do, but not when late reports that it is too late to call op again: then it is os.ErrDeadlineExceeded.
+// do is Do, but not when late reports that it is too late to call op again: then it is
+// os.ErrDeadlineExceeded.
 func (r *Ref) do(op func() error, late func() bool) error {
 	if !r.begin() {
 		return net.ErrClosed

@@ -10,7 +10,8 @@ import (
 
 type platform = platforms.Platform
 
-// bases are the systems that others are variants of: what is built for the base is built for the variant, too (go/build).
+// bases are the systems that others are variants of: what is built for the base is built for the
+// variant, too (go/build).
 var bases = map[string]string{"android": "linux", "illumos": "solaris", "ios": "darwin"}
 
 // base is the system that p is, or is a variant of.
@@ -28,7 +29,8 @@ type group struct {
 	members    []platform
 }
 
-// groups returns the groups in the order in which a name looks for its file: the first of which all members have the name.
+// groups returns the groups in the order in which a name looks for its file: the first of which all
+// members have the name.
 func groups(all []platform) []group {
 	list := []group{
 		{file: "unix", constraint: "unix"},
@@ -67,7 +69,8 @@ func (g group) among(all []platform) group {
 	return g
 }
 
-// alone returns the group with this name, or one of its own if p's system has a variant, which does not belong to it.
+// alone returns the group with this name, or one of its own if p's system has a variant, which does
+// not belong to it.
 func alone(p platform, file string) group {
 	for variant, b := range bases {
 		if b == p.System {
@@ -87,7 +90,8 @@ func kernelGroup(all []platform) group {
 // tables are the exports of each platform that are in no file yet.
 type tables map[platform]map[string]export
 
-// takeCommon removes what all members have with the same declaration, and returns it. The first of them has the names of parameters.
+// takeCommon removes what all members have with the same declaration, and returns it. The first of
+// them has the names of parameters.
 func (t tables) takeCommon(members []platform) map[string]export {
 	common := make(map[string]export)
 	for name, e := range t[members[0]] {

@@ -30,7 +30,8 @@ func load(paths []string, all []platform) (map[platform]packages, error) {
 	return originals, nil
 }
 
-// declared returns the exported names that the hand-written files of dir declare on a system, with the given build tags.
+// declared returns the exported names that the hand-written files of dir declare on a system, with
+// the given build tags.
 func declared(dir, goos string, tags []string) (map[string]bool, error) {
 	context := build.Default
 	context.GOOS, context.GOARCH, context.BuildTags = goos, "amd64", tags

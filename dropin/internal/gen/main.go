@@ -1,6 +1,8 @@
-// Gen writes the files z*.go of the packages below dropin: every exported name of a package, for Windows and each Unix that this version of Go
-// knows, and each of its architectures, as an alias, a constant, a variable or a function that calls the original. Names that the package
-// declares itself are left to it; where only the build tag afunix_pipe makes it do so, their originals are in a file of their own.
+// Gen writes the files z*.go of the packages below dropin: every exported name of a package, for
+// Windows and each Unix that this version of Go knows, and each of its architectures, as an alias,
+// a constant, a variable or a function that calls the original. Names that the package declares
+// itself are left to it; where only the build tag afunix_pipe makes it do so, their originals are
+// in a file of their own.
 //
 // It is run by go generate, with the import path of the original. With -check it writes nothing, but fails if the files are not what it would
 // write with this version of Go. Several packages at once take hardly longer than one.
@@ -44,7 +46,8 @@ func main() {
 	}
 }
 
-// generate gives to finish the files for the packages at the paths, with the folder of each below dropin.
+// generate gives to finish the files for the packages at the paths, with the folder of each below
+// dropin.
 func generate(dropin string, paths []string, finish func(dir string, files map[string][]byte) error) error {
 	known, err := platforms.List()
 	if err != nil {
@@ -137,8 +140,8 @@ func (g *generation) generate(originals map[platform]packages, all []platform) e
 	return errors.Join(plain.nothingLeft(), kernel.nothingLeft())
 }
 
-// split tells the exports that are always those of the original from those that are ours with the tag afunix_pipe. What is always ours is
-// in neither.
+// split tells the exports that are always those of the original from those that are ours with the
+// tag afunix_pipe. What is always ours is in neither.
 func (g *generation) split(exports map[string]export, p platform) (plain, kernel map[string]export, err error) {
 	own, err := declared(g.dir, p.System, nil)
 	if err != nil {

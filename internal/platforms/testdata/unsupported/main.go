@@ -1,4 +1,5 @@
-// Unsupported asks for what a system without descriptor passing cannot give, and fails if an answer is not errors.ErrUnsupported.
+// Unsupported asks for what a system without descriptor passing cannot give, and fails if an answer
+// is not errors.ErrUnsupported.
 package main
 
 import (
