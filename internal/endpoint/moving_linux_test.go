@@ -567,3 +567,15 @@ func TestAPeerThatGetsReadyDuringAMoveThatComesToNothing(t *testing.T) {
 	for range sent {
 	}
 }
+
+// await waits for an outcome, but not for ever.
+func await(t *testing.T, done <-chan outcome, what string) outcome {
+	t.Helper()
+	select {
+	case o := <-done:
+		return o
+	case <-time.After(8 * time.Second):
+		t.Fatalf("%s is stuck", what)
+		return outcome{}
+	}
+}

@@ -135,18 +135,6 @@ func start(f func() (int, error)) <-chan outcome {
 	return done
 }
 
-// await waits for an outcome, but not for ever.
-func await(t *testing.T, done <-chan outcome, what string) outcome {
-	t.Helper()
-	select {
-	case o := <-done:
-		return o
-	case <-time.After(8 * time.Second):
-		t.Fatalf("%s is stuck", what)
-		return outcome{}
-	}
-}
-
 // pending fails if done has an outcome already, once everybody waits.
 func (r *rig) pending(done <-chan outcome, what string) {
 	r.t.Helper()
