@@ -96,13 +96,13 @@ const moment = 10 * time.Millisecond
 // present has a client asked about, and waits for the answer for a moment.
 func (d *door) present(c *Conn) {
 	d.mu.Lock()
-	closed := d.closed
-	d.asked[c] = struct{}{}
-	d.mu.Unlock()
-	if closed {
+	if d.closed {
+		d.mu.Unlock()
 		c.Close()
 		return
 	}
+	d.asked[c] = struct{}{}
+	d.mu.Unlock()
 	answered := make(chan struct{})
 	go func() {
 		defer close(answered)
