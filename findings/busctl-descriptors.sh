@@ -6,7 +6,7 @@
 # Source:    systemd, src/busctl/busctl.c, message_append_cmdline; busctl(1), "Parameter Formatting", does not exclude it.
 # For you:   to try a service that takes descriptors, use gdbus call, which passes its own descriptor of the number that is given.
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 debian systemd=252.39-1~deb12u2 libsystemd-shared=252.39-1~deb12u2
 # The message is made before a bus has said anything, so a bus that says nothing will do.

@@ -8,7 +8,7 @@
 # Source:    dbus-next, lib/connection.js, createStream; dbus-native, index.js, createStream; D-Bus Specification, "Server Addresses".
 # For you:   a service whose D-Bus clients may be these keeps its path to letters, digits and -_/.\* (there is nothing to escape then).
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 npm_packages dbus-next@0.10.2 @homebridge/dbus-native@0.7.9
 mkdir 'a b'

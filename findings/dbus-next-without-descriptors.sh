@@ -9,7 +9,7 @@
 # Source:    dbus-next, lib/connection.js, createStream and opts.negotiateUnixFd, and package.json, optionalDependencies.
 # For you:   a service in Go that answers with descriptors names the option and the module to users of dbus-next.
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 npm_packages dbus-next@0.10.2
 cat >client.js <<'JS'

@@ -8,7 +8,7 @@
 # Source:    node-unix-socket, js/seqpacket.js, SeqpacketSocket; mdlayher/socket, conn.go, Conn.Recvmsg, and Go's os.File.
 # For you:   over "unixpacket", never send an empty record to a peer that you did not write.
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 npm_packages node-unix-socket@0.2.7
 cat >server.js <<'JS'

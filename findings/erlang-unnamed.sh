@@ -6,7 +6,7 @@
 # Source:    Erlang/OTP, erts/emulator/drivers/common/inet_drv.c, inet_get_address; inet(3), "address_family()".
 # For you:   a client of "unixgram" that has no name of its own (a nil local address) comes to Erlang so: bind it to a path.
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 debian erlang-base=1:25.2.3+dfsg-1+deb12u4
 cat >receiver.erl <<'ERL'
@@ -21,7 +21,7 @@ run() ->
     io:format("~0p~n", [Peer]),
     halt().
 ERL
-export ROOTDIR=$folder/root/usr/lib/erlang EMU=beam PROGNAME=erl
+export ROOTDIR=$folder/tree/usr/lib/erlang EMU=beam PROGNAME=erl
 BINDIR=$(echo "$ROOTDIR"/erts-*/bin)
 export BINDIR
 start "$BINDIR/erlexec" -boot "$ROOTDIR/bin/start_clean" -noinput -noshell -eval \

@@ -6,7 +6,7 @@
 # Source:    systemd, src/socket-activate/socket-activate.c, exec_process; systemd-socket-activate(1), "--fdname=".
 # For you:   a name does not say which socket is meant; afunix/upgrade looks at the type and the address, too.
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 debian systemd=252.39-1~deb12u2 libsystemd-shared=252.39-1~deb12u2
 names() {

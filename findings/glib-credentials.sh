@@ -9,10 +9,10 @@
 # For you:   a child with an end of Pair may be taken for its parent by a GLib peer. Only a connection that the child has dialled itself
 #            says who it is; and so it is with PeerCredentials.
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 debian python3-gi=3.42.2-3+b1 gir1.2-glib-2.0=1.74.0-3 libgirepository-1.0-1=1.74.0-3 libglib2.0-0=2.74.6-2+deb12u9
-export PYTHONPATH=$folder/root/usr/lib/python3/dist-packages GI_TYPELIB_PATH=$folder/root/usr/lib/x86_64-linux-gnu/girepository-1.0
+export PYTHONPATH=$folder/tree/usr/lib/python3/dist-packages GI_TYPELIB_PATH=$folder/tree/usr/lib/x86_64-linux-gnu/girepository-1.0
 unpacked /usr/bin/python3 -c 'from gi.repository import Gio' 2>import.log || cannot "$(tail -n 1 import.log)"
 cat >receiver.py <<'PY'
 import os, select, socket, sys, time

@@ -8,7 +8,7 @@
 # Source:    Go, net/http/h2_bundle.go, http2clientStream.cleanupWriteRequest, and net/http/transport.go, rewindBody; RFC 9113, 6.8.
 # For you:   a client's requests are safe across a restart if they have GetBody (bytes.Reader, strings.Reader), or none.
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 cat >main.go <<'GO'
 package main
@@ -20,6 +20,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -106,9 +107,9 @@ func main() {
 			go serve(conn)
 		}
 	}()
-	url := "http://" + listener.Addr().String()
-	fmt.Println("with GetBody:", post(url, func() io.Reader { return strings.NewReader("x") }))
-	fmt.Println("without:", post(url, func() io.Reader { return struct{ io.Reader }{strings.NewReader("x")} }))
+	at := (&url.URL{Scheme: "http", Host: listener.Addr().String()}).String()
+	fmt.Println("with GetBody:", post(at, func() io.Reader { return strings.NewReader("x") }))
+	fmt.Println("without:", post(at, func() io.Reader { return struct{ io.Reader }{strings.NewReader("x")} }))
 }
 GO
 go_program golang.org/x/net@v0.62.0

@@ -10,7 +10,7 @@
 # For you:   what you have sent to such a program stays open in its children after it has closed it: no end of file for the other side
 #            of a pipe, EADDRINUSE for a listener. afunix sets close-on-exec.
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 npm_packages usocket@1.1.0 node-unix-socket@0.2.7
 # The child tells what it has beside its standard descriptors.

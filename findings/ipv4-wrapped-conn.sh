@@ -8,7 +8,7 @@
 # Source:    x/net, ipv4/payload_cmsg.go, payloadHandler.ReadFrom and WriteTo; internal/socket/rawconn.go, NewConn.
 # For you:   with a packet connection of afunix/upgrade use ReadBatch and WriteBatch.
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 cat >main.go <<'GO'
 package main

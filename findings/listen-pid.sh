@@ -8,7 +8,7 @@
 # Source:    systemd, lib/systemd.js; sd_listen_fds(3), "Notes".
 # For you:   a Go program that starts such programs removes LISTEN_FDS and LISTEN_PID from their environment.
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 npm_packages systemd@0.4.0
 cat >server.js <<'JS'

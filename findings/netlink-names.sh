@@ -8,7 +8,7 @@
 # Source:    vishvananda/netlink, socket_linux.go, attrsToUnixDiagInfoResp; Linux, net/unix/diag.c, sk_diag_dump_name.
 # For you:   to find out who listens, cut Name at its first NUL; an abstract name begins with one.
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 cat >main.go <<'GO'
 package main

@@ -8,7 +8,7 @@
 # Source:    gVisor, pkg/unet/unet.go, ControlMessage.EnableFDs; Linux, net/core/scm.c, scm_max_fds; cmsg(3).
 # For you:   a limit by the size of a control buffer is no limit of one. afunix has room for 253, and Rights closes what is not taken.
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 cat >main.go <<'GO'
 package main

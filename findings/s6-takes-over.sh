@@ -7,7 +7,7 @@
 # Source:    skalibs, src/libwebipc/ipc_bind_reuse_lock.c; s6, src/conn-tools/s6-ipcserver-socketbinder.c, "-D".
 # For you:   a listener whose socket file is no longer its own hears nothing of it: compare the file's inode now and then.
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 debian s6=2.11.3.2-1 libs6-2.11=2.11.3.2-1 libskarnet2.13=2.13.1.1-1 libexecline2.9=2.9.3.0-1
 server() {

@@ -7,7 +7,7 @@
 # Source:    socat, xio-unix.c, _xioopen_unix_client; socat(1), "UNIX-CLIENT".
 # For you:   socat - UNIX-CLIENT:PATH speaks to a listener of "unixpacket", too; UNIX-CONNECT needs the option type=5.
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 debian socat=1.7.4.4-2 libwrap0=7.6.q-32
 unpacked socat -V >/dev/null || cannot "socat does not start"

@@ -10,7 +10,7 @@
 #            unixserver(1), "-p" and "-m"; systemd.socket(5), "SocketMode="; unix(7), "Pathname socket ownership and permissions".
 # For you:   a client of another user gets EACCES from Dial: look at the file's mode, and set it where the server is started.
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 debian systemd=252.39-1~deb12u2 libsystemd-shared=252.39-1~deb12u2 spawn-fcgi=1.6.4-2 s6=2.11.3.2-1 libs6-2.11=2.11.3.2-1 \
 	libskarnet2.13=2.13.1.1-1 libexecline2.9=2.9.3.0-1 ucspi-unix=1.0-2 openbsd-inetd=0.20221205-2~deb12u1 libwrap0=7.6.q-32

@@ -10,7 +10,7 @@
 # For you:   the Address of afunix/upgrade is renamed into place: keep it in a RuntimeDirectory=, not where files go by age (/tmp, with
 #            systemd's own configuration, after ten days), or have a line "x PATH" in a file of tmpfiles.d.
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 debian systemd=252.39-1~deb12u2 libsystemd-shared=252.39-1~deb12u2
 mkdir kept

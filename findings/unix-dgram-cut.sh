@@ -7,7 +7,7 @@
 # Source:    unix-dgram, src/unix_dgram.cc, OnRecv.
 # For you:   keep what you send to a unix-dgram receiver within 64 KiB.
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 npm_packages unix-dgram@2.0.7
 cat >receiver.js <<'JS'

@@ -7,7 +7,7 @@
 # Source:    varlink/go, varlink/service.go, parseAddress; libvarlink, lib/uri.c and transport-unix.c.
 # For you:   make the listener yourself, with the mode it should have (umask, or chmod), and give it to the service.
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 cat >main.go <<'GO'
 package main

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# lib.sh is what the scripts of this folder share: a temporary folder, pinned packages in it, and a verdict. It is sourced, not run.
+# common.sh is what the scripts of this folder share: a temporary folder, pinned packages in it, and a verdict. It is sourced, not run.
 # A script ends with 0 if what it saw is what was found before, with 1 if that has changed, and with 77 if it could not be seen here,
 # for instance because a registry no longer has the pinned version.
 set -euo pipefail
@@ -7,8 +7,8 @@ umask 022
 
 changed=no
 folder=$(mktemp -d)
-libraries=$folder/root/usr/lib/x86_64-linux-gnu:$folder/root/lib/x86_64-linux-gnu:$folder/root/lib/x86_64-linux-gnu/systemd
-programs=$folder/root/usr/bin:$folder/root/usr/sbin:$folder/root/bin:$folder/root/sbin
+libraries=$folder/tree/usr/lib/x86_64-linux-gnu:$folder/tree/lib/x86_64-linux-gnu:$folder/tree/lib/x86_64-linux-gnu/systemd
+programs=$folder/tree/usr/bin:$folder/tree/usr/sbin:$folder/tree/bin:$folder/tree/sbin
 cleanup() {
 	local running
 	running=$(jobs -p)
@@ -30,7 +30,7 @@ debian() {
 	local package
 	apt-get -qq -o APT::Sandbox::User=root download "$@" >apt.log 2>&1 || cannot "apt-get download $*: $(tail -n 1 apt.log)"
 	for package in *.deb; do
-		dpkg -x "$package" root
+		dpkg -x "$package" tree
 		rm "$package"
 	done
 }
