@@ -92,8 +92,8 @@ func Remove(path string, content []byte) error {
 	return nil
 }
 
-// errHeld is what a program has to do with a file that can be neither removed nor replaced.
-var errHeld = fmt.Errorf("%w: a program has the file open without FILE_SHARE_DELETE", syscall.EBUSY)
+// errHeld is the error of a file that can be neither removed nor replaced.
+var errHeld = fmt.Errorf("%w: another program has the file open", syscall.EBUSY)
 
 func removeNow(path string, content []byte) error {
 	h, err := openPath(path, windows.GENERIC_READ|windows.DELETE|windows.FILE_WRITE_ATTRIBUTES)
@@ -141,10 +141,12 @@ func Delete(h windows.Handle, path string) error {
 
 // Replace renames the file from, in the same directory, to the name to, in one step, whatever file
 // has that. EBUSY: somebody has one of the two open without FILE_SHARE_DELETE, as most programs open
-// files, and not just for a moment; both are as they were.
+// files, and not just for a moment; both are as they were, though perhaps no longer read-only. Where
+// system or file system do not know POSIX semantics (before Windows 10 1607, or not NTFS), nobody
+// may have them open at all.
 func Replace(from, to string) error {
 	err := patiently(func() error { return replaceNow(from, to) }, mayBeHeld)
-	if mayBeHeld(err) && (held(from) || held(to)) {
+	if mayBeHeld(err) && (inUse(from) || inUse(to)) {
 		err = errHeld
 	}
 	if err != nil {
@@ -158,9 +160,14 @@ func mayBeHeld(err error) bool {
 	return errors.Is(err, windows.ERROR_ACCESS_DENIED) || isHeld(err)
 }
 
-// held reports whether somebody has the file open in a way that rules out its removal.
-func held(path string) bool {
-	h, err := openPath(path, windows.DELETE)
+// inUse reports whether anybody has the file open.
+func inUse(path string) bool {
+	name, err := windows.UTF16PtrFromString(path)
+	if err != nil {
+		return false
+	}
+	const shareNothing = 0
+	h, err := Open(name, windows.DELETE, shareNothing)
 	if err != nil {
 		return isHeld(err)
 	}
