@@ -17,6 +17,9 @@ func checkAddress(address string) (string, error) {
 	if address == "" || address[0] == '@' {
 		return "", fmt.Errorf("Config.Address is %q, and has to be a path: %w", address, syscall.EINVAL)
 	}
+	if err := checkName(address); err != nil {
+		return "", fmt.Errorf("Config.Address is %q: %w", address, err)
+	}
 	if len(address) > maxAddress {
 		return "", fmt.Errorf("Config.Address has %d bytes, of which a socket's address takes %d: %w", len(address), maxAddress, syscall.EINVAL)
 	}
@@ -55,8 +58,10 @@ func removeLeftovers(ctx context.Context, address string) {
 	entries, _ := os.ReadDir(filepath.Clean(dir)) // as many as can be read
 	for _, e := range entries {
 		suffix, ok := strings.CutPrefix(e.Name(), base)
-		if path := dir + e.Name(); ok && leftoverSuffix.MatchString(suffix) && isOld(e) && isSocketFile(path) && isStale(ctx, "unix", path) {
-			_ = os.Remove(path)
+		if path := dir + e.Name(); ok && leftoverSuffix.MatchString(suffix) && isOld(e) {
+			if id, stale := staleID(ctx, "unix", path); stale {
+				_ = unlink(path, id)
+			}
 		}
 	}
 }

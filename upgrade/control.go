@@ -3,7 +3,6 @@ package upgrade
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -66,9 +65,6 @@ func (c *control) file() socketFile {
 	return socketFile{Path: []byte(absolute(c.path)), ID: []byte(c.id)}
 }
 
-// renameTries bounds how long publish tries to replace a file that somebody reads.
-const renameTries = 100
-
 // publish puts c at the address, if check, when it is not nil, has no objection: nobody else publishes anything meanwhile.
 func (c *control) publish(ctx context.Context, check func(context.Context) error) error {
 	return c.cfg.exclusively(ctx, func() error {
@@ -77,17 +73,11 @@ func (c *control) publish(ctx context.Context, check func(context.Context) error
 				return err
 			}
 		}
-		for try := 1; ; try++ {
-			err := os.Rename(c.path, c.cfg.Address)
-			if err == nil {
-				c.path = c.cfg.Address
-				return nil
-			}
-			if try == renameTries || !isBusy(err) {
-				return err
-			}
-			time.Sleep(lockPause)
+		if err := replace(c.path, c.cfg.Address); err != nil {
+			return err
 		}
+		c.path = c.cfg.Address
+		return nil
 	})
 }
 
@@ -103,16 +93,7 @@ func (c *control) leave() error {
 func (c *control) end() error {
 	ctx, cancel := context.WithTimeout(context.Background(), helloTimeout)
 	defer cancel()
-	err := c.cfg.exclusively(ctx, func() error {
-		id, err := fileID(c.path)
-		if err == nil && id == c.id {
-			err = os.Remove(c.path)
-		}
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		return err
-	})
+	err := c.cfg.exclusively(ctx, func() error { return unlink(c.path, c.id) })
 	return errors.Join(err, c.leave())
 }
 

@@ -18,6 +18,9 @@ import (
 // maxAddress is how long a path in a socket's address may be: a NUL comes behind it (unix(7)).
 const maxAddress = len(unix.RawSockaddrUnix{}.Path) - 1
 
+// checkName refuses a path that leads to no file of this machine: there is none here.
+func checkName(string) error { return nil }
+
 // isSocketFile reports whether path is that of a socket, and nothing that somebody would miss.
 func isSocketFile(path string) bool {
 	info, err := os.Lstat(path)
@@ -47,8 +50,11 @@ func isBoundTo(socket afunix.Sendable, path string) bool {
 	return ok && inode == st.Ino
 }
 
-// isBusy reports whether a file could not be replaced because somebody reads it.
-func isBusy(error) bool { return false }
+// removeIf removes the file, which had the id a moment ago.
+func removeIf(path, _ string) error { return os.Remove(path) }
+
+// replace renames a file to a name that another file may have, in one step.
+func replace(from, to string) error { return os.Rename(from, to) }
 
 // lock makes errLocked the error of all other calls with this path, of any process, until unlock is called or this process ends.
 func lock(path string) (unlock func() error, err error) {

@@ -1,14 +1,14 @@
 package upgrade
 
 import (
-	"errors"
-	"io"
 	"os"
 	"strings"
 
 	"golang.org/x/sys/windows"
 
 	"afunix"
+	"afunix/internal/lookalike"
+	"afunix/internal/winfile"
 )
 
 // maxAddress is how long a path in a socket's address may be: as on Linux.
@@ -20,48 +20,40 @@ const magic = "!<afunix socket 1>\n"
 // maxSocketFile is more than a socket file has.
 const maxSocketFile = 4096
 
+// checkName refuses a path that leads to no file of this machine, by its name alone: to open a pipe
+// or a device has consequences, and another machine is told who the user is.
+func checkName(path string) error { return lookalike.Bindable(path) }
+
 // isSocketFile reports whether path is that of a socket, and nothing that somebody would miss.
 func isSocketFile(path string) bool {
 	text, err := fileID(path)
 	return err == nil && strings.HasPrefix(text, magic)
 }
 
-// fileID returns what tells the file from any other that is put in its place: its text.
+// fileID returns what tells the file from any other that is put in its place: its text. What is no
+// file by its name is not opened.
 func fileID(path string) (string, error) {
+	if err := checkName(path); err != nil {
+		return "", &os.PathError{Op: "open", Path: path, Err: err}
+	}
 	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
 		return "no file", err
 	}
-	f, err := openShared(path)
+	text, err := winfile.Read(path, maxSocketFile)
 	if err != nil {
 		return "", &os.PathError{Op: "open", Path: path, Err: err}
 	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxSocketFile))
-	return string(text), err
+	return string(text), nil
 }
 
-// openShared opens a file that its owner can remove or replace meanwhile, unlike os.Open. If it is
-// a pipe, whoever has made that cannot act as this process.
-func openShared(path string) (*os.File, error) {
-	name, err := windows.UTF16PtrFromString(path)
-	if err != nil {
-		return nil, err
-	}
-	h, err := windows.CreateFile(name, windows.GENERIC_READ, windows.FILE_SHARE_READ|windows.FILE_SHARE_WRITE|windows.FILE_SHARE_DELETE, nil,
-		windows.OPEN_EXISTING, windows.SECURITY_SQOS_PRESENT|windows.SECURITY_IDENTIFICATION, 0)
-	if err != nil {
-		return nil, err
-	}
-	return os.NewFile(uintptr(h), path), nil
-}
+// removeIf removes the file, if it has the id.
+func removeIf(path, id string) error { return winfile.Remove(path, []byte(id)) }
+
+// replace renames a file to a name that another file may have, in one step.
+func replace(from, to string) error { return winfile.Replace(from, to) }
 
 // isBoundTo is not asked here: no service manager passes sockets.
 func isBoundTo(afunix.Sendable, string) bool { return true }
-
-// isBusy reports whether a file could not be replaced because somebody reads it, as a dialler does.
-func isBusy(err error) bool {
-	return errors.Is(err, windows.ERROR_ACCESS_DENIED) || errors.Is(err, windows.ERROR_SHARING_VIOLATION)
-}
 
 // lock makes errLocked the error of all other calls with this path, of any process, until unlock is called or this process ends.
 func lock(path string) (unlock func() error, err error) {
@@ -72,10 +64,10 @@ func lock(path string) (unlock func() error, err error) {
 	const shareNothing = 0
 	h, err := windows.CreateFile(name, windows.GENERIC_READ|windows.DELETE, shareNothing, nil, windows.OPEN_ALWAYS,
 		windows.FILE_ATTRIBUTE_NORMAL|windows.FILE_FLAG_DELETE_ON_CLOSE, 0)
-	switch {
-	case err == nil:
+	switch err {
+	case nil:
 		return func() error { return windows.CloseHandle(h) }, nil
-	case isBusy(err): // also while it is being deleted
+	case windows.ERROR_SHARING_VIOLATION, windows.ERROR_ACCESS_DENIED: // also while it is being deleted
 		return nil, errLocked
 	}
 	return nil, &os.PathError{Op: "lock", Path: path, Err: err}

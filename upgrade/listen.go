@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"strings"
 
 	"afunix"
@@ -215,13 +214,14 @@ func overStale[S any](ctx context.Context, cfg *Config, network, address string,
 	}
 	err = cfg.exclusively(ctx, func() error {
 		s, err = listen()
-		if !errors.Is(err, errno.EADDRINUSE) || !isSocketFile(address) {
+		if !errors.Is(err, errno.EADDRINUSE) {
 			return err
 		}
-		if !isStale(ctx, network, address) {
+		id, stale := staleID(ctx, network, address)
+		if !stale {
 			return err
 		}
-		if err := os.Remove(address); err != nil {
+		if err := unlink(address, id); err != nil {
 			return err
 		}
 		s, err = listen()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"syscall"
 
@@ -89,13 +88,31 @@ func (f socketFile) check() error {
 
 // remove removes the file, if it is still the socket's.
 func (f socketFile) remove() error {
-	if f.Path == nil || f.ID == nil || f.check() != nil {
+	if f.Path == nil || f.ID == nil {
 		return nil
 	}
-	if err := os.Remove(string(f.Path)); !errors.Is(err, fs.ErrNotExist) {
-		return err
+	return unlink(string(f.Path), string(f.ID))
+}
+
+// unlink removes the file path, if it is there and has the id.
+func unlink(path, id string) error {
+	is, err := fileID(path)
+	if err == nil && is == id {
+		err = removeIf(path, id)
 	}
-	return nil
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return nil
+	}
+	return err
+}
+
+// staleID returns the id of the socket file path, if nobody listens there any more.
+func staleID(ctx context.Context, network, path string) (id string, stale bool) {
+	if !isSocketFile(path) {
+		return "", false
+	}
+	id, err := fileID(path)
+	return id, err == nil && isStale(ctx, network, path)
 }
 
 // absolute is path, wherever this process goes.

@@ -14,6 +14,9 @@ const maxAddress = 107
 // This system passes no sockets, and so [New] finds no predecessor: its error wraps
 // errors.ErrUnsupported.
 
+// checkName refuses no path.
+func checkName(string) error { return nil }
+
 // isSocketFile reports whether path is that of a socket: nothing is.
 func isSocketFile(string) bool { return false }
 
@@ -23,8 +26,11 @@ func fileID(string) (string, error) { return "", errors.ErrUnsupported }
 // isBoundTo is not asked where there are no sockets.
 func isBoundTo(afunix.Sendable, string) bool { return false }
 
-// isBusy reports whether a file could not be replaced because somebody reads it.
-func isBusy(error) bool { return false }
+// removeIf has nothing to remove.
+func removeIf(path, id string) error { return errors.ErrUnsupported }
+
+// replace has nothing to rename.
+func replace(from, to string) error { return errors.ErrUnsupported }
 
 // lock cannot be had.
 func lock(string) (unlock func() error, err error) { return nil, errors.ErrUnsupported }

@@ -5,4 +5,4 @@ package net
 import "afunix/internal/sockfile"
 
 // newBoundFile returns the socket file that a listener has just made.
-func newBoundFile(path string) *sockfile.File { return sockfile.Made(path) }
+func newBoundFile(path string) interface{ Remove() } { return sockfile.Made(path) }

@@ -1,9 +1,9 @@
 package net
 
 import (
-	"bytes"
-	"os"
 	"path/filepath"
+
+	"afunix/internal/winfile"
 )
 
 // A boundFile is the socket file of a listener. It is known by what is in it, the random name of
@@ -13,31 +13,21 @@ type boundFile struct {
 	content []byte
 }
 
-// newBoundFile returns the socket file that a listener has just made; nil if it cannot be told from
-// others.
-func newBoundFile(path string) *boundFile {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return nil
-	}
-	f := &boundFile{path: abs}
-	f.content = f.read()
-	return f
-}
-
-// read returns what is in the file now; nil if that is no socket file.
-func (f *boundFile) read() []byte {
+// newBoundFile returns the socket file that a listener has just made. If it cannot be told from
+// others, it stays.
+func newBoundFile(path string) interface{ Remove() } {
 	const long = 1 << 10 // more than a socket file has
-	if info, err := os.Lstat(f.path); err != nil || !info.Mode().IsRegular() || info.Size() > long {
-		return nil
+	f := new(boundFile)
+	if abs, err := filepath.Abs(path); err == nil {
+		f.path = abs
+		f.content, _ = winfile.Read(abs, long) // nothing is nobody's
 	}
-	content, _ := os.ReadFile(f.path)
-	return content
+	return f
 }
 
 // Remove removes the file, if it is there still. Others may have the listener still.
 func (f *boundFile) Remove() {
-	if f != nil && len(f.content) > 0 && bytes.Equal(f.read(), f.content) {
-		_ = os.Remove(f.path) // package net does not look at the error either
+	if len(f.content) > 0 {
+		_ = winfile.Remove(f.path, f.content) // package net does not look at the error either
 	}
 }

@@ -410,3 +410,95 @@ func TestUnlinkOfARelativePath(t *testing.T) {
 		}
 	}
 }
+
+// Each copy of a listener decides by itself whether the socket file goes as it is closed: the one of
+// FileListener leaves the file, unless it is told otherwise. The others go on listening.
+func TestUnlinkByACopy(t *testing.T) {
+	unset := func(*net.UnixListener) {}
+	set := func(unlink bool) func(*net.UnixListener) {
+		return func(l *net.UnixListener) { l.SetUnlinkOnClose(unlink) }
+	}
+	for _, test := range []struct {
+		name           string
+		original, copy func(*net.UnixListener)
+		copyFirst      bool // it is closed before the original
+		replaced       bool // by another listener's, before any of them is closed
+		between, after bool // whether there is a file when the first is closed, and when both are
+	}{
+		{"copy first", unset, unset, true, false, true, false},
+		{"original first", unset, unset, false, false, false, false},
+		{"copy to unlink", unset, set(true), true, false, false, false},
+		{"copy to unlink, original not", set(false), set(true), true, false, false, false},
+		{"copy to unlink, last", set(false), set(true), false, false, true, false},
+		{"neither", set(false), unset, false, false, true, true},
+		{"copy told not to", set(false), set(false), true, false, true, true},
+		{"replaced, copy first", unset, set(true), true, true, true, true},
+		{"replaced, original first", unset, set(true), false, true, true, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if test.replaced && !overPipe {
+				t.Skip("package net does not look whose file it removes")
+			}
+			path := socketPath(t)
+			first := listen(t, "unix", path)
+			second := copyOf(t, first)
+			test.original(first)
+			test.copy(second)
+			if test.copyFirst {
+				first, second = second, first
+			}
+			if test.replaced {
+				if err := os.Remove(path); err != nil {
+					t.Fatal(err)
+				}
+				listen(t, "unix", path)
+			}
+			closeAndExpectFile(t, first, path, test.between)
+			if test.between && !test.replaced {
+				checkAccepts(t, second, path)
+			}
+			closeAndExpectFile(t, second, path, test.after)
+		})
+	}
+}
+
+// copyOf returns what FileListener makes of a file of l, which is closed.
+func copyOf(t *testing.T, l *net.UnixListener) *net.UnixListener {
+	t.Helper()
+	f, err := l.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	ln, err := net.FileListener(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	return ln.(*net.UnixListener)
+}
+
+func closeAndExpectFile(t *testing.T, l *net.UnixListener, path string, there bool) {
+	t.Helper()
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(path); (err == nil) != there {
+		t.Errorf("the socket file: %v; there should be one: %t", err, there)
+	}
+}
+
+// checkAccepts sees that l accepts who dials path.
+func checkAccepts(t *testing.T, l *net.UnixListener, path string) {
+	t.Helper()
+	c, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	s, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+}

@@ -20,7 +20,6 @@ type UnixListener struct {
 	*owned
 	unlink  atomic.Bool
 	once    sync.Once
-	file    interface{ Remove() } // the socket file; nil if it did not make one
 	dropped runtime.Cleanup
 }
 
@@ -29,13 +28,15 @@ var (
 	_ syscall.Conn = (*UnixListener)(nil)
 )
 
-// newUnixListener returns a listener that removes its socket file when it is closed, and not when it is sent to another process.
+// newUnixListener returns a listener that removes its socket file when it is closed, and not when it
+// is sent to another process.
 func newUnixListener(l *afunix.Listener) *UnixListener {
 	l.SetUnlinkOnClose(false)
-	u := unixListener(ends.NewListener(l))
+	ref := ends.NewListener(l)
 	if name := l.Addr().String(); name[0] != '@' {
-		u.file = newBoundFile(name)
+		ref.SocketFile = newBoundFile(name)
 	}
+	u := unixListener(ref)
 	u.unlink.Store(true)
 	return u
 }
@@ -94,15 +95,17 @@ func (l *UnixListener) Close() error {
 	return l.opError("close", l.ref.Close())
 }
 
-// unlinkName sees to it that the socket file is removed, if it is to be: by the listener as it closes, or here if that goes on listening
-// by way of a copy or in another process, as package net does it then.
+// unlinkName sees to it that the socket file is removed, if it is to be: here, if the listener goes
+// on by way of a copy or in another process, as package net does it then; else by the listener as it
+// closes. The file of a listener that was received cannot be told from another one's here. It goes
+// with the last copy.
 func (l *UnixListener) unlinkName() {
 	switch {
 	case !l.unlink.Load():
-	case l.ref.Last():
+	case l.ref.SocketFile != nil && !l.ref.Last():
+		l.ref.SocketFile.Remove()
+	default:
 		l.ref.Listener.SetUnlinkOnClose(true)
-	case l.file != nil:
-		l.file.Remove()
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"afunix/internal/leaktest"
 	"afunix/internal/testenv"
+	"afunix/internal/winfile"
 )
 
 // duplicate returns another handle of p's end.
@@ -301,7 +302,7 @@ func TestHandlesThatAreNoEndsAreRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 			name, _ := windows.UTF16PtrFromString(path)
-			h, err := windows.CreateFile(name, windows.GENERIC_READ|windows.GENERIC_WRITE, shareAll, nil, windows.OPEN_EXISTING,
+			h, err := windows.CreateFile(name, windows.GENERIC_READ|windows.GENERIC_WRITE, winfile.ShareAll, nil, windows.OPEN_EXISTING,
 				windows.FILE_FLAG_OVERLAPPED, 0)
 			return must(t, h, err), true
 		},

@@ -16,6 +16,7 @@ import (
 	"afunix/internal/cred"
 	"afunix/internal/leaktest"
 	"afunix/internal/rights"
+	"afunix/internal/winfile"
 )
 
 // childAddress is the environment variable that makes the test binary the second process, and says where the first one is.
@@ -99,7 +100,7 @@ func obey(p *Pipe, words []string) (string, error) {
 	switch words[0] {
 	case "open":
 		name, _ := windows.UTF16PtrFromString(words[1])
-		h, err := windows.CreateFile(name, windows.GENERIC_READ, shareAll, nil, windows.OPEN_EXISTING, 0, 0)
+		h, err := windows.CreateFile(name, windows.GENERIC_READ, winfile.ShareAll, nil, windows.OPEN_EXISTING, 0, 0)
 		return fmt.Sprint(uintptr(h)), err
 	case "event":
 		h, err := windows.CreateEvent(nil, 1, 0, nil)

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/windows"
 
 	"afunix/internal/testenv"
+	"afunix/internal/winfile"
 )
 
 // What rests on Windows' own security. Wine has little of it: tests that show nothing there say so and are skipped.
@@ -211,7 +212,7 @@ func impersonating(t *testing.T, become, f func() error) (level uint32, err erro
 
 func openOwnProgram() error {
 	name, _ := windows.UTF16PtrFromString(os.Args[0])
-	h, err := windows.CreateFile(name, windows.GENERIC_READ, shareAll, nil, windows.OPEN_EXISTING, 0, 0)
+	h, err := windows.CreateFile(name, windows.GENERIC_READ, winfile.ShareAll, nil, windows.OPEN_EXISTING, 0, 0)
 	if err == nil {
 		windows.CloseHandle(h)
 	}

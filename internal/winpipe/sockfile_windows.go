@@ -11,6 +11,7 @@ import (
 
 	"afunix/internal/descriptor"
 	"afunix/internal/lookalike"
+	"afunix/internal/winfile"
 )
 
 // A boundFile is a socket file that a listener has made. The file is not kept open, so that it can be removed and the name
@@ -47,7 +48,7 @@ func createSocketFile(path string, content sockfile, attributes *windows.Securit
 		return nil, syscall.EADDRINUSE // NUL and other names that are always there
 	}
 	if err := overwrite(h, content); err != nil {
-		deleteByHandle(h, abs) // if that fails, too, a file stays that leads nowhere
+		winfile.Delete(h, abs) // if that fails, too, a file stays that leads nowhere
 		return nil, errno(err)
 	}
 	return &boundFile{abs, content}, nil
@@ -73,7 +74,7 @@ func (s sockfile) vacant() bool { return s.id == pipeID{} }
 // isVacant reports whether name is a vacant file: see sockfile. It may be another one by the time
 // that this is known.
 func isVacant(name *uint16) bool {
-	h, err := openFile(name, windows.GENERIC_READ, shareAll)
+	h, err := winfile.Open(name, windows.GENERIC_READ, winfile.ShareAll)
 	if err != nil {
 		return false
 	}
@@ -89,8 +90,8 @@ var errNotOurs = errors.New("another file")
 // else can have it open for writing meanwhile: so of several who take it over, one does. Nor may it
 // be another user's, who would decide on its content.
 func takeOver(name *uint16, content sockfile, attributes *windows.SecurityAttributes) error {
-	return patiently(func() error {
-		h, err := openFile(name, windows.GENERIC_READ|windows.GENERIC_WRITE|windows.WRITE_DAC, windows.FILE_SHARE_READ)
+	return winfile.Patiently(func() error {
+		h, err := winfile.Open(name, windows.GENERIC_READ|windows.GENERIC_WRITE|windows.WRITE_DAC, windows.FILE_SHARE_READ)
 		if err != nil {
 			return err
 		}
@@ -122,8 +123,6 @@ func secure(h windows.Handle, wanted *windows.SECURITY_DESCRIPTOR) error {
 		windows.DACL_SECURITY_INFORMATION|windows.PROTECTED_DACL_SECURITY_INFORMATION, nil, nil, dacl, nil)
 }
 
-const shareAll = windows.FILE_SHARE_READ | windows.FILE_SHARE_WRITE | windows.FILE_SHARE_DELETE
-
 // readSocketFile reads the socket file path, and tells its owner. Its errors are those of connect(2), and ErrNativeSocket.
 func readSocketFile(path string) (file sockfile, owner string, err error) {
 	if err := lookalike.Connectable(path); err != nil {
@@ -136,8 +135,8 @@ func readSocketFile(path string) (file sockfile, owner string, err error) {
 	// By way of a link the path may lead to a pipe of a stranger: the flags keep him from
 	// impersonating us. Directories open, too, so that they can be told from what may not be read.
 	var h windows.Handle
-	err = patiently(func() (err error) {
-		h, err = windows.CreateFile(name, windows.GENERIC_READ, shareAll, nil, windows.OPEN_EXISTING,
+	err = winfile.Patiently(func() (err error) {
+		h, err = windows.CreateFile(name, windows.GENERIC_READ, winfile.ShareAll, nil, windows.OPEN_EXISTING,
 			windows.FILE_FLAG_BACKUP_SEMANTICS|windows.SECURITY_SQOS_PRESENT|windows.SECURITY_IDENTIFICATION, 0)
 		return err
 	})
@@ -192,7 +191,7 @@ const (
 // isNativeSocket reports whether a file that cannot be opened is a socket of Windows' own AF_UNIX. A symbolic link counts as one:
 // it leads to what cannot be opened, and the system's connect(2) will tell.
 func isNativeSocket(name *uint16) bool {
-	h, err := windows.CreateFile(name, windows.FILE_READ_ATTRIBUTES, shareAll, nil, windows.OPEN_EXISTING,
+	h, err := windows.CreateFile(name, windows.FILE_READ_ATTRIBUTES, winfile.ShareAll, nil, windows.OPEN_EXISTING,
 		windows.FILE_FLAG_BACKUP_SEMANTICS|windows.FILE_FLAG_OPEN_REPARSE_POINT, 0)
 	if err != nil {
 		return false

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/windows"
 
 	"afunix/internal/testenv"
+	"afunix/internal/winfile"
 )
 
 // openAs opens a file as other programs do.
@@ -36,7 +37,7 @@ var holders = []struct {
 	access, share uint32
 	vacated       bool // the file cannot be removed, but be written
 }{
-	{"a backup", windows.GENERIC_READ, shareAll, false},
+	{"a backup", windows.GENERIC_READ, winfile.ShareAll, false},
 	{"os.Open", windows.GENERIC_READ, windows.FILE_SHARE_READ | windows.FILE_SHARE_WRITE, true},
 	{"an indexer", windows.FILE_READ_ATTRIBUTES, 0, false}, // attributes are for everybody
 }
@@ -122,14 +123,14 @@ func TestSocketFileThatIsBusyForAMomentIsRemovedAndRead(t *testing.T) {
 		}
 		done = make(chan error, 1)
 		attempts := 0
-		busy = func() {
+		winfile.Busy = func() {
 			if attempts++; attempts == 3 {
 				done <- windows.CloseHandle(h)
 			}
 		}
 		return done
 	}
-	defer func() { busy = func() {} }()
+	defer func() { winfile.Busy = func() {} }()
 	done := moment()
 	dial(t, path)
 	if err := within(t, "the scanner", func() error { return <-done }); err != nil {
