@@ -25,6 +25,16 @@ func setTimeout(t *testing.T, fd, option int, d time.Duration) {
 	}
 }
 
+// restarted makes a call again when a signal has ended it, as Go's runtime sends them (preemption):
+// the kernel restarts no call that has a time limit (signal(7)).
+func restarted(call func() error) error {
+	for {
+		if err := call(); err != syscall.EINTR {
+			return err
+		}
+	}
+}
+
 // tick is the most by which a kernel rounds up a timeout: one at 100 Hz.
 const tick = 10 * time.Millisecond
 
@@ -83,7 +93,7 @@ func TestTimeoutsOfReads(t *testing.T) {
 			"now":      func() error { return recvmsg(t, b, 8, syscall.MSG_DONTWAIT).err },
 		} {
 			begun := time.Now()
-			if err := call(); err != syscall.EAGAIN {
+			if err := restarted(call); err != syscall.EAGAIN {
 				t.Errorf("%s: %v", name, err)
 			}
 			if took := time.Since(begun); name != "now" && took < limit {
@@ -131,7 +141,7 @@ func TestTimeoutsOfWrites(t *testing.T) {
 		setTimeout(t, a, syscall.SO_SNDTIMEO, 20*time.Millisecond)
 		expectSoon(t, func() error {
 			for {
-				_, err := unix.SendmsgN(a, make([]byte, 4000), nil, nil, 0)
+				err := restarted(func() error { _, err := unix.SendmsgN(a, make([]byte, 4000), nil, nil, 0); return err })
 				if err == unix.EAGAIN {
 					return nil
 				}
@@ -142,7 +152,9 @@ func TestTimeoutsOfWrites(t *testing.T) {
 		})
 		setTimeout(t, a, syscall.SO_SNDTIMEO, patience)
 		sent := make(chan error, 1)
-		go func() { sent <- syscall.Sendmsg(a, []byte("x"), nil, nil, 0) }()
+		go func() {
+			sent <- restarted(func() error { return syscall.Sendmsg(a, []byte("x"), nil, nil, 0) })
+		}()
 		expectSoon(t, func() error {
 			for {
 				if r := recvmsg(t, b, 4000, 0); r.err != nil || r.n == 1 || network == "unix" && r.n < 4000 {

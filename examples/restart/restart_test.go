@@ -100,6 +100,7 @@ func TestRestartsUnderLoadLoseNothing(t *testing.T) {
 	control := filepath.Join(testenv.TempDir(t), "restart.sock")
 	s := launch(t, 0, "127.0.0.1:0", control)
 	run := load.Load{Address: s.address, KeepAlive: 120, Fresh: 100, Pause: 200 * time.Millisecond}.Start()
+	expectSeen(t, run, 0)
 	begin := time.Now()
 	for version := range restarts {
 		next := launch(t, version+1, "127.0.0.1:0", control)
