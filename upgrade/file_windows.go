@@ -2,6 +2,7 @@ package upgrade
 
 import (
 	"os"
+	"regexp"
 	"strings"
 
 	"golang.org/x/sys/windows"
@@ -46,8 +47,21 @@ func fileID(path string) (string, error) {
 	return string(text), nil
 }
 
-// removeIf removes the file, if it has the id.
-func removeIf(path, id string) error { return winfile.Remove(path, []byte(id)) }
+// removeIf removes the file, if it has the id, or makes a vacant one of it, in which case whoever
+// listens takes it over.
+func removeIf(path, id string) error { return winfile.Remove(path, []byte(id), vacant(id)) }
+
+// pipeName is what a socket file ends with.
+var pipeName = regexp.MustCompile(`[0-9a-f]{32}\n$`)
+
+// vacant is what a socket file with the id says when it is vacant (internal/winpipe/sockfile.go); nil
+// if it is another file.
+func vacant(id string) []byte {
+	if !strings.HasPrefix(id, magic) || !pipeName.MatchString(id) {
+		return nil
+	}
+	return []byte(pipeName.ReplaceAllString(id, strings.Repeat("0", 32)+"\n"))
+}
 
 // replace renames a file to a name that another file may have, in one step.
 func replace(from, to string) error { return winfile.Replace(from, to) }
