@@ -76,10 +76,10 @@ func openPath(path string, access uint32) (windows.Handle, error) {
 }
 
 // Remove unlinks the file path, unless it is gone or something else than content is in it: another
-// file has taken its place. While anybody has a file open without FILE_SHARE_DELETE, as most programs
-// open files, and not just for a moment, it cannot be unlinked. Then vacant is written into the file,
-// if that is not nil; it is as long as content, so nobody reads half of it. EBUSY: not even that was
-// possible.
+// file has taken its place. While anybody has a file open without FILE_SHARE_DELETE, as most
+// programs open files, and not just for a moment, it cannot be unlinked. Then vacant is written
+// into the file, if that is not nil; it is as long as content, so nobody reads half of it. EBUSY:
+// not even that was possible.
 func Remove(path string, content, vacant []byte) error {
 	err := Patiently(func() error { return unlink(path, content) })
 	if isHeld(err) && vacant != nil {
@@ -189,10 +189,10 @@ func Delete(h windows.Handle, path string) error {
 }
 
 // Replace renames the file from, in the same directory, to the name to, in one step, whatever file
-// has that. EBUSY: somebody has one of the two open without FILE_SHARE_DELETE, as most programs open
-// files, and not just for a moment; both are as they were, though perhaps no longer read-only. Where
-// system or file system do not know POSIX semantics (before Windows 10 1607, or not NTFS), nobody
-// may have them open at all.
+// has that. EBUSY: somebody has one of the two open without FILE_SHARE_DELETE, as most programs
+// open files, and not just for a moment; both are as they were, though perhaps no longer read-only.
+// Where system or file system do not know POSIX semantics (before Windows 10 1607, or not NTFS),
+// nobody may have them open at all.
 func Replace(from, to string) error {
 	err := patiently(func() error { return replaceNow(from, to) }, mayBeHeld)
 	if mayBeHeld(err) && (inUse(from) || inUse(to)) {
