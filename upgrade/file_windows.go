@@ -2,6 +2,7 @@ package upgrade
 
 import (
 	"os"
+	"regexp"
 	"strings"
 
 	"golang.org/x/sys/windows"
@@ -14,7 +15,8 @@ import (
 // maxAddress is how long a path in a socket's address may be: as on Linux.
 const maxAddress = 107
 
-// magic is what a socket file begins with (internal/winpipe/sockfile.go); the name of a pipe that is in no other comes behind it.
+// magic is what a socket file begins with (internal/winpipe/sockfile.go); the name of a pipe that
+// is in no other comes behind it.
 const magic = "!<afunix socket 1>\n"
 
 // maxSocketFile is more than a socket file has.
@@ -46,8 +48,21 @@ func fileID(path string) (string, error) {
 	return string(text), nil
 }
 
-// removeIf removes the file, if it has the id.
-func removeIf(path, id string) error { return winfile.Remove(path, []byte(id)) }
+// removeIf removes the file, if it has the id, or makes a vacant one of it, in which case whoever
+// listens takes it over.
+func removeIf(path, id string) error { return winfile.Remove(path, []byte(id), vacant(id)) }
+
+// pipeName is what a socket file ends with.
+var pipeName = regexp.MustCompile(`[0-9a-f]{32}\n$`)
+
+// vacant is what a socket file with the id says when it is vacant (internal/winpipe/sockfile.go);
+// nil if it is another file.
+func vacant(id string) []byte {
+	if !strings.HasPrefix(id, magic) || !pipeName.MatchString(id) {
+		return nil
+	}
+	return []byte(pipeName.ReplaceAllString(id, strings.Repeat("0", 32)+"\n"))
+}
 
 // replace renames a file to a name that another file may have, in one step.
 func replace(from, to string) error { return winfile.Replace(from, to) }
@@ -55,7 +70,8 @@ func replace(from, to string) error { return winfile.Replace(from, to) }
 // isBoundTo is not asked here: no service manager passes sockets.
 func isBoundTo(afunix.Sendable, string) bool { return true }
 
-// lock makes errLocked the error of all other calls with this path, of any process, until unlock is called or this process ends.
+// lock makes errLocked the error of all other calls with this path, of any process, until unlock is
+// called or this process ends.
 func lock(path string) (unlock func() error, err error) {
 	name, err := windows.UTF16PtrFromString(path)
 	if err != nil {

@@ -28,6 +28,6 @@ func newBoundFile(path string) interface{ Remove() } {
 // Remove removes the file, if it is there still. Others may have the listener still.
 func (f *boundFile) Remove() {
 	if len(f.content) > 0 {
-		_ = winfile.Remove(f.path, f.content) // package net does not look at the error either
+		_ = winfile.Remove(f.path, f.content, nil) // package net does not look at the error either
 	}
 }

@@ -24,8 +24,8 @@ const longestPause = 256 * time.Millisecond
 var Busy = func() {}
 
 // Patiently calls f again, for half a second, while that fails because somebody else has the file
-// open in a way that rules f out: virus scanners and indexers do so for a moment. The caller holds
-// no lock that others need.
+// open in a way that rules f out: virus scanners and indexers do so for a moment. A lock that the
+// caller holds is held so long.
 func Patiently(f func() error) error { return patiently(f, isHeld) }
 
 func isHeld(err error) bool { return err == windows.ERROR_SHARING_VIOLATION }
@@ -76,51 +76,100 @@ func openPath(path string, access uint32) (windows.Handle, error) {
 }
 
 // Remove unlinks the file path, unless it is gone or something else than content is in it: another
-// file has taken its place. EBUSY: somebody has it open without FILE_SHARE_DELETE, as most programs
-// open files, and not just for a moment.
-func Remove(path string, content []byte) error {
-	err := Patiently(func() error { return removeNow(path, content) })
+// file has taken its place. While anybody has a file open without FILE_SHARE_DELETE, as most
+// programs open files, and not just for a moment, it cannot be unlinked. Then vacant is written
+// into the file, if that is not nil; it is as long as content, so nobody reads half of it. EBUSY:
+// not even that was possible.
+func Remove(path string, content, vacant []byte) error {
+	err := Patiently(func() error { return unlink(path, content) })
+	if isHeld(err) && vacant != nil {
+		err = overwrite(path, content, vacant)
+	}
 	switch err {
-	case windows.ERROR_FILE_NOT_FOUND, windows.ERROR_PATH_NOT_FOUND:
+	case nil, errAnother, windows.ERROR_FILE_NOT_FOUND, windows.ERROR_PATH_NOT_FOUND:
 		return nil
 	case windows.ERROR_SHARING_VIOLATION:
 		err = errHeld
 	}
-	if err != nil {
-		return &os.PathError{Op: "remove", Path: path, Err: err}
-	}
-	return nil
+	return &os.PathError{Op: "remove", Path: path, Err: err}
 }
 
 // errHeld is the error of a file that can be neither removed nor replaced.
 var errHeld = fmt.Errorf("%w: another program has the file open", syscall.EBUSY)
 
-func removeNow(path string, content []byte) error {
-	h, err := openPath(path, windows.GENERIC_READ|windows.DELETE|windows.FILE_WRITE_ATTRIBUTES)
+// errAnother: the file is not, or no longer, the one that was meant.
+var errAnother = errors.New("another file")
+
+func unlink(path string, content []byte) error {
+	h, err := openIf(path, content, windows.DELETE|windows.FILE_WRITE_ATTRIBUTES)
 	if err == windows.ERROR_ACCESS_DENIED { // the file's descriptor may not allow all of it
-		h, err = openPath(path, windows.GENERIC_READ|windows.DELETE)
+		h, err = openIf(path, content, windows.DELETE)
 	}
 	if err != nil {
 		return err
 	}
 	defer windows.CloseHandle(h)
-	if is, err := holds(h, content); err != nil || !is {
-		return err
-	}
 	return Delete(h, path)
 }
 
+// overwrite writes as many bytes into the file as are in it, if that is content. The file may be
+// read-only.
+func overwrite(path string, content, with []byte) error {
+	attributes, err := openIf(path, content, windows.FILE_WRITE_ATTRIBUTES)
+	if err != nil {
+		return err
+	}
+	err = MakeWritable(attributes)
+	windows.CloseHandle(attributes)
+	if err != nil {
+		return err
+	}
+	h, err := openIf(path, content, windows.GENERIC_WRITE)
+	if err != nil {
+		return err
+	}
+	defer windows.CloseHandle(h)
+	return Write(h, with)
+}
+
+// Write makes content all that the file of h holds.
+func Write(h windows.Handle, content []byte) error {
+	var n uint32
+	start := new(windows.Overlapped)
+	if err := windows.WriteFile(h, content, &n, start); err != nil {
+		return err
+	}
+	if int(n) != len(content) {
+		return windows.ERROR_DISK_FULL
+	}
+	return windows.SetEndOfFile(h)
+}
+
+// openIf opens the file for reading it and for what access says. errAnother: content is not what is
+// in it.
+func openIf(path string, content []byte, access uint32) (windows.Handle, error) {
+	h, err := openPath(path, windows.GENERIC_READ|access)
+	if err != nil {
+		return 0, err
+	}
+	if !holds(h, content) {
+		windows.CloseHandle(h)
+		return 0, errAnother
+	}
+	return h, nil
+}
+
 // holds reports whether content is all that is in the file of h, which has not been read yet.
-func holds(h windows.Handle, content []byte) (bool, error) {
-	if kind, err := windows.GetFileType(h); kind != windows.FILE_TYPE_DISK {
-		return false, err
+func holds(h windows.Handle, content []byte) bool {
+	if kind, _ := windows.GetFileType(h); kind != windows.FILE_TYPE_DISK {
+		return false
 	}
 	b := make([]byte, len(content)+1)
 	var n uint32
 	if err := windows.ReadFile(h, b, &n, nil); err != nil && err != windows.ERROR_HANDLE_EOF {
-		return false, err
+		return false
 	}
-	return bytes.Equal(b[:n], content), nil
+	return bytes.Equal(b[:n], content)
 }
 
 // Delete unlinks the file path of h, which has DELETE access, and FILE_WRITE_ATTRIBUTES for
@@ -140,10 +189,10 @@ func Delete(h windows.Handle, path string) error {
 }
 
 // Replace renames the file from, in the same directory, to the name to, in one step, whatever file
-// has that. EBUSY: somebody has one of the two open without FILE_SHARE_DELETE, as most programs open
-// files, and not just for a moment; both are as they were, though perhaps no longer read-only. Where
-// system or file system do not know POSIX semantics (before Windows 10 1607, or not NTFS), nobody
-// may have them open at all.
+// has that. EBUSY: somebody has one of the two open without FILE_SHARE_DELETE, as most programs
+// open files, and not just for a moment; both are as they were, though perhaps no longer read-only.
+// Where system or file system do not know POSIX semantics (before Windows 10 1607, or not NTFS),
+// nobody may have them open at all.
 func Replace(from, to string) error {
 	err := patiently(func() error { return replaceNow(from, to) }, mayBeHeld)
 	if mayBeHeld(err) && (inUse(from) || inUse(to)) {

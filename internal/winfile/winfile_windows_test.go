@@ -74,13 +74,13 @@ func expectNoFile(t *testing.T, path string) {
 
 func TestRemove(t *testing.T) {
 	path := filepath.Join(testenv.TempDir(t), "file")
-	if err := Remove(path, []byte("x")); err != nil {
+	if err := Remove(path, []byte("x"), nil); err != nil {
 		t.Errorf("no file: %v", err)
 	}
 	for _, mode := range []fs.FileMode{0o600, 0o400} {
 		write(t, path, "x", mode)
 		hold(t, path, ShareAll)
-		if err := Remove(path, []byte("x")); err != nil {
+		if err := Remove(path, []byte("x"), nil); err != nil {
 			t.Errorf("%v: %v", mode, err)
 		}
 		expectNoFile(t, path)
@@ -91,7 +91,7 @@ func TestRemoveLeavesAnotherFile(t *testing.T) {
 	path := filepath.Join(testenv.TempDir(t), "file")
 	for _, content := range []string{"", "another", "x and more", "y"} {
 		write(t, path, content, 0o600)
-		if err := Remove(path, []byte("x")); err != nil {
+		if err := Remove(path, []byte("x"), nil); err != nil {
 			t.Errorf("%q: %v", content, err)
 		}
 		expectContent(t, path, content)
@@ -102,12 +102,21 @@ func TestRemoveWhileSomebodyHasItOpen(t *testing.T) {
 	path := filepath.Join(testenv.TempDir(t), "file")
 	write(t, path, "x", 0o600)
 	letGo := hold(t, path, asOpen)
-	if err := Remove(path, []byte("x")); !errors.Is(err, syscall.EBUSY) {
+	if err := Remove(path, []byte("x"), nil); !errors.Is(err, syscall.EBUSY) {
 		t.Errorf("for ever: %v, want EBUSY", err)
 	}
 	expectContent(t, path, "x")
+	if err := Remove(path, []byte("x"), []byte("-")); err != nil {
+		t.Errorf("for ever, and it may be written: %v", err)
+	}
+	expectContent(t, path, "-")
+	if err := Remove(path, []byte("x"), []byte("?")); err != nil {
+		t.Errorf("another file: %v", err)
+	}
+	expectContent(t, path, "-")
+	write(t, path, "x", 0o600)
 	afterAttempts(t, letGo)
-	if err := Remove(path, []byte("x")); err != nil {
+	if err := Remove(path, []byte("x"), nil); err != nil {
 		t.Errorf("for a moment: %v", err)
 	}
 	expectNoFile(t, path)

@@ -47,25 +47,11 @@ func createSocketFile(path string, content sockfile, attributes *windows.Securit
 	if fileType, _ := windows.GetFileType(h); fileType != windows.FILE_TYPE_DISK {
 		return nil, syscall.EADDRINUSE // NUL and other names that are always there
 	}
-	if err := overwrite(h, content); err != nil {
+	if err := winfile.Write(h, content.append(nil)); err != nil {
 		winfile.Delete(h, abs) // if that fails, too, a file stays that leads nowhere
 		return nil, errno(err)
 	}
 	return &boundFile{abs, content}, nil
-}
-
-// overwrite makes content all that the file of h holds.
-func overwrite(h windows.Handle, content sockfile) error {
-	b := content.append(nil)
-	var n uint32
-	start := new(windows.Overlapped)
-	if err := windows.WriteFile(h, b, &n, start); err != nil {
-		return err
-	}
-	if int(n) != len(b) {
-		return windows.ERROR_DISK_FULL
-	}
-	return windows.SetEndOfFile(h)
 }
 
 // vacant reports whether s is the content of a vacant file.
@@ -102,7 +88,7 @@ func takeOver(name *uint16, content sockfile, attributes *windows.SecurityAttrib
 		if err := secure(h, attributes.SecurityDescriptor); err != nil {
 			return err
 		}
-		return overwrite(h, content)
+		return winfile.Write(h, content.append(nil))
 	})
 }
 
