@@ -174,6 +174,14 @@ func TestSocketActivationKeepsTheSocketFile(t *testing.T) {
 	c.Close()
 }
 
+// An onWrite is called for whatever is written.
+type onWrite func()
+
+func (f onWrite) Write(b []byte) (int, error) {
+	f()
+	return len(b), nil
+}
+
 // Under a service manager a successor is not this process's child. What becomes of it, Upgrade says all the same.
 func TestUpgradeUnderAServiceManager(t *testing.T) {
 	cfg, failed := withFailures(t)
@@ -193,9 +201,9 @@ func TestUpgradeUnderAServiceManager(t *testing.T) {
 		t.Errorf("it ends at once: %v", err)
 	}
 	cmd = child("hang", cfg.Address)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
-	defer cancel()
-	if err := first.Upgrade(ctx); !errors.Is(err, context.DeadlineExceeded) {
+	ctx, cancel := context.WithCancel(within(t))
+	cmd.Stdout = onWrite(cancel) // not before it has got there: what has not begun has not failed
+	if err := first.Upgrade(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("it hangs: %v", err)
 	}
 	failed.expect(t)

@@ -21,7 +21,12 @@ import (
 func init() {
 	children["serve"] = serve
 	children["crash"] = func(args []string) error { return half(args, func() { os.Exit(3) }) }
-	children["hang"] = func(args []string) error { return half(args, func() { <-time.After(2 * patience) }) }
+	children["hang"] = func(args []string) error {
+		return half(args, func() {
+			fmt.Println("hanging")
+			<-time.After(2 * patience)
+		})
+	}
 	children["keep"] = func(args []string) error { return keep(args[0], afunix.DefaultTransport) }
 	children["keep by pipe"] = func(args []string) error { return keep(args[0], afunix.PipeTransport) }
 }

@@ -143,6 +143,20 @@ func remove(t *testing.T, path string) {
 	}
 }
 
+// replace gives a file the name of another, in whose place it comes. On Windows that fails while
+// somebody has the other one open.
+func replace(t *testing.T, path, other string) {
+	t.Helper()
+	limit := within(t)
+	err := os.Rename(path, other)
+	for err != nil && limit.Err() == nil {
+		err = os.Rename(path, other)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // expectUnreachable expects that Failed is told of the path, and returns the error.
 func (f failures) expectUnreachable(t *testing.T, path string) error {
 	t.Helper()
@@ -172,16 +186,18 @@ func webServer(t *testing.T, cfg upgrade.Config, path, word string) (*upgrade.Up
 	return u, l
 }
 
-// deadSocket leaves a socket file at the path at which nobody listens.
+// deadSocket leaves a socket file at the path at which nobody listens, in the place of what is
+// there: between a removal and a Listen another could come.
 func deadSocket(t *testing.T, cfg upgrade.Config, path string) {
 	t.Helper()
 	lc := afunix.ListenConfig{Transport: cfg.Transport}
-	l, err := lc.Listen(within(t), "unix", path)
+	l, err := lc.Listen(within(t), "unix", path+".dead")
 	if err != nil {
 		t.Fatal(err)
 	}
 	l.SetUnlinkOnClose(false)
 	l.Close()
+	replace(t, path+".dead", path)
 }
 
 // The socket file of a listener is removed, or replaced by that of a process which is dead. The
@@ -383,7 +399,7 @@ func TestClosedListenersAreNotMissed(t *testing.T) {
 func TestAddressWhoseFileIsGone(t *testing.T) {
 	for name, spoil := range map[string]func(*testing.T, upgrade.Config){
 		"removed":  func(t *testing.T, cfg upgrade.Config) { remove(t, cfg.Address) },
-		"replaced": func(t *testing.T, cfg upgrade.Config) { remove(t, cfg.Address); deadSocket(t, cfg, cfg.Address) },
+		"replaced": func(t *testing.T, cfg upgrade.Config) { deadSocket(t, cfg, cfg.Address) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachTransport(t, func(t *testing.T, cfg upgrade.Config, failed failures) {
@@ -443,15 +459,7 @@ func TestAddressThatIsSomebodyElses(t *testing.T) {
 	if err := os.WriteFile(cfg.Address+".new", []byte("precious"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for {
-		err := os.Rename(cfg.Address+".new", cfg.Address) // over what has been published again by now
-		if err == nil {
-			break
-		}
-		if within(t).Err() != nil {
-			t.Fatal(err)
-		}
-	}
+	replace(t, cfg.Address+".new", cfg.Address) // what has been published again by now
 	for {
 		err := failed.expectUnreachable(t, cfg.Address)
 		if errors.Is(err, syscall.ENOTSOCK) {

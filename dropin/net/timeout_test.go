@@ -96,7 +96,8 @@ func TestTimeoutsOfReads(t *testing.T) {
 			if err := restarted(call); err != syscall.EAGAIN {
 				t.Errorf("%s: %v", name, err)
 			}
-			if took := time.Since(begun); name != "now" && took < limit {
+			// The kernel counts ticks, and those of a machine that is held up come together.
+			if took := time.Since(begun); overPipe && name != "now" && took < limit {
 				t.Errorf("%s: it gave up after %v", name, took)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"afunix"
 )
@@ -43,6 +44,7 @@ func TestManyConnections(t *testing.T) {
 		}
 		var wg sync.WaitGroup
 		for i, c := range clients {
+			e.check(c.SetDeadline(time.Now().Add(3 * patience))) // all talk at the same time
 			wg.Go(func() {
 				if err := talkTwice(c, file, fmt.Sprint("message ", i)); err != nil {
 					e.Error(err)

@@ -18,9 +18,8 @@ func (w *world) flood(i int, op Op, s *socket) Result {
 	}
 	r, sum := Result{}, crc32.NewIEEE()
 	for at := 0; ; at++ {
-		s.conn.SetDeadline(time.Now().Add(short))
 		data := payload(i<<8+at, op.N)
-		n, err := s.conn.Write(data)
+		n, err := twice(s.conn, short, func() (int, error) { return s.conn.Write(data) })
 		r.N += n
 		sum.Write(data[:n])
 		if err != nil {
@@ -92,14 +91,23 @@ func (w *world) sendOne(c *afunix.Conn, op Op, i, j int) (err error) {
 	if !w.Reference && j < op.N {
 		d = generous
 	}
-	for range 2 { // the first time it may have been held up by something else
+	data := payload(i<<8+j, 8)
+	_, err = twice(c, d, func() (int, error) {
+		return c.WriteMsgTo(data, &net.UnixAddr{Name: w.path(op.Name), Net: "unixgram"})
+	})
+	return err
+}
+
+// twice writes within d, and once more if that was over and nothing had been written: the first time
+// it may have been held up by something else.
+func twice(c *afunix.Conn, d time.Duration, write func() (int, error)) (n int, err error) {
+	for range 2 {
 		c.SetDeadline(time.Now().Add(d))
-		_, err = c.WriteMsgTo(payload(i<<8+j, 8), &net.UnixAddr{Name: w.path(op.Name), Net: "unixgram"})
-		if !errors.Is(err, os.ErrDeadlineExceeded) {
+		if n, err = write(); n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 			break
 		}
 	}
-	return err
+	return n, err
 }
 
 func burstMessage(i, proc, j int) []byte { return payload(i<<8+proc<<4+j, 8) }
