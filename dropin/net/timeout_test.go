@@ -101,7 +101,10 @@ func TestTimeoutsOfReads(t *testing.T) {
 				t.Errorf("%s: it gave up after %v", name, took)
 			}
 		}
+		setTimeout(t, b, syscall.SO_RCVTIMEO, 0)
 		send(t, a, "ab")
+		recvmsg(t, b, 8, syscall.MSG_PEEK) // over pipes it takes a moment until it is there
+		setTimeout(t, b, syscall.SO_RCVTIMEO, limit)
 		if r := recvmsg(t, b, 8, syscall.MSG_WAITALL); r != (received{"ab", 2, 0, 0, nil}) {
 			t.Errorf("%+v", r)
 		}

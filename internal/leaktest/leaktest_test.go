@@ -34,7 +34,9 @@ var leaked any
 
 func TestMain(m *testing.M) {
 	if tests, ok := deeds[os.Getenv(deed)]; ok {
-		patience = time.Second / 2
+		if os.Getenv(deed) != "garbage" { // which a machine that is busy may be late with
+			patience = time.Second / 2
+		}
 		os.Exit(run(tests, os.Stderr))
 	}
 	Main(m)
