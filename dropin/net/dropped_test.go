@@ -31,6 +31,9 @@ func accepted(t *testing.T, l *net.UnixListener, f func(client *net.UnixConn)) *
 		t.Fatal(err)
 	}
 	f(c)
+	if err := l.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
 	s, err := l.AcceptUnix()
 	if err != nil {
 		t.Fatal(err)
