@@ -44,7 +44,7 @@ func TestManyConnections(t *testing.T) {
 		}
 		var wg sync.WaitGroup
 		for i, c := range clients {
-			e.check(c.SetDeadline(time.Now().Add(3 * patience))) // all talk at the same time
+			e.check(c.SetDeadline(time.Now().Add(patience * time.Duration(n) / 100))) // all talk at once
 			wg.Go(func() {
 				if err := talkTwice(c, file, fmt.Sprint("message ", i)); err != nil {
 					e.Error(err)
