@@ -16,8 +16,8 @@ const firstActivated = 3
 // maxActivated bounds what the environment may say.
 const maxActivated = 1024
 
-// takeActivated takes over what a service manager has passed to this process. Nobody after this sees it: neither child processes nor another
-// call, unless New fails.
+// takeActivated takes over what a service manager has passed to this process. Nobody after this
+// sees it: neither child processes nor another call, unless New fails.
 func takeActivated() ([]*passed, error) {
 	n, names := activated(os.Getpid(), os.Getenv)
 	for _, name := range []string{"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID"} {
@@ -57,7 +57,8 @@ func activate(f *os.File, name string) (*passed, error) {
 	return p, err
 }
 
-// activated returns how many descriptors process pid has been passed, and their names: those that LISTEN_FDNAMES gives, if it gives all.
+// activated returns how many descriptors process pid has been passed, and their names: those that
+// LISTEN_FDNAMES gives, if it gives all.
 func activated(pid int, getenv func(string) string) (n int, names []string) {
 	n, err := strconv.Atoi(getenv("LISTEN_FDS"))
 	if err != nil || n <= 0 || n > maxActivated || getenv("LISTEN_PID") != strconv.Itoa(pid) {

@@ -24,7 +24,8 @@ func init() {
 	children["activated and replaced"] = activatedAndReplaced
 }
 
-// pretendActivation does what only the service manager can, which knows this process's number before it starts.
+// pretendActivation does what only the service manager can, which knows this process's number
+// before it starts.
 func pretendActivation() { os.Setenv("LISTEN_PID", strconv.Itoa(os.Getpid())) }
 
 // activated expects the sockets that systemd would pass, and hands them to nobody else.
@@ -127,7 +128,8 @@ func TestSocketActivation(t *testing.T) {
 	}
 }
 
-// activatedAndReplaced has a successor in its own process. Both close the service manager's listener.
+// activatedAndReplaced has a successor in its own process. Both close the service manager's
+// listener.
 func activatedAndReplaced(args []string) error {
 	pretendActivation()
 	for range 2 {
@@ -148,7 +150,8 @@ func activatedAndReplaced(args []string) error {
 	return nil
 }
 
-// The socket file of a listener that the service manager has passed is the manager's: it listens on, for the next start of the service.
+// The socket file of a listener that the service manager has passed is the manager's: it listens
+// on, for the next start of the service.
 func TestSocketActivationKeepsTheSocketFile(t *testing.T) {
 	at := address(t)
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: at + ".web", Net: "unix"})
@@ -182,7 +185,8 @@ func (f onWrite) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Under a service manager a successor is not this process's child. What becomes of it, Upgrade says all the same.
+// Under a service manager a successor is not this process's child. What becomes of it, Upgrade says
+// all the same.
 func TestUpgradeUnderAServiceManager(t *testing.T) {
 	cfg, failed := withFailures(t)
 	manager := newServiceManager(t, cfg.Address+".notify")

@@ -38,11 +38,11 @@ type Config struct {
 	// If the file there is removed while this process serves, it is put there again: by Upgrade,
 	// before it starts a process, and within ten seconds.
 	//
-	// On Windows the name of a pipe, of a device or of a file on another machine is refused, and not
-	// opened. While a program has the file open without FILE_SHARE_DELETE, as os.Open does, no other
-	// process can be found there: Ready waits half a second and then fails with EBUSY, and the
-	// predecessor serves on. Where there are no POSIX semantics (on other file systems than NTFS,
-	// and before Windows 10 1607), any program that has the file open is in the way.
+	// On Windows the name of a pipe, of a device or of a file on another machine is refused, and
+	// not opened. While a program has the file open without FILE_SHARE_DELETE, as os.Open does, no
+	// other process can be found there: Ready waits half a second and then fails with EBUSY, and
+	// the predecessor serves on. Where there are no POSIX semantics (on other file systems than
+	// NTFS, and before Windows 10 1607), any program that has the file open is in the way.
 	Address string
 
 	// Authorize, if not nil, says who may take over, and from whom this process takes over; nil means the same user only.

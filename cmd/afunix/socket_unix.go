@@ -21,7 +21,8 @@ func (a *arrival) takeSocket(r afunix.Rights, i int) {
 	}
 	a.Closer = f
 	if raw, err := f.SyscallConn(); err == nil {
-		_ = raw.Control(func(fd uintptr) { a.name = socketName(int(fd)) }) // fails if the file is closed, which it is not
+		// Control fails if the file is closed, which it is not.
+		_ = raw.Control(func(fd uintptr) { a.name = socketName(int(fd)) })
 	}
 }
 

@@ -37,7 +37,8 @@ func refused(addr string) string {
 // whatFile says what a file looks like that is in a socket's place.
 func whatFile(path string) string {
 	const unknown = "it is not a socket"
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0) // it may be something by now for which one would wait
+	// By now the path may lead to something for which one would wait.
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return unknown
 	}

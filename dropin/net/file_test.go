@@ -411,8 +411,8 @@ func TestUnlinkOfARelativePath(t *testing.T) {
 	}
 }
 
-// Each copy of a listener decides by itself whether the socket file goes as it is closed: the one of
-// FileListener leaves the file, unless it is told otherwise. The others go on listening.
+// Each copy of a listener decides by itself whether the socket file goes as it is closed: the one
+// of FileListener leaves the file, unless it is told otherwise. The others go on listening.
 func TestUnlinkByACopy(t *testing.T) {
 	unset := func(*net.UnixListener) {}
 	set := func(unlink bool) func(*net.UnixListener) {

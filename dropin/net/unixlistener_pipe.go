@@ -28,8 +28,8 @@ var (
 	_ syscall.Conn = (*UnixListener)(nil)
 )
 
-// newUnixListener returns a listener that removes its socket file when it is closed, and not when it
-// is sent to another process.
+// newUnixListener returns a listener that removes its socket file when it is closed, and not when
+// it is sent to another process.
 func newUnixListener(l *afunix.Listener) *UnixListener {
 	l.SetUnlinkOnClose(false)
 	ref := ends.NewListener(l)
@@ -96,9 +96,9 @@ func (l *UnixListener) Close() error {
 }
 
 // unlinkName sees to it that the socket file is removed, if it is to be: here, if the listener goes
-// on by way of a copy or in another process, as package net does it then; else by the listener as it
-// closes. The file of a listener that was received cannot be told from another one's here. It goes
-// with the last copy.
+// on by way of a copy or in another process, as package net does it then; else by the listener as
+// it closes. The file of a listener that was received cannot be told from another one's here. It
+// goes with the last copy.
 func (l *UnixListener) unlinkName() {
 	switch {
 	case !l.unlink.Load():

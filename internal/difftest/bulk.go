@@ -98,8 +98,8 @@ func (w *world) sendOne(c *afunix.Conn, op Op, i, j int) (err error) {
 	return err
 }
 
-// twice writes within d, and once more if that was over and nothing had been written: the first time
-// it may have been held up by something else.
+// twice writes within d, and once more if that was over and nothing had been written: the first
+// time it may have been held up by something else.
 func twice(c *afunix.Conn, d time.Duration, write func() (int, error)) (n int, err error) {
 	for range 2 {
 		c.SetDeadline(time.Now().Add(d))

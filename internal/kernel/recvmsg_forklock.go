@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// recvmsgCloexec makes what it received close-on-exec before another goroutine can start a process: there is no
-// MSG_CMSG_CLOEXEC here. Nothing waits here, so the lock is held for a moment only.
+// recvmsgCloexec makes what it received close-on-exec before another goroutine can start a process:
+// there is no MSG_CMSG_CLOEXEC here. Nothing waits here, so the lock is held for a moment only.
 func recvmsgCloexec(fd int, data, control []byte) (n, controlLen, flags int, from unix.Sockaddr, err error) {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()

@@ -137,7 +137,8 @@ func (l *Listener) SyscallConn() syscall.RawConn { return l.raw }
 
 // Suspend ends accepting: see endpoint.Source. Clients that come wait in the kernel's backlog.
 func (l *Listener) Suspend() (descriptors []uintptr, state []byte, err error) {
-	name := cmp.Or(l.bound.Absolute(), l.name) // the new owner may be in another directory, and this process may be by now
+	// The new owner may be in another directory, and this process may be by now.
+	name := cmp.Or(l.bound.Absolute(), l.name)
 	var fd uintptr
 	if l.raw.Control(func(s uintptr) { fd = s }) != nil {
 		return nil, nil, net.ErrClosed

@@ -51,7 +51,8 @@ func newSocket(h windows.Handle, sotype int32) (*socket, error) {
 	s.net = network(s.info.AddressFamily, sotype)
 	s.local = s.address(windows.Getsockname(h))
 	s.remote = s.address(windows.Getpeername(h))
-	runtime.SetFinalizer(s, func(s *socket) { go s.Close() }) // a stranger's socket may linger, and one goroutine runs all finalizers
+	// A stranger's socket may linger, and one goroutine runs all finalizers.
+	runtime.SetFinalizer(s, func(s *socket) { go s.Close() })
 	return s, nil
 }
 

@@ -15,8 +15,8 @@ type End struct {
 	Conn     *afunix.Conn     // nil if it listens
 	Listener *afunix.Listener // nil if it does not
 
-	// SocketFile is that of a listener which this process has made, and nil for any other. It is set
-	// before there is a second reference.
+	// SocketFile is that of a listener which this process has made, and nil for any other. It is
+	// set before there is a second reference.
 	SocketFile interface{ Remove() }
 
 	// interruptions counts how often deadlines have been used to wake somebody who had set none, each time when they are again what was
