@@ -13,9 +13,10 @@ import (
 // An end is the handle of one end of a pipe, with the way in which this process may wait for packets there: [polled] for the
 // handles that it made itself, [foreign] for those that another process has handed on.
 type end interface {
-	// Read waits for a message. os.ErrDeadlineExceeded: wake was called, and nothing has been read. net.ErrClosed: so was Close. Other
+	// Read waits for a message, if apart with the peer in another process (see eager). waited: Read is known to have found the pipe
+	// empty. os.ErrDeadlineExceeded: wake was called, and nothing has been read. net.ErrClosed: so was Close. Other
 	// errors are the system's; the end of the pipe may also be io.EOF.
-	Read(b []byte) (int, error)
+	Read(b []byte, apart bool) (n int, waited bool, err error)
 
 	// wake makes Read, also the one under way, fail with os.ErrDeadlineExceeded from now on, until rest undoes that.
 	wake()
@@ -35,10 +36,13 @@ type end interface {
 	Close() error
 }
 
-// polled is an end that is bound to the poller of Go's runtime: a goroutine that reads holds no thread.
+// polled is an end that is bound to the poller of Go's runtime: a goroutine that reads holds no
+// thread, but for a moment where messages come one upon the other (see eager).
 type polled struct {
 	file *os.File
 	raw  syscall.RawConn
+
+	eager eager
 }
 
 // completionModes spare a polled end the trips that tell what its caller knows already: what
@@ -62,12 +66,12 @@ type polled struct {
 const completionModes = windows.FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | windows.FILE_SKIP_SET_EVENT_ON_HANDLE
 
 // newPolled wraps h, which it owns from now on, even if it fails.
-func newPolled(h windows.Handle) (polled, error) {
+func newPolled(h windows.Handle) (*polled, error) {
 	if err := windows.SetFileCompletionNotificationModes(h, completionModes); err != nil {
 		windows.CloseHandle(h)
-		return polled{}, err
+		return nil, err
 	}
-	e := polled{file: os.NewFile(uintptr(h), "pipe")}
+	e := &polled{file: os.NewFile(uintptr(h), "pipe")}
 	err := e.file.SetReadDeadline(time.Time{}) // fails if the poller did not take the handle
 	if err == nil {
 		e.raw, err = e.file.SyscallConn()
@@ -78,28 +82,48 @@ func newPolled(h windows.Handle) (polled, error) {
 	return e, err
 }
 
-func (e polled) Read(b []byte) (int, error) {
-	n, err := e.file.Read(b)
-	if err != nil && errors.Is(err, os.ErrClosed) {
+func (e *polled) Read(b []byte, apart bool) (n int, waited bool, err error) {
+	if apart {
+		if n, waited, err = e.eager.read(e.raw, b); err != windows.ERROR_OPERATION_ABORTED {
+			return n, waited, err
+		}
+	}
+	began := time.Now()
+	n, err = e.file.Read(b)
+	if errors.Is(err, os.ErrClosed) {
 		err = net.ErrClosed
 	}
-	return n, err
+	e.eager.learn(time.Since(began))
+	return n, false, err
 }
 
 // wake and rest can only fail if the file is closed, which wakes the reader as well.
-func (e polled) wake() { e.file.SetReadDeadline(time.Unix(1, 0)) }
-func (e polled) rest() { e.file.SetReadDeadline(time.Time{}) }
+func (e *polled) wake() {
+	e.file.SetReadDeadline(time.Unix(1, 0))
+	e.eager.stop()
+}
 
-func (e polled) use(f func(handle uintptr)) error {
+func (e *polled) rest() {
+	e.file.SetReadDeadline(time.Time{})
+	e.eager.resume()
+}
+
+func (e *polled) use(f func(handle uintptr)) error {
 	if e.raw.Control(f) != nil { // the only error is that the file is closed
 		return net.ErrClosed
 	}
 	return nil
 }
 
-func (e polled) settle() error                     { return nil }
-func (e polled) lend(f func(handle uintptr)) error { return e.use(f) }
-func (e polled) Close() error                      { return e.file.Close() }
+func (e *polled) settle() error                     { return nil }
+func (e *polled) lend(f func(handle uintptr)) error { return e.use(f) }
+
+func (e *polled) Close() error {
+	e.eager.stop()
+	err := e.file.Close() // waits for whoever uses the handle
+	e.eager.close()
+	return err
+}
 
 // SyscallConn gives access to the handle, by which the end is handed on.
 func (p *Pipe) SyscallConn() syscall.RawConn { return rawConn{p} }

@@ -60,8 +60,11 @@ func handedOnPair() (a, b *Pipe, err error) {
 }
 
 // Whatever the other tests of this package say of pairs must hold for ends that were handed on.
-func TestEndsThatWereHandedOnDoTheSame(t *testing.T) {
-	newPair = handedOnPair
+func TestEndsThatWereHandedOnDoTheSame(t *testing.T) { doTheSame(t, handedOnPair) }
+
+// doTheSame runs the tests of pipes with pairs that newPair does not make.
+func doTheSame(t *testing.T, other func() (a, b *Pipe, err error)) {
+	newPair = other
 	defer func() { newPair = NewPair }()
 	for name, test := range map[string]func(*testing.T){
 		"sizes":               TestPacketsOfEverySizeArriveWholeInBothDirections,

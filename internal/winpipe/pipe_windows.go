@@ -42,6 +42,8 @@ type Pipe struct {
 	interrupted atomic.Bool
 	closed      atomic.Bool
 	poll        *poll
+	apart       atomic.Bool // the peer is known to be another process
+	waited      bool        // belongs to the goroutine that reads, as poll does
 
 	writer  writer
 	linger  time.Duration // lingerLimit, but for tests
@@ -116,9 +118,10 @@ func (p *Pipe) Read(pool *sync.Pool, _ []byte) (packet *buffer, n, placed int, e
 	return buf, n, 0, nil
 }
 
-func (p *Pipe) read(buf *buffer) (int, error) {
+func (p *Pipe) read(buf *buffer) (n int, err error) {
+	p.waited = false
 	if !p.interrupted.Load() {
-		n, err := p.end.Read(buf[:])
+		n, p.waited, err = p.end.Read(buf[:], p.apart.Load())
 		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return n, p.readError(err)
 		}
@@ -129,7 +132,7 @@ func (p *Pipe) read(buf *buffer) (int, error) {
 	if err := p.end.settle(); err != nil {
 		return 0, p.readError(err)
 	}
-	n, err := p.readNow(buf)
+	n, err = p.readNow(buf)
 	return n, p.readError(err)
 }
 
@@ -416,7 +419,7 @@ func (p *Pipe) release() error {
 	p.reading.Lock()
 	defer p.reading.Unlock()
 	if p.poll != nil {
-		windows.CloseHandle(p.poll.event)
+		p.poll.reads.close()
 	}
 	return err
 }

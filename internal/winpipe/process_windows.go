@@ -127,6 +127,7 @@ func (p *Pipe) Identify(b []byte) (cred.Credentials, rights.Ability, error) {
 	}
 	own.peer.close()
 	own.peer = found.peer
+	p.apart.Store(found.pid != 0 && found.pid != uint32(os.Getpid()))
 	return found.credentials(), found.abilities(), nil
 }
 

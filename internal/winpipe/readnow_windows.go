@@ -9,24 +9,22 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// A poll is a read that does not wait: started, and cancelled if it has to wait. It has ended when its method returns, so the
-// system never holds on to its memory. Made when first needed; used by one goroutine at a time.
+// A poll is a look into the pipe, and a read that does not wait. Made when first needed; used by one goroutine at a time.
 type poll struct {
-	event      windows.Handle // manual reset
-	overlapped windows.Overlapped
+	reads      *timedRead
 	buf        *buffer
 	available  uint32
-	n          uint32
+	n          int
 	err        error
 	peek, read func(handle uintptr) // the method values, made once, because making them allocates
 }
 
 func newPoll() (*poll, error) {
-	event, err := windows.CreateEvent(nil, 1, 0, nil)
+	reads, err := newTimedRead()
 	if err != nil {
-		return nil, errno(err)
+		return nil, err
 	}
-	o := &poll{event: event}
+	o := &poll{reads: reads}
 	o.peek, o.read = o.doPeek, o.doRead
 	return o, nil
 }
@@ -36,13 +34,7 @@ func (o *poll) doPeek(fd uintptr) {
 }
 
 func (o *poll) doRead(fd uintptr) {
-	h := windows.Handle(fd)
-	o.overlapped = windows.Overlapped{HEvent: o.event | 1}
-	o.err = windows.ReadFile(h, o.buf[:], &o.n, &o.overlapped)
-	if o.err == windows.ERROR_IO_PENDING {
-		windows.CancelIoEx(h, &o.overlapped) // fails if the read has just ended, which is as good
-		o.err = windows.GetOverlappedResult(h, &o.overlapped, &o.n, true)
-	}
+	o.n, _, o.err = o.reads.read(windows.Handle(fd), o.buf[:], 0)
 }
 
 // readNow reads a packet if there is one, and fails with os.ErrDeadlineExceeded if not. Whatever was in the pipe is found, and no
@@ -61,7 +53,7 @@ func (p *Pipe) readNow(buf *buffer) (int, error) {
 	if o.err == windows.ERROR_OPERATION_ABORTED {
 		return 0, os.ErrDeadlineExceeded
 	}
-	return int(o.n), o.err
+	return o.n, o.err
 }
 
 func (p *Pipe) startPoll() (o *poll, err error) {
@@ -76,11 +68,10 @@ func (p *Pipe) startPoll() (o *poll, err error) {
 	return p.poll, err
 }
 
-// Waited reports that the last Read need not have waited, since there is no telling: the poller of
-// Go's runtime does not say, and how long the read took shows nothing, because a thread may be
-// stopped for any time between two instructions. So a Read of a stream looks once more whether
-// there is more to merge.
-func (p *Pipe) Waited() bool { return false }
+// Waited reports whether the last Read is known to have waited. The poller of Go's runtime does not
+// say so, and how long a read took shows nothing, because a thread may be stopped for any time
+// between two instructions; only a timedRead knows.
+func (p *Pipe) Waited() bool { return p.waited }
 
 // ReadNow takes a packet that is there: see endpoint.Pipe. It looks first, because looking is all that is needed for a pipe that is
 // empty, which most are.
