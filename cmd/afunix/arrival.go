@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"afunix"
+	"afunix/cmd/afunix/internal/show"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -107,7 +108,7 @@ func arrivalTable(arrivals []*arrival, notes []string) string {
 	if len(arrivals) == 0 {
 		return ""
 	}
-	t := newTable()
+	t := show.Table()
 	t.SetColumnConfigs([]table.ColumnConfig{{Name: "size", Align: text.AlignRight}})
 	header := table.Row{"#", "kind", "size", "name"}
 	if notes != nil {
@@ -119,18 +120,11 @@ func arrivalTable(arrivals []*arrival, notes []string) string {
 		if n, ok := a.size(); ok {
 			size = strconv.FormatInt(n, 10)
 		}
-		row := table.Row{i, a.kind.String(), size, orDash(printable(a.name))}
+		row := table.Row{i, a.kind.String(), size, show.OrDash(show.Printable(a.name))}
 		if notes != nil {
 			row = append(row, notes[i])
 		}
 		t.AppendRow(row)
 	}
 	return t.Render() + "\n"
-}
-
-func orDash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
 }

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 		"inherit": func() { exitWith(inheritor(os.Args[1])) },
 		"refuse":  func() { os.Exit(3) },
 		// Programs whose demo has a receiver that is not as it should be.
-		"liar":     liar,
+		"liar":     func() { unlessReceiver(lie) },
 		"deserter": func() { unlessReceiver(func() { os.Exit(3) }) },
 		"sleeper":  func() { unlessReceiver(sleep) },
 	}

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 
 	"afunix"
+	"afunix/cmd/afunix/internal/show"
 
 	"github.com/spf13/cobra"
 )
@@ -231,7 +232,7 @@ func (m *message) close() {
 
 // heading describes a message in a line.
 func (m *message) heading(number int) string {
-	return fmt.Sprintf("message %d: %s, %s", number, describeData(m.data), plural(m.rights.Len(), "descriptor"))
+	return fmt.Sprintf("message %d: %s, %s", number, describeData(m.data), show.Plural(m.rights.Len(), "descriptor"))
 }
 
 // describeData shows the beginning of the data, in a form that does a terminal no harm.
@@ -241,16 +242,9 @@ func describeData(data []byte) string {
 	case string(data) == noData:
 		return "no data"
 	case len(data) > shown:
-		return fmt.Sprintf("%s %q...", plural(len(data), "byte"), data[:shown])
+		return fmt.Sprintf("%s %q...", show.Plural(len(data), "byte"), data[:shown])
 	}
-	return fmt.Sprintf("%s %q", plural(len(data), "byte"), data)
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return fmt.Sprintf("%s %q", show.Plural(len(data), "byte"), data)
 }
 
 // A printer shows what came, and closes it.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"afunix"
+	"afunix/cmd/afunix/internal/show"
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
@@ -68,7 +69,7 @@ func (s *saver) save(root *os.Root, a *arrival) (string, error) {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return "", errors.Join(err, root.Remove(name)) // half a file would pass for a whole one
 	}
-	return fmt.Sprintf("%s in %s", plural(int(n), "byte"), printable(filepath.Join(s.dir, name))), nil
+	return fmt.Sprintf("%s in %s", show.Plural(int(n), "byte"), show.Printable(filepath.Join(s.dir, name))), nil
 }
 
 // contents returns what can be read from a descriptor, and how much that will be; -1 if it is not known, and nil for what has
@@ -114,7 +115,7 @@ func (s *saver) copy(dst io.Writer, src io.Reader, size int64, name string) (int
 	}
 	bar := progressbar.NewOptions64(size,
 		progressbar.OptionSetWriter(s.std.errs),
-		progressbar.OptionSetDescription(printable(name)),
+		progressbar.OptionSetDescription(show.Printable(name)),
 		progressbar.OptionShowBytes(true),
 		progressbar.OptionShowCount(),
 		progressbar.OptionFullWidth(),

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"bufio"
@@ -29,7 +29,7 @@ func (d *demo) run(ctx context.Context) error {
 	defer l.Close()
 	defer context.AfterFunc(ctx, func() { l.Close() })()
 
-	receiver := d.child(ctx, "demo-receiver", address)
+	receiver := d.child(ctx, ReceiverCommand, address)
 	if err := receiver.Start(); err != nil {
 		return err
 	}
@@ -201,7 +201,7 @@ func (d *demo) showBequest(ctx context.Context) error {
 // sendAndDie runs a process that sends the file at path to the address, and kills it as soon as its WriteMsg has returned. When
 // it returns, that process is gone.
 func (d *demo) sendAndDie(ctx context.Context, address, path string) error {
-	cmd := d.child(ctx, "demo-sender", address, path)
+	cmd := d.child(ctx, SenderCommand, address, path)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return err

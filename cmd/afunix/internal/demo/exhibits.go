@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"bytes"
@@ -108,7 +108,7 @@ func newListener(string) (*exhibit, error) {
 			return err
 		}
 		var err error
-		if c, err = net.DialTimeout("tcp", l.Addr().String(), demoLimit); err != nil {
+		if c, err = net.DialTimeout("tcp", l.Addr().String(), limit); err != nil {
 			return err
 		}
 		e.closers = append(e.closers, c)
@@ -142,7 +142,7 @@ func tcpPair() (a, b *net.TCPConn, err error) {
 		return nil, nil, err
 	}
 	defer l.Close()
-	x, err := net.DialTimeout("tcp", l.Addr().String(), demoLimit)
+	x, err := net.DialTimeout("tcp", l.Addr().String(), limit)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -161,7 +161,7 @@ func tcpPair() (a, b *net.TCPConn, err error) {
 
 // tell sends a token, and its end.
 func tell(c net.Conn, token string) error {
-	if err := c.SetDeadline(time.Now().Add(demoLimit)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(limit)); err != nil {
 		return err
 	}
 	if _, err := io.WriteString(c, token); err != nil {
@@ -206,7 +206,7 @@ func newDatagram(string) (*exhibit, error) {
 	}
 	e.confirm = func() error {
 		buf := make([]byte, 100)
-		if err := ours.SetDeadline(time.Now().Add(demoLimit)); err != nil {
+		if err := ours.SetDeadline(time.Now().Add(limit)); err != nil {
 			return err
 		}
 		n, err := ours.Read(buf)

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"bytes"
@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"afunix"
+	"afunix/cmd/afunix/internal/show"
 )
 
 // A request is what the demo asks of its receiver. Descriptors come with those that are about some.
@@ -102,7 +103,7 @@ func (t *talk) answer(observations int) ([]observation, error) {
 		return nil, err
 	}
 	if len(a.Seen) != observations {
-		return nil, fmt.Errorf("the receiver reports %s, not %d", plural(len(a.Seen), "observation"), observations)
+		return nil, fmt.Errorf("the receiver reports %s, not %d", show.Plural(len(a.Seen), "observation"), observations)
 	}
 	return a.Seen, nil
 }
