@@ -40,8 +40,8 @@ func closeAll(arrivals []*arrival) {
 	}
 }
 
-// take takes descriptor i. One that cannot be taken as what it is, such as a socket of a family that package net does not
-// know, has only a kind.
+// take takes descriptor i. One that cannot be taken as what it is, such as a socket of a family
+// that package net does not know, has only a kind.
 func take(r afunix.Rights, i int) *arrival {
 	a := &arrival{kind: r.Kind(i), Closer: io.NopCloser(nil)}
 	switch a.kind {
@@ -103,7 +103,8 @@ func addresses(local, remote net.Addr) string {
 	return strings.Join(parts, " -> ")
 }
 
-// arrivalTable shows a message's descriptors, and what became of each, if notes has that. It is "" for a message without any.
+// arrivalTable shows a message's descriptors, and what became of each, if notes has that. It is ""
+// for a message without any.
 func arrivalTable(arrivals []*arrival, notes []string) string {
 	if len(arrivals) == 0 {
 		return ""

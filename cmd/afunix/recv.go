@@ -160,7 +160,8 @@ func (o recvOptions) receive(ctx context.Context, s sink) error {
 	return nil
 }
 
-// receiveFrom takes in the messages of one connection, of which got have come before, and returns how many there were.
+// receiveFrom takes in the messages of one connection, of which got have come before, and returns
+// how many there were.
 func (o recvOptions) receiveFrom(ctx context.Context, c *afunix.Conn, s sink, got int) (n int, err error) {
 	defer c.Close()
 	defer context.AfterFunc(ctx, func() { c.Close() })()
@@ -195,7 +196,8 @@ type incoming struct {
 	begun *message // by descriptors that ended the one before
 }
 
-// next returns the next message, of which the caller owns the Rights. The end of the connection is io.EOF.
+// next returns the next message, of which the caller owns the Rights. The end of the connection is
+// io.EOF.
 func (in *incoming) next() (*message, error) {
 	m := in.begun
 	in.begun = nil

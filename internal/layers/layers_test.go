@@ -15,8 +15,8 @@ import (
 
 const module = "afunix"
 
-// allowed lists, for each package that has a place in the layers, which packages of this module its code may import. Tests may import
-// anything.
+// allowed lists, for each package that has a place in the layers, which packages of this module its
+// code may import. Tests may import anything.
 var allowed = map[string][]string{
 	module: {"internal/kernel", "internal/endpoint", "internal/linuxpipe", "internal/winpipe", "internal/winsock",
 		"internal/transport", "internal/sock", "internal/descriptor", "internal/cred", "internal/errno",
@@ -58,7 +58,8 @@ var (
 	command = filepath.Join(library, "cmd", "afunix")
 )
 
-// pure lists the packages that may import nothing but the standard library, and of that nothing that does I/O.
+// pure lists the packages that may import nothing but the standard library, and of that nothing
+// that does I/O.
 var pure = []string{"afunix/internal/sock", "afunix/internal/wire"}
 
 var impure = []string{"os", "net", "syscall", "sync", "time", "golang.org/x/sys"}
@@ -68,8 +69,8 @@ type pkg struct {
 	Imports    []string
 }
 
-// list adds the packages of the module in a folder to packages. Modules that it requires need not be
-// here.
+// list adds the packages of the module in a folder to packages. Modules that it requires need not
+// be here.
 func list(t *testing.T, packages map[string]pkg, goos, folder string) {
 	t.Helper()
 	out := goCommand(t, folder, goos, "list", "-e", "-tags", "afunix_pipe", "-json=ImportPath,Imports", "./...")
@@ -149,8 +150,8 @@ func isCommand(path string) bool {
 	return path == "afunix/cmd/afunix" || strings.HasPrefix(path, "afunix/cmd/afunix/")
 }
 
-// permitted reports whether path may import imp: the standard library, golang.org/x/sys, what the command needs, and
-// what may says.
+// permitted reports whether path may import imp: the standard library, golang.org/x/sys, what the
+// command needs, and what may says.
 func permitted(path, imp string, may []string) bool {
 	switch {
 	case imp == module || strings.HasPrefix(imp, "afunix/"):

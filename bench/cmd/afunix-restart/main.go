@@ -96,7 +96,8 @@ func report(took time.Duration, s load.Stats) error {
 	return nil
 }
 
-// listenAddress is the same for all versions, or none would take over from the one before: the first one chooses a port.
+// listenAddress is the same for all versions, or none would take over from the one before: the
+// first one chooses a port.
 const listenAddress = "127.0.0.1:0"
 
 // A measurement is where everything that it needs is kept.

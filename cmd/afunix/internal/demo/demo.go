@@ -115,8 +115,9 @@ func runOne(ctx context.Context, t afunix.Transport, out, errs io.Writer) (err e
 	return err
 }
 
-// removeDir removes a directory of files. (os.RemoveAll would do, but not on Wine 8, which lacks a call that it needs.) On Windows a
-// file may stay for a moment after its process has ended, so it tries for a second.
+// removeDir removes a directory of files. (os.RemoveAll would do, but not on Wine 8, which lacks a
+// call that it needs.) On Windows a file may stay for a moment after its process has ended, so it
+// tries for a second.
 func removeDir(dir string) error {
 	for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
 		err := tryRemoveDir(dir)

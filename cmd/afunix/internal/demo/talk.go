@@ -60,8 +60,8 @@ func (t *talk) send(v any, files ...afunix.Sendable) error {
 	return nil
 }
 
-// receive receives a value, and what came with it, which the caller closes. The other side must wait for an answer before it
-// sends its next value.
+// receive receives a value, and what came with it, which the caller closes. The other side must
+// wait for an answer before it sends its next value.
 func (t *talk) receive(v any) (afunix.Rights, error) {
 	var rights afunix.Rights
 	var text []byte
