@@ -21,12 +21,30 @@ func TestReadmeForPublishers(t *testing.T) {
 		}
 	}
 	home := newcomersHome(t)
+	needCommandsModules(t)
 	home.publishes(t)
 	out := home.run(t, repositorySteps+readmeCommands(t, "Publishing a copy")+othersSteps)
 	for _, want := range []string{"hello requires github.com/you/afunix v1.0.0\n", "afunix v1.0.0 go", "kernel transport"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is missing:\n%s", want, out)
 		}
+	}
+}
+
+// needCommandsModules skips the test where what the command uses is not here and cannot be
+// downloaded. "go mod tidy" asks for all of it, and with -diff says something where it would change
+// a file.
+func needCommandsModules(t *testing.T) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "mod", "tidy", "-diff")
+	cmd.Dir = filepath.Join(root, "cmd", "afunix")
+	cmd.Env = append(os.Environ(), "GOWORK=off")
+	var complaints strings.Builder
+	cmd.Stderr = &complaints
+	if out, err := cmd.Output(); len(out) > 0 {
+		t.Fatalf("cmd/afunix/go.mod is not tidy:\n%s", out)
+	} else if err != nil {
+		t.Skip("the command's modules are not here: ", complaints.String())
 	}
 }
 
