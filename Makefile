@@ -24,7 +24,7 @@ KERNELS ?= 6.1 6.12 7.2
 .PHONY: run test bench conformance diff sim mutants restart compat soak kernels fuzz
 
 run:
-	go build -o afunix ./cmd/afunix
+	go build -C cmd/afunix -o ../..
 	./afunix demo
 
 test:
@@ -40,8 +40,8 @@ diff:
 	go test ./internal/difftest -race -timeout 0 -v -run TestPipeIsLikeKernel -args -long -ops $(N) -seed $(SEED)
 
 restart:
-	go run ./examples/restart/measure -restarts $(RESTARTS)
-	scripts/wine-setup && go run ./examples/restart/measure -restarts $(RESTARTS) -os windows
+	go run -C bench ./cmd/afunix-restart -restarts $(RESTARTS)
+	scripts/wine-setup && go run -C bench ./cmd/afunix-restart -restarts $(RESTARTS) -os windows
 
 compat:
 	compat/run

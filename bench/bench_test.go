@@ -60,6 +60,9 @@ func TestEveryContenderDoesEveryWorkload(t *testing.T) {
 	for _, w := range Workloads {
 		for _, c := range Contenders() {
 			t.Run(w.Name+"/"+c.Name, func(t *testing.T) {
+				if c.Name == Pipe && w.Passed > 0 {
+					testenv.NeedPipeRights(t)
+				}
 				one, err := OneProcess(c, w)
 				runThrice(t, one, err)
 				two, err := TwoProcesses(c, w, testenv.TempDir(t), func(a string) (*exec.Cmd, error) { return c.StartPeer(a) })

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"afunix"
+	"afunix/cmd/afunix/internal/show"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -39,8 +40,8 @@ func closeAll(arrivals []*arrival) {
 	}
 }
 
-// take takes descriptor i. One that cannot be taken as what it is, such as a socket of a family that package net does not
-// know, has only a kind.
+// take takes descriptor i. One that cannot be taken as what it is, such as a socket of a family
+// that package net does not know, has only a kind.
 func take(r afunix.Rights, i int) *arrival {
 	a := &arrival{kind: r.Kind(i), Closer: io.NopCloser(nil)}
 	switch a.kind {
@@ -102,12 +103,13 @@ func addresses(local, remote net.Addr) string {
 	return strings.Join(parts, " -> ")
 }
 
-// arrivalTable shows a message's descriptors, and what became of each, if notes has that. It is "" for a message without any.
+// arrivalTable shows a message's descriptors, and what became of each, if notes has that. It is ""
+// for a message without any.
 func arrivalTable(arrivals []*arrival, notes []string) string {
 	if len(arrivals) == 0 {
 		return ""
 	}
-	t := newTable()
+	t := show.Table()
 	t.SetColumnConfigs([]table.ColumnConfig{{Name: "size", Align: text.AlignRight}})
 	header := table.Row{"#", "kind", "size", "name"}
 	if notes != nil {
@@ -119,18 +121,11 @@ func arrivalTable(arrivals []*arrival, notes []string) string {
 		if n, ok := a.size(); ok {
 			size = strconv.FormatInt(n, 10)
 		}
-		row := table.Row{i, a.kind.String(), size, orDash(printable(a.name))}
+		row := table.Row{i, a.kind.String(), size, show.OrDash(show.Printable(a.name))}
 		if notes != nil {
 			row = append(row, notes[i])
 		}
 		t.AppendRow(row)
 	}
 	return t.Render() + "\n"
-}
-
-func orDash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
 }

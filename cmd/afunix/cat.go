@@ -68,8 +68,8 @@ func (o dialOptions) acceptOne(ctx context.Context, addr string) (*afunix.Conn, 
 	return l.AcceptConn()
 }
 
-// cat copies both ways at once, until both have ended or one has failed. In that case the other copy goes on until c or in are
-// closed.
+// cat copies both ways at once, until both have ended or one has failed. In that case the other
+// copy goes on until c or in are closed.
 func cat(c *afunix.Conn, in io.Reader, out io.Writer) error {
 	ended := make(chan error, 2)
 	go func() { ended <- upload(c, in) }()
@@ -82,7 +82,8 @@ func cat(c *afunix.Conn, in io.Reader, out io.Writer) error {
 	return nil
 }
 
-// upload ends with a half-close; that the peer has gone by then does not matter, since it has got everything.
+// upload ends with a half-close; that the peer has gone by then does not matter, since it has got
+// everything.
 func upload(c *afunix.Conn, in io.Reader) error {
 	if _, err := io.Copy(c, in); err != nil {
 		return err
@@ -94,8 +95,8 @@ func upload(c *afunix.Conn, in io.Reader) error {
 	return err
 }
 
-// download closes out, if it can be, when the peer has ended: whoever reads that should not have to wait for the other
-// direction.
+// download closes out, if it can be, when the peer has ended: whoever reads that should not have to
+// wait for the other direction.
 func download(c *afunix.Conn, out io.Writer) error {
 	_, err := io.Copy(out, c)
 	if out, ok := out.(io.Closer); ok && err == nil {

@@ -19,7 +19,8 @@ type dialOptions struct {
 	wait      time.Duration // for somebody to listen and have room; 0 means not at all
 }
 
-// addDialFlags gives cmd the flags of whoever connects, which are returned as they are when the command runs.
+// addDialFlags gives cmd the flags of whoever connects, which are returned as they are when the
+// command runs.
 func addDialFlags(cmd *cobra.Command) func() dialOptions {
 	transport := addTransport(cmd, transportUsage)
 	wait := cmd.Flags().Duration("wait", 0, "try for `TIME` (10s, 2m) to connect, until somebody listens at ADDR and has room")

@@ -9,11 +9,12 @@ import (
 	"afunix"
 )
 
-// maxName is how much of a name is kept: file systems have 255 bytes or UTF-16 units, and a number may be added.
+// maxName is how much of a name is kept: file systems have 255 bytes or UTF-16 units, and a number
+// may be added.
 const maxName = 200
 
-// fileName returns the name under which the contents of a descriptor are saved: that of the original, if it has one, made safe
-// for every system; else its kind.
+// fileName returns the name under which the contents of a descriptor are saved: that of the
+// original, if it has one, made safe for every system; else its kind.
 func fileName(kind afunix.Kind, original string) string {
 	name := ""
 	if kind == afunix.KindFile {
@@ -25,8 +26,8 @@ func fileName(kind afunix.Kind, original string) string {
 	return name
 }
 
-// safeName returns the last element of a path with nothing in it that has a meaning to a file system, a shell or a terminal. It
-// is empty if nothing is left.
+// safeName returns the last element of a path with nothing in it that has a meaning to a file
+// system, a shell or a terminal. It is empty if nothing is left.
 func safeName(path string) string {
 	path = path[strings.LastIndexAny(path, `/\`)+1:]
 	name := strings.Map(func(r rune) rune {

@@ -38,17 +38,3 @@ func TestFileNameIsSafeEverywhere(t *testing.T) {
 		}
 	}
 }
-
-func TestPrintableTextHasNoControlCharacters(t *testing.T) {
-	for text, want := range map[string]string{
-		"/tmp/Grüße 1":    "/tmp/Grüße 1",
-		"a\x1b[31m":       `"a\x1b[31m"`,
-		"right\u202eleft": `"right\u202eleft"`,
-		"\xff":            `"\xff"`,
-		"":                "",
-	} {
-		if got := printable(text); got != want {
-			t.Errorf("printable(%q) = %s, want %s", text, got, want)
-		}
-	}
-}

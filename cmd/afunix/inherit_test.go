@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// inheritor is a program that recv starts. It reads all files that it has inherited, or accepts a connection from each
-// listener, and prints what it has read.
+// inheritor is a program that recv starts. It reads all files that it has inherited, or accepts a
+// connection from each listener, and prints what it has read.
 func inheritor(what string) error {
 	files, err := inheritedFiles()
 	if err != nil {

@@ -81,8 +81,9 @@ func block(files []*os.File) error {
 // systemCommands returns the commands that only this system has.
 func systemCommands() []*cobra.Command { return []*cobra.Command{newInheritCommand()} }
 
-// newInheritCommand is the first half of a command that recv has started: it becomes the command. Its arguments are the number
-// of descriptors that it has inherited, the program's path, and the program's arguments from 0 on.
+// newInheritCommand is the first half of a command that recv has started: it becomes the command.
+// Its arguments are the number of descriptors that it has inherited, the program's path, and the
+// program's arguments from 0 on.
 func newInheritCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:                "inherit N PATH ARG...",
@@ -113,8 +114,8 @@ func listenEnvironment(env []string, n, pid int) []string {
 	return append(kept, "LISTEN_FDS="+strconv.Itoa(n), "LISTEN_PID="+strconv.Itoa(pid))
 }
 
-// relaySignals hands on what asks this process to end; an interrupt from the terminal the command gets anyway. It goes on until
-// stop is called.
+// relaySignals hands on what asks this process to end; an interrupt from the terminal the command
+// gets anyway. It goes on until stop is called.
 func relaySignals(p *os.Process) (stop func()) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGHUP, os.Interrupt)

@@ -35,8 +35,9 @@ func (h handle) close() {
 	}
 }
 
-// inheriting prepares a command that inherits the handles, which release closes here once it has started. They can be inherited
-// by nobody else: package os names to the system what a process may inherit.
+// inheriting prepares a command that inherits the handles, which release closes here once it has
+// started. They can be inherited by nobody else: package os names to the system what a process may
+// inherit.
 func inheriting(path string, args []string, rights []afunix.Rights, _ bool) (cmd *exec.Cmd, release func(), err error) {
 	handles, release, err := takeHandles(rights)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Command afunix hands open descriptors from process to process over AF_UNIX sockets, and shows that it works: see
-// "afunix --help".
+// Command afunix hands open descriptors from process to process over AF_UNIX sockets, and shows
+// that it works: see "afunix --help".
 package main
 
 import (
@@ -22,8 +22,8 @@ const (
 	statusUsage   = 2
 )
 
-// run is the command without the process around it: it returns the exit status. The first signal to end cancels what is
-// under way, so that nothing is left behind; a second one kills.
+// run is the command without the process around it: it returns the exit status. The first signal to
+// end cancels what is under way, so that nothing is left behind; a second one kills.
 func run(args []string, in io.Reader, out, errs io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

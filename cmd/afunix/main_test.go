@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 		"inherit": func() { exitWith(inheritor(os.Args[1])) },
 		"refuse":  func() { os.Exit(3) },
 		// Programs whose demo has a receiver that is not as it should be.
-		"liar":     liar,
+		"liar":     func() { unlessReceiver(lie) },
 		"deserter": func() { unlessReceiver(func() { os.Exit(3) }) },
 		"sleeper":  func() { unlessReceiver(sleep) },
 	}
@@ -33,8 +33,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(tidy{m}, programs)
 }
 
-// tidy removes the commands that testscript.Main has put first into PATH. That would do so with os.RemoveAll, which fails on
-// Wine 8 unless the directory is empty.
+// tidy removes the commands that testscript.Main has put first into PATH. That would do so with
+// os.RemoveAll, which fails on Wine 8 unless the directory is empty.
 type tidy struct{ *testing.M }
 
 func (t tidy) Run() int {
@@ -97,7 +97,8 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// shortTempDir returns a directory whose sockets' paths are short enough, which t.TempDir's need not be (nor TMPDIR on macOS).
+// shortTempDir returns a directory whose sockets' paths are short enough, which t.TempDir's need
+// not be (nor TMPDIR on macOS).
 func shortTempDir(t *testing.T) string {
 	parent := ""
 	if len(os.TempDir()) > 30 {
@@ -143,8 +144,8 @@ func empty(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// exits STATUS PROGRAM ARG… runs a program that must end with that status and, unless that is 0, write one line to standard
-// error and nothing to standard output.
+// exits STATUS PROGRAM ARG… runs a program that must end with that status and, unless that is 0,
+// write one line to standard error and nothing to standard output.
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	err := ts.Exec(args[1], args[2:]...)
 	status := 0
@@ -195,7 +196,8 @@ func tcpServer(ts *testscript.TestScript, neg bool, args []string) {
 	}()
 }
 
-// tcpclient PORT TEXT connects, sends the text, and waits for the end of the connection. It tries again until somebody listens.
+// tcpclient PORT TEXT connects, sends the text, and waits for the end of the connection. It tries
+// again until somebody listens.
 func tcpClient(ts *testscript.TestScript, neg bool, args []string) {
 	deadline := time.Now().Add(patience)
 	again := time.NewTicker(5 * time.Millisecond)

@@ -1,27 +1,36 @@
 package main
 
 import (
+	"context"
 	"os"
 	"strconv"
 
 	"afunix"
+	"afunix/cmd/afunix/internal/demo"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// liar is the command, but its receiver has not looked at what came out of the pipe.
-func liar() {
-	usePipeWell := uses[afunix.KindPipe]
-	uses[afunix.KindPipe] = func(r afunix.Rights, i int) (did, saw string, err error) {
-		_, _, err = usePipeWell(r, i)
+// lie is a receiver that has not looked at what came out of the pipe.
+func lie() {
+	var transport transportFlag
+	exitWith(transport.Set(os.Args[3])) // after the command and --transport
+	c, err := dialOptions{transport: transport.Transport}.dial(context.Background(), os.Args[4])
+	exitWith(err)
+	r := demo.NewReceiver(c, transport.Transport)
+	usePipe := r.Uses[afunix.KindPipe]
+	r.Uses[afunix.KindPipe] = func(r afunix.Rights, i int) (did, saw string, err error) {
+		_, _, err = usePipe(r, i)
 		return "lied", "a guess", err
 	}
-	main()
+	exitWith(r.Run(context.Background()))
+	exitWith(c.Close())
+	os.Exit(0)
 }
 
 // unlessReceiver is the command, but its receiver does something else.
 func unlessReceiver(do func()) {
-	if os.Args[1] == "demo-receiver" {
+	if os.Args[1] == demo.ReceiverCommand {
 		do()
 	}
 	main()

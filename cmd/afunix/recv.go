@@ -9,6 +9,7 @@ import (
 	"os/exec"
 
 	"afunix"
+	"afunix/cmd/afunix/internal/show"
 
 	"github.com/spf13/cobra"
 )
@@ -159,7 +160,8 @@ func (o recvOptions) receive(ctx context.Context, s sink) error {
 	return nil
 }
 
-// receiveFrom takes in the messages of one connection, of which got have come before, and returns how many there were.
+// receiveFrom takes in the messages of one connection, of which got have come before, and returns
+// how many there were.
 func (o recvOptions) receiveFrom(ctx context.Context, c *afunix.Conn, s sink, got int) (n int, err error) {
 	defer c.Close()
 	defer context.AfterFunc(ctx, func() { c.Close() })()
@@ -194,7 +196,8 @@ type incoming struct {
 	begun *message // by descriptors that ended the one before
 }
 
-// next returns the next message, of which the caller owns the Rights. The end of the connection is io.EOF.
+// next returns the next message, of which the caller owns the Rights. The end of the connection is
+// io.EOF.
 func (in *incoming) next() (*message, error) {
 	m := in.begun
 	in.begun = nil
@@ -231,7 +234,7 @@ func (m *message) close() {
 
 // heading describes a message in a line.
 func (m *message) heading(number int) string {
-	return fmt.Sprintf("message %d: %s, %s", number, describeData(m.data), plural(m.rights.Len(), "descriptor"))
+	return fmt.Sprintf("message %d: %s, %s", number, describeData(m.data), show.Plural(m.rights.Len(), "descriptor"))
 }
 
 // describeData shows the beginning of the data, in a form that does a terminal no harm.
@@ -241,16 +244,9 @@ func describeData(data []byte) string {
 	case string(data) == noData:
 		return "no data"
 	case len(data) > shown:
-		return fmt.Sprintf("%s %q...", plural(len(data), "byte"), data[:shown])
+		return fmt.Sprintf("%s %q...", show.Plural(len(data), "byte"), data[:shown])
 	}
-	return fmt.Sprintf("%s %q", plural(len(data), "byte"), data)
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return fmt.Sprintf("%s %q", show.Plural(len(data), "byte"), data)
 }
 
 // A printer shows what came, and closes it.

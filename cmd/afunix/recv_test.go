@@ -35,7 +35,8 @@ func eachPair(t *testing.T, f func(t *testing.T, a, b *afunix.Conn)) {
 	}
 }
 
-// Only descriptors mark where a message begins: a stream may deliver data together with the descriptors behind it.
+// Only descriptors mark where a message begins: a stream may deliver data together with the
+// descriptors behind it.
 func TestMessagesBeginWithDescriptors(t *testing.T) {
 	eachPair(t, func(t *testing.T, a, b *afunix.Conn) {
 		if _, _, over := a.Packets(); over {

@@ -44,7 +44,8 @@ func newRootCommand() *cobra.Command {
 	return root
 }
 
-// noCommand refuses what is not one of the commands: cobra comes here with whatever it does not know.
+// noCommand refuses what is not one of the commands: cobra comes here with whatever it does not
+// know.
 func noCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return usagef("a command is missing")

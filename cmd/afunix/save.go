@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"afunix"
+	"afunix/cmd/afunix/internal/show"
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
@@ -30,7 +31,8 @@ func newSaver(dir string, std streams) (*saver, error) {
 
 func (s *saver) finish() error { return nil }
 
-// put saves what it can, and fails if that fails for one of them; the others are saved all the same.
+// put saves what it can, and fails if that fails for one of them; the others are saved all the
+// same.
 func (s *saver) put(number int, m *message) error {
 	arrivals := takeAll(m.rights)
 	defer closeAll(arrivals)
@@ -68,11 +70,11 @@ func (s *saver) save(root *os.Root, a *arrival) (string, error) {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return "", errors.Join(err, root.Remove(name)) // half a file would pass for a whole one
 	}
-	return fmt.Sprintf("%s in %s", plural(int(n), "byte"), printable(filepath.Join(s.dir, name))), nil
+	return fmt.Sprintf("%s in %s", show.Plural(int(n), "byte"), show.Printable(filepath.Join(s.dir, name))), nil
 }
 
-// contents returns what can be read from a descriptor, and how much that will be; -1 if it is not known, and nil for what has
-// no contents.
+// contents returns what can be read from a descriptor, and how much that will be; -1 if it is not
+// known, and nil for what has no contents.
 func (a *arrival) contents() (io.Reader, int64) {
 	switch size, _ := a.size(); {
 	case a.file == nil:
@@ -93,7 +95,8 @@ func (a *arrival) contents() (io.Reader, int64) {
 // maxSimilar is how many files of the same name are told apart by a number.
 const maxSimilar = 10_000
 
-// create creates a file with that name, or if it is taken, one like it, and returns the name that it got.
+// create creates a file with that name, or if it is taken, one like it, and returns the name that
+// it got.
 func create(root *os.Root, name string) (*os.File, string, error) {
 	ext := filepath.Ext(name)
 	stem := strings.TrimSuffix(name, ext)
@@ -114,7 +117,7 @@ func (s *saver) copy(dst io.Writer, src io.Reader, size int64, name string) (int
 	}
 	bar := progressbar.NewOptions64(size,
 		progressbar.OptionSetWriter(s.std.errs),
-		progressbar.OptionSetDescription(printable(name)),
+		progressbar.OptionSetDescription(show.Printable(name)),
 		progressbar.OptionShowBytes(true),
 		progressbar.OptionShowCount(),
 		progressbar.OptionFullWidth(),

@@ -29,7 +29,8 @@ const sendExamples = `  afunix send s report.pdf
   date | afunix send s fd:0                       the reading end of the pipe itself
   afunix send s fd:3 --data - 3<key <message.txt`
 
-// noData is what carries descriptors when there is nothing to say: on a stream they need at least one byte.
+// noData is what carries descriptors when there is nothing to say: on a stream they need at least
+// one byte.
 const noData = "\x00"
 
 type sendOptions struct {
@@ -67,7 +68,8 @@ func sendArgs(_ *cobra.Command, args []string) error {
 	return nil
 }
 
-// send opens the things before it connects: a receiver should not hear of those that cannot be opened.
+// send opens the things before it connects: a receiver should not hear of those that cannot be
+// opened.
 func send(ctx context.Context, o sendOptions, in io.Reader) error {
 	things, err := openThings(ctx, o.things)
 	if err != nil {

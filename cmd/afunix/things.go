@@ -30,7 +30,8 @@ var openers = map[string]func(ctx context.Context, rest string) (thing, error){
 	"udp":        listenUDP,
 }
 
-// openThing opens what an argument names: that of a prefix, or else a file or directory for reading.
+// openThing opens what an argument names: that of a prefix, or else a file or directory for
+// reading.
 func openThing(ctx context.Context, arg string) (thing, error) {
 	if prefix, rest, ok := strings.Cut(arg, ":"); ok {
 		if open := openers[prefix]; open != nil {
@@ -54,7 +55,8 @@ func openThings(ctx context.Context, args []string) ([]thing, error) {
 	return things, nil
 }
 
-// closeThings closes what was opened to be handed over, and had nothing written to it: there is no error to hear of.
+// closeThings closes what was opened to be handed over, and had nothing written to it: there is no
+// error to hear of.
 func closeThings(things []thing) {
 	for _, t := range things {
 		t.Close()

@@ -29,7 +29,7 @@ func TestReadmeForOtherModules(t *testing.T) {
 	}
 	home := newcomersHome(t)
 	t.Run("replace", func(t *testing.T) {
-		home.run(t, steps+dropinSteps)
+		expectFile(t, home.run(t, steps+dropinSteps+oneModuleSteps))
 	})
 	t.Run("workspace", func(t *testing.T) {
 		text, err := os.ReadFile(filepath.Join(root, "README.md"))
@@ -40,8 +40,15 @@ func TestReadmeForOtherModules(t *testing.T) {
 		if !strings.Contains(string(text), "`"+workspace+"` and `go run .`") {
 			t.Fatalf("README.md says nothing of %s", workspace)
 		}
-		home.run(t, direct+workspace+"\ngo run .\n"+dropinSteps)
+		expectFile(t, home.run(t, direct+workspace+"\ngo run .\n"+dropinSteps))
 	})
+}
+
+func expectFile(t *testing.T, out string) {
+	t.Helper()
+	if !strings.Contains(out, "module example.com/hello\n") {
+		t.Errorf("the program did not receive its file:\n%s", out)
+	}
 }
 
 // dropinSteps build a program over packages dropin, in the module at hand.
@@ -71,7 +78,15 @@ go run ./server
 GOOS=windows go build -o server.exe ./server
 `
 
-// readmeCommands returns the first block of commands below a heading of README.md.
+// oneModuleSteps see that the library has brought one module with it, golang.org/x/sys.
+const oneModuleSteps = `
+go mod tidy
+cat go.mod
+[[ $(grep -c ' v[0-9]' go.mod) == 2 ]]
+grep -q golang.org/x/sys go.mod
+`
+
+// readmeCommands returns the blocks of commands below a heading of README.md, one after the other.
 func readmeCommands(t *testing.T, heading string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, "README.md"))
@@ -80,12 +95,15 @@ func readmeCommands(t *testing.T, heading string) string {
 	}
 	_, section, _ := strings.Cut(string(text), "\n## "+heading+"\n")
 	section, _, _ = strings.Cut(section, "\n## ")
-	_, block, _ := strings.Cut(section, "\n```sh\n")
-	block, _, found := strings.Cut(block, "```\n")
-	if !found {
+	var commands strings.Builder
+	for _, block := range strings.Split(section, "\n```sh\n")[1:] {
+		block, _, _ = strings.Cut(block, "```\n")
+		commands.WriteString(block)
+	}
+	if commands.Len() == 0 {
 		t.Fatalf("README.md has no commands below %q", heading)
 	}
-	return block
+	return commands.String()
 }
 
 // A home is a newcomer's, with a copy of this repository in src/afunix, and modules that have been
@@ -123,13 +141,13 @@ func goEnv(t *testing.T, name string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// copyTree copies what go builds of this repository, to a new folder.
+// copyTree copies this repository, but for examples, documents and measurements, to a new folder.
 func copyTree(t *testing.T, to string) {
 	t.Helper()
 	if err := os.MkdirAll(to, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, pattern := range []string{"go.*", "*.go", "internal", "dropin", "upgrade"} {
+	for _, pattern := range []string{"go.*", "*.go", "internal", "dropin", "upgrade", "cmd", "scripts"} {
 		matches, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil || matches == nil {
 			t.Fatal(pattern, err)
@@ -158,8 +176,8 @@ func copyAny(from, to string) error {
 	return os.WriteFile(to, text, 0o644)
 }
 
-// run does steps in a new directory.
-func (h home) run(t *testing.T, steps string) {
+// run does steps in a new directory, and returns what they say.
+func (h home) run(t *testing.T, steps string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute) // all of it is compiled, for two systems
 	defer cancel()
@@ -170,7 +188,5 @@ func (h home) run(t *testing.T, steps string) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if !strings.Contains(string(out), "module example.com/hello\n") {
-		t.Errorf("the program did not receive its file:\n%s", out)
-	}
+	return string(out)
 }

@@ -1,8 +1,8 @@
-// Measure builds a new version of the example server and restarts it, again and again, under load, and says what the clients have seen. It
-// is started in the root of the repository:
+// Command afunix-restart builds a new version of the example server and restarts it, again and
+// again, under load, and says what the clients have seen. It is started in the folder bench:
 //
-//	go run ./examples/restart/measure                  # on this system
-//	go run ./examples/restart/measure -os windows      # on Wine, with the clients on Linux
+//	go run ./cmd/afunix-restart                  # on this system
+//	go run ./cmd/afunix-restart -os windows      # on Wine, with the clients on Linux
 package main
 
 import (
@@ -96,7 +96,8 @@ func report(took time.Duration, s load.Stats) error {
 	return nil
 }
 
-// listenAddress is the same for all versions, or none would take over from the one before: the first one chooses a port.
+// listenAddress is the same for all versions, or none would take over from the one before: the
+// first one chooses a port.
 const listenAddress = "127.0.0.1:0"
 
 // A measurement is where everything that it needs is kept.
@@ -112,14 +113,14 @@ type server struct {
 // launch builds a version and starts it; it returns when that serves.
 func (m measurement) launch(ctx context.Context, version int) (*server, error) {
 	binary := filepath.Join(m.dir, fmt.Sprintf("restart-%d.exe", version))
-	build := exec.CommandContext(ctx, "go", "build", "-ldflags", fmt.Sprintf("-X main.version=%d", version), "-o", binary, "./examples/restart")
+	build := exec.CommandContext(ctx, "go", "build", "-ldflags", fmt.Sprintf("-X main.version=%d", version), "-o", binary, "afunix/examples/restart")
 	build.Env = append(os.Environ(), "GOOS="+*goos, "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build: %w: %s", err, out)
 	}
 	cmd := exec.CommandContext(ctx, binary, "-listen", listenAddress, "-control", "restart.sock")
 	if *goos != runtime.GOOS {
-		wine, err := filepath.Abs("scripts/wine-exec")
+		wine, err := filepath.Abs("../scripts/wine-exec")
 		if err != nil {
 			return nil, err
 		}

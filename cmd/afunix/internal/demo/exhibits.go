@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"bytes"
@@ -13,8 +13,9 @@ import (
 	"afunix"
 )
 
-// An exhibit is a descriptor of the demo's first part. Each leads to a token, a text that nobody can guess: the receiver has
-// used the descriptor if it knows that, and the other way round if the demo gets an answer to it.
+// An exhibit is a descriptor of the demo's first part. Each leads to a token, a text that nobody
+// can guess: the receiver has used the descriptor if it knows that, and the other way round if the
+// demo gets an answer to it.
 type exhibit struct {
 	what    string
 	file    afunix.Sendable
@@ -31,8 +32,8 @@ func (e *exhibit) close() {
 	}
 }
 
-// exhibits make the descriptors, in the order of the table; files below dir. What the system does not have is
-// errors.ErrUnsupported. Whatever the error, the exhibit has its name.
+// exhibits make the descriptors, in the order of the table; files below dir. What the system does
+// not have is errors.ErrUnsupported. Whatever the error, the exhibit has its name.
 var exhibits = []func(dir string) (*exhibit, error){
 	newFile, newPipe, newListener, newStream, newDatagram, newMemory,
 }
@@ -44,8 +45,9 @@ func answerTo(token string) string { return "got " + token }
 
 func nothing() error { return nil }
 
-// newFile is a file of which the demo has read the first half. Its offset is shared: the receiver goes on from there, and the
-// demo's own offset is at the end, too, when the receiver has read the rest.
+// newFile is a file of which the demo has read the first half. Its offset is shared: the receiver
+// goes on from there, and the demo's own offset is at the end, too, when the receiver has read the
+// rest.
 func newFile(dir string) (*exhibit, error) {
 	e := &exhibit{what: "file, read half-way", want: newToken(), sent: nothing}
 	f, err := os.CreateTemp(dir, "file")
@@ -73,7 +75,8 @@ func newFile(dir string) (*exhibit, error) {
 	return e, err
 }
 
-// newPipe is the reading end of a pipe, into which the demo writes after it has closed its own copy of that.
+// newPipe is the reading end of a pipe, into which the demo writes after it has closed its own copy
+// of that.
 func newPipe(string) (*exhibit, error) {
 	e := &exhibit{what: "pipe", want: newToken(), confirm: nothing}
 	r, w, err := os.Pipe()
@@ -93,8 +96,8 @@ func newPipe(string) (*exhibit, error) {
 	return e, nil
 }
 
-// newListener is a TCP listener to which the demo connects when it has closed its own copy, so that nobody but the receiver can
-// accept.
+// newListener is a TCP listener to which the demo connects when it has closed its own copy, so that
+// nobody but the receiver can accept.
 func newListener(string) (*exhibit, error) {
 	e := &exhibit{what: "TCP listener", want: newToken()}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -108,7 +111,7 @@ func newListener(string) (*exhibit, error) {
 			return err
 		}
 		var err error
-		if c, err = net.DialTimeout("tcp", l.Addr().String(), demoLimit); err != nil {
+		if c, err = net.DialTimeout("tcp", l.Addr().String(), limit); err != nil {
 			return err
 		}
 		e.closers = append(e.closers, c)
@@ -142,7 +145,7 @@ func tcpPair() (a, b *net.TCPConn, err error) {
 		return nil, nil, err
 	}
 	defer l.Close()
-	x, err := net.DialTimeout("tcp", l.Addr().String(), demoLimit)
+	x, err := net.DialTimeout("tcp", l.Addr().String(), limit)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -161,7 +164,7 @@ func tcpPair() (a, b *net.TCPConn, err error) {
 
 // tell sends a token, and its end.
 func tell(c net.Conn, token string) error {
-	if err := c.SetDeadline(time.Now().Add(demoLimit)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(limit)); err != nil {
 		return err
 	}
 	if _, err := io.WriteString(c, token); err != nil {
@@ -206,7 +209,7 @@ func newDatagram(string) (*exhibit, error) {
 	}
 	e.confirm = func() error {
 		buf := make([]byte, 100)
-		if err := ours.SetDeadline(time.Now().Add(demoLimit)); err != nil {
+		if err := ours.SetDeadline(time.Now().Add(limit)); err != nil {
 			return err
 		}
 		n, err := ours.Read(buf)
@@ -250,8 +253,8 @@ func writeToken(dir string) (path, token string, err error) {
 // lineSize is how long each line of openLines' file is, its newline included.
 const lineSize = 9
 
-// openLines makes a file with n lines and opens it n times, each time up to the beginning of another line, in their order. It
-// returns the file's text; closing may be repeated.
+// openLines makes a file with n lines and opens it n times, each time up to the beginning of
+// another line, in their order. It returns the file's text; closing may be repeated.
 func openLines(dir string, n int) (text string, files []afunix.Sendable, closeAll func(), err error) {
 	for range n {
 		text += newToken()[:lineSize-1] + "\n"

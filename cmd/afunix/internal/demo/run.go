@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"bufio"
@@ -29,7 +29,7 @@ func (d *demo) run(ctx context.Context) error {
 	defer l.Close()
 	defer context.AfterFunc(ctx, func() { l.Close() })()
 
-	receiver := d.child(ctx, "demo-receiver", address)
+	receiver := d.child(ctx, ReceiverCommand, address)
 	if err := receiver.Start(); err != nil {
 		return err
 	}
@@ -150,8 +150,8 @@ func (d *demo) showKinds() error {
 	return nil
 }
 
-// showFull is the second part: as many descriptors as a message may have. They are of one file, but each was opened for itself
-// and has read as many lines as there are descriptors before it.
+// showFull is the second part: as many descriptors as a message may have. They are of one file, but
+// each was opened for itself and has read as many lines as there are descriptors before it.
 func (d *demo) showFull() error {
 	text, files, closeFiles, err := openLines(d.dir, afunix.MaxRights)
 	if err != nil {
@@ -170,8 +170,8 @@ func (d *demo) showFull() error {
 	return nil
 }
 
-// showBequest is the third part: the receiver listens, a third process sends it a file and is killed, and only then the
-// receiver is told to look.
+// showBequest is the third part: the receiver listens, a third process sends it a file and is
+// killed, and only then the receiver is told to look.
 func (d *demo) showBequest(ctx context.Context) error {
 	path, token, err := writeToken(d.dir)
 	if err != nil {
@@ -198,10 +198,10 @@ func (d *demo) showBequest(ctx context.Context) error {
 	return nil
 }
 
-// sendAndDie runs a process that sends the file at path to the address, and kills it as soon as its WriteMsg has returned. When
-// it returns, that process is gone.
+// sendAndDie runs a process that sends the file at path to the address, and kills it as soon as its
+// WriteMsg has returned. When it returns, that process is gone.
 func (d *demo) sendAndDie(ctx context.Context, address, path string) error {
-	cmd := d.child(ctx, "demo-sender", address, path)
+	cmd := d.child(ctx, SenderCommand, address, path)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return err

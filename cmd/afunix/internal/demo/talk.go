@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"bytes"
@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"afunix"
+	"afunix/cmd/afunix/internal/show"
 )
 
 // A request is what the demo asks of its receiver. Descriptors come with those that are about some.
@@ -59,8 +60,8 @@ func (t *talk) send(v any, files ...afunix.Sendable) error {
 	return nil
 }
 
-// receive receives a value, and what came with it, which the caller closes. The other side must wait for an answer before it
-// sends its next value.
+// receive receives a value, and what came with it, which the caller closes. The other side must
+// wait for an answer before it sends its next value.
 func (t *talk) receive(v any) (afunix.Rights, error) {
 	var rights afunix.Rights
 	var text []byte
@@ -102,7 +103,7 @@ func (t *talk) answer(observations int) ([]observation, error) {
 		return nil, err
 	}
 	if len(a.Seen) != observations {
-		return nil, fmt.Errorf("the receiver reports %s, not %d", plural(len(a.Seen), "observation"), observations)
+		return nil, fmt.Errorf("the receiver reports %s, not %d", show.Plural(len(a.Seen), "observation"), observations)
 	}
 	return a.Seen, nil
 }

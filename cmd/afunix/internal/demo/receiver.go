@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"context"
@@ -10,43 +10,43 @@ import (
 	"time"
 
 	"afunix"
-
-	"github.com/spf13/cobra"
+	"afunix/cmd/afunix/internal/show"
 )
 
-// newDemoReceiverCommand is the second process of the demo: it connects to the demo and does what that asks, until the demo
-// closes the connection.
-func newDemoReceiverCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "demo-receiver ADDR", Hidden: true, Args: oneAddress}
-	transport := addTransport(cmd, transportUsage)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := dialOptions{transport: transport.Transport}.dial(cmd.Context(), args[0])
-		if err != nil {
-			return err
-		}
-		defer c.Close()
-		r := &receiver{talk: talk{conn: c}, transport: transport.Transport}
-		defer r.close()
-		return r.run(cmd.Context())
-	}
-	return cmd
-}
+// A Receiver is the second process: it answers the demonstration's requests.
+type Receiver struct {
+	Uses map[afunix.Kind]Use // what it does with a descriptor of each kind
 
-// A receiver answers the demo's requests.
-type receiver struct {
 	talk      talk
 	transport afunix.Transport
 	listener  *afunix.Listener // after doListen
 }
 
-func (r *receiver) close() {
-	if r.listener != nil {
-		r.listener.Close()
+// A Use uses descriptor i as what it is, and returns in words what was done, and what the
+// descriptor has shown.
+type Use func(r afunix.Rights, i int) (did, saw string, err error)
+
+// NewReceiver returns a receiver that talks with the demonstration over c, and listens over the
+// transport. The caller closes c.
+func NewReceiver(c *afunix.Conn, transport afunix.Transport) *Receiver {
+	return &Receiver{
+		Uses: map[afunix.Kind]Use{
+			afunix.KindFile:     useFile,
+			afunix.KindPipe:     usePipe,
+			afunix.KindListener: useListener,
+			afunix.KindStream:   useStream,
+			afunix.KindDatagram: useDatagram,
+			afunix.KindMemory:   useMemory,
+		},
+		talk:      talk{conn: c},
+		transport: transport,
 	}
 }
 
-func (r *receiver) run(ctx context.Context) error {
-	if err := r.talk.conn.SetDeadline(time.Now().Add(demoLimit)); err != nil {
+// Run does what the demonstration asks for, until that closes the connection.
+func (r *Receiver) Run(ctx context.Context) error {
+	defer r.close()
+	if err := r.talk.conn.SetDeadline(time.Now().Add(limit)); err != nil {
 		return err
 	}
 	for {
@@ -69,12 +69,18 @@ func (r *receiver) run(ctx context.Context) error {
 	}
 }
 
-func (r *receiver) do(ctx context.Context, asked request, rights afunix.Rights) ([]observation, error) {
+func (r *Receiver) close() {
+	if r.listener != nil {
+		r.listener.Close()
+	}
+}
+
+func (r *Receiver) do(ctx context.Context, asked request, rights afunix.Rights) ([]observation, error) {
 	switch asked.Do {
 	case doUse:
 		seen := make([]observation, rights.Len())
 		for i := range seen {
-			seen[i] = observe(rights, i)
+			seen[i] = r.observe(rights, i)
 		}
 		return seen, nil
 	case doReadAll:
@@ -91,14 +97,14 @@ func (r *receiver) do(ctx context.Context, asked request, rights afunix.Rights) 
 }
 
 // inherit accepts the connection of a process that is gone, and reads the file that it has sent.
-func (r *receiver) inherit() (o observation) {
+func (r *Receiver) inherit() (o observation) {
 	var err error
 	defer func() { o.note(err) }()
 	if r.listener == nil {
 		err = errors.New("not listening")
 		return o
 	}
-	if err = r.listener.SetDeadline(time.Now().Add(demoLimit)); err != nil {
+	if err = r.listener.SetDeadline(time.Now().Add(limit)); err != nil {
 		return o
 	}
 	c, err := r.listener.AcceptConn()
@@ -106,7 +112,7 @@ func (r *receiver) inherit() (o observation) {
 		return o
 	}
 	defer c.Close()
-	if err = c.SetDeadline(time.Now().Add(demoLimit)); err != nil {
+	if err = c.SetDeadline(time.Now().Add(limit)); err != nil {
 		return o
 	}
 	m, err := c.ReadMsg(make([]byte, 100))
@@ -115,10 +121,10 @@ func (r *receiver) inherit() (o observation) {
 	}
 	defer m.Rights.Close()
 	if n := m.Rights.Len(); n != 1 {
-		err = fmt.Errorf("%s came", plural(n, "descriptor"))
+		err = fmt.Errorf("%s came", show.Plural(n, "descriptor"))
 		return o
 	}
-	o = observe(m.Rights, 0)
+	o = r.observe(m.Rights, 0)
 	if _, err = c.ReadMsg(make([]byte, 100)); err != io.EOF {
 		err = fmt.Errorf("the sender is not gone: %v", err)
 		return o
@@ -135,26 +141,16 @@ func (o *observation) note(err error) {
 	}
 }
 
-// uses say what to do with a descriptor of each kind, and return in words what was done, and what it has shown.
-var uses = map[afunix.Kind]func(r afunix.Rights, i int) (did, saw string, err error){
-	afunix.KindFile:     useFile,
-	afunix.KindPipe:     usePipe,
-	afunix.KindListener: useListener,
-	afunix.KindStream:   useStream,
-	afunix.KindDatagram: useDatagram,
-	afunix.KindMemory:   useMemory,
-}
-
 // observe uses descriptor i as what it is.
-func observe(r afunix.Rights, i int) observation {
-	kind := r.Kind(i)
+func (r *Receiver) observe(rights afunix.Rights, i int) observation {
+	kind := rights.Kind(i)
 	o := observation{Kind: kind.String()}
-	use := uses[kind]
+	use := r.Uses[kind]
 	if use == nil {
 		o.Problem = "nobody has sent such a descriptor"
 		return o
 	}
-	did, saw, err := use(r, i)
+	did, saw, err := use(rights, i)
 	o.Did, o.Saw = did, saw
 	o.note(err)
 	return o
@@ -191,7 +187,7 @@ func useListener(r afunix.Rights, i int) (did, saw string, err error) {
 	}
 	defer l.Close()
 	if l, ok := l.(interface{ SetDeadline(time.Time) error }); ok {
-		if err := l.SetDeadline(time.Now().Add(demoLimit)); err != nil {
+		if err := l.SetDeadline(time.Now().Add(limit)); err != nil {
 			return "", "", err
 		}
 	}
@@ -215,7 +211,7 @@ func useStream(r afunix.Rights, i int) (did, saw string, err error) {
 // converse reads a token up to the end, answers, and closes the connection.
 func converse(c net.Conn) (saw string, err error) {
 	defer func() { err = errors.Join(err, c.Close()) }()
-	if err := c.SetDeadline(time.Now().Add(demoLimit)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(limit)); err != nil {
 		return "", err
 	}
 	text, err := io.ReadAll(c)
@@ -232,7 +228,7 @@ func useDatagram(r afunix.Rights, i int) (did, saw string, err error) {
 		return "", "", err
 	}
 	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(demoLimit)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(limit)); err != nil {
 		return "", "", err
 	}
 	buf := make([]byte, 100)
