@@ -214,3 +214,74 @@ func TestSlowAuthorizeOfADialer(t *testing.T) {
 		}
 	})
 }
+
+func TestAuthorizeRefusesThePeer(t *testing.T) {
+	each(t, listened, func(t *testing.T, tr afunix.Transport, network string) {
+		no := errors.New("not welcome")
+		var asked atomic.Int32
+		authorize := func(c afunix.Credentials) error {
+			if c.PID != os.Getpid() || !c.SameUser() {
+				t.Errorf("asked about %+v", c)
+			}
+			if asked.Add(1) == 1 {
+				return no
+			}
+			return nil
+		}
+		path := socketPath(t)
+		lc := afunix.ListenConfig{Transport: tr, Authorize: authorize}
+		l, err := lc.Listen(t.Context(), network, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		d := afunix.Dialer{Transport: tr}
+		refused, err := d.DialContext(t.Context(), network, path)
+		if err == nil { // over pipes the dialler knows already
+			guard(t, refused)
+			mustWriteMsg(t, refused, "a")
+		}
+		welcome, err := d.DialContext(t.Context(), network, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		guard(t, welcome)
+		mustWriteMsg(t, welcome, "b")
+		server, err := l.AcceptConn() // the first to come is not the first to be accepted
+		if err != nil {
+			t.Fatal(err)
+		}
+		guard(t, server)
+		mustReadMsg(t, server, "b", 0)
+		if refused != nil {
+			if _, err := refused.Read(make([]byte, 1)); err == nil {
+				t.Error("the refused connection is alive")
+			}
+		}
+		d.Authorize = func(afunix.Credentials) error { return no }
+		c, err := d.DialContext(t.Context(), network, path)
+		var op *net.OpError
+		if c != nil || !errors.Is(err, no) || !errors.As(err, &op) || op.Op != "dial" {
+			t.Errorf("dial that Authorize refuses: %v, %v", c, err)
+		}
+	})
+	// Who cannot be asked is not let in.
+	each(t, []string{"unixgram"}, func(t *testing.T, tr afunix.Transport, network string) {
+		yes := func(afunix.Credentials) error { return nil }
+		path := socketPath(t)
+		lc := afunix.ListenConfig{Transport: tr, Authorize: yes}
+		if _, err := lc.ListenPacket(t.Context(), network, path); !errors.Is(err, errors.ErrUnsupported) {
+			t.Errorf("ListenPacket with Authorize: %v", err)
+		}
+		lc.Authorize = nil
+		p, err := lc.ListenPacket(t.Context(), network, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close()
+		d := afunix.Dialer{Transport: tr, Authorize: yes}
+		if _, err := d.DialContext(t.Context(), network, path); !errors.Is(err, errors.ErrUnsupported) {
+			t.Errorf("Dial of a datagram socket with Authorize: %v", err)
+		}
+	})
+}

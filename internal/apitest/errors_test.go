@@ -1,7 +1,6 @@
 package apitest
 
 import (
-	"context"
 	"errors"
 	"io/fs"
 	"net"
@@ -161,19 +160,6 @@ func TestLongestPath(t *testing.T) {
 	})
 }
 
-func TestDialOfAnotherType(t *testing.T) {
-	each(t, listened, func(t *testing.T, tr afunix.Transport, network string) {
-		path := socketPath(t)
-		listen(t, tr, network, path)
-		for _, other := range all {
-			err := dialAttempt(t, tr, other, path)
-			if other != network && !errors.Is(err, syscall.EPROTOTYPE) && !errors.Is(err, errors.ErrUnsupported) {
-				t.Errorf("%s to %s: %v; want EPROTOTYPE", other, network, err)
-			}
-		}
-	})
-}
-
 func TestErrorsBeforeAnySystemCall(t *testing.T) {
 	var unknown net.UnknownNetworkError
 	var address *net.AddrError
@@ -206,57 +192,37 @@ func TestErrorsBeforeAnySystemCall(t *testing.T) {
 	}
 }
 
-// Whatever is at the address, the error is package net's.
-func TestDialEndsWithItsContext(t *testing.T) {
-	each(t, all, func(t *testing.T, tr afunix.Transport, network string) {
-		path := taken(t, tr, network)
-		canceled, cancel := context.WithCancel(t.Context())
-		cancel()
-		for _, address := range []string{path, path + "missing"} {
-			for _, test := range []struct {
-				ctx     context.Context
-				timeout time.Duration
-				is      error
-				text    string
-			}{
-				{canceled, 0, context.Canceled, "operation was canceled"},
-				{t.Context(), -time.Second, context.DeadlineExceeded, "i/o timeout"},
-			} {
-				d := afunix.Dialer{Transport: tr, Timeout: test.timeout}
-				c, err := d.DialContext(test.ctx, network, address)
-				var e net.Error
-				if !errors.Is(err, test.is) || !errors.As(err, &e) || e.Timeout() != (test.timeout != 0) || !strings.HasSuffix(err.Error(), test.text) {
-					t.Errorf("%v, %v; want %q", c, err, test.text)
-				}
-			}
+func TestWhatComesBeforeEMSGSIZE(t *testing.T) {
+	eachPassing(t, []string{"unixpacket"}, func(t *testing.T, tr afunix.Transport, network string) {
+		a, b := pair(t, tr, network)
+		big := make([]byte, 1<<20)
+		a.SetWriteDeadline(time.Unix(1, 0))
+		if _, err := a.Write(big); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("after the deadline: %v", err)
+		}
+		a.SetWriteDeadline(time.Time{})
+		b.Close()
+		if _, err := a.WriteMsg(big, tempFile(t, "")); !errors.Is(err, syscall.EMSGSIZE) {
+			t.Errorf("with a file, to a peer that is closed: %v", err)
+		}
+		a.Close()
+		if _, err := a.Write(big); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("closed: %v", err)
 		}
 	})
 }
 
-func TestClosedConnIsErrClosed(t *testing.T) {
-	each(t, all, func(t *testing.T, tr afunix.Transport, network string) {
-		a, _ := pair(t, tr, network)
-		if err := a.Close(); err != nil {
-			t.Fatal(err)
+func TestBadDescriptorToClosedPeer(t *testing.T) {
+	eachPassing(t, all, func(t *testing.T, tr afunix.Transport, network string) {
+		a, b := pair(t, tr, network)
+		b.Close()
+		if _, err := a.WriteMsg([]byte("x"), afunix.Descriptor(9999)); !errors.Is(err, syscall.EBADF) {
+			t.Errorf("%v", err)
 		}
-		buf := make([]byte, 1)
-		for name, err := range map[string]error{
-			"Read":               second(a.Read(buf)),
-			"Write":              second(a.Write(buf)),
-			"ReadMsg":            second(a.ReadMsg(buf)),
-			"WriteMsg":           second(a.WriteMsg(buf)),
-			"with a file":        second(a.WriteMsg(buf, tempFile(t, ""))),
-			"SetDeadline":        a.SetDeadline(time.Now()),
-			"SetReadBuffer":      a.SetReadBuffer(1000),
-			"SetPassCredentials": a.SetPassCredentials(true),
-			"CloseRead":          a.CloseRead(),
-			"CloseWrite":         a.CloseWrite(),
-			"Close":              a.Close(),
-		} {
-			var op *net.OpError
-			if !errors.Is(err, net.ErrClosed) || !errors.As(err, &op) || op.Net != network {
-				t.Errorf("%s: %v; want net.ErrClosed", name, err)
-			}
+		a, _ = pair(t, tr, network)
+		a.CloseWrite()
+		if _, err := a.WriteMsg([]byte("x"), afunix.Descriptor(9999)); !errors.Is(err, syscall.EBADF) {
+			t.Errorf("%v", err)
 		}
 	})
 }

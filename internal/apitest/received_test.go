@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -101,28 +100,6 @@ func TestReceivedTCPListener(t *testing.T) {
 		expectEcho(t, client, server)
 		expectCloseWakes(t, got.Close, func() error { _, err := got.Accept(); return err })
 	})
-}
-
-// expectCloseWakes calls blocked, and sees it return net.ErrClosed after stop. That it was already waiting then is likely, but
-// what it must return is the same.
-func expectCloseWakes(t *testing.T, stop func() error, blocked func() error) {
-	t.Helper()
-	result := make(chan error, 1)
-	started := make(chan struct{})
-	go func() { close(started); result <- blocked() }()
-	<-started
-	runtime.Gosched()
-	if err := stop(); err != nil {
-		t.Error(err)
-	}
-	select {
-	case err := <-result:
-		if !errors.Is(err, net.ErrClosed) {
-			t.Errorf("woken with %v; want net.ErrClosed", err)
-		}
-	case <-time.After(patience):
-		t.Fatal("Close woke nobody")
-	}
 }
 
 func TestReceivedUDPSocket(t *testing.T) {

@@ -1,7 +1,6 @@
 package apitest
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -318,90 +317,6 @@ func TestDroppedRightsAreClosedByTheCollector(t *testing.T) {
 				t.Fatal("the descriptor is still open")
 			case <-time.After(time.Millisecond):
 			}
-		}
-	})
-}
-
-// A stream takes as much as there is room for; the files come with the first byte, and nothing comes in between.
-func TestLongMessagesOfTwoWritersStayWhole(t *testing.T) {
-	eachPassing(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
-		a, b := pair(t, tr, network)
-		const size = 1 << 20
-		f := tempFile(t, "")
-		for _, c := range []string{"a", "b"} {
-			go func() {
-				data := bytes.Repeat([]byte(c), size)
-				if n, err := a.WriteMsg(data, f); n != size || err != nil {
-					t.Errorf("WriteMsg = %d, %v", n, err)
-				}
-			}()
-		}
-		var got []byte
-		rights := map[int]int{} // how many came, by where in the stream
-		buf := make([]byte, 100_000)
-		for len(got) < 2*size {
-			m, err := b.ReadMsg(buf)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if m.Rights.Len() > 0 {
-				rights[len(got)+len(m.Data)-1]++ // a plain piece may come before: SEMANTICS 26
-				m.Rights.Close()
-			}
-			got = append(got, m.Data...)
-		}
-		for i := range 2 {
-			if half := got[i*size : (i+1)*size]; !bytes.Equal(half, bytes.Repeat(half[:1], size)) {
-				t.Error("the messages are mixed")
-			}
-		}
-		if len(rights) != 2 {
-			t.Errorf("descriptors came %v; want once for each message", rights)
-		}
-	})
-}
-
-func TestWriteMsgBlocksUntilItsDeadline(t *testing.T) {
-	each(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
-		if tr != afunix.KernelTransport {
-			t.Skip("over pipes such a message is on its way as a whole")
-		}
-		a, b := pair(t, tr, network)
-		w := newWitness(t)
-		data := make([]byte, 8<<20) // more than there is room for
-		type result struct {
-			n   int
-			err error
-		}
-		written := make(chan result, 1)
-		go func() {
-			n, err := a.WriteMsg(data, w.w)
-			written <- result{n, err}
-		}()
-		peeked, err := b.PeekMsg(make([]byte, 1))
-		if err != nil { // else a part of it has been written
-			t.Fatal(err)
-		}
-		peeked.Rights.Close()
-		a.SetWriteDeadline(time.Now())
-		r := <-written
-		n := r.n
-		if !errors.Is(r.err, os.ErrDeadlineExceeded) || n == 0 || n == len(data) {
-			t.Fatalf("WriteMsg = %d, %v; want a part of it, and the deadline", n, r.err)
-		}
-		a.Close()
-		m, err := b.ReadMsg(make([]byte, n+1))
-		total := len(m.Data)
-		if m.Rights.Len() != 1 || err != nil {
-			t.Fatalf("%d descriptors, %v", m.Rights.Len(), err)
-		}
-		m.Rights.Close()
-		for err == nil {
-			m, err = b.ReadMsg(make([]byte, n+1))
-			total += len(m.Data)
-		}
-		if total != n || err != io.EOF {
-			t.Errorf("received %d, %v; want the %d that were reported", total, err, n)
 		}
 	})
 }

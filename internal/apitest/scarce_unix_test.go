@@ -12,11 +12,16 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"afunix"
 )
 
 func init() {
+	children["out of descriptors"] = outOfDescriptors
+	children["connect out of descriptors"] = connectOutOfDescriptors
 	children["listen without room"] = listenWithoutRoom
 }
 
@@ -92,4 +97,141 @@ func TestDialOfAProcessThatIsOutOfDescriptors(t *testing.T) {
 			t.Error("the child:", err)
 		}
 	})
+}
+
+// SEMANTICS 42, and P3: all are closed, not only those for which there was no room. In a process of its own, because the limit is
+// for the whole process.
+func TestRightsThatDoNotFitAreAllClosed(t *testing.T) {
+	each(t, all, func(t *testing.T, tr afunix.Transport, network string) {
+		if tr != afunix.KernelTransport {
+			t.Skip("over pipes descriptors are installed before ReadMsg: another test")
+		}
+		if out, err := child(t, "out of descriptors", network).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	})
+}
+
+func outOfDescriptors(args []string) error {
+	for room := range 3 {
+		if err := receiveWithRoom(args[0], room); err != nil {
+			return fmt.Errorf("room for %d of 3: %w", room, err)
+		}
+	}
+	return nil
+}
+
+// receiveWithRoom receives three descriptors while there is room for fewer.
+func receiveWithRoom(network string, room int) error {
+	a, b, err := afunix.Pair(network)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	defer b.Close()
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if _, err := a.WriteMsg([]byte("data"), w, w, w); err != nil {
+		return err
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	restore, err := leaveRoom(room)
+	if err != nil {
+		return err
+	}
+	m, err := b.ReadMsg(make([]byte, 10))
+	if err := restore(); err != nil {
+		return err
+	}
+	if string(m.Data) != "data" || m.Rights.Len() != 0 || !errors.Is(err, afunix.ErrRightsTruncated) {
+		return fmt.Errorf("message %q with %d descriptors, %v", m.Data, m.Rights.Len(), err)
+	}
+	if err := r.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		return err
+	}
+	if n, err := r.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+		return fmt.Errorf("a copy is still open: %d, %v", n, err)
+	}
+	return nil
+}
+
+// A process that is out of descriptors while a connection is made, and so cannot hold its peer's process, can receive descriptors later.
+func TestRightsArriveThoughThereWasNoRoomAtFirst(t *testing.T) {
+	eachPassing(t, all, func(t *testing.T, tr afunix.Transport, network string) {
+		if tr != afunix.PipeTransport {
+			t.Skip("the kernel holds no process")
+		}
+		if out, err := child(t, "connect out of descriptors", network).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	})
+}
+
+func connectOutOfDescriptors(args []string) error {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	defer w.Close()
+	restore, err := leaveRoom(2) // for the two ends
+	if err != nil {
+		return err
+	}
+	a, b, err := afunix.PipeTransport.Pair(args[0])
+	if err := errors.Join(err, restore()); err != nil {
+		return err
+	}
+	defer a.Close()
+	defer b.Close()
+	for _, way := range [][2]*afunix.Conn{{a, b}, {b, a}} {
+		if err := errors.Join(way[0].SetDeadline(time.Now().Add(patience)), way[1].SetDeadline(time.Now().Add(patience))); err != nil {
+			return err
+		}
+		if _, err := way[0].WriteMsg([]byte("x"), w); err != nil {
+			return err
+		}
+		m, err := way[1].ReadMsg(make([]byte, 10))
+		if err != nil || m.Rights.Len() != 1 {
+			return fmt.Errorf("%d descriptors, %v", m.Rights.Len(), err)
+		}
+		m.Rights.Close()
+	}
+	return nil
+}
+
+// leaveRoom fills this process's table but for some descriptors. The limit is soft: it is lowered, not raised.
+func leaveRoom(room int) (restore func() error, err error) {
+	var before unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
+		return nil, err
+	}
+	low := before
+	low.Cur = 100
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &low); err != nil {
+		return nil, err
+	}
+	var filling []int
+	for {
+		fd, err := unix.FcntlInt(0, unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			break
+		}
+		filling = append(filling, fd)
+	}
+	for range room {
+		unix.Close(filling[len(filling)-1])
+		filling = filling[:len(filling)-1]
+	}
+	return func() error {
+		for _, fd := range filling {
+			unix.Close(fd)
+		}
+		return unix.Setrlimit(unix.RLIMIT_NOFILE, &before)
+	}, nil
 }

@@ -65,28 +65,18 @@ func TestListenChoosesAName(t *testing.T) {
 	})
 }
 
-// A dial has succeeded even if the server closes at once what it has accepted.
-func TestDialOfWhoClosesAtOnce(t *testing.T) {
-	each(t, listened, func(t *testing.T, tr afunix.Transport, network string) {
-		path := socketPath(t)
-		l := listen(t, tr, network, path)
-		for range 50 {
-			accepted := make(chan error, 1)
-			go func() {
-				c, err := l.AcceptConn()
-				if err == nil {
-					err = c.Close()
-				}
-				accepted <- err
-			}()
-			c, err := (&afunix.Dialer{Transport: tr}).DialContext(t.Context(), network, path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			c.Close()
-			if err := <-accepted; err != nil {
-				t.Fatal(err)
-			}
+func TestUnnamedEndsAreCalledAsInPackageNet(t *testing.T) {
+	each(t, all, func(t *testing.T, tr afunix.Transport, network string) {
+		a, _ := pair(t, tr, network)
+		if l, r := a.LocalAddr(), a.RemoteAddr(); l.String() != "@" || r.String() != "@" || l.Network() != network {
+			t.Errorf("LocalAddr %v, RemoteAddr %v; want @ (SEMANTICS 187)", l, r)
+		}
+		if network == "unixgram" {
+			return
+		}
+		client, server := connect(t, tr, network)
+		if client.RemoteAddr().String() != server.LocalAddr().String() || client.LocalAddr().String() != "@" {
+			t.Errorf("client %v → %v, server %v", client.LocalAddr(), client.RemoteAddr(), server.LocalAddr())
 		}
 	})
 }
