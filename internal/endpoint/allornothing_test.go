@@ -12,6 +12,7 @@ import (
 	"afunix/internal/descriptor"
 	"afunix/internal/simproc"
 	"afunix/internal/sock"
+	"afunix/internal/testenv"
 	"afunix/internal/transport"
 	"afunix/internal/wire"
 )
@@ -209,4 +210,42 @@ func TestP4ExportingToAPeerThatIsGoneLosesNothing(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Rows 10, 15, 147: what cannot be sent changes nothing.
+func TestP6WhatCannotBeSent(t *testing.T) {
+	testenv.NeedPipeRights(t)
+	server, client := dialled(t, sock.Stream)
+	f := file(t)
+	closed, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := transport.File{Value: closed.Fd()}
+	closed.Close()
+	if n, err := client.Send([]byte("x"), []transport.File{f, bad}, nil); n != 0 || !errors.Is(err, syscall.EBADF) {
+		t.Errorf("a closed descriptor: %d, %v, want EBADF", n, err)
+	}
+	if n, err := client.Send(nil, []transport.File{f}, nil); n != 0 || err != syscall.EINVAL {
+		t.Errorf("descriptors without data: %d, %v, want EINVAL", n, err)
+	}
+	if n, err := client.Send([]byte("x"), nil, client.LocalAddr()); n != 0 || err != syscall.EISCONN {
+		t.Errorf("to somebody else: %d, %v, want EISCONN", n, err)
+	}
+	send(t, client, "nothing has happened", f)
+	recv(t, server, "nothing has happened", 1).Close()
+}
+
+// A record goes whole or not at all.
+func TestRecordCount(t *testing.T) {
+	bubble(t, onLinux, sock.Seqpacket, func(t *testing.T, r *rig) {
+		r.serverPipe.hold()
+		r.serverPipe.limit(1)
+		done := start(func() (int, error) { return r.client.Write(make([]byte, 200000)) })
+		synctest.Wait()
+		r.serverPipe.Close()
+		if o := <-done; o.n != 0 {
+			t.Errorf("%d bytes of a record were written, %v", o.n, o.err)
+		}
+	})
 }

@@ -13,7 +13,7 @@ import (
 	"afunix/internal/wire"
 )
 
-// What fuzzing has found.
+// What fuzzing has found of ends that move.
 
 // besieged is a stream with a user at one end and the enemy at the other.
 func besieged(t *testing.T, test func(s *siege, c *endpoint.Conn)) {
