@@ -396,3 +396,18 @@ func TestOptionsOfOtherDescriptors(t *testing.T) {
 		}
 	}
 }
+
+func TestBuffers(t *testing.T) {
+	a, b := connPair(t, "unix")
+	if err := a.SetWriteBuffer(10000); err != nil {
+		t.Error(err)
+	}
+	if err := b.SetReadBuffer(10000); err != nil {
+		t.Error(err)
+	}
+	control(t, a, func(fd int) {
+		if err := syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_SNDBUF, 20000); err != nil {
+			t.Error(err)
+		}
+	})
+}
