@@ -11,6 +11,7 @@ import (
 
 	"afunix/dropin/net"
 	"afunix/dropin/syscall"
+	"afunix/internal/testenv"
 )
 
 // The shapes of errors are those of package net: its own, of the same call, is what ours is held against.
@@ -20,7 +21,7 @@ func TestShapesOfErrors(t *testing.T) {
 	}
 	path := socketPath(t)
 	nothing := &net.UnixAddr{Name: path, Net: "unix"}
-	closed := tempFile(t, "hello")
+	closed := testenv.TempFile(t, "hello")
 	closed.Close()
 	for name, calls := range map[string][2]func() error{
 		"Dial of nothing": {

@@ -9,6 +9,7 @@ import (
 	"afunix/dropin/net"
 	"afunix/dropin/syscall"
 	"afunix/dropin/unix"
+	"afunix/internal/testenv"
 )
 
 // The end of a pair that was closed by whatever name is closed: its peer reads the end.
@@ -199,7 +200,7 @@ func TestNameIsFreeAtOnce(t *testing.T) {
 }
 
 func TestFileOfTheWrongKind(t *testing.T) {
-	f := tempFile(t, "hello")
+	f := testenv.TempFile(t, "hello")
 	if c, err := net.FileConn(f); err == nil {
 		c.Close()
 		t.Error("a file is a connection")

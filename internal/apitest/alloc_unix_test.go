@@ -8,15 +8,16 @@ import (
 	"syscall"
 	"testing"
 
-	"afunix"
-
 	"golang.org/x/sys/unix"
+
+	"afunix"
+	"afunix/internal/testenv"
 )
 
 // allocations returns the average number of allocations of f.
 func allocations(t *testing.T, f func() error) float64 {
 	t.Helper()
-	if raceDetector {
+	if testenv.Race {
 		t.Skip("the race detector allocates, and empties pools")
 	}
 	return testing.AllocsPerRun(500, func() {
@@ -81,7 +82,7 @@ func TestReadAndWriteAllocateNothing(t *testing.T) {
 // SyscallConn makes; a Descriptor and a Conn, nothing.
 func TestPassingDescriptorsAllocatesNoMoreThanPackageNet(t *testing.T) {
 	a, b := pair(t, afunix.KernelTransport, "unix")
-	f := tempFile(t, "")
+	f := testenv.TempFile(t, "")
 	theirs := allocations(t, netPass(t, f))
 	buf := make([]byte, 64)
 	for _, test := range []struct {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"afunix"
+	"afunix/internal/testenv"
 )
 
 func init() {
@@ -163,7 +164,7 @@ func TestDescriptorsToAnEndThatNobodyHasYet(t *testing.T) {
 	each(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
 		x, y := pair(t, tr, network)
 		attach(t, x, child(t, "heir", "x"), "x")
-		file := tempFile(t, "")
+		file := testenv.TempFile(t, "")
 		y.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
 		n, err := y.WriteMsg([]byte("x"), file)
 		if tr == afunix.KernelTransport {
@@ -196,7 +197,7 @@ func TestAttachFailsWhileThePeerIsAway(t *testing.T) {
 			}
 		}
 		wait := runHeir(t, cmd, x)
-		file := tempFile(t, "text")
+		file := testenv.TempFile(t, "text")
 		mustWriteMsg(t, y, "hello", file)
 		mustReadMsg(t, y, "x: hello", 1)
 		wait()
@@ -292,7 +293,7 @@ func TestAnEndIsSentWhileItsPeerWaits(t *testing.T) {
 			guard(t, y)
 		}
 		wait := runHeir(t, one, x)
-		file := tempFile(t, "text")
+		file := testenv.TempFile(t, "text")
 		mustWriteMsg(t, y, "hello", file)
 		mustReadMsg(t, y, "x: hello", 1)
 		wait()
@@ -318,7 +319,7 @@ func TestAnEndThatStaysWhileItsPeerWaits(t *testing.T) {
 			}
 		}
 		wait := runHeir(t, one, x)
-		file := tempFile(t, "text")
+		file := testenv.TempFile(t, "text")
 		mustWriteMsg(t, y, "hello", file)
 		if _, err := io.ReadFull(y, make([]byte, 20_000)); err != nil {
 			t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"afunix"
+	"afunix/internal/testenv"
 )
 
 func init() {
@@ -127,7 +128,7 @@ func TestChildInheritsTheEndsThatAreAttached(t *testing.T) {
 		}
 		wait := runHeir(t, cmd, given...)
 		for i, c := range kept {
-			file := tempFile(t, "text")
+			file := testenv.TempFile(t, "text")
 			mustWriteMsg(t, c, "hello", file)
 			m := mustReadMsg(t, c, names[i]+": hello", 1)
 			f, err := m.Rights.File(0)
@@ -299,7 +300,7 @@ func TestAttachToRefusesWhatIsTooMuch(t *testing.T) {
 			t.Skip("the kernel keeps it with the socket")
 		}
 		a, b := pair(t, tr, network)
-		file := tempFile(t, "text")
+		file := testenv.TempFile(t, "text")
 		mustWriteMsg(t, a, "with a file", file)
 		if err := b.AttachTo(child(t, "heir", "one"), "one"); !errors.Is(err, syscall.ETOOMANYREFS) {
 			t.Errorf("with a descriptor in the queue: %v", err)

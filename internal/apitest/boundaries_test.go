@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"afunix"
+	"afunix/internal/testenv"
 )
 
 // A piece is what one call sends, or receives: data and a number of descriptors.
@@ -31,7 +32,7 @@ func TestRightsDivideAStream(t *testing.T) {
 		{"rights come with the first byte", []piece{{"1234", 2}}, 1, []piece{{"1", 2}, {"2", 0}, {"3", 0}, {"4", 0}}},
 	}
 	eachPassing(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
-		f := tempFile(t, "")
+		f := testenv.TempFile(t, "")
 		for _, test := range tests {
 			t.Run(test.name, func(t *testing.T) {
 				a, b := pair(t, tr, network)
@@ -72,7 +73,7 @@ func expectPiece(t *testing.T, c *afunix.Conn, p piece, buffer int) {
 func TestRightsAlsoDividePlainReads(t *testing.T) {
 	eachPassing(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)
-		f := tempFile(t, "")
+		f := testenv.TempFile(t, "")
 		mustWriteMsg(t, a, "12", f)
 		mustWriteMsg(t, a, "34", f)
 		mustWriteMsg(t, a, "56")
@@ -89,8 +90,8 @@ func TestRightsAlsoDividePlainReads(t *testing.T) {
 func TestPeekLeavesTheMessage(t *testing.T) {
 	eachPassing(t, all, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)
-		w := newWitness(t)
-		mustWriteMsg(t, a, "12", w.w)
+		w := testenv.NewWitness(t)
+		mustWriteMsg(t, a, "12", w.W)
 		mustWriteMsg(t, a, "34")
 		for range 2 {
 			m, err := b.PeekMsg(make([]byte, 20))
@@ -108,7 +109,7 @@ func TestPeekLeavesTheMessage(t *testing.T) {
 		m := mustReadMsg(t, b, "12", 1)
 		mustReadMsg(t, b, "34", 0)
 		m.Rights.Close()
-		w.expectClosed(t)
+		w.ExpectClosed(t)
 	})
 }
 
@@ -116,7 +117,7 @@ func TestPeekLeavesTheMessage(t *testing.T) {
 func TestEmptyBuffer(t *testing.T) {
 	eachPassing(t, all, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)
-		f := tempFile(t, "")
+		f := testenv.TempFile(t, "")
 		mustWriteMsg(t, a, "1", f)
 		m, err := b.ReadMsg(nil)
 		if errors.Is(err, errors.ErrUnsupported) {
@@ -139,7 +140,7 @@ func TestEmptyBuffer(t *testing.T) {
 func TestEmptyRecord(t *testing.T) {
 	eachPassing(t, records, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)
-		n, err := a.WriteMsg(nil, tempFile(t, ""))
+		n, err := a.WriteMsg(nil, testenv.TempFile(t, ""))
 		if errors.Is(err, errors.ErrUnsupported) {
 			t.Skip("not on this system")
 		}
@@ -160,7 +161,7 @@ func TestEmptyRecord(t *testing.T) {
 func TestLongRecordIsTruncated(t *testing.T) {
 	eachPassing(t, records, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)
-		mustWriteMsg(t, a, "1234", tempFile(t, ""))
+		mustWriteMsg(t, a, "1234", testenv.TempFile(t, ""))
 		mustWriteMsg(t, a, "56")
 		m, err := b.ReadMsg(make([]byte, 3))
 		checkMsg(t, m, err, "123", 1)
@@ -177,11 +178,11 @@ func TestLongRecordIsTruncated(t *testing.T) {
 func TestRecordThatIsTooLong(t *testing.T) {
 	eachPassing(t, records, func(t *testing.T, tr afunix.Transport, network string) {
 		a, _ := pair(t, tr, network)
-		w := newWitness(t)
-		if n, err := a.WriteMsg(make([]byte, 8<<20), w.w); n != 0 || !errors.Is(err, syscall.EMSGSIZE) {
+		w := testenv.NewWitness(t)
+		if n, err := a.WriteMsg(make([]byte, 8<<20), w.W); n != 0 || !errors.Is(err, syscall.EMSGSIZE) {
 			t.Errorf("WriteMsg = %d, %v; want EMSGSIZE", n, err)
 		}
-		w.expectClosed(t)
+		w.ExpectClosed(t)
 	})
 }
 
@@ -190,7 +191,7 @@ func TestLongMessagesOfTwoWritersStayWhole(t *testing.T) {
 	eachPassing(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)
 		const size = 1 << 20
-		f := tempFile(t, "")
+		f := testenv.TempFile(t, "")
 		for _, c := range []string{"a", "b"} {
 			go func() {
 				data := bytes.Repeat([]byte(c), size)

@@ -8,14 +8,15 @@ import (
 	"golang.org/x/sys/unix"
 
 	"afunix"
+	"afunix/internal/testenv"
 )
 
 // SEMANTICS 3: nothing received is inherited by child processes.
 func TestReceivedDescriptorsAreCloseOnExec(t *testing.T) {
 	eachPassing(t, all, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)
-		w := newWitness(t)
-		raw, err := w.w.SyscallConn()
+		w := testenv.NewWitness(t)
+		raw, err := w.W.SyscallConn()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -23,7 +24,7 @@ func TestReceivedDescriptorsAreCloseOnExec(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		mustWriteMsg(t, a, "x", w.w, w.w)
+		mustWriteMsg(t, a, "x", w.W, w.W)
 		m := mustReadMsg(t, b, "x", 2)
 		for i := range 2 {
 			d, err := m.Rights.Descriptor(i)

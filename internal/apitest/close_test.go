@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"afunix"
+	"afunix/internal/testenv"
 )
 
 func TestClosedConn(t *testing.T) {
@@ -28,8 +29,8 @@ func TestClosedConn(t *testing.T) {
 func TestEndOfStream(t *testing.T) {
 	eachPassing(t, listened, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)
-		w := newWitness(t)
-		mustWriteMsg(t, a, "last", w.w)
+		w := testenv.NewWitness(t)
+		mustWriteMsg(t, a, "last", w.W)
 		if err := a.CloseWrite(); err != nil {
 			t.Fatal(err)
 		}
@@ -46,7 +47,7 @@ func TestEndOfStream(t *testing.T) {
 				t.Errorf("Read(nil) = %d, %v", n, err)
 			}
 		}
-		if _, err := a.WriteMsg([]byte("x"), w.w); !errors.Is(err, syscall.EPIPE) {
+		if _, err := a.WriteMsg([]byte("x"), w.W); !errors.Is(err, syscall.EPIPE) {
 			t.Errorf("WriteMsg after CloseWrite: %v", err)
 		}
 		mustWriteMsg(t, b, "back") // SEMANTICS 151
@@ -72,7 +73,7 @@ func TestClosedConnIsErrClosed(t *testing.T) {
 			"Write":              second(a.Write(buf)),
 			"ReadMsg":            second(a.ReadMsg(buf)),
 			"WriteMsg":           second(a.WriteMsg(buf)),
-			"with a file":        second(a.WriteMsg(buf, tempFile(t, ""))),
+			"with a file":        second(a.WriteMsg(buf, testenv.TempFile(t, ""))),
 			"SetDeadline":        a.SetDeadline(time.Now()),
 			"SetReadBuffer":      a.SetReadBuffer(1000),
 			"SetPassCredentials": a.SetPassCredentials(true),

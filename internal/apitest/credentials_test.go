@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"afunix"
+	"afunix/internal/testenv"
 )
 
 // Without SO_PASSCRED at the time of the read, messages are merged whatever they carry.
@@ -35,7 +36,7 @@ func TestCredentialsOfEachMessage(t *testing.T) {
 		} else if err != nil {
 			t.Fatal(err)
 		}
-		mustWriteMsg(t, a, "with", tempFile(t, ""))
+		mustWriteMsg(t, a, "with", testenv.TempFile(t, ""))
 		m := mustReadMsg(t, b, "with", 1)
 		if m.Credentials == nil || m.Credentials.PID != os.Getpid() || !m.Credentials.SameUser() {
 			t.Errorf("Credentials = %+v; want mine", m.Credentials)

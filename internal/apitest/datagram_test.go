@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"afunix"
+	"afunix/internal/testenv"
 )
 
 // SEMANTICS 14, 92, 119, 187: datagrams carry the sender's name.
@@ -23,7 +24,7 @@ func TestDatagramsBetweenNames(t *testing.T) {
 		}
 		a, b := bind(socketPath(t)), bind(socketPath(t))
 		to := b.LocalAddr().(*net.UnixAddr)
-		if n, err := a.WriteMsgTo([]byte("one"), to, tempFile(t, "")); n != 3 || err != nil {
+		if n, err := a.WriteMsgTo([]byte("one"), to, testenv.TempFile(t, "")); n != 3 || err != nil {
 			t.Fatalf("WriteMsgTo = %d, %v", n, err)
 		}
 		m := mustReadMsg(t, b, "one", 1)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"afunix"
+	"afunix/internal/testenv"
 )
 
 // SEMANTICS 193, for every call that can wait.
@@ -85,7 +86,7 @@ func TestWriteMsgBlocksUntilItsDeadline(t *testing.T) {
 			t.Skip("over pipes such a message is on its way as a whole")
 		}
 		a, b := pair(t, tr, network)
-		w := newWitness(t)
+		w := testenv.NewWitness(t)
 		data := make([]byte, 8<<20) // more than there is room for
 		type result struct {
 			n   int
@@ -93,7 +94,7 @@ func TestWriteMsgBlocksUntilItsDeadline(t *testing.T) {
 		}
 		written := make(chan result, 1)
 		go func() {
-			n, err := a.WriteMsg(data, w.w)
+			n, err := a.WriteMsg(data, w.W)
 			written <- result{n, err}
 		}()
 		peeked, err := b.PeekMsg(make([]byte, 1))

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"afunix"
+	"afunix/internal/testenv"
 )
 
 // collect runs the collector until done, and fails the test if that takes long.
@@ -67,15 +68,15 @@ func TestADroppedConnBehavesAsAClosedOne(t *testing.T) {
 			t.Fatal(err)
 		}
 		guard(t, a)
-		kept, lost := newWitness(t), newWitness(t)
-		mustWriteMsg(t, b, "sent", kept.w)
-		mustWriteMsg(t, a, "unread", lost.w)
+		kept, lost := testenv.NewWitness(t), testenv.NewWitness(t)
+		mustWriteMsg(t, b, "sent", kept.W)
+		mustWriteMsg(t, a, "unread", lost.W)
 		b = nil
-		lost.w.Close()
+		lost.W.Close()
 		collected := make(chan struct{})
 		go func() {
 			defer close(collected)
-			lost.r.Read(make([]byte, 1))
+			lost.R.Read(make([]byte, 1))
 		}()
 		collect(t, "the descriptor that nobody has read is still open", func() bool {
 			select {
@@ -86,7 +87,7 @@ func TestADroppedConnBehavesAsAClosedOne(t *testing.T) {
 			}
 		})
 		mustReadMsg(t, a, "sent", 1).Rights.Close()
-		kept.expectClosed(t)
+		kept.ExpectClosed(t)
 		if _, err := a.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) { // there was something unread
 			t.Errorf("after what was sent: %v; want ECONNRESET", err)
 		}

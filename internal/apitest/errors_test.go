@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"afunix"
+	"afunix/internal/testenv"
 )
 
 // An attempt is what DialContext, Listen or ListenPacket does at an address.
@@ -202,7 +203,7 @@ func TestWhatComesBeforeEMSGSIZE(t *testing.T) {
 		}
 		a.SetWriteDeadline(time.Time{})
 		b.Close()
-		if _, err := a.WriteMsg(big, tempFile(t, "")); !errors.Is(err, syscall.EMSGSIZE) {
+		if _, err := a.WriteMsg(big, testenv.TempFile(t, "")); !errors.Is(err, syscall.EMSGSIZE) {
 			t.Errorf("with a file, to a peer that is closed: %v", err)
 		}
 		a.Close()

@@ -9,6 +9,8 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"afunix/internal/testenv"
 )
 
 // Ends that move again and again, together, and while their processes end.
@@ -28,12 +30,12 @@ func TestExchangeAnEndMovesAround(t *testing.T) {
 		near, far := pair(t, a.transport, a.network)
 		p.moves(t, x, near)
 		q.moves(t, y)
-		mustWriteMsg(t, far, "early", tempFile(t, "words"))
+		mustWriteMsg(t, far, "early", testenv.TempFile(t, "words"))
 		p.order(t, "passed", "pass 0 1")
 		q.order(t, "taken", "get 0")
 		q.order(t, "early +words", "read 1")
 		q.goOnApart(t, 1, far)
-		mustWriteMsg(t, far, "again", tempFile(t, "more words"))
+		mustWriteMsg(t, far, "again", testenv.TempFile(t, "more words"))
 		q.order(t, "passed", "pass 0 1")
 		p.order(t, "taken", "get 0")
 		p.order(t, "again +more words", "read 2")
@@ -53,8 +55,8 @@ func TestExchangeBothEndsMoveAtOnce(t *testing.T) {
 		p := meet(t, a, "obey")
 		for i := range 2 {
 			x, y := pair(t, a.transport, a.network)
-			mustWriteMsg(t, x, "a", tempFile(t, "one"))
-			mustWriteMsg(t, y, "b", tempFile(t, "two"))
+			mustWriteMsg(t, x, "a", testenv.TempFile(t, "one"))
+			mustWriteMsg(t, y, "b", testenv.TempFile(t, "two"))
 			if i == 1 {
 				x, y = y, x
 			}
@@ -129,7 +131,7 @@ func TestExchangeAnEndSurvivesItsSender(t *testing.T) {
 	eachMove(t, all, func(t *testing.T, a meeting) {
 		p := meet(t, a, "obey")
 		near, far := pair(t, a.transport, a.network)
-		mustWriteMsg(t, far, "early", tempFile(t, "words"))
+		mustWriteMsg(t, far, "early", testenv.TempFile(t, "words"))
 		p.moves(t, near)
 		p.says(t, "die 0")
 		p.awaitLine(t, "sent")
@@ -169,9 +171,11 @@ func TestExchangeADeadlineDoesNotLoseAnEnd(t *testing.T) {
 	eachMove(t, all, func(t *testing.T, a meeting) {
 		p := meet(t, a, "obey")
 		near, far := pair(t, a.transport, a.network)
-		mustWriteMsg(t, far, "early", tempFile(t, "words"))
+		mustWriteMsg(t, far, "early", testenv.TempFile(t, "words"))
 		p.order(t, "taken", "take") // a datagram socket that is not connected has to dial first
-		suspend(t, p)
+		if err := testenv.Suspend(p.cmd.Process); err != nil {
+			t.Fatal(err)
+		}
 		p.c.SetWriteDeadline(time.Now().Add(10 * aMoment)) // enough to write it, however busy the machine is
 		n, err := p.c.WriteMsgTo([]byte("take\n"), p.to, near)
 		if n != 5 || !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -179,7 +183,9 @@ func TestExchangeADeadlineDoesNotLoseAnEnd(t *testing.T) {
 		}
 		expectGone(t, near)
 		p.c.SetWriteDeadline(time.Now().Add(patience))
-		wake(t, p)
+		if err := testenv.Resume(p.cmd.Process); err != nil {
+			t.Fatal(err)
+		}
 		p.expect(t, "taken")
 		p.order(t, "early +words", "read 0")
 		p.goOnApart(t, 0, far)

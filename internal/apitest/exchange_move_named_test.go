@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"afunix"
+	"afunix/internal/testenv"
 )
 
 // Sockets with a name that move: listeners and datagram sockets, while others dial them and send to them.
@@ -45,7 +46,7 @@ func TestExchangeAListenerMovesWithItsClients(t *testing.T) {
 		guard(t, accepted)
 		clients := []*afunix.Conn{dialAt(t, a, path), dialAt(t, a, path)}
 		for i, c := range clients {
-			mustWriteMsg(t, c, fmt.Sprint("early", i), tempFile(t, "file"))
+			mustWriteMsg(t, c, fmt.Sprint("early", i), testenv.TempFile(t, "file"))
 		}
 		silent := dialInSilence(t, path, socketNumbers[a.network])
 		stop := keepDialling(t, a, path)
@@ -185,7 +186,7 @@ func TestExchangeADatagramSocketMovesWithItsQueue(t *testing.T) {
 			if c == connected {
 				dest = nil
 			}
-			if _, err := c.WriteMsgTo([]byte(fmt.Sprint("early", i)), dest, tempFile(t, "file")); err != nil {
+			if _, err := c.WriteMsgTo([]byte(fmt.Sprint("early", i)), dest, testenv.TempFile(t, "file")); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -195,17 +196,17 @@ func TestExchangeADatagramSocketMovesWithItsQueue(t *testing.T) {
 		p.order(t, "early0 +file", "read 0")
 		p.order(t, "early1 +file from "+path+"n", "read 0")
 		p.order(t, "early2 +file", "read 0")
-		mustWriteMsg(t, connected, "later", tempFile(t, "file"))
+		mustWriteMsg(t, connected, "later", testenv.TempFile(t, "file"))
 		p.order(t, "later +file", "read 0")
-		if _, err := named.WriteMsgTo([]byte("more"), to, tempFile(t, "file")); err != nil {
+		if _, err := named.WriteMsgTo([]byte("more"), to, testenv.TempFile(t, "file")); err != nil {
 			t.Fatal(err)
 		}
 		p.order(t, "more +file from "+path+"n", "read 0")
-		mustWriteMsg(t, dialAt(t, a, path), "new", tempFile(t, "file"))
+		mustWriteMsg(t, dialAt(t, a, path), "new", testenv.TempFile(t, "file"))
 		p.order(t, "new +file", "read 0")
 		p.says(t, "give 0")
 		back := p.receive(t, "here", 1)[0]
-		mustWriteMsg(t, connected, "home", tempFile(t, "file"))
+		mustWriteMsg(t, connected, "home", testenv.TempFile(t, "file"))
 		expectMsg(t, back, "home +file")
 		if _, err := back.WriteTo([]byte("answer"), &net.UnixAddr{Name: path + "n", Net: "unixgram"}); err != nil {
 			t.Error(err)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"afunix"
+	"afunix/internal/testenv"
 )
 
 // Ends of the pipe transport that move between processes (P8).
@@ -30,9 +31,9 @@ func eachMove(t *testing.T, networks []string, f func(t *testing.T, a meeting)) 
 // expectAlive lets two ends exchange a file each.
 func expectAlive(t *testing.T, a, b *afunix.Conn) {
 	t.Helper()
-	mustWriteMsg(t, a, "there", tempFile(t, "file"))
+	mustWriteMsg(t, a, "there", testenv.TempFile(t, "file"))
 	expectMsg(t, b, "there +file")
-	mustWriteMsg(t, b, "back", tempFile(t, "another"))
+	mustWriteMsg(t, b, "back", testenv.TempFile(t, "another"))
 	expectMsg(t, a, "back +another")
 }
 
@@ -72,8 +73,8 @@ func TestExchangeAnEndMovesWithItsQueue(t *testing.T) {
 			func() (near, far *afunix.Conn) { far, near = pair(t, a.transport, a.network); return near, far },
 		} {
 			near, far := ends()
-			mustWriteMsg(t, far, "early", tempFile(t, "one"), tempFile(t, "two"))
-			mustWriteMsg(t, far, "late", tempFile(t, "three"))
+			mustWriteMsg(t, far, "early", testenv.TempFile(t, "one"), testenv.TempFile(t, "two"))
+			mustWriteMsg(t, far, "late", testenv.TempFile(t, "three"))
 			mustWriteMsg(t, near, "last")
 			p.moves(t, near)
 			expectGone(t, near)
@@ -125,14 +126,14 @@ func TestExchangeHalfClosesMove(t *testing.T) {
 	eachMove(t, listened, func(t *testing.T, a meeting) {
 		p := meet(t, a, "obey")
 		near, far := pair(t, a.transport, a.network)
-		mustWriteMsg(t, near, "last", tempFile(t, "words"))
+		mustWriteMsg(t, near, "last", testenv.TempFile(t, "words"))
 		if err := near.CloseWrite(); err != nil {
 			t.Fatal(err)
 		}
 		p.moves(t, near)
 		expectMsg(t, far, "last +words")
 		expectMsg(t, far, "the end")
-		mustWriteMsg(t, far, "answer", tempFile(t, "file"))
+		mustWriteMsg(t, far, "answer", testenv.TempFile(t, "file"))
 		p.order(t, "answer +file", "read 0")
 		if err := p.say("write 0 more"); err != nil {
 			t.Fatal(err)
@@ -142,7 +143,7 @@ func TestExchangeHalfClosesMove(t *testing.T) {
 		}
 
 		near, far = pair(t, a.transport, a.network)
-		mustWriteMsg(t, far, "last", tempFile(t, "words"))
+		mustWriteMsg(t, far, "last", testenv.TempFile(t, "words"))
 		if err := far.CloseWrite(); err != nil {
 			t.Fatal(err)
 		}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"afunix"
+	"afunix/internal/testenv"
 )
 
 // The other process of the tests of ends that move: a child that obeys orders about the ends that it
@@ -350,7 +351,7 @@ func expectMsg(t *testing.T, c *afunix.Conn, want string) {
 // goOnApart lets the peer's end number i and far exchange a file each.
 func (p *peer) goOnApart(t *testing.T, i int, far *afunix.Conn) {
 	t.Helper()
-	mustWriteMsg(t, far, "there", tempFile(t, "file"))
+	mustWriteMsg(t, far, "there", testenv.TempFile(t, "file"))
 	p.order(t, "there +file", "read %d", i)
 	p.order(t, "written", "write %d back another", i)
 	expectMsg(t, far, "back +another")

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"afunix"
+	"afunix/internal/testenv"
 )
 
 func init() { children["send and die"] = sendAndDie }
@@ -21,7 +22,7 @@ func TestDescriptorsSurviveTheirSender(t *testing.T) {
 		}
 		path := socketPath(t)
 		l := listen(t, tr, network, path)
-		file := tempFile(t, "inherited")
+		file := testenv.TempFile(t, "inherited")
 		if out, err := child(t, "send and die", network, path, file.Name()).CombinedOutput(); err == nil {
 			t.Fatalf("the child lives: %s", out)
 		}

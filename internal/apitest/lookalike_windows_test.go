@@ -2,7 +2,6 @@ package apitest
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"net"
 	"os"
@@ -11,65 +10,23 @@ import (
 	"syscall"
 	"testing"
 
-	"golang.org/x/sys/windows"
-
 	"afunix"
 	"afunix/internal/testenv"
 )
 
-// A pipeServer is somebody else's pipe, which waits for its client.
-type pipeServer struct {
-	name  string // without what is in front of it
-	event windows.Handle
-}
-
-func newPipeServer(t *testing.T) *pipeServer {
-	t.Helper()
-	s := &pipeServer{name: "afunix-test-" + rand.Text()}
-	path, err := windows.UTF16PtrFromString(`\\.\PIPE\` + s.name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h, err := windows.CreateNamedPipe(path, windows.PIPE_ACCESS_DUPLEX|windows.FILE_FLAG_OVERLAPPED, windows.PIPE_TYPE_BYTE, 1, 0, 0, 0, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if s.event, err = windows.CreateEvent(nil, 1, 0, nil); err != nil {
-		t.Fatal(err)
-	}
-	o := &windows.Overlapped{HEvent: s.event}
-	if err := windows.ConnectNamedPipe(h, o); err != windows.ERROR_IO_PENDING {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		var n uint32
-		windows.CancelIoEx(h, o)
-		windows.GetOverlappedResult(h, o, &n, true)
-		windows.CloseHandle(s.event)
-		windows.CloseHandle(h)
-	})
-	return s
-}
-
-// visited reports whether somebody has come.
-func (s *pipeServer) visited() bool {
-	state, err := windows.WaitForSingleObject(s.event, 0)
-	return err != nil || state != uint32(windows.WAIT_TIMEOUT)
-}
-
 // What is no file is refused by its name, and nobody is disturbed: the server of a pipe sees no
 // client come.
 func TestNamesThatAreNoFilesAreNotOpened(t *testing.T) {
-	s := newPipeServer(t)
+	s := testenv.NewPipeServer(t)
 	for name, test := range map[string]struct {
 		what string
 		bind error
 	}{
-		`//./pipe/` + s.name:       {"name of a pipe", syscall.EADDRINUSE},
-		`\\.\PIPE\` + s.name:       {"name of a pipe", syscall.EADDRINUSE},
-		`\\?\pipe\` + s.name:       {"name of a pipe", syscall.EADDRINUSE},
-		`\\.\C:\..\pipe\` + s.name: {"name of a pipe", syscall.EADDRINUSE},
-		`\\.\x\..\pipe\` + s.name:  {"name of a pipe", syscall.EADDRINUSE},
+		`//./pipe/` + s.Name:       {"name of a pipe", syscall.EADDRINUSE},
+		`\\.\PIPE\` + s.Name:       {"name of a pipe", syscall.EADDRINUSE},
+		`\\?\pipe\` + s.Name:       {"name of a pipe", syscall.EADDRINUSE},
+		`\\.\C:\..\pipe\` + s.Name: {"name of a pipe", syscall.EADDRINUSE},
+		`\\.\x\..\pipe\` + s.Name:  {"name of a pipe", syscall.EADDRINUSE},
 		`\\localhost\pipe\x`:       {"name of a pipe", syscall.EADDRINUSE},
 		`\\localhost\c$\temp\x`:    {"another machine", syscall.EADDRNOTAVAIL},
 		`//localhost/share/x`:      {"another machine", syscall.EADDRNOTAVAIL},
@@ -77,7 +34,7 @@ func TestNamesThatAreNoFilesAreNotOpened(t *testing.T) {
 		"CON":                      {"name of a device", syscall.EADDRINUSE},
 		`\\.\COM1`:                 {"name of a device", syscall.EADDRINUSE},
 	} {
-		t.Run(strings.ReplaceAll(name, s.name, "NAME"), func(t *testing.T) {
+		t.Run(strings.ReplaceAll(name, s.Name, "NAME"), func(t *testing.T) {
 			for _, network := range all {
 				expectLookalike(t, dialError(afunix.DefaultTransport, network, name), test.what, syscall.ECONNREFUSED)
 			}
@@ -98,7 +55,7 @@ func TestNamesThatAreNoFilesAreNotOpened(t *testing.T) {
 			d := afunix.Dialer{LocalAddr: &net.UnixAddr{Name: name, Net: "unix"}}
 			_, err = d.DialContext(t.Context(), "unix", filepath.Join(testenv.TempDir(t), "nobody"))
 			expectLookalike(t, err, test.what, test.bind)
-			if s.visited() {
+			if s.Visited() {
 				t.Error("the server of the pipe has seen a client")
 			}
 		})

@@ -139,52 +139,6 @@ func connect(t *testing.T, tr afunix.Transport, network string) (client, server 
 	return client, server
 }
 
-// tempFile returns an open file with the text, to be read from the start.
-func tempFile(t *testing.T, text string) *os.File {
-	t.Helper()
-	f, err := os.CreateTemp(testenv.TempDir(t), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	if _, err := f.WriteString(text); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := f.Seek(0, 0); err != nil {
-		t.Fatal(err)
-	}
-	return f
-}
-
-// A witness is a pipe whose reading end tells when the last copy of its writing end is closed.
-type witness struct{ r, w *os.File }
-
-func newWitness(t *testing.T) witness {
-	t.Helper()
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { r.Close(); w.Close() })
-	return witness{r, w}
-}
-
-// expectClosed closes this process's own writing end, and fails the test if another stays open.
-func (w witness) expectClosed(t *testing.T) {
-	t.Helper()
-	w.w.Close()
-	closed := make(chan error, 1)
-	go func() {
-		_, err := w.r.Read(make([]byte, 1))
-		closed <- err
-	}()
-	select {
-	case <-closed:
-	case <-time.After(patience):
-		t.Fatal("a copy of the descriptor is still open")
-	}
-}
-
 func mustWriteMsg(t *testing.T, c *afunix.Conn, data string, files ...afunix.Sendable) {
 	t.Helper()
 	if n, err := c.WriteMsg([]byte(data), files...); n != len(data) || err != nil {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"afunix"
+	"afunix/internal/testenv"
 )
 
 // Ends of the pipe transport that move (P8), within one process: what fails, what waits in queues, and what nobody takes.
@@ -40,14 +41,14 @@ func expectWhole(t *testing.T, a, b *afunix.Conn) {
 func withMessage(t *testing.T, tr afunix.Transport, network string) (near, far *afunix.Conn) {
 	t.Helper()
 	near, far = pair(t, tr, network)
-	mustWriteMsg(t, far, "early", tempFile(t, "words"))
+	mustWriteMsg(t, far, "early", testenv.TempFile(t, "words"))
 	return near, far
 }
 
 // A message that cannot be sent leaves the end where it was, with all that it had.
 func TestAnEndThatCannotBePassedStays(t *testing.T) {
 	eachPipe(t, all, func(t *testing.T, tr afunix.Transport, network string) {
-		closed := tempFile(t, "")
+		closed := testenv.TempFile(t, "")
 		closed.Close()
 		refused := syscall.EPIPE
 		if network == "unixgram" {
@@ -193,7 +194,7 @@ func TestAnEndInAQueueWaits(t *testing.T) {
 		near, far := withMessage(t, tr, network)
 		mustWriteMsg(t, over, "take", near)
 		expectGone(t, near)
-		mustWriteMsg(t, far, "late", tempFile(t, "more words"))
+		mustWriteMsg(t, far, "late", testenv.TempFile(t, "more words"))
 		if _, err := over.WriteMsg([]byte("x"), near); !errors.Is(err, syscall.EBADF) {
 			t.Errorf("sent again: %v; want EBADF", err)
 		}
@@ -216,8 +217,8 @@ func TestEndsInQueuesOfEndsMove(t *testing.T) {
 		a, toA := pair(t, tr, network)
 		b, toB := pair(t, tr, network)
 		c, toC := withMessage(t, tr, network)
-		mustWriteMsg(t, toB, "c", tempFile(t, ""), c)
-		mustWriteMsg(t, toA, "b", b, tempFile(t, ""))
+		mustWriteMsg(t, toB, "c", testenv.TempFile(t, ""), c)
+		mustWriteMsg(t, toA, "b", b, testenv.TempFile(t, ""))
 		a = pass(t, over, from, a)[0]
 		open := func(m afunix.Message, i int) *afunix.Conn {
 			t.Helper()
@@ -254,17 +255,17 @@ func TestAnEndPassesThroughItself(t *testing.T) {
 // Ends that nobody can ever reach are closed: an end in its own queue, two in each other's. So is all that waits with them.
 func TestCyclesOfEndsAreClosed(t *testing.T) {
 	eachPipe(t, all, func(t *testing.T, tr afunix.Transport, network string) {
-		w := newWitness(t)
+		w := testenv.NewWitness(t)
 		near, far := pair(t, tr, network)
-		mustWriteMsg(t, near, "file", w.w)
+		mustWriteMsg(t, near, "file", w.W)
 		mustWriteMsg(t, near, "peer", far) // into its own queue
 		near.Close()
-		w.expectClosed(t)
+		w.ExpectClosed(t)
 
-		w = newWitness(t)
+		w = testenv.NewWitness(t)
 		a, toA := pair(t, tr, network)
 		b, toB := pair(t, tr, network)
-		mustWriteMsg(t, toA, "file", w.w)
+		mustWriteMsg(t, toA, "file", w.W)
 		mustWriteMsg(t, toA, "b", b)
 		_, err := toB.WriteMsg([]byte("a"), a)
 		toA.Close()
@@ -273,7 +274,7 @@ func TestCyclesOfEndsAreClosed(t *testing.T) {
 			t.Logf("the second one: %v", err)
 			a.Close()
 		}
-		w.expectClosed(t)
+		w.ExpectClosed(t)
 	})
 }
 
@@ -282,7 +283,7 @@ func TestPeekLeavesAnEndInTheQueue(t *testing.T) {
 	eachPipe(t, all, func(t *testing.T, tr afunix.Transport, network string) {
 		over, from := pair(t, tr, network)
 		near, far := withMessage(t, tr, network)
-		mustWriteMsg(t, over, "take", tempFile(t, "file"), near)
+		mustWriteMsg(t, over, "take", testenv.TempFile(t, "file"), near)
 		m, err := from.PeekMsg(make([]byte, 100))
 		checkMsg(t, m, err, "take", 2)
 		if k := m.Rights.Kind(1); k != afunix.KindUnix {

@@ -132,16 +132,16 @@ func TestReceivedUDPSocket(t *testing.T) {
 
 func TestReceivedPipeAndDirectory(t *testing.T) {
 	eachPassing(t, all, func(t *testing.T, tr afunix.Transport, network string) {
-		w := newWitness(t)
-		f, err := receive(t, tr, network, afunix.KindPipe, w.w).File(0)
+		w := testenv.NewWitness(t)
+		f, err := receive(t, tr, network, afunix.KindPipe, w.W).File(0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer f.Close()
-		w.w.Close()
+		w.W.Close()
 		f.Write([]byte("through"))
 		f.Close()
-		if text, err := io.ReadAll(w.r); string(text) != "through" || err != nil {
+		if text, err := io.ReadAll(w.R); string(text) != "through" || err != nil {
 			t.Errorf("read %q, %v", text, err)
 		}
 		dir, err := os.Open(testenv.TempDir(t))
@@ -181,7 +181,7 @@ func TestReceivedConnAndListener(t *testing.T) {
 		expectEcho(t, c, y)
 		y.SetDeadline(time.Now().Add(patience))
 		c.SetDeadline(time.Now().Add(patience))
-		mustWriteMsg(t, c, "y", tempFile(t, ""))
+		mustWriteMsg(t, c, "y", testenv.TempFile(t, ""))
 		mustReadMsg(t, y, "y", 1)
 	})
 	each(t, listened, func(t *testing.T, over afunix.Transport, network string) {

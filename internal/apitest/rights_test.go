@@ -12,13 +12,14 @@ import (
 	"time"
 
 	"afunix"
+	"afunix/internal/testenv"
 )
 
 // SEMANTICS 1, 2: a passed file is the same open file; its offset goes along and stays shared.
 func TestPassedFileSharesItsOffset(t *testing.T) {
 	eachPassing(t, all, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)
-		sent := tempFile(t, "hello, world")
+		sent := testenv.TempFile(t, "hello, world")
 		io.ReadFull(sent, make([]byte, 7))
 		mustWriteMsg(t, a, "x", sent)
 		m := mustReadMsg(t, b, "x", 1)
@@ -45,7 +46,7 @@ func TestDescriptorsKeepTheirOrder(t *testing.T) {
 		a, b := pair(t, tr, network)
 		var files []afunix.Sendable
 		for i := range 5 {
-			files = append(files, tempFile(t, strconv.Itoa(i)))
+			files = append(files, testenv.TempFile(t, strconv.Itoa(i)))
 		}
 		mustWriteMsg(t, a, "x", files...)
 		m := mustReadMsg(t, b, "x", 5)
@@ -66,10 +67,10 @@ func TestDescriptorsKeepTheirOrder(t *testing.T) {
 func TestAtMostMaxRights(t *testing.T) {
 	eachPassing(t, all, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)
-		w := newWitness(t)
+		w := testenv.NewWitness(t)
 		files := make([]afunix.Sendable, afunix.MaxRights+1)
 		for i := range files {
-			files[i] = w.w
+			files[i] = w.W
 		}
 		if n, err := a.WriteMsg([]byte("many"), files...); n != 0 || !errors.Is(err, syscall.EINVAL) {
 			t.Errorf("254 descriptors: %d, %v; want EINVAL", n, err)
@@ -79,13 +80,13 @@ func TestAtMostMaxRights(t *testing.T) {
 		if err := m.Rights.Close(); err != nil {
 			t.Error(err)
 		}
-		w.expectClosed(t)
+		w.ExpectClosed(t)
 	})
 }
 
 // SEMANTICS 10.
 func TestFileThatIsNotOpenIsNamed(t *testing.T) {
-	closed := tempFile(t, "")
+	closed := testenv.TempFile(t, "")
 	closed.Close()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -107,9 +108,9 @@ func TestFileThatIsNotOpenIsNamed(t *testing.T) {
 	}
 	eachPassing(t, all, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)
-		w := newWitness(t)
+		w := testenv.NewWitness(t)
 		for name, f := range bad {
-			n, err := a.WriteMsg([]byte("bad"), w.w, f)
+			n, err := a.WriteMsg([]byte("bad"), w.W, f)
 			if n != 0 || !errors.Is(err, syscall.EBADF) {
 				t.Errorf("%s: %d, %v; want EBADF", name, n, err)
 			}
@@ -124,7 +125,7 @@ func TestFileThatIsNotOpenIsNamed(t *testing.T) {
 		}
 		mustWriteMsg(t, a, "good")
 		mustReadMsg(t, b, "good", 0) // nothing was queued
-		w.expectClosed(t)            // the valid one is not kept
+		w.ExpectClosed(t)            // the valid one is not kept
 	})
 }
 
@@ -147,7 +148,7 @@ func (s stutter) Control(f func(uintptr)) error {
 func TestSendableThatShowsItsDescriptorTwiceIsSentOnce(t *testing.T) {
 	eachPassing(t, all, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)
-		raw, err := tempFile(t, "").SyscallConn()
+		raw, err := testenv.TempFile(t, "").SyscallConn()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -162,11 +163,11 @@ func TestSendableThatShowsItsDescriptorTwiceIsSentOnce(t *testing.T) {
 func TestEmptyDataWithFilesIsRefusedOnStreams(t *testing.T) {
 	each(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)
-		w := newWitness(t)
-		if n, err := a.WriteMsg(nil, w.w); n != 0 || !errors.Is(err, syscall.EINVAL) {
+		w := testenv.NewWitness(t)
+		if n, err := a.WriteMsg(nil, w.W); n != 0 || !errors.Is(err, syscall.EINVAL) {
 			t.Errorf("WriteMsg = %d, %v; want EINVAL", n, err)
 		}
-		w.expectClosed(t)
+		w.ExpectClosed(t)
 		mustWriteMsg(t, a, "x")
 		mustReadMsg(t, b, "x", 0)
 	})
@@ -180,13 +181,13 @@ func TestReadDiscardsDescriptors(t *testing.T) {
 			"ReadFrom": func(c *afunix.Conn, b []byte) (int, error) { n, _, err := c.ReadFrom(b); return n, err },
 		} {
 			a, b := pair(t, tr, network)
-			w := newWitness(t)
-			mustWriteMsg(t, a, "data", w.w)
+			w := testenv.NewWitness(t)
+			mustWriteMsg(t, a, "data", w.W)
 			buf := make([]byte, 10)
 			if n, err := read(b, buf); string(buf[:n]) != "data" || err != nil {
 				t.Errorf("%s = %q, %v", name, buf[:n], err)
 			}
-			w.expectClosed(t)
+			w.ExpectClosed(t)
 		}
 	})
 }
@@ -195,16 +196,16 @@ func TestReadDiscardsDescriptors(t *testing.T) {
 func TestDescriptorsOfAFailedSendAreReleased(t *testing.T) {
 	eachPassing(t, all, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)
-		w := newWitness(t)
+		w := testenv.NewWitness(t)
 		b.Close()
 		want := syscall.EPIPE
 		if network == "unixgram" {
 			want = syscall.ECONNREFUSED
 		}
-		if n, err := a.WriteMsg([]byte("x"), w.w); n != 0 || !errors.Is(err, want) {
+		if n, err := a.WriteMsg([]byte("x"), w.W); n != 0 || !errors.Is(err, want) {
 			t.Errorf("WriteMsg = %d, %v; want %v", n, err, want)
 		}
-		w.expectClosed(t)
+		w.ExpectClosed(t)
 	})
 }
 
@@ -212,17 +213,17 @@ func TestDescriptorsOfAFailedSendAreReleased(t *testing.T) {
 func TestCloseClosesWhatNobodyReceived(t *testing.T) {
 	eachPassing(t, all, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)
-		w := newWitness(t)
-		mustWriteMsg(t, a, "x", w.w)
+		w := testenv.NewWitness(t)
+		mustWriteMsg(t, a, "x", w.W)
 		b.Close()
-		w.expectClosed(t)
+		w.ExpectClosed(t)
 	})
 }
 
 func TestEachDescriptorIsTakenOnce(t *testing.T) {
 	eachPassing(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)
-		mustWriteMsg(t, a, "x", tempFile(t, ""), tempFile(t, ""))
+		mustWriteMsg(t, a, "x", testenv.TempFile(t, ""), testenv.TempFile(t, ""))
 		r := mustReadMsg(t, b, "x", 2).Rights
 		f, err := r.File(0)
 		if err != nil {
@@ -269,7 +270,7 @@ func TestDescriptorOfAnotherKindStaysInRights(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer l.Close()
-		mustWriteMsg(t, a, "x", tempFile(t, "text"), l.(*net.TCPListener))
+		mustWriteMsg(t, a, "x", testenv.TempFile(t, "text"), l.(*net.TCPListener))
 		r := mustReadMsg(t, b, "x", 2).Rights
 		_, connErr := r.Conn(0)
 		_, listenerErr := r.Listener(0)
@@ -296,16 +297,16 @@ func TestDescriptorOfAnotherKindStaysInRights(t *testing.T) {
 func TestDroppedRightsAreClosedByTheCollector(t *testing.T) {
 	eachPassing(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)
-		w := newWitness(t)
-		mustWriteMsg(t, a, "x", w.w)
-		w.w.Close()
+		w := testenv.NewWitness(t)
+		mustWriteMsg(t, a, "x", w.W)
+		w.W.Close()
 		if m, err := b.ReadMsg(make([]byte, 10)); err != nil || m.Rights.Len() != 1 {
 			t.Fatal(err)
 		}
 		collected := make(chan struct{})
 		go func() {
 			defer close(collected)
-			w.r.Read(make([]byte, 1))
+			w.R.Read(make([]byte, 1))
 		}()
 		timeout := time.After(patience)
 		for {

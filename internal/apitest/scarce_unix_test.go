@@ -14,9 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"afunix"
+	"afunix/internal/testenv"
 )
 
 func init() {
@@ -37,7 +36,7 @@ func listenWithoutRoom(args []string) error {
 		return err
 	}
 	defer l.Close()
-	earn, err := leaveRoom(0)
+	earn, err := testenv.LeaveRoom(0)
 	if err != nil {
 		return err
 	}
@@ -140,7 +139,7 @@ func receiveWithRoom(network string, room int) error {
 	if err := w.Close(); err != nil {
 		return err
 	}
-	restore, err := leaveRoom(room)
+	restore, err := testenv.LeaveRoom(room)
 	if err != nil {
 		return err
 	}
@@ -179,7 +178,7 @@ func connectOutOfDescriptors(args []string) error {
 	}
 	defer r.Close()
 	defer w.Close()
-	restore, err := leaveRoom(2) // for the two ends
+	restore, err := testenv.LeaveRoom(2) // for the two ends
 	if err != nil {
 		return err
 	}
@@ -203,35 +202,4 @@ func connectOutOfDescriptors(args []string) error {
 		m.Rights.Close()
 	}
 	return nil
-}
-
-// leaveRoom fills this process's table but for some descriptors. The limit is soft: it is lowered, not raised.
-func leaveRoom(room int) (restore func() error, err error) {
-	var before unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
-		return nil, err
-	}
-	low := before
-	low.Cur = 100
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &low); err != nil {
-		return nil, err
-	}
-	var filling []int
-	for {
-		fd, err := unix.FcntlInt(0, unix.F_DUPFD_CLOEXEC, 0)
-		if err != nil {
-			break
-		}
-		filling = append(filling, fd)
-	}
-	for range room {
-		unix.Close(filling[len(filling)-1])
-		filling = filling[:len(filling)-1]
-	}
-	return func() error {
-		for _, fd := range filling {
-			unix.Close(fd)
-		}
-		return unix.Setrlimit(unix.RLIMIT_NOFILE, &before)
-	}, nil
 }

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"afunix/internal/testenv"
 )
 
 var pool = &sync.Pool{New: func() any { return new(buffer) }}
@@ -251,7 +253,7 @@ func TestErrorsOfNames(t *testing.T) {
 }
 
 func TestReadAndWriteAllocateNothing(t *testing.T) {
-	if raceEnabled {
+	if testenv.Race {
 		t.Skip("the race detector makes sync.Pool forget")
 	}
 	server, client := connected(t)
@@ -280,15 +282,12 @@ func must(buf *buffer, _, _ int, err error) *buffer {
 // withoutRoom calls f while this process can open no descriptor.
 func withoutRoom(t *testing.T, f func()) {
 	t.Helper()
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 0, Max: limit.Max}); err != nil {
+	restore, err := testenv.LeaveNoRoom()
+	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() {
-		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		if err := restore(); err != nil {
 			t.Fatal(err)
 		}
 	}()
