@@ -69,7 +69,7 @@ func TestEndsThatWaitForRoomMoveWithTheirSocket(t *testing.T) {
 	connections, _ := moving(sock.Stream)
 	carrier, other := pairOf(t, connections)
 	end, peer := pairOf(t, connections)
-	s, name := boundWith(t, cfg)
+	s, name := bound(t, cfg)
 	sender := senderOf(t, cfg, name, names{})
 	for range 11 {
 		send(t, sender, "x")
@@ -144,7 +144,7 @@ func TestASocketToWhichAnEndIsComingStays(t *testing.T) {
 	connections, _ := moving(sock.Stream)
 	carrier, other := pairOf(t, connections)
 	end, peer := pairOf(t, connections)
-	s, name := boundWith(t, cfg)
+	s, name := bound(t, cfg)
 	pipe := new(halting)
 	sender := senderOf(t, cfg, name, haltingNames{pipe: pipe})
 	sent := start(func() (int, error) {

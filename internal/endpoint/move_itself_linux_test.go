@@ -96,7 +96,7 @@ func TestAnEndThatHasPassedThroughItselfIsPassedOn(t *testing.T) {
 		},
 		"a datagram socket": func(t *testing.T) any {
 			cfg, _ := moving(sock.Datagram)
-			s, _ := boundWith(t, cfg)
+			s, _ := bound(t, cfg)
 			return s
 		},
 	}

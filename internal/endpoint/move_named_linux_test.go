@@ -21,8 +21,8 @@ import (
 func TestADatagramSocketSendsItself(t *testing.T) {
 	testenv.NeedPipeRights(t)
 	cfg, _ := moving(sock.Datagram)
-	to, name := boundWith(t, cfg)
-	s, own := boundWith(t, cfg)
+	to, name := bound(t, cfg)
+	s, own := bound(t, cfg)
 	if _, err := s.Send([]byte("m"), []transport.File{{End: s}}, &net.UnixAddr{Name: name, Net: "unixgram"}); err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func TestADatagramSocketThatMovesHeedsItsDeadline(t *testing.T) {
 	testenv.NeedPipeRights(t)
 	cfg, _ := moving(sock.Datagram)
 	carrier, _ := pairOf(t, cfg)
-	s, name := boundWith(t, cfg)
+	s, name := bound(t, cfg)
 	p, err := newClient(t.Context(), name, sock.Datagram)
 	if err != nil {
 		t.Fatal(err)

@@ -36,29 +36,6 @@ func moving(typ sock.Type) (endpoint.Config, *narrow) {
 	return endpoint.Config{Type: typ, Table: table, World: &endpoint.World{System: opener{}, Network: names{}}}, table
 }
 
-// pairOf returns a pair that cfg describes.
-func pairOf(t *testing.T, cfg endpoint.Config) (a, b *endpoint.Conn) {
-	t.Helper()
-	x, y, err := newPair()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return paired(t, cfg, x, y)
-}
-
-func paired(t *testing.T, cfg endpoint.Config, x, y endpoint.Pipe) (a, b *endpoint.Conn) {
-	t.Helper()
-	a, b, err := endpoint.Pair(x, y, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range []*endpoint.Conn{a, b} {
-		t.Cleanup(func() { c.Close() })
-		c.SetDeadline(time.Now().Add(10 * time.Second))
-	}
-	return a, b
-}
-
 // listening returns a listener that cfg describes.
 func listening(t *testing.T, cfg endpoint.Config) (*endpoint.Listener, string) {
 	t.Helper()

@@ -166,8 +166,8 @@ func TestAPeerThatGetsReadyDuringAMoveThatComesToNothing(t *testing.T) {
 
 	// A datagram socket that is sending cannot move yet.
 	dgram, _ := moving(sock.Datagram)
-	_, name := boundWith(t, dgram)
-	busy, _ := boundWith(t, dgram)
+	_, name := bound(t, dgram)
+	busy, _ := bound(t, dgram)
 	sent := make(chan struct{}, 100)
 	go func() {
 		for {
