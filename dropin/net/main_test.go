@@ -10,21 +10,14 @@ import (
 	"afunix/dropin/net"
 	"afunix/dropin/syscall"
 	"afunix/dropin/unix"
-	"afunix/internal/leaktest"
+	"afunix/internal/testchild"
 	"afunix/internal/testenv"
 )
 
 // These tests are what programs do. They are run three times: on the kernel of Linux, with the tag afunix_pipe, and on Windows.
 
 func TestMain(m *testing.M) {
-	if path := os.Getenv(childVariable); path != "" {
-		if err := child(path); err != nil {
-			os.Stderr.WriteString(err.Error() + "\n")
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	leaktest.Main(m)
+	testchild.Main(m, map[string]func(args []string) error{"sender": sender})
 }
 
 // patience bounds every wait that should not last.

@@ -1,6 +1,7 @@
 package apitest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"afunix"
+	"afunix/internal/testchild"
 	"afunix/internal/testenv"
 )
 
@@ -210,12 +212,7 @@ func heirThatAttaches(args []string) error {
 	if err != nil {
 		return err
 	}
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	cmd := exec.Command(self, args[1])
-	cmd.Env = append(os.Environ(), childVariable+"=heir", "GORACE=atexit_sleep_ms=0")
+	cmd := testchild.Command(context.Background(), "heir", args[1])
 	c.SetWriteDeadline(time.Now().Add(patience))
 	if err := c.AttachTo(cmd, args[1]); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package apitest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"afunix"
+	"afunix/internal/testchild"
 	"afunix/internal/testenv"
 )
 
@@ -35,12 +37,7 @@ func init() {
 
 // heirMain echoes one message over each inherited end, and starts a process that must inherit nothing.
 func heirMain(args []string) error {
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), childVariable+"=heir of nothing", "GORACE=atexit_sleep_ms=0")
+	cmd := testchild.Command(context.Background(), "heir of nothing")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("grandchild: %w: %s", err, out)
 	}

@@ -11,37 +11,18 @@ import (
 	"time"
 
 	"afunix"
-	"afunix/internal/leaktest"
+	"afunix/internal/testchild"
 	"afunix/internal/testenv"
 )
 
 // children are the main functions of the second process: the test binary starts itself.
 var children = map[string]func(args []string) error{}
 
-const childVariable = "AFUNIX_TEST_CHILD"
-
-func TestMain(m *testing.M) {
-	name := os.Getenv(childVariable)
-	if name == "" {
-		leaktest.Main(m)
-	}
-	if err := children[name](os.Args[1:]); err != nil {
-		os.Stderr.WriteString(err.Error() + "\n")
-		os.Exit(1)
-	}
-	os.Exit(0)
-}
+func TestMain(m *testing.M) { testchild.Main(m, children) }
 
 // child prepares a second process that runs one of the children.
 func child(t *testing.T, name string, args ...string) *exec.Cmd {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), self, args...)
-	cmd.Env = append(os.Environ(), childVariable+"="+name, "GORACE=atexit_sleep_ms=0") // or each takes a second longer
-	return cmd
+	return testchild.Command(t.Context(), name, args...)
 }
 
 // patience bounds every wait that should not last.
