@@ -334,16 +334,12 @@ func claimWithoutDescriptors(args []string) error {
 		return err
 	}
 	defer u.Close()
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		return err
-	}
-	none := unix.Rlimit{Cur: 0, Max: limit.Max}
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &none); err != nil {
+	restore, err := testenv.LeaveNoRoom()
+	if err != nil {
 		return err
 	}
 	_, failure := u.Listen(timeLimit(), "web", "tcp", nowhere)
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+	if err := restore(); err != nil {
 		return err
 	}
 	if !errors.Is(failure, unix.EMFILE) {

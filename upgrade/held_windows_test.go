@@ -72,9 +72,7 @@ func TestAddressWhoseFileIsReadOnly(t *testing.T) {
 // It may be open in a program that lets it be removed. Wine does not replace a file that anybody
 // has open.
 func TestAddressWhoseFileIsReadByABackup(t *testing.T) {
-	if windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() == nil {
-		t.Skip("Wine has no renaming with POSIX semantics")
-	}
+	testenv.NeedWindows(t, "no renaming with POSIX semantics")
 	testAddressInUse(t, holdSharing)
 }
 

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"afunix/internal/leaktest"
+	"afunix/internal/testchild"
 	"afunix/internal/testenv"
 	"afunix/upgrade"
 )
@@ -18,28 +18,11 @@ import (
 // children are the main functions of further processes: the test binary starts itself.
 var children = map[string]func(args []string) error{}
 
-const childVariable = "AFUNIX_TEST_CHILD"
-
-func TestMain(m *testing.M) {
-	name := os.Getenv(childVariable)
-	if name == "" {
-		leaktest.Main(m)
-	}
-	if err := children[name](os.Args[1:]); err != nil {
-		os.Stderr.WriteString(err.Error() + "\n")
-		os.Exit(1)
-	}
-	os.Exit(0)
-}
+func TestMain(m *testing.M) { testchild.Main(m, children) }
 
 // child prepares a process that runs one of the children.
 func child(name string, args ...string) *exec.Cmd {
-	self, err := os.Executable()
-	if err != nil {
-		panic(err)
-	}
-	cmd := exec.Command(self, args...)
-	cmd.Env = append(os.Environ(), childVariable+"="+name, "GORACE=atexit_sleep_ms=0") // or each takes a second longer
+	cmd := testchild.Command(context.Background(), name, args...)
 	cmd.Stderr = os.Stderr
 	return cmd
 }

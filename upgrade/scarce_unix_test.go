@@ -12,9 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"afunix/internal/testenv"
 	"afunix/upgrade"
-
-	"golang.org/x/sys/unix"
 )
 
 func init() { children["scarce"] = scarce }
@@ -32,12 +31,8 @@ func scarce(args []string) error {
 	if err := u.Ready(ctx); err != nil {
 		return err
 	}
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		return err
-	}
-	none := unix.Rlimit{Cur: 0, Max: limit.Max}
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &none); err != nil {
+	restore, err := testenv.LeaveNoRoom()
+	if err != nil {
 		return err
 	}
 	fmt.Println("serves")
@@ -47,7 +42,7 @@ func scarce(args []string) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+	if err := restore(); err != nil {
 		return err
 	}
 	select {

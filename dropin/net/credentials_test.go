@@ -10,6 +10,7 @@ import (
 	"afunix/dropin/net"
 	"afunix/dropin/syscall"
 	"afunix/dropin/unix"
+	"afunix/internal/testenv"
 )
 
 func TestPeerCredentials(t *testing.T) {
@@ -42,7 +43,7 @@ func TestPassCredentials(t *testing.T) {
 				t.Error(typ, err)
 			}
 		})
-		f := tempFile(t, "hello")
+		f := testenv.TempFile(t, "hello")
 		own := &syscall.Ucred{Pid: int32(os.Getpid()), Uid: uint32(os.Getuid()), Gid: uint32(os.Getgid())}
 		send := append(syscall.UnixCredentials(own), syscall.UnixRights(int(f.Fd()))...)
 		if _, _, err := a.WriteMsgUnix([]byte("x"), send, nil); err != nil {

@@ -5,6 +5,7 @@ import (
 
 	"afunix/dropin/syscall"
 	"afunix/dropin/unix"
+	"afunix/internal/testenv"
 )
 
 // What is received is inherited by child processes, unless MSG_CMSG_CLOEXEC says otherwise (case 3).
@@ -14,7 +15,7 @@ func TestCloexec(t *testing.T) {
 		a, b := socketpair(t, network)
 		defer syscall.Close(a)
 		defer syscall.Close(b)
-		f := tempFile(t, "hello")
+		f := testenv.TempFile(t, "hello")
 		for _, flags := range []int{0, syscall.MSG_CMSG_CLOEXEC} {
 			send(t, a, "x", int(f.Fd()))
 			oob := make([]byte, syscall.CmsgSpace(4))

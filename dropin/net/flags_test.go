@@ -10,6 +10,7 @@ import (
 
 	"afunix/dropin/net"
 	"afunix/dropin/syscall"
+	"afunix/internal/testenv"
 )
 
 // received is what Recvmsg returned, with the descriptors closed.
@@ -49,7 +50,7 @@ func send(t *testing.T, fd int, text string, rights ...int) {
 // With MSG_WAITALL a stream waits for all that there is room for, or the end, but not past descriptors (cases 32, 139).
 func TestWaitall(t *testing.T) {
 	needRights(t)
-	f := tempFile(t, "hello")
+	f := testenv.TempFile(t, "hello")
 	fd := int(f.Fd())
 	for _, test := range []struct {
 		name  string
@@ -117,7 +118,7 @@ func TestTrunc(t *testing.T) {
 		defer syscall.Close(a)
 		defer syscall.Close(b)
 		long := string(make([]byte, 10000))
-		f := tempFile(t, "hello")
+		f := testenv.TempFile(t, "hello")
 		send(t, a, "abcdef"+long, int(f.Fd()))
 		send(t, a, "gh")
 		want := received{"ab", 10006, syscall.MSG_TRUNC, 1, nil}

@@ -1,7 +1,6 @@
 package net_test
 
 import (
-	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -11,21 +10,14 @@ import (
 	"afunix/dropin/net"
 	"afunix/dropin/syscall"
 	"afunix/dropin/unix"
-	"afunix/internal/leaktest"
+	"afunix/internal/testchild"
 	"afunix/internal/testenv"
 )
 
 // These tests are what programs do. They are run three times: on the kernel of Linux, with the tag afunix_pipe, and on Windows.
 
 func TestMain(m *testing.M) {
-	if path := os.Getenv(childVariable); path != "" {
-		if err := child(path); err != nil {
-			os.Stderr.WriteString(err.Error() + "\n")
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	leaktest.Main(m)
+	testchild.Main(m, map[string]func(args []string) error{"sender": sender})
 }
 
 // patience bounds every wait that should not last.
@@ -125,23 +117,6 @@ func connect(t *testing.T, network string) (client, server *net.UnixConn) {
 	return client, guard(t, s)
 }
 
-// tempFile returns an open file with the text, to be read from the start.
-func tempFile(t *testing.T, text string) *os.File {
-	t.Helper()
-	f, err := os.CreateTemp(testenv.TempDir(t), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	if _, err := f.WriteString(text); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		t.Fatal(err)
-	}
-	return f
-}
-
 // rightsOf returns the descriptors in oob, which has one message.
 func rightsOf(t *testing.T, oob []byte) []int {
 	t.Helper()
@@ -166,31 +141,6 @@ func expectFile(t *testing.T, fd int, text string) {
 	}
 }
 
-// A witness is a pipe whose reading end tells when the last copy of its writing end is closed.
-type witness struct{ r, w *os.File }
-
-func newWitness(t *testing.T) witness {
-	t.Helper()
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { r.Close(); w.Close() })
-	return witness{r, w}
-}
-
-// expectClosed closes this process's own writing end, and fails the test if another stays open.
-func (w witness) expectClosed(t *testing.T) {
-	t.Helper()
-	w.w.Close()
-	expectSoon(t, func() error {
-		if _, err := w.r.Read(make([]byte, 1)); err != io.EOF {
-			return errors.New("a copy of the descriptor is still open")
-		}
-		return nil
-	})
-}
-
 // expectSoon fails the test if f does not return nil in time.
 func expectSoon(t *testing.T, f func() error) {
 	t.Helper()
@@ -212,7 +162,7 @@ func TestDescriptorOverSocketpair(t *testing.T) {
 		a, b := socketpair(t, network)
 		defer unix.Close(a)
 		defer unix.Close(b)
-		f := tempFile(t, "hello")
+		f := testenv.TempFile(t, "hello")
 		if err := unix.Sendmsg(a, []byte("x"), unix.UnixRights(int(f.Fd())), nil, 0); err != nil {
 			t.Fatal(err)
 		}
@@ -234,7 +184,7 @@ func TestDescriptorOverListener(t *testing.T) {
 	needRights(t)
 	each(t, listened, func(t *testing.T, network string) {
 		client, server := connect(t, network)
-		f := tempFile(t, "hello")
+		f := testenv.TempFile(t, "hello")
 		rights := syscall.UnixRights(int(f.Fd()), int(f.Fd()))
 		if n, oobn, err := client.WriteMsgUnix([]byte("xy"), rights, nil); n != 2 || oobn != len(rights) || err != nil {
 			t.Fatal(n, oobn, err)

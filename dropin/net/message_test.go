@@ -13,6 +13,7 @@ import (
 	"afunix/dropin/net"
 	"afunix/dropin/syscall"
 	"afunix/dropin/unix"
+	"afunix/internal/testenv"
 )
 
 // Rights without data get a zero byte to go with on streams and in records (case 182), and a datagram may be empty.
@@ -20,7 +21,7 @@ func TestRightsWithoutData(t *testing.T) {
 	needRights(t)
 	each(t, all, func(t *testing.T, network string) {
 		a, b := connPair(t, network)
-		f := tempFile(t, "hello")
+		f := testenv.TempFile(t, "hello")
 		n, oobn, err := a.WriteMsgUnix(nil, syscall.UnixRights(int(f.Fd())), nil)
 		if n != 0 || oobn != syscall.CmsgSpace(4) || err != nil {
 			t.Fatal(n, oobn, err)
@@ -43,7 +44,7 @@ func TestRightsIntoNoBuffer(t *testing.T) {
 	needRights(t)
 	each(t, all, func(t *testing.T, network string) {
 		a, b := connPair(t, network)
-		f := tempFile(t, "hello")
+		f := testenv.TempFile(t, "hello")
 		if _, _, err := a.WriteMsgUnix([]byte("x"), syscall.UnixRights(int(f.Fd())), nil); err != nil {
 			t.Fatal(err)
 		}
@@ -81,8 +82,8 @@ func TestControlTruncation(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			each(t, all, func(t *testing.T, network string) {
 				a, b := connPair(t, network)
-				f, w := tempFile(t, "hello"), newWitness(t)
-				rights := syscall.UnixRights(int(f.Fd()), int(f.Fd()), int(w.w.Fd()))
+				f, w := testenv.TempFile(t, "hello"), testenv.NewWitness(t)
+				rights := syscall.UnixRights(int(f.Fd()), int(f.Fd()), int(w.W.Fd()))
 				if _, _, err := a.WriteMsgUnix([]byte("x"), rights, nil); err != nil {
 					t.Fatal(err)
 				}
@@ -107,7 +108,7 @@ func TestControlTruncation(t *testing.T) {
 					}
 				}
 				if test.truncated {
-					w.expectClosed(t)
+					w.ExpectClosed(t)
 				}
 			})
 		})
@@ -119,14 +120,14 @@ func TestReadDiscardsRights(t *testing.T) {
 	needRights(t)
 	each(t, all, func(t *testing.T, network string) {
 		a, b := connPair(t, network)
-		w := newWitness(t)
-		if _, _, err := a.WriteMsgUnix([]byte("x"), syscall.UnixRights(int(w.w.Fd())), nil); err != nil {
+		w := testenv.NewWitness(t)
+		if _, _, err := a.WriteMsgUnix([]byte("x"), syscall.UnixRights(int(w.W.Fd())), nil); err != nil {
 			t.Fatal(err)
 		}
 		if n, err := b.Read(make([]byte, 1)); n != 1 || err != nil {
 			t.Fatal(n, err)
 		}
-		w.expectClosed(t)
+		w.ExpectClosed(t)
 	})
 }
 
@@ -134,7 +135,7 @@ func TestReadDiscardsRights(t *testing.T) {
 func TestBadControlData(t *testing.T) {
 	needRights(t)
 	each(t, all, func(t *testing.T, network string) {
-		f := tempFile(t, "hello")
+		f := testenv.TempFile(t, "hello")
 		rights := syscall.UnixRights(int(f.Fd()))
 		changed := func(at int, to byte) []byte {
 			b := bytes.Clone(rights)
@@ -187,7 +188,7 @@ func TestOddControlData(t *testing.T) {
 	needRights(t)
 	each(t, all, func(t *testing.T, network string) {
 		a, b := connPair(t, network)
-		f := tempFile(t, "hello")
+		f := testenv.TempFile(t, "hello")
 		foreign := syscall.UnixRights(99)
 		const word = 4 << (^uintptr(0) >> 63)
 		foreign[word] = 41 // IPPROTO_IPV6
@@ -223,7 +224,7 @@ func TestMostRights(t *testing.T) {
 	needRights(t)
 	each(t, all, func(t *testing.T, network string) {
 		a, b := connPair(t, network)
-		f := tempFile(t, "hello")
+		f := testenv.TempFile(t, "hello")
 		if _, _, err := a.WriteMsgUnix([]byte("x"), syscall.UnixRights(many(253, int(f.Fd()))...), nil); err != nil {
 			t.Fatal(err)
 		}
@@ -263,7 +264,7 @@ func TestRecvmsgFlags(t *testing.T) {
 		if err := syscall.SetNonblock(b, false); err != nil {
 			t.Fatal(err)
 		}
-		f := tempFile(t, "hello")
+		f := testenv.TempFile(t, "hello")
 		if n, err := syscall.SendmsgN(a, []byte("xyz"), syscall.UnixRights(int(f.Fd())), nil, 0); n != 3 || err != nil {
 			t.Fatal(n, err)
 		}
@@ -347,7 +348,7 @@ func TestDatagramsBetweenNames(t *testing.T) {
 	}
 	defer os.Remove(path + "c")
 	guard(t, client)
-	f := tempFile(t, "hello")
+	f := testenv.TempFile(t, "hello")
 	if _, _, err := client.WriteMsgUnix([]byte("x"), syscall.UnixRights(int(f.Fd())), server.LocalAddr().(*net.UnixAddr)); err != nil {
 		t.Fatal(err)
 	}

@@ -3,20 +3,18 @@ package net_test
 import (
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
 	"afunix/dropin/net"
 	"afunix/dropin/syscall"
+	"afunix/internal/testchild"
 	"afunix/internal/testenv"
 )
 
-// childVariable makes the test binary the second process, and says where to connect.
-const childVariable = "AFUNIX_DROPIN_CHILD"
-
-// child sends a file and the end of a pair, closes its own of both, and uses the other end.
-func child(path string) error {
+// sender sends a file and the end of a pair, closes its own of both, and uses the other end.
+func sender(args []string) error {
+	path := args[0]
 	c, err := net.Dial("unix", path)
 	if err != nil {
 		return err
@@ -58,12 +56,7 @@ func TestBetweenProcesses(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := listen(t, "unix", filepath.Join(dir, "s"))
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), self)
-	cmd.Env = append(os.Environ(), childVariable+"="+filepath.Join(dir, "s"), "GORACE=atexit_sleep_ms=0")
+	cmd := testchild.Command(t.Context(), "sender", filepath.Join(dir, "s"))
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"afunix/dropin/net"
 	"afunix/dropin/syscall"
 	"afunix/dropin/unix"
+	"afunix/internal/testenv"
 )
 
 // What getsockopt(2) and setsockopt(2) say is the same of the kernel's sockets and of ours.
@@ -386,7 +387,7 @@ func TestOptionsOfAnEndThatHasMoved(t *testing.T) {
 
 // Other descriptors go to the system.
 func TestOptionsOfOtherDescriptors(t *testing.T) {
-	f := tempFile(t, "no socket")
+	f := testenv.TempFile(t, "no socket")
 	fd := int(f.Fd())
 	_, asked := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_TYPE)
 	set := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, 1)
@@ -395,4 +396,19 @@ func TestOptionsOfOtherDescriptors(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+func TestBuffers(t *testing.T) {
+	a, b := connPair(t, "unix")
+	if err := a.SetWriteBuffer(10000); err != nil {
+		t.Error(err)
+	}
+	if err := b.SetReadBuffer(10000); err != nil {
+		t.Error(err)
+	}
+	control(t, a, func(fd int) {
+		if err := syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_SNDBUF, 20000); err != nil {
+			t.Error(err)
+		}
+	})
 }

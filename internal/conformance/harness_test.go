@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"afunix"
-	"afunix/internal/leaktest"
+	"afunix/internal/testchild"
 	"afunix/internal/testenv"
 )
 
@@ -28,18 +28,12 @@ const (
 // children are the main functions of the second process: the test binary starts itself.
 var children = map[string]func(e childEnv) error{}
 
-const childVariable = "AFUNIX_CONFORMANCE_CHILD"
-
 func TestMain(m *testing.M) {
-	name := os.Getenv(childVariable)
-	if name == "" {
-		leaktest.Main(m)
+	mains := make(map[string]func(args []string) error)
+	for name, f := range children {
+		mains[name] = func(args []string) error { return f(parseChildEnv(args)) }
 	}
-	if err := children[name](parseChildEnv(os.Args[1:])); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	os.Exit(0)
+	testchild.Main(m, mains)
 }
 
 // A childEnv is what a second process knows.
@@ -62,10 +56,7 @@ func (e childEnv) dial() (*afunix.Conn, error) {
 
 // child prepares a second process that runs one of the children.
 func (e *env) child(name, path string) *exec.Cmd {
-	self, err := os.Executable()
-	e.check(err)
-	cmd := exec.CommandContext(e.Context(), self, e.transport.String(), e.network, path)
-	cmd.Env = append(os.Environ(), childVariable+"="+name, "GORACE=atexit_sleep_ms=0")
+	cmd := testchild.Command(e.Context(), name, e.transport.String(), e.network, path)
 	cmd.Stderr = os.Stderr
 	return cmd
 }

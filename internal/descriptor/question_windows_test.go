@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/windows"
+
+	"afunix/internal/testenv"
 )
 
 // patience bounds whatever a test waits for.
@@ -81,9 +83,7 @@ func TestKindOfAFileThatAnswersNothingIsPipe(t *testing.T) {
 // On Windows a synchronous file object is locked while an operation is under way, and every
 // question about it waits.
 func TestKindOfAPipeThatIsBeingReadDoesNotWaitForThat(t *testing.T) {
-	if windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() == nil {
-		t.Skip("skipped on Wine: file objects have no lock there")
-	}
+	testenv.NeedWindows(t, "file objects have no lock there")
 	r, w := pipe(t)
 	v := handle(t, r)
 	read := make(chan error, 1)

@@ -1,7 +1,6 @@
 package endpoint_test
 
 import (
-	"context"
 	"errors"
 	"net"
 	"os"
@@ -203,31 +202,20 @@ func TestCloseEndsABlockedCallOnTheRealPipe(t *testing.T) {
 	}
 }
 
-// Dial gives up when its context does, wherever it waits, and the listener's side forgets it.
-func TestDialIsCancelled(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, sock.Stream)
-		defer r.end()
-		cause := errors.New("enough")
-		ctx, cancel := context.WithCancelCause(context.Background())
-		_, c := newFakePipe(onLinux, r.serverProc, r.clientProc)
-		dialling := start(func() (int, error) {
-			_, err := endpoint.Dial(ctx, c, r.config(r.clientProc, sock.Stream))
-			return 0, err
-		})
-		r.pending(dialling, "a dial that nobody answers")
-		cancel(cause)
-		if o := <-dialling; o.err != cause {
-			t.Errorf("%+v", o)
+// A reader that has no deadline is never told of one.
+func TestReadAfterExport(t *testing.T) {
+	bubble(t, onWindows, sock.Stream, func(t *testing.T, r *rig) {
+		r.left = 1
+		r.clientPipe.hold()
+		r.clientPipe.limit(1)
+		send(t, r.server, "fills the pipe")
+		r.server.SetWriteDeadline(time.Now().Add(time.Second))
+		r.server.Send([]byte("x"), r.open(r.serverProc, descriptor.Stream, 1), nil)
+		synctest.Wait()
+		if _, err := r.server.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("read: %v", err)
 		}
-		if !c.isClosed() {
-			t.Error("the pipe is open")
-		}
-		_, c = newFakePipe(onLinux, r.serverProc, r.clientProc)
-		ctx, stop := context.WithTimeout(context.Background(), time.Second)
-		defer stop()
-		if _, err := endpoint.Dial(ctx, c, r.config(r.clientProc, sock.Stream)); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("%v", err)
-		}
+		r.clientPipe.limit(0)
+		r.clientPipe.letGo()
 	})
 }

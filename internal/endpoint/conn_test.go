@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"golang.org/x/net/nettest"
 
@@ -108,4 +109,30 @@ func TestRightsTravelBothWays(t *testing.T) {
 		got.Close()
 		m.Rights.Close()
 	}
+}
+
+// pairOf returns a pair that cfg describes.
+func pairOf(t *testing.T, cfg endpoint.Config) (a, b *endpoint.Conn) {
+	t.Helper()
+	x, y, err := newPair()
+	if errors.Is(err, errors.ErrUnsupported) {
+		t.Skip("no message pipe on this system")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return paired(t, cfg, x, y)
+}
+
+func paired(t *testing.T, cfg endpoint.Config, x, y endpoint.Pipe) (a, b *endpoint.Conn) {
+	t.Helper()
+	a, b, err := endpoint.Pair(x, y, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []*endpoint.Conn{a, b} {
+		t.Cleanup(func() { c.Close() })
+		c.SetDeadline(time.Now().Add(10 * time.Second))
+	}
+	return a, b
 }

@@ -33,11 +33,11 @@ func (names) Listen(name string) (endpoint.Source, string, error) {
 	return s, name, err
 }
 
-// bound returns a datagram socket, and its name.
-func bound(t *testing.T) (*endpoint.PacketConn, string) {
+// bound returns a datagram socket that cfg describes, and its name.
+func bound(t *testing.T, cfg endpoint.Config) (*endpoint.PacketConn, string) {
 	t.Helper()
 	name := filepath.Join(testenv.TempDir(t), "d")
-	s, err := endpoint.ListenPacket(names{}, name, endpoint.Config{})
+	s, err := endpoint.ListenPacket(names{}, name, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func first(serial uint64) wire.Packet {
 
 // A withdrawal of what is in the queue already, or was never sent, changes nothing; one of what is held is answered by a refusal.
 func TestWithdrawal(t *testing.T) {
-	s, path := bound(t)
+	s, path := bound(t, endpoint.Config{})
 	e := intruder(t, path)
 	e.packet(wire.Packet{Type: wire.Cancel, Serial: 1})
 	for i := range uint64(11) {
@@ -120,7 +120,7 @@ func TestWithdrawal(t *testing.T) {
 
 // What a sender that is gone did not get into the queue was never sent, and its descriptors are closed.
 func TestHeldDatagramOfASenderThatIsGone(t *testing.T) {
-	s, path := bound(t)
+	s, path := bound(t, endpoint.Config{})
 	e := intruder(t, path)
 	for i := range uint64(12) {
 		e.packet(datagram(i+1, "x"))
@@ -156,7 +156,7 @@ func TestHeldDatagramOfASenderThatIsGone(t *testing.T) {
 // P3 and P4: the descriptors of a datagram that is refused, or withdrawn, stay with their sender alone.
 func TestDescriptorsOfADatagramThatIsNotQueued(t *testing.T) {
 	testenv.NeedPipeRights(t)
-	s, path := bound(t)
+	s, path := bound(t, endpoint.Config{})
 	sender := linked(t, path)
 	for range 11 {
 		send(t, sender, "x")
@@ -291,7 +291,7 @@ func TestSendToWhoDoesNotAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer source.Close()
-	s, _ := bound(t)
+	s, _ := bound(t, endpoint.Config{})
 	to := &net.UnixAddr{Name: name, Net: "unixgram"}
 	s.SetWriteDeadline(time.Now().Add(20 * time.Millisecond))
 	if n, err := s.Send([]byte("x"), nil, to); n != 0 || err != os.ErrDeadlineExceeded {
@@ -317,7 +317,7 @@ func TestSendToWhoDoesNotAnswer(t *testing.T) {
 
 // Everything says that the socket is closed.
 func TestClosedPacketConn(t *testing.T) {
-	s, path := bound(t)
+	s, path := bound(t, endpoint.Config{})
 	c := linked(t, path)
 	for _, s := range []*endpoint.PacketConn{c, s} {
 		if err := s.Close(); err != nil {

@@ -39,18 +39,18 @@ func TestDescriptorsAreClosedUnderNoLock(t *testing.T) {
 		prepare func(t *testing.T, cfg endpoint.Config, f transport.File) (s transport.Conn, discard func() error)
 	}{
 		{"closed", sock.Stream, func(t *testing.T, cfg endpoint.Config, f transport.File) (transport.Conn, func() error) {
-			a, b := realPair(t, cfg)
+			a, b := pairOf(t, cfg)
 			send(t, a, "x", f)
 			return b, b.Close
 		}},
 		{"the peer of a pair is gone", sock.Datagram, func(t *testing.T, cfg endpoint.Config, f transport.File) (transport.Conn, func() error) {
-			a, b := realPair(t, cfg)
+			a, b := pairOf(t, cfg)
 			send(t, a, "x", f)
 			a.Close()
 			return b, func() error { return refused(b.Write([]byte("x"))) }
 		}},
 		{"the peer is gone", sock.Datagram, func(t *testing.T, cfg endpoint.Config, f transport.File) (transport.Conn, func() error) {
-			peer, name := boundWith(t, cfg)
+			peer, name := bound(t, cfg)
 			s, err := endpoint.DialPacket(t.Context(), names{}, true, filepath.Join(testenv.TempDir(t), "d"), name, cfg)
 			if err != nil {
 				t.Fatal(err)
@@ -63,7 +63,7 @@ func TestDescriptorsAreClosedUnderNoLock(t *testing.T) {
 			return s, func() error { return refused(s.Write([]byte("x"))) }
 		}},
 		{"withdrawn", sock.Datagram, func(t *testing.T, cfg endpoint.Config, f transport.File) (transport.Conn, func() error) {
-			s, name := boundWith(t, cfg)
+			s, name := bound(t, cfg)
 			sender := linked(t, name)
 			for range 11 {
 				send(t, sender, "x")
@@ -119,34 +119,4 @@ func refused(_ int, err error) error {
 		return nil
 	}
 	return errors.Join(errors.New("not refused"), err)
-}
-
-// realPair returns a pair over a real pipe.
-func realPair(t *testing.T, cfg endpoint.Config) (a, b *endpoint.Conn) {
-	t.Helper()
-	x, y, err := newPair()
-	if errors.Is(err, errors.ErrUnsupported) {
-		t.Skip("no message pipe on this system")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	if a, b, err = endpoint.Pair(x, y, cfg); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { a.Close(); b.Close() })
-	return a, b
-}
-
-// boundWith returns a datagram socket that cfg describes, and its name.
-func boundWith(t *testing.T, cfg endpoint.Config) (*endpoint.PacketConn, string) {
-	t.Helper()
-	name := filepath.Join(testenv.TempDir(t), "d")
-	s, err := endpoint.ListenPacket(names{}, name, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	s.SetDeadline(time.Now().Add(5 * time.Second))
-	return s, name
 }

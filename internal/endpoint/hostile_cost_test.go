@@ -224,3 +224,24 @@ func TestP7CostOfThoseWhoSayNothing(t *testing.T) {
 		}
 	})
 }
+
+// P7: pieces cost something, too.
+func TestEndlessPieces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, sock.Seqpacket)
+		defer r.end()
+		r.connect(onLinux, sock.Seqpacket)
+		r.clientPipe.set(func() { r.clientPipe.forgets = true })
+		for i := range 100000 {
+			p := wire.Packet{Type: wire.Data, Flags: wire.More}
+			if i > 0 {
+				p.Flags |= wire.Continued
+			}
+			if err := r.clientPipe.Write(p.AppendHead(nil), nil); err != nil {
+				return
+			}
+			synctest.Wait()
+		}
+		t.Error("100,000 empty pieces are queued")
+	})
+}

@@ -55,7 +55,7 @@ func TestP7SendersThatCheat(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			leaktest.Check(t)
-			s, path := bound(t)
+			s, path := bound(t, endpoint.Config{})
 			e := intruder(t, path)
 			say(e)
 			e.untilHungUp()
@@ -207,7 +207,7 @@ func TestP7FloodOfSenders(t *testing.T) {
 	}
 	leaktest.Check(t)
 	const most, more = 1024, 300
-	s, path := bound(t)
+	s, path := bound(t, endpoint.Config{})
 	before, err := leaktest.Descriptors()
 	if err != nil {
 		t.Fatal(err)
@@ -278,7 +278,7 @@ const maxBetween = 256
 
 // Names in datagrams are what their sender says: they are shown.
 func TestP7NamesInDatagramsAreShownAndNothingElse(t *testing.T) {
-	s, path := bound(t)
+	s, path := bound(t, endpoint.Config{})
 	e := intruder(t, path)
 	for i, name := range []string{"../../etc/passwd", "/run/other\x00/run/mine", ""} {
 		p := datagram(uint64(i)+1, "x")
@@ -297,7 +297,7 @@ func TestP7NamesInDatagramsAreShownAndNothingElse(t *testing.T) {
 
 // Whoever sends half a datagram and then nothing holds up nobody.
 func TestP7HalfADatagram(t *testing.T) {
-	s, path := bound(t)
+	s, path := bound(t, endpoint.Config{})
 	e := intruder(t, path)
 	e.packet(first(1))
 	sender := linked(t, path)

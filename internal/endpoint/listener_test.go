@@ -263,53 +263,6 @@ func TestClientGoneBeforeAccept(t *testing.T) {
 	}
 }
 
-// A pair works like any connection.
-func TestPair(t *testing.T) {
-	testenv.NeedPipeRights(t)
-	a, b, err := newPair()
-	if errors.Is(err, errors.ErrUnsupported) {
-		t.Skip("no message pipe on this system")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	x, y, err := endpoint.Pair(a, b, endpoint.Config{Type: sock.Stream})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer x.Close()
-	defer y.Close()
-	for _, dir := range [][2]*endpoint.Conn{{x, y}, {y, x}} {
-		send(t, dir[0], "through the pair", file(t))
-		recv(t, dir[1], "through the pair", 1).Close()
-		if who, err := dir[1].PeerCredentials(); err != nil || who.PID != os.Getpid() {
-			t.Errorf("peer is %+v, %v", who, err)
-		}
-	}
-}
-
-// A pair whose ends do not understand each other is not made, and nothing of it is left.
-func TestPairFails(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, sock.Stream)
-		defer r.end()
-		for _, side := range []string{"server", "client"} {
-			s, c := newFakePipe(onLinux, r.serverProc, r.clientProc)
-			if side == "server" {
-				s.identify = syscall.EACCES
-			} else {
-				c.identify = syscall.EACCES
-			}
-			if _, _, err := endpoint.Pair(s, c, r.config(r.serverProc, sock.Stream)); !errors.Is(err, syscall.EACCES) {
-				t.Errorf("%s: %v", side, err)
-			}
-			if !s.isClosed() || !c.isClosed() {
-				t.Errorf("%s: a pipe is open", side)
-			}
-		}
-	})
-}
-
 // The same for one whose Dial has returned just now: that it is not in the queue yet is nobody's business.
 func TestCloseOfListenerResetsWhoHasJustDialled(t *testing.T) {
 	for range 500 {
@@ -357,30 +310,19 @@ func TestAcceptInTheOrderOfDialling(t *testing.T) {
 	}
 }
 
-// As in the kernel, who has got in has connected, though the server closes the connection at once.
-func TestDialSucceedsThoughTheServerClosesAtOnce(t *testing.T) {
-	for range 500 {
-		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t, sock.Stream)
-			defer r.end()
-			accepting := start(func() (int, error) {
-				c, err := r.listener.Accept()
-				if err == nil {
-					err = c.Close()
-				}
-				return 0, err
-			})
-			c, err := r.dial(sock.Stream)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer c.Close()
-			if o := <-accepting; o.err != nil {
-				t.Fatalf("%+v", o)
-			}
-			if _, err := c.Read(make([]byte, 9)); err != io.EOF {
-				t.Fatalf("%v, want EOF", err)
-			}
-		})
-	}
+// An error that is over is nobody's any more.
+func TestStaleAcceptError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, sock.Stream)
+		defer r.end()
+		r.source.fail <- syscall.EMFILE
+		synctest.Wait()
+		time.Sleep(time.Hour)
+		r.connect(onLinux, sock.Stream) // works again
+		time.Sleep(time.Hour)
+		r.listener.SetDeadline(time.Now().Add(time.Second))
+		if _, err := r.listener.Accept(); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%v, of two hours ago", err)
+		}
+	})
 }

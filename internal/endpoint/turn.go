@@ -58,7 +58,7 @@ func (c *Conn) run() {
 		}
 		t.served = false
 		c.turn(nil)
-		if t.served && !c.in.closed {
+		if t.served && !c.in.closed && !t.draining { // drain waits until the reader is done
 			c.rest()
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"afunix"
+	"afunix/internal/testenv"
 )
 
 // A process is out of descriptors (RLIMIT_NOFILE): whoever receives, sends, accepts or dials. It is told so, nothing is lost but what had no
@@ -107,7 +108,7 @@ func receivePoorly(h *household, e errand, g *goods) error {
 	}
 	defer c.Close()
 	for room := range rooms - 1 {
-		earn, err := leaveRoom(room)
+		earn, err := testenv.LeaveRoom(room)
 		if err != nil {
 			return err
 		}
@@ -174,7 +175,7 @@ func sendPoorly(h *household, e errand, g *goods) error {
 	}
 	defer c.Close()
 	for room := range rooms - 1 {
-		earn, err := leaveRoom(room)
+		earn, err := testenv.LeaveRoom(room)
 		if err != nil {
 			return err
 		}
@@ -221,7 +222,7 @@ func acceptPoorly(h *household, e errand, g *goods) error {
 	}
 	defer l.Close()
 	for room := range rooms {
-		earn, err := leaveRoom(room)
+		earn, err := testenv.LeaveRoom(room)
 		if err != nil {
 			return err
 		}
@@ -296,7 +297,7 @@ func (p *pauper) dialIt() error {
 // dialPoorly is told EMFILE.
 func dialPoorly(h *household, e errand, g *goods) error {
 	for room := range rooms {
-		earn, err := leaveRoom(room)
+		earn, err := testenv.LeaveRoom(room)
 		if err != nil {
 			return err
 		}
@@ -334,51 +335,5 @@ func (p *pauper) acceptIt() error {
 		if !errors.Is(err, io.EOF) {
 			return err
 		}
-	}
-}
-
-// leaveRoom fills this process's table but for some descriptors, until earn is called.
-func leaveRoom(room int) (earn func() error, err error) {
-	var before unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
-		return nil, err
-	}
-	low := before
-	low.Cur = 100
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &low); err != nil {
-		return nil, err
-	}
-	var filling []int
-	// An accept(2) that finds nobody has taken a number for a moment, and a listener may be in one: the table is full when it stays so.
-	for full := 0; full < 5; full++ {
-		n := len(filling)
-		if filling, err = fill(filling); err != unix.EMFILE {
-			return nil, err
-		}
-		if len(filling) > n {
-			full = 0
-		}
-		time.Sleep(time.Millisecond)
-	}
-	for range room {
-		unix.Close(filling[len(filling)-1])
-		filling = filling[:len(filling)-1]
-	}
-	return func() error {
-		for _, fd := range filling {
-			unix.Close(fd)
-		}
-		return unix.Setrlimit(unix.RLIMIT_NOFILE, &before)
-	}, nil
-}
-
-// fill adds copies of a descriptor to filling until there is no room, which is the error, or something else is wrong.
-func fill(filling []int) ([]int, error) {
-	for {
-		fd, err := unix.FcntlInt(0, unix.F_DUPFD_CLOEXEC, 0)
-		if err != nil {
-			return filling, err
-		}
-		filling = append(filling, fd)
 	}
 }

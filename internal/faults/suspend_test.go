@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"afunix"
+	"afunix/internal/testenv"
 )
 
 // The other process is suspended. Every call with a deadline keeps it, Close does not wait, and when the other goes on, so does everything:
@@ -133,7 +134,7 @@ func (s *suspension) run() error {
 	if err := s.whileItIsSuspended(); err != nil {
 		return fmt.Errorf("while it is suspended: %w", err)
 	}
-	if err := s.w.resume(); err != nil {
+	if err := testenv.Resume(s.w.cmd.Process); err != nil {
 		return err
 	}
 	if err := s.afterwards(); err != nil {
@@ -148,7 +149,7 @@ func (s *suspension) run() error {
 func (s *suspension) whileItRuns() error {
 	suspended := make(chan error, 1)
 	after := time.Duration(s.random.Int64N(int64(20 * time.Millisecond)))
-	time.AfterFunc(after, func() { suspended <- s.w.suspend() })
+	time.AfterFunc(after, func() { suspended <- testenv.Suspend(s.w.cmd.Process) })
 	for {
 		select {
 		case err := <-suspended:

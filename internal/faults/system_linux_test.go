@@ -1,10 +1,7 @@
 package faults
 
 import (
-	"os"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"afunix"
 	"afunix/internal/leaktest"
@@ -21,14 +18,3 @@ const (
 	variantsInShort = 4 // of all, at random
 	killsInSoak     = 50
 )
-
-// suspend makes a worker do nothing until resume.
-func (w *worker) suspend() error {
-	if err := w.cmd.Process.Signal(unix.SIGSTOP); err != nil {
-		return err
-	}
-	var info unix.Siginfo // it has stopped when the kernel says so
-	return os.NewSyscallError("waitid", unix.Waitid(unix.P_PID, w.cmd.Process.Pid, &info, unix.WSTOPPED|unix.WNOWAIT, nil))
-}
-
-func (w *worker) resume() error { return w.cmd.Process.Signal(unix.SIGCONT) }

@@ -1,11 +1,8 @@
 package faults
 
 import (
-	"fmt"
 	"os"
 	"testing"
-
-	"golang.org/x/sys/windows"
 
 	"afunix"
 )
@@ -21,29 +18,6 @@ const (
 	variantsInShort = 1 // of all, at random
 	killsInSoak     = 12
 )
-
-var (
-	ntdll            = windows.NewLazySystemDLL("ntdll.dll")
-	ntSuspendProcess = ntdll.NewProc("NtSuspendProcess")
-	ntResumeProcess  = ntdll.NewProc("NtResumeProcess")
-)
-
-// suspend makes a worker do nothing until resume.
-func (w *worker) suspend() error { return w.call(ntSuspendProcess) }
-
-func (w *worker) resume() error { return w.call(ntResumeProcess) }
-
-func (w *worker) call(f *windows.LazyProc) error {
-	h, err := windows.OpenProcess(windows.PROCESS_SUSPEND_RESUME, false, uint32(w.cmd.Process.Pid))
-	if err != nil {
-		return err
-	}
-	defer windows.CloseHandle(h)
-	if status, _, _ := f.Call(uintptr(h)); status != 0 {
-		return fmt.Errorf("%s: status %#x", f.Name, status)
-	}
-	return nil
-}
 
 func exhaustDescriptors(*round) error {
 	return skip("nothing limits the handles of a process here, but the 16 million that a table holds")

@@ -10,12 +10,10 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
-
-	"afunix/internal/rights"
-	"afunix/internal/testenv"
 
 	"golang.org/x/sys/unix"
+
+	"afunix/internal/testenv"
 )
 
 var pool = &sync.Pool{New: func() any { return new(buffer) }}
@@ -95,56 +93,6 @@ func TestPayloadIsPlaced(t *testing.T) {
 			t.Errorf("%+v: not the packet", tt)
 		}
 		pool.Put(buf)
-	}
-}
-
-func TestPeerIsWhoTheKernelNames(t *testing.T) {
-	testenv.NeedPipeRights(t)
-	for name, ends := range map[string]func(t *testing.T) (a, b *Pipe){
-		"dialled": connected,
-		"pair": func(t *testing.T) (a, b *Pipe) {
-			a, b, err := NewPair()
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { a.Close(); b.Close() })
-			return a, b
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			a, b := ends(t)
-			for _, dir := range [][2]*Pipe{{a, b}, {b, a}} {
-				from, to := dir[0], dir[1]
-				from.Write([]byte("hello"), nil)
-				packet(t, to)
-				who, can, err := to.Identify(nil)
-				if err != nil || who.PID != os.Getpid() || who.UID != os.Getuid() || who.GID != os.Getgid() {
-					t.Errorf("peer is %+v, %v", who, err)
-				}
-				if can != rights.CanPull {
-					t.Errorf("ability %b, want only to pull", can)
-				}
-				f, err := os.Open("/dev/null")
-				if err != nil {
-					t.Fatal(err)
-				}
-				fd, err := to.Pull(uint64(f.Fd()))
-				if err != nil {
-					t.Fatal(err)
-				}
-				pulled := os.NewFile(fd, "pulled")
-				a, _ := f.Stat()
-				b, _ := pulled.Stat()
-				if !os.SameFile(a, b) {
-					t.Error("another file was pulled")
-				}
-				f.Close()
-				pulled.Close()
-				if _, err := to.Pull(uint64(fd)); err != syscall.EBADF {
-					t.Errorf("pulling a closed descriptor: %v, want EBADF", err)
-				}
-			}
-		})
 	}
 }
 
@@ -305,7 +253,7 @@ func TestErrorsOfNames(t *testing.T) {
 }
 
 func TestReadAndWriteAllocateNothing(t *testing.T) {
-	if raceEnabled {
+	if testenv.Race {
 		t.Skip("the race detector makes sync.Pool forget")
 	}
 	server, client := connected(t)
@@ -331,223 +279,17 @@ func must(buf *buffer, _, _ int, err error) *buffer {
 	return buf
 }
 
-// Whoever hands a listener on decides whether its socket blocks; Accept must not, or Close could not end it.
-func TestABlockingSocketThatWasHandedOnDoesNotBlock(t *testing.T) {
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(unix.Bind(fd, &unix.SockaddrUnix{Name: t.TempDir() + "/s"}), unix.Listen(fd, 1)); err != nil {
-		t.Fatal(err)
-	}
-	l, err := OpenListener([]uintptr{uintptr(fd)}, []byte("\x00/s"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan error, 1)
-	go func() {
-		_, err := l.Accept()
-		done <- err
-	}()
-	time.AfterFunc(50*time.Millisecond, func() { l.Close() })
-	select {
-	case err := <-done:
-		if err != net.ErrClosed {
-			t.Error(err)
-		}
-	case <-time.After(10 * time.Second):
-		t.Fatal("Accept is stuck")
-	}
-}
-
-// Whoever has handed an end on, and kept a duplicate, can make it blocking afterwards, too.
-func TestAnEndThatIsMadeBlockingDoesNotBlock(t *testing.T) {
-	now := func(p *Pipe, into []byte) error {
-		_, _, _, err := p.ReadNow(pool, into)
-		return err
-	}
-	room := make([]byte, 100)
-	for _, tt := range []struct {
-		name  string
-		known bool // the peer has said hello
-		into  []byte
-	}{
-		{"hello", false, nil},
-		{"packet", true, nil},
-		{"placed", true, room},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			server, client := connected(t)
-			if tt.known {
-				client.Write([]byte("hello"), nil)
-				packet(t, server)
-				if _, _, err := server.Identify(nil); err != nil {
-					t.Fatal(err)
-				}
-			}
-			makeBlocking(t, server.raw)
-			done := make(chan error, 1)
-			go func() { done <- now(server, tt.into) }()
-			if err := within(t, done, func() { client.Close() }); err != syscall.EAGAIN {
-				t.Errorf("%v, want EAGAIN", err)
-			}
-		})
-	}
-	t.Run("listener", func(t *testing.T) {
-		l, err := Listen(filepath.Join(t.TempDir(), "s"), 0, unix.SOCK_STREAM)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		dup := duplicateOf(t, l)
-		received, err := OpenListener([]uintptr{dup}, []byte("\x00"+l.name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		makeBlocking(t, l.raw)
-		done := make(chan error, 1)
-		go func() {
-			_, err := received.Accept()
-			done <- err
-		}()
-		time.AfterFunc(50*time.Millisecond, func() { received.Close() })
-		if err := within(t, done, func() { unix.Shutdown(int(dup), unix.SHUT_RD) }); err != net.ErrClosed {
-			t.Errorf("%v, want %v", err, net.ErrClosed)
-		}
-	})
-}
-
-// duplicateOf returns what another process would get of l.
-func duplicateOf(t *testing.T, l *Listener) uintptr {
-	t.Helper()
-	var dup int
-	var err error
-	if l.raw.Control(func(fd uintptr) { dup, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) }) != nil || err != nil {
-		t.Fatal("cannot duplicate the listener: ", err)
-	}
-	return uintptr(dup)
-}
-
-// makeBlocking clears O_NONBLOCK.
-func makeBlocking(t *testing.T, raw syscall.RawConn) {
-	t.Helper()
-	var err error
-	if raw.Control(func(fd uintptr) { err = unix.SetNonblock(int(fd), false) }) != nil || err != nil {
-		t.Fatal("cannot make the socket blocking: ", err)
-	}
-}
-
-// within returns what comes. If it is late it fails, and unblocks whoever is stuck.
-func within(t *testing.T, done <-chan error, unblock func()) error {
-	t.Helper()
-	select {
-	case err := <-done:
-		return err
-	case <-time.After(5 * time.Second):
-		t.Error("a call is stuck")
-		unblock()
-		return <-done
-	}
-}
-
-// Whoever hands a listener on says its path. He cannot make its receiver remove another file.
-func TestAListenerThatWasHandedOnRemovesNoOtherFile(t *testing.T) {
-	testenv.NeedSocketFile(t)
-	dir := t.TempDir()
-	at := func(name string) string { return filepath.Join(dir, name) }
-	other, err := Listen(at("other"), 0, unix.SOCK_STREAM)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer other.Close()
-	if err := errors.Join(os.WriteFile(at("file"), nil, 0o600), os.Symlink(at("own"), at("link"))); err != nil {
-		t.Fatal(err)
-	}
-	for _, tt := range []struct {
-		path  string
-		stays bool
-	}{
-		{at("other"), true},
-		{at("file"), true},
-		{at("link"), true},
-		{at("own"), false},
-	} {
-		os.Remove(at("own"))
-		l, err := Listen(at("own"), 0, unix.SOCK_STREAM)
-		if err != nil {
-			t.Fatal(err)
-		}
-		dup := duplicateOf(t, l)
-		l.SetUnlinkOnClose(false)
-		l.Close()
-		received, err := OpenListener([]uintptr{dup}, []byte("\x01"+tt.path))
-		if err != nil {
-			t.Fatal(err)
-		}
-		received.Close()
-		if _, err := os.Lstat(tt.path); (err == nil) != tt.stays {
-			t.Errorf("%s: %v; should have stayed: %v", tt.path, err, tt.stays)
-		}
-	}
-}
-
 // withoutRoom calls f while this process can open no descriptor.
 func withoutRoom(t *testing.T, f func()) {
 	t.Helper()
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 0, Max: limit.Max}); err != nil {
+	restore, err := testenv.LeaveNoRoom()
+	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() {
-		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		if err := restore(); err != nil {
 			t.Fatal(err)
 		}
 	}()
 	f()
-}
-
-// A process that is out of descriptors when it is told who its peer is learns it later. Until then what the peer sends is lost.
-func TestPeerIsKnownWhenThereIsRoomForIt(t *testing.T) {
-	testenv.NeedPipeRights(t)
-	f, err := os.Open("/dev/null")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	pull := func(p *Pipe) error {
-		fd, err := p.Pull(uint64(f.Fd()))
-		if err == nil {
-			unix.Close(int(fd))
-		}
-		return err
-	}
-	expect := func(what string, got, want error) {
-		t.Helper()
-		if got != want {
-			t.Errorf("%s: %v, want %v", what, got, want)
-		}
-	}
-	server, client := connected(t)
-	withoutRoom(t, func() {
-		client.Write([]byte("hello"), nil)
-		packet(t, server)
-		who, can, err := server.Identify(nil)
-		if err != nil || who.PID != os.Getpid() || can != rights.CanPull {
-			t.Errorf("peer is %+v, which can %b, %v", who, can, err)
-		}
-		expect("without room", pull(server), syscall.EMFILE)
-		client.Write([]byte("packet"), nil)
-		packet(t, server)
-		expect("still without room", pull(server), syscall.EMFILE)
-	})
-	expect("before the next packet", pull(server), syscall.EMFILE)
-	client.Write([]byte("packet"), nil)
-	packet(t, server)
-	expect("with room", pull(server), nil)
-	if server.peer.awaited() {
-		t.Error("the kernel is asked with each packet")
-	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"afunix/internal/leaktest"
+	"afunix/internal/testenv"
 )
 
 func TestMain(m *testing.M) { leaktest.Main(m) }
@@ -24,7 +25,7 @@ var (
 // Whatever Go can build for can use this module: what cannot be had there is an error, and never a
 // name that is missing.
 func TestEveryPlatform(t *testing.T) {
-	if raceEnabled {
+	if testenv.Race {
 		t.Skip("the race detector makes it slow, and there is nothing for it to see")
 	}
 	if _, err := exec.LookPath("go"); err != nil {

@@ -9,11 +9,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"afunix/internal/testenv"
 )
 
 // Where there is no descriptor passing every way to a socket is errors.ErrUnsupported.
 func TestUnsupported(t *testing.T) {
-	if raceEnabled {
+	if testenv.Race {
 		t.Skip("it is another program that is tested")
 	}
 	for _, program := range []string{"go", "node"} {

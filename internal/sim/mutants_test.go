@@ -105,7 +105,7 @@ var elsewhere = map[string][2]string{
 	"a Read goes on though its end is closed":            {"../endpoint", "TestCloseWhileReading"},
 	"what is behind descriptors that died is lost":       {"../endpoint", "TestP3SenderDiesBeforeTheMessageIsAdopted"},
 	"a datagram goes to the next owner of the name, too": {"../endpoint", "TestADatagramGoesToOneOwnerOfAName"},
-	"datagrams that are held do not move":                {"../..", "TestExchangeADatagramSocketMovesUnderFire"},
+	"datagrams that are held do not move":                {"../apitest", "TestExchangeADatagramSocketMovesUnderFire"},
 }
 
 // fails runs one test on a mutant, and fails if that does not.

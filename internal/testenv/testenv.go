@@ -2,6 +2,7 @@
 package testenv
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -22,6 +23,23 @@ func TempDir(t testing.TB) string {
 		}
 	})
 	return dir
+}
+
+// TempFile returns an open file with the text, to be read from its start. It is gone when the test ends.
+func TempFile(t testing.TB, text string) *os.File {
+	t.Helper()
+	f, err := os.CreateTemp(TempDir(t), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	if _, err := f.WriteString(text); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		t.Fatal(err)
+	}
+	return f
 }
 
 // removeAll removes what is below path. Of a link it removes the link.

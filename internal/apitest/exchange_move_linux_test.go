@@ -1,0 +1,22 @@
+package apitest
+
+import (
+	"io"
+	"testing"
+
+	"afunix/internal/linuxpipe"
+)
+
+// moves is how often an end moves in a test of what that leaves behind.
+const moves = 100
+
+// dialInSilence opens a pipe of the listener at path, and says no hello.
+func dialInSilence(t *testing.T, path string, socketType uint8) io.Closer {
+	t.Helper()
+	p, err := linuxpipe.Dial(path, "", socketType)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
+	return p
+}

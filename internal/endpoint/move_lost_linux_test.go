@@ -1,0 +1,90 @@
+package endpoint_test
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"afunix/internal/sock"
+	"afunix/internal/testenv"
+	"afunix/internal/transport"
+	"afunix/internal/wire"
+)
+
+// Ends whose carrier does not say whether they have arrived.
+
+// An end of which nobody knows whether it has moved is closed here, also when it turns out that it has not.
+func TestAnEndWhoseMoveIsUnknownIsClosed(t *testing.T) {
+	testenv.NeedPipeRights(t)
+	cfg, _ := moving(sock.Stream)
+	carrier, e := carrierToStranger(t, cfg)
+	end, peer := pairOf(t, cfg)
+	l, path := listening(t, cfg)
+	carrier.SetDeadline(time.Now().Add(200 * time.Millisecond))
+	if _, err := carrier.Send([]byte("m"), []transport.File{{End: end}, {End: l}}, nil); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatal(err)
+	}
+	if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Accept: %v", err)
+	}
+	e.packet(wire.Packet{Type: wire.Bye}) // without having looked at the message
+	if err := soon(t, "the peer's Read", func() error { _, err := peer.Read(make([]byte, 1)); return err }); err != io.EOF {
+		t.Errorf("the peer reads %v", err)
+	}
+	if p, err := newClient(t.Context(), path, sock.Stream); err == nil {
+		p.Close()
+		t.Error("somebody listens")
+	}
+}
+
+// Nor does anybody know it when the carrier breaks, without a goodbye or an acknowledgement.
+func TestAnEndWhoseCarrierBreaksIsClosed(t *testing.T) {
+	testenv.NeedPipeRights(t)
+	for name, breaks := range map[string]struct {
+		how func(*enemy)
+		err error
+	}{
+		"the receiver dies": {func(e *enemy) { e.pipe.Close() }, nil},
+		"the receiver lies": {func(e *enemy) { e.packet(wire.Packet{Type: wire.Ack, Serial: 99}) }, syscall.EPIPE},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg, _ := moving(sock.Stream)
+			carrier, e := carrierToStranger(t, cfg)
+			end, peer := pairOf(t, cfg)
+			l, path := listening(t, cfg)
+			sent := start(func() (int, error) {
+				return carrier.Send([]byte("m"), []transport.File{{End: end}, {End: l}}, nil)
+			})
+			for {
+				p, err := e.hear()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if string(p.Payload) == "m" {
+					break
+				}
+			}
+			breaks.how(e)
+			if o := await(t, sent, "Send"); o.n != 1 || o.err != breaks.err {
+				t.Errorf("Send: %d, %v; want 1, %v", o.n, o.err, breaks.err)
+			}
+			if _, err := end.Read(make([]byte, 1)); err != net.ErrClosed {
+				t.Errorf("Read: %v", err)
+			}
+			if _, err := l.Accept(); err != net.ErrClosed {
+				t.Errorf("Accept: %v", err)
+			}
+			if err := soon(t, "the peer's Read", func() error { _, err := peer.Read(make([]byte, 1)); return err }); err != io.EOF {
+				t.Errorf("the peer reads %v", err)
+			}
+			if p, err := newClient(t.Context(), path, sock.Stream); err == nil {
+				p.Close()
+				t.Error("somebody listens")
+			}
+		})
+	}
+}

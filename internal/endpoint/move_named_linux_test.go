@@ -1,0 +1,136 @@
+package endpoint_test
+
+import (
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"afunix/internal/descriptor"
+	"afunix/internal/endpoint"
+	"afunix/internal/sock"
+	"afunix/internal/testenv"
+	"afunix/internal/transport"
+)
+
+// Sockets with a name that move.
+
+// A datagram socket can be sent by itself, but not to the socket that it is connected to.
+func TestADatagramSocketSendsItself(t *testing.T) {
+	testenv.NeedPipeRights(t)
+	cfg, _ := moving(sock.Datagram)
+	to, name := bound(t, cfg)
+	s, own := bound(t, cfg)
+	if _, err := s.Send([]byte("m"), []transport.File{{End: s}}, &net.UnixAddr{Name: name, Net: "unixgram"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Write([]byte("x")); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("sent, it says %v", err)
+	}
+	m, err := to.Recv(make([]byte, 1), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Rights.Close()
+	if _, err := to.Send([]byte("x"), nil, &net.UnixAddr{Name: own, Net: "unixgram"}); err != nil {
+		t.Errorf("to the socket that has moved: %v", err)
+	}
+	connected, err := endpoint.DialPacket(t.Context(), names{}, false, "", name, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connected.Close()
+	connected.SetDeadline(time.Now().Add(5 * time.Second))
+	if err := move(connected, connected); !errors.Is(err, descriptor.ErrNotSendable) {
+		t.Errorf("to its peer: %v, want %v", err, descriptor.ErrNotSendable)
+	}
+	if _, err := connected.Write([]byte("y")); err != nil {
+		t.Errorf("after that: %v", err)
+	}
+}
+
+// A write deadline ends a wait for the end of a move.
+func TestADatagramSocketThatMovesHeedsItsDeadline(t *testing.T) {
+	testenv.NeedPipeRights(t)
+	cfg, _ := moving(sock.Datagram)
+	carrier, _ := pairOf(t, cfg)
+	s, name := bound(t, cfg)
+	p, err := newClient(t.Context(), name, sock.Datagram)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &mute{Pipe: p}
+	linked, err := endpoint.Dial(t.Context(), m, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer linked.Close()
+	m.on.Store(true)
+	carrier.SetDeadline(time.Now().Add(2 * time.Second))
+	moved := make(chan error, 1)
+	go func() { moved <- move(carrier, s) }()
+	for deadline := time.Now().Add(5 * time.Second); ; { // until it moves, it sends
+		s.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
+		_, err := s.Send([]byte("x"), nil, &net.UnixAddr{Name: name, Net: "unixgram"})
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("sending goes on: %v", err)
+		}
+	}
+	select {
+	case err := <-moved:
+		t.Fatalf("the move was over: %v", err)
+	default:
+	}
+	if err := <-moved; !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the move: %v", err)
+	}
+}
+
+// A counter tells when its source has let somebody in.
+type counter struct {
+	endpoint.Source
+	taken chan struct{}
+}
+
+func (c *counter) Accept() (endpoint.Pipe, error) {
+	p, err := c.Source.Accept()
+	if err == nil {
+		c.taken <- struct{}{}
+	}
+	return p, err
+}
+
+// A listener that waits for strangers to say hello moves all the same, and they with it.
+func TestAListenerThatIsFullOfStrangersMoves(t *testing.T) {
+	testenv.NeedPipeRights(t)
+	cfg, _ := moving(sock.Stream)
+	carrier, _ := pairOf(t, cfg)
+	path := filepath.Join(testenv.TempDir(t), "s")
+	src, err := newSource(path, sock.Stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	counting := &counter{Source: src, taken: make(chan struct{}, 300)}
+	l := endpoint.Listen(counting, cfg, 0)
+	defer l.Close()
+	for range 300 {
+		p, err := newClient(t.Context(), path, sock.Stream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close()
+	}
+	for range 257 { // one more than may be silent
+		<-counting.taken
+	}
+	carrier.SetDeadline(time.Now().Add(5 * time.Second))
+	begin := time.Now()
+	if err := move(carrier, l); err != nil || time.Since(begin) > 5*time.Second {
+		t.Errorf("%v after %v", err, time.Since(begin))
+	}
+}

@@ -1,5 +1,0 @@
-//go:build race
-
-package linuxpipe
-
-const raceEnabled = true

@@ -1,5 +1,0 @@
-//go:build !race
-
-package platforms
-
-const raceEnabled = false

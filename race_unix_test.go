@@ -1,5 +1,0 @@
-//go:build unix && race
-
-package afunix_test
-
-const raceDetector = true
