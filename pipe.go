@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"afunix/internal/endpoint"
+	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/transport"
 )
@@ -90,24 +91,24 @@ func asPacket(c *endpoint.PacketConn, err error) (transport.Conn, error) {
 // names is what package endpoint needs to know of names for datagram sockets. Those that listen do so as the ListenConfig says.
 type names struct{ lc *ListenConfig }
 
-func (names) Find(name string) (endpoint.Place, error) { return findPlace(name, sock.Datagram) }
+func (names) Find(name string) (pipe.Place, error) { return findPlace(name, sock.Datagram) }
 
-func (names) Dial(ctx context.Context, name string) (endpoint.Pipe, error) {
+func (names) Dial(ctx context.Context, name string) (pipe.Pipe, error) {
 	return openPipe(ctx, name, endpoint.Config{Type: sock.Datagram})
 }
 
 // Listen binds name, or one that it chooses if that is empty.
-func (n names) Listen(name string) (endpoint.Source, string, error) {
+func (n names) Listen(name string) (pipe.Source, string, error) {
 	return bindSource(n.lc, sock.Datagram, name)
 }
 
 // bindSource binds name, or one that it chooses.
-func bindSource(lc *ListenConfig, t sock.Type, name string) (endpoint.Source, string, error) {
+func bindSource(lc *ListenConfig, t sock.Type, name string) (pipe.Source, string, error) {
 	if name != "" {
 		source, err := newSource(lc, t, name)
 		return source, name, err
 	}
-	return choose(func(name string) (endpoint.Source, error) { return newSource(lc, t, name) })
+	return choose(func(name string) (pipe.Source, error) { return newSource(lc, t, name) })
 }
 
 // choose binds a free abstract name, which has the shape of those that Linux chooses (row 81).

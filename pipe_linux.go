@@ -6,13 +6,14 @@ import (
 
 	"afunix/internal/endpoint"
 	"afunix/internal/linuxpipe"
+	"afunix/internal/pipe"
 	"afunix/internal/sock"
 )
 
 // source is a listener of package linuxpipe as package endpoint takes it.
 type source struct{ *linuxpipe.Listener }
 
-func (s source) Accept() (endpoint.Pipe, error) {
+func (s source) Accept() (pipe.Pipe, error) {
 	p, err := s.Listener.Accept()
 	if err != nil {
 		return nil, err
@@ -20,8 +21,8 @@ func (s source) Accept() (endpoint.Pipe, error) {
 	return p, nil
 }
 
-// Shed accepts a client that is to be told that there is no room: see endpoint.Shedder.
-func (s source) Shed() (endpoint.Pipe, error) {
+// Shed accepts a client that is to be told that there is no room: see pipe.Shedder.
+func (s source) Shed() (pipe.Pipe, error) {
 	p, err := s.Listener.Shed()
 	if err != nil {
 		return nil, err
@@ -29,9 +30,9 @@ func (s source) Shed() (endpoint.Pipe, error) {
 	return p, nil
 }
 
-var _ endpoint.Shedder = source{}
+var _ pipe.Shedder = source{}
 
-func newSource(lc *ListenConfig, t sock.Type, path string) (endpoint.Source, error) {
+func newSource(lc *ListenConfig, t sock.Type, path string) (pipe.Source, error) {
 	l, err := linuxpipe.Listen(path, lc.Mode, uint8(t))
 	if err != nil {
 		return nil, err
@@ -39,10 +40,10 @@ func newSource(lc *ListenConfig, t sock.Type, path string) (endpoint.Source, err
 	return source{l}, nil
 }
 
-// system makes pipes and sources of what another process has handed on: see endpoint.System.
+// system makes pipes and sources of what another process has handed on: see pipe.Opener.
 type system struct{}
 
-func (system) OpenPipe(v uintptr, _ bool) (endpoint.Pipe, error) {
+func (system) OpenPipe(v uintptr, _ bool) (pipe.Pipe, error) {
 	p, err := linuxpipe.OpenPipe(int(v))
 	if err != nil {
 		return nil, err
@@ -50,7 +51,7 @@ func (system) OpenPipe(v uintptr, _ bool) (endpoint.Pipe, error) {
 	return p, nil
 }
 
-func (system) OpenSource(descriptors []uintptr, state []byte) (endpoint.Source, error) {
+func (system) OpenSource(descriptors []uintptr, state []byte) (pipe.Source, error) {
 	l, err := linuxpipe.OpenListener(descriptors, state)
 	if err != nil {
 		return nil, err
@@ -58,7 +59,7 @@ func (system) OpenSource(descriptors []uintptr, state []byte) (endpoint.Source, 
 	return source{l}, nil
 }
 
-func openPipe(_ context.Context, path string, cfg endpoint.Config) (endpoint.Pipe, error) {
+func openPipe(_ context.Context, path string, cfg endpoint.Config) (pipe.Pipe, error) {
 	p, err := linuxpipe.Dial(path, cfg.Local, uint8(cfg.Type))
 	if err != nil {
 		return nil, err
@@ -68,12 +69,12 @@ func openPipe(_ context.Context, path string, cfg endpoint.Config) (endpoint.Pip
 
 func bindName(name string, t sock.Type) (io.Closer, error) { return linuxpipe.Bind(name, uint8(t)) }
 
-func findPlace(path string, t sock.Type) (endpoint.Place, error) {
+func findPlace(path string, t sock.Type) (pipe.Place, error) {
 	p, err := linuxpipe.Find(path, uint8(t))
-	return endpoint.Place{p.Device, p.Inode, p.Changed}, err
+	return pipe.Place{p.Device, p.Inode, p.Changed}, err
 }
 
-func newPipePair() (a, b endpoint.Pipe, err error) {
+func newPipePair() (a, b pipe.Pipe, err error) {
 	x, y, err := linuxpipe.NewPair()
 	if err != nil {
 		return nil, nil, err

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/windows"
 
 	"afunix/internal/endpoint"
+	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/winpipe"
 )
@@ -17,7 +18,7 @@ import (
 // source is a listener of package winpipe as package endpoint takes it.
 type source struct{ *winpipe.Listener }
 
-func (s source) Accept() (endpoint.Pipe, error) {
+func (s source) Accept() (pipe.Pipe, error) {
 	p, err := s.Listener.Accept()
 	if err != nil {
 		return nil, err
@@ -25,12 +26,12 @@ func (s source) Accept() (endpoint.Pipe, error) {
 	return p, nil
 }
 
-// system opens what another process has handed on: see endpoint.System.
+// system opens what another process has handed on: see pipe.Opener.
 type system struct{}
 
-var _ endpoint.System = system{}
+var _ pipe.Opener = system{}
 
-func (system) OpenPipe(v uintptr, server bool) (endpoint.Pipe, error) {
+func (system) OpenPipe(v uintptr, server bool) (pipe.Pipe, error) {
 	p, err := winpipe.OpenPipe(windows.Handle(v), server)
 	if err != nil {
 		return nil, err
@@ -38,7 +39,7 @@ func (system) OpenPipe(v uintptr, server bool) (endpoint.Pipe, error) {
 	return p, nil
 }
 
-func (system) OpenSource(descriptors []uintptr, state []byte) (endpoint.Source, error) {
+func (system) OpenSource(descriptors []uintptr, state []byte) (pipe.Source, error) {
 	l, err := winpipe.OpenSource(descriptors, state)
 	if err != nil {
 		return nil, err
@@ -46,7 +47,7 @@ func (system) OpenSource(descriptors []uintptr, state []byte) (endpoint.Source, 
 	return source{l}, nil
 }
 
-func newSource(lc *ListenConfig, t sock.Type, path string) (endpoint.Source, error) {
+func newSource(lc *ListenConfig, t sock.Type, path string) (pipe.Source, error) {
 	l, err := winpipe.Listen(path, winpipe.Options{
 		SocketType:         uint8(t),
 		Backlog:            lc.Backlog,
@@ -58,7 +59,7 @@ func newSource(lc *ListenConfig, t sock.Type, path string) (endpoint.Source, err
 	return source{l}, nil
 }
 
-func openPipe(ctx context.Context, path string, cfg endpoint.Config) (endpoint.Pipe, error) {
+func openPipe(ctx context.Context, path string, cfg endpoint.Config) (pipe.Pipe, error) {
 	t := uint8(cfg.Type)
 	if cfg.Local == "" {
 		p, err := winpipe.Dial(ctx, path, t)
@@ -95,12 +96,12 @@ func (p *boundPipe) Close() error {
 
 func bindName(name string, t sock.Type) (io.Closer, error) { return winpipe.Bind(name, uint8(t)) }
 
-func findPlace(path string, t sock.Type) (endpoint.Place, error) {
+func findPlace(path string, t sock.Type) (pipe.Place, error) {
 	p, err := winpipe.Find(path, uint8(t))
-	return endpoint.Place{p[0], p[1]}, err
+	return pipe.Place{p[0], p[1]}, err
 }
 
-func newPipePair() (a, b endpoint.Pipe, err error) {
+func newPipePair() (a, b pipe.Pipe, err error) {
 	x, y, err := winpipe.NewPair()
 	if err != nil {
 		return nil, nil, err

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"afunix/internal/endpoint"
+	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/transport"
 	"afunix/internal/wire"
@@ -76,7 +77,7 @@ func (c counts) per(n int) Tally {
 
 // A countingPipe counts what is written to the pipe below it.
 type countingPipe struct {
-	endpoint.Pipe
+	pipe.Pipe
 	counted [countKinds]atomic.Int64
 	packet  []byte // for looking at; Write is called by one goroutine at a time
 }

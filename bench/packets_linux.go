@@ -1,11 +1,11 @@
 package bench
 
 import (
-	"afunix/internal/endpoint"
 	"afunix/internal/linuxpipe"
+	"afunix/internal/pipe"
 )
 
-func newPipes() (a, b endpoint.Pipe, err error) {
+func newPipes() (a, b pipe.Pipe, err error) {
 	x, y, err := linuxpipe.NewPair()
 	if err != nil {
 		return nil, nil, err

@@ -1,11 +1,11 @@
 package bench
 
 import (
-	"afunix/internal/endpoint"
+	"afunix/internal/pipe"
 	"afunix/internal/winpipe"
 )
 
-func newPipes() (a, b endpoint.Pipe, err error) {
+func newPipes() (a, b pipe.Pipe, err error) {
 	x, y, err := winpipe.NewPair()
 	if err != nil {
 		return nil, nil, err

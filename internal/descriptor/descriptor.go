@@ -5,10 +5,12 @@ package descriptor
 import (
 	"errors"
 	"fmt"
+
+	"afunix/internal/wire"
 )
 
-// Max is the largest number of descriptors in one message: SCM_MAX_FD of Linux.
-const Max = 253
+// Max is the largest number of descriptors in one message.
+const Max = wire.MaxRecords
 
 // Kind says what a descriptor refers to.
 type Kind uint8

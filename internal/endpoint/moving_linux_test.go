@@ -13,6 +13,7 @@ import (
 
 	"afunix/internal/descriptor"
 	"afunix/internal/endpoint"
+	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/testenv"
 	"afunix/internal/transport"
@@ -50,7 +51,7 @@ func pairOf(t *testing.T, cfg endpoint.Config) (a, b *endpoint.Conn) {
 	return paired(t, cfg, x, y)
 }
 
-func paired(t *testing.T, cfg endpoint.Config, x, y endpoint.Pipe) (a, b *endpoint.Conn) {
+func paired(t *testing.T, cfg endpoint.Config, x, y pipe.Pipe) (a, b *endpoint.Conn) {
 	t.Helper()
 	a, b, err := endpoint.Pair(x, y, cfg)
 	if err != nil {
@@ -80,7 +81,7 @@ func listening(t *testing.T, cfg endpoint.Config) (*endpoint.Listener, string) {
 
 // A mute pipe swallows the acknowledgements that are written to it, once it is: its end looks like that of a process that is suspended.
 type mute struct {
-	endpoint.Pipe
+	pipe.Pipe
 	on atomic.Bool
 }
 
@@ -429,11 +430,11 @@ func TestADatagramSocketThatMovesHeedsItsDeadline(t *testing.T) {
 
 // A counter tells when its source has let somebody in.
 type counter struct {
-	endpoint.Source
+	pipe.Source
 	taken chan struct{}
 }
 
-func (c *counter) Accept() (endpoint.Pipe, error) {
+func (c *counter) Accept() (pipe.Pipe, error) {
 	p, err := c.Source.Accept()
 	if err == nil {
 		c.taken <- struct{}{}

@@ -5,14 +5,14 @@ import (
 
 	"golang.org/x/sys/windows"
 
-	"afunix/internal/endpoint"
+	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/winpipe"
 )
 
 type source struct{ *winpipe.Listener }
 
-func (s source) Accept() (endpoint.Pipe, error) {
+func (s source) Accept() (pipe.Pipe, error) {
 	p, err := s.Listener.Accept()
 	if err != nil {
 		return nil, err
@@ -20,21 +20,21 @@ func (s source) Accept() (endpoint.Pipe, error) {
 	return p, nil
 }
 
-func newSource(path string, t sock.Type) (endpoint.Source, error) {
+func newSource(path string, t sock.Type) (pipe.Source, error) {
 	l, err := winpipe.Listen(path, winpipe.Options{SocketType: uint8(t)})
 	return source{l}, err
 }
 
-func newClient(ctx context.Context, path string, t sock.Type) (endpoint.Pipe, error) {
+func newClient(ctx context.Context, path string, t sock.Type) (pipe.Pipe, error) {
 	return winpipe.Dial(ctx, path, uint8(t))
 }
 
-func newPair() (a, b endpoint.Pipe, err error) { return winpipe.NewPair() }
+func newPair() (a, b pipe.Pipe, err error) { return winpipe.NewPair() }
 
 // opener is the System of real pipes.
 type opener struct{}
 
-func (opener) OpenPipe(v uintptr, server bool) (endpoint.Pipe, error) {
+func (opener) OpenPipe(v uintptr, server bool) (pipe.Pipe, error) {
 	p, err := winpipe.OpenPipe(windows.Handle(v), server)
 	if err != nil {
 		return nil, err
@@ -42,7 +42,7 @@ func (opener) OpenPipe(v uintptr, server bool) (endpoint.Pipe, error) {
 	return p, nil
 }
 
-func (opener) OpenSource(descriptors []uintptr, state []byte) (endpoint.Source, error) {
+func (opener) OpenSource(descriptors []uintptr, state []byte) (pipe.Source, error) {
 	l, err := winpipe.OpenSource(descriptors, state)
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 
 	"afunix/internal/cred"
 	"afunix/internal/descriptor"
+	"afunix/internal/pipe"
 	"afunix/internal/rights"
 	"afunix/internal/sock"
 	"afunix/internal/wire"
@@ -169,7 +170,7 @@ func (u *unpacker) conn(v uintptr, socket *PacketConn) (*Conn, error) {
 		return nil, err
 	}
 	u.states = rest
-	p, err := u.c.world.OpenPipe(v, s.Flags&wire.ConnServer != 0)
+	p, err := u.c.world.System.OpenPipe(v, s.Flags&wire.ConnServer != 0)
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +183,7 @@ func (u *unpacker) conn(v uintptr, socket *PacketConn) (*Conn, error) {
 }
 
 // assemble makes a connection of its parts.
-func (u *unpacker) assemble(p Pipe, s *wire.ConnState, socket *PacketConn) (*Conn, error) {
+func (u *unpacker) assemble(p pipe.Pipe, s *wire.ConnState, socket *PacketConn) (*Conn, error) {
 	has := func(flag uint32) bool { return s.Flags&flag != 0 }
 	cfg := Config{Type: sock.Type(s.SocketType), Table: u.c.table, World: u.c.world, socket: socket}
 	if c := u.c.world.Autobind; c != nil && s.Chosen == "" && s.Local == noName {

@@ -14,7 +14,7 @@ import (
 
 	"afunix/internal/cred"
 	"afunix/internal/endpoint"
-	"afunix/internal/rights"
+	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/transport"
 	"afunix/internal/winpipe"
@@ -184,7 +184,7 @@ func (c steppedEnd) receive() (number int, err error) {
 
 type steppedSource struct{ *winpipe.Listener }
 
-func (s steppedSource) Accept() (endpoint.Pipe, error) {
+func (s steppedSource) Accept() (pipe.Pipe, error) {
 	p, err := s.Listener.Accept()
 	if err != nil {
 		return nil, err
@@ -194,15 +194,15 @@ func (s steppedSource) Accept() (endpoint.Pipe, error) {
 }
 
 // A steppedPipe has a step before and after every operation.
-type steppedPipe struct{ endpoint.Pipe }
+type steppedPipe struct{ pipe.Pipe }
 
-func (p *steppedPipe) Read(pool *sync.Pool, into []byte) (*endpoint.Buffer, int, int, error) {
+func (p *steppedPipe) Read(pool *sync.Pool, into []byte) (*pipe.Buffer, int, int, error) {
 	step()
 	defer step()
 	return p.Pipe.Read(pool, into)
 }
 
-func (p *steppedPipe) ReadNow(pool *sync.Pool, into []byte) (*endpoint.Buffer, int, int, error) {
+func (p *steppedPipe) ReadNow(pool *sync.Pool, into []byte) (*pipe.Buffer, int, int, error) {
 	step()
 	defer step()
 	return p.Pipe.ReadNow(pool, into)
@@ -226,7 +226,7 @@ func (p *steppedPipe) Proof() ([]byte, error) {
 	return p.Pipe.Proof()
 }
 
-func (p *steppedPipe) Identify(proof []byte) (cred.Credentials, rights.Ability, error) {
+func (p *steppedPipe) Identify(proof []byte) (cred.Credentials, pipe.Ability, error) {
 	step()
 	defer step()
 	return p.Pipe.Identify(proof)

@@ -135,7 +135,7 @@ func (l *Listener) Close() error {
 // SyscallConn gives access to the socket.
 func (l *Listener) SyscallConn() syscall.RawConn { return l.raw }
 
-// Suspend ends accepting: see endpoint.Source. Clients that come wait in the kernel's backlog.
+// Suspend ends accepting: see pipe.Source. Clients that come wait in the kernel's backlog.
 func (l *Listener) Suspend() (descriptors []uintptr, state []byte, err error) {
 	// The new owner may be in another directory, and this process may be by now.
 	name := cmp.Or(l.bound.Absolute(), l.name)

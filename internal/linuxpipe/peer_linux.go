@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"afunix/internal/cred"
-	"afunix/internal/rights"
+	"afunix/internal/pipe"
 )
 
 // aLongTimeAgo is a deadline that has passed.
@@ -202,7 +202,7 @@ func (p *Pipe) Proof() ([]byte, error) { return nil, nil }
 
 // Identify returns whom the kernel named as the sender of the last packet, the hello; or, if the kernel was not asked since, of the
 // hello before.
-func (p *Pipe) Identify([]byte) (cred.Credentials, rights.Ability, error) {
+func (p *Pipe) Identify([]byte) (cred.Credentials, pipe.Ability, error) {
 	u := p.peer.ucred
 	if u == nil {
 		return cred.Credentials{}, 0, unix.EPROTO
@@ -254,12 +254,12 @@ func (p *Pipe) Opener() (who cred.Credentials, err error) {
 // ability tries to pull a descriptor that cannot exist. Permission is checked first, so EBADF means that it is granted. If that cannot be tried
 // now because this process is out of descriptors, it is presumed: what cannot be pulled for that reason is lost, as in the kernel, and
 // not refused for ever.
-func (p *Pipe) ability() rights.Ability {
+func (p *Pipe) ability() pipe.Ability {
 	p.peer.presume(false)
 	_, err := p.peer.getfd(1<<31 - 1)
 	p.peer.presume(noRoom(err))
 	if err == unix.EBADF || noRoom(err) {
-		return rights.CanPull
+		return pipe.CanPull
 	}
 	return 0
 }

@@ -11,9 +11,11 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"afunix/internal/pipe"
 )
 
-// A Pipe is one end of a message pipe. It satisfies endpoint.Pipe.
+// A Pipe is one end of a message pipe: a [pipe.Pipe].
 type Pipe struct {
 	file *os.File
 	raw  syscall.RawConn
@@ -50,20 +52,12 @@ func newPipe(fd int) (*Pipe, error) {
 	return p, nil
 }
 
-// headerLen is where the payload of a packet begins that has neither name nor ancillary block: wire.HeaderLen.
-const headerLen = 16
-
-// maxPacket is wire.MaxPacket; a buffer is an endpoint.Buffer.
-const maxPacket = headerLen + 64<<10
-
-type buffer = [maxPacket + 1]byte
-
 // input is what a read works with. The callback is made once, so that reading allocates nothing.
 type input struct {
 	peer    *peer
 	pool    *sync.Pool
 	into    []byte
-	buf     *buffer
+	buf     *pipe.Buffer
 	n       int
 	err     error
 	read    func(fd uintptr) (done bool)
@@ -76,7 +70,7 @@ type input struct {
 // attempt makes one system call, and reports whether there was anything. None of them ever waits, whatever O_NONBLOCK says: an end that
 // was handed on is an open file description that its former owner may still have, and change.
 func (in *input) attempt(fd uintptr) bool {
-	in.buf = in.pool.Get().(*buffer)
+	in.buf = in.pool.Get().(*pipe.Buffer)
 	for {
 		switch {
 		case in.peer.awaited():
@@ -113,9 +107,9 @@ func (in *input) whole(fd uintptr) (int, error) {
 
 // scatter reads a packet past the header into in.into, and what is left over behind the hole in in.buf.
 func (in *input) scatter(fd uintptr) (int, error) {
-	rest := in.buf[headerLen+len(in.into):]
+	rest := in.buf[pipe.HeaderLen+len(in.into):]
 	in.parts[0].Base = &in.buf[0]
-	in.parts[0].SetLen(headerLen)
+	in.parts[0].SetLen(pipe.HeaderLen)
 	in.parts[1].Base = &in.into[0]
 	in.parts[1].SetLen(len(in.into))
 	in.parts[2].Base = unsafe.SliceData(rest)
@@ -128,8 +122,8 @@ func (in *input) scatter(fd uintptr) (int, error) {
 	return int(n), nil
 }
 
-// Read waits for a packet: see endpoint.Pipe.
-func (p *Pipe) Read(pool *sync.Pool, into []byte) (buf *buffer, n, placed int, err error) {
+// Read waits for a packet: see pipe.Pipe.
+func (p *Pipe) Read(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, placed int, err error) {
 	in := &p.in
 	in.begin(pool, into)
 	switch err := p.raw.Read(in.read); {
@@ -145,8 +139,8 @@ func (p *Pipe) Read(pool *sync.Pool, into []byte) (buf *buffer, n, placed int, e
 	return in.packet()
 }
 
-// ReadNow takes a packet that is there: see endpoint.Pipe.
-func (p *Pipe) ReadNow(pool *sync.Pool, into []byte) (buf *buffer, n, placed int, err error) {
+// ReadNow takes a packet that is there: see pipe.Pipe.
+func (p *Pipe) ReadNow(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, placed int, err error) {
 	in := &p.in
 	in.begin(pool, into)
 	if err := p.raw.Control(in.readNow); err != nil {
@@ -160,15 +154,15 @@ func (p *Pipe) Waited() bool { return p.in.wait }
 
 func (in *input) begin(pool *sync.Pool, into []byte) {
 	in.pool, in.buf, in.wait = pool, nil, false
-	in.into = into[:min(len(into), maxPacket+1-headerLen)]
+	in.into = into[:min(len(into), pipe.MaxPacket+1-pipe.HeaderLen)]
 	if in.peer.awaited() {
 		in.into = nil
 	}
 }
 
 // packet returns what the last attempt has read.
-func (in *input) packet() (buf *buffer, n, placed int, err error) {
-	buf, n, placed = in.buf, in.n, min(len(in.into), max(0, in.n-headerLen))
+func (in *input) packet() (buf *pipe.Buffer, n, placed int, err error) {
+	buf, n, placed = in.buf, in.n, min(len(in.into), max(0, in.n-pipe.HeaderLen))
 	in.buf, in.into = nil, nil
 	switch {
 	case in.err != nil:
@@ -210,7 +204,7 @@ func (o *output) attempt(fd uintptr) {
 	}
 }
 
-// Write puts head and body into the pipe as one packet: see endpoint.Pipe.
+// Write puts head and body into the pipe as one packet: see pipe.Pipe.
 func (p *Pipe) Write(head, body []byte) error {
 	o := &p.out
 	o.parts[0].Base = unsafe.SliceData(head)

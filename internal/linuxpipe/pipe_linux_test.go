@@ -12,13 +12,13 @@ import (
 	"testing"
 	"time"
 
-	"afunix/internal/rights"
+	"afunix/internal/pipe"
 	"afunix/internal/testenv"
 
 	"golang.org/x/sys/unix"
 )
 
-var pool = &sync.Pool{New: func() any { return new(buffer) }}
+var pool = &sync.Pool{New: func() any { return new(pipe.Buffer) }}
 
 // packet reads one packet and returns a copy of it.
 func packet(t *testing.T, p *Pipe) []byte {
@@ -51,7 +51,7 @@ func connected(t *testing.T) (server, client *Pipe) {
 
 func TestPacketsArriveWhole(t *testing.T) {
 	server, client := connected(t)
-	for _, n := range []int{1, 16, maxPacket} {
+	for _, n := range []int{1, 16, pipe.MaxPacket} {
 		want := bytes.Repeat([]byte{byte(n)}, n)
 		if err := client.Write(want[:1], want[1:]); err != nil {
 			t.Fatal(err)
@@ -121,7 +121,7 @@ func TestPeerIsWhoTheKernelNames(t *testing.T) {
 				if err != nil || who.PID != os.Getpid() || who.UID != os.Getuid() || who.GID != os.Getgid() {
 					t.Errorf("peer is %+v, %v", who, err)
 				}
-				if can != rights.CanPull {
+				if can != pipe.CanPull {
 					t.Errorf("ability %b, want only to pull", can)
 				}
 				f, err := os.Open("/dev/null")
@@ -324,7 +324,7 @@ func TestReadAndWriteAllocateNothing(t *testing.T) {
 	}
 }
 
-func must(buf *buffer, _, _ int, err error) *buffer {
+func must(buf *pipe.Buffer, _, _ int, err error) *pipe.Buffer {
 	if err != nil {
 		panic(err)
 	}
@@ -535,7 +535,7 @@ func TestPeerIsKnownWhenThereIsRoomForIt(t *testing.T) {
 		client.Write([]byte("hello"), nil)
 		packet(t, server)
 		who, can, err := server.Identify(nil)
-		if err != nil || who.PID != os.Getpid() || can != rights.CanPull {
+		if err != nil || who.PID != os.Getpid() || can != pipe.CanPull {
 			t.Errorf("peer is %+v, which can %b, %v", who, can, err)
 		}
 		expect("without room", pull(server), syscall.EMFILE)

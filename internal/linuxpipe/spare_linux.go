@@ -46,7 +46,7 @@ func (s *spare) close() {
 	s.spend()
 }
 
-// Shed accepts a client although this process is out of descriptors: see endpoint.Shedder.
+// Shed accepts a client although this process is out of descriptors: see pipe.Shedder.
 func (l *Listener) Shed() (*Pipe, error) {
 	l.spare.spend()
 	var fd int

@@ -1,5 +1,5 @@
 // Package sock is the state machine of a socket of the pipe transport: an event in, what is to be done out. It does no
-// I/O and knows no clock, no lock, no goroutine and no packet format; package endpoint has those.
+// I/O and knows no clock, no lock, no goroutine, and nothing of packets but how much fits into one; package endpoint has those.
 //
 // A socket is two halves that share nothing: an Inbox (what has arrived and was not read) and an Outbox (what was sent
 // and is still under way). Each may have a lock of its own. Their numbers meet in two places: the cost of what the Inbox's owner
@@ -7,7 +7,11 @@
 // comes back as its acknowledgement.
 package sock
 
-import "errors"
+import (
+	"errors"
+
+	"afunix/internal/wire"
+)
 
 // Type is the type of a socket, with Linux's numbers.
 type Type uint8
@@ -59,24 +63,21 @@ const (
 // keeps a peer from filling our memory with empty messages.
 const overhead = 768
 
-// maxPieces is more than the largest message is cut into: a packet takes 32,000 bytes of it at least.
-const maxPieces = MaxWindow/32000 + 1
+// maxPieces is more than the largest message is cut into.
+const maxPieces = MaxWindow/wire.MinPayload + 1
 
 // Bounds of what sockets that move take along in one message: the queue of one with the largest buffers, and more than two with those
 // that are usual.
 const (
 	MaxLuggage       = 4 << 20 // bytes
-	maxLuggagePieces = MaxLuggage/32000 + 64
+	maxLuggagePieces = MaxLuggage/wire.MinPayload + 64
 )
 
 // Cost returns what a piece of n bytes is charged against a window.
 func Cost(n int) uint64 { return uint64(n) + overhead }
 
-// maxRights is the largest number of descriptors in one message: SCM_MAX_FD.
-const maxRights = 253
-
 // RightsWindow is how many descriptors a connection adopts ahead of its reader (P3), a multiple of the largest message.
-const RightsWindow = 8 * maxRights
+const RightsWindow = 8 * wire.MaxRecords
 
 // MaxWeight bounds what one message takes of the credit for descriptors: half of it, so that the rest is always told in time. See
 // Inbox.CreditDue.

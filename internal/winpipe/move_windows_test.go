@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/windows"
 
 	"afunix/internal/cred"
-	"afunix/internal/rights"
+	"afunix/internal/pipe"
 )
 
 // movedEnd is the end that the second process was handed.
@@ -204,7 +204,7 @@ func TestPeerOfAMovedEndIsItsNewOwner(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all := rights.CanPull | rights.CanPush | rights.Trusts
+		all := pipe.CanPull | pipe.CanPush | pipe.Trusts
 		s.expect(fmt.Sprint(os.Getpid(), all), "end", "identify", hex.EncodeToString(ours))
 		s.expect("false", "end", "confirmed")
 		if err := staying.Answer(); err != nil {
@@ -258,7 +258,7 @@ func (s *second) expectIdentified(p *Pipe, pid int) {
 	}
 	c, a, err := p.Identify(proof)
 	want := cred.Credentials{PID: pid, UID: -1, GID: -1, SID: user()}
-	if all := rights.CanPull | rights.CanPush | rights.Trusts; c != want || a != all || err != nil {
+	if all := pipe.CanPull | pipe.CanPush | pipe.Trusts; c != want || a != all || err != nil {
 		s.t.Errorf("the new owner: %+v, %03b, %v, want %+v, %03b", c, a, err, want, all)
 	}
 	if p.Confirmed() {

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// OpenPipe makes a pipe of h, an end that another process has handed on: see endpoint.System. It owns h, also if it fails. What cannot be
+// OpenPipe makes a pipe of h, an end that another process has handed on: see pipe.Opener. It owns h, also if it fails. What cannot be
 // asked about h without waiting is asked in the background, and until then Write takes one packet; if h turns out not to be an end of a
 // pipe of our kind, every call says EPROTO.
 func OpenPipe(h windows.Handle, server bool) (*Pipe, error) {

@@ -13,9 +13,11 @@ import (
 	"time"
 
 	"golang.org/x/sys/windows"
+
+	"afunix/internal/pipe"
 )
 
-var buffers = sync.Pool{New: func() any { return new(buffer) }}
+var buffers = sync.Pool{New: func() any { return new(pipe.Buffer) }}
 
 // patience bounds whatever a test waits for.
 const patience = 20 * time.Second
@@ -76,7 +78,7 @@ func within(t *testing.T, what string, f func() error) error {
 func TestPacketsOfEverySizeArriveWholeInBothDirections(t *testing.T) {
 	a, b := pair(t)
 	for _, ends := range [][2]*Pipe{{a, b}, {b, a}} {
-		for _, n := range []int{1, 2, 4096, maxPacket - 1, maxPacket} {
+		for _, n := range []int{1, 2, 4096, pipe.MaxPacket - 1, pipe.MaxPacket} {
 			packet := bytes.Repeat([]byte{byte(n)}, n)
 			write(t, ends[0], packet)
 			if got := read(t, ends[1]); !bytes.Equal(got, packet) {
@@ -102,14 +104,14 @@ func TestPacketsThatAreNoneAreRefused(t *testing.T) {
 	if err := a.Write(nil, nil); err != syscall.EINVAL {
 		t.Errorf("empty packet: %v, want EINVAL", err)
 	}
-	if err := a.Write(make([]byte, 16), make([]byte, maxPacket-15)); err != syscall.EMSGSIZE {
+	if err := a.Write(make([]byte, 16), make([]byte, pipe.MaxPacket-15)); err != syscall.EMSGSIZE {
 		t.Errorf("a packet that is too large: %v, want EMSGSIZE", err)
 	}
 }
 
 // A peer that is not ours may write what it likes.
 func TestPacketThatIsTooLargeIsEMSGSIZE(t *testing.T) {
-	for _, n := range []int{maxPacket + 1, maxPacket + 2, 200000} {
+	for _, n := range []int{pipe.MaxPacket + 1, pipe.MaxPacket + 2, 200000} {
 		a, b := pair(t)
 		writeRaw(t, a, make([]byte, n))
 		if _, err := tryRead(b); err != syscall.EMSGSIZE {
@@ -142,8 +144,8 @@ func writeRaw(t *testing.T, p *Pipe, message []byte) {
 // fill writes packets until the pipe is full, and returns how many went in.
 func fill(t *testing.T, p *Pipe) int {
 	t.Helper()
-	packet := make([]byte, maxPacket)
-	for n := 0; n < 10*quota/maxPacket; n++ {
+	packet := make([]byte, pipe.MaxPacket)
+	for n := 0; n < 10*quota/pipe.MaxPacket; n++ {
 		packet[0] = byte(n)
 		switch err := p.Write(packet, nil); err {
 		case nil:
@@ -161,7 +163,7 @@ func fill(t *testing.T, p *Pipe) int {
 func expectPackets(t *testing.T, p *Pipe, n int) {
 	t.Helper()
 	for i := range n {
-		if got := read(t, p); len(got) != maxPacket || got[0] != byte(i) {
+		if got := read(t, p); len(got) != pipe.MaxPacket || got[0] != byte(i) {
 			t.Fatalf("packet %d: %d bytes, number %d", i, len(got), got[0])
 		}
 	}
@@ -170,8 +172,8 @@ func expectPackets(t *testing.T, p *Pipe, n int) {
 func TestFullPipeIsEAGAINUntilThePeerReads(t *testing.T) {
 	a, b := pair(t)
 	n := fill(t, a)
-	if n < quota/maxPacket {
-		t.Errorf("full after %d packets; the quota should take %d", n, quota/maxPacket)
+	if n < quota/pipe.MaxPacket {
+		t.Errorf("full after %d packets; the quota should take %d", n, quota/pipe.MaxPacket)
 	}
 	if err := a.Write([]byte("x"), nil); err != syscall.EAGAIN {
 		t.Errorf("Write into a full pipe: %v, want EAGAIN", err)

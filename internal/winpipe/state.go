@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"strings"
+
+	"afunix/internal/pipe"
 )
 
 // A sourceState is what a listener that is handed on takes along beside its handles.
@@ -34,7 +36,6 @@ const maxInstances = 8
 const (
 	stateVersion = 1
 	stateFixed   = 4 + len(pipeID{})
-	maxState     = 4096 // endpoint.MaxSourceState
 )
 
 // errState: the bytes are not a listener's state.
@@ -42,7 +43,7 @@ var errState = errors.New("not the state of a listener")
 
 // parseState accepts what append makes, and nothing else. It has not been checked that anything of what it says exists.
 func parseState(b []byte) (sourceState, error) {
-	if len(b) < stateFixed || len(b) > maxState || b[0] != stateVersion || b[2] > 1 {
+	if len(b) < stateFixed || len(b) > pipe.MaxSourceState || b[0] != stateVersion || b[2] > 1 {
 		return sourceState{}, errState
 	}
 	s := sourceState{socketType: b[1], unlink: b[2] == 1, instances: int(b[3])}

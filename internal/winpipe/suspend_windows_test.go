@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/windows"
 
 	"afunix/internal/leaktest"
+	"afunix/internal/pipe"
 	"afunix/internal/testenv"
 )
 
@@ -364,7 +365,7 @@ func duplicateHandles(t *testing.T, handles []uintptr) (copies []uintptr) {
 func TestListenerThatCannotBeDescribedIsNotSuspended(t *testing.T) {
 	address := abstractName(t)
 	l := listen(t, address)
-	l.sddl = strings.Repeat("x", maxState)
+	l.sddl = strings.Repeat("x", pipe.MaxSourceState)
 	if _, _, err := l.Suspend(); err != syscall.EMSGSIZE {
 		t.Errorf("Suspend: %v, want EMSGSIZE", err)
 	}
