@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"afunix/internal/linuxpipe"
+	"afunix/internal/sock"
 )
 
 // moves is how often an end moves in a test of what that leaves behind.
@@ -35,7 +36,7 @@ func signalChild(t *testing.T, p *peer, s syscall.Signal) {
 // dialInSilence opens a pipe of the listener at path, and says no hello.
 func dialInSilence(t *testing.T, path string, socketType uint8) io.Closer {
 	t.Helper()
-	p, err := linuxpipe.Dial(path, "", socketType)
+	p, err := linuxpipe.System{}.Dial(t.Context(), path, "", sock.Type(socketType))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/windows"
 
+	"afunix/internal/sock"
 	"afunix/internal/winpipe"
 )
 
@@ -38,7 +39,7 @@ func callWithChild(t *testing.T, p *peer, call *windows.LazyProc) {
 // dialInSilence opens a pipe of the listener at path, and says no hello.
 func dialInSilence(t *testing.T, path string, socketType uint8) io.Closer {
 	t.Helper()
-	p, err := winpipe.Dial(t.Context(), path, socketType)
+	p, err := winpipe.System{}.Dial(t.Context(), path, "", sock.Type(socketType))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,7 @@ func dialPipe(ctx context.Context, d *Dialer, network string, laddr, raddr *net.
 	if laddr != nil {
 		cfg.Local = laddr.Name
 	}
-	p, err := openPipe(ctx, raddr.Name, cfg)
+	p, err := system{}.Dial(ctx, raddr.Name, cfg.Local, t)
 	if err != nil {
 		return nil, err
 	}
@@ -91,10 +91,10 @@ func asPacket(c *endpoint.PacketConn, err error) (transport.Conn, error) {
 // names is what package endpoint needs to know of names for datagram sockets. Those that listen do so as the ListenConfig says.
 type names struct{ lc *ListenConfig }
 
-func (names) Find(name string) (pipe.Place, error) { return findPlace(name, sock.Datagram) }
+func (names) Find(name string) (pipe.Place, error) { return system{}.Find(name, sock.Datagram) }
 
 func (names) Dial(ctx context.Context, name string) (pipe.Pipe, error) {
-	return openPipe(ctx, name, endpoint.Config{Type: sock.Datagram})
+	return system{}.Dial(ctx, name, "", sock.Datagram)
 }
 
 // Listen binds name, or one that it chooses if that is empty.
@@ -105,10 +105,14 @@ func (n names) Listen(name string) (pipe.Source, string, error) {
 // bindSource binds name, or one that it chooses.
 func bindSource(lc *ListenConfig, t sock.Type, name string) (pipe.Source, string, error) {
 	if name != "" {
-		source, err := newSource(lc, t, name)
+		source, err := system{}.Listen(name, t, lc.pipeOptions())
 		return source, name, err
 	}
-	return choose(func(name string) (pipe.Source, error) { return newSource(lc, t, name) })
+	return choose(func(name string) (pipe.Source, error) { return system{}.Listen(name, t, lc.pipeOptions()) })
+}
+
+func (lc *ListenConfig) pipeOptions() pipe.Options {
+	return pipe.Options{Backlog: lc.Backlog, Mode: lc.Mode, SecurityDescriptor: lc.SecurityDescriptor}
 }
 
 // choose binds a free abstract name, which has the shape of those that Linux chooses (row 81).
@@ -124,14 +128,14 @@ func choose[B any](bind func(name string) (B, error)) (bound B, name string, err
 // autobind chooses names for sockets of type t.
 func autobind(t sock.Type) endpoint.Autobind {
 	return func() (string, io.Closer, error) {
-		bound, name, err := choose(func(name string) (io.Closer, error) { return bindName(name, t) })
+		bound, name, err := choose(func(name string) (io.Closer, error) { return system{}.Bind(name, t) })
 		return name, bound, err
 	}
 }
 
 func pairPipe(network string) (a, b transport.Conn, err error) {
 	t := socketTypes[network]
-	x, y, err := newPipePair()
+	x, y, err := system{}.Pair()
 	if err != nil {
 		return nil, nil, err
 	}

@@ -297,17 +297,7 @@ func address(t sock.Type, name string) *net.UnixAddr {
 		name = noName
 	}
 	name, _, _ = strings.Cut(name, "\x00")
-	return &net.UnixAddr{Name: name, Net: network(t)}
-}
-
-func network(t sock.Type) string {
-	switch t {
-	case sock.Datagram:
-		return "unixgram"
-	case sock.Seqpacket:
-		return "unixpacket"
-	}
-	return "unix"
+	return &net.UnixAddr{Name: name, Net: t.Network()}
 }
 
 // Pair makes a connection of the two ends of one pipe of this process. It owns both, which are closed on an error.

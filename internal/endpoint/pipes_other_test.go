@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 
-	"afunix/internal/endpoint"
 	"afunix/internal/pipe"
 	"afunix/internal/sock"
 )

@@ -102,7 +102,7 @@ func (e errand) dialStepped(cfg endpoint.Config, g *goods) (victimEnd, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	step()
-	p, err := winpipe.Dial(ctx, e.Path, uint8(cfg.Type))
+	p, err := winpipe.System{}.Dial(ctx, e.Path, "", cfg.Type)
 	step()
 	if err != nil {
 		return nil, err
@@ -116,7 +116,7 @@ func (e errand) dialStepped(cfg endpoint.Config, g *goods) (victimEnd, error) {
 
 func (e errand) acceptStepped(cfg endpoint.Config, h *household, g *goods) (victimEnd, error) {
 	step()
-	source, err := winpipe.Listen(e.Path, winpipe.Options{SocketType: uint8(cfg.Type)})
+	source, err := winpipe.System{}.Listen(e.Path, cfg.Type, pipe.Options{})
 	step()
 	if err != nil {
 		return nil, err
@@ -182,10 +182,10 @@ func (c steppedEnd) receive() (number int, err error) {
 	return l.number, m.Rights.Close()
 }
 
-type steppedSource struct{ *winpipe.Listener }
+type steppedSource struct{ pipe.Source }
 
 func (s steppedSource) Accept() (pipe.Pipe, error) {
-	p, err := s.Listener.Accept()
+	p, err := s.Source.Accept()
 	if err != nil {
 		return nil, err
 	}

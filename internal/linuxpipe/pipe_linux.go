@@ -15,6 +15,14 @@ import (
 	"afunix/internal/pipe"
 )
 
+// System makes the message pipes of Linux.
+type System struct{}
+
+var (
+	_ pipe.System  = System{}
+	_ pipe.Shedder = (*Listener)(nil)
+)
+
 // A Pipe is one end of a message pipe: a [pipe.Pipe].
 type Pipe struct {
 	file *os.File
@@ -29,7 +37,7 @@ type Pipe struct {
 const room = 1 << 19
 
 // newPipe wraps a connected, non-blocking SOCK_SEQPACKET socket. It takes ownership of fd.
-func newPipe(fd int) (*Pipe, error) {
+func newPipe(fd int) (pipe.Pipe, error) {
 	p := &Pipe{file: os.NewFile(uintptr(fd), "afunix pipe")}
 	raw, err := p.file.SyscallConn()
 	if err != nil {

@@ -13,10 +13,14 @@ import (
 	"time"
 
 	"afunix/internal/pipe"
+	"afunix/internal/sock"
 	"afunix/internal/testenv"
 
 	"golang.org/x/sys/unix"
 )
+
+// system is what is tested.
+var system System
 
 var pool = &sync.Pool{New: func() any { return new(pipe.Buffer) }}
 
@@ -31,22 +35,30 @@ func packet(t *testing.T, p *Pipe) []byte {
 	return bytes.Clone(buf[:n])
 }
 
-// connected returns the two ends of a pipe between a listener and its client.
-func connected(t *testing.T) (server, client *Pipe) {
+func listen(t *testing.T, path string) *Listener {
 	t.Helper()
-	l, err := Listen(filepath.Join(t.TempDir(), "s"), 0, unix.SOCK_STREAM)
+	l, err := system.Listen(path, sock.Stream, pipe.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return l.(*Listener)
+}
+
+// connected returns the two ends of a pipe between a listener and its client.
+func connected(t *testing.T) (server, client *Pipe) {
+	t.Helper()
+	l := listen(t, filepath.Join(t.TempDir(), "s"))
 	defer l.Close()
-	if client, err = Dial(l.file.Name(), "", unix.SOCK_STREAM); err != nil {
+	c, err := system.Dial(t.Context(), l.name, "", sock.Stream)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if server, err = l.Accept(); err != nil {
+	s, err := l.Accept()
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { server.Close(); client.Close() })
-	return server, client
+	t.Cleanup(func() { s.Close(); c.Close() })
+	return s.(*Pipe), c.(*Pipe)
 }
 
 func TestPacketsArriveWhole(t *testing.T) {
@@ -103,12 +115,12 @@ func TestPeerIsWhoTheKernelNames(t *testing.T) {
 	for name, ends := range map[string]func(t *testing.T) (a, b *Pipe){
 		"dialled": connected,
 		"pair": func(t *testing.T) (a, b *Pipe) {
-			a, b, err := NewPair()
+			x, y, err := system.Pair()
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(func() { a.Close(); b.Close() })
-			return a, b
+			t.Cleanup(func() { x.Close(); y.Close() })
+			return x.(*Pipe), y.(*Pipe)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -270,11 +282,11 @@ func TestErrorsOfNames(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	os.WriteFile(at("file"), nil, 0o600)
-	l, err := Listen(at("live"), 0, unix.SOCK_STREAM)
+	l, err := system.Listen(at("live"), sock.Stream, pipe.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	stale, err := Listen(at("stale"), 0, unix.SOCK_STREAM)
+	stale, err := system.Listen(at("stale"), sock.Stream, pipe.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -289,7 +301,7 @@ func TestErrorsOfNames(t *testing.T) {
 		dir:                       syscall.ECONNREFUSED,
 		string(make([]byte, 108)): syscall.EINVAL,
 	} {
-		if _, err := Dial(path, "", unix.SOCK_STREAM); err != want {
+		if _, err := system.Dial(t.Context(), path, "", sock.Stream); err != want {
 			t.Errorf("dial %.40q: %v, want %v", path, err, want)
 		}
 	}
@@ -298,7 +310,7 @@ func TestErrorsOfNames(t *testing.T) {
 		at("stale"): syscall.EADDRINUSE,
 		at("no/x"):  syscall.ENOENT,
 	} {
-		if _, err := Listen(path, 0, unix.SOCK_STREAM); err != want {
+		if _, err := system.Listen(path, sock.Stream, pipe.Options{}); err != want {
 			t.Errorf("listen %q: %v, want %v", path, err, want)
 		}
 	}
@@ -340,7 +352,7 @@ func TestABlockingSocketThatWasHandedOnDoesNotBlock(t *testing.T) {
 	if err := errors.Join(unix.Bind(fd, &unix.SockaddrUnix{Name: t.TempDir() + "/s"}), unix.Listen(fd, 1)); err != nil {
 		t.Fatal(err)
 	}
-	l, err := OpenListener([]uintptr{uintptr(fd)}, []byte("\x00/s"))
+	l, err := system.OpenSource([]uintptr{uintptr(fd)}, []byte("\x00/s"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -394,13 +406,10 @@ func TestAnEndThatIsMadeBlockingDoesNotBlock(t *testing.T) {
 		})
 	}
 	t.Run("listener", func(t *testing.T) {
-		l, err := Listen(filepath.Join(t.TempDir(), "s"), 0, unix.SOCK_STREAM)
-		if err != nil {
-			t.Fatal(err)
-		}
+		l := listen(t, filepath.Join(t.TempDir(), "s"))
 		defer l.Close()
 		dup := duplicateOf(t, l)
-		received, err := OpenListener([]uintptr{dup}, []byte("\x00"+l.name))
+		received, err := system.OpenSource([]uintptr{dup}, []byte("\x00"+l.name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -455,7 +464,7 @@ func TestAListenerThatWasHandedOnRemovesNoOtherFile(t *testing.T) {
 	testenv.NeedSocketFile(t)
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
-	other, err := Listen(at("other"), 0, unix.SOCK_STREAM)
+	other, err := system.Listen(at("other"), sock.Stream, pipe.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -473,14 +482,11 @@ func TestAListenerThatWasHandedOnRemovesNoOtherFile(t *testing.T) {
 		{at("own"), false},
 	} {
 		os.Remove(at("own"))
-		l, err := Listen(at("own"), 0, unix.SOCK_STREAM)
-		if err != nil {
-			t.Fatal(err)
-		}
+		l := listen(t, at("own"))
 		dup := duplicateOf(t, l)
 		l.SetUnlinkOnClose(false)
 		l.Close()
-		received, err := OpenListener([]uintptr{dup}, []byte("\x01"+tt.path))
+		received, err := system.OpenSource([]uintptr{dup}, []byte("\x01"+tt.path))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,6 +5,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"afunix/internal/pipe"
 )
 
 // A spare is a descriptor that is kept back, so that a client can be told when this process has
@@ -47,7 +49,7 @@ func (s *spare) close() {
 }
 
 // Shed accepts a client although this process is out of descriptors: see pipe.Shedder.
-func (l *Listener) Shed() (*Pipe, error) {
+func (l *Listener) Shed() (pipe.Pipe, error) {
 	l.spare.spend()
 	var fd int
 	var errno error

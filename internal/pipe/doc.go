@@ -14,6 +14,8 @@ const (
 	HeaderLen = wire.HeaderLen
 	// MaxPacket bounds a packet.
 	MaxPacket = wire.MaxPacket
+	// MaxName bounds a name: see [ValidName].
+	MaxName = wire.MaxName
 	// MaxProof bounds what [Peer.Proof] returns.
 	MaxProof = wire.MaxProof
 	// MaxExtra bounds the description of a socket: see [Process.ExportSocket].

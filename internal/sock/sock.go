@@ -26,6 +26,28 @@ const (
 // Valid reports whether t is a type.
 func (t Type) Valid() bool { return t == Stream || t == Datagram || t == Seqpacket }
 
+// Network returns what package net calls a socket of type t.
+func (t Type) Network() string {
+	switch t {
+	case Datagram:
+		return "unixgram"
+	case Seqpacket:
+		return "unixpacket"
+	}
+	return "unix"
+}
+
+// TypeOf returns the type of what package net calls network, which is one of the three.
+func TypeOf(network string) Type {
+	switch network {
+	case "unixgram":
+		return Datagram
+	case "unixpacket":
+		return Seqpacket
+	}
+	return Stream
+}
+
 // Buffer sizes in bytes, which are Linux's: net.core.wmem_default, and twice net.core.wmem_max, which is what SO_SNDBUF can
 // reach without privileges.
 const (

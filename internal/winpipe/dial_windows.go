@@ -3,12 +3,16 @@ package winpipe
 import (
 	"context"
 	"crypto/rand"
+	"io"
+	"os"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/windows"
 
 	"afunix/internal/cred"
+	"afunix/internal/pipe"
+	"afunix/internal/sock"
 )
 
 const (
@@ -24,20 +28,43 @@ const (
 	busySlice = 20 * time.Millisecond
 )
 
-// Dial connects to the listener at address, a path or an abstract name ("@name"), whose sockets must be of socketType: 1 (stream),
-// 2 (datagram) or 5 (seqpacket). Errors are those of connect(2), ErrNativeSocket and that of ctx; EAGAIN if the listener has not
-// accepted its waiting clients for a while.
-func Dial(ctx context.Context, address string, socketType uint8) (*Pipe, error) {
-	if err := checkName(address, socketType); err != nil {
+// Dial connects to the listener of name. EAGAIN: it has not accepted its waiting clients for a
+// while.
+//
+// The end gives up its own name, local, when it is closed. That also holds for an end that has been
+// handed on: a socket file stays, as ever, but an abstract name is free again once the process that
+// bound it has closed its end, although the connection goes on under that name.
+func (System) Dial(ctx context.Context, name, local string, t sock.Type) (pipe.Pipe, error) {
+	var bound io.Closer
+	if local != "" {
+		var err error
+		if bound, err = (System{}).Bind(local, t); err != nil {
+			return nil, os.NewSyscallError("bind", err)
+		}
+	}
+	p, err := connect(ctx, name, t)
+	switch {
+	case err == nil:
+		p.name = bound
+		return p, nil
+	case bound != nil:
+		bound.Close()
+	}
+	return nil, err
+}
+
+// connect makes the client's end of a connection to name.
+func connect(ctx context.Context, name string, t sock.Type) (*Pipe, error) {
+	if err := checkName(name, t); err != nil {
 		return nil, err
 	}
-	id, fileOwner := abstractID(cred.Self().SID, address, socketType), ""
-	if !isAbstract(address) {
-		file, owner, err := readSocketFile(address)
+	id, fileOwner := abstractID(cred.Self().SID, name, t), ""
+	if !pipe.IsAbstract(name) {
+		file, owner, err := readSocketFile(name)
 		if err != nil {
 			return nil, err
 		}
-		if file.socketType != socketType {
+		if file.socketType != t {
 			return nil, wrongType(file.id)
 		}
 		id, fileOwner = file.id, owner
@@ -117,8 +144,8 @@ func listening(id pipeID) bool {
 	return err == nil && waitNamedPipe(name, 1) != windows.ERROR_FILE_NOT_FOUND
 }
 
-// NewPair returns the two ends of a new connection within this process: a is the server's.
-func NewPair() (a, b *Pipe, err error) {
+// Pair returns the two ends of a new connection within this process.
+func (System) Pair() (a, b pipe.Pipe, err error) {
 	attributes, err := securityAttributes("")
 	if err != nil {
 		return nil, nil, err

@@ -17,7 +17,7 @@ import (
 )
 
 // movedEnd is the end that the second process was handed.
-var movedEnd *Pipe
+var movedEnd pipe.Pipe
 
 // obeyEnd carries out one command of the parent at movedEnd, in the child.
 func obeyEnd(command string, args []string) (string, error) {
@@ -25,7 +25,7 @@ func obeyEnd(command string, args []string) (string, error) {
 	bytes := func(i int) []byte { b, _ := hex.DecodeString(args[i]); return b }
 	switch command {
 	case "open":
-		p, err := OpenPipe(windows.Handle(arg(0)), args[1] == "server")
+		p, err := system.OpenPipe(arg(0), args[1] == "server")
 		movedEnd = p
 		return "open", err
 	case "read":
@@ -220,7 +220,7 @@ func TestPeerOfAMovedEndIsItsNewOwner(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		back, err := OpenPipe(windows.Handle(v), !staying.origin.server)
+		back, err := system.OpenPipe(uintptr(v), !staying.origin.server)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -45,6 +45,7 @@ type Pipe struct {
 	writer  writer
 	linger  time.Duration // lingerLimit, but for tests
 	origin  *origin       // known once the end can be used
+	name    io.Closer     // which this end has bound, and gives up when it is closed; nil if it has none
 	process process
 }
 
@@ -355,6 +356,9 @@ func (p *Pipe) leave() (full bool, err error) {
 	w.mu.Unlock()
 	w.waiting.Wait()
 	p.process.close()
+	if p.name != nil {
+		p.name.Close() // there is nobody to tell that this has failed
+	}
 	if !full {
 		return false, p.release()
 	}

@@ -17,25 +17,28 @@ import (
 	"afunix/internal/pipe"
 )
 
+// system is what is tested.
+var system System
+
 var buffers = sync.Pool{New: func() any { return new(pipe.Buffer) }}
 
 // patience bounds whatever a test waits for.
 const patience = 20 * time.Second
 
 // newPair is what pair calls: see TestEndsThatWereHandedOnDoTheSame.
-var newPair = NewPair
+var newPair = system.Pair
 
 func pair(t *testing.T) (a, b *Pipe) {
 	t.Helper()
-	a, b, err := newPair()
+	x, y, err := newPair()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { a.Close(); b.Close() })
-	return a, b
+	t.Cleanup(func() { x.Close(); y.Close() })
+	return x.(*Pipe), y.(*Pipe)
 }
 
-func write(t *testing.T, p *Pipe, packet []byte) {
+func write(t *testing.T, p pipe.Pipe, packet []byte) {
 	t.Helper()
 	if err := p.Write(packet, nil); err != nil {
 		t.Fatalf("Write of %d bytes: %v", len(packet), err)
@@ -43,7 +46,7 @@ func write(t *testing.T, p *Pipe, packet []byte) {
 }
 
 // read returns the next packet.
-func read(t *testing.T, p *Pipe) []byte {
+func read(t *testing.T, p pipe.Pipe) []byte {
 	t.Helper()
 	packet, err := tryRead(p)
 	if err != nil {
@@ -52,7 +55,7 @@ func read(t *testing.T, p *Pipe) []byte {
 	return packet
 }
 
-func tryRead(p *Pipe) ([]byte, error) {
+func tryRead(p pipe.Pipe) ([]byte, error) {
 	buf, n, _, err := p.Read(&buffers, nil)
 	if err != nil {
 		return nil, err
@@ -447,5 +450,30 @@ func TestErrorsOfTheSystemAreThoseOfLinux(t *testing.T) {
 		if got := errno(test.windows); !errors.Is(got, test.linux) {
 			t.Errorf("errno(%v) = %v, want %v", test.windows, got, test.linux)
 		}
+	}
+}
+
+// The end of a client that has bound an abstract name gives that up when it is closed, in whatever way.
+func TestAnEndGivesUpItsName(t *testing.T) {
+	l := listen(t, abstractName(t))
+	for how, end := range map[string]func(pipe.Pipe) error{"Close": pipe.Pipe.Close, "Hangup": pipe.Pipe.Hangup} {
+		local := abstractName(t) + how
+		p, err := system.Dial(t.Context(), abstractName(t), local, stream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer accept(t, l).Close()
+		if _, err := system.Bind(local, stream); err != syscall.EADDRINUSE {
+			t.Errorf("before %s: %v, want EADDRINUSE", how, err)
+		}
+		if err := end(p); err != nil {
+			t.Fatal(err)
+		}
+		free, err := system.Bind(local, stream)
+		if err != nil {
+			t.Errorf("after %s: %v", how, err)
+			continue
+		}
+		free.Close()
 	}
 }

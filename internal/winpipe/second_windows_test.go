@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 
 // child connects, introduces itself, and does what the parent's packets say until the connection ends.
 func child(address string) error {
-	p, err := Dial(context.Background(), address, stream)
+	p, err := system.Dial(context.Background(), address, "", stream)
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func child(address string) error {
 }
 
 // introduce does what hellos do: proofs are exchanged, processes identified and answered.
-func introduce(p *Pipe) (cred.Credentials, pipe.Ability, error) {
+func introduce(p pipe.Pipe) (cred.Credentials, pipe.Ability, error) {
 	fail := func(err error) (cred.Credentials, pipe.Ability, error) { return cred.Credentials{}, 0, err }
 	ours, err := p.Proof()
 	if err != nil {
@@ -95,7 +95,7 @@ func introduce(p *Pipe) (cred.Credentials, pipe.Ability, error) {
 }
 
 // obey carries out one command of the parent in the child.
-func obey(p *Pipe, words []string) (string, error) {
+func obey(p pipe.Pipe, words []string) (string, error) {
 	arg := func(i int) uintptr { v, _ := strconv.ParseUint(words[i], 10, 64); return uintptr(v) }
 	switch words[0] {
 	case "open":

@@ -66,10 +66,10 @@ func (l *Listener) stopAccepting() ([]byte, error) {
 	return s.append(nil), nil
 }
 
-// OpenSource makes a listener of what Suspend returned in another process, or in this one: see pipe.Opener. It owns the handles, also
-// if it fails. What cannot be asked about them without waiting is asked in the background: if they turn out not to be those
-// of a listener with that state, Accept says EPROTO.
-func OpenSource(handles []uintptr, state []byte) (*Listener, error) {
+// OpenSource makes a listener of what Suspend returned in another process, or in this one. What
+// cannot be asked about the handles without waiting is asked in the background: if they turn out not
+// to be those of a listener with that state, Accept says EPROTO.
+func (System) OpenSource(handles []uintptr, state []byte) (pipe.Source, error) {
 	l, err := newSource(handles, state)
 	if err != nil {
 		for _, h := range handles {
