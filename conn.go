@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"time"
 
-	"afunix/internal/kernel"
+	"afunix/internal/inherit"
 	"afunix/internal/transport"
 )
 
@@ -22,7 +22,7 @@ import (
 type Conn struct {
 	t        transport.Conn
 	network  string
-	attached atomic.Pointer[legacy] // what AttachTo keeps for the child
+	attached atomic.Pointer[inherit.Legacy] // what AttachTo keeps for the child
 	dropped  runtime.Cleanup
 }
 
@@ -132,24 +132,11 @@ func (c *Conn) PeerCredentials() (Credentials, error) {
 }
 
 // Transport tells which transport carries the connection.
-func (c *Conn) Transport() Transport {
-	if _, ok := c.t.(*kernel.Conn); ok {
-		return KernelTransport
-	}
-	return PipeTransport
-}
+func (c *Conn) Transport() Transport { return Transport(c.t.Transport()) }
 
 // Packets tells how many packets the pipe transport has sent and received over this connection, its own included, but for the
 // three that begin it. The kernel transport has no packets: ok is false.
-func (c *Conn) Packets() (sent, received uint64, ok bool) {
-	p, ok := c.t.(interface {
-		Packets() (sent, received uint64)
-	})
-	if ok {
-		sent, received = p.Packets()
-	}
-	return sent, received, ok
-}
+func (c *Conn) Packets() (sent, received uint64, ok bool) { return c.t.Packets() }
 
 // SyscallConn gives access to the descriptor. Of the pipe transport that is the message pipe: do no I/O with it.
 func (c *Conn) SyscallConn() (syscall.RawConn, error) {

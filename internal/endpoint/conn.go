@@ -402,14 +402,17 @@ func (c *Conn) SetWriteDeadline(t time.Time) error {
 }
 
 // Packets returns how many packets this end has sent and received since the handshake.
-func (c *Conn) Packets() (sent, received uint64) {
+func (c *Conn) Packets() (sent, received uint64, ok bool) {
 	c.out.mu.Lock()
 	sent = c.out.packets
 	c.out.mu.Unlock()
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()
-	return sent, c.in.packets
+	return sent, c.in.packets, true
 }
+
+// Transport is the pipe transport.
+func (c *Conn) Transport() transport.ID { return transport.Pipe }
 
 // LocalAddr returns the name of this end.
 func (c *Conn) LocalAddr() *net.UnixAddr { return c.local }

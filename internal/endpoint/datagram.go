@@ -396,6 +396,12 @@ func (s *PacketConn) PeerCredentials() (cred.Credentials, error) {
 	return cred.Credentials{}, errors.ErrUnsupported
 }
 
+// Packets are not counted: those of many links are sent and received.
+func (s *PacketConn) Packets() (sent, received uint64, ok bool) { return 0, 0, false }
+
+// Transport is the pipe transport.
+func (s *PacketConn) Transport() transport.ID { return transport.Pipe }
+
 // LocalAddr returns the socket's name.
 func (s *PacketConn) LocalAddr() *net.UnixAddr { return s.local }
 

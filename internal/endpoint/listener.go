@@ -297,6 +297,9 @@ func (l *Listener) SetDeadline(t time.Time) error {
 // SetUnlinkOnClose says whether Close removes the socket file.
 func (l *Listener) SetUnlinkOnClose(unlink bool) { l.source.SetUnlinkOnClose(unlink) }
 
+// Transport is the pipe transport.
+func (l *Listener) Transport() transport.ID { return transport.Pipe }
+
 // Addr returns the name that the listener is bound to.
 func (l *Listener) Addr() *net.UnixAddr { return l.addr }
 

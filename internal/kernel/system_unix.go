@@ -10,6 +10,7 @@ import (
 	"afunix/internal/cred"
 	"afunix/internal/descriptor"
 	"afunix/internal/sockfile"
+	"afunix/internal/transport"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,7 +19,7 @@ import (
 func translate(err error) error { return err }
 
 // Pair is socketpair(2).
-func Pair(network string) (a, b *Conn, err error) {
+func (Transport) Pair(network string) (a, b transport.Conn, err error) {
 	if err := supported(network, ""); err != nil {
 		return nil, nil, err
 	}
@@ -78,6 +79,28 @@ func NewConn(fd uintptr) (*Conn, error) {
 	c, err := newConn(u)
 	if err != nil {
 		u.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// HandDown gives the socket to a child process.
+func (c *Conn) HandDown(give func(fd uintptr, state []byte) error) error {
+	var err error
+	if c.raw.Control(func(fd uintptr) { err = give(fd, nil) }) != nil {
+		return net.ErrClosed
+	}
+	if err == nil {
+		c.Close() // there is a duplicate, and so nothing to report
+	}
+	return err
+}
+
+// Inherit makes a Conn of a descriptor that this process has inherited.
+func (Transport) Inherit(fd uintptr, _ []byte) (transport.Conn, error) {
+	defer unix.Close(int(fd))
+	c, err := NewConn(fd)
+	if err != nil {
 		return nil, err
 	}
 	return c, nil

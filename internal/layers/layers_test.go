@@ -18,9 +18,10 @@ const module = "afunix"
 // allowed lists, for each package that has a place in the layers, which packages of this module its
 // code may import. Tests may import anything.
 var allowed = map[string][]string{
-	module: {"internal/kernel", "internal/endpoint", "internal/linuxpipe", "internal/winpipe", "internal/winsock",
-		"internal/transport", "internal/sock", "internal/descriptor", "internal/cred", "internal/errno",
-		"internal/lookalike", "internal/pipe"},
+	module: {"internal/transports", "internal/transport", "internal/inherit", "internal/received", "internal/descriptor",
+		"internal/cred", "internal/errno", "internal/lookalike"},
+	"afunix/internal/transports": {"internal/transport", "internal/kernel", "internal/piped", "internal/winpipe"},
+	"afunix/internal/piped":      {"internal/transport", "internal/endpoint", "internal/pipe", "internal/sock", "internal/linuxpipe", "internal/winpipe"},
 	"afunix/internal/kernel":     {"internal/transport", "internal/descriptor", "internal/cred", "internal/sockfile", "internal/lookalike"},
 	"afunix/internal/endpoint":   {"internal/transport", "internal/pipe", "internal/sock", "internal/wire", "internal/rights", "internal/descriptor", "internal/cred"},
 	"afunix/internal/rights":     {"internal/pipe", "internal/wire", "internal/descriptor"},
@@ -29,6 +30,8 @@ var allowed = map[string][]string{
 	"afunix/internal/pipe":       {"internal/sock", "internal/wire", "internal/cred"},
 	"afunix/internal/linuxpipe":  {"internal/pipe", "internal/sock", "internal/cred", "internal/sockfile"},
 	"afunix/internal/winpipe":    {"internal/pipe", "internal/sock", "internal/descriptor", "internal/cred", "internal/lookalike", "internal/winfile"},
+	"afunix/internal/inherit":    {"internal/descriptor", "internal/errno"},
+	"afunix/internal/received":   {"internal/transport", "internal/kernel", "internal/winsock", "internal/descriptor"},
 	"afunix/internal/winfile":    {},
 	"afunix/internal/winsock":    {},
 	"afunix/internal/transport":  {"internal/descriptor", "internal/cred"},

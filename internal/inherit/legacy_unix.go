@@ -1,35 +1,32 @@
 //go:build unix
 
-package afunix
+package inherit
 
 import (
-	"net"
 	"os"
 	"os/exec"
 
 	"afunix/internal/descriptor"
-	"afunix/internal/kernel"
-	"afunix/internal/transport"
 
 	"golang.org/x/sys/unix"
 )
 
-// A legacy is a descriptor that a child inherits.
-type legacy struct{ *os.File }
+// A Legacy is a descriptor that a child inherits.
+type Legacy struct{ *os.File }
 
 // firstExtra is the descriptor of cmd.ExtraFiles[0] in the child.
 const firstExtra = 3
 
-func newLegacy(fd uintptr) (*legacy, error) {
+func newLegacy(fd uintptr) (*Legacy, error) {
 	dup, err := descriptor.System.Dup(fd, descriptor.Unix)
 	if err != nil {
 		return nil, err
 	}
-	return &legacy{os.NewFile(dup, "attached")}, nil
+	return &Legacy{os.NewFile(dup, "attached")}, nil
 }
 
 // attach makes cmd hand the descriptor down, and completes what the child is told.
-func (l *legacy) attach(cmd *exec.Cmd, b bequest) bequest {
+func (l *Legacy) attach(cmd *exec.Cmd, b Bequest) Bequest {
 	b.Value = uintptr(firstExtra + len(cmd.ExtraFiles))
 	b.Mark, _ = socketMark(l.Fd()) // without one the child finds none, either
 	cmd.ExtraFiles = append(cmd.ExtraFiles, l.File)
@@ -47,30 +44,11 @@ func socketMark(fd uintptr) (uint64, bool) {
 
 // secure keeps an inherited descriptor from the children of this process. It reports whether there is such a one. Package exec has made
 // it blocking.
-func secure(b bequest) bool {
+func secure(b Bequest) bool {
 	mark, ok := socketMark(b.Value)
 	if !ok || mark != b.Mark {
 		return false
 	}
 	unix.CloseOnExec(int(b.Value))
 	return unix.SetNonblock(int(b.Value), true) == nil
-}
-
-// leaveKernel gets an end of the kernel transport ready for a child.
-func leaveKernel(c *kernel.Conn) (e estate, err error) {
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return estate{}, err
-	}
-	if raw.Control(func(fd uintptr) { e.legacy, err = newLegacy(fd) }) != nil {
-		return estate{}, net.ErrClosed
-	}
-	e.done = func() { c.Close() } // there is a duplicate, and so nothing to report
-	return e, err
-}
-
-// inheritKernel owns fd.
-func inheritKernel(fd uintptr) (transport.Conn, error) {
-	defer closeSocket(fd)
-	return asTransport(kernel.NewConn(fd))
 }
