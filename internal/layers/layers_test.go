@@ -20,7 +20,7 @@ const module = "afunix"
 var allowed = map[string][]string{
 	module: {"internal/transports", "internal/transport", "internal/inherit", "internal/received", "internal/descriptor",
 		"internal/cred", "internal/errno", "internal/lookalike"},
-	"afunix/internal/transports": {"internal/transport", "internal/kernel", "internal/piped", "internal/winpipe"},
+	"afunix/internal/transports": {"internal/transport", "internal/kernel", "internal/piped", "internal/pipe"},
 	"afunix/internal/piped":      {"internal/transport", "internal/endpoint", "internal/pipe", "internal/sock", "internal/linuxpipe", "internal/winpipe"},
 	"afunix/internal/kernel":     {"internal/transport", "internal/descriptor", "internal/cred", "internal/sockfile", "internal/lookalike"},
 	"afunix/internal/endpoint":   {"internal/transport", "internal/pipe", "internal/sock", "internal/wire", "internal/rights", "internal/descriptor", "internal/cred"},

@@ -2,6 +2,7 @@ package pipe
 
 import (
 	"context"
+	"errors"
 	"io"
 	"io/fs"
 
@@ -18,7 +19,7 @@ type System interface {
 
 	// Dial opens a pipe to the socket of type t called name. If local is not "", this end has that
 	// name, as by Bind, until it is closed; an error of that is an *os.SyscallError. Other errors
-	// are those of connect(2), that of ctx, and winpipe.ErrNativeSocket. On Linux Dial never waits.
+	// are those of connect(2), that of ctx, and ErrNativeSocket. On Linux Dial never waits.
 	Dial(ctx context.Context, name, local string, t sock.Type) (Pipe, error)
 
 	// Bind gives name to a socket that does not listen, until it is closed. Whoever dials the name
@@ -33,6 +34,10 @@ type System interface {
 
 	Opener
 }
+
+// ErrNativeSocket: a path leads to a socket of Windows' own AF_UNIX, to which the system's own connect
+// leads.
+var ErrNativeSocket = errors.New("a socket of the system's own AF_UNIX")
 
 // Options are those of [System.Listen]. A system looks only at what it has.
 type Options struct {

@@ -6,9 +6,9 @@ import (
 	"net"
 
 	"afunix/internal/kernel"
+	"afunix/internal/pipe"
 	"afunix/internal/piped"
 	"afunix/internal/transport"
-	"afunix/internal/winpipe"
 )
 
 // preferred is the pipe transport, which passes descriptors. Windows' own AF_UNIX, the kernel
@@ -19,7 +19,7 @@ type preferred struct{ piped.Transport }
 // Windows' own AF_UNIX.
 func (p preferred) Dial(ctx context.Context, network string, laddr *net.UnixAddr, name string, authorize transport.Authorize) (transport.Conn, error) {
 	c, err := p.Transport.Dial(ctx, network, laddr, name, authorize)
-	if errors.Is(err, winpipe.ErrNativeSocket) {
+	if errors.Is(err, pipe.ErrNativeSocket) {
 		return kernel.Transport{}.Dial(ctx, network, laddr, name, authorize)
 	}
 	return c, err

@@ -334,7 +334,7 @@ func TestNativeSocketIsRecognised(t *testing.T) {
 		t.Skipf("skipped: this system (Wine) has no AF_UNIX: %v", err)
 	}
 	defer native.Close()
-	if _, err := system.Dial(t.Context(), path, "", stream); err != ErrNativeSocket {
+	if _, err := system.Dial(t.Context(), path, "", stream); err != pipe.ErrNativeSocket {
 		t.Errorf("Dial: %v, want ErrNativeSocket", err)
 	}
 	if _, err := system.Listen(path, stream, pipe.Options{}); err != syscall.EADDRINUSE {

@@ -2,15 +2,11 @@ package winpipe
 
 import (
 	"crypto/sha256"
-	"errors"
 	"syscall"
 
 	"afunix/internal/pipe"
 	"afunix/internal/sock"
 )
-
-// ErrNativeSocket: the path is a socket of Windows' own AF_UNIX, to which the system's own connect leads.
-var ErrNativeSocket = errors.New("a socket of the system's own AF_UNIX")
 
 // checkName refuses what cannot be bound or connected to: EINVAL.
 func checkName(name string, t sock.Type) error {
