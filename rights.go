@@ -17,8 +17,9 @@ import (
 // SyscallConn or by whoever had the socket before, to put an errno in the place of a descriptor
 // that it does not install: that is the error of index i then, and the others are there.
 //
-// The zero value has no descriptors. The errors of its methods are [RightsError]s: EINVAL around an index that is out of range,
-// [os.ErrClosed] for a descriptor that was taken. If another error is returned, Rights still own the descriptor.
+// The zero value has no descriptors. The errors of its methods are [RightsError]s: EINVAL around an
+// index that is out of range, [os.ErrClosed] for a descriptor that was taken. If another error is
+// returned, Rights still own the descriptor.
 type Rights struct{ set *descriptor.Set }
 
 // Len returns the number of descriptors, those that were taken included.
@@ -32,7 +33,8 @@ func (r Rights) Kind(i int) Kind {
 	return Kind(r.set.Kind(i))
 }
 
-// Descriptor takes descriptor i, which the caller closes with the system's own call: close(2), CloseHandle or closesocket.
+// Descriptor takes descriptor i, which the caller closes with the system's own call: close(2),
+// CloseHandle or closesocket.
 func (r Rights) Descriptor(i int) (Descriptor, error) {
 	v, _, err := r.set.Take(i)
 	if err != nil {
@@ -56,7 +58,8 @@ func (r Rights) File(i int) (f *os.File, err error) {
 	return f, err
 }
 
-// Conn takes descriptor i, a socket that does not listen, as a connection with deadlines. An AF_UNIX socket is a *[Conn].
+// Conn takes descriptor i, a socket that does not listen, as a connection with deadlines. An
+// AF_UNIX socket is a *[Conn].
 //
 // On Unix, Conn, Listener and PacketConn make the socket one whose calls do not wait (O_NONBLOCK),
 // as package net needs it. It is so for its sender, too, if he still has it: programs in Go notice
@@ -78,8 +81,9 @@ func (r Rights) Conn(i int) (c net.Conn, err error) {
 	return c, err
 }
 
-// Listener takes descriptor i, a socket that listens. An AF_UNIX socket is a *[Listener], which does not remove the socket file
-// when it is closed; one of Windows' own AF_UNIX is like a TCP listener.
+// Listener takes descriptor i, a socket that listens. An AF_UNIX socket is a *[Listener], which
+// does not remove the socket file when it is closed; one of Windows' own AF_UNIX is like a TCP
+// listener.
 func (r Rights) Listener(i int) (l net.Listener, err error) {
 	err = r.give(i, func(v uintptr, k descriptor.Kind, e descriptor.End) error {
 		if end, ok := e.(transport.Listener); ok {

@@ -12,8 +12,8 @@ type Transport int
 const (
 	// DefaultTransport is the kernel's where that passes descriptors, else the pipe transport.
 	DefaultTransport = Transport(transport.Default)
-	// KernelTransport is the system's own AF_UNIX. On Windows that has streams only, and passes no descriptors; Dial finds such
-	// sockets by itself.
+	// KernelTransport is the system's own AF_UNIX. On Windows that has streams only, and passes no
+	// descriptors; Dial finds such sockets by itself.
 	KernelTransport = Transport(transport.Kernel)
 	// PipeTransport is our packets over a message pipe: on Windows and Linux.
 	PipeTransport = Transport(transport.Pipe)

@@ -1,5 +1,5 @@
-// Package inherit takes sockets to child processes: their descriptors by the system's own means, and
-// what else a child has to know of them by its environment.
+// Package inherit takes sockets to child processes: their descriptors by the system's own means,
+// and what else a child has to know of them by its environment.
 package inherit
 
 import (
@@ -17,8 +17,8 @@ import (
 // variable tells a child process which sockets it has inherited: a list of bequests, in JSON.
 const variable = "AFUNIX_INHERITED"
 
-// maxState bounds the state of a socket, which has to fit into an environment beside everything else
-// (32,767 characters on Windows).
+// maxState bounds the state of a socket, which has to fit into an environment beside everything
+// else (32,767 characters on Windows).
 const maxState = 8 << 10
 
 // A Bequest is what a child is told of one socket.
@@ -30,8 +30,8 @@ type Bequest struct {
 	State []byte  `json:",omitempty"` // see transport.Transport.Inherit
 }
 
-// inheritance is what this process has inherited. It is taken over when the program starts, before it
-// can have started others: they would inherit the descriptors, and take the variable for theirs.
+// inheritance is what this process has inherited. It is taken over when the program starts, before
+// it can have started others: they would inherit the descriptors, and take the variable for theirs.
 var inheritance = takeInheritance()
 
 type heir struct {
@@ -92,8 +92,8 @@ type Will struct {
 	list []Bequest // what has been attached to it already
 }
 
-// NewWill returns the will of whoever attaches something called name to cmd. EEXIST: there is such a
-// thing already; EINVAL: cmd has been started, or name is empty.
+// NewWill returns the will of whoever attaches something called name to cmd. EEXIST: there is such
+// a thing already; EINVAL: cmd has been started, or name is empty.
 func NewWill(cmd *exec.Cmd, name string) (*Will, error) {
 	list, err := bequestsOf(cmd.Env)
 	if err != nil {
@@ -120,9 +120,9 @@ func bequestsOf(env []string) ([]Bequest, error) {
 	return nil, nil
 }
 
-// Bequeath makes the command hand a duplicate of fd down, and tells the child. The caller closes the
-// duplicate once the command has been started, or is not to be. EMSGSIZE: the state is too long. An
-// error means that nothing has changed.
+// Bequeath makes the command hand a duplicate of fd down, and tells the child. The caller closes
+// the duplicate once the command has been started, or is not to be. EMSGSIZE: the state is too
+// long. An error means that nothing has changed.
 func (w *Will) Bequeath(fd uintptr, pipe bool, state []byte) (*Legacy, error) {
 	if len(state) > maxState {
 		return nil, errno.EMSGSIZE

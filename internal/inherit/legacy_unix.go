@@ -33,7 +33,8 @@ func (l *Legacy) attach(cmd *exec.Cmd, b Bequest) Bequest {
 	return b
 }
 
-// socketMark is the inode of a socket: somebody in between may have closed our descriptors, and others have their numbers now.
+// socketMark is the inode of a socket: somebody in between may have closed our descriptors, and
+// others have their numbers now.
 func socketMark(fd uintptr) (uint64, bool) {
 	var st unix.Stat_t
 	if err := unix.Fstat(int(fd), &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFSOCK {
@@ -42,8 +43,8 @@ func socketMark(fd uintptr) (uint64, bool) {
 	return uint64(st.Ino), true
 }
 
-// secure keeps an inherited descriptor from the children of this process. It reports whether there is such a one. Package exec has made
-// it blocking.
+// secure keeps an inherited descriptor from the children of this process. It reports whether there
+// is such a one. Package exec has made it blocking.
 func secure(b Bequest) bool {
 	mark, ok := socketMark(b.Value)
 	if !ok || mark != b.Mark {

@@ -17,8 +17,8 @@ type Legacy struct {
 	dropped runtime.Cleanup
 }
 
-// newLegacy makes a handle that can be inherited, in general. Package os tells the system for each process which handles those are (a
-// PROC_THREAD_ATTRIBUTE_HANDLE_LIST), so no other child gets it.
+// newLegacy makes a handle that can be inherited, in general. Package os tells the system for each
+// process which handles those are (a PROC_THREAD_ATTRIBUTE_HANDLE_LIST), so no other child gets it.
 func newLegacy(v uintptr) (*Legacy, error) {
 	self := windows.CurrentProcess()
 	l := new(Legacy)

@@ -49,8 +49,8 @@ type socket interface {
 	SetWriteBuffer(bytes int) error
 }
 
-// newConn takes c over. The peer's credentials are asked for here, because some systems forget them when the peer
-// closes its end.
+// newConn takes c over. The peer's credentials are asked for here, because some systems forget them
+// when the peer closes its end.
 func newConn(c socket) (*Conn, error) {
 	raw, err := c.SyscallConn()
 	if err != nil {
@@ -80,7 +80,8 @@ func unixAddr(a net.Addr) *net.UnixAddr {
 	return u
 }
 
-// authorized asks authorize, if there is one, whether the peer is welcome. Not to know the peer is to refuse it.
+// authorized asks authorize, if there is one, whether the peer is welcome. Not to know the peer is
+// to refuse it.
 func (c *Conn) authorized(authorize transport.Authorize) error {
 	if authorize == nil {
 		return nil
@@ -101,8 +102,8 @@ func (c *Conn) Write(b []byte) (int, error) {
 	return n, inner(err)
 }
 
-// PeerCredentials are those at the time of connect and listen, or socketpair: see SEMANTICS 73. Connected datagram sockets
-// have none.
+// PeerCredentials are those at the time of connect and listen, or socketpair: see SEMANTICS 73.
+// Connected datagram sockets have none.
 func (c *Conn) PeerCredentials() (cred.Credentials, error) { return c.peer, c.peerErr }
 
 // Packets has nothing to count.

@@ -51,7 +51,8 @@ func socketpair(network string) ([2]int, error) {
 	return p, err
 }
 
-// ownEnd is NewConn for one end of a pair that this process made: its peer is this process, even where the system does not say.
+// ownEnd is NewConn for one end of a pair that this process made: its peer is this process, even
+// where the system does not say.
 func ownEnd(fd int) (*Conn, error) {
 	c, err := NewConn(uintptr(fd))
 	if err == nil && c.peerErr != nil {
@@ -106,8 +107,8 @@ func (Transport) Inherit(fd uintptr, _ []byte) (transport.Conn, error) {
 	return c, nil
 }
 
-// NewListener makes a Listener of a duplicate of fd, an AF_UNIX socket that listens. It does not unlink the socket file unless
-// told to, and lets every peer in.
+// NewListener makes a Listener of a duplicate of fd, an AF_UNIX socket that listens. It does not
+// unlink the socket file unless told to, and lets every peer in.
 func NewListener(fd uintptr) (*Listener, error) {
 	f, err := duplicate(fd)
 	if err != nil {
@@ -126,7 +127,8 @@ func NewListener(fd uintptr) (*Listener, error) {
 	return newListener(u, sockfile.Received(unixAddr(u.Addr()).Name))
 }
 
-// duplicate is what package net wants a descriptor in. It duplicates once more: an os.File of the original would close it.
+// duplicate is what package net wants a descriptor in. It duplicates once more: an os.File of the
+// original would close it.
 func duplicate(fd uintptr) (*os.File, error) {
 	dup, err := descriptor.System.Dup(fd, descriptor.Unix)
 	if err != nil {

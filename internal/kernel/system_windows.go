@@ -95,7 +95,8 @@ func (Transport) Inherit(uintptr, []byte) (transport.Conn, error) { return nil, 
 // HandDown is not possible here.
 func (c *Conn) HandDown(func(uintptr, []byte) error) error { return errors.ErrUnsupported }
 
-// NewConn makes a Conn of a received socket, which it takes over. Package net cannot read from it: see package winsock.
+// NewConn makes a Conn of a received socket, which it takes over. Package net cannot read from it:
+// see package winsock.
 func NewConn(received socket) (*Conn, error) { return newConn(received) }
 
 // Send sends b; files cannot be sent.

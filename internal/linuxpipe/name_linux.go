@@ -21,8 +21,8 @@ func sockaddr(name string, t sock.Type) (*unix.SockaddrUnix, error) {
 	return &unix.SockaddrUnix{Name: name}, nil
 }
 
-// abstractName is what an abstract name is called in the kernel. There each type of socket has names of its own; but all of
-// our pipes are of one type.
+// abstractName is what an abstract name is called in the kernel. There each type of socket has
+// names of its own; but all of our pipes are of one type.
 func abstractName(name string, t sock.Type) string {
 	long := name + "/" + t.Network()
 	if len(long) <= pipe.MaxName {

@@ -32,8 +32,8 @@ type Pipe struct {
 	peer peer
 }
 
-// room is what a pipe should hold, in bytes; the kernel doubles it. It is more than the engine's window, so that the pipe is hardly
-// ever full, as far as net.core.wmem_max allows.
+// room is what a pipe should hold, in bytes; the kernel doubles it. It is more than the engine's
+// window, so that the pipe is hardly ever full, as far as net.core.wmem_max allows.
 const room = 1 << 19
 
 // newPipe wraps a connected, non-blocking SOCK_SEQPACKET socket. It takes ownership of fd.
@@ -75,8 +75,9 @@ type input struct {
 	parts   [3]unix.Iovec
 }
 
-// attempt makes one system call, and reports whether there was anything. None of them ever waits, whatever O_NONBLOCK says: an end that
-// was handed on is an open file description that its former owner may still have, and change.
+// attempt makes one system call, and reports whether there was anything. None of them ever waits,
+// whatever O_NONBLOCK says: an end that was handed on is an open file description that its former
+// owner may still have, and change.
 func (in *input) attempt(fd uintptr) bool {
 	in.buf = in.pool.Get().(*pipe.Buffer)
 	for {
@@ -91,8 +92,8 @@ func (in *input) attempt(fd uintptr) bool {
 		switch in.err {
 		case syscall.EINTR:
 		case syscall.ECONNRESET:
-			// The peer closed while something of ours was unread. The kernel says so once, before what the
-			// peer has written: read on.
+			// The peer closed while something of ours was unread. The kernel says so once, before
+			// what the peer has written: read on.
 		case nil:
 			return true
 		default:
@@ -104,7 +105,8 @@ func (in *input) attempt(fd uintptr) bool {
 	}
 }
 
-// whole reads a packet into in.buf. Nothing is said of a control block, so descriptors that a peer attaches are closed by the kernel.
+// whole reads a packet into in.buf. Nothing is said of a control block, so descriptors that a peer
+// attaches are closed by the kernel.
 func (in *input) whole(fd uintptr) (int, error) {
 	n, _, errno := syscall.Syscall6(unix.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(in.buf)), uintptr(len(in.buf)), unix.MSG_DONTWAIT, 0, 0)
 	if errno != 0 {
@@ -113,7 +115,8 @@ func (in *input) whole(fd uintptr) (int, error) {
 	return int(n), nil
 }
 
-// scatter reads a packet past the header into in.into, and what is left over behind the hole in in.buf.
+// scatter reads a packet past the header into in.into, and what is left over behind the hole in
+// in.buf.
 func (in *input) scatter(fd uintptr) (int, error) {
 	rest := in.buf[pipe.HeaderLen+len(in.into):]
 	in.parts[0].Base = &in.buf[0]
@@ -229,7 +232,8 @@ func (p *Pipe) Write(head, body []byte) error {
 	case err != nil:
 		return net.ErrClosed
 	case o.errno == syscall.ECONNRESET || o.errno == syscall.ENOTCONN:
-		// The peer closed with something of ours unread. The kernel says so once; from then on it says EPIPE.
+		// The peer closed with something of ours unread. The kernel says so once; from then on it
+		// says EPIPE.
 		return syscall.EPIPE
 	case o.errno != 0:
 		return o.errno
@@ -271,14 +275,15 @@ func (p *Pipe) Close() error {
 	return err
 }
 
-// Hangup is Close for whoever else has this end, too: a child process that has just been forked has it until its exec. What has been
-// written stays readable.
+// Hangup is Close for whoever else has this end, too: a child process that has just been forked has
+// it until its exec. What has been written stays readable.
 func (p *Pipe) Hangup() error {
 	p.raw.Control(func(fd uintptr) { unix.Shutdown(int(fd), unix.SHUT_RDWR) }) // fails if it is closed, or the other end is
 	return p.Close()
 }
 
-// Connected reports whether both ends are open: poll(2) says POLLHUP of one that is shut down both ways.
+// Connected reports whether both ends are open: poll(2) says POLLHUP of one that is shut down both
+// ways.
 func (p *Pipe) Connected() bool {
 	set := []unix.PollFd{{}}
 	var err error

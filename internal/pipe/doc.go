@@ -1,5 +1,6 @@
 // Package pipe is the contract of message pipes. It says what the engine of the pipe transport
-// (package endpoint) asks of a pipe, of the process at its other end, of what listens, and of names.
+// (package endpoint) asks of a pipe, of the process at its other end, of what listens, and of
+// names.
 //
 // Package linuxpipe and package winpipe have the pipes of real systems, the simulator (package sim)
 // has another, and tests have more. Errors are syscall.Errno values of Linux's meaning on every
@@ -27,6 +28,6 @@ const (
 // MaxHandles bounds how many descriptors [Source.Suspend] returns.
 const MaxHandles = 16
 
-// A Buffer is what a packet is read into. It has room for the largest packet, and for one byte more,
-// which shows a packet that is too large.
+// A Buffer is what a packet is read into. It has room for the largest packet, and for one byte
+// more, which shows a packet that is too large.
 type Buffer = [MaxPacket + 1]byte

@@ -2,8 +2,8 @@ package pipe
 
 import "afunix/internal/cred"
 
-// A Peer is the process at the other end of a pipe. The system identifies it, and it is held open so
-// that its number cannot be used again (P2).
+// A Peer is the process at the other end of a pipe. The system identifies it, and it is held open
+// so that its number cannot be used again (P2).
 //
 // A pipe and its process are one value: what a process proves itself by travels in the hello of
 // exactly this pipe.

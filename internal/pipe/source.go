@@ -10,8 +10,8 @@ import (
 )
 
 // A System makes the pipes of an operating system, and finds them by name. A name is a path, or an
-// abstract one ("@name"), and [ValidName]: others are EINVAL. Each type of socket has abstract names
-// of its own.
+// abstract one ("@name"), and [ValidName]: others are EINVAL. Each type of socket has abstract
+// names of its own.
 type System interface {
 	// Listen binds name for sockets of type t, and listens. Errors are those of bind(2). The socket
 	// file is removed by Close, unless that is told otherwise.
@@ -35,8 +35,8 @@ type System interface {
 	Opener
 }
 
-// ErrNativeSocket: a path leads to a socket of Windows' own AF_UNIX, to which the system's own connect
-// leads.
+// ErrNativeSocket: a path leads to a socket of Windows' own AF_UNIX, to which the system's own
+// connect leads.
 var ErrNativeSocket = errors.New("a socket of the system's own AF_UNIX")
 
 // Options are those of [System.Listen]. A system looks only at what it has.
@@ -100,8 +100,8 @@ type Network interface {
 func IsAbstract(name string) bool { return name != "" && name[0] == '@' }
 
 // ValidName reports whether a socket can have the name. It can have those that package net takes: a
-// path has a NUL behind it in sun_path, an abstract name one in front, for which the '@' stands (row
-// 190).
+// path has a NUL behind it in sun_path, an abstract name one in front, for which the '@' stands
+// (row 190).
 func ValidName(name string) bool {
 	if IsAbstract(name) {
 		return len(name) <= MaxName
@@ -109,6 +109,6 @@ func ValidName(name string) bool {
 	return 0 < len(name) && len(name) < MaxName
 }
 
-// A Place is equal to another one as long as the name that it was found by leads to the same socket.
-// (It may differ though it does.)
+// A Place is equal to another one as long as the name that it was found by leads to the same
+// socket. (It may differ though it does.)
 type Place [4]uint64

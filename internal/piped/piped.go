@@ -41,8 +41,8 @@ func (Transport) Dial(ctx context.Context, network string, laddr *net.UnixAddr, 
 	return c, nil
 }
 
-// dialPacket makes a datagram socket that is connected, or only bound if there is no name to connect
-// to. As over the kernel, nobody is known whom authorize could be asked about.
+// dialPacket makes a datagram socket that is connected, or only bound if there is no name to
+// connect to. As over the kernel, nobody is known whom authorize could be asked about.
 func dialPacket(ctx context.Context, laddr *net.UnixAddr, name string, authorize transport.Authorize) (transport.Conn, error) {
 	if authorize != nil {
 		return nil, errors.ErrUnsupported

@@ -58,7 +58,8 @@ func PacketConn(v uintptr, k descriptor.Kind, unix func(transport.Conn) net.Pack
 	return unix(c), nil
 }
 
-// convert lets package net make something of a duplicate of v, and closes v. (An os.File of v itself would close it in any case.)
+// convert lets package net make something of a duplicate of v, and closes v. (An os.File of v
+// itself would close it in any case.)
 func convert[T any](v uintptr, make func(*os.File) (T, error)) (T, error) {
 	var none T
 	dup, err := descriptor.System.Dup(v, descriptor.Stream)

@@ -44,7 +44,8 @@ func Conn(v uintptr, k descriptor.Kind, unix func(transport.Conn) net.Conn) (net
 	return unix(t), nil
 }
 
-// Listener makes a listener of v, a socket that listens. One of Windows' own AF_UNIX is like others.
+// Listener makes a listener of v, a socket that listens. One of Windows' own AF_UNIX is like
+// others.
 func Listener(v uintptr, _ descriptor.Kind, _ func(transport.Listener) net.Listener) (net.Listener, error) {
 	l, err := winsock.NewListener(windows.Handle(v))
 	if err != nil {

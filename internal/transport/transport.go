@@ -1,7 +1,7 @@
 // Package transport says what the public API asks of a transport. Package kernel and package piped
-// have the two; package transports has them by their numbers. Their errors are plain (syscall.Errno,
-// io.EOF, net.ErrClosed, os.ErrDeadlineExceeded and the sentinels of package descriptor) and are
-// wrapped once, at the root.
+// have the two; package transports has them by their numbers. Their errors are plain
+// (syscall.Errno, io.EOF, net.ErrClosed, os.ErrDeadlineExceeded and the sentinels of package
+// descriptor) and are wrapped once, at the root.
 package transport
 
 import (
@@ -25,13 +25,13 @@ const (
 	Pipe              // our packets over a message pipe
 )
 
-// A Transport makes sockets. A network is "unix", "unixpacket" or "unixgram", and a name is a path or
-// "@name". What a transport lacks is errors.ErrUnsupported.
+// A Transport makes sockets. A network is "unix", "unixpacket" or "unixgram", and a name is a path
+// or "@name". What a transport lacks is errors.ErrUnsupported.
 type Transport interface {
 	// Dial connects a socket to the one called name. If laddr is not nil, the socket is bound to
 	// that before; to a name of the system's choice if laddr has none. A datagram socket with a
-	// laddr may be dialled to "": it is bound only. authorize, if not nil, may refuse the peer; then
-	// nothing has been sent to it.
+	// laddr may be dialled to "": it is bound only. authorize, if not nil, may refuse the peer;
+	// then nothing has been sent to it.
 	Dial(ctx context.Context, network string, laddr *net.UnixAddr, name string, authorize Authorize) (Conn, error)
 
 	// Listen listens for connections at name, or at one of the system's choice if that is "".
@@ -44,8 +44,8 @@ type Transport interface {
 	// Pair returns two sockets that are connected to each other.
 	Pair(network string) (a, b Conn, err error)
 
-	// Inherit makes a socket of what [Conn.HandDown] has given in the process that started this one.
-	// It owns fd, also if it fails.
+	// Inherit makes a socket of what [Conn.HandDown] has given in the process that started this
+	// one. It owns fd, also if it fails.
 	Inherit(fd uintptr, state []byte) (Conn, error)
 }
 
@@ -62,17 +62,19 @@ type Options struct {
 
 // A Conn is a socket that does not listen.
 type Conn interface {
-	// Read and Write are those of net.Conn. Read discards descriptors that come with the data, as read(2) does.
+	// Read and Write are those of net.Conn. Read discards descriptors that come with the data, as
+	// read(2) does.
 	Read(b []byte) (int, error)
 	Write(b []byte) (int, error)
 
-	// Send sends b and files as one message, to the socket named to if that is not nil (datagrams), else to the peer.
-	// The files are borrowed: the caller keeps them open until Send returns. At most descriptor.Max; the caller checks.
+	// Send sends b and files as one message, to the socket named to if that is not nil (datagrams),
+	// else to the peer. The files are borrowed: the caller keeps them open until Send returns. At
+	// most descriptor.Max; the caller checks.
 	Send(b []byte, files []File, to *net.UnixAddr) (int, error)
 
-	// Recv receives one message into b. The caller owns Rights. Rights that came but could not be installed are
-	// reported as descriptor.ErrRightsTruncated beside the data. With peek, the message stays, and the rights are
-	// duplicates.
+	// Recv receives one message into b. The caller owns Rights. Rights that came but could not be
+	// installed are reported as descriptor.ErrRightsTruncated beside the data. With peek, the
+	// message stays, and the rights are duplicates.
 	Recv(b []byte, peek bool) (Message, error)
 
 	Close() error
@@ -96,7 +98,8 @@ type Conn interface {
 	// PendingError returns SO_ERROR, and takes it away; nil if there is none.
 	PendingError() error
 
-	// PeerCredentials are the system's word for the process at the other end (SO_PEERCRED), never a packet's.
+	// PeerCredentials are the system's word for the process at the other end (SO_PEERCRED), never a
+	// packet's.
 	PeerCredentials() (cred.Credentials, error)
 
 	LocalAddr() *net.UnixAddr  // never nil; Name "" where there is none

@@ -16,12 +16,12 @@ import (
 )
 
 const (
-	// clientAccess is what a client asks for: FILE_GENERIC_READ | FILE_GENERIC_WRITE without FILE_APPEND_DATA, which for pipes is
-	// FILE_CREATE_PIPE_INSTANCE, the right to serve.
+	// clientAccess is what a client asks for: FILE_GENERIC_READ | FILE_GENERIC_WRITE without
+	// FILE_APPEND_DATA, which for pipes is FILE_CREATE_PIPE_INSTANCE, the right to serve.
 	clientAccess = 0x12019B
 
-	// busyLimit bounds how long Dial waits for a listener that has clients but does not accept them. The wait for an instance
-	// that is just being made is much shorter.
+	// busyLimit bounds how long Dial waits for a listener that has clients but does not accept
+	// them. The wait for an instance that is just being made is much shorter.
 	busyLimit = 5 * time.Second
 
 	// busySlice is how long one call waits, and so how late the end of a context is seen.
@@ -84,7 +84,8 @@ func connect(ctx context.Context, name string, t sock.Type) (*Pipe, error) {
 	return newPipe(h, newOrigin(h, false, owner))
 }
 
-// wrongType is the error for a socket of another type: EPROTOTYPE, but ECONNREFUSED if nobody listens there.
+// wrongType is the error for a socket of another type: EPROTOTYPE, but ECONNREFUSED if nobody
+// listens there.
 func wrongType(id pipeID) error {
 	if listening(id) {
 		return syscall.EPROTOTYPE
@@ -92,8 +93,8 @@ func wrongType(id pipeID) error {
 	return syscall.ECONNREFUSED
 }
 
-// openClient opens the client's end of pipe id. If all instances are taken, the listener is making more, or nobody listens and
-// these are connections that outlive their listener.
+// openClient opens the client's end of pipe id. If all instances are taken, the listener is making
+// more, or nobody listens and these are connections that outlive their listener.
 func openClient(ctx context.Context, id pipeID) (windows.Handle, error) {
 	name, err := windows.UTF16PtrFromString(id.pipeName())
 	if err != nil {
@@ -123,7 +124,8 @@ func openClient(ctx context.Context, id pipeID) (windows.Handle, error) {
 	}
 }
 
-// openPipe opens a client's end, for overlapped I/O of whole messages. The server may learn who we are, but not act as we.
+// openPipe opens a client's end, for overlapped I/O of whole messages. The server may learn who we
+// are, but not act as we.
 func openPipe(name *uint16) (windows.Handle, error) {
 	h, err := windows.CreateFile(name, clientAccess, 0, nil, windows.OPEN_EXISTING,
 		windows.FILE_FLAG_OVERLAPPED|windows.SECURITY_SQOS_PRESENT|windows.SECURITY_IDENTIFICATION, 0)
@@ -138,7 +140,8 @@ func openPipe(name *uint16) (windows.Handle, error) {
 	return h, nil
 }
 
-// listening reports whether the sentinel of pipe id exists, and so its listener. Asking does not connect.
+// listening reports whether the sentinel of pipe id exists, and so its listener. Asking does not
+// connect.
 func listening(id pipeID) bool {
 	name, err := windows.UTF16PtrFromString(id.sentinelName())
 	return err == nil && waitNamedPipe(name, 1) != windows.ERROR_FILE_NOT_FOUND

@@ -13,9 +13,9 @@ type System struct{}
 
 var _ pipe.System = System{}
 
-// OpenPipe makes a pipe of an end that another process has handed on. What cannot be asked about the
-// handle without waiting is asked in the background, and until then Write takes one packet; if it
-// turns out not to be an end of a pipe of our kind, every call says EPROTO.
+// OpenPipe makes a pipe of an end that another process has handed on. What cannot be asked about
+// the handle without waiting is asked in the background, and until then Write takes one packet; if
+// it turns out not to be an end of a pipe of our kind, every call says EPROTO.
 func (System) OpenPipe(v uintptr, server bool) (pipe.Pipe, error) {
 	h := windows.Handle(v)
 	if !isFile(v) {
@@ -47,7 +47,8 @@ func openEnd(e *foreign, from *origin) (*Pipe, error) {
 	return p, nil
 }
 
-// learn completes the origin of an end that was handed on. Nobody reads it before the examination has been passed.
+// learn completes the origin of an end that was handed on. Nobody reads it before the examination
+// has been passed.
 func (o *origin) learn(h windows.Handle) error {
 	if err := checkEnd(h, o.server); err != nil {
 		return err
