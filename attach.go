@@ -27,7 +27,7 @@ func inherited(name string) (transport.Conn, error) {
 	if b.Pipe {
 		of = PipeTransport
 	}
-	return of.get().Inherit(b.Value, b.State)
+	return of.carrier().Inherit(b.Value, b.State)
 }
 
 // AttachTo gives c, an end of a pair, to the child process that cmd will start, which gets it from

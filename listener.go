@@ -46,7 +46,7 @@ func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (*L
 	if err := checkNetwork(network, streamNetwork, packetNetwork); err != nil {
 		return nil, op.wrap(err)
 	}
-	l, err := lc.Transport.get().Listen(ctx, network, address, lc.options())
+	l, err := lc.Transport.carrier().Listen(ctx, network, address, lc.options())
 	if err != nil {
 		return nil, op.wrap(err)
 	}
@@ -60,7 +60,7 @@ func (lc *ListenConfig) ListenPacket(ctx context.Context, network, address strin
 	if err := checkNetwork(network, dgramNetwork); err != nil {
 		return nil, op.wrap(err)
 	}
-	c, err := lc.Transport.get().ListenPacket(ctx, network, address, lc.options())
+	c, err := lc.Transport.carrier().ListenPacket(ctx, network, address, lc.options())
 	if err != nil {
 		return nil, op.wrap(err)
 	}

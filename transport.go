@@ -32,5 +32,5 @@ func (t Transport) String() string {
 	return "unknown transport"
 }
 
-// get returns the transport.
-func (t Transport) get() transport.Transport { return transports.Get(transport.ID(t)) }
+// carrier returns what carries messages by t; one that can do nothing if t is no transport.
+func (t Transport) carrier() transport.Transport { return transports.Get(transport.ID(t)) }
