@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"time"
 
-	"afunix/internal/kernel"
+	"afunix/internal/inherit"
 	"afunix/internal/transport"
 )
 
@@ -22,7 +22,7 @@ import (
 type Conn struct {
 	t        transport.Conn
 	network  string
-	attached atomic.Pointer[legacy] // what AttachTo keeps for the child
+	attached atomic.Pointer[inherit.Legacy] // what AttachTo keeps for the child
 	dropped  runtime.Cleanup
 }
 
@@ -39,7 +39,8 @@ func newConn(t transport.Conn, network string) *Conn {
 	return c
 }
 
-// Read reads data. Descriptors that come with it are closed, as by read(2): use [Conn.ReadMsg] to receive them.
+// Read reads data. Descriptors that come with it are closed, as by read(2): use [Conn.ReadMsg] to
+// receive them.
 func (c *Conn) Read(b []byte) (int, error) {
 	n, err := c.t.Read(b)
 	if err != nil {
@@ -57,8 +58,8 @@ func (c *Conn) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// ReadFrom reads data and returns the sender's address, a *[net.UnixAddr]; nil if it has none. Descriptors are closed, as
-// by Read.
+// ReadFrom reads data and returns the sender's address, a *[net.UnixAddr]; nil if it has none.
+// Descriptors are closed, as by Read.
 func (c *Conn) ReadFrom(b []byte) (int, net.Addr, error) {
 	m, err := c.t.Recv(b, false)
 	if err != nil && !errors.Is(err, ErrRightsTruncated) { // nobody wants the descriptors
@@ -84,7 +85,8 @@ func (c *Conn) WriteTo(b []byte, addr net.Addr) (int, error) {
 	return c.WriteMsgTo(b, to)
 }
 
-// Close closes the socket. Blocked calls return [net.ErrClosed]. Descriptors that nobody received are closed.
+// Close closes the socket. Blocked calls return [net.ErrClosed]. Descriptors that nobody received
+// are closed.
 func (c *Conn) Close() error {
 	c.dropped.Stop()
 	if l := c.attached.Swap(nil); l != nil {
@@ -96,14 +98,15 @@ func (c *Conn) Close() error {
 // CloseRead shuts down the reading side: the peer's writes fail with EPIPE.
 func (c *Conn) CloseRead() error { return c.operation("close", "shutdown").wrap(c.t.CloseRead()) }
 
-// CloseWrite shuts down the writing side: the peer reads what was written, and then the end of the stream.
+// CloseWrite shuts down the writing side: the peer reads what was written, and then the end of the
+// stream.
 func (c *Conn) CloseWrite() error { return c.operation("close", "shutdown").wrap(c.t.CloseWrite()) }
 
 // LocalAddr returns this end's address, a *[net.UnixAddr]; it is named "@" if it has no name.
 func (c *Conn) LocalAddr() net.Addr { return netAddr(c.t.LocalAddr()) }
 
-// RemoteAddr returns the peer's address, a *[net.UnixAddr]; it is named "@" if it has no name. It is nil if the socket is
-// not connected.
+// RemoteAddr returns the peer's address, a *[net.UnixAddr]; it is named "@" if it has no name. It
+// is nil if the socket is not connected.
 func (c *Conn) RemoteAddr() net.Addr { return netAddr(c.t.RemoteAddr()) }
 
 // SetDeadline sets when calls give up with [os.ErrDeadlineExceeded]; a zero time is never.
@@ -121,37 +124,27 @@ func (c *Conn) SetReadBuffer(bytes int) error { return c.set(c.t.SetReadBuffer(b
 // SetWriteBuffer sets the size of the send buffer: SO_SNDBUF.
 func (c *Conn) SetWriteBuffer(bytes int) error { return c.set(c.t.SetWriteBuffer(bytes)) }
 
-// SetPassCredentials sets whether received messages carry the credentials of their sender: SO_PASSCRED.
+// SetPassCredentials sets whether received messages carry the credentials of their sender:
+// SO_PASSCRED.
 func (c *Conn) SetPassCredentials(on bool) error { return c.set(c.t.SetPassCredentials(on)) }
 
-// PeerCredentials returns the credentials of the process that connected, or that listened; of a pair, that made it. The
-// system vouches for them, and they do not change when the socket is handed on.
+// PeerCredentials returns the credentials of the process that connected, or that listened; of a
+// pair, that made it. The system vouches for them, and they do not change when the socket is handed
+// on.
 func (c *Conn) PeerCredentials() (Credentials, error) {
 	peer, err := c.t.PeerCredentials()
 	return Credentials(peer), c.operation("get", "getsockopt").wrap(err)
 }
 
 // Transport tells which transport carries the connection.
-func (c *Conn) Transport() Transport {
-	if _, ok := c.t.(*kernel.Conn); ok {
-		return KernelTransport
-	}
-	return PipeTransport
-}
+func (c *Conn) Transport() Transport { return Transport(c.t.Transport()) }
 
-// Packets tells how many packets the pipe transport has sent and received over this connection, its own included, but for the
-// three that begin it. The kernel transport has no packets: ok is false.
-func (c *Conn) Packets() (sent, received uint64, ok bool) {
-	p, ok := c.t.(interface {
-		Packets() (sent, received uint64)
-	})
-	if ok {
-		sent, received = p.Packets()
-	}
-	return sent, received, ok
-}
+// Packets tells how many packets the pipe transport has sent and received over this connection, its
+// own included, but for the three that begin it. The kernel transport has no packets: ok is false.
+func (c *Conn) Packets() (sent, received uint64, ok bool) { return c.t.Packets() }
 
-// SyscallConn gives access to the descriptor. Of the pipe transport that is the message pipe: do no I/O with it.
+// SyscallConn gives access to the descriptor. Of the pipe transport that is the message pipe: do no
+// I/O with it.
 func (c *Conn) SyscallConn() (syscall.RawConn, error) {
 	raw, err := c.t.SyscallConn()
 	return rawOf(c, c.Transport(), raw, err)

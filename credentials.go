@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"afunix/internal/cred"
+	"afunix/internal/transport"
 )
 
 // Credentials say which process, and which user, is at the other end.
@@ -22,7 +23,7 @@ type Credentials struct {
 func (c Credentials) SameUser() bool { return cred.Credentials(c).SameUser() }
 
 // authorizer is authorize as the transports take it.
-func authorizer(authorize func(Credentials) error) func(cred.Credentials) error {
+func authorizer(authorize func(Credentials) error) transport.Authorize {
 	if authorize == nil {
 		return nil
 	}
@@ -30,7 +31,7 @@ func authorizer(authorize func(Credentials) error) func(cred.Credentials) error 
 }
 
 // authorizer is d.Authorize, as long as ctx lasts: what it says later nobody waits for.
-func (d *Dialer) authorizer(ctx context.Context) func(cred.Credentials) error {
+func (d *Dialer) authorizer(ctx context.Context) transport.Authorize {
 	authorize := authorizer(d.Authorize)
 	if authorize == nil || ctx.Done() == nil {
 		return authorize

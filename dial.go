@@ -70,7 +70,7 @@ func (d *Dialer) dialChecked(ctx context.Context, network string, raddr *net.Uni
 	if err := ctx.Err(); err != nil {
 		return nil, err // whatever the address: so does package net
 	}
-	return d.dial(ctx, network, raddr)
+	return d.Transport.carrier().Dial(ctx, network, d.LocalAddr, raddr.Name, d.authorizer(ctx))
 }
 
 // checkNetwork reports a network that is not one of those known.
@@ -92,7 +92,7 @@ func (t Transport) Pair(network string) (a, b *Conn, err error) {
 	if err := checkNetwork(network, streamNetwork, packetNetwork, dgramNetwork); err != nil {
 		return nil, nil, op.wrap(err)
 	}
-	x, y, err := t.pair(network)
+	x, y, err := t.carrier().Pair(network)
 	if err != nil {
 		return nil, nil, op.wrap(err)
 	}

@@ -22,26 +22,5 @@ const (
 	KindTerminal     = Kind(descriptor.Terminal)     // a terminal, a console
 )
 
-var kindNames = [...]string{
-	KindOther:        "other",
-	KindFile:         "file",
-	KindDirectory:    "directory",
-	KindPipe:         "pipe",
-	KindStream:       "stream socket",
-	KindListener:     "listener",
-	KindDatagram:     "datagram socket",
-	KindUnix:         "unix socket",
-	KindUnixListener: "unix listener",
-	KindMemory:       "shared memory",
-	KindEvent:        "event",
-	KindProcess:      "process",
-	KindTerminal:     "terminal",
-}
-
 // String returns the kind in words.
-func (k Kind) String() string {
-	if int(k) >= len(kindNames) {
-		return "unknown kind"
-	}
-	return kindNames[k]
-}
+func (k Kind) String() string { return descriptor.Kind(k).String() }

@@ -8,7 +8,6 @@ import (
 	"syscall"
 	"time"
 
-	"afunix/internal/kernel"
 	"afunix/internal/transport"
 )
 
@@ -47,7 +46,7 @@ func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (*L
 	if err := checkNetwork(network, streamNetwork, packetNetwork); err != nil {
 		return nil, op.wrap(err)
 	}
-	l, err := lc.listen(ctx, network, laddr)
+	l, err := lc.Transport.carrier().Listen(ctx, network, address, lc.options())
 	if err != nil {
 		return nil, op.wrap(err)
 	}
@@ -61,11 +60,20 @@ func (lc *ListenConfig) ListenPacket(ctx context.Context, network, address strin
 	if err := checkNetwork(network, dgramNetwork); err != nil {
 		return nil, op.wrap(err)
 	}
-	c, err := lc.listenPacket(ctx, network, laddr)
+	c, err := lc.Transport.carrier().ListenPacket(ctx, network, address, lc.options())
 	if err != nil {
 		return nil, op.wrap(err)
 	}
 	return newConn(c, network), nil
+}
+
+func (lc *ListenConfig) options() transport.Options {
+	return transport.Options{
+		Backlog:            lc.Backlog,
+		Mode:               lc.Mode,
+		SecurityDescriptor: lc.SecurityDescriptor,
+		Authorize:          authorizer(lc.Authorize),
+	}
 }
 
 // A Listener is a socket that listens. It is a [net.Listener] and a [syscall.Conn]. One that is
@@ -133,12 +141,7 @@ func (l *Listener) SetDeadline(t time.Time) error {
 func (l *Listener) SetUnlinkOnClose(unlink bool) { l.t.SetUnlinkOnClose(unlink) }
 
 // Transport tells which transport carries the connections.
-func (l *Listener) Transport() Transport {
-	if _, ok := l.t.(*kernel.Listener); ok {
-		return KernelTransport
-	}
-	return PipeTransport
-}
+func (l *Listener) Transport() Transport { return Transport(l.t.Transport()) }
 
 // SyscallConn gives access to the descriptor.
 func (l *Listener) SyscallConn() (syscall.RawConn, error) {

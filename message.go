@@ -3,10 +3,12 @@ package afunix
 import (
 	"net"
 	"syscall"
+
+	"afunix/internal/descriptor"
 )
 
-// MaxRights is the largest number of descriptors in one message: SCM_MAX_FD of Linux.
-const MaxRights = 253
+// MaxRights is the largest number of descriptors in one message: 253, SCM_MAX_FD of Linux.
+const MaxRights = descriptor.Max
 
 // A Message is what [Conn.ReadMsg] received.
 type Message struct {

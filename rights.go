@@ -1,12 +1,11 @@
 package afunix
 
 import (
-	"fmt"
 	"net"
 	"os"
 
 	"afunix/internal/descriptor"
-	"afunix/internal/errno"
+	"afunix/internal/received"
 	"afunix/internal/transport"
 )
 
@@ -18,8 +17,9 @@ import (
 // SyscallConn or by whoever had the socket before, to put an errno in the place of a descriptor
 // that it does not install: that is the error of index i then, and the others are there.
 //
-// The zero value has no descriptors. The errors of its methods are [RightsError]s: EINVAL around an index that is out of range,
-// [os.ErrClosed] for a descriptor that was taken. If another error is returned, Rights still own the descriptor.
+// The zero value has no descriptors. The errors of its methods are [RightsError]s: EINVAL around an
+// index that is out of range, [os.ErrClosed] for a descriptor that was taken. If another error is
+// returned, Rights still own the descriptor.
 type Rights struct{ set *descriptor.Set }
 
 // Len returns the number of descriptors, those that were taken included.
@@ -33,7 +33,8 @@ func (r Rights) Kind(i int) Kind {
 	return Kind(r.set.Kind(i))
 }
 
-// Descriptor takes descriptor i, which the caller closes with the system's own call: close(2), CloseHandle or closesocket.
+// Descriptor takes descriptor i, which the caller closes with the system's own call: close(2),
+// CloseHandle or closesocket.
 func (r Rights) Descriptor(i int) (Descriptor, error) {
 	v, _, err := r.set.Take(i)
 	if err != nil {
@@ -49,15 +50,16 @@ func (r Rights) Descriptor(i int) (Descriptor, error) {
 func (r Rights) File(i int) (f *os.File, err error) {
 	err = r.give(i, func(v uintptr, k descriptor.Kind, e descriptor.End) error {
 		if e != nil {
-			return wrongKind(k, "a file")
+			return descriptor.WrongKind(k, "a file")
 		}
-		f, err = newFile(v, k)
+		f, err = received.File(v, k)
 		return err
 	})
 	return f, err
 }
 
-// Conn takes descriptor i, a socket that does not listen, as a connection with deadlines. An AF_UNIX socket is a *[Conn].
+// Conn takes descriptor i, a socket that does not listen, as a connection with deadlines. An
+// AF_UNIX socket is a *[Conn].
 //
 // On Unix, Conn, Listener and PacketConn make the socket one whose calls do not wait (O_NONBLOCK),
 // as package net needs it. It is so for its sender, too, if he still has it: programs in Go notice
@@ -66,33 +68,34 @@ func (r Rights) File(i int) (f *os.File, err error) {
 func (r Rights) Conn(i int) (c net.Conn, err error) {
 	err = r.give(i, func(v uintptr, k descriptor.Kind, e descriptor.End) error {
 		if end, ok := e.(transport.Conn); ok {
-			c = newConn(end, end.LocalAddr().Net)
+			c = netConn(end)
 			return nil
 		}
 		switch k {
 		case descriptor.Stream, descriptor.Datagram, descriptor.Unix:
-			c, err = newNetConn(v, k)
+			c, err = received.Conn(v, k, netConn)
 			return err
 		}
-		return wrongKind(k, "a connection")
+		return descriptor.WrongKind(k, "a connection")
 	})
 	return c, err
 }
 
-// Listener takes descriptor i, a socket that listens. An AF_UNIX socket is a *[Listener], which does not remove the socket file
-// when it is closed; one of Windows' own AF_UNIX is like a TCP listener.
+// Listener takes descriptor i, a socket that listens. An AF_UNIX socket is a *[Listener], which
+// does not remove the socket file when it is closed; one of Windows' own AF_UNIX is like a TCP
+// listener.
 func (r Rights) Listener(i int) (l net.Listener, err error) {
 	err = r.give(i, func(v uintptr, k descriptor.Kind, e descriptor.End) error {
 		if end, ok := e.(transport.Listener); ok {
-			l = newListener(end, end.Addr().Net)
+			l = netListener(end)
 			return nil
 		}
 		switch k {
 		case descriptor.Listener, descriptor.UnixListener:
-			l, err = newNetListener(v, k)
+			l, err = received.Listener(v, k, netListener)
 			return err
 		}
-		return wrongKind(k, "a listener")
+		return descriptor.WrongKind(k, "a listener")
 	})
 	return l, err
 }
@@ -103,14 +106,14 @@ func (r Rights) PacketConn(i int) (c net.PacketConn, err error) {
 		end, ok := e.(transport.Conn)
 		switch {
 		case ok && end.LocalAddr().Net == dgramNetwork:
-			c = newConn(end, dgramNetwork)
+			c = netPacketConn(end)
 			return nil
 		case e != nil: // it has no value
 		case k == descriptor.Datagram, k == descriptor.Unix:
-			c, err = newPacketConn(v, k)
+			c, err = received.PacketConn(v, k, netPacketConn)
 			return err
 		}
-		return wrongKind(k, "a datagram socket")
+		return descriptor.WrongKind(k, "a datagram socket")
 	})
 	return c, err
 }
@@ -126,20 +129,10 @@ func (r Rights) give(i int, take func(v uintptr, k descriptor.Kind, e descriptor
 	return nil
 }
 
-// A kindError says that a descriptor is not what it was to be taken as.
-type kindError struct {
-	kind Kind
-	want string
-}
+// These make of a received AF_UNIX socket what the public API has.
 
-func wrongKind(k descriptor.Kind, want string) error { return kindError{Kind(k), want} }
+func netConn(t transport.Conn) net.Conn { return newConn(t, t.LocalAddr().Net) }
 
-func (e kindError) Error() string { return fmt.Sprintf("%v is not %s", e.kind, e.want) }
+func netPacketConn(t transport.Conn) net.PacketConn { return newConn(t, t.LocalAddr().Net) }
 
-// Unwrap returns the errno for asking such a thing of such a descriptor.
-func (e kindError) Unwrap() error {
-	if descriptor.Kind(e.kind).Socket() {
-		return errno.EOPNOTSUPP
-	}
-	return errno.ENOTSOCK
-}
+func netListener(t transport.Listener) net.Listener { return newListener(t, t.Addr().Net) }

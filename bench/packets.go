@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"afunix/internal/endpoint"
+	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/transport"
 	"afunix/internal/wire"
@@ -18,7 +19,7 @@ import (
 // CountPackets does w n times over the engine of the pipe transport, on a pipe of this process that counts. Receiver is the end
 // that only answers. What one batch costs as a whole, the command and its answer, is taken out by doing a longer one, too.
 func CountPackets(w Workload, n int) (sender, receiver Tally, err error) {
-	a, b, err := newPipes()
+	a, b, err := system{}.Pair()
 	if err != nil {
 		return Tally{}, Tally{}, err
 	}
@@ -76,7 +77,7 @@ func (c counts) per(n int) Tally {
 
 // A countingPipe counts what is written to the pipe below it.
 type countingPipe struct {
-	endpoint.Pipe
+	pipe.Pipe
 	counted [countKinds]atomic.Int64
 	packet  []byte // for looking at; Write is called by one goroutine at a time
 }

@@ -4,6 +4,7 @@ import (
 	"io"
 	"testing"
 
+	"afunix/internal/sock"
 	"afunix/internal/winpipe"
 )
 
@@ -13,7 +14,7 @@ const moves = 10
 // dialInSilence opens a pipe of the listener at path, and says no hello.
 func dialInSilence(t *testing.T, path string, socketType uint8) io.Closer {
 	t.Helper()
-	p, err := winpipe.Dial(t.Context(), path, socketType)
+	p, err := winpipe.System{}.Dial(t.Context(), path, "", sock.Type(socketType))
 	if err != nil {
 		t.Fatal(err)
 	}

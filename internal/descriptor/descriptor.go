@@ -5,10 +5,13 @@ package descriptor
 import (
 	"errors"
 	"fmt"
+
+	"afunix/internal/errno"
+	"afunix/internal/wire"
 )
 
-// Max is the largest number of descriptors in one message: SCM_MAX_FD of Linux.
-const Max = 253
+// Max is the largest number of descriptors in one message.
+const Max = wire.MaxRecords
 
 // Kind says what a descriptor refers to.
 type Kind uint8
@@ -30,6 +33,30 @@ const (
 	Terminal          // a terminal, a console
 	kinds             // how many there are
 )
+
+var kindNames = [...]string{
+	Other:        "other",
+	File:         "file",
+	Directory:    "directory",
+	Pipe:         "pipe",
+	Stream:       "stream socket",
+	Listener:     "listener",
+	Datagram:     "datagram socket",
+	Unix:         "unix socket",
+	UnixListener: "unix listener",
+	Memory:       "shared memory",
+	Event:        "event",
+	Process:      "process",
+	Terminal:     "terminal",
+}
+
+// String returns the kind in words.
+func (k Kind) String() string {
+	if !k.Valid() {
+		return "unknown kind"
+	}
+	return kindNames[k]
+}
 
 // Valid reports whether k is one of the kinds.
 func (k Kind) Valid() bool { return k < kinds }
@@ -55,6 +82,25 @@ type IndexError struct {
 
 func (e *IndexError) Error() string { return fmt.Sprintf("descriptor %d: %v", e.Index, e.Err) }
 func (e *IndexError) Unwrap() error { return e.Err }
+
+// A kindError says that a descriptor is not what it was to be taken as.
+type kindError struct {
+	kind Kind
+	want string
+}
+
+// WrongKind returns the error for a descriptor of kind k that was to be taken as what want says.
+func WrongKind(k Kind, want string) error { return kindError{k, want} }
+
+func (e kindError) Error() string { return fmt.Sprintf("%v is not %s", e.kind, e.want) }
+
+// Unwrap returns the errno for asking such a thing of such a descriptor.
+func (e kindError) Unwrap() error {
+	if e.kind.Socket() {
+		return errno.EOPNOTSUPP
+	}
+	return errno.ENOTSOCK
+}
 
 // A Table is the descriptor table of this process. [System] is the real one; the simulator has others.
 type Table interface {

@@ -155,7 +155,7 @@ func (t *objectType) query(v uintptr) error {
 		return syscall.EBADF
 	}
 	const objectTypeInformation = 2 // the class of NtQueryObject
-	return errno(ntQueryObject(windows.Handle(v), objectTypeInformation, unsafe.Pointer(t), uint32(unsafe.Sizeof(*t)), nil))
+	return translate(ntQueryObject(windows.Handle(v), objectTypeInformation, unsafe.Pointer(t), uint32(unsafe.Sizeof(*t)), nil))
 }
 
 // is compares the type's name without making a string of it.
@@ -215,7 +215,7 @@ func (system) Dup(v uintptr, k Kind) (uintptr, error) {
 	var dup windows.Handle
 	err := windows.DuplicateHandle(self, windows.Handle(v), self, &dup, 0, false, windows.DUPLICATE_SAME_ACCESS)
 	if err != nil {
-		return 0, errno(err)
+		return 0, translate(err)
 	}
 	return uintptr(dup), nil
 }
@@ -225,13 +225,13 @@ func (system) Dup(v uintptr, k Kind) (uintptr, error) {
 func dupSocket(h windows.Handle) (uintptr, error) {
 	var info windows.WSAProtocolInfo
 	if err := windows.WSADuplicateSocket(h, windows.GetCurrentProcessId(), &info); err != nil {
-		return 0, errno(err)
+		return 0, translate(err)
 	}
 	const fromInfo = -1 // FROM_PROTOCOL_INFO
 	dup, err := windows.WSASocket(fromInfo, fromInfo, fromInfo, &info, 0,
 		windows.WSA_FLAG_OVERLAPPED|windows.WSA_FLAG_NO_HANDLE_INHERIT)
 	if err != nil {
-		return 0, errno(err)
+		return 0, translate(err)
 	}
 	return uintptr(dup), nil
 }
@@ -241,13 +241,13 @@ func (system) Close(v uintptr, k Kind) error {
 		return syscall.EBADF // a pseudo-handle would be "closed" with success
 	}
 	if k.Socket() {
-		return errno(windows.Closesocket(windows.Handle(v)))
+		return translate(windows.Closesocket(windows.Handle(v)))
 	}
-	return errno(windows.CloseHandle(windows.Handle(v)))
+	return translate(windows.CloseHandle(windows.Handle(v)))
 }
 
-// errno gives an error of the calls above the number that it has on Linux; one that has none stays what it is.
-func errno(err error) error {
+// translate gives an error of the calls above the number that it has on Linux; one that has none stays what it is.
+func translate(err error) error {
 	if status, ok := err.(windows.NTStatus); ok {
 		err = status.Errno()
 	}

@@ -83,7 +83,7 @@ func (s *socket) accountable(n, descs int) string {
 	}
 	limit := 1500
 	if s.dialled {
-		limit = 253
+		limit = afunix.MaxRights
 	}
 	if descs <= afunix.MaxRights && s.descs+descs > limit {
 		return "too many descriptors under way"

@@ -1,9 +1,13 @@
 package endpoint
 
-import "sync"
+import (
+	"sync"
+
+	"afunix/internal/pipe"
+)
 
 // packets lends the buffers that packets are read into.
-var packets = sync.Pool{New: func() any { return new(Buffer) }}
+var packets = sync.Pool{New: func() any { return new(pipe.Buffer) }}
 
 // Payloads that have to wait for their reader move into a buffer of their size, so that a queue of short messages does not hold
 // a large buffer for each.
@@ -15,9 +19,9 @@ var (
 type (
 	smallBuffer  [1 << 10]byte
 	mediumBuffer [1 << 13]byte
-	packetBuffer Buffer
+	packetBuffer pipe.Buffer
 )
 
 func (b *smallBuffer) Release()  { smalls.Put(b) }
 func (b *mediumBuffer) Release() { mediums.Put(b) }
-func (b *packetBuffer) Release() { packets.Put((*Buffer)(b)) }
+func (b *packetBuffer) Release() { packets.Put((*pipe.Buffer)(b)) }

@@ -13,6 +13,7 @@ import (
 
 	"afunix/internal/descriptor"
 	"afunix/internal/endpoint"
+	"afunix/internal/pipe"
 	"afunix/internal/simproc"
 	"afunix/internal/sock"
 	"afunix/internal/testenv"
@@ -112,7 +113,7 @@ type slowPipe struct {
 	gate chan struct{}
 }
 
-func (p *slowPipe) ReadNow(pool *sync.Pool, into []byte) (buf *endpoint.Buffer, n, placed int, err error) {
+func (p *slowPipe) ReadNow(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, placed int, err error) {
 	<-p.gate
 	return p.fakePipe.ReadNow(pool, into)
 }

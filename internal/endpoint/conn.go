@@ -11,6 +11,7 @@ import (
 
 	"afunix/internal/cred"
 	"afunix/internal/descriptor"
+	"afunix/internal/pipe"
 	"afunix/internal/rights"
 	"afunix/internal/sock"
 	"afunix/internal/transport"
@@ -18,7 +19,7 @@ import (
 
 // A Conn is one end of a connection over a message pipe. It satisfies transport.Conn.
 type Conn struct {
-	pipe   Pipe
+	pipe   pipe.Pipe
 	typ    sock.Type
 	server bool   // this side created the pipe
 	id     uint64 // tells the socket from others, in its hello
@@ -82,7 +83,7 @@ type outbox struct {
 	packets  uint64 // sent so far
 
 	opener    cred.Credentials // the peer when the connection was made: SO_PEERCRED
-	can       rights.Ability   // ours over the peer
+	can       pipe.Ability     // ours over the peer
 	agreed    bool             // both sides know the other's ability: descriptors may come
 	ready     bool             // … and go: no end is moving
 	shift     shift
@@ -96,7 +97,7 @@ type outbox struct {
 }
 
 // newConn returns a connection whose hello is still to come, and which takes up to rights descriptors ahead of its reader.
-func newConn(p Pipe, cfg Config, server bool, rights int) *Conn {
+func newConn(p pipe.Pipe, cfg Config, server bool, rights int) *Conn {
 	c := &Conn{pipe: p, typ: cfg.Type, server: server, table: cfg.table(), world: cfg.World, done: make(chan struct{})}
 	c.local, c.remote = address(cfg.Type, cfg.Local), address(cfg.Type, "")
 	c.in.cond.L, c.out.cond.L = &c.in.mu, &c.out.mu
@@ -401,14 +402,17 @@ func (c *Conn) SetWriteDeadline(t time.Time) error {
 }
 
 // Packets returns how many packets this end has sent and received since the handshake.
-func (c *Conn) Packets() (sent, received uint64) {
+func (c *Conn) Packets() (sent, received uint64, ok bool) {
 	c.out.mu.Lock()
 	sent = c.out.packets
 	c.out.mu.Unlock()
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()
-	return sent, c.in.packets
+	return sent, c.in.packets, true
 }
+
+// Transport is the pipe transport.
+func (c *Conn) Transport() transport.ID { return transport.Pipe }
 
 // LocalAddr returns the name of this end.
 func (c *Conn) LocalAddr() *net.UnixAddr { return c.local }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/net/nettest"
 
 	"afunix/internal/endpoint"
+	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/testenv"
 	"afunix/internal/transport"
@@ -124,7 +125,7 @@ func pairOf(t *testing.T, cfg endpoint.Config) (a, b *endpoint.Conn) {
 	return paired(t, cfg, x, y)
 }
 
-func paired(t *testing.T, cfg endpoint.Config, x, y endpoint.Pipe) (a, b *endpoint.Conn) {
+func paired(t *testing.T, cfg endpoint.Config, x, y pipe.Pipe) (a, b *endpoint.Conn) {
 	t.Helper()
 	a, b, err := endpoint.Pair(x, y, cfg)
 	if err != nil {

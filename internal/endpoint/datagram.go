@@ -12,6 +12,7 @@ import (
 
 	"afunix/internal/cred"
 	"afunix/internal/descriptor"
+	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/transport"
 	"afunix/internal/wire"
@@ -28,7 +29,7 @@ import (
 // Its lock comes before those of its links.
 type PacketConn struct {
 	cfg     Config // see linkConfig
-	network Network
+	network pipe.Network
 	id      uint64     // tells it from other sockets, in its hellos
 	binding sync.Mutex // one autobind at a time
 	ctx     context.Context
@@ -74,21 +75,8 @@ const maxQueue = 10
 // then is told EAGAIN, as if the queue were full.
 const maxSenders = 1024
 
-// A Network is the names of a system, and what they lead to.
-type Network interface {
-	// Find returns what name leads to now. Errors are those of connect(2).
-	Find(name string) (Place, error)
-	// Dial opens a pipe to the socket called name. Errors are those of connect(2), and that of ctx.
-	Dial(ctx context.Context, name string) (Pipe, error)
-	// Listen binds name, or one of its own choice if that is "", and returns what it bound.
-	Listen(name string) (Source, string, error)
-}
-
-// A Place is equal to another one as long as the name that it was found by leads to the same socket. (It may differ though it does.)
-type Place [4]uint64
-
 // ListenPacket returns a datagram socket that is bound to name, or to one that the system chooses.
-func ListenPacket(n Network, name string, cfg Config) (*PacketConn, error) {
+func ListenPacket(n pipe.Network, name string, cfg Config) (*PacketConn, error) {
 	s := newPacketConn(n, cfg)
 	if err := s.bind(name); err != nil {
 		s.cancel()
@@ -100,7 +88,7 @@ func ListenPacket(n Network, name string, cfg Config) (*PacketConn, error) {
 
 // DialPacket returns a datagram socket that is connected to the one called name. If bind is set, it is bound to local first, or to
 // a name that the system chooses.
-func DialPacket(ctx context.Context, n Network, bind bool, local, name string, cfg Config) (*PacketConn, error) {
+func DialPacket(ctx context.Context, n pipe.Network, bind bool, local, name string, cfg Config) (*PacketConn, error) {
 	s := newPacketConn(n, cfg)
 	err := func() error {
 		if bind {
@@ -118,7 +106,7 @@ func DialPacket(ctx context.Context, n Network, bind bool, local, name string, c
 	return s, nil
 }
 
-func newPacketConn(n Network, cfg Config) *PacketConn {
+func newPacketConn(n pipe.Network, cfg Config) *PacketConn {
 	s := &PacketConn{cfg: cfg, network: n, id: randomID(), in: make(map[*Conn]struct{}), local: address(sock.Datagram, "")}
 	s.cfg.Type, s.cfg.Local, s.cfg.socket = sock.Datagram, "", s
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -407,6 +395,12 @@ func (s *PacketConn) PeerCredentials() (cred.Credentials, error) {
 	}
 	return cred.Credentials{}, errors.ErrUnsupported
 }
+
+// Packets are not counted: those of many links are sent and received.
+func (s *PacketConn) Packets() (sent, received uint64, ok bool) { return 0, 0, false }
+
+// Transport is the pipe transport.
+func (s *PacketConn) Transport() transport.ID { return transport.Pipe }
 
 // LocalAddr returns the socket's name.
 func (s *PacketConn) LocalAddr() *net.UnixAddr { return s.local }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"afunix/internal/endpoint"
+	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/testenv"
 	"afunix/internal/transport"
@@ -22,13 +23,13 @@ import (
 // names is a Network of real pipes, whose names never come to lead elsewhere.
 type names struct{}
 
-func (names) Find(string) (endpoint.Place, error) { return endpoint.Place{}, nil }
+func (names) Find(string) (pipe.Place, error) { return pipe.Place{}, nil }
 
-func (names) Dial(ctx context.Context, name string) (endpoint.Pipe, error) {
+func (names) Dial(ctx context.Context, name string) (pipe.Pipe, error) {
 	return newClient(ctx, name, sock.Datagram)
 }
 
-func (names) Listen(name string) (endpoint.Source, string, error) {
+func (names) Listen(name string) (pipe.Source, string, error) {
 	s, err := newSource(name, sock.Datagram)
 	return s, name, err
 }

@@ -6,6 +6,8 @@ import (
 	"net"
 	"os"
 	"sync"
+
+	"afunix/internal/pipe"
 )
 
 // maxLinks is how many links to other sockets a datagram socket keeps for the next datagram. The one that was not used for the
@@ -28,8 +30,8 @@ type outgoing struct {
 // A destination is a link to a socket that is sent to by its name.
 type destination struct {
 	conn  *Conn
-	place Place // what the name led to when it was opened
-	users int   // how many are sending on it
+	place pipe.Place // what the name led to when it was opened
+	users int        // how many are sending on it
 	used  uint64
 }
 
@@ -52,7 +54,7 @@ func (s *PacketConn) reach(name string) (d *destination, fresh bool, err error) 
 }
 
 // find returns the link to name, if it leads to place still.
-func (o *outgoing) find(name string, place Place) *destination {
+func (o *outgoing) find(name string, place pipe.Place) *destination {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	d := o.links[name]
@@ -70,7 +72,7 @@ func (o *outgoing) use(d *destination) {
 }
 
 // dial opens a link to the socket called name.
-func (s *PacketConn) dial(name string, place Place) (*destination, error) {
+func (s *PacketConn) dial(name string, place pipe.Place) (*destination, error) {
 	ctx, cancel := context.WithCancel(s.ctx)
 	defer cancel()
 	if err := s.out.begin(cancel); err != nil {
@@ -85,7 +87,7 @@ func (s *PacketConn) dial(name string, place Place) (*destination, error) {
 }
 
 // link makes a link of a pipe to another socket, which it owns.
-func (s *PacketConn) link(ctx context.Context, p Pipe) (*Conn, error) {
+func (s *PacketConn) link(ctx context.Context, p pipe.Pipe) (*Conn, error) {
 	s.mu.Lock()
 	cfg := s.linkConfig()
 	s.mu.Unlock()
@@ -128,7 +130,7 @@ func (o *outgoing) expire() {
 }
 
 // add ends a dial: it keeps the link c, or returns the error.
-func (o *outgoing) add(name string, place Place, c *Conn, err error) (*destination, error) {
+func (o *outgoing) add(name string, place pipe.Place, c *Conn, err error) (*destination, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.stop = nil

@@ -1,6 +1,6 @@
-// Package endpoint is the pipe transport: sockets over any message pipe. It owns the goroutines, the locks, the deadlines and the
-// I/O; what a socket does is decided by package sock, what a packet looks like by package wire, and who owns a descriptor
-// by package rights.
+// Package endpoint is the engine of the pipe transport: sockets over any message pipe (package pipe). It owns the goroutines, the
+// locks, the deadlines and the I/O; what a socket does is decided by package sock, what a packet looks like by package wire, and
+// who owns a descriptor by package rights.
 //
 // A connection has one goroutine, its reader, which takes every packet as soon as it is there (P5), adopts the descriptors in it (P3)
 // and applies what the peer's transport has to say (S6). A call that waits may take its turn (see turn). Whoever writes does so in his

@@ -7,7 +7,7 @@ import (
 
 	"afunix/internal/descriptor"
 	"afunix/internal/endpoint"
-	"afunix/internal/rights"
+	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/transport"
 	"afunix/internal/wire"
@@ -54,7 +54,7 @@ func TestS5TheServersSideDuplicates(t *testing.T) {
 
 // Each row of the table in WINDOWS.md, and Linux, end to end.
 func TestP1DuplicatorIsElectedForEachDirection(t *testing.T) {
-	const trusts = rights.Trusts
+	const trusts = pipe.Trusts
 	const nobody = wire.Owner(255)
 	for _, tt := range []struct {
 		who                string
@@ -68,8 +68,8 @@ func TestP1DuplicatorIsElectedForEachDirection(t *testing.T) {
 		{"two plain users", kinship{0, 0, true}, nobody, nobody, [2]bool{false, false}},
 		{"Linux", onLinux, wire.Sender, wire.Sender, [2]bool{true, true}},
 		{"Linux, push", kinship{anybody, anybody, false}, wire.Receiver, wire.Sender, [2]bool{true, true}},
-		{"Linux, only the server may", kinship{rights.CanPull, 0, false}, nobody, wire.Sender, [2]bool{false, true}},
-		{"Linux, only the client may", kinship{0, rights.CanPull, false}, wire.Sender, nobody, [2]bool{true, false}},
+		{"Linux, only the server may", kinship{pipe.CanPull, 0, false}, nobody, wire.Sender, [2]bool{false, true}},
+		{"Linux, only the client may", kinship{0, pipe.CanPull, false}, wire.Sender, nobody, [2]bool{true, false}},
 		{"who pushes is not believed", kinship{opens, 0, true}, nobody, wire.Sender, [2]bool{false, false}},
 	} {
 		t.Run(tt.who, func(t *testing.T) {

@@ -12,14 +12,13 @@ import (
 	"syscall"
 
 	"afunix/internal/cred"
-	"afunix/internal/endpoint"
-	"afunix/internal/rights"
+	"afunix/internal/pipe"
 	"afunix/internal/simproc"
 	"afunix/internal/wire"
 )
 
 // A fakePipe is one end of a message pipe in memory, with a process of package simproc at the other end. It keeps what was
-// written, can hold packets back, be full, or pretend anything about its peer. It satisfies endpoint.Pipe, and panics if the engine
+// written, can hold packets back, be full, or pretend anything about its peer. It satisfies pipe.Pipe, and panics if the engine
 // breaks that contract. Its waits are durable in the sense of testing/synctest.
 type fakePipe struct {
 	*simproc.View // what this side can do to the other process
@@ -50,7 +49,7 @@ type fakePipe struct {
 // fakePeer is what is pretended about the other end.
 type fakePeer struct {
 	who      cred.Credentials
-	can      rights.Ability
+	can      pipe.Ability
 	identify error  // what Identify says
 	proof    []byte // what our Proof is
 	proofs   [][]byte
@@ -60,17 +59,17 @@ type fakePeer struct {
 
 // A kinship is what the processes at the two ends can do to each other.
 type kinship struct {
-	server, client rights.Ability // over the other
-	sockets        bool           // go by export
+	server, client pipe.Ability // over the other
+	sockets        bool         // go by export
 }
 
 const (
-	opens   = rights.CanPull | rights.CanPush
-	anybody = opens | rights.Trusts
+	opens   = pipe.CanPull | pipe.CanPush
+	anybody = opens | pipe.Trusts
 )
 
 var (
-	onLinux   = kinship{server: rights.CanPull, client: rights.CanPull}
+	onLinux   = kinship{server: pipe.CanPull, client: pipe.CanPull}
 	onWindows = kinship{server: anybody, client: anybody, sockets: true}
 )
 
@@ -94,7 +93,7 @@ func only(n *atomic.Int32, where string) (leave func()) {
 	return func() { n.Add(-1) }
 }
 
-func (p *fakePipe) Read(pool *sync.Pool, into []byte) (buf *endpoint.Buffer, n, placed int, err error) {
+func (p *fakePipe) Read(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, placed int, err error) {
 	defer only(&p.readers, "Read")()
 	p.line.Lock()
 	defer p.line.Unlock()
@@ -114,7 +113,7 @@ func (p *fakePipe) Read(pool *sync.Pool, into []byte) (buf *endpoint.Buffer, n, 
 	}
 }
 
-func (p *fakePipe) ReadNow(pool *sync.Pool, into []byte) (buf *endpoint.Buffer, n, placed int, err error) {
+func (p *fakePipe) ReadNow(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, placed int, err error) {
 	defer only(&p.readers, "ReadNow")()
 	p.line.Lock()
 	defer p.line.Unlock()
@@ -141,7 +140,7 @@ func (p *fakePipe) nothing() error {
 }
 
 // take takes the first packet, in the way of readv(2) past a header. What is left of the buffer is rubbish.
-func (p *fakePipe) take(pool *sync.Pool, into []byte) (buf *endpoint.Buffer, n, placed int, err error) {
+func (p *fakePipe) take(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, placed int, err error) {
 	packet := p.flood
 	if len(p.queue) > 0 {
 		packet = p.queue[0]
@@ -153,7 +152,7 @@ func (p *fakePipe) take(pool *sync.Pool, into []byte) (buf *endpoint.Buffer, n, 
 	if len(packet) > wire.MaxPacket {
 		return nil, 0, 0, syscall.EMSGSIZE
 	}
-	buf = pool.Get().(*endpoint.Buffer)
+	buf = pool.Get().(*pipe.Buffer)
 	for i := range 256 {
 		buf[i] = 0xAA
 	}
@@ -256,7 +255,7 @@ func (p *fakePipe) Connected() bool {
 
 func (p *fakePipe) Proof() ([]byte, error) { return p.proof, nil }
 
-func (p *fakePipe) Identify(proof []byte) (cred.Credentials, rights.Ability, error) {
+func (p *fakePipe) Identify(proof []byte) (cred.Credentials, pipe.Ability, error) {
 	p.proofs = append(p.proofs, slices.Clone(proof))
 	return p.who, p.can, p.identify
 }
@@ -329,21 +328,21 @@ func (p *fakePipe) written(t wire.Type) (packets []wire.Packet) {
 
 // A fakeSource hands out the pipes that a test puts in.
 type fakeSource struct {
-	pipes  chan endpoint.Pipe
+	pipes  chan pipe.Pipe
 	fail   chan error
 	closed chan struct{}
 	once   sync.Once
 }
 
 func newFakeSource() *fakeSource {
-	return &fakeSource{pipes: make(chan endpoint.Pipe, 1000), fail: make(chan error, 10), closed: make(chan struct{})}
+	return &fakeSource{pipes: make(chan pipe.Pipe, 1000), fail: make(chan error, 10), closed: make(chan struct{})}
 }
 
 func (s *fakeSource) Suspend() ([]uintptr, []byte, error) { return nil, nil, errors.ErrUnsupported }
 
 func (s *fakeSource) Resume() {}
 
-func (s *fakeSource) Accept() (endpoint.Pipe, error) {
+func (s *fakeSource) Accept() (pipe.Pipe, error) {
 	select {
 	case <-s.closed:
 		return nil, net.ErrClosed

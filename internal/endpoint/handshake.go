@@ -12,6 +12,7 @@ import (
 
 	"afunix/internal/cred"
 	"afunix/internal/descriptor"
+	"afunix/internal/pipe"
 	"afunix/internal/rights"
 	"afunix/internal/sock"
 	"afunix/internal/wire"
@@ -30,8 +31,8 @@ type Config struct {
 
 // A World is what an end needs in the process that it moves to (P8).
 type World struct {
-	System
-	Network
+	System pipe.Opener
+	pipe.Network
 	Autobind func(sock.Type) Autobind
 }
 
@@ -49,7 +50,7 @@ func (cfg *Config) table() descriptor.Table {
 // an error. The errors are EAGAIN if the backlog is full or the other side out of descriptors for
 // long, ETIMEDOUT if it says nothing for a minute, EPROTOTYPE if the socket is of another type,
 // ECONNREFUSED if the other side does not want us, what Authorize says, and that of ctx.
-func Dial(ctx context.Context, p Pipe, cfg Config) (*Conn, error) {
+func Dial(ctx context.Context, p pipe.Pipe, cfg Config) (*Conn, error) {
 	stop := context.AfterFunc(ctx, func() { p.Close() })
 	c := newConn(p, cfg, false, sock.RightsWindow)
 	err := c.greet(cfg)
@@ -90,7 +91,7 @@ func (c *Conn) greet(cfg Config) error {
 	}
 	c.remote = address(c.typ, name)
 	c.meet(who, can)
-	c.agree(rights.Ability(h.Ability), can)
+	c.agree(pipe.Ability(h.Ability), can)
 	ready := wire.Packet{Type: wire.Ready, Payload: []byte{byte(can)}}
 	if err := c.writeFirst(&ready); err != nil && !errors.Is(err, syscall.ECONNREFUSED) {
 		return err
@@ -118,13 +119,13 @@ func (c *Conn) awaitHello() (h wire.HelloBody, name string, err error) {
 }
 
 // meet notes who is at the other end of a new connection, and what this side can do to it.
-func (c *Conn) meet(who cred.Credentials, can rights.Ability) {
+func (c *Conn) meet(who cred.Credentials, can pipe.Ability) {
 	c.in.writers = append(c.in.writers, who)
 	c.out.opener, c.out.can = who, can
 }
 
 // agree notes how descriptors travel, and that they may. What a side can do is over the other.
-func (c *Conn) agree(server, client rights.Ability) {
+func (c *Conn) agree(server, client pipe.Ability) {
 	toClient, toServer := rights.Elect(true, server, client), rights.Elect(false, server, client)
 	c.out.sendRoute, c.out.recvRoute = toServer, toClient
 	if c.server {
@@ -272,7 +273,7 @@ func (c *Conn) peerReady(p *wire.Packet) error {
 	case !c.pipe.Confirmed():
 		return errUnproved
 	}
-	if peer := rights.Ability(p.Payload[0]); c.server {
+	if peer := pipe.Ability(p.Payload[0]); c.server {
 		c.agree(c.out.can, peer)
 	} else {
 		c.agree(peer, c.out.can)
@@ -296,21 +297,11 @@ func address(t sock.Type, name string) *net.UnixAddr {
 		name = noName
 	}
 	name, _, _ = strings.Cut(name, "\x00")
-	return &net.UnixAddr{Name: name, Net: network(t)}
-}
-
-func network(t sock.Type) string {
-	switch t {
-	case sock.Datagram:
-		return "unixgram"
-	case sock.Seqpacket:
-		return "unixpacket"
-	}
-	return "unix"
+	return &net.UnixAddr{Name: name, Net: t.Network()}
 }
 
 // Pair makes a connection of the two ends of one pipe of this process. It owns both, which are closed on an error.
-func Pair(a, b Pipe, cfg Config) (*Conn, *Conn, error) {
+func Pair(a, b pipe.Pipe, cfg Config) (*Conn, *Conn, error) {
 	server, client := newConn(a, cfg, true, sock.RightsWindow), newConn(b, cfg, false, sock.RightsWindow)
 	welcomed := make(chan error, 1)
 	go func() {

@@ -14,6 +14,7 @@ import (
 	"afunix/internal/cred"
 	"afunix/internal/endpoint"
 	"afunix/internal/leaktest"
+	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/wire"
 )
@@ -90,11 +91,11 @@ type seat struct {
 	pid int
 }
 
-func (n fakeNetwork) Find(string) (endpoint.Place, error) { return endpoint.Place{}, nil }
+func (n fakeNetwork) Find(string) (pipe.Place, error) { return pipe.Place{}, nil }
 
-func (n fakeNetwork) Listen(name string) (endpoint.Source, string, error) { return n.source, name, nil }
+func (n fakeNetwork) Listen(name string) (pipe.Source, string, error) { return n.source, name, nil }
 
-func (n fakeNetwork) Dial(context.Context, string) (endpoint.Pipe, error) {
+func (n fakeNetwork) Dial(context.Context, string) (pipe.Pipe, error) {
 	s, c := n.proc.rig.pipeTo(n.other.pid)
 	n.dialled <- s
 	return c, nil

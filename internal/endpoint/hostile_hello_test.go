@@ -11,7 +11,7 @@ import (
 	"afunix/internal/descriptor"
 	"afunix/internal/endpoint"
 	"afunix/internal/leaktest"
-	"afunix/internal/rights"
+	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/wire"
 )
@@ -107,7 +107,7 @@ func TestP7HostileServer(t *testing.T) {
 	hello := func(e *enemy, change func(*wire.Packet, *wire.HelloBody)) {
 		e.hello(sock.Stream, func(p *wire.Packet, h *wire.HelloBody) {
 			p.Flags = wire.FromServer
-			h.Ability = uint8(rights.CanPull)
+			h.Ability = uint8(pipe.CanPull)
 			if change != nil {
 				change(p, h)
 			}
@@ -139,7 +139,7 @@ func TestP7HostileServer(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, sock.Stream)
 				defer r.end()
-				s, c := newFakePipe(kinship{opens, rights.CanPull, false}, r.serverProc, r.clientProc)
+				s, c := newFakePipe(kinship{opens, pipe.CanPull, false}, r.serverProc, r.clientProc)
 				defer s.Close()
 				tt.do(&enemy{t: t, pipe: s, file: uint64(r.open(r.serverProc, descriptor.File, 1)[0].Value)})
 				conn, err := endpoint.Dial(context.Background(), c, r.config(r.clientProc, sock.Stream))

@@ -15,7 +15,7 @@ import (
 	"afunix/internal/descriptor"
 	"afunix/internal/endpoint"
 	"afunix/internal/leaktest"
-	"afunix/internal/rights"
+	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/testenv"
 	"afunix/internal/wire"
@@ -25,14 +25,14 @@ import (
 // was wrong, leaves nothing behind, and concerns nobody else. The files hostile_*_test.go have the attacks, by theme; docs/SECURITY.md
 // lists them.
 
-var rawPackets = sync.Pool{New: func() any { return new(endpoint.Buffer) }}
+var rawPackets = sync.Pool{New: func() any { return new(pipe.Buffer) }}
 
 // An enemy is a peer that speaks by hand: a client, but for those of the tests of Dial.
 type enemy struct {
 	t     testing.TB
-	pipe  endpoint.Pipe
+	pipe  pipe.Pipe
 	file  uint64 // a descriptor of its own, of kind File
-	can   rights.Ability
+	can   pipe.Ability
 	cargo func(descriptor.Kind) cargo // makes an end, or what listens, of its own
 }
 

@@ -11,6 +11,7 @@ import (
 	"afunix/internal/descriptor"
 	"afunix/internal/endpoint"
 	"afunix/internal/leaktest"
+	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/testenv"
 	"afunix/internal/wire"
@@ -262,7 +263,7 @@ func TestP7EndsThatTwoHave(t *testing.T) {
 }
 
 // valueOf returns the descriptor of p.
-func valueOf(t testing.TB, p endpoint.Pipe) (v uint64) {
+func valueOf(t testing.TB, p pipe.Pipe) (v uint64) {
 	t.Helper()
 	if err := p.SyscallConn().Control(func(fd uintptr) { v = uint64(fd) }); err != nil {
 		t.Fatal(err)

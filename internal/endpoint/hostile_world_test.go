@@ -7,6 +7,7 @@ import (
 
 	"afunix/internal/descriptor"
 	"afunix/internal/endpoint"
+	"afunix/internal/pipe"
 	"afunix/internal/simproc"
 )
 
@@ -43,7 +44,7 @@ func (r *rig) cargo(k descriptor.Kind) cargo {
 	return cargo{values: []uint64{uint64(v)}}
 }
 
-func (s fakeSystem) OpenPipe(v uintptr, _ bool) (endpoint.Pipe, error) {
+func (s fakeSystem) OpenPipe(v uintptr, _ bool) (pipe.Pipe, error) {
 	if f := s.p.Refers(v); f != nil {
 		if e, ok := f.Object().(fakeEnd); ok {
 			return &fakeMoved{fakePipe: e.pipe, close: s.closer(v)}, nil
@@ -53,7 +54,7 @@ func (s fakeSystem) OpenPipe(v uintptr, _ bool) (endpoint.Pipe, error) {
 	return nil, syscall.EPROTO
 }
 
-func (s fakeSystem) OpenSource(descriptors []uintptr, _ []byte) (endpoint.Source, error) {
+func (s fakeSystem) OpenSource(descriptors []uintptr, _ []byte) (pipe.Source, error) {
 	if f := s.p.Refers(descriptors[0]); f != nil && len(descriptors) == 1 {
 		if o, ok := f.Object().(fakePort); ok {
 			return &fakeMovedSource{fakeSource: o.source, close: s.closer(descriptors[0])}, nil
@@ -95,8 +96,8 @@ func (s *fakeMovedSource) Close() error {
 // nowhere is a Network without names.
 type nowhere struct{}
 
-func (nowhere) Find(string) (endpoint.Place, error) { return endpoint.Place{}, syscall.ENOENT }
+func (nowhere) Find(string) (pipe.Place, error) { return pipe.Place{}, syscall.ENOENT }
 
-func (nowhere) Dial(context.Context, string) (endpoint.Pipe, error) { return nil, syscall.ENOENT }
+func (nowhere) Dial(context.Context, string) (pipe.Pipe, error) { return nil, syscall.ENOENT }
 
-func (nowhere) Listen(string) (endpoint.Source, string, error) { return nil, "", syscall.EACCES }
+func (nowhere) Listen(string) (pipe.Source, string, error) { return nil, "", syscall.EACCES }

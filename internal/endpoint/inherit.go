@@ -48,6 +48,25 @@ func (c *Conn) Bequeath() (*Bequest, error) {
 	return b, nil
 }
 
+// HandDown gives c to a child process. It fails as Bequeath does.
+func (c *Conn) HandDown(give func(v uintptr, state []byte) error) error {
+	b, err := c.Bequeath()
+	if err != nil {
+		return err
+	}
+	if err := give(b.Value, b.State); err != nil {
+		b.Keep()
+		return err
+	}
+	b.Done()
+	return nil
+}
+
+// HandDown is not possible: a datagram socket that has a name is more than one descriptor.
+func (s *PacketConn) HandDown(func(v uintptr, state []byte) error) error {
+	return errors.ErrUnsupported
+}
+
 func (c *Conn) holdsDescriptors() bool {
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"afunix/internal/endpoint"
+	"afunix/internal/pipe"
 	"afunix/internal/simproc"
 	"afunix/internal/sock"
 )
@@ -31,9 +32,9 @@ func newNeighbourhood() *neighbourhood {
 	return &neighbourhood{process: p, others: p, sources: make(map[string]*fakeSource), dialled: make(map[string]*fakePipe)}
 }
 
-func (n *neighbourhood) Find(string) (endpoint.Place, error) { return endpoint.Place{}, nil }
+func (n *neighbourhood) Find(string) (pipe.Place, error) { return pipe.Place{}, nil }
 
-func (n *neighbourhood) Dial(_ context.Context, name string) (endpoint.Pipe, error) {
+func (n *neighbourhood) Dial(_ context.Context, name string) (pipe.Pipe, error) {
 	defer time.Sleep(n.slow)
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -43,7 +44,7 @@ func (n *neighbourhood) Dial(_ context.Context, name string) (endpoint.Pipe, err
 	return client, nil
 }
 
-func (n *neighbourhood) Listen(name string) (endpoint.Source, string, error) {
+func (n *neighbourhood) Listen(name string) (pipe.Source, string, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if name == "" {

@@ -9,40 +9,18 @@ import (
 	"syscall"
 	"time"
 
+	"afunix/internal/descriptor"
+	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/transport"
 	"afunix/internal/wire"
-)
-
-// A Source is where a listener's pipes come from.
-type Source interface {
-	// Accept waits for the next client's pipe. After Close or Suspend it returns those of clients that have been let in already, if
-	// there are such, and then net.ErrClosed.
-	Accept() (Pipe, error)
-	Close() error
-	SetUnlinkOnClose(unlink bool)
-
-	// Suspend ends accepting without turning anybody away: clients that come from now on wait for whoever goes on with the
-	// descriptors that it returns, and the state (P8). Of these there are at least one and at most MaxHandles, and of the state at
-	// most MaxSourceState bytes. The descriptors are still the source's, and stay open until Close. An error means that nothing has
-	// changed.
-	Suspend() (descriptors []uintptr, state []byte, err error)
-
-	// Resume undoes Suspend, unless Close was called. It is called once Accept has left.
-	Resume()
-}
-
-// Bounds of what Source.Suspend returns.
-const (
-	MaxHandles     = 16
-	MaxSourceState = 4096
 )
 
 // Bounds of what strangers may cost a listener.
 const (
 	maxHellos      = 256              // connections that have not said hello
 	helloTimeout   = 10 * time.Second // for a hello
-	pendingRights  = 253              // descriptors taken for a connection before it is accepted: one full message
+	pendingRights  = descriptor.Max   // descriptors taken for a connection before it is accepted: one full message
 	pendingHolders = 16               // how many connections at a time may have that, or anything else here (P3)
 )
 
@@ -51,7 +29,7 @@ const MaxBacklog = 4096
 
 // A Listener answers hellos as they come, so that a connection is complete before it is accepted, as in the kernel.
 type Listener struct {
-	source  Source
+	source  pipe.Source
 	cfg     Config
 	backlog int
 	addr    *net.UnixAddr
@@ -60,9 +38,9 @@ type Listener struct {
 	mu       sync.Mutex
 	cond     sync.Cond
 	deadline deadline
-	queue    []*place       // not accepted, in the order in which they were admitted
-	greeting map[Pipe]stage // pipes whose hello is under way
-	err      error          // of the source, for one Accept
+	queue    []*place            // not accepted, in the order in which they were admitted
+	greeting map[pipe.Pipe]stage // pipes whose hello is under way
+	err      error               // of the source, for one Accept
 	closed   bool
 	pass     bool // SO_PASSCRED, which connections get from it
 	relocation
@@ -77,14 +55,14 @@ const (
 )
 
 // Listen returns a listener for the pipes of source, which it owns. A backlog below 1 means the maximum.
-func Listen(source Source, cfg Config, backlog int) *Listener {
+func Listen(source pipe.Source, cfg Config, backlog int) *Listener {
 	l := newListener(source, cfg, backlog)
 	l.start()
 	return l
 }
 
 // newListener returns a listener that does not accept yet.
-func newListener(source Source, cfg Config, backlog int) *Listener {
+func newListener(source pipe.Source, cfg Config, backlog int) *Listener {
 	if backlog < 1 || backlog > MaxBacklog {
 		backlog = MaxBacklog
 	}
@@ -94,7 +72,7 @@ func newListener(source Source, cfg Config, backlog int) *Listener {
 		backlog:  backlog,
 		addr:     address(cfg.Type, cfg.Local),
 		hellos:   make(chan struct{}, maxHellos),
-		greeting: make(map[Pipe]stage),
+		greeting: make(map[pipe.Pipe]stage),
 	}
 	l.cond.L = &l.mu
 	l.deadline.mu, l.deadline.wake = &l.mu, l.cond.Broadcast
@@ -127,7 +105,7 @@ func (l *Listener) run() {
 }
 
 // meet begins to greet a client. The caller has put a token into hellos.
-func (l *Listener) meet(p Pipe) {
+func (l *Listener) meet(p pipe.Pipe) {
 	if !l.admitted(p) {
 		p.Close()
 		<-l.hellos
@@ -157,7 +135,7 @@ func (l *Listener) report(err error, wait time.Duration) (closed bool) {
 }
 
 // admitted notes that a client's greeting begins, unless l is closed.
-func (l *Listener) admitted(p Pipe) bool {
+func (l *Listener) admitted(p pipe.Pipe) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.closed {
@@ -170,7 +148,7 @@ func (l *Listener) admitted(p Pipe) bool {
 }
 
 // heard notes that a client has said hello, and is answered here.
-func (l *Listener) heard(p Pipe) {
+func (l *Listener) heard(p pipe.Pipe) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if _, ok := l.greeting[p]; ok {
@@ -182,7 +160,7 @@ func (l *Listener) heard(p Pipe) {
 }
 
 // greet answers the hello of a new connection and queues it. Whoever says nothing is sent away after a while.
-func (l *Listener) greet(p Pipe) {
+func (l *Listener) greet(p pipe.Pipe) {
 	defer func() { <-l.hellos }()
 	c := newConn(p, l.cfg, true, 0)
 	c.in.embryo = true
@@ -318,6 +296,9 @@ func (l *Listener) SetDeadline(t time.Time) error {
 
 // SetUnlinkOnClose says whether Close removes the socket file.
 func (l *Listener) SetUnlinkOnClose(unlink bool) { l.source.SetUnlinkOnClose(unlink) }
+
+// Transport is the pipe transport.
+func (l *Listener) Transport() transport.ID { return transport.Pipe }
 
 // Addr returns the name that the listener is bound to.
 func (l *Listener) Addr() *net.UnixAddr { return l.addr }

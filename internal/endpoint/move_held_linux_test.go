@@ -10,6 +10,7 @@ import (
 
 	"afunix/internal/descriptor"
 	"afunix/internal/endpoint"
+	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/testenv"
 	"afunix/internal/transport"
@@ -19,7 +20,7 @@ import (
 // A datagram socket that moves while ends that were sent to it are not in its queue yet.
 
 // senderOf returns a socket that is connected to the one called name, as n leads to it.
-func senderOf(t *testing.T, cfg endpoint.Config, name string, n endpoint.Network) *endpoint.PacketConn {
+func senderOf(t *testing.T, cfg endpoint.Config, name string, n pipe.Network) *endpoint.PacketConn {
 	t.Helper()
 	s, err := endpoint.DialPacket(t.Context(), n, false, "", name, cfg)
 	if err != nil {
@@ -99,7 +100,7 @@ func stays(done <-chan outcome) bool {
 
 // A halting pipe keeps back what is not the first packet of a datagram, until goOn.
 type halting struct {
-	endpoint.Pipe
+	pipe.Pipe
 	mu     sync.Mutex
 	going  bool
 	pieces [][]byte
@@ -132,7 +133,7 @@ type haltingNames struct {
 	pipe *halting
 }
 
-func (n haltingNames) Dial(ctx context.Context, name string) (p endpoint.Pipe, err error) {
+func (n haltingNames) Dial(ctx context.Context, name string) (p pipe.Pipe, err error) {
 	n.pipe.Pipe, err = n.names.Dial(ctx, name)
 	return n.pipe, err
 }

@@ -10,6 +10,7 @@ import (
 
 	"afunix/internal/descriptor"
 	"afunix/internal/endpoint"
+	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/testenv"
 	"afunix/internal/transport"
@@ -20,11 +21,11 @@ import (
 
 // A deaf pipe does not bring that word until it is told to, or never, because the process at its other end is dead.
 type deaf struct {
-	endpoint.Pipe
+	pipe.Pipe
 	hears, dead chan struct{} // closed when it is so
 }
 
-func (d *deaf) Read(pool *sync.Pool, into []byte) (buf *endpoint.Buffer, n, placed int, err error) {
+func (d *deaf) Read(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, placed int, err error) {
 	for {
 		buf, n, placed, err = d.Pipe.Read(pool, into)
 		if err != nil || wire.Type(buf[0]) != wire.Move || buf[1]&wire.Gone == 0 {

@@ -10,6 +10,7 @@ import (
 
 	"afunix/internal/descriptor"
 	"afunix/internal/endpoint"
+	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/testenv"
 	"afunix/internal/transport"
@@ -93,11 +94,11 @@ func TestADatagramSocketThatMovesHeedsItsDeadline(t *testing.T) {
 
 // A counter tells when its source has let somebody in.
 type counter struct {
-	endpoint.Source
+	pipe.Source
 	taken chan struct{}
 }
 
-func (c *counter) Accept() (endpoint.Pipe, error) {
+func (c *counter) Accept() (pipe.Pipe, error) {
 	p, err := c.Source.Accept()
 	if err == nil {
 		c.taken <- struct{}{}

@@ -9,6 +9,7 @@ import (
 
 	"afunix/internal/descriptor"
 	"afunix/internal/endpoint"
+	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/testenv"
 	"afunix/internal/transport"
@@ -53,7 +54,7 @@ func listening(t *testing.T, cfg endpoint.Config) (*endpoint.Listener, string) {
 
 // A mute pipe swallows the acknowledgements that are written to it, once it is: its end looks like that of a process that is suspended.
 type mute struct {
-	endpoint.Pipe
+	pipe.Pipe
 	on atomic.Bool
 }
 

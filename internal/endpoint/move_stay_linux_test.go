@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"afunix/internal/endpoint"
+	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/testenv"
 	"afunix/internal/transport"
@@ -20,11 +21,11 @@ import (
 
 // A halted pipe keeps what it brings as long as the lock is held: its end looks like that of a process that is suspended.
 type halted struct {
-	endpoint.Pipe
+	pipe.Pipe
 	sync.Mutex
 }
 
-func (h *halted) Read(pool *sync.Pool, into []byte) (buf *endpoint.Buffer, n, placed int, err error) {
+func (h *halted) Read(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, placed int, err error) {
 	buf, n, placed, err = h.Pipe.Read(pool, into)
 	h.Lock()
 	defer h.Unlock()

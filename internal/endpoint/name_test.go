@@ -73,8 +73,8 @@ func TestSyscallConnAndPackets(t *testing.T) {
 		}
 		send(t, r.client, "x", r.open(r.clientProc, descriptor.File, 1)...)
 		recv(t, r.server, "x", 1).Close()
-		sent, received := r.client.Packets()
-		if sent < 1 || received < 1 {
+		sent, received, ok := r.client.Packets()
+		if sent < 1 || received < 1 || !ok {
 			t.Errorf("%d packets sent, %d received", sent, received)
 		}
 	})

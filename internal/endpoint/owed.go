@@ -3,7 +3,7 @@ package endpoint
 import (
 	"time"
 
-	"afunix/internal/rights"
+	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/wire"
 )
@@ -22,7 +22,7 @@ type owed struct {
 
 	hello uint8  // flags of the hello that an end that moves makes necessary
 	proof []byte // … and by what the other side finds this process
-	able  rights.Ability
+	able  pipe.Ability
 	move  uint8 // wire.Itself, wire.Gone
 
 	refused uint64 // datagrams up to this serial, and why

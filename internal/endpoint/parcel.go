@@ -6,6 +6,7 @@ import (
 	"syscall"
 
 	"afunix/internal/descriptor"
+	"afunix/internal/pipe"
 	"afunix/internal/rights"
 	"afunix/internal/sock"
 	"afunix/internal/wire"
@@ -127,7 +128,7 @@ func (p *parcel) value(e mover) (v uintptr, err error) {
 func (c *Conn) descriptor() (uintptr, error) { return descriptorOf(c.pipe) }
 
 // descriptorOf returns the descriptor of a pipe that nobody else closes for the time being.
-func descriptorOf(p Pipe) (v uintptr, err error) {
+func descriptorOf(p pipe.Pipe) (v uintptr, err error) {
 	if p.SyscallConn().Control(func(fd uintptr) { v = fd }) != nil {
 		return 0, syscall.EBADF
 	}

@@ -6,25 +6,25 @@ import (
 	"context"
 	"errors"
 
-	"afunix/internal/endpoint"
+	"afunix/internal/pipe"
 	"afunix/internal/sock"
 )
 
 // Other systems have no message pipe yet: what needs a real one is skipped there, what works over the fake one runs.
 
-func newSource(string, sock.Type) (endpoint.Source, error) { return nil, errors.ErrUnsupported }
+func newSource(string, sock.Type) (pipe.Source, error) { return nil, errors.ErrUnsupported }
 
-func newClient(context.Context, string, sock.Type) (endpoint.Pipe, error) {
+func newClient(context.Context, string, sock.Type) (pipe.Pipe, error) {
 	return nil, errors.ErrUnsupported
 }
 
-func newPair() (a, b endpoint.Pipe, err error) { return nil, nil, errors.ErrUnsupported }
+func newPair() (a, b pipe.Pipe, err error) { return nil, nil, errors.ErrUnsupported }
 
 // opener is the System of real pipes.
 type opener struct{}
 
-func (opener) OpenPipe(uintptr, bool) (endpoint.Pipe, error) { return nil, errors.ErrUnsupported }
+func (opener) OpenPipe(uintptr, bool) (pipe.Pipe, error) { return nil, errors.ErrUnsupported }
 
-func (opener) OpenSource([]uintptr, []byte) (endpoint.Source, error) {
+func (opener) OpenSource([]uintptr, []byte) (pipe.Source, error) {
 	return nil, errors.ErrUnsupported
 }

@@ -6,13 +6,14 @@ import (
 	"syscall"
 
 	"afunix/internal/descriptor"
+	"afunix/internal/pipe"
 	"afunix/internal/rights"
 	"afunix/internal/sock"
 	"afunix/internal/wire"
 )
 
 // packet applies one packet of n bytes, of which placed are not in buf but in the buffer of the Read that waits. It owns buf.
-func (c *Conn) packet(buf *Buffer, n, placed int) error {
+func (c *Conn) packet(buf *pipe.Buffer, n, placed int) error {
 	p, err := wire.Parse(buf[:n])
 	if err == nil && p.Type == wire.Data {
 		return c.data(&p, buf, placed)
@@ -25,7 +26,7 @@ func (c *Conn) packet(buf *Buffer, n, placed int) error {
 }
 
 // data takes in a packet of the user's. It owns buf, where p lies.
-func (c *Conn) data(p *wire.Packet, buf *Buffer, placed int) error {
+func (c *Conn) data(p *wire.Packet, buf *pipe.Buffer, placed int) error {
 	s := sock.Segment{
 		Data:      p.Payload,
 		Buffer:    (*packetBuffer)(buf),

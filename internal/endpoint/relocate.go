@@ -5,6 +5,7 @@ import (
 	"syscall"
 
 	"afunix/internal/descriptor"
+	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/wire"
 )
@@ -17,7 +18,7 @@ type relocation struct {
 	paused  bool          // it is being moved: nobody is accepted
 	started bool          // false: it has moved here, and its former owner has not been told
 	nudged  bool          // the mover has to look around
-	shelved []Pipe        // of clients that have not said hello, for the new owner to greet
+	shelved []pipe.Pipe   // of clients that have not said hello, for the new owner to greet
 	handles []uintptr     // of the source that has been suspended
 	state   []byte        // … and its state
 	ran     chan struct{} // closed when run has ended
@@ -123,7 +124,7 @@ func (l *Listener) settled() []*place {
 }
 
 // shelve keeps the pipe of a client that has said nothing.
-func (l *Listener) shelve(p Pipe) {
+func (l *Listener) shelve(p pipe.Pipe) {
 	p.Resume()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -223,7 +224,7 @@ func (l *Listener) start() {
 }
 
 // resume makes l accept, and greets clients that have said nothing so far.
-func (l *Listener) resume(silent []Pipe) {
+func (l *Listener) resume(silent []pipe.Pipe) {
 	l.mu.Lock()
 	l.started = true
 	l.ran = make(chan struct{})
@@ -253,7 +254,7 @@ func (u *unpacker) listener(v uintptr, socket *PacketConn) (*Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	source, err := u.c.world.OpenSource(handles, s.Source)
+	source, err := u.c.world.System.OpenSource(handles, s.Source)
 	if err != nil {
 		return nil, err
 	}
@@ -302,8 +303,8 @@ func (u *unpacker) client(l *Listener) error {
 	u.states = rest
 	switch {
 	case err == nil && tag == wire.PipeTag:
-		var p Pipe
-		if p, err = u.c.world.OpenPipe(v, true); err == nil {
+		var p pipe.Pipe
+		if p, err = u.c.world.System.OpenPipe(v, true); err == nil {
 			l.shelved = append(l.shelved, p)
 		}
 		return err

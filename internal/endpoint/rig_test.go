@@ -10,6 +10,7 @@ import (
 
 	"afunix/internal/descriptor"
 	"afunix/internal/endpoint"
+	"afunix/internal/pipe"
 	"afunix/internal/simproc"
 	"afunix/internal/sock"
 	"afunix/internal/transport"
@@ -187,7 +188,7 @@ func full(t testing.TB, c io.Reader, n int) []byte {
 }
 
 // inject writes a packet into p as if the engine at that end had done so.
-func inject(t testing.TB, p endpoint.Pipe, packet wire.Packet) {
+func inject(t testing.TB, p pipe.Pipe, packet wire.Packet) {
 	t.Helper()
 	if err := p.Write(packet.AppendHead(nil), packet.Payload); err != nil {
 		t.Fatal(err)

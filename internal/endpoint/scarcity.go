@@ -3,18 +3,9 @@ package endpoint
 import (
 	"time"
 
+	"afunix/internal/pipe"
 	"afunix/internal/wire"
 )
-
-// A Shedder is a Source that keeps something back, so that a client can be told when there is no
-// room for one.
-type Shedder interface {
-	// Shed returns the pipe of a client that waits; EAGAIN if there is none. It is closed before
-	// Replenish is called.
-	Shed() (Pipe, error)
-	// Replenish keeps it back again, if that is possible by now.
-	Replenish()
-}
 
 // A scarcity is a time in which nobody can be taken in.
 type scarcity struct {
@@ -38,7 +29,7 @@ func (s *scarcity) again() (wait time.Duration, long bool) {
 // shed tells a client that waits that there is no room for it, as if the backlog were full. It
 // reports whether there was one.
 func (l *Listener) shed() bool {
-	source, ok := l.source.(Shedder)
+	source, ok := l.source.(pipe.Shedder)
 	if !ok {
 		return false
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"afunix/internal/descriptor"
+	"afunix/internal/pipe"
 	"afunix/internal/rights"
 	"afunix/internal/simproc"
 	"afunix/internal/sock"
@@ -369,7 +370,7 @@ func (s *siege) push(v uint64) uint64 {
 func (s *siege) export(n uint64) []byte {
 	v := s.sockets[n%uint64(len(s.sockets))]
 	if !s.trusting() || !s.kin.sockets {
-		return make([]byte, 1+n%rights.MaxExtra)
+		return make([]byte, 1+n%pipe.MaxExtra)
 	}
 	s.victim.Limit(roomy)
 	description, err := s.enemy.View(s.victim, anybody, true).ExportSocket(uintptr(v))

@@ -14,7 +14,7 @@ import (
 
 	"afunix/internal/descriptor"
 	"afunix/internal/endpoint"
-	"afunix/internal/rights"
+	"afunix/internal/pipe"
 	"afunix/internal/simproc"
 	"afunix/internal/sock"
 	"afunix/internal/transport"
@@ -55,7 +55,7 @@ const enemyName = "/run/enemy"
 func newSiege(t *testing.T, script *script, typ sock.Type, mode byte) *siege {
 	s := &siege{
 		t: t, script: script, typ: typ,
-		kin:    kinship{server: rights.Ability(mode & 7), client: anybody, sockets: mode&8 != 0},
+		kin:    kinship{server: pipe.Ability(mode & 7), client: anybody, sockets: mode&8 != 0},
 		places: mode&16 == 0,
 		victim: simproc.New("victim"), enemy: simproc.New("enemy"),
 		pipes: make(map[*simproc.File]bool), pushed: make(map[uint64]bool),
@@ -73,7 +73,7 @@ func newSiege(t *testing.T, script *script, typ sock.Type, mode byte) *siege {
 }
 
 // trusting reports whether the victim believes what the enemy says is in the victim's table.
-func (s *siege) trusting() bool { return s.kin.server&rights.Trusts != 0 }
+func (s *siege) trusting() bool { return s.kin.server&pipe.Trusts != 0 }
 
 func (s *siege) config(typ sock.Type) endpoint.Config {
 	choose := func(sock.Type) endpoint.Autobind { return s.choose }
@@ -190,7 +190,7 @@ type door struct {
 	typ               sock.Type
 	mu                sync.Mutex
 	cond              sync.Cond
-	waiting           []endpoint.Pipe
+	waiting           []pipe.Pipe
 	closed, suspended bool
 }
 
@@ -203,7 +203,7 @@ func (s *siege) door(v uintptr, typ sock.Type) *door {
 	return d
 }
 
-func (d *door) Accept() (endpoint.Pipe, error) {
+func (d *door) Accept() (pipe.Pipe, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for len(d.waiting) == 0 && !d.closed && !d.suspended {
@@ -264,7 +264,7 @@ func (d *door) knock() *mouth {
 // A system makes ends of what the enemy has sent.
 type system struct{ s *siege }
 
-func (w system) OpenPipe(v uintptr, server bool) (endpoint.Pipe, error) {
+func (w system) OpenPipe(v uintptr, server bool) (pipe.Pipe, error) {
 	s := w.s
 	if f := s.victim.Refers(v); !s.pipes[f] || s.full() {
 		s.victim.Close(v, descriptor.EndKind(descriptor.Unix))
@@ -275,7 +275,7 @@ func (w system) OpenPipe(v uintptr, server bool) (endpoint.Pipe, error) {
 	return g, nil
 }
 
-func (w system) OpenSource(descriptors []uintptr, _ []byte) (endpoint.Source, error) {
+func (w system) OpenSource(descriptors []uintptr, _ []byte) (pipe.Source, error) {
 	s := w.s
 	known := s.pipes[s.victim.Refers(descriptors[0])]
 	for i, v := range descriptors {
@@ -292,14 +292,14 @@ func (w system) OpenSource(descriptors []uintptr, _ []byte) (endpoint.Source, er
 // A network has one name that leads to the enemy, and any number that are free.
 type network struct{ s *siege }
 
-func (n network) Find(name string) (endpoint.Place, error) {
+func (n network) Find(name string) (pipe.Place, error) {
 	if name != enemyName {
-		return endpoint.Place{}, syscall.ENOENT
+		return pipe.Place{}, syscall.ENOENT
 	}
-	return endpoint.Place{n.s.place}, nil
+	return pipe.Place{n.s.place}, nil
 }
 
-func (n network) Dial(_ context.Context, name string) (endpoint.Pipe, error) {
+func (n network) Dial(_ context.Context, name string) (pipe.Pipe, error) {
 	switch {
 	case name != enemyName:
 		return nil, syscall.ENOENT
@@ -309,7 +309,7 @@ func (n network) Dial(_ context.Context, name string) (endpoint.Pipe, error) {
 	return n.s.newPipe(false, sock.Datagram), nil
 }
 
-func (n network) Listen(name string) (endpoint.Source, string, error) {
+func (n network) Listen(name string) (pipe.Source, string, error) {
 	if name == "" {
 		name = "@00000"
 	}

@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/wire"
 )
@@ -37,7 +38,7 @@ func checkListener(s *wire.ListenerState, links bool) error {
 	switch t := sock.Type(s.SocketType); {
 	case !t.Valid(), links != (t == sock.Datagram):
 		return badLuggage("a listener of type %d", t)
-	case s.Handles >= MaxHandles, len(s.Source) > MaxSourceState:
+	case s.Handles >= pipe.MaxHandles, len(s.Source) > pipe.MaxSourceState:
 		return badLuggage("a listener with %d further descriptors and %d bytes", s.Handles, len(s.Source))
 	}
 	return checkNames(s.Local)

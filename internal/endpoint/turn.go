@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/wire"
 )
@@ -246,7 +247,7 @@ func (c *Conn) apply(into []byte, wait bool) error {
 	return err
 }
 
-func (c *Conn) read(into []byte, wait bool) (buf *Buffer, n, placed int, err error) {
+func (c *Conn) read(into []byte, wait bool) (buf *pipe.Buffer, n, placed int, err error) {
 	if wait {
 		return c.pipe.Read(&packets, into)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"afunix/internal/cred"
 	"afunix/internal/descriptor"
+	"afunix/internal/pipe"
 	"afunix/internal/rights"
 	"afunix/internal/sock"
 	"afunix/internal/wire"
@@ -87,11 +88,12 @@ func (u *unpacker) handle(block []byte) (v uintptr, rest []byte, err error) {
 func (u *unpacker) open(v uintptr, k descriptor.Kind) (descriptor.End, error) {
 	e, err := u.end(v, k)
 	if err != nil {
-		return nil, err
+		return nil, badState(err)
 	}
 	return e, nil
 }
 
+// end is open, but what it returns beside an error is nothing that could be compared with nil.
 func (u *unpacker) end(v uintptr, k descriptor.Kind) (mover, error) {
 	tag, rest, err := wire.ParseTag(u.states)
 	if err == nil && u.c.world == nil {
@@ -103,22 +105,14 @@ func (u *unpacker) end(v uintptr, k descriptor.Kind) (mover, error) {
 	case tag == wire.ConnTag && k == descriptor.Unix && v != 0:
 		return u.connOrPacketConn(v)
 	case tag == wire.ListenerTag && k == descriptor.UnixListener && v != 0:
-		return asMover(u.listener(v, nil))
+		return u.listener(v, nil)
 	case tag == wire.PacketTag && k == descriptor.Unix && v == 0:
-		return asMover(u.packetConn())
+		return u.packetConn()
 	default:
 		err = badLuggage("state %d of a descriptor of kind %d", tag, k)
 	}
 	u.close(v, k)
-	return nil, badState(err)
-}
-
-// asMover makes a nil interface of a nil end.
-func asMover[E mover](e E, err error) (mover, error) {
-	if err != nil {
-		return nil, badState(err)
-	}
-	return e, nil
+	return nil, err
 }
 
 // badState blames the peer for what is wrong with a state. That there is no room, or no peer any more, is not its fault.
@@ -144,7 +138,7 @@ func (u *unpacker) close(v uintptr, k descriptor.Kind) {
 func (u *unpacker) connOrPacketConn(v uintptr) (mover, error) {
 	s, rest, err := wire.ParseConnState(u.states)
 	if err != nil || sock.Type(s.SocketType) != sock.Datagram || s.Flags&wire.ConnApart == 0 {
-		return asMover(u.conn(v, nil))
+		return u.conn(v, nil)
 	}
 	u.close(v, descriptor.Unix)
 	if len(s.Segments) > 0 {
@@ -169,7 +163,7 @@ func (u *unpacker) conn(v uintptr, socket *PacketConn) (*Conn, error) {
 		return nil, err
 	}
 	u.states = rest
-	p, err := u.c.world.OpenPipe(v, s.Flags&wire.ConnServer != 0)
+	p, err := u.c.world.System.OpenPipe(v, s.Flags&wire.ConnServer != 0)
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +176,7 @@ func (u *unpacker) conn(v uintptr, socket *PacketConn) (*Conn, error) {
 }
 
 // assemble makes a connection of its parts.
-func (u *unpacker) assemble(p Pipe, s *wire.ConnState, socket *PacketConn) (*Conn, error) {
+func (u *unpacker) assemble(p pipe.Pipe, s *wire.ConnState, socket *PacketConn) (*Conn, error) {
 	has := func(flag uint32) bool { return s.Flags&flag != 0 }
 	cfg := Config{Type: sock.Type(s.SocketType), Table: u.c.table, World: u.c.world, socket: socket}
 	if c := u.c.world.Autobind; c != nil && s.Chosen == "" && s.Local == noName {

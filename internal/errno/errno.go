@@ -18,6 +18,7 @@ const (
 	EBADF        = syscall.EBADF
 	ECONNREFUSED = syscall.ECONNREFUSED
 	ECONNRESET   = syscall.ECONNRESET
+	EMSGSIZE     = syscall.EMSGSIZE
 	ENOTSOCK     = syscall.ENOTSOCK
 	EOPNOTSUPP   = syscall.EOPNOTSUPP
 	EPIPE        = syscall.EPIPE

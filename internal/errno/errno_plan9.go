@@ -19,6 +19,7 @@ const (
 	EBADF        Errno = "bad file descriptor"
 	ECONNREFUSED Errno = "connection refused"
 	ECONNRESET   Errno = "connection reset by peer"
+	EMSGSIZE     Errno = "message too long"
 	ENOTSOCK     Errno = "socket operation on non-socket"
 	EOPNOTSUPP   Errno = "operation not supported"
 	EPIPE        Errno = "broken pipe"

@@ -14,7 +14,7 @@ import (
 
 	"afunix/internal/cred"
 	"afunix/internal/endpoint"
-	"afunix/internal/rights"
+	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/transport"
 	"afunix/internal/winpipe"
@@ -102,7 +102,7 @@ func (e errand) dialStepped(cfg endpoint.Config, g *goods) (victimEnd, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	step()
-	p, err := winpipe.Dial(ctx, e.Path, uint8(cfg.Type))
+	p, err := winpipe.System{}.Dial(ctx, e.Path, "", cfg.Type)
 	step()
 	if err != nil {
 		return nil, err
@@ -116,7 +116,7 @@ func (e errand) dialStepped(cfg endpoint.Config, g *goods) (victimEnd, error) {
 
 func (e errand) acceptStepped(cfg endpoint.Config, h *household, g *goods) (victimEnd, error) {
 	step()
-	source, err := winpipe.Listen(e.Path, winpipe.Options{SocketType: uint8(cfg.Type)})
+	source, err := winpipe.System{}.Listen(e.Path, cfg.Type, pipe.Options{})
 	step()
 	if err != nil {
 		return nil, err
@@ -182,10 +182,10 @@ func (c steppedEnd) receive() (number int, err error) {
 	return l.number, m.Rights.Close()
 }
 
-type steppedSource struct{ *winpipe.Listener }
+type steppedSource struct{ pipe.Source }
 
-func (s steppedSource) Accept() (endpoint.Pipe, error) {
-	p, err := s.Listener.Accept()
+func (s steppedSource) Accept() (pipe.Pipe, error) {
+	p, err := s.Source.Accept()
 	if err != nil {
 		return nil, err
 	}
@@ -194,15 +194,15 @@ func (s steppedSource) Accept() (endpoint.Pipe, error) {
 }
 
 // A steppedPipe has a step before and after every operation.
-type steppedPipe struct{ endpoint.Pipe }
+type steppedPipe struct{ pipe.Pipe }
 
-func (p *steppedPipe) Read(pool *sync.Pool, into []byte) (*endpoint.Buffer, int, int, error) {
+func (p *steppedPipe) Read(pool *sync.Pool, into []byte) (*pipe.Buffer, int, int, error) {
 	step()
 	defer step()
 	return p.Pipe.Read(pool, into)
 }
 
-func (p *steppedPipe) ReadNow(pool *sync.Pool, into []byte) (*endpoint.Buffer, int, int, error) {
+func (p *steppedPipe) ReadNow(pool *sync.Pool, into []byte) (*pipe.Buffer, int, int, error) {
 	step()
 	defer step()
 	return p.Pipe.ReadNow(pool, into)
@@ -226,7 +226,7 @@ func (p *steppedPipe) Proof() ([]byte, error) {
 	return p.Pipe.Proof()
 }
 
-func (p *steppedPipe) Identify(proof []byte) (cred.Credentials, rights.Ability, error) {
+func (p *steppedPipe) Identify(proof []byte) (cred.Credentials, pipe.Ability, error) {
 	step()
 	defer step()
 	return p.Pipe.Identify(proof)

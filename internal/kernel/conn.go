@@ -18,6 +18,9 @@ const (
 	dgram  = "unixgram"
 )
 
+// Transport is the kernel transport: a [transport.Transport].
+type Transport struct{}
+
 // A Conn is a socket that does not listen: a [transport.Conn].
 type Conn struct {
 	c       socket
@@ -30,7 +33,11 @@ type Conn struct {
 	peerErr error // why peer is not known
 }
 
-var _ transport.Conn = (*Conn)(nil)
+var (
+	_ transport.Transport = Transport{}
+	_ transport.Conn      = (*Conn)(nil)
+	_ transport.Listener  = (*Listener)(nil)
+)
 
 // A socket is a *net.UnixConn; on Windows a received one is a *winsock.Conn.
 type socket interface {
@@ -42,8 +49,8 @@ type socket interface {
 	SetWriteBuffer(bytes int) error
 }
 
-// newConn takes c over. The peer's credentials are asked for here, because some systems forget them when the peer
-// closes its end.
+// newConn takes c over. The peer's credentials are asked for here, because some systems forget them
+// when the peer closes its end.
 func newConn(c socket) (*Conn, error) {
 	raw, err := c.SyscallConn()
 	if err != nil {
@@ -73,8 +80,9 @@ func unixAddr(a net.Addr) *net.UnixAddr {
 	return u
 }
 
-// authorized asks authorize, if there is one, whether the peer is welcome. Not to know the peer is to refuse it.
-func (c *Conn) authorized(authorize func(cred.Credentials) error) error {
+// authorized asks authorize, if there is one, whether the peer is welcome. Not to know the peer is
+// to refuse it.
+func (c *Conn) authorized(authorize transport.Authorize) error {
 	if authorize == nil {
 		return nil
 	}
@@ -94,9 +102,15 @@ func (c *Conn) Write(b []byte) (int, error) {
 	return n, inner(err)
 }
 
-// PeerCredentials are those at the time of connect and listen, or socketpair: see SEMANTICS 73. Connected datagram sockets
-// have none.
+// PeerCredentials are those at the time of connect and listen, or socketpair: see SEMANTICS 73.
+// Connected datagram sockets have none.
 func (c *Conn) PeerCredentials() (cred.Credentials, error) { return c.peer, c.peerErr }
+
+// Packets has nothing to count.
+func (c *Conn) Packets() (sent, received uint64, ok bool) { return 0, 0, false }
+
+// Transport is the kernel transport.
+func (c *Conn) Transport() transport.ID { return transport.Kernel }
 
 func (c *Conn) Close() error                          { return inner(c.c.Close()) }
 func (c *Conn) CloseRead() error                      { return inner(c.c.CloseRead()) }

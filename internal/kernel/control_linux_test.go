@@ -83,7 +83,7 @@ func TestAnErrnoIsNoDescriptor(t *testing.T) {
 func TestPidfdsThatNobodyAskedForAreClosed(t *testing.T) {
 	parseControl(controlOf([]int32{unix.SCM_PIDFD, -int32(unix.EINVAL)}, []int32{unix.SCM_PIDFD, -int32(unix.ESRCH)}))
 	for _, network := range []string{stream, packet, dgram} {
-		a, b, err := Pair(network)
+		a, b, err := tested.Pair(network)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -115,7 +115,7 @@ func TestPidfdsThatNobodyAskedForAreClosed(t *testing.T) {
 // What a real kernel puts into the slots for which there is no room, if it is told not to cut them
 // off: no slot is a descriptor that is not open, and what was sent is told apart from what came.
 func TestNoSlotIsADescriptorThatIsNotOpen(t *testing.T) {
-	a, b, err := Pair(packet)
+	a, b, err := tested.Pair(packet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func TestNoSlotIsADescriptorThatIsNotOpen(t *testing.T) {
 }
 
 // receiveWithRoomForOne receives a message while this process can open one descriptor more.
-func receiveWithRoomForOne(t *testing.T, c *Conn) (transport.Message, error) {
+func receiveWithRoomForOne(t *testing.T, c transport.Conn) (transport.Message, error) {
 	t.Helper()
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
@@ -173,10 +173,10 @@ func receiveWithRoomForOne(t *testing.T, c *Conn) (transport.Message, error) {
 }
 
 // set switches a socket option on, as any program may. Where the kernel lacks it the test ends.
-func set(t *testing.T, c *Conn, option int) {
+func set(t *testing.T, c transport.Conn, option int) {
 	t.Helper()
 	var err error
-	if controlErr := c.raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, option, 1) }); controlErr != nil {
+	if controlErr := c.(*Conn).raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, option, 1) }); controlErr != nil {
 		t.Fatal(controlErr)
 	}
 	if errors.Is(err, syscall.ENOPROTOOPT) {

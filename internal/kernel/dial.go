@@ -6,14 +6,12 @@ import (
 	"context"
 	"net"
 
-	"afunix/internal/cred"
+	"afunix/internal/transport"
 )
 
-// Dial connects a socket to the address. laddr, if not nil, is what it is bound to before. authorize, if not nil, may refuse
-// the peer; then nothing has been sent to it.
-func Dial(ctx context.Context, network string, laddr *net.UnixAddr, address string,
-	authorize func(cred.Credentials) error) (*Conn, error) {
-	if err := supported(network, address); err != nil {
+// Dial connects a socket to the one called name.
+func (Transport) Dial(ctx context.Context, network string, laddr *net.UnixAddr, name string, authorize transport.Authorize) (transport.Conn, error) {
+	if err := supported(network, name); err != nil {
 		return nil, err
 	}
 	var d net.Dialer
@@ -23,7 +21,7 @@ func Dial(ctx context.Context, network string, laddr *net.UnixAddr, address stri
 		}
 		d.LocalAddr = laddr
 	}
-	u, err := d.DialContext(ctx, network, address)
+	u, err := d.DialContext(ctx, network, name)
 	if err != nil {
 		return nil, inner(err)
 	}

@@ -9,16 +9,3 @@
 // Errors are plain: syscall.Errno or an *os.SyscallError around it, io.EOF, net.ErrClosed,
 // os.ErrDeadlineExceeded and the sentinels of package descriptor.
 package kernel
-
-import (
-	"io/fs"
-
-	"afunix/internal/cred"
-)
-
-// A Config says how to listen.
-type Config struct {
-	Backlog   int         // as listen(2); 0 is the system's maximum, which package net asks for
-	Mode      fs.FileMode // exact permission of the socket file; 0 leaves it to the umask
-	Authorize func(cred.Credentials) error
-}

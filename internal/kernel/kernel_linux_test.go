@@ -21,19 +21,19 @@ func TestBacklog(t *testing.T) {
 	for _, network := range []string{stream, packet} {
 		const backlog = 2
 		path := socketPath(t)
-		l, err := Listen(t.Context(), network, path, Config{Backlog: backlog})
+		l, err := tested.Listen(t.Context(), network, path, transport.Options{Backlog: backlog})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer l.Close()
 		for i := range backlog + 1 {
-			c, err := Dial(t.Context(), network, nil, path, nil)
+			c, err := tested.Dial(t.Context(), network, nil, path, nil)
 			if err != nil {
 				t.Fatalf("connection %d: %v", i, err)
 			}
 			defer c.Close()
 		}
-		if _, err := Dial(t.Context(), network, nil, path, nil); !errors.Is(err, syscall.EAGAIN) {
+		if _, err := tested.Dial(t.Context(), network, nil, path, nil); !errors.Is(err, syscall.EAGAIN) {
 			t.Errorf("%s: one more: %v; want EAGAIN", network, err)
 		}
 	}
@@ -62,7 +62,7 @@ func TestModeIsNeverWiderThanAsked(t *testing.T) {
 	})
 	for range 300 {
 		for _, network := range []string{stream, dgram} {
-			closeIt, err := listenAny(t, network, path, Config{Mode: 0o600})
+			closeIt, err := listenAny(t, network, path, transport.Options{Mode: 0o600})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -84,12 +84,12 @@ func TestDatagramNames(t *testing.T) {
 		"",                             // the system chooses: SEMANTICS 81
 	}
 	for _, name := range names {
-		from, err := ListenPacket(t.Context(), dgram, name, Config{})
+		from, err := tested.ListenPacket(t.Context(), dgram, name, transport.Options{})
 		if err != nil {
 			t.Fatalf("%q: %v", name, err)
 		}
 		defer from.Close()
-		to, err := ListenPacket(t.Context(), dgram, "", Config{})
+		to, err := tested.ListenPacket(t.Context(), dgram, "", transport.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -109,7 +109,7 @@ func TestDatagramNames(t *testing.T) {
 			t.Errorf("back at %q: %q, %v", name, buf[:m.N], err)
 		}
 	}
-	c, err := ListenPacket(t.Context(), dgram, "", Config{})
+	c, err := tested.ListenPacket(t.Context(), dgram, "", transport.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func aligned(b []byte) []byte {
 }
 
 func TestEndOfAnotherTransportIsNotSendable(t *testing.T) {
-	a, b, err := Pair(stream)
+	a, b, err := tested.Pair(stream)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +187,7 @@ func TestEndOfAnotherTransportIsNotSendable(t *testing.T) {
 
 // The contract of package transport: no name is "", no peer is nil.
 func TestAddressesOfUnnamedSockets(t *testing.T) {
-	a, b, err := Pair(stream)
+	a, b, err := tested.Pair(stream)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +196,7 @@ func TestAddressesOfUnnamedSockets(t *testing.T) {
 	if l, r := a.LocalAddr(), a.RemoteAddr(); *l != (net.UnixAddr{Net: stream}) || *r != *l {
 		t.Errorf("pair: %#v, %#v", l, r)
 	}
-	c, err := ListenPacket(t.Context(), dgram, socketPath(t), Config{})
+	c, err := tested.ListenPacket(t.Context(), dgram, socketPath(t), transport.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,24 +210,24 @@ func TestAddressesOfUnnamedSockets(t *testing.T) {
 func TestASocketThatIsMadeBlockingHeedsItsDeadline(t *testing.T) {
 	for _, tt := range []struct {
 		name string
-		call func(c *Conn) error
+		call func(c transport.Conn) error
 	}{
-		{"Recv", func(c *Conn) error {
+		{"Recv", func(c transport.Conn) error {
 			_, err := c.Recv(make([]byte, 1), false)
 			return err
 		}},
-		{"Send", func(c *Conn) error {
+		{"Send", func(c transport.Conn) error {
 			_, err := c.Send(make([]byte, 4<<20), nil, nil)
 			return err
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a, b, err := Pair(stream)
+			a, b, err := tested.Pair(stream)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer a.Close()
-			withFD(t, a.c, func(fd uintptr) {
+			withFD(t, a.(*Conn).c, func(fd uintptr) {
 				if err := unix.SetNonblock(int(fd), false); err != nil {
 					t.Fatal(err)
 				}

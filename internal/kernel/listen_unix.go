@@ -11,28 +11,32 @@ import (
 	"syscall"
 
 	"afunix/internal/sockfile"
+	"afunix/internal/transport"
 
 	"golang.org/x/sys/unix"
 )
 
-// Listen listens for connections at the address.
-func Listen(ctx context.Context, network, address string, config Config) (*Listener, error) {
-	if err := supported(network, address); err != nil {
+// Listen listens for connections at name.
+func (Transport) Listen(ctx context.Context, network, name string, o transport.Options) (transport.Listener, error) {
+	if err := supported(network, name); err != nil {
 		return nil, err
 	}
-	l, err := listenMode(ctx, network, address, config.Mode)
+	l, err := listenMode(ctx, network, name, o.Mode)
 	if err != nil {
 		return nil, inner(err)
 	}
-	if err := setBacklog(l, config.Backlog); err != nil {
+	if err := setBacklog(l, o.Backlog); err != nil {
 		l.Close()
 		return nil, err
 	}
-	k, err := newListener(l, sockfile.Made(address))
-	if err == nil && config.Authorize != nil {
-		k.door = newDoor(l, config.Authorize, config.Backlog)
+	k, err := newListener(l, sockfile.Made(name))
+	if err != nil {
+		return nil, err
 	}
-	return k, err
+	if o.Authorize != nil {
+		k.door = newDoor(l, o.Authorize, o.Backlog)
+	}
+	return k, nil
 }
 
 // A Listener is a socket that listens: a [transport.Listener]. The socket file is removed by us, and not by package net, which does not
@@ -65,15 +69,15 @@ func (l *Listener) Close() error {
 	return inner(l.l.Close())
 }
 
-// ListenPacket binds a datagram socket to the address. There is no peer whom config.Authorize could refuse.
-func ListenPacket(ctx context.Context, network, address string, config Config) (*Conn, error) {
-	if config.Authorize != nil {
+// ListenPacket binds a datagram socket to name.
+func (Transport) ListenPacket(ctx context.Context, network, name string, o transport.Options) (transport.Conn, error) {
+	if o.Authorize != nil {
 		return nil, errors.ErrUnsupported
 	}
-	if err := supported(network, address); err != nil {
+	if err := supported(network, name); err != nil {
 		return nil, err
 	}
-	p, err := listenPacketMode(ctx, network, address, config.Mode)
+	p, err := listenPacketMode(ctx, network, name, o.Mode)
 	if err != nil {
 		return nil, inner(err)
 	}

@@ -15,9 +15,12 @@ import (
 
 	"afunix/internal/cred"
 	"afunix/internal/testenv"
+	"afunix/internal/transport"
 
 	"golang.org/x/sys/unix"
 )
+
+var tested Transport
 
 func socketPath(t *testing.T) string {
 	t.Helper()
@@ -25,15 +28,15 @@ func socketPath(t *testing.T) string {
 }
 
 // listenAny listens, or binds a datagram socket, and returns how to close it.
-func listenAny(t *testing.T, network, address string, config Config) (stop func() error, err error) {
+func listenAny(t *testing.T, network, address string, config transport.Options) (stop func() error, err error) {
 	if network == dgram {
-		c, err := ListenPacket(t.Context(), network, address, config)
+		c, err := tested.ListenPacket(t.Context(), network, address, config)
 		if err != nil {
 			return nil, err
 		}
 		return c.Close, nil
 	}
-	l, err := Listen(t.Context(), network, address, config)
+	l, err := tested.Listen(t.Context(), network, address, config)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +65,7 @@ func TestModeIsExactWhateverTheUmask(t *testing.T) {
 		} {
 			path := socketPath(t)
 			before := unix.Umask(test.umask)
-			stop, err := listenAny(t, network, path, Config{Mode: test.mode})
+			stop, err := listenAny(t, network, path, transport.Options{Mode: test.mode})
 			unix.Umask(before)
 			if errors.Is(err, syscall.EPROTONOSUPPORT) {
 				t.Skip(err)
@@ -86,7 +89,7 @@ func TestFailedListenLeavesNoSocketFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, network := range []string{stream, dgram} {
-		if _, err := listenAny(t, network, path, Config{Mode: 0o666}); !errors.Is(err, syscall.EADDRINUSE) {
+		if _, err := listenAny(t, network, path, transport.Options{Mode: 0o666}); !errors.Is(err, syscall.EADDRINUSE) {
 			t.Errorf("%s: %v; want EADDRINUSE", network, err)
 		}
 	}
@@ -99,16 +102,16 @@ func TestFailedListenLeavesNoSocketFile(t *testing.T) {
 func TestUnlinkOnClose(t *testing.T) {
 	for _, test := range []struct {
 		name    string
-		prepare func(*Listener)
+		prepare func(transport.Listener)
 		stays   bool
 	}{
-		{"default", func(*Listener) {}, false},
-		{"switched off", func(l *Listener) { l.SetUnlinkOnClose(false) }, true},
-		{"off and on", func(l *Listener) { l.SetUnlinkOnClose(false); l.SetUnlinkOnClose(true) }, false},
+		{"default", func(transport.Listener) {}, false},
+		{"switched off", func(l transport.Listener) { l.SetUnlinkOnClose(false) }, true},
+		{"off and on", func(l transport.Listener) { l.SetUnlinkOnClose(false); l.SetUnlinkOnClose(true) }, false},
 	} {
 		for _, mode := range []fs.FileMode{0, 0o640} {
 			path := socketPath(t)
-			l, err := Listen(t.Context(), stream, path, Config{Mode: mode})
+			l, err := tested.Listen(t.Context(), stream, path, transport.Options{Mode: mode})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -128,12 +131,12 @@ func unauthorized(cred.Credentials) error { return syscall.EACCES }
 
 func TestRefusedPeerSeesTheEnd(t *testing.T) {
 	path := socketPath(t)
-	l, err := Listen(t.Context(), stream, path, Config{Authorize: unauthorized})
+	l, err := tested.Listen(t.Context(), stream, path, transport.Options{Authorize: unauthorized})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	c, err := Dial(t.Context(), stream, nil, path, nil)
+	c, err := tested.Dial(t.Context(), stream, nil, path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +195,7 @@ func withFD(t *testing.T, c syscall.Conn, f func(fd uintptr)) {
 func dialAll(t *testing.T, path string, n int) {
 	t.Helper()
 	for range n {
-		c, err := Dial(t.Context(), stream, nil, path, nil)
+		c, err := tested.Dial(t.Context(), stream, nil, path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -205,7 +208,7 @@ func TestTheBacklogBoundsHowManyAreAskedAbout(t *testing.T) {
 	const backlog, clients = 3, 5
 	path := socketPath(t)
 	asked, release := make(chan struct{}, clients), make(chan struct{})
-	l, err := Listen(t.Context(), stream, path, Config{Backlog: backlog, Authorize: func(cred.Credentials) error {
+	l, err := tested.Listen(t.Context(), stream, path, transport.Options{Backlog: backlog, Authorize: func(cred.Credentials) error {
 		asked <- struct{}{}
 		<-release
 		return nil
@@ -230,16 +233,17 @@ func TestTheBacklogBoundsHowManyAreAskedAbout(t *testing.T) {
 		<-asked
 	}
 	dialAll(t, path, clients-backlog-1)
-	l.door.mu.Lock()
-	for l.door.taking { // it waits for the kernel, or for a moment
-		l.door.mu.Unlock()
+	door := l.(*Listener).door
+	door.mu.Lock()
+	for door.taking { // it waits for the kernel, or for a moment
+		door.mu.Unlock()
 		runtime.Gosched()
-		l.door.mu.Lock()
+		door.mu.Lock()
 	}
-	if n := len(l.door.asked); n != backlog+1 || len(asked) > 0 {
+	if n := len(door.asked); n != backlog+1 || len(asked) > 0 {
 		t.Errorf("%d are asked about, and %d more; want %d", n, len(asked), backlog+1)
 	}
-	l.door.mu.Unlock()
+	door.mu.Unlock()
 	close(release)
 	for range clients {
 		if err := <-accepted; err != nil {
@@ -252,7 +256,7 @@ func TestTheBacklogBoundsHowManyAreAskedAbout(t *testing.T) {
 // them.
 func TestAuthorizeLeavesClientsToOthers(t *testing.T) {
 	path := socketPath(t)
-	l, err := Listen(t.Context(), stream, path, Config{Authorize: unauthorized})
+	l, err := tested.Listen(t.Context(), stream, path, transport.Options{Authorize: unauthorized})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -262,7 +266,7 @@ func TestAuthorizeLeavesClientsToOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	var other *Listener
-	if err := l.raw.Control(func(fd uintptr) { other, err = NewListener(fd) }); err != nil {
+	if err := l.(*Listener).raw.Control(func(fd uintptr) { other, err = NewListener(fd) }); err != nil {
 		t.Fatal(err)
 	}
 	if err != nil {

@@ -10,8 +10,6 @@ import (
 	"afunix/internal/transport"
 )
 
-var _ transport.Listener = (*Listener)(nil)
-
 // Accept waits for the next client. Those who are not authorized, or cannot be asked who they are,
 // are closed.
 func (l *Listener) Accept() (transport.Conn, error) {
@@ -57,6 +55,9 @@ func (l *Listener) closeDoor() {
 		l.door.close()
 	}
 }
+
+// Transport is the kernel transport.
+func (l *Listener) Transport() transport.ID { return transport.Kernel }
 
 func (l *Listener) Addr() *net.UnixAddr                   { return unixAddr(l.l.Addr()) }
 func (l *Listener) SyscallConn() (syscall.RawConn, error) { return l.l.SyscallConn() }

@@ -10,6 +10,7 @@ import (
 	"afunix/internal/cred"
 	"afunix/internal/descriptor"
 	"afunix/internal/sockfile"
+	"afunix/internal/transport"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,7 +19,7 @@ import (
 func translate(err error) error { return err }
 
 // Pair is socketpair(2).
-func Pair(network string) (a, b *Conn, err error) {
+func (Transport) Pair(network string) (a, b transport.Conn, err error) {
 	if err := supported(network, ""); err != nil {
 		return nil, nil, err
 	}
@@ -50,7 +51,8 @@ func socketpair(network string) ([2]int, error) {
 	return p, err
 }
 
-// ownEnd is NewConn for one end of a pair that this process made: its peer is this process, even where the system does not say.
+// ownEnd is NewConn for one end of a pair that this process made: its peer is this process, even
+// where the system does not say.
 func ownEnd(fd int) (*Conn, error) {
 	c, err := NewConn(uintptr(fd))
 	if err == nil && c.peerErr != nil {
@@ -83,8 +85,30 @@ func NewConn(fd uintptr) (*Conn, error) {
 	return c, nil
 }
 
-// NewListener makes a Listener of a duplicate of fd, an AF_UNIX socket that listens. It does not unlink the socket file unless
-// told to, and lets every peer in.
+// HandDown gives the socket to a child process.
+func (c *Conn) HandDown(give func(fd uintptr, state []byte) error) error {
+	var err error
+	if c.raw.Control(func(fd uintptr) { err = give(fd, nil) }) != nil {
+		return net.ErrClosed
+	}
+	if err == nil {
+		c.Close() // there is a duplicate, and so nothing to report
+	}
+	return err
+}
+
+// Inherit makes a Conn of a descriptor that this process has inherited.
+func (Transport) Inherit(fd uintptr, _ []byte) (transport.Conn, error) {
+	defer unix.Close(int(fd))
+	c, err := NewConn(fd)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// NewListener makes a Listener of a duplicate of fd, an AF_UNIX socket that listens. It does not
+// unlink the socket file unless told to, and lets every peer in.
 func NewListener(fd uintptr) (*Listener, error) {
 	f, err := duplicate(fd)
 	if err != nil {
@@ -103,7 +127,8 @@ func NewListener(fd uintptr) (*Listener, error) {
 	return newListener(u, sockfile.Received(unixAddr(u.Addr()).Name))
 }
 
-// duplicate is what package net wants a descriptor in. It duplicates once more: an os.File of the original would close it.
+// duplicate is what package net wants a descriptor in. It duplicates once more: an os.File of the
+// original would close it.
 func duplicate(fd uintptr) (*os.File, error) {
 	dup, err := descriptor.System.Dup(fd, descriptor.Unix)
 	if err != nil {

@@ -25,30 +25,30 @@ func supported(network, address string) error {
 	return lookalike.Connectable(address)
 }
 
-// Listen listens for connections at the address. Neither the backlog nor a permission can be set.
-func Listen(ctx context.Context, network, address string, config Config) (*Listener, error) {
-	if err := lookalike.Bindable(address); err != nil {
+// Listen listens for connections at name. Neither the backlog nor a permission can be set.
+func (Transport) Listen(ctx context.Context, network, name string, o transport.Options) (transport.Listener, error) {
+	if err := lookalike.Bindable(name); err != nil {
 		return nil, err
 	}
-	if err := supported(network, address); err != nil {
+	if err := supported(network, name); err != nil {
 		return nil, err
 	}
-	if config.Backlog != 0 || config.Mode != 0 {
+	if o.Backlog != 0 || o.Mode != 0 {
 		return nil, errors.ErrUnsupported
 	}
 	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, network, address)
+	l, err := lc.Listen(ctx, network, name)
 	if err != nil {
 		return nil, inner(err)
 	}
 	k := &Listener{l: l.(*net.UnixListener)}
 	k.l.SetUnlinkOnClose(false)
 	k.SetUnlinkOnClose(true)
-	if k.path, err = filepath.Abs(address); err != nil {
-		k.path = address
+	if k.path, err = filepath.Abs(name); err != nil {
+		k.path = name
 	}
-	if config.Authorize != nil {
-		k.door = newDoor(k.l, config.Authorize, config.Backlog)
+	if o.Authorize != nil {
+		k.door = newDoor(k.l, o.Authorize, o.Backlog)
 	}
 	return k, nil
 }
@@ -80,14 +80,23 @@ func (l *Listener) Close() error {
 }
 
 // ListenPacket is not possible here.
-func ListenPacket(context.Context, string, string, Config) (*Conn, error) {
+func (Transport) ListenPacket(context.Context, string, string, transport.Options) (transport.Conn, error) {
 	return nil, errors.ErrUnsupported
 }
 
 // Pair is not possible here.
-func Pair(string) (a, b *Conn, err error) { return nil, nil, errors.ErrUnsupported }
+func (Transport) Pair(string) (a, b transport.Conn, err error) {
+	return nil, nil, errors.ErrUnsupported
+}
 
-// NewConn makes a Conn of a received socket, which it takes over. Package net cannot read from it: see package winsock.
+// Inherit is not possible here: what DuplicateHandle makes of a socket is none to Winsock.
+func (Transport) Inherit(uintptr, []byte) (transport.Conn, error) { return nil, errors.ErrUnsupported }
+
+// HandDown is not possible here.
+func (c *Conn) HandDown(func(uintptr, []byte) error) error { return errors.ErrUnsupported }
+
+// NewConn makes a Conn of a received socket, which it takes over. Package net cannot read from it:
+// see package winsock.
 func NewConn(received socket) (*Conn, error) { return newConn(received) }
 
 // Send sends b; files cannot be sent.

@@ -1,13 +1,19 @@
 package linuxpipe
 
-import "golang.org/x/sys/unix"
+import (
+	"io"
 
-// A Binding is a name of a socket that does not listen. Whoever dials it gets ECONNREFUSED.
-type Binding struct{ fd int }
+	"golang.org/x/sys/unix"
 
-// Bind binds address, a path or an abstract name. A socket file stays.
-func Bind(address string, socketType uint8) (*Binding, error) {
-	sa, err := sockaddr(address, socketType)
+	"afunix/internal/sock"
+)
+
+// A binding is a socket that has a name and does not listen.
+type binding struct{ fd int }
+
+// Bind binds name.
+func (System) Bind(name string, t sock.Type) (io.Closer, error) {
+	sa, err := sockaddr(name, t)
 	if err != nil {
 		return nil, err
 	}
@@ -19,8 +25,8 @@ func Bind(address string, socketType uint8) (*Binding, error) {
 		unix.Close(fd)
 		return nil, err
 	}
-	return &Binding{fd}, nil
+	return &binding{fd}, nil
 }
 
 // Close gives up the name. It may be called once.
-func (b *Binding) Close() error { return unix.Close(b.fd) }
+func (b *binding) Close() error { return unix.Close(b.fd) }

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"afunix/internal/rights"
+	"afunix/internal/pipe"
 	"afunix/internal/testenv"
 )
 
@@ -49,7 +49,7 @@ func TestThePeerIsNamedBesideWhateverElseIsSwitchedOn(t *testing.T) {
 	}
 	packet(t, server)
 	who, ability, err := server.Identify(nil)
-	if err != nil || who.PID != os.Getpid() || ability != rights.CanPull {
+	if err != nil || who.PID != os.Getpid() || ability != pipe.CanPull {
 		t.Errorf("%v with ability %v, %v", who, ability, err)
 	}
 }

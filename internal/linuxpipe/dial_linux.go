@@ -1,19 +1,22 @@
 package linuxpipe
 
 import (
+	"context"
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"afunix/internal/pipe"
+	"afunix/internal/sock"
 )
 
-// Dial opens the pipe of the listener at path, whose sockets are of socketType, and never waits. If local is not "", the
-// socket is bound to it first.
-func Dial(path, local string, socketType uint8) (*Pipe, error) {
+// Dial connects to the listener of name, and never waits.
+func (System) Dial(_ context.Context, name, local string, t sock.Type) (pipe.Pipe, error) {
 	fd, err := newSocket()
 	if err != nil {
 		return nil, err
 	}
-	if err := bindAndConnect(fd, path, local, socketType); err != nil {
+	if err := bindAndConnect(fd, name, local, t); err != nil {
 		unix.Close(fd)
 		return nil, err
 	}
@@ -21,17 +24,17 @@ func Dial(path, local string, socketType uint8) (*Pipe, error) {
 }
 
 // bindAndConnect leaves a socket file behind if it cannot connect, as bind(2) and connect(2) do.
-func bindAndConnect(fd int, path, local string, socketType uint8) error {
+func bindAndConnect(fd int, name, local string, t sock.Type) error {
 	if local != "" {
-		name, err := sockaddr(local, socketType)
+		sa, err := sockaddr(local, t)
 		if err == nil {
-			err = unix.Bind(fd, name)
+			err = unix.Bind(fd, sa)
 		}
 		if err != nil {
 			return os.NewSyscallError("bind", err)
 		}
 	}
-	sa, err := sockaddr(path, socketType)
+	sa, err := sockaddr(name, t)
 	if err != nil {
 		return err
 	}
@@ -44,8 +47,8 @@ func bindAndConnect(fd int, path, local string, socketType uint8) error {
 	return nil
 }
 
-// NewPair returns the two ends of a pipe of this process.
-func NewPair() (a, b *Pipe, err error) {
+// Pair returns the two ends of a pipe of this process.
+func (System) Pair() (a, b pipe.Pipe, err error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, nil, err
@@ -69,26 +72,4 @@ func NewPair() (a, b *Pipe, err error) {
 		return nil, nil, err
 	}
 	return a, b, nil
-}
-
-// OpenPipe makes a pipe of an end that another process has handed on; it owns fd. EPROTO: it is no such thing.
-func OpenPipe(fd int) (*Pipe, error) {
-	if !isMessagePipe(fd) {
-		unix.Close(fd)
-		return nil, unix.EPROTO
-	}
-	if err := unix.SetNonblock(fd, true); err != nil {
-		unix.Close(fd)
-		return nil, err
-	}
-	return newPipe(fd)
-}
-
-func isMessagePipe(fd int) bool {
-	domain, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
-	if err != nil || domain != unix.AF_UNIX {
-		return false
-	}
-	typ, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
-	return err == nil && typ == unix.SOCK_SEQPACKET
 }

@@ -11,6 +11,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"afunix/internal/pipe"
+	"afunix/internal/sock"
 	"afunix/internal/testenv"
 )
 
@@ -23,7 +25,7 @@ func TestABlockingSocketThatWasHandedOnDoesNotBlock(t *testing.T) {
 	if err := errors.Join(unix.Bind(fd, &unix.SockaddrUnix{Name: t.TempDir() + "/s"}), unix.Listen(fd, 1)); err != nil {
 		t.Fatal(err)
 	}
-	l, err := OpenListener([]uintptr{uintptr(fd)}, []byte("\x00/s"))
+	l, err := system.OpenSource([]uintptr{uintptr(fd)}, []byte("\x00/s"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,13 +79,10 @@ func TestAnEndThatIsMadeBlockingDoesNotBlock(t *testing.T) {
 		})
 	}
 	t.Run("listener", func(t *testing.T) {
-		l, err := Listen(filepath.Join(t.TempDir(), "s"), 0, unix.SOCK_STREAM)
-		if err != nil {
-			t.Fatal(err)
-		}
+		l := listen(t, filepath.Join(t.TempDir(), "s"))
 		defer l.Close()
 		dup := duplicateOf(t, l)
-		received, err := OpenListener([]uintptr{dup}, []byte("\x00"+l.name))
+		received, err := system.OpenSource([]uintptr{dup}, []byte("\x00"+l.name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -138,7 +137,7 @@ func TestAListenerThatWasHandedOnRemovesNoOtherFile(t *testing.T) {
 	testenv.NeedSocketFile(t)
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
-	other, err := Listen(at("other"), 0, unix.SOCK_STREAM)
+	other, err := system.Listen(at("other"), sock.Stream, pipe.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,14 +155,11 @@ func TestAListenerThatWasHandedOnRemovesNoOtherFile(t *testing.T) {
 		{at("own"), false},
 	} {
 		os.Remove(at("own"))
-		l, err := Listen(at("own"), 0, unix.SOCK_STREAM)
-		if err != nil {
-			t.Fatal(err)
-		}
+		l := listen(t, at("own"))
 		dup := duplicateOf(t, l)
 		l.SetUnlinkOnClose(false)
 		l.Close()
-		received, err := OpenListener([]uintptr{dup}, []byte("\x01"+tt.path))
+		received, err := system.OpenSource([]uintptr{dup}, []byte("\x01"+tt.path))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,10 +10,12 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"afunix/internal/pipe"
+	"afunix/internal/sock"
 	"afunix/internal/sockfile"
 )
 
-// A Listener creates the server's ends of pipes.
+// A Listener creates the server's ends of pipes: a [pipe.Source] and a [pipe.Shedder].
 type Listener struct {
 	file   *os.File
 	raw    syscall.RawConn
@@ -23,18 +25,21 @@ type Listener struct {
 	spare  spare
 }
 
-// Listen binds path, or the abstract name after '@', for sockets of socketType, and listens. A mode other than 0 is the permission of the
-// socket file, which nobody can connect to before it is set.
-func Listen(path string, mode fs.FileMode, socketType uint8) (*Listener, error) {
+// Listen binds name, and listens. Nobody can connect to the socket file before it has the mode.
+func (System) Listen(name string, t sock.Type, o pipe.Options) (pipe.Source, error) {
 	fd, err := newSocket()
 	if err != nil {
 		return nil, err
 	}
-	if err := bindAndListen(fd, path, mode, socketType); err != nil {
+	if err := bindAndListen(fd, name, o.Mode, t); err != nil {
 		unix.Close(fd)
 		return nil, err
 	}
-	return newListener(fd, path, sockfile.Made(path))
+	l, err := newListener(fd, name, sockfile.Made(name))
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
 }
 
 // newListener owns fd.
@@ -63,29 +68,30 @@ func newSocket() (int, error) {
 	return fd, nil
 }
 
-func bindAndListen(fd int, path string, mode fs.FileMode, socketType uint8) error {
-	sa, err := sockaddr(path, socketType)
+func bindAndListen(fd int, name string, mode fs.FileMode, t sock.Type) error {
+	sa, err := sockaddr(name, t)
 	if err != nil {
 		return err
 	}
 	if err := unix.Bind(fd, sa); err != nil {
 		return err
 	}
-	if path[0] != '@' && mode != 0 {
-		err = unix.Chmod(path, uint32(mode.Perm()))
+	file := !pipe.IsAbstract(name)
+	if file && mode != 0 {
+		err = unix.Chmod(name, uint32(mode.Perm()))
 	}
 	if err == nil {
 		// The engine takes connections in at once and keeps the user's backlog itself.
 		err = unix.Listen(fd, unix.SOMAXCONN)
 	}
-	if err != nil && path[0] != '@' {
-		unix.Unlink(path) // the error that matters is the first
+	if err != nil && file {
+		unix.Unlink(name) // the error that matters is the first
 	}
 	return err
 }
 
 // Accept waits for the next client.
-func (l *Listener) Accept() (*Pipe, error) {
+func (l *Listener) Accept() (pipe.Pipe, error) {
 	var fd int
 	var errno error
 	err := l.raw.Read(func(s uintptr) bool {
@@ -135,7 +141,7 @@ func (l *Listener) Close() error {
 // SyscallConn gives access to the socket.
 func (l *Listener) SyscallConn() syscall.RawConn { return l.raw }
 
-// Suspend ends accepting: see endpoint.Source. Clients that come wait in the kernel's backlog.
+// Suspend ends accepting: see pipe.Source. Clients that come wait in the kernel's backlog.
 func (l *Listener) Suspend() (descriptors []uintptr, state []byte, err error) {
 	// The new owner may be in another directory, and this process may be by now.
 	name := cmp.Or(l.bound.Absolute(), l.name)
@@ -154,28 +160,4 @@ func (l *Listener) Suspend() (descriptors []uintptr, state []byte, err error) {
 // Resume undoes Suspend.
 func (l *Listener) Resume() {
 	l.file.SetReadDeadline(time.Time{}) // fails only on a closed file
-}
-
-// OpenListener goes on with what Suspend has returned, here or elsewhere.
-func OpenListener(descriptors []uintptr, state []byte) (*Listener, error) {
-	fd := int(descriptors[0])
-	listens, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
-	if err != nil || listens == 0 || !isMessagePipe(fd) || len(descriptors) != 1 || len(state) < 2 || state[0] > 1 {
-		for _, v := range descriptors {
-			unix.Close(int(v))
-		}
-		return nil, unix.EPROTO
-	}
-	if err := unix.SetNonblock(fd, true); err != nil {
-		unix.Close(fd)
-		return nil, err
-	}
-	name := string(state[1:])
-	l, err := newListener(fd, name, sockfile.Received(name))
-	if err != nil {
-		return nil, err
-	}
-	l.shared = true
-	l.SetUnlinkOnClose(state[0] == 1)
-	return l, nil
 }

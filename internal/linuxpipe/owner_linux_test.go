@@ -6,7 +6,7 @@ import (
 	"syscall"
 	"testing"
 
-	"afunix/internal/rights"
+	"afunix/internal/pipe"
 	"afunix/internal/testenv"
 
 	"golang.org/x/sys/unix"
@@ -70,7 +70,7 @@ func TestAHelloThatComesTooEarlyIsOfWhoSaidTheOneBefore(t *testing.T) {
 		}
 		packet(t, server)
 		who, can, err := server.Identify(nil)
-		if err != nil || who.PID != os.Getpid() || can != rights.CanPull {
+		if err != nil || who.PID != os.Getpid() || can != pipe.CanPull {
 			t.Errorf("%+v, %d, %v", who, can, err)
 		}
 	}

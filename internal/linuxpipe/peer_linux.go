@@ -10,14 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"afunix/internal/cred"
-	"afunix/internal/rights"
+	"afunix/internal/pipe"
 )
 
 // aLongTimeAgo is a deadline that has passed.
 var aLongTimeAgo = time.Unix(1, 0)
 
-// peer is the process at the other end. The kernel names it with the packet that says hello: a pidfd and credentials that
-// belong to the process that sent this very packet.
+// peer is the process at the other end. The kernel names it with the packet that says hello: a
+// pidfd and credentials that belong to the process that sent this very packet.
 type peer struct {
 	// Guarded by whoever reads.
 	named bool // by a hello: the kernel is not asked with each packet
@@ -38,7 +38,8 @@ const noPIDFD = -int(unix.EPERM)
 // noRoom reports whether err says that this process, or the system, is out of descriptors.
 func noRoom(err error) bool { return err == unix.EMFILE || err == unix.ENFILE || err == unix.ENOMEM }
 
-// unasked are the credentials of a packet that was sent before anybody asked for them (SEMANTICS 66).
+// unasked are the credentials of a packet that was sent before anybody asked for them (SEMANTICS
+// 66).
 var unasked = unix.Ucred{Pid: 0, Uid: 65534, Gid: 65534}
 
 // expectHello makes the kernel attach the sender's process to what a socket receives, and keep
@@ -71,8 +72,8 @@ func (p *peer) awaited() bool { return !p.named || p.late || p.moved }
 // must not push them out.
 const roomForControl = 256
 
-// receive reads one packet together with who sent it. EPROTO: that is not who said hello, so what it says of descriptors is about another
-// process's table.
+// receive reads one packet together with who sent it. EPROTO: that is not who said hello, so what
+// it says of descriptors is about another process's table.
 func (p *peer) receive(fd uintptr, b []byte) (int, error) {
 	var oob [roomForControl]byte
 	var iov unix.Iovec
@@ -200,9 +201,9 @@ func (p *peer) presume(on bool) {
 // Proof is nothing: the kernel attaches the process to our hello.
 func (p *Pipe) Proof() ([]byte, error) { return nil, nil }
 
-// Identify returns whom the kernel named as the sender of the last packet, the hello; or, if the kernel was not asked since, of the
-// hello before.
-func (p *Pipe) Identify([]byte) (cred.Credentials, rights.Ability, error) {
+// Identify returns whom the kernel named as the sender of the last packet, the hello; or, if the
+// kernel was not asked since, of the hello before.
+func (p *Pipe) Identify([]byte) (cred.Credentials, pipe.Ability, error) {
 	u := p.peer.ucred
 	if u == nil {
 		return cred.Credentials{}, 0, unix.EPROTO
@@ -227,8 +228,8 @@ func credentials(u *unix.Ucred) cred.Credentials {
 	return cred.Credentials{PID: int(u.Pid), UID: int(u.Uid), GID: int(u.Gid)}
 }
 
-// Expect makes the kernel name whoever sends a packet, until the next Identify; from then on nobody else may send any. It is called by the
-// reader.
+// Expect makes the kernel name whoever sends a packet, until the next Identify; from then on nobody
+// else may send any. It is called by the reader.
 func (p *Pipe) Expect() error {
 	var err error
 	if p.raw.Control(func(fd uintptr) { err = expectHello(int(fd)) }) != nil {
@@ -251,15 +252,16 @@ func (p *Pipe) Opener() (who cred.Credentials, err error) {
 	return who, err
 }
 
-// ability tries to pull a descriptor that cannot exist. Permission is checked first, so EBADF means that it is granted. If that cannot be tried
-// now because this process is out of descriptors, it is presumed: what cannot be pulled for that reason is lost, as in the kernel, and
-// not refused for ever.
-func (p *Pipe) ability() rights.Ability {
+// ability tries to pull a descriptor that cannot exist. Permission is checked first, so EBADF means
+// that it is granted. If that cannot be tried now because this process is out of descriptors, it is
+// presumed: what cannot be pulled for that reason is lost, as in the kernel, and not refused for
+// ever.
+func (p *Pipe) ability() pipe.Ability {
 	p.peer.presume(false)
 	_, err := p.peer.getfd(1<<31 - 1)
 	p.peer.presume(noRoom(err))
 	if err == unix.EBADF || noRoom(err) {
-		return rights.CanPull
+		return pipe.CanPull
 	}
 	return 0
 }

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"afunix/internal/rights"
+	"afunix/internal/pipe"
 	"afunix/internal/testenv"
 )
 
@@ -16,12 +16,12 @@ func TestPeerIsWhoTheKernelNames(t *testing.T) {
 	for name, ends := range map[string]func(t *testing.T) (a, b *Pipe){
 		"dialled": connected,
 		"pair": func(t *testing.T) (a, b *Pipe) {
-			a, b, err := NewPair()
+			x, y, err := system.Pair()
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(func() { a.Close(); b.Close() })
-			return a, b
+			t.Cleanup(func() { x.Close(); y.Close() })
+			return x.(*Pipe), y.(*Pipe)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -34,7 +34,7 @@ func TestPeerIsWhoTheKernelNames(t *testing.T) {
 				if err != nil || who.PID != os.Getpid() || who.UID != os.Getuid() || who.GID != os.Getgid() {
 					t.Errorf("peer is %+v, %v", who, err)
 				}
-				if can != rights.CanPull {
+				if can != pipe.CanPull {
 					t.Errorf("ability %b, want only to pull", can)
 				}
 				f, err := os.Open("/dev/null")
@@ -87,7 +87,7 @@ func TestPeerIsKnownWhenThereIsRoomForIt(t *testing.T) {
 		client.Write([]byte("hello"), nil)
 		packet(t, server)
 		who, can, err := server.Identify(nil)
-		if err != nil || who.PID != os.Getpid() || can != rights.CanPull {
+		if err != nil || who.PID != os.Getpid() || can != pipe.CanPull {
 			t.Errorf("peer is %+v, which can %b, %v", who, can, err)
 		}
 		expect("without room", pull(server), syscall.EMFILE)

@@ -11,9 +11,19 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"afunix/internal/pipe"
 )
 
-// A Pipe is one end of a message pipe. It satisfies endpoint.Pipe.
+// System makes the message pipes of Linux.
+type System struct{}
+
+var (
+	_ pipe.System  = System{}
+	_ pipe.Shedder = (*Listener)(nil)
+)
+
+// A Pipe is one end of a message pipe: a [pipe.Pipe].
 type Pipe struct {
 	file *os.File
 	raw  syscall.RawConn
@@ -22,12 +32,12 @@ type Pipe struct {
 	peer peer
 }
 
-// room is what a pipe should hold, in bytes; the kernel doubles it. It is more than the engine's window, so that the pipe is hardly
-// ever full, as far as net.core.wmem_max allows.
+// room is what a pipe should hold, in bytes; the kernel doubles it. It is more than the engine's
+// window, so that the pipe is hardly ever full, as far as net.core.wmem_max allows.
 const room = 1 << 19
 
 // newPipe wraps a connected, non-blocking SOCK_SEQPACKET socket. It takes ownership of fd.
-func newPipe(fd int) (*Pipe, error) {
+func newPipe(fd int) (pipe.Pipe, error) {
 	p := &Pipe{file: os.NewFile(uintptr(fd), "afunix pipe")}
 	raw, err := p.file.SyscallConn()
 	if err != nil {
@@ -50,20 +60,12 @@ func newPipe(fd int) (*Pipe, error) {
 	return p, nil
 }
 
-// headerLen is where the payload of a packet begins that has neither name nor ancillary block: wire.HeaderLen.
-const headerLen = 16
-
-// maxPacket is wire.MaxPacket; a buffer is an endpoint.Buffer.
-const maxPacket = headerLen + 64<<10
-
-type buffer = [maxPacket + 1]byte
-
 // input is what a read works with. The callback is made once, so that reading allocates nothing.
 type input struct {
 	peer    *peer
 	pool    *sync.Pool
 	into    []byte
-	buf     *buffer
+	buf     *pipe.Buffer
 	n       int
 	err     error
 	read    func(fd uintptr) (done bool)
@@ -73,10 +75,11 @@ type input struct {
 	parts   [3]unix.Iovec
 }
 
-// attempt makes one system call, and reports whether there was anything. None of them ever waits, whatever O_NONBLOCK says: an end that
-// was handed on is an open file description that its former owner may still have, and change.
+// attempt makes one system call, and reports whether there was anything. None of them ever waits,
+// whatever O_NONBLOCK says: an end that was handed on is an open file description that its former
+// owner may still have, and change.
 func (in *input) attempt(fd uintptr) bool {
-	in.buf = in.pool.Get().(*buffer)
+	in.buf = in.pool.Get().(*pipe.Buffer)
 	for {
 		switch {
 		case in.peer.awaited():
@@ -89,8 +92,8 @@ func (in *input) attempt(fd uintptr) bool {
 		switch in.err {
 		case syscall.EINTR:
 		case syscall.ECONNRESET:
-			// The peer closed while something of ours was unread. The kernel says so once, before what the
-			// peer has written: read on.
+			// The peer closed while something of ours was unread. The kernel says so once, before
+			// what the peer has written: read on.
 		case nil:
 			return true
 		default:
@@ -102,7 +105,8 @@ func (in *input) attempt(fd uintptr) bool {
 	}
 }
 
-// whole reads a packet into in.buf. Nothing is said of a control block, so descriptors that a peer attaches are closed by the kernel.
+// whole reads a packet into in.buf. Nothing is said of a control block, so descriptors that a peer
+// attaches are closed by the kernel.
 func (in *input) whole(fd uintptr) (int, error) {
 	n, _, errno := syscall.Syscall6(unix.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(in.buf)), uintptr(len(in.buf)), unix.MSG_DONTWAIT, 0, 0)
 	if errno != 0 {
@@ -111,11 +115,12 @@ func (in *input) whole(fd uintptr) (int, error) {
 	return int(n), nil
 }
 
-// scatter reads a packet past the header into in.into, and what is left over behind the hole in in.buf.
+// scatter reads a packet past the header into in.into, and what is left over behind the hole in
+// in.buf.
 func (in *input) scatter(fd uintptr) (int, error) {
-	rest := in.buf[headerLen+len(in.into):]
+	rest := in.buf[pipe.HeaderLen+len(in.into):]
 	in.parts[0].Base = &in.buf[0]
-	in.parts[0].SetLen(headerLen)
+	in.parts[0].SetLen(pipe.HeaderLen)
 	in.parts[1].Base = &in.into[0]
 	in.parts[1].SetLen(len(in.into))
 	in.parts[2].Base = unsafe.SliceData(rest)
@@ -128,8 +133,8 @@ func (in *input) scatter(fd uintptr) (int, error) {
 	return int(n), nil
 }
 
-// Read waits for a packet: see endpoint.Pipe.
-func (p *Pipe) Read(pool *sync.Pool, into []byte) (buf *buffer, n, placed int, err error) {
+// Read waits for a packet: see pipe.Pipe.
+func (p *Pipe) Read(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, placed int, err error) {
 	in := &p.in
 	in.begin(pool, into)
 	switch err := p.raw.Read(in.read); {
@@ -145,8 +150,8 @@ func (p *Pipe) Read(pool *sync.Pool, into []byte) (buf *buffer, n, placed int, e
 	return in.packet()
 }
 
-// ReadNow takes a packet that is there: see endpoint.Pipe.
-func (p *Pipe) ReadNow(pool *sync.Pool, into []byte) (buf *buffer, n, placed int, err error) {
+// ReadNow takes a packet that is there: see pipe.Pipe.
+func (p *Pipe) ReadNow(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, placed int, err error) {
 	in := &p.in
 	in.begin(pool, into)
 	if err := p.raw.Control(in.readNow); err != nil {
@@ -160,15 +165,15 @@ func (p *Pipe) Waited() bool { return p.in.wait }
 
 func (in *input) begin(pool *sync.Pool, into []byte) {
 	in.pool, in.buf, in.wait = pool, nil, false
-	in.into = into[:min(len(into), maxPacket+1-headerLen)]
+	in.into = into[:min(len(into), pipe.MaxPacket+1-pipe.HeaderLen)]
 	if in.peer.awaited() {
 		in.into = nil
 	}
 }
 
 // packet returns what the last attempt has read.
-func (in *input) packet() (buf *buffer, n, placed int, err error) {
-	buf, n, placed = in.buf, in.n, min(len(in.into), max(0, in.n-headerLen))
+func (in *input) packet() (buf *pipe.Buffer, n, placed int, err error) {
+	buf, n, placed = in.buf, in.n, min(len(in.into), max(0, in.n-pipe.HeaderLen))
 	in.buf, in.into = nil, nil
 	switch {
 	case in.err != nil:
@@ -210,7 +215,7 @@ func (o *output) attempt(fd uintptr) {
 	}
 }
 
-// Write puts head and body into the pipe as one packet: see endpoint.Pipe.
+// Write puts head and body into the pipe as one packet: see pipe.Pipe.
 func (p *Pipe) Write(head, body []byte) error {
 	o := &p.out
 	o.parts[0].Base = unsafe.SliceData(head)
@@ -227,7 +232,8 @@ func (p *Pipe) Write(head, body []byte) error {
 	case err != nil:
 		return net.ErrClosed
 	case o.errno == syscall.ECONNRESET || o.errno == syscall.ENOTCONN:
-		// The peer closed with something of ours unread. The kernel says so once; from then on it says EPIPE.
+		// The peer closed with something of ours unread. The kernel says so once; from then on it
+		// says EPIPE.
 		return syscall.EPIPE
 	case o.errno != 0:
 		return o.errno
@@ -269,14 +275,15 @@ func (p *Pipe) Close() error {
 	return err
 }
 
-// Hangup is Close for whoever else has this end, too: a child process that has just been forked has it until its exec. What has been
-// written stays readable.
+// Hangup is Close for whoever else has this end, too: a child process that has just been forked has
+// it until its exec. What has been written stays readable.
 func (p *Pipe) Hangup() error {
 	p.raw.Control(func(fd uintptr) { unix.Shutdown(int(fd), unix.SHUT_RDWR) }) // fails if it is closed, or the other end is
 	return p.Close()
 }
 
-// Connected reports whether both ends are open: poll(2) says POLLHUP of one that is shut down both ways.
+// Connected reports whether both ends are open: poll(2) says POLLHUP of one that is shut down both
+// ways.
 func (p *Pipe) Connected() bool {
 	set := []unix.PollFd{{}}
 	var err error

@@ -13,10 +13,15 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"afunix/internal/pipe"
+	"afunix/internal/sock"
 	"afunix/internal/testenv"
 )
 
-var pool = &sync.Pool{New: func() any { return new(buffer) }}
+// system is what is tested.
+var system System
+
+var pool = &sync.Pool{New: func() any { return new(pipe.Buffer) }}
 
 // packet reads one packet and returns a copy of it.
 func packet(t *testing.T, p *Pipe) []byte {
@@ -29,27 +34,35 @@ func packet(t *testing.T, p *Pipe) []byte {
 	return bytes.Clone(buf[:n])
 }
 
-// connected returns the two ends of a pipe between a listener and its client.
-func connected(t *testing.T) (server, client *Pipe) {
+func listen(t *testing.T, path string) *Listener {
 	t.Helper()
-	l, err := Listen(filepath.Join(t.TempDir(), "s"), 0, unix.SOCK_STREAM)
+	l, err := system.Listen(path, sock.Stream, pipe.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return l.(*Listener)
+}
+
+// connected returns the two ends of a pipe between a listener and its client.
+func connected(t *testing.T) (server, client *Pipe) {
+	t.Helper()
+	l := listen(t, filepath.Join(t.TempDir(), "s"))
 	defer l.Close()
-	if client, err = Dial(l.file.Name(), "", unix.SOCK_STREAM); err != nil {
+	c, err := system.Dial(t.Context(), l.name, "", sock.Stream)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if server, err = l.Accept(); err != nil {
+	s, err := l.Accept()
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { server.Close(); client.Close() })
-	return server, client
+	t.Cleanup(func() { s.Close(); c.Close() })
+	return s.(*Pipe), c.(*Pipe)
 }
 
 func TestPacketsArriveWhole(t *testing.T) {
 	server, client := connected(t)
-	for _, n := range []int{1, 16, maxPacket} {
+	for _, n := range []int{1, 16, pipe.MaxPacket} {
 		want := bytes.Repeat([]byte{byte(n)}, n)
 		if err := client.Write(want[:1], want[1:]); err != nil {
 			t.Fatal(err)
@@ -218,11 +231,11 @@ func TestErrorsOfNames(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	os.WriteFile(at("file"), nil, 0o600)
-	l, err := Listen(at("live"), 0, unix.SOCK_STREAM)
+	l, err := system.Listen(at("live"), sock.Stream, pipe.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	stale, err := Listen(at("stale"), 0, unix.SOCK_STREAM)
+	stale, err := system.Listen(at("stale"), sock.Stream, pipe.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +250,7 @@ func TestErrorsOfNames(t *testing.T) {
 		dir:                       syscall.ECONNREFUSED,
 		string(make([]byte, 108)): syscall.EINVAL,
 	} {
-		if _, err := Dial(path, "", unix.SOCK_STREAM); err != want {
+		if _, err := system.Dial(t.Context(), path, "", sock.Stream); err != want {
 			t.Errorf("dial %.40q: %v, want %v", path, err, want)
 		}
 	}
@@ -246,7 +259,7 @@ func TestErrorsOfNames(t *testing.T) {
 		at("stale"): syscall.EADDRINUSE,
 		at("no/x"):  syscall.ENOENT,
 	} {
-		if _, err := Listen(path, 0, unix.SOCK_STREAM); err != want {
+		if _, err := system.Listen(path, sock.Stream, pipe.Options{}); err != want {
 			t.Errorf("listen %q: %v, want %v", path, err, want)
 		}
 	}
@@ -272,7 +285,7 @@ func TestReadAndWriteAllocateNothing(t *testing.T) {
 	}
 }
 
-func must(buf *buffer, _, _ int, err error) *buffer {
+func must(buf *pipe.Buffer, _, _ int, err error) *pipe.Buffer {
 	if err != nil {
 		panic(err)
 	}

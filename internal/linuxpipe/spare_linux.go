@@ -5,6 +5,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"afunix/internal/pipe"
 )
 
 // A spare is a descriptor that is kept back, so that a client can be told when this process has
@@ -46,8 +48,8 @@ func (s *spare) close() {
 	s.spend()
 }
 
-// Shed accepts a client although this process is out of descriptors: see endpoint.Shedder.
-func (l *Listener) Shed() (*Pipe, error) {
+// Shed accepts a client although this process is out of descriptors: see pipe.Shedder.
+func (l *Listener) Shed() (pipe.Pipe, error) {
 	l.spare.spend()
 	var fd int
 	var errno error

@@ -6,6 +6,7 @@ import (
 	"syscall"
 
 	"afunix/internal/descriptor"
+	"afunix/internal/pipe"
 	"afunix/internal/wire"
 )
 
@@ -26,7 +27,7 @@ type Opener func(v uintptr, k descriptor.Kind) (descriptor.End, error)
 //   - one that wraps ErrRecord: the peer must not be listened to any longer.
 //
 // Ends are made by open, in the order of their records.
-func Adopt(t descriptor.Table, peer Process, route Route, block []byte, n int, open Opener) (*descriptor.Set, error) {
+func Adopt(t descriptor.Table, peer pipe.Process, route Route, block []byte, n int, open Opener) (*descriptor.Set, error) {
 	set := descriptor.NewSet(t, n)
 	for i := range n {
 		r, rest, err := wire.ParseRecord(block)
@@ -44,7 +45,7 @@ func Adopt(t descriptor.Table, peer Process, route Route, block []byte, n int, o
 }
 
 // adopt makes one descriptor ours.
-func adopt(set *descriptor.Set, t descriptor.Table, peer Process, route Route, r wire.Record, open Opener) error {
+func adopt(set *descriptor.Set, t descriptor.Table, peer pipe.Process, route Route, r wire.Record, open Opener) error {
 	if r.Owner == wire.End {
 		return adoptEnd(set, t, peer, route, r, open)
 	}
@@ -57,7 +58,7 @@ func adopt(set *descriptor.Set, t descriptor.Table, peer Process, route Route, r
 }
 
 // adoptEnd makes an end of the pipe transport ours.
-func adoptEnd(set *descriptor.Set, t descriptor.Table, peer Process, route Route, r wire.Record, open Opener) error {
+func adoptEnd(set *descriptor.Set, t descriptor.Table, peer pipe.Process, route Route, r wire.Record, open Opener) error {
 	kind, err := endKind(r)
 	if err != nil {
 		return err
@@ -76,7 +77,7 @@ func adoptEnd(set *descriptor.Set, t descriptor.Table, peer Process, route Route
 }
 
 // AdoptPart makes the descriptor of a record of owner End ours, of an end that is made of several. Errors are those of Adopt.
-func AdoptPart(t descriptor.Table, peer Process, route Route, r wire.Record) (uintptr, error) {
+func AdoptPart(t descriptor.Table, peer pipe.Process, route Route, r wire.Record) (uintptr, error) {
 	kind, err := endKind(r)
 	if err != nil {
 		return 0, explain(0, err)
@@ -98,7 +99,7 @@ func endKind(r wire.Record) (descriptor.Kind, error) {
 }
 
 // take makes the descriptor of a record ours, which must be of kind want.
-func take(t descriptor.Table, peer Process, route Route, r wire.Record, want descriptor.Kind) (uintptr, error) {
+func take(t descriptor.Table, peer pipe.Process, route Route, r wire.Record, want descriptor.Kind) (uintptr, error) {
 	if !want.Valid() {
 		return 0, bad("kind %d", r.Kind)
 	}
@@ -124,7 +125,7 @@ func take(t descriptor.Table, peer Process, route Route, r wire.Record, want des
 }
 
 // obtain returns a descriptor in our table.
-func obtain(peer Process, route Route, r wire.Record) (uintptr, error) {
+func obtain(peer pipe.Process, route Route, r wire.Record) (uintptr, error) {
 	socket := r.Owner != wire.End && descriptor.Kind(r.Kind).Socket() && peer.ExportsSockets()
 	switch {
 	case socket != (r.Owner == wire.Exported):
@@ -140,7 +141,7 @@ func obtain(peer Process, route Route, r wire.Record) (uintptr, error) {
 }
 
 // Discard closes what a message brought that nobody will read. Only what has been put into our table needs it.
-func Discard(t descriptor.Table, peer Process, route Route, block []byte, n int) {
+func Discard(t descriptor.Table, peer pipe.Process, route Route, block []byte, n int) {
 	for range n {
 		r, rest, err := wire.ParseRecord(block)
 		if err != nil {

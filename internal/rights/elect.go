@@ -1,4 +1,8 @@
+// Package rights turns open descriptors into the records of a packet and back, and knows who closes
+// each of them when.
 package rights
+
+import "afunix/internal/pipe"
 
 // A Way is how descriptors travel in one direction of a connection.
 type Way uint8
@@ -21,13 +25,13 @@ type Route struct {
 // Elect chooses who duplicates the descriptors that one side sends to the other (S5, P1): the server's side if it can, else the
 // client's. Either side's ability is over the other. A push counts only if the receiver believes the sender, who
 // otherwise could make it close descriptors of its own.
-func Elect(serverSends bool, server, client Ability) Route {
+func Elect(serverSends bool, server, client pipe.Ability) Route {
 	sender, receiver := client, server
 	if serverSends {
 		sender, receiver = server, client
 	}
-	push := sender&CanPush != 0 && receiver&Trusts != 0
-	pull := receiver&CanPull != 0
+	push := sender&pipe.CanPush != 0 && receiver&pipe.Trusts != 0
+	pull := receiver&pipe.CanPull != 0
 	r := Route{Exports: push}
 	switch {
 	case serverSends && push, !pull && push:

@@ -3,13 +3,14 @@ package rights_test
 import (
 	"testing"
 
+	"afunix/internal/pipe"
 	"afunix/internal/rights"
 )
 
 const (
-	pull   = rights.CanPull
-	push   = rights.CanPush
-	trusts = rights.Trusts
+	pull   = pipe.CanPull
+	push   = pipe.CanPush
+	trusts = pipe.Trusts
 	opens  = pull | push // what follows from opening a process on Windows
 	all    = opens | trusts
 )
@@ -27,7 +28,7 @@ var (
 func TestElectWhoWindowsLets(t *testing.T) {
 	for _, tt := range []struct {
 		who                string
-		server, client     rights.Ability
+		server, client     pipe.Ability
 		toClient, toServer rights.Route
 	}{
 		{"same user, same integrity: the server (S5)", all, all, pushed, pulledBoth},
@@ -82,7 +83,7 @@ var elections = []struct {
 // An ability is one that one side has.
 type ability struct {
 	ofServer bool
-	is       rights.Ability
+	is       pipe.Ability
 }
 
 func TestElectEveryCombination(t *testing.T) {

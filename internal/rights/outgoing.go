@@ -5,6 +5,7 @@ import (
 	"syscall"
 
 	"afunix/internal/descriptor"
+	"afunix/internal/pipe"
 	"afunix/internal/wire"
 )
 
@@ -13,7 +14,7 @@ import (
 // Descriptors are added, then duplicated, and then their records are written; after that either Release or TakeBack ends it.
 type Outgoing struct {
 	table      descriptor.Table
-	peer       Process
+	peer       pipe.Process
 	route      Route
 	items      []item
 	duplicated int  // so many of items
@@ -30,7 +31,7 @@ type item struct {
 }
 
 // NewOutgoing returns an empty message to a peer, to which descriptors travel by route, with room for n.
-func NewOutgoing(t descriptor.Table, peer Process, route Route, n int) *Outgoing {
+func NewOutgoing(t descriptor.Table, peer pipe.Process, route Route, n int) *Outgoing {
 	return &Outgoing{table: t, peer: peer, route: route, items: make([]item, 0, n)}
 }
 

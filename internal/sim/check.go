@@ -9,6 +9,7 @@ import (
 
 	"afunix/internal/simproc"
 	"afunix/internal/sock"
+	"afunix/internal/wire"
 )
 
 // This file is what has to be true after a run, whatever has gone wrong. The name of a check is what its failures begin with.
@@ -224,7 +225,7 @@ func (s *Side) checkArrived(seen map[*simproc.File]int) {
 	lost := slices.ContainsFunc(r.got, func(g *reading) bool { return g.lost })
 	full := slices.ContainsFunc(s.w.procs, func(p *Process) bool { return p.full }) // whoever had the end then
 	for _, m := range s.sent {
-		inPieces := s.typ != sock.Stream && len(m.data) > 32000 // of which not all may have come
+		inPieces := s.typ != sock.Stream && len(m.data) > wire.MinPayload // of which not all may have come
 		if !m.returned || m.err != nil || len(m.files) == 0 || s.on.broken && inPieces {
 			continue
 		}

@@ -4,10 +4,10 @@ import (
 	"context"
 	"syscall"
 
-	"afunix/internal/endpoint"
+	"afunix/internal/pipe"
 )
 
-// A network is what a process can reach by name: datagram sockets. It satisfies endpoint.Network.
+// A network is what a process can reach by name: datagram sockets. It satisfies pipe.Network.
 type network struct{ p *Process }
 
 // linkQuota is how many bytes are in a link's pipe before it is full.
@@ -28,15 +28,15 @@ func (n network) named(name string) (*port, error) {
 	}
 }
 
-func (n network) Find(name string) (endpoint.Place, error) {
+func (n network) Find(name string) (pipe.Place, error) {
 	o, err := n.named(name)
 	if err != nil {
-		return endpoint.Place{}, err
+		return pipe.Place{}, err
 	}
-	return endpoint.Place{uint64(o.number)}, nil
+	return pipe.Place{uint64(o.number)}, nil
 }
 
-func (n network) Dial(_ context.Context, name string) (endpoint.Pipe, error) {
+func (n network) Dial(_ context.Context, name string) (pipe.Pipe, error) {
 	n.p.w.step(n.p, "dial "+name)
 	o, err := n.named(name)
 	if err != nil {
@@ -45,7 +45,7 @@ func (n network) Dial(_ context.Context, name string) (endpoint.Pipe, error) {
 	return n.p.reach(o, n.p.w.newPipe(o.opener, n.p, linkQuota))
 }
 
-func (n network) Listen(name string) (endpoint.Source, string, error) {
+func (n network) Listen(name string) (pipe.Source, string, error) {
 	w := n.p.w
 	w.step(n.p, "bind "+name)
 	s, err := n.p.openPort()

@@ -13,13 +13,12 @@ import (
 
 	"afunix/internal/cred"
 	"afunix/internal/descriptor"
-	"afunix/internal/endpoint"
-	"afunix/internal/rights"
+	"afunix/internal/pipe"
 	"afunix/internal/wire"
 )
 
-// A pipe is a message pipe. Its ends are files: descriptors for them can be duplicated, and an end is closed with the last one.
-type pipe struct {
+// A messagePipe is a pipe of the simulator. Its ends are files: descriptors for them can be duplicated, and an end is closed with the last one.
+type messagePipe struct {
 	w      *World
 	number int
 	server end
@@ -30,7 +29,7 @@ type pipe struct {
 
 // An end of a pipe. Guarded by World.mu.
 type end struct {
-	on       *pipe
+	on       *messagePipe
 	peer     *end
 	opener   *Process // who created or opened it
 	queue    []packet // that can be read here
@@ -47,10 +46,10 @@ type packet struct {
 }
 
 // newPipe makes a pipe whose ends belong to nobody yet.
-func (w *World) newPipe(server, client *Process, quota int) *pipe {
+func (w *World) newPipe(server, client *Process, quota int) *messagePipe {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	p := &pipe{w: w, number: len(w.pipes), quota: quota}
+	p := &messagePipe{w: w, number: len(w.pipes), quota: quota}
 	p.server = end{on: p, peer: &p.client, opener: server}
 	p.client = end{on: p, peer: &p.server, opener: client}
 	w.pipes = append(w.pipes, p)
@@ -58,7 +57,7 @@ func (w *World) newPipe(server, client *Process, quota int) *pipe {
 }
 
 // cut breaks the pipe. The caller holds mu.
-func (p *pipe) cut() {
+func (p *messagePipe) cut() {
 	p.broken = true
 	p.server.queue, p.client.queue = nil, nil
 }
@@ -70,7 +69,7 @@ func (e *end) Released() {
 	e.released = true
 }
 
-// A handle is an end, open in a process. It satisfies endpoint.Pipe, and panics if the engine breaks that contract.
+// A handle is an end, open in a process. It satisfies pipe.Pipe, and panics if the engine breaks that contract.
 type handle struct {
 	p *Process
 	v uintptr
@@ -123,7 +122,7 @@ func (h *handle) nothing() error {
 
 func (h *handle) gateName() string { return fmt.Sprintf("read %d", h.e.on.number) }
 
-func (h *handle) Read(pool *sync.Pool, into []byte) (buf *endpoint.Buffer, n, placed int, err error) {
+func (h *handle) Read(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, placed int, err error) {
 	defer only(&h.readers, "Read")()
 	w := h.p.w
 	w.mu.Lock()
@@ -140,7 +139,7 @@ func (h *handle) Read(pool *sync.Pool, into []byte) (buf *endpoint.Buffer, n, pl
 	return buf, n, placed, err
 }
 
-func (h *handle) ReadNow(pool *sync.Pool, into []byte) (buf *endpoint.Buffer, n, placed int, err error) {
+func (h *handle) ReadNow(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, placed int, err error) {
 	defer only(&h.readers, "ReadNow")()
 	if w := h.p.w; !w.Coarse {
 		w.gate(h.p, h.gateName()+" now", always)
@@ -149,7 +148,7 @@ func (h *handle) ReadNow(pool *sync.Pool, into []byte) (buf *endpoint.Buffer, n,
 }
 
 // take takes the first packet, in the way of readv(2) past a header. What is left of the buffer is rubbish.
-func (h *handle) take(pool *sync.Pool, into []byte) (buf *endpoint.Buffer, n, placed int, err error) {
+func (h *handle) take(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, placed int, err error) {
 	w := h.p.w
 	w.mu.Lock()
 	err = h.nothing()
@@ -172,7 +171,7 @@ func (h *handle) take(pool *sync.Pool, into []byte) (buf *endpoint.Buffer, n, pl
 	e.queue = e.queue[1:]
 	e.bytes -= len(first.data)
 	h.last = first.from
-	buf = pool.Get().(*endpoint.Buffer)
+	buf = pool.Get().(*pipe.Buffer)
 	for i := range 64 {
 		buf[i] = 0xAA
 	}
@@ -322,7 +321,7 @@ func (h *handle) Proof() ([]byte, error) {
 }
 
 // Identify believes the kernel, and on Windows a number only if its owner has written the hello.
-func (h *handle) Identify(proof []byte) (cred.Credentials, rights.Ability, error) {
+func (h *handle) Identify(proof []byte) (cred.Credentials, pipe.Ability, error) {
 	w := h.p.w
 	h.p.pass("identify")
 	w.mu.Lock()
@@ -428,7 +427,7 @@ func (h *handle) ImportSocket(description []byte) (uintptr, error) {
 }
 
 // describe says what a packet is.
-func describe(on *pipe, data []byte) string {
+func describe(on *messagePipe, data []byte) string {
 	p, err := wire.Parse(data)
 	if err != nil {
 		return fmt.Sprintf("%d: malformed, %d bytes", on.number, len(data))

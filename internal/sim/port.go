@@ -7,6 +7,7 @@ import (
 
 	"afunix/internal/descriptor"
 	"afunix/internal/endpoint"
+	"afunix/internal/pipe"
 	"afunix/internal/sock"
 )
 
@@ -14,8 +15,8 @@ import (
 type port struct {
 	w        *World
 	opener   *Process
-	number   int     // of one that has a name
-	queue    []*pipe // that nobody has accepted
+	number   int            // of one that has a name
+	queue    []*messagePipe // that nobody has accepted
 	released bool
 }
 
@@ -30,7 +31,7 @@ func (o *port) Released() {
 	o.queue = nil
 }
 
-// A source is a port, open in a process. It satisfies endpoint.Source.
+// A source is a port, open in a process. It satisfies pipe.Source.
 type source struct {
 	p    *Process
 	v    uintptr
@@ -51,7 +52,7 @@ func (p *Process) openPort() (*source, error) {
 	return &source{p: p, v: v, port: o}, nil
 }
 
-func (s *source) Accept() (endpoint.Pipe, error) {
+func (s *source) Accept() (pipe.Pipe, error) {
 	w := s.p.w
 	w.mu.Lock()
 	through := s.over && w.Coarse
@@ -117,10 +118,10 @@ func (s *source) Resume() {
 	s.over = s.closed
 }
 
-// A system makes pipes and sources of what has come from other processes. It satisfies endpoint.System.
+// A system makes pipes and sources of what has come from other processes. It satisfies pipe.Opener.
 type system struct{ p *Process }
 
-func (s system) OpenPipe(v uintptr, server bool) (endpoint.Pipe, error) {
+func (s system) OpenPipe(v uintptr, server bool) (pipe.Pipe, error) {
 	if f := s.p.Refers(v); f != nil {
 		if e, ok := f.Object().(*end); ok && server == (e == &e.on.server) {
 			s.p.Took(v) // it is a part of an end now
@@ -132,7 +133,7 @@ func (s system) OpenPipe(v uintptr, server bool) (endpoint.Pipe, error) {
 	return nil, syscall.EPROTO
 }
 
-func (s system) OpenSource(descriptors []uintptr, _ []byte) (endpoint.Source, error) {
+func (s system) OpenSource(descriptors []uintptr, _ []byte) (pipe.Source, error) {
 	v := descriptors[0]
 	s.p.Took(v)
 	if f := s.p.Refers(v); f != nil {
@@ -162,7 +163,7 @@ func (p *Process) Listen(t sock.Type) (*endpoint.Listener, *port, error) {
 }
 
 // reach opens the client's end of a pipe, and queues the other one.
-func (p *Process) reach(o *port, on *pipe) (*handle, error) {
+func (p *Process) reach(o *port, on *messagePipe) (*handle, error) {
 	h, err := p.open(&on.client)
 	if err != nil {
 		return nil, err
@@ -181,7 +182,7 @@ func (p *Process) reach(o *port, on *pipe) (*handle, error) {
 }
 
 // dial connects p to a port over a pipe of that quota, whose number may be known before.
-func (p *Process) dial(o *port, t sock.Type, on *pipe) (*endpoint.Conn, error) {
+func (p *Process) dial(o *port, t sock.Type, on *messagePipe) (*endpoint.Conn, error) {
 	h, err := p.reach(o, on)
 	if err != nil {
 		return nil, err

@@ -8,7 +8,7 @@ import (
 
 	"afunix/internal/cred"
 	"afunix/internal/descriptor"
-	"afunix/internal/rights"
+	"afunix/internal/pipe"
 	"afunix/internal/simproc"
 )
 
@@ -35,16 +35,16 @@ func (s Standing) opens(t Standing) bool {
 }
 
 // ability is what a process of standing s can do to one of standing t.
-func (w *World) ability(s, t Standing) (can rights.Ability) {
+func (w *World) ability(s, t Standing) (can pipe.Ability) {
 	switch {
 	case !s.opens(t):
 	case w.Windows:
-		can = rights.CanPull | rights.CanPush
+		can = pipe.CanPull | pipe.CanPush
 	default:
-		can = rights.CanPull
+		can = pipe.CanPull
 	}
 	if w.Windows && t.opens(s) {
-		can |= rights.Trusts
+		can |= pipe.Trusts
 	}
 	return can
 }

@@ -22,7 +22,7 @@ type Side struct {
 	w    *World
 	name string
 	typ  sock.Type
-	on   *pipe
+	on   *messagePipe
 	peer *Side
 	seed uint64 // of what its programs do
 
@@ -72,7 +72,7 @@ type reading struct {
 
 // Bounds of what is adopted ahead of the program (P3), and one full message that the peer has pushed and not sent.
 const (
-	beforeAccept = 253
+	beforeAccept = descriptor.Max
 	afterAccept  = sock.RightsWindow
 )
 

@@ -4,19 +4,19 @@ import (
 	"encoding/binary"
 	"syscall"
 
-	"afunix/internal/rights"
+	"afunix/internal/pipe"
 	"afunix/internal/simproc"
 	"afunix/internal/wire"
 )
 
-// A view is what a process can do to the one at the other end of a pipe. It satisfies rights.Process.
+// A view is what a process can do to the one at the other end of a pipe. It satisfies pipe.Process.
 type view struct {
 	*simproc.View
 	own, peer *Process
 	at        *end // our own
 }
 
-func (p *Process) view(peer *Process, can rights.Ability, at *end) *view {
+func (p *Process) view(peer *Process, can pipe.Ability, at *end) *view {
 	return &view{p.Process.View(peer.Process, can, p.w.Windows), p, peer, at}
 }
 

@@ -27,7 +27,7 @@ type World struct {
 
 	mu      sync.Mutex // comes after that of simproc, and is not held when that is called
 	procs   []*Process
-	pipes   []*pipe
+	pipes   []*messagePipe
 	waiting []*waiter
 	steps   int
 	trace   []event

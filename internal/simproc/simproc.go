@@ -12,7 +12,7 @@ import (
 	"syscall"
 
 	"afunix/internal/descriptor"
-	"afunix/internal/rights"
+	"afunix/internal/pipe"
 )
 
 // An Op is one thing that is done with a descriptor, and can be made to fail: see Process.Inject.
@@ -250,15 +250,15 @@ func (p *Process) Close(v uintptr, k descriptor.Kind) error {
 	return nil
 }
 
-// A View is what one process can do to another. It satisfies rights.Process.
+// A View is what one process can do to another. It satisfies pipe.Process.
 type View struct {
 	own, peer *Process
-	can       rights.Ability
+	can       pipe.Ability
 	sockets   bool
 }
 
 // View returns what p can do to peer. With sockets, those go by export and import, as on Windows.
-func (p *Process) View(peer *Process, can rights.Ability, sockets bool) *View {
+func (p *Process) View(peer *Process, can pipe.Ability, sockets bool) *View {
 	system.Lock()
 	defer system.Unlock()
 	p.sockets = p.sockets || sockets
@@ -266,7 +266,7 @@ func (p *Process) View(peer *Process, can rights.Ability, sockets bool) *View {
 }
 
 // allowed says whether an operation can be done that needs an ability. The caller holds system.
-func (v *View) allowed(op Op, needs rights.Ability) error {
+func (v *View) allowed(op Op, needs pipe.Ability) error {
 	switch {
 	case v.peer.dead:
 		return syscall.ESRCH
@@ -280,7 +280,7 @@ func (v *View) allowed(op Op, needs rights.Ability) error {
 func (v *View) Pull(theirs uint64) (uintptr, error) {
 	system.Lock()
 	defer system.Unlock()
-	if err := v.allowed(Pull, rights.CanPull); err != nil {
+	if err := v.allowed(Pull, pipe.CanPull); err != nil {
 		return 0, err
 	}
 	if int64(theirs) <= 0 || theirs&3 != 0 {
@@ -298,7 +298,7 @@ func (v *View) Pull(theirs uint64) (uintptr, error) {
 func (v *View) Push(ours uintptr) (uint64, error) {
 	system.Lock()
 	defer system.Unlock()
-	if err := v.allowed(Push, rights.CanPush); err != nil {
+	if err := v.allowed(Push, pipe.CanPush); err != nil {
 		return 0, err
 	}
 	f := v.own.open[uint64(ours)]
@@ -333,7 +333,7 @@ func (v *View) ExportsSockets() bool { return v.sockets }
 func (v *View) ExportSocket(ours uintptr) ([]byte, error) {
 	system.Lock()
 	defer system.Unlock()
-	if err := v.allowed(Export, rights.CanPush); err != nil {
+	if err := v.allowed(Export, pipe.CanPush); err != nil {
 		return nil, err
 	}
 	f := v.own.open[uint64(ours)]
@@ -346,7 +346,7 @@ func (v *View) ExportSocket(ours uintptr) ([]byte, error) {
 	}
 	delete(v.peer.open, theirs)
 	v.peer.awaiting[theirs] = f
-	d := make([]byte, rights.MaxExtra)
+	d := make([]byte, pipe.MaxExtra)
 	binary.LittleEndian.PutUint64(d, theirs)
 	binary.LittleEndian.PutUint64(d[8:], uint64(ours))
 	return d, nil

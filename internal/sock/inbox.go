@@ -1,5 +1,7 @@
 package sock
 
+import "afunix/internal/wire"
+
 // take copies as much of s as fits into b, unless that has been placed there.
 func (in *Inbox) take(s *Segment, b []byte) (n int) {
 	if n = s.Placed; n > 0 {
@@ -365,7 +367,7 @@ type Credit struct {
 func (in *Inbox) CreditDue() (Credit, bool) {
 	grant := in.rightsConsumed + in.rightsWindow
 	bytes := in.consumed-in.reported >= in.window/4*3
-	rights := grant > in.rightsGranted && (in.rightsGranted-in.rightsArrived < maxRights || grant-in.rightsGranted >= MaxWeight)
+	rights := grant > in.rightsGranted && (in.rightsGranted-in.rightsArrived < wire.MaxRecords || grant-in.rightsGranted >= MaxWeight)
 	if !bytes && !rights {
 		return Credit{}, false
 	}

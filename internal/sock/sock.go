@@ -1,13 +1,19 @@
-// Package sock is the state machine of a socket of the pipe transport: an event in, what is to be done out. It does no
-// I/O and knows no clock, no lock, no goroutine and no packet format; package endpoint has those.
+// Package sock is the state machine of a socket of the pipe transport: an event in, what is to be
+// done out. It does no I/O and knows no clock, no lock, no goroutine, and nothing of packets but
+// how much fits into one; package endpoint has those.
 //
-// A socket is two halves that share nothing: an Inbox (what has arrived and was not read) and an Outbox (what was sent
-// and is still under way). Each may have a lock of its own. Their numbers meet in two places: the cost of what the Inbox's owner
-// has read comes back to the peer's Outbox as credit, and the serial number of a message whose descriptors were adopted
-// comes back as its acknowledgement.
+// A socket is two halves that share nothing: an Inbox (what has arrived and was not read) and an
+// Outbox (what was sent and is still under way). Each may have a lock of its own. Their numbers
+// meet in two places: the cost of what the Inbox's owner has read comes back to the peer's Outbox
+// as credit, and the serial number of a message whose descriptors were adopted comes back as its
+// acknowledgement.
 package sock
 
-import "errors"
+import (
+	"errors"
+
+	"afunix/internal/wire"
+)
 
 // Type is the type of a socket, with Linux's numbers.
 type Type uint8
@@ -22,8 +28,30 @@ const (
 // Valid reports whether t is a type.
 func (t Type) Valid() bool { return t == Stream || t == Datagram || t == Seqpacket }
 
-// Buffer sizes in bytes, which are Linux's: net.core.wmem_default, and twice net.core.wmem_max, which is what SO_SNDBUF can
-// reach without privileges.
+// Network returns what package net calls a socket of type t.
+func (t Type) Network() string {
+	switch t {
+	case Datagram:
+		return "unixgram"
+	case Seqpacket:
+		return "unixpacket"
+	}
+	return "unix"
+}
+
+// TypeOf returns the type of what package net calls network, which is one of the three.
+func TypeOf(network string) Type {
+	switch network {
+	case "unixgram":
+		return Datagram
+	case "unixpacket":
+		return Seqpacket
+	}
+	return Stream
+}
+
+// Buffer sizes in bytes, which are Linux's: net.core.wmem_default, and twice net.core.wmem_max,
+// which is what SO_SNDBUF can reach without privileges.
 const (
 	DefaultBuffer = 212992
 	maxBuffer     = 2 * 212992
@@ -45,8 +73,9 @@ func bufferOf(bytes, least int) int {
 	return max(2*bytes, least)
 }
 
-// Windows, in units of cost. A window is a multiple of the sender's buffer, since credit comes back later than in a kernel, and in a
-// packet that costs as much as data: half of it made streams of large writes a tenth slower, twice of it none faster.
+// Windows, in units of cost. A window is a multiple of the sender's buffer, since credit comes back
+// later than in a kernel, and in a packet that costs as much as data: half of it made streams of
+// large writes a tenth slower, twice of it none faster.
 const (
 	buffersInWindow = 4
 
@@ -55,31 +84,29 @@ const (
 	MinWindow     = buffersInWindow * minBuffer
 )
 
-// overhead is what a message costs beside its bytes, as on Linux, where an sk_buff is charged with its true size. It
-// keeps a peer from filling our memory with empty messages.
+// overhead is what a message costs beside its bytes, as on Linux, where an sk_buff is charged with
+// its true size. It keeps a peer from filling our memory with empty messages.
 const overhead = 768
 
-// maxPieces is more than the largest message is cut into: a packet takes 32,000 bytes of it at least.
-const maxPieces = MaxWindow/32000 + 1
+// maxPieces is more than the largest message is cut into.
+const maxPieces = MaxWindow/wire.MinPayload + 1
 
-// Bounds of what sockets that move take along in one message: the queue of one with the largest buffers, and more than two with those
-// that are usual.
+// Bounds of what sockets that move take along in one message: the queue of one with the largest
+// buffers, and more than two with those that are usual.
 const (
 	MaxLuggage       = 4 << 20 // bytes
-	maxLuggagePieces = MaxLuggage/32000 + 64
+	maxLuggagePieces = MaxLuggage/wire.MinPayload + 64
 )
 
 // Cost returns what a piece of n bytes is charged against a window.
 func Cost(n int) uint64 { return uint64(n) + overhead }
 
-// maxRights is the largest number of descriptors in one message: SCM_MAX_FD.
-const maxRights = 253
+// RightsWindow is how many descriptors a connection adopts ahead of its reader (P3), a multiple of
+// the largest message.
+const RightsWindow = 8 * wire.MaxRecords
 
-// RightsWindow is how many descriptors a connection adopts ahead of its reader (P3), a multiple of the largest message.
-const RightsWindow = 8 * maxRights
-
-// MaxWeight bounds what one message takes of the credit for descriptors: half of it, so that the rest is always told in time. See
-// Inbox.CreditDue.
+// MaxWeight bounds what one message takes of the credit for descriptors: half of it, so that the
+// rest is always told in time. See Inbox.CreditDue.
 const MaxWeight = RightsWindow / 2
 
 // ErrProtocol is what every error wraps that is the peer's fault. The connection ends.

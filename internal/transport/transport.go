@@ -1,9 +1,12 @@
-// Package transport says what the public API asks of a transport. The kernel transport and the pipe transport satisfy
-// it; their errors are plain (syscall.Errno, io.EOF, net.ErrClosed, os.ErrDeadlineExceeded and the sentinels of
-// package descriptor) and are wrapped once, at the root.
+// Package transport says what the public API asks of a transport. Package kernel and package piped
+// have the two; package transports has them by their numbers. Their errors are plain
+// (syscall.Errno, io.EOF, net.ErrClosed, os.ErrDeadlineExceeded and the sentinels of package
+// descriptor) and are wrapped once, at the root.
 package transport
 
 import (
+	"context"
+	"io/fs"
 	"net"
 	"syscall"
 	"time"
@@ -12,19 +15,66 @@ import (
 	"afunix/internal/descriptor"
 )
 
+// An ID is the number of a transport in the public API.
+type ID int
+
+// The numbers.
+const (
+	Default ID = iota // whichever is best on this system
+	Kernel            // the system's own AF_UNIX
+	Pipe              // our packets over a message pipe
+)
+
+// A Transport makes sockets. A network is "unix", "unixpacket" or "unixgram", and a name is a path
+// or "@name". What a transport lacks is errors.ErrUnsupported.
+type Transport interface {
+	// Dial connects a socket to the one called name. If laddr is not nil, the socket is bound to
+	// that before; to a name of the system's choice if laddr has none. A datagram socket with a
+	// laddr may be dialled to "": it is bound only. authorize, if not nil, may refuse the peer;
+	// then nothing has been sent to it.
+	Dial(ctx context.Context, network string, laddr *net.UnixAddr, name string, authorize Authorize) (Conn, error)
+
+	// Listen listens for connections at name, or at one of the system's choice if that is "".
+	Listen(ctx context.Context, network, name string, o Options) (Listener, error)
+
+	// ListenPacket binds a datagram socket to name, or to one of the system's choice if that is "".
+	// It has no peer whom o.Authorize could be asked about.
+	ListenPacket(ctx context.Context, network, name string, o Options) (Conn, error)
+
+	// Pair returns two sockets that are connected to each other.
+	Pair(network string) (a, b Conn, err error)
+
+	// Inherit makes a socket of what [Conn.HandDown] has given in the process that started this
+	// one. It owns fd, also if it fails.
+	Inherit(fd uintptr, state []byte) (Conn, error)
+}
+
+// Authorize says whether a peer is welcome: nil, or why not.
+type Authorize = func(cred.Credentials) error
+
+// Options say how to listen.
+type Options struct {
+	Backlog            int         // as listen(2); 0 is the system's maximum
+	Mode               fs.FileMode // exact permission of the socket file; 0 leaves it to the umask
+	SecurityDescriptor string      // Windows: SDDL for pipe and socket file; "" is the current user and SYSTEM only
+	Authorize          Authorize   // of the peers of connections; nil lets everybody in
+}
+
 // A Conn is a socket that does not listen.
 type Conn interface {
-	// Read and Write are those of net.Conn. Read discards descriptors that come with the data, as read(2) does.
+	// Read and Write are those of net.Conn. Read discards descriptors that come with the data, as
+	// read(2) does.
 	Read(b []byte) (int, error)
 	Write(b []byte) (int, error)
 
-	// Send sends b and files as one message, to the socket named to if that is not nil (datagrams), else to the peer.
-	// The files are borrowed: the caller keeps them open until Send returns. At most descriptor.Max; the caller checks.
+	// Send sends b and files as one message, to the socket named to if that is not nil (datagrams),
+	// else to the peer. The files are borrowed: the caller keeps them open until Send returns. At
+	// most descriptor.Max; the caller checks.
 	Send(b []byte, files []File, to *net.UnixAddr) (int, error)
 
-	// Recv receives one message into b. The caller owns Rights. Rights that came but could not be installed are
-	// reported as descriptor.ErrRightsTruncated beside the data. With peek, the message stays, and the rights are
-	// duplicates.
+	// Recv receives one message into b. The caller owns Rights. Rights that came but could not be
+	// installed are reported as descriptor.ErrRightsTruncated beside the data. With peek, the
+	// message stays, and the rights are duplicates.
 	Recv(b []byte, peek bool) (Message, error)
 
 	Close() error
@@ -48,12 +98,25 @@ type Conn interface {
 	// PendingError returns SO_ERROR, and takes it away; nil if there is none.
 	PendingError() error
 
-	// PeerCredentials are the system's word for the process at the other end (SO_PEERCRED), never a packet's.
+	// PeerCredentials are the system's word for the process at the other end (SO_PEERCRED), never a
+	// packet's.
 	PeerCredentials() (cred.Credentials, error)
 
 	LocalAddr() *net.UnixAddr  // never nil; Name "" where there is none
 	RemoteAddr() *net.UnixAddr // nil where there is none
 	SyscallConn() (syscall.RawConn, error)
+
+	// HandDown gives the socket to a child process that is to be started. give is called with the
+	// descriptor, of which the child needs a duplicate, and with the state that Inherit needs
+	// beside it; nil if it needs none. If give fails, so does HandDown. An error means that nothing
+	// has changed; otherwise the socket is closed here.
+	HandDown(give func(fd uintptr, state []byte) error) error
+
+	// Packets tells how many packets the transport has sent and received for the connection; ok is
+	// false if there are none to count.
+	Packets() (sent, received uint64, ok bool)
+
+	Transport() ID
 }
 
 // A Listener is a socket that listens.
@@ -66,6 +129,7 @@ type Listener interface {
 	SetPassCredentials(on bool) error // of connections that come from now on
 	Addr() *net.UnixAddr
 	SyscallConn() (syscall.RawConn, error)
+	Transport() ID
 }
 
 // A File is one descriptor to be sent.

@@ -3,41 +3,68 @@ package winpipe
 import (
 	"context"
 	"crypto/rand"
+	"io"
+	"os"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/windows"
 
 	"afunix/internal/cred"
+	"afunix/internal/pipe"
+	"afunix/internal/sock"
 )
 
 const (
-	// clientAccess is what a client asks for: FILE_GENERIC_READ | FILE_GENERIC_WRITE without FILE_APPEND_DATA, which for pipes is
-	// FILE_CREATE_PIPE_INSTANCE, the right to serve.
+	// clientAccess is what a client asks for: FILE_GENERIC_READ | FILE_GENERIC_WRITE without
+	// FILE_APPEND_DATA, which for pipes is FILE_CREATE_PIPE_INSTANCE, the right to serve.
 	clientAccess = 0x12019B
 
-	// busyLimit bounds how long Dial waits for a listener that has clients but does not accept them. The wait for an instance
-	// that is just being made is much shorter.
+	// busyLimit bounds how long Dial waits for a listener that has clients but does not accept
+	// them. The wait for an instance that is just being made is much shorter.
 	busyLimit = 5 * time.Second
 
 	// busySlice is how long one call waits, and so how late the end of a context is seen.
 	busySlice = 20 * time.Millisecond
 )
 
-// Dial connects to the listener at address, a path or an abstract name ("@name"), whose sockets must be of socketType: 1 (stream),
-// 2 (datagram) or 5 (seqpacket). Errors are those of connect(2), ErrNativeSocket and that of ctx; EAGAIN if the listener has not
-// accepted its waiting clients for a while.
-func Dial(ctx context.Context, address string, socketType uint8) (*Pipe, error) {
-	if err := checkName(address, socketType); err != nil {
+// Dial connects to the listener of name. EAGAIN: it has not accepted its waiting clients for a
+// while.
+//
+// The end gives up its own name, local, when it is closed. That also holds for an end that has been
+// handed on: a socket file stays, as ever, but an abstract name is free again once the process that
+// bound it has closed its end, although the connection goes on under that name.
+func (System) Dial(ctx context.Context, name, local string, t sock.Type) (pipe.Pipe, error) {
+	var bound io.Closer
+	if local != "" {
+		var err error
+		if bound, err = (System{}).Bind(local, t); err != nil {
+			return nil, os.NewSyscallError("bind", err)
+		}
+	}
+	p, err := connect(ctx, name, t)
+	switch {
+	case err == nil:
+		p.name = bound
+		return p, nil
+	case bound != nil:
+		bound.Close()
+	}
+	return nil, err
+}
+
+// connect makes the client's end of a connection to name.
+func connect(ctx context.Context, name string, t sock.Type) (*Pipe, error) {
+	if err := checkName(name, t); err != nil {
 		return nil, err
 	}
-	id, fileOwner := abstractID(cred.Self().SID, address, socketType), ""
-	if !isAbstract(address) {
-		file, owner, err := readSocketFile(address)
+	id, fileOwner := abstractID(cred.Self().SID, name, t), ""
+	if !pipe.IsAbstract(name) {
+		file, owner, err := readSocketFile(name)
 		if err != nil {
 			return nil, err
 		}
-		if file.socketType != socketType {
+		if file.socketType != t {
 			return nil, wrongType(file.id)
 		}
 		id, fileOwner = file.id, owner
@@ -57,7 +84,8 @@ func Dial(ctx context.Context, address string, socketType uint8) (*Pipe, error) 
 	return newPipe(h, newOrigin(h, false, owner))
 }
 
-// wrongType is the error for a socket of another type: EPROTOTYPE, but ECONNREFUSED if nobody listens there.
+// wrongType is the error for a socket of another type: EPROTOTYPE, but ECONNREFUSED if nobody
+// listens there.
 func wrongType(id pipeID) error {
 	if listening(id) {
 		return syscall.EPROTOTYPE
@@ -65,8 +93,8 @@ func wrongType(id pipeID) error {
 	return syscall.ECONNREFUSED
 }
 
-// openClient opens the client's end of pipe id. If all instances are taken, the listener is making more, or nobody listens and
-// these are connections that outlive their listener.
+// openClient opens the client's end of pipe id. If all instances are taken, the listener is making
+// more, or nobody listens and these are connections that outlive their listener.
 func openClient(ctx context.Context, id pipeID) (windows.Handle, error) {
 	name, err := windows.UTF16PtrFromString(id.pipeName())
 	if err != nil {
@@ -96,7 +124,8 @@ func openClient(ctx context.Context, id pipeID) (windows.Handle, error) {
 	}
 }
 
-// openPipe opens a client's end, for overlapped I/O of whole messages. The server may learn who we are, but not act as we.
+// openPipe opens a client's end, for overlapped I/O of whole messages. The server may learn who we
+// are, but not act as we.
 func openPipe(name *uint16) (windows.Handle, error) {
 	h, err := windows.CreateFile(name, clientAccess, 0, nil, windows.OPEN_EXISTING,
 		windows.FILE_FLAG_OVERLAPPED|windows.SECURITY_SQOS_PRESENT|windows.SECURITY_IDENTIFICATION, 0)
@@ -111,14 +140,15 @@ func openPipe(name *uint16) (windows.Handle, error) {
 	return h, nil
 }
 
-// listening reports whether the sentinel of pipe id exists, and so its listener. Asking does not connect.
+// listening reports whether the sentinel of pipe id exists, and so its listener. Asking does not
+// connect.
 func listening(id pipeID) bool {
 	name, err := windows.UTF16PtrFromString(id.sentinelName())
 	return err == nil && waitNamedPipe(name, 1) != windows.ERROR_FILE_NOT_FOUND
 }
 
-// NewPair returns the two ends of a new connection within this process: a is the server's.
-func NewPair() (a, b *Pipe, err error) {
+// Pair returns the two ends of a new connection within this process.
+func (System) Pair() (a, b pipe.Pipe, err error) {
 	attributes, err := securityAttributes("")
 	if err != nil {
 		return nil, nil, err

@@ -1,7 +1,7 @@
 // Package winpipe has the message pipes of Windows: named pipes in message mode, the socket files and abstract names by
 // which they are found, and the process at the other end, into and out of which handles are duplicated.
 //
-// A [Pipe] satisfies the contract that package endpoint declares; nothing here knows what a packet means.
+// A [Pipe] satisfies the contract in package pipe; nothing here knows what a packet means.
 //
 // Which file has what:
 //

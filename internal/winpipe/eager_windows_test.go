@@ -7,6 +7,8 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"afunix/internal/pipe"
 )
 
 // beEager makes each end wait on its thread, for as long as it takes, until the test ends.
@@ -16,14 +18,14 @@ func beEager(t *testing.T) {
 	t.Cleanup(func() { eagerness, maxEager = before, most })
 }
 
-// eagerPair is NewPair, as if the two ends were in two processes where messages come one upon the
+// eagerPair is a pair, as if the two ends were in two processes where messages come one upon the
 // other.
-func eagerPair() (a, b *Pipe, err error) {
-	a, b, err = NewPair()
+func eagerPair() (a, b pipe.Pipe, err error) {
+	a, b, err = system.Pair()
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, p := range []*Pipe{a, b} {
+	for _, p := range []*Pipe{a.(*Pipe), b.(*Pipe)} {
 		p.apart.Store(true)
 		p.end.(*polled).eager.busy = true
 	}
@@ -32,12 +34,12 @@ func eagerPair() (a, b *Pipe, err error) {
 
 func newEagerPair(t *testing.T) (a, b *Pipe) {
 	t.Helper()
-	a, b, err := eagerPair()
+	x, y, err := eagerPair()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { a.Close(); b.Close() })
-	return a, b
+	t.Cleanup(func() { x.Close(); y.Close() })
+	return x.(*Pipe), y.(*Pipe)
 }
 
 // awaitEager waits until a thread is held, and a while more for its system call.

@@ -4,23 +4,22 @@ import (
 	"encoding/binary"
 
 	"afunix/internal/cred"
+	"afunix/internal/pipe"
+	"afunix/internal/sock"
 )
 
-// A Place is what a name leads to: equal to another one as long as that is the same socket.
-type Place [2]uint64
-
-// Find returns what address, a path or an abstract name, leads to. Errors are those of connect(2).
-func Find(address string, socketType uint8) (Place, error) {
-	if err := checkName(address, socketType); err != nil {
-		return Place{}, err
+// Find returns which pipe name leads to.
+func (System) Find(name string, t sock.Type) (pipe.Place, error) {
+	if err := checkName(name, t); err != nil {
+		return pipe.Place{}, err
 	}
-	id := abstractID(cred.Self().SID, address, socketType)
-	if !isAbstract(address) {
-		file, _, err := readSocketFile(address)
+	id := abstractID(cred.Self().SID, name, t)
+	if !pipe.IsAbstract(name) {
+		file, _, err := readSocketFile(name)
 		if err != nil {
-			return Place{}, err
+			return pipe.Place{}, err
 		}
 		id = file.id
 	}
-	return Place{binary.LittleEndian.Uint64(id[:]), binary.LittleEndian.Uint64(id[8:])}, nil
+	return pipe.Place{binary.LittleEndian.Uint64(id[:]), binary.LittleEndian.Uint64(id[8:])}, nil
 }

@@ -9,18 +9,13 @@ import (
 	"golang.org/x/sys/windows"
 
 	"afunix/internal/cred"
+	"afunix/internal/pipe"
+	"afunix/internal/sock"
 )
 
-// Options are those of Listen.
-type Options struct {
-	SocketType         uint8  // 1 (stream), 2 (datagram), 5 (seqpacket)
-	Backlog            int    // as listen(2); 0 or less means the maximum
-	SecurityDescriptor string // SDDL for pipe and socket file; "" means the current user and SYSTEM only. See securityAttributes
-}
-
-// A Listener waits for the clients of a name.
+// A Listener waits for the clients of a name: a [pipe.Source].
 type Listener struct {
-	socketType uint8
+	socketType sock.Type
 	id         pipeID
 	sddl       string // what attributes were made of
 	attributes *windows.SecurityAttributes
@@ -41,21 +36,21 @@ type Listener struct {
 	stopped   chan struct{}  // … closed, too
 }
 
-// Listen binds address, a path or an abstract name ("@name"), and listens there. Errors are those of bind(2). The
-// descriptor's owner, which clients compare with the file's, is the current user unless it names another.
-func Listen(address string, o Options) (*Listener, error) {
-	if err := checkName(address, o.SocketType); err != nil {
+// Listen binds name, and listens there. The security descriptor's owner, which clients compare with
+// the file's, is the current user unless it names another: see securityAttributes.
+func (System) Listen(name string, t sock.Type, o pipe.Options) (pipe.Source, error) {
+	if err := checkName(name, t); err != nil {
 		return nil, err
 	}
-	l, err := newListener(o.SocketType, o.SecurityDescriptor)
+	l, err := newListener(t, o.SecurityDescriptor)
 	if err != nil {
 		return nil, err
 	}
 	if 0 < o.Backlog && o.Backlog < maxInstances {
 		l.instances = o.Backlog
 	}
-	if isAbstract(address) {
-		l.id = abstractID(cred.Self().SID, address, o.SocketType)
+	if pipe.IsAbstract(name) {
+		l.id = abstractID(cred.Self().SID, name, t)
 	} else {
 		rand.Read(l.id[:])
 	}
@@ -63,18 +58,18 @@ func Listen(address string, o Options) (*Listener, error) {
 		l.release()
 		return nil, err
 	}
-	if isAbstract(address) {
+	if pipe.IsAbstract(name) {
 		return l, nil
 	}
 	l.unlink = true
-	if l.file, err = createSocketFile(address, sockfile{o.SocketType, l.id}, l.attributes); err != nil {
+	if l.file, err = createSocketFile(name, sockfile{t, l.id}, l.attributes); err != nil {
 		l.release()
 		return nil, err
 	}
 	return l, nil
 }
 
-func newListener(socketType uint8, sddl string) (*Listener, error) {
+func newListener(t sock.Type, sddl string) (*Listener, error) {
 	attributes, err := securityAttributes(sddl)
 	if err != nil {
 		return nil, err
@@ -84,7 +79,7 @@ func newListener(socketType uint8, sddl string) (*Listener, error) {
 		return nil, err
 	}
 	return &Listener{
-		socketType: socketType,
+		socketType: t,
 		sddl:       sddl,
 		attributes: attributes,
 		instances:  maxInstances,
@@ -171,7 +166,7 @@ func (l *Listener) SetUnlinkOnClose(unlink bool) {
 // Accept waits for the next client, in the order in which they came; it occupies a thread meanwhile. A client that has written
 // something and closed its end is one, too. net.ErrClosed once Close or Suspend was called. EPROTO: what was handed on is not a
 // listener. Any other error is one of resources (EMFILE, ENOMEM); trying again later makes sense.
-func (l *Listener) Accept() (*Pipe, error) {
+func (l *Listener) Accept() (pipe.Pipe, error) {
 	l.accepting.Lock()
 	defer l.accepting.Unlock()
 	for {
@@ -188,9 +183,12 @@ func (l *Listener) Accept() (*Pipe, error) {
 		connected := l.waiting[i]
 		l.waiting = append(l.waiting[:i], l.waiting[i+1:]...)
 		l.topUp() // the next client should not have to wait; if it fails, the next Accept tries again and says why
-		p, err := connected.accept()
-		if err != errNoClient {
-			return p, err
+		switch p, err := connected.accept(); err {
+		case nil:
+			return p, nil
+		case errNoClient:
+		default:
+			return nil, err
 		}
 	}
 }

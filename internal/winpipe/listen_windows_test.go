@@ -17,6 +17,8 @@ import (
 	"golang.org/x/sys/windows"
 
 	"afunix/internal/cred"
+	"afunix/internal/pipe"
+	"afunix/internal/sock"
 
 	"afunix/internal/testenv"
 )
@@ -28,33 +30,33 @@ func abstractName(t *testing.T) string { return fmt.Sprintf("@%s-%d", t.Name(), 
 
 func listen(t *testing.T, address string) *Listener {
 	t.Helper()
-	l, err := Listen(address, Options{SocketType: stream})
+	l, err := system.Listen(address, stream, pipe.Options{})
 	if err != nil {
 		t.Fatalf("Listen(%q): %v", address, err)
 	}
 	t.Cleanup(func() { l.Close() })
-	return l
+	return l.(*Listener)
 }
 
 func dial(t *testing.T, address string) *Pipe {
 	t.Helper()
-	p, err := Dial(t.Context(), address, stream)
+	p, err := system.Dial(t.Context(), address, "", stream)
 	if err != nil {
 		t.Fatalf("Dial(%q): %v", address, err)
 	}
 	t.Cleanup(func() { p.Close() })
-	return p
+	return p.(*Pipe)
 }
 
-func accept(t *testing.T, l *Listener) *Pipe {
+func accept(t *testing.T, l pipe.Source) *Pipe {
 	t.Helper()
-	var p *Pipe
+	var p pipe.Pipe
 	err := within(t, "Accept", func() (err error) { p, err = l.Accept(); return err })
 	if err != nil {
 		t.Fatalf("Accept: %v", err)
 	}
 	t.Cleanup(func() { p.Close() })
-	return p
+	return p.(*Pipe)
 }
 
 func TestClientReachesListenerByPathAndByName(t *testing.T) {
@@ -80,7 +82,7 @@ func TestTwentyClientsAtOnceAreServedInTheirOrder(t *testing.T) {
 	failed := make(chan error, clients)
 	for range clients {
 		go func() {
-			p, err := Dial(context.Background(), address, stream)
+			p, err := system.Dial(context.Background(), address, "", stream)
 			if err != nil {
 				failed <- err
 				return
@@ -150,7 +152,7 @@ func TestClientWaitsForAnInstance(t *testing.T) {
 	}
 	connected := make(chan error, 1)
 	go func() {
-		p, err := Dial(context.Background(), address, stream)
+		p, err := system.Dial(context.Background(), address, "", stream)
 		if err == nil {
 			err = p.Close()
 		}
@@ -163,7 +165,7 @@ func TestClientWaitsForAnInstance(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	for { // fills what Accept has made
-		p, err := Dial(ctx, address, stream)
+		p, err := system.Dial(ctx, address, "", stream)
 		if err != nil {
 			if err != context.DeadlineExceeded {
 				t.Errorf("Dial with a context that ends: %v", err)
@@ -221,7 +223,7 @@ func TestBindErrors(t *testing.T) {
 		{"a path of 108 bytes", strings.Repeat("x", 108), syscall.EINVAL},
 		{"an abstract name of 109 bytes", "@" + strings.Repeat("x", 108), syscall.EINVAL},
 	} {
-		l, err := Listen(test.address, Options{SocketType: stream})
+		l, err := system.Listen(test.address, stream, pipe.Options{})
 		if err == nil {
 			l.Close()
 		}
@@ -229,10 +231,10 @@ func TestBindErrors(t *testing.T) {
 			t.Errorf("%s: %v, want %v", test.name, err, test.want)
 		}
 	}
-	if _, err := Listen(path("type"), Options{SocketType: 3}); err != syscall.EINVAL {
+	if _, err := system.Listen(path("type"), 3, pipe.Options{}); err != syscall.EINVAL {
 		t.Errorf("socket type 3: %v, want EINVAL", err)
 	}
-	if _, err := Listen(path("sddl"), Options{SocketType: stream, SecurityDescriptor: "nonsense"}); err != syscall.EINVAL {
+	if _, err := system.Listen(path("sddl"), stream, pipe.Options{SecurityDescriptor: "nonsense"}); err != syscall.EINVAL {
 		t.Errorf("bad SDDL: %v, want EINVAL", err)
 	}
 	for _, name := range []string{"type", "sddl"} {
@@ -244,9 +246,9 @@ func TestBindErrors(t *testing.T) {
 
 func TestLongestNamesCanBeBound(t *testing.T) {
 	dir := testenv.TempDir(t)
-	path := filepath.Join(dir, strings.Repeat("x", maxPath-len(dir)-1))
+	path := filepath.Join(dir, strings.Repeat("x", pipe.MaxName-1-len(dir)-1))
 	abstract := abstractName(t)
-	abstract += strings.Repeat("y", maxAbstract-len(abstract))
+	abstract += strings.Repeat("y", pipe.MaxName-len(abstract))
 	for _, address := range []string{path, abstract} {
 		l := listen(t, address)
 		dial(t, address)
@@ -268,7 +270,7 @@ func TestConnectErrors(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name, address string
-		socketType    uint8
+		socketType    sock.Type
 		want          error
 	}{
 		{"nothing there", path("missing"), stream, syscall.ENOENT},
@@ -287,7 +289,7 @@ func TestConnectErrors(t *testing.T) {
 		{"a path of 108 bytes", strings.Repeat("x", 108), stream, syscall.EINVAL},
 		{"socket type 0", path("stream"), 0, syscall.EINVAL},
 	} {
-		p, err := Dial(t.Context(), test.address, test.socketType)
+		p, err := system.Dial(t.Context(), test.address, "", test.socketType)
 		if err == nil {
 			p.Close()
 		}
@@ -305,7 +307,7 @@ func TestFileThatMayNotBeReadIsEACCES(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer windows.CloseHandle(h)
-	if _, err := Dial(t.Context(), path, stream); err != syscall.EACCES {
+	if _, err := system.Dial(t.Context(), path, "", stream); err != syscall.EACCES {
 		t.Errorf("Dial: %v, want EACCES", err)
 	}
 }
@@ -315,12 +317,12 @@ func TestSocketFileOfAnotherUserIsEACCES(t *testing.T) {
 		t.Skip("skipped on Wine: access control lists of files are not enforced")
 	}
 	path := filepath.Join(testenv.TempDir(t), "socket")
-	l, err := Listen(path, Options{SocketType: stream, SecurityDescriptor: "D:P(A;;GA;;;SY)(A;;SD;;;" + user() + ")"})
+	l, err := system.Listen(path, stream, pipe.Options{SecurityDescriptor: "D:P(A;;GA;;;SY)(A;;SD;;;" + user() + ")"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	if _, err := Dial(t.Context(), path, stream); err != syscall.EACCES {
+	if _, err := system.Dial(t.Context(), path, "", stream); err != syscall.EACCES {
 		t.Errorf("Dial: %v, want EACCES", err)
 	}
 }
@@ -332,10 +334,10 @@ func TestNativeSocketIsRecognised(t *testing.T) {
 		t.Skipf("skipped: this system (Wine) has no AF_UNIX: %v", err)
 	}
 	defer native.Close()
-	if _, err := Dial(t.Context(), path, stream); err != ErrNativeSocket {
+	if _, err := system.Dial(t.Context(), path, "", stream); err != pipe.ErrNativeSocket {
 		t.Errorf("Dial: %v, want ErrNativeSocket", err)
 	}
-	if _, err := Listen(path, Options{SocketType: stream}); err != syscall.EADDRINUSE {
+	if _, err := system.Listen(path, stream, pipe.Options{}); err != syscall.EADDRINUSE {
 		t.Errorf("Listen: %v, want EADDRINUSE", err)
 	}
 }
@@ -373,7 +375,7 @@ func TestCloseRemovesItsOwnSocketFileOnly(t *testing.T) {
 func TestRefusedBindLeavesNothingBehind(t *testing.T) {
 	path := filepath.Join(testenv.TempDir(t), "socket")
 	listen(t, path)
-	if _, err := Listen(path, Options{SocketType: stream}); err != syscall.EADDRINUSE {
+	if _, err := system.Listen(path, stream, pipe.Options{}); err != syscall.EADDRINUSE {
 		t.Fatal(err)
 	}
 	dial(t, path)
@@ -392,7 +394,7 @@ func TestConnectionsThatOutliveTheirListenerDoNotHoldItsName(t *testing.T) {
 		first.Close()
 
 		start := time.Now()
-		if _, err := Dial(t.Context(), address, stream); err != syscall.ECONNREFUSED {
+		if _, err := system.Dial(t.Context(), address, "", stream); err != syscall.ECONNREFUSED {
 			t.Errorf("%s: Dial without a listener: %v, want ECONNREFUSED", address, err)
 		}
 		if waited := time.Since(start); waited > busyLimit/2 {
@@ -418,12 +420,12 @@ func TestConnectionsThatOutliveTheirListenerDoNotHoldItsName(t *testing.T) {
 func TestAbstractNamesOfDifferentTypesAreDifferentNames(t *testing.T) {
 	name := abstractName(t)
 	listen(t, name)
-	l, err := Listen(name, Options{SocketType: seqpacket})
+	l, err := system.Listen(name, seqpacket, pipe.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	if _, err := Dial(t.Context(), name, datagram); err != syscall.ECONNREFUSED {
+	if _, err := system.Dial(t.Context(), name, "", datagram); err != syscall.ECONNREFUSED {
 		t.Errorf("Dial of the third type: %v, want ECONNREFUSED", err)
 	}
 }

@@ -13,11 +13,11 @@ import (
 	"golang.org/x/sys/windows"
 
 	"afunix/internal/cred"
-	"afunix/internal/rights"
+	"afunix/internal/pipe"
 )
 
 // movedEnd is the end that the second process was handed.
-var movedEnd *Pipe
+var movedEnd pipe.Pipe
 
 // obeyEnd carries out one command of the parent at movedEnd, in the child.
 func obeyEnd(command string, args []string) (string, error) {
@@ -25,7 +25,7 @@ func obeyEnd(command string, args []string) (string, error) {
 	bytes := func(i int) []byte { b, _ := hex.DecodeString(args[i]); return b }
 	switch command {
 	case "open":
-		p, err := OpenPipe(windows.Handle(arg(0)), args[1] == "server")
+		p, err := system.OpenPipe(arg(0), args[1] == "server")
 		movedEnd = p
 		return "open", err
 	case "read":
@@ -204,7 +204,7 @@ func TestPeerOfAMovedEndIsItsNewOwner(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all := rights.CanPull | rights.CanPush | rights.Trusts
+		all := pipe.CanPull | pipe.CanPush | pipe.Trusts
 		s.expect(fmt.Sprint(os.Getpid(), all), "end", "identify", hex.EncodeToString(ours))
 		s.expect("false", "end", "confirmed")
 		if err := staying.Answer(); err != nil {
@@ -220,7 +220,7 @@ func TestPeerOfAMovedEndIsItsNewOwner(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		back, err := OpenPipe(windows.Handle(v), !staying.origin.server)
+		back, err := system.OpenPipe(uintptr(v), !staying.origin.server)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -258,7 +258,7 @@ func (s *second) expectIdentified(p *Pipe, pid int) {
 	}
 	c, a, err := p.Identify(proof)
 	want := cred.Credentials{PID: pid, UID: -1, GID: -1, SID: user()}
-	if all := rights.CanPull | rights.CanPush | rights.Trusts; c != want || a != all || err != nil {
+	if all := pipe.CanPull | pipe.CanPush | pipe.Trusts; c != want || a != all || err != nil {
 		s.t.Errorf("the new owner: %+v, %03b, %v, want %+v, %03b", c, a, err, want, all)
 	}
 	if p.Confirmed() {

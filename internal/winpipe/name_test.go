@@ -4,12 +4,21 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"afunix/internal/sock"
+)
+
+// The types of sockets.
+const (
+	stream    = sock.Stream
+	datagram  = sock.Datagram
+	seqpacket = sock.Seqpacket
 )
 
 func TestNamesHaveLinuxsLimits(t *testing.T) {
 	for _, test := range []struct {
 		address    string
-		socketType uint8
+		socketType sock.Type
 		want       error
 	}{
 		{strings.Repeat("x", 107), stream, nil},

@@ -4,13 +4,21 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/windows"
+
+	"afunix/internal/pipe"
 )
 
-// OpenPipe makes a pipe of h, an end that another process has handed on: see endpoint.System. It owns h, also if it fails. What cannot be
-// asked about h without waiting is asked in the background, and until then Write takes one packet; if h turns out not to be an end of a
-// pipe of our kind, every call says EPROTO.
-func OpenPipe(h windows.Handle, server bool) (*Pipe, error) {
-	if !isFile(uintptr(h)) {
+// System makes the message pipes of Windows.
+type System struct{}
+
+var _ pipe.System = System{}
+
+// OpenPipe makes a pipe of an end that another process has handed on. What cannot be asked about
+// the handle without waiting is asked in the background, and until then Write takes one packet; if
+// it turns out not to be an end of a pipe of our kind, every call says EPROTO.
+func (System) OpenPipe(v uintptr, server bool) (pipe.Pipe, error) {
+	h := windows.Handle(v)
+	if !isFile(v) {
 		windows.CloseHandle(h) // of what is not a file, which does not wait
 		return nil, syscall.EPROTO
 	}
@@ -19,7 +27,11 @@ func OpenPipe(h windows.Handle, server bool) (*Pipe, error) {
 	if err != nil {
 		return nil, err
 	}
-	return openEnd(e, from)
+	p, err := openEnd(e, from)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // openEnd makes a pipe of e, which is being examined.
@@ -35,7 +47,8 @@ func openEnd(e *foreign, from *origin) (*Pipe, error) {
 	return p, nil
 }
 
-// learn completes the origin of an end that was handed on. Nobody reads it before the examination has been passed.
+// learn completes the origin of an end that was handed on. Nobody reads it before the examination
+// has been passed.
 func (o *origin) learn(h windows.Handle) error {
 	if err := checkEnd(h, o.server); err != nil {
 		return err

@@ -15,12 +15,13 @@ import (
 	"golang.org/x/sys/windows"
 
 	"afunix/internal/leaktest"
+	"afunix/internal/pipe"
 	"afunix/internal/testenv"
 	"afunix/internal/winfile"
 )
 
 // duplicate returns another handle of p's end.
-func duplicate(p *Pipe) (h windows.Handle, err error) {
+func duplicate(p pipe.Pipe) (h windows.Handle, err error) {
 	controlErr := p.SyscallConn().Control(func(fd uintptr) { h, err = duplicateHandle(windows.Handle(fd)) })
 	return h, errors.Join(controlErr, err)
 }
@@ -31,13 +32,21 @@ func duplicateHandle(h windows.Handle) (copied windows.Handle, err error) {
 	return copied, err
 }
 
+func openPipeOf(h windows.Handle, server bool) (*Pipe, error) {
+	p, err := system.OpenPipe(uintptr(h), server)
+	if err != nil {
+		return nil, err
+	}
+	return p.(*Pipe), nil
+}
+
 // handOn moves p's end within this process.
 func handOn(p *Pipe) (*Pipe, error) {
 	h, err := duplicate(p)
 	if err != nil {
 		return nil, err
 	}
-	moved, err := OpenPipe(h, p.origin.server)
+	moved, err := openPipeOf(h, p.origin.server)
 	if err != nil {
 		return nil, err
 	}
@@ -48,13 +57,13 @@ func handOn(p *Pipe) (*Pipe, error) {
 	return moved, p.Close()
 }
 
-func handedOnPair() (a, b *Pipe, err error) {
-	x, y, err := NewPair()
+func handedOnPair() (a, b pipe.Pipe, err error) {
+	x, y, err := system.Pair()
 	if err != nil {
 		return nil, nil, err
 	}
-	if a, err = handOn(x); err == nil {
-		b, err = handOn(y)
+	if a, err = handOn(x.(*Pipe)); err == nil {
+		b, err = handOn(y.(*Pipe))
 	}
 	return a, b, err
 }
@@ -63,9 +72,9 @@ func handedOnPair() (a, b *Pipe, err error) {
 func TestEndsThatWereHandedOnDoTheSame(t *testing.T) { doTheSame(t, handedOnPair) }
 
 // doTheSame runs the tests of pipes with pairs that newPair does not make.
-func doTheSame(t *testing.T, other func() (a, b *Pipe, err error)) {
+func doTheSame(t *testing.T, other func() (a, b pipe.Pipe, err error)) {
 	newPair = other
-	defer func() { newPair = NewPair }()
+	defer func() { newPair = system.Pair }()
 	for name, test := range map[string]func(*testing.T){
 		"sizes":               TestPacketsOfEverySizeArriveWholeInBothDirections,
 		"head and body":       TestHeadAndBodyAreOnePacket,
@@ -102,7 +111,7 @@ func TestClosingTheFormerHandleHoldsUpNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := OpenPipe(h, true)
+	a, err := openPipeOf(h, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +147,7 @@ func TestPendingPacketOfAnEndThatOthersHaveIsGivenUpInTheEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := OpenPipe(h, true)
+	a, err := openPipeOf(h, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +244,7 @@ func TestEndThatIsNoneFailsEveryCall(t *testing.T) {
 	expectEPROTO(t, a.Pipe)
 }
 
-func expectEPROTO(t *testing.T, p *Pipe) {
+func expectEPROTO(t *testing.T, p pipe.Pipe) {
 	t.Helper()
 	_, readErr := tryRead(p) // waits for the verdict
 	_, _, _, readNowErr := p.ReadNow(&buffers, nil)
@@ -328,7 +337,7 @@ func TestHandlesThatAreNoEndsAreRefused(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			h, server := open(t)
-			p, err := OpenPipe(h, server)
+			p, err := system.OpenPipe(uintptr(h), server)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -339,7 +348,7 @@ func TestHandlesThatAreNoEndsAreRefused(t *testing.T) {
 		})
 	}
 	for what, h := range map[string]windows.Handle{"an event": testEvent(t), "not open": 0x3FFFFFFC, "nothing": 0} {
-		if _, err := OpenPipe(h, true); err != syscall.EPROTO {
+		if _, err := system.OpenPipe(uintptr(h), true); err != syscall.EPROTO {
 			t.Errorf("%s: %v, want EPROTO", what, err)
 		}
 	}
@@ -399,7 +408,7 @@ func TestHandleWithSynchronousReadUnderWayHoldsUpNothing(t *testing.T) {
 	}()
 	runtime.Gosched()
 	err = within(t, "OpenPipe and what follows", func() error {
-		p, err := OpenPipe(h, server)
+		p, err := system.OpenPipe(uintptr(h), server)
 		if err != nil {
 			return err
 		}

@@ -13,11 +13,11 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/windows"
+
+	"afunix/internal/pipe"
 )
 
 const (
-	maxPacket = 16 + 64<<10 // wire.MaxPacket
-
 	// quota is what a pipe takes, in each direction, before a write pends: sixteen of the largest packets, and more than the
 	// credit that the engine gives a sender by default, so that writes pend only in front of a process that is stopped. The system
 	// charges what is in the pipe, not the quota.
@@ -27,10 +27,7 @@ const (
 	lingerLimit = 30 * time.Second
 )
 
-// A buffer is an endpoint.Buffer.
-type buffer = [maxPacket + 1]byte
-
-// A Pipe is one end of a named pipe in message mode: see the contract in package endpoint.
+// A Pipe is one end of a named pipe in message mode: a [pipe.Pipe].
 //
 // How it waits for packets is its end's business. Writing must not wait, which os.File cannot do: it has an overlapped
 // operation of its own, whose event has its low bit set, so that nothing is posted to a completion port, that of Go's
@@ -48,6 +45,7 @@ type Pipe struct {
 	writer  writer
 	linger  time.Duration // lingerLimit, but for tests
 	origin  *origin       // known once the end can be used
+	name    io.Closer     // which this end has bound, and gives up when it is closed; nil if it has none
 	process process
 }
 
@@ -72,7 +70,7 @@ type writer struct {
 type writeOp struct {
 	overlapped windows.Overlapped
 	length     int
-	buf        [maxPacket]byte
+	buf        [pipe.MaxPacket]byte
 }
 
 var writes = sync.Pool{New: func() any { return new(writeOp) }}
@@ -103,12 +101,12 @@ func wrap(e end, from *origin) (*Pipe, error) {
 	return p, nil
 }
 
-// Read waits for a packet: see endpoint.Pipe. A buffer is held while waiting, as the system copies into it. Nothing is ever
+// Read waits for a packet: see pipe.Pipe. A buffer is held while waiting, as the system copies into it. Nothing is ever
 // placed: a read from a pipe has one buffer.
-func (p *Pipe) Read(pool *sync.Pool, _ []byte) (packet *buffer, n, placed int, err error) {
-	buf := pool.Get().(*buffer)
+func (p *Pipe) Read(pool *sync.Pool, _ []byte) (packet *pipe.Buffer, n, placed int, err error) {
+	buf := pool.Get().(*pipe.Buffer)
 	n, err = p.read(buf)
-	if err == nil && n > maxPacket {
+	if err == nil && n > pipe.MaxPacket {
 		err = syscall.EMSGSIZE
 	}
 	if err != nil {
@@ -118,7 +116,7 @@ func (p *Pipe) Read(pool *sync.Pool, _ []byte) (packet *buffer, n, placed int, e
 	return buf, n, 0, nil
 }
 
-func (p *Pipe) read(buf *buffer) (n int, err error) {
+func (p *Pipe) read(buf *pipe.Buffer) (n int, err error) {
 	p.waited = false
 	if !p.interrupted.Load() {
 		n, p.waited, err = p.end.Read(buf[:], p.apart.Load())
@@ -136,7 +134,7 @@ func (p *Pipe) read(buf *buffer) (n int, err error) {
 	return n, p.readError(err)
 }
 
-// readError gives an error of reading the form that the contract of endpoint.Pipe asks for.
+// readError gives an error of reading the form that the contract of pipe.Pipe asks for.
 func (p *Pipe) readError(err error) error {
 	if err == nil {
 		return nil
@@ -175,7 +173,7 @@ func (p *Pipe) setInterrupted(on bool) {
 	}
 }
 
-// Write puts one packet into the pipe: see endpoint.Pipe. The system takes a message as a whole, over the quota, too: the write
+// Write puts one packet into the pipe: see pipe.Pipe. The system takes a message as a whole, over the quota, too: the write
 // then pends with its data in the pipe, and until that has ended the pipe is full. That a pending write has failed, because
 // the other end was closed, is what the next Write says.
 func (p *Pipe) Write(head, body []byte) error {
@@ -183,7 +181,7 @@ func (p *Pipe) Write(head, body []byte) error {
 	switch {
 	case n == 0:
 		return syscall.EINVAL
-	case n > maxPacket:
+	case n > pipe.MaxPacket:
 		return syscall.EMSGSIZE
 	}
 	w := &p.writer
@@ -358,6 +356,9 @@ func (p *Pipe) leave() (full bool, err error) {
 	w.mu.Unlock()
 	w.waiting.Wait()
 	p.process.close()
+	if p.name != nil {
+		p.name.Close() // there is nobody to tell that this has failed
+	}
 	if !full {
 		return false, p.release()
 	}

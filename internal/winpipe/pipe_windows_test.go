@@ -13,27 +13,32 @@ import (
 	"time"
 
 	"golang.org/x/sys/windows"
+
+	"afunix/internal/pipe"
 )
 
-var buffers = sync.Pool{New: func() any { return new(buffer) }}
+// system is what is tested.
+var system System
+
+var buffers = sync.Pool{New: func() any { return new(pipe.Buffer) }}
 
 // patience bounds whatever a test waits for.
 const patience = 20 * time.Second
 
 // newPair is what pair calls: see TestEndsThatWereHandedOnDoTheSame.
-var newPair = NewPair
+var newPair = system.Pair
 
 func pair(t *testing.T) (a, b *Pipe) {
 	t.Helper()
-	a, b, err := newPair()
+	x, y, err := newPair()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { a.Close(); b.Close() })
-	return a, b
+	t.Cleanup(func() { x.Close(); y.Close() })
+	return x.(*Pipe), y.(*Pipe)
 }
 
-func write(t *testing.T, p *Pipe, packet []byte) {
+func write(t *testing.T, p pipe.Pipe, packet []byte) {
 	t.Helper()
 	if err := p.Write(packet, nil); err != nil {
 		t.Fatalf("Write of %d bytes: %v", len(packet), err)
@@ -41,7 +46,7 @@ func write(t *testing.T, p *Pipe, packet []byte) {
 }
 
 // read returns the next packet.
-func read(t *testing.T, p *Pipe) []byte {
+func read(t *testing.T, p pipe.Pipe) []byte {
 	t.Helper()
 	packet, err := tryRead(p)
 	if err != nil {
@@ -50,7 +55,7 @@ func read(t *testing.T, p *Pipe) []byte {
 	return packet
 }
 
-func tryRead(p *Pipe) ([]byte, error) {
+func tryRead(p pipe.Pipe) ([]byte, error) {
 	buf, n, _, err := p.Read(&buffers, nil)
 	if err != nil {
 		return nil, err
@@ -76,7 +81,7 @@ func within(t *testing.T, what string, f func() error) error {
 func TestPacketsOfEverySizeArriveWholeInBothDirections(t *testing.T) {
 	a, b := pair(t)
 	for _, ends := range [][2]*Pipe{{a, b}, {b, a}} {
-		for _, n := range []int{1, 2, 4096, maxPacket - 1, maxPacket} {
+		for _, n := range []int{1, 2, 4096, pipe.MaxPacket - 1, pipe.MaxPacket} {
 			packet := bytes.Repeat([]byte{byte(n)}, n)
 			write(t, ends[0], packet)
 			if got := read(t, ends[1]); !bytes.Equal(got, packet) {
@@ -102,14 +107,14 @@ func TestPacketsThatAreNoneAreRefused(t *testing.T) {
 	if err := a.Write(nil, nil); err != syscall.EINVAL {
 		t.Errorf("empty packet: %v, want EINVAL", err)
 	}
-	if err := a.Write(make([]byte, 16), make([]byte, maxPacket-15)); err != syscall.EMSGSIZE {
+	if err := a.Write(make([]byte, 16), make([]byte, pipe.MaxPacket-15)); err != syscall.EMSGSIZE {
 		t.Errorf("a packet that is too large: %v, want EMSGSIZE", err)
 	}
 }
 
 // A peer that is not ours may write what it likes.
 func TestPacketThatIsTooLargeIsEMSGSIZE(t *testing.T) {
-	for _, n := range []int{maxPacket + 1, maxPacket + 2, 200000} {
+	for _, n := range []int{pipe.MaxPacket + 1, pipe.MaxPacket + 2, 200000} {
 		a, b := pair(t)
 		writeRaw(t, a, make([]byte, n))
 		if _, err := tryRead(b); err != syscall.EMSGSIZE {
@@ -142,8 +147,8 @@ func writeRaw(t *testing.T, p *Pipe, message []byte) {
 // fill writes packets until the pipe is full, and returns how many went in.
 func fill(t *testing.T, p *Pipe) int {
 	t.Helper()
-	packet := make([]byte, maxPacket)
-	for n := 0; n < 10*quota/maxPacket; n++ {
+	packet := make([]byte, pipe.MaxPacket)
+	for n := 0; n < 10*quota/pipe.MaxPacket; n++ {
 		packet[0] = byte(n)
 		switch err := p.Write(packet, nil); err {
 		case nil:
@@ -161,7 +166,7 @@ func fill(t *testing.T, p *Pipe) int {
 func expectPackets(t *testing.T, p *Pipe, n int) {
 	t.Helper()
 	for i := range n {
-		if got := read(t, p); len(got) != maxPacket || got[0] != byte(i) {
+		if got := read(t, p); len(got) != pipe.MaxPacket || got[0] != byte(i) {
 			t.Fatalf("packet %d: %d bytes, number %d", i, len(got), got[0])
 		}
 	}
@@ -170,8 +175,8 @@ func expectPackets(t *testing.T, p *Pipe, n int) {
 func TestFullPipeIsEAGAINUntilThePeerReads(t *testing.T) {
 	a, b := pair(t)
 	n := fill(t, a)
-	if n < quota/maxPacket {
-		t.Errorf("full after %d packets; the quota should take %d", n, quota/maxPacket)
+	if n < quota/pipe.MaxPacket {
+		t.Errorf("full after %d packets; the quota should take %d", n, quota/pipe.MaxPacket)
 	}
 	if err := a.Write([]byte("x"), nil); err != syscall.EAGAIN {
 		t.Errorf("Write into a full pipe: %v, want EAGAIN", err)
@@ -445,5 +450,30 @@ func TestErrorsOfTheSystemAreThoseOfLinux(t *testing.T) {
 		if got := errno(test.windows); !errors.Is(got, test.linux) {
 			t.Errorf("errno(%v) = %v, want %v", test.windows, got, test.linux)
 		}
+	}
+}
+
+// The end of a client that has bound an abstract name gives that up when it is closed, in whatever way.
+func TestAnEndGivesUpItsName(t *testing.T) {
+	l := listen(t, abstractName(t))
+	for how, end := range map[string]func(pipe.Pipe) error{"Close": pipe.Pipe.Close, "Hangup": pipe.Pipe.Hangup} {
+		local := abstractName(t) + how
+		p, err := system.Dial(t.Context(), abstractName(t), local, stream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer accept(t, l).Close()
+		if _, err := system.Bind(local, stream); err != syscall.EADDRINUSE {
+			t.Errorf("before %s: %v, want EADDRINUSE", how, err)
+		}
+		if err := end(p); err != nil {
+			t.Fatal(err)
+		}
+		free, err := system.Bind(local, stream)
+		if err != nil {
+			t.Errorf("after %s: %v", how, err)
+			continue
+		}
+		free.Close()
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 	"afunix/internal/cred"
 	"afunix/internal/descriptor"
-	"afunix/internal/rights"
+	"afunix/internal/pipe"
 )
 
 // A process is the process at the other end, and the event by which this process proves itself to it. The lock is
@@ -101,11 +101,11 @@ func (p *Pipe) Confirmed() bool {
 	return true
 }
 
-// Identify finds the peer's process by its proof: see endpoint.Peer. What the system itself says about the connection (see
+// Identify finds the peer's process by its proof: see pipe.Peer. What the system itself says about the connection (see
 // origin) must agree. EPROTO: there is no such proof; EPERM: the process is another user's, or the system does not say whose it is. If
 // nothing shows that a process to which the end was handed on is the peer, because it has closed the end already, say, or cannot be
 // opened, then its number is 0 in the credentials, and nothing can be duplicated.
-func (p *Pipe) Identify(b []byte) (cred.Credentials, rights.Ability, error) {
+func (p *Pipe) Identify(b []byte) (cred.Credentials, pipe.Ability, error) {
 	claim, err := parseProof(b)
 	if err != nil {
 		return cred.Credentials{}, 0, err
@@ -149,7 +149,7 @@ func (p *Pipe) witness() (known witness, err error) {
 	return known, nil
 }
 
-// Opener returns the process that opened or created the other end: see endpoint.Peer. Its number may be another process's by now.
+// Opener returns the process that opened or created the other end: see pipe.Peer. Its number may be another process's by now.
 // EPERM: the system does not say whose it is.
 func (p *Pipe) Opener() (cred.Credentials, error) {
 	known, err := p.witness()
@@ -174,13 +174,13 @@ func (i identity) credentials() cred.Credentials {
 }
 
 // abilities says what can be done to the peer, and whether it is believed. One that is not known is not, whoever made its end.
-func (i identity) abilities() rights.Ability {
-	var a rights.Ability
+func (i identity) abilities() pipe.Ability {
+	var a pipe.Ability
 	if i.peer.duplicates {
-		a |= rights.CanPull | rights.CanPush
+		a |= pipe.CanPull | pipe.CanPush
 	}
 	if i.pid != 0 && i.who.trusted() {
-		a |= rights.Trusts
+		a |= pipe.Trusts
 	}
 	return a
 }
@@ -281,7 +281,7 @@ func (p *peer) takeAnswer(event uint32) error {
 // that one handle would have four names.
 func proper(value uint64) bool { return value != 0 && value&3 == 0 && value < 1<<31 }
 
-// Pull duplicates theirs into this process: see rights.Process. The peer's own handle stays as it is.
+// Pull duplicates theirs into this process: see pipe.Process. The peer's own handle stays as it is.
 func (p *Pipe) Pull(theirs uint64) (uintptr, error) {
 	own := &p.process
 	own.mu.RLock()
@@ -305,7 +305,7 @@ func (p *peer) pull(theirs uint64) (uintptr, error) {
 	return uintptr(ours), p.errno(err)
 }
 
-// Push duplicates ours into the peer's process: see rights.Process.
+// Push duplicates ours into the peer's process: see pipe.Process.
 func (p *Pipe) Push(ours uintptr) (uint64, error) {
 	own := &p.process
 	own.mu.RLock()
@@ -366,12 +366,12 @@ func (p *peer) errno(err error) error {
 const protocolInfo = int(unsafe.Offsetof(windows.WSAProtocolInfo{}.ProtocolName))
 
 // A description must fit into a record.
-var _ [rights.MaxExtra - protocolInfo]struct{}
+var _ [pipe.MaxExtra - protocolInfo]struct{}
 
 // ExportsSockets: what DuplicateHandle makes of a socket is no socket to Winsock.
 func (p *Pipe) ExportsSockets() bool { return true }
 
-// ExportSocket duplicates the socket ours into the peer's process: see rights.Process. From now on there is a handle in the
+// ExportSocket duplicates the socket ours into the peer's process: see pipe.Process. From now on there is a handle in the
 // peer's table, which ImportSocket adopts.
 func (p *Pipe) ExportSocket(ours uintptr) ([]byte, error) {
 	own := &p.process
@@ -394,7 +394,7 @@ func (p *Pipe) ExportSocket(ours uintptr) ([]byte, error) {
 	return description, nil
 }
 
-// ImportSocket makes a socket from a description: see rights.Process. The description has in it the value of a handle in our own
+// ImportSocket makes a socket from a description: see pipe.Process. The description has in it the value of a handle in our own
 // table, in a place that is the provider's secret (and another one on Wine): believe it only from a peer that is trusted (P1).
 func (p *Pipe) ImportSocket(description []byte) (uintptr, error) {
 	var info windows.WSAProtocolInfo

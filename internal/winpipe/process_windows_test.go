@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/windows"
 
 	"afunix/internal/cred"
-	"afunix/internal/rights"
+	"afunix/internal/pipe"
 
 	"afunix/internal/testenv"
 )
@@ -23,7 +23,7 @@ func TestPeerIsIdentifiedAsTheProcessItIs(t *testing.T) {
 	if s.credentials != want || !s.credentials.SameUser() {
 		t.Errorf("credentials %+v, want %+v", s.credentials, want)
 	}
-	if want := rights.CanPull | rights.CanPush | rights.Trusts; s.abilities != want {
+	if want := pipe.CanPull | pipe.CanPush | pipe.Trusts; s.abilities != want {
 		t.Errorf("abilities %03b, want %03b", s.abilities, want)
 	}
 	if !s.pipe.ExportsSockets() {
@@ -146,7 +146,7 @@ func TestSocketsGoByExportInBothDirections(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(description) > rights.MaxExtra {
+	if len(description) > pipe.MaxExtra {
 		t.Errorf("a description of %d bytes", len(description))
 	}
 	want, _ := port(uintptr(ours))
@@ -266,7 +266,7 @@ func TestPeerThatDiedBeforeItWasIdentifiedHasCredentialsAndNoAbilities(t *testin
 	if credentials.PID != cmd.Process.Pid || credentials.SID != user() {
 		t.Errorf("credentials %+v", credentials)
 	}
-	if abilities&(rights.CanPull|rights.CanPush) != 0 {
+	if abilities&(pipe.CanPull|pipe.CanPush) != 0 {
 		t.Errorf("abilities %03b of a dead process", abilities)
 	}
 	if _, err := server.Pull(4); err != syscall.EPERM {
@@ -297,7 +297,7 @@ func TestPeerWhoseEventIsGoneCannotBeDuplicatedFrom(t *testing.T) {
 	pid := uint32(s.cmd.Process.Pid)
 	for what, event := range map[string]uint32{"closed": 0x3FFFFFFC, "another object": uint32(s.value("open", path))} {
 		c, a, err := s.pipe.Identify(proof{pid, event}.append(nil))
-		if want := (cred.Credentials{PID: int(pid), UID: -1, GID: -1, SID: user()}); c != want || a != rights.Trusts || err != nil {
+		if want := (cred.Credentials{PID: int(pid), UID: -1, GID: -1, SID: user()}); c != want || a != pipe.Trusts || err != nil {
 			t.Errorf("%s: %+v, %03b, %v, want %+v, which is trusted", what, c, a, err, want)
 		}
 		if _, err := s.pipe.Pull(4); err != syscall.EPERM {

@@ -7,12 +7,14 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/windows"
+
+	"afunix/internal/pipe"
 )
 
 // A poll is a look into the pipe, and a read that does not wait. Made when first needed; used by one goroutine at a time.
 type poll struct {
 	reads      *timedRead
-	buf        *buffer
+	buf        *pipe.Buffer
 	available  uint32
 	n          int
 	err        error
@@ -39,7 +41,7 @@ func (o *poll) doRead(fd uintptr) {
 
 // readNow reads a packet if there is one, and fails with os.ErrDeadlineExceeded if not. Whatever was in the pipe is found, and no
 // packet is lost to the cancellation.
-func (p *Pipe) readNow(buf *buffer) (int, error) {
+func (p *Pipe) readNow(buf *pipe.Buffer) (int, error) {
 	o, err := p.startPoll()
 	if err != nil {
 		return 0, err
@@ -73,9 +75,9 @@ func (p *Pipe) startPoll() (o *poll, err error) {
 // between two instructions; only a timedRead knows.
 func (p *Pipe) Waited() bool { return p.waited }
 
-// ReadNow takes a packet that is there: see endpoint.Pipe. It looks first, because looking is all that is needed for a pipe that is
+// ReadNow takes a packet that is there: see pipe.Pipe. It looks first, because looking is all that is needed for a pipe that is
 // empty, which most are.
-func (p *Pipe) ReadNow(pool *sync.Pool, _ []byte) (packet *buffer, n, placed int, err error) {
+func (p *Pipe) ReadNow(pool *sync.Pool, _ []byte) (packet *pipe.Buffer, n, placed int, err error) {
 	o, err := p.startPoll()
 	if err != nil {
 		return nil, 0, 0, err
@@ -86,12 +88,12 @@ func (p *Pipe) ReadNow(pool *sync.Pool, _ []byte) (packet *buffer, n, placed int
 	if o.err == nil && o.available == 0 {
 		return nil, 0, 0, syscall.EAGAIN
 	}
-	buf := pool.Get().(*buffer)
+	buf := pool.Get().(*pipe.Buffer)
 	n, err = p.readNow(buf)
 	switch {
 	case err == os.ErrDeadlineExceeded && !p.closed.Load():
 		err = syscall.EAGAIN // the peer has taken back its last packet
-	case err == nil && n > maxPacket:
+	case err == nil && n > pipe.MaxPacket:
 		err = syscall.EMSGSIZE
 	default:
 		err = p.readError(err)

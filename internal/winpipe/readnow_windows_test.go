@@ -6,6 +6,8 @@ import (
 	"os"
 	"syscall"
 	"testing"
+
+	"afunix/internal/pipe"
 )
 
 func TestInterruptDrainsThePipeAndThenEndsReading(t *testing.T) {
@@ -122,7 +124,7 @@ func TestReadNowNeverWaits(t *testing.T) {
 	expect("one", nil)
 	expect("two", nil)
 	expect("", syscall.EAGAIN)
-	writeRaw(t, a, make([]byte, maxPacket+2))
+	writeRaw(t, a, make([]byte, pipe.MaxPacket+2))
 	expect("", syscall.EMSGSIZE)
 	a.Close()
 	for range 2 { // the rest of that message, and then the end

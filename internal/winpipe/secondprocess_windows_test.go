@@ -15,7 +15,7 @@ import (
 
 	"afunix/internal/cred"
 	"afunix/internal/leaktest"
-	"afunix/internal/rights"
+	"afunix/internal/pipe"
 	"afunix/internal/winfile"
 )
 
@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 
 // child connects, introduces itself, and does what the parent's packets say until the connection ends.
 func child(address string) error {
-	p, err := Dial(context.Background(), address, stream)
+	p, err := system.Dial(context.Background(), address, "", stream)
 	if err != nil {
 		return err
 	}
@@ -59,13 +59,13 @@ func child(address string) error {
 }
 
 // introduce does what hellos do: proofs are exchanged, processes identified and answered.
-func introduce(p *Pipe) (cred.Credentials, rights.Ability, error) {
-	fail := func(err error) (cred.Credentials, rights.Ability, error) { return cred.Credentials{}, 0, err }
+func introduce(p pipe.Pipe) (cred.Credentials, pipe.Ability, error) {
+	fail := func(err error) (cred.Credentials, pipe.Ability, error) { return cred.Credentials{}, 0, err }
 	ours, err := p.Proof()
 	if err != nil {
 		return fail(err)
 	}
-	if len(ours) > 64 { // endpoint.MaxProof
+	if len(ours) > pipe.MaxProof {
 		return fail(errors.New("the proof is too long"))
 	}
 	if err := p.Write(ours, nil); err != nil {
@@ -95,7 +95,7 @@ func introduce(p *Pipe) (cred.Credentials, rights.Ability, error) {
 }
 
 // obey carries out one command of the parent in the child.
-func obey(p *Pipe, words []string) (string, error) {
+func obey(p pipe.Pipe, words []string) (string, error) {
 	arg := func(i int) uintptr { v, _ := strconv.ParseUint(words[i], 10, 64); return uintptr(v) }
 	switch words[0] {
 	case "open":
@@ -192,7 +192,7 @@ type second struct {
 	pipe        *Pipe
 	cmd         *exec.Cmd
 	credentials cred.Credentials
-	abilities   rights.Ability
+	abilities   pipe.Ability
 }
 
 func startSecond(t *testing.T) *second {

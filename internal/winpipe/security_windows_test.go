@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/windows"
 
+	"afunix/internal/pipe"
 	"afunix/internal/testenv"
 	"afunix/internal/winfile"
 )
@@ -231,7 +232,7 @@ func TestListenRefusesASquattedName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if l, err := Listen(address, Options{SocketType: stream}); err != syscall.EADDRINUSE {
+	if l, err := system.Listen(address, stream, pipe.Options{}); err != syscall.EADDRINUSE {
 		if err == nil {
 			l.Close()
 		}
@@ -261,7 +262,7 @@ func TestListenRefusesTheInstanceOfAStranger(t *testing.T) {
 	}
 	address := abstractName(t)
 	foreignPipe(t, abstractID(user(), address, stream))
-	l, err := Listen(address, Options{SocketType: stream})
+	l, err := system.Listen(address, stream, pipe.Options{})
 	if err == nil {
 		l.Close()
 	}
@@ -282,7 +283,7 @@ func TestDialRefusesTheInstanceOfAStranger(t *testing.T) {
 	if _, err := createSocketFile(path, sockfile{stream, id}, attributes); err != nil {
 		t.Fatal(err)
 	}
-	p, err := Dial(t.Context(), path, stream)
+	p, err := system.Dial(t.Context(), path, "", stream)
 	if err == nil {
 		p.Close()
 	}

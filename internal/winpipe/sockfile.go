@@ -4,13 +4,8 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
-)
 
-// Socket types, as Linux numbers them.
-const (
-	stream    = 1
-	datagram  = 2
-	seqpacket = 5
+	"afunix/internal/sock"
 )
 
 // A sockfile is the content of a socket file: three lines of text, so that a person who opens it sees what it is.
@@ -23,7 +18,7 @@ const (
 // system had allowed that. Nobody serves such a pipe. To bind(2) a vacant file is as good as none,
 // unlike one that is left by a listener that crashed.
 type sockfile struct {
-	socketType uint8
+	socketType sock.Type
 	id         pipeID
 }
 
@@ -36,7 +31,7 @@ const (
 )
 
 // typeNames are the second lines.
-var typeNames = map[uint8]string{stream: "stream", datagram: "dgram", seqpacket: "seqpacket"}
+var typeNames = map[sock.Type]string{sock.Stream: "stream", sock.Datagram: "dgram", sock.Seqpacket: "seqpacket"}
 
 // errNotSockfile: the bytes are not those of a socket file.
 var errNotSockfile = errors.New("not a socket file")

@@ -11,6 +11,7 @@ import (
 
 	"afunix/internal/descriptor"
 	"afunix/internal/lookalike"
+	"afunix/internal/pipe"
 	"afunix/internal/winfile"
 )
 
@@ -109,7 +110,7 @@ func secure(h windows.Handle, wanted *windows.SECURITY_DESCRIPTOR) error {
 		windows.DACL_SECURITY_INFORMATION|windows.PROTECTED_DACL_SECURITY_INFORMATION, nil, nil, dacl, nil)
 }
 
-// readSocketFile reads the socket file path, and tells its owner. Its errors are those of connect(2), and ErrNativeSocket.
+// readSocketFile reads the socket file path, and tells its owner. Its errors are those of connect(2), and pipe.ErrNativeSocket.
 func readSocketFile(path string) (file sockfile, owner string, err error) {
 	if err := lookalike.Connectable(path); err != nil {
 		return sockfile{}, "", err
@@ -127,7 +128,7 @@ func readSocketFile(path string) (file sockfile, owner string, err error) {
 		return err
 	})
 	if err == windows.ERROR_CANT_ACCESS_FILE && isNativeSocket(name) {
-		return sockfile{}, "", ErrNativeSocket
+		return sockfile{}, "", pipe.ErrNativeSocket
 	}
 	if err != nil {
 		return sockfile{}, "", lookupErrno(path, err)

@@ -4,6 +4,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"strings"
+
+	"afunix/internal/pipe"
+	"afunix/internal/sock"
 )
 
 // A sourceState is what a listener that is handed on takes along beside its handles.
@@ -19,7 +22,7 @@ import (
 //	     …     2  length of the security descriptor, little-endian
 //	     …     …  security descriptor (SDDL), as Listen was given it
 type sourceState struct {
-	socketType uint8
+	socketType sock.Type
 	unlink     bool
 	instances  int
 	id         pipeID
@@ -34,7 +37,6 @@ const maxInstances = 8
 const (
 	stateVersion = 1
 	stateFixed   = 4 + len(pipeID{})
-	maxState     = 4096 // endpoint.MaxSourceState
 )
 
 // errState: the bytes are not a listener's state.
@@ -42,10 +44,10 @@ var errState = errors.New("not the state of a listener")
 
 // parseState accepts what append makes, and nothing else. It has not been checked that anything of what it says exists.
 func parseState(b []byte) (sourceState, error) {
-	if len(b) < stateFixed || len(b) > maxState || b[0] != stateVersion || b[2] > 1 {
+	if len(b) < stateFixed || len(b) > pipe.MaxSourceState || b[0] != stateVersion || b[2] > 1 {
 		return sourceState{}, errState
 	}
-	s := sourceState{socketType: b[1], unlink: b[2] == 1, instances: int(b[3])}
+	s := sourceState{socketType: sock.Type(b[1]), unlink: b[2] == 1, instances: int(b[3])}
 	copy(s.id[:], b[4:])
 	path, rest, ok := cutText(b[stateFixed:])
 	if !ok {
@@ -65,8 +67,7 @@ func parseState(b []byte) (sourceState, error) {
 // valid reports whether a listener can have this state. A path is one on a drive of this machine's: others may lead to a
 // machine, or a device, that a stranger chose.
 func (s sourceState) valid() bool {
-	_, known := typeNames[s.socketType]
-	return known &&
+	return s.socketType.Valid() &&
 		0 < s.instances && s.instances <= maxInstances &&
 		(s.path == "" && !s.unlink || onDrive(s.path)) &&
 		!strings.Contains(s.path+s.sddl, "\x00")
@@ -78,7 +79,7 @@ func (s sourceState) append(b []byte) []byte {
 	if s.unlink {
 		unlink = 1
 	}
-	b = append(b, stateVersion, s.socketType, unlink, byte(s.instances))
+	b = append(b, stateVersion, byte(s.socketType), unlink, byte(s.instances))
 	b = append(b, s.id[:]...)
 	return appendText(appendText(b, s.path), s.sddl)
 }

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"afunix/internal/pipe"
 )
 
 var exampleState = sourceState{
@@ -63,7 +65,7 @@ func TestStatesThatNoListenerHasAreRefused(t *testing.T) {
 		"no letter":              func(s *sourceState) { s.path = `1:\socket` },
 		"a NUL in the path":      func(s *sourceState) { s.path += "\x00" },
 		"a NUL in the SDDL":      func(s *sourceState) { s.sddl += "\x00" },
-		"a long SDDL":            func(s *sourceState) { s.sddl = strings.Repeat("x", maxState) },
+		"a long SDDL":            func(s *sourceState) { s.sddl = strings.Repeat("x", pipe.MaxSourceState) },
 	} {
 		s := exampleState
 		change(&s)
@@ -88,7 +90,7 @@ var (
 
 // documentedState reports whether b is a state by the documents alone, and returns its texts.
 func documentedState(b []byte) (path, sddl string, ok bool) {
-	if len(b) > maxState || len(b) < stateFixed || !documentedHead.Match(latin1(b[:stateFixed])) {
+	if len(b) > pipe.MaxSourceState || len(b) < stateFixed || !documentedHead.Match(latin1(b[:stateFixed])) {
 		return "", "", false
 	}
 	texts := b[stateFixed:]

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/windows"
 
+	"afunix/internal/pipe"
 	"afunix/internal/testenv"
 )
 
@@ -105,12 +106,13 @@ func TestStrangersAreNotLetIn(t *testing.T) {
 // One who has been let in is who he is, is not trusted, and can neither serve others nor be taken for the process that he borrows.
 func TestStrangersThatAreLetIn(t *testing.T) {
 	s := newStranger(t)
-	l, err := Listen(abstractName(t), Options{SocketType: stream, SecurityDescriptor: "D:P(A;;GA;;;" + user() + ")(A;;0x12019b;;;WD)"})
+	l, err := system.Listen(abstractName(t), stream, pipe.Options{SecurityDescriptor: "D:P(A;;GA;;;" + user() + ")(A;;0x12019b;;;WD)"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	h, err := s.dial(l.id)
+	id := l.(*Listener).id
+	h, err := s.dial(id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +142,7 @@ func TestStrangersThatAreLetIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = s.do(func() error {
-		in, err := newInstance(l.id, attributes, false)
+		in, err := newInstance(id, attributes, false)
 		if err == nil {
 			in.close()
 		}

@@ -5,9 +5,11 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/windows"
+
+	"afunix/internal/pipe"
 )
 
-// Suspend ends accepting without turning anybody away: see endpoint.Source. It returns the sentinel and the instances, of which at
+// Suspend ends accepting without turning anybody away: see pipe.Source. It returns the sentinel and the instances, of which at
 // least one has been open all the time, so that whoever dials meanwhile finds the name and is let in; those clients, and the ones
 // that have been let in already, are the new owner's. A socket file that is not on a drive (but on a share, say) stays when the new
 // owner closes. EMSGSIZE: path and security descriptor are too long to be handed on.
@@ -56,7 +58,7 @@ func (l *Listener) stopAccepting() ([]byte, error) {
 	if l.file != nil && onDrive(l.file.path) {
 		s.path, s.unlink = l.file.path, l.unlink
 	}
-	if s.len() > maxState {
+	if s.len() > pipe.MaxSourceState {
 		return nil, syscall.EMSGSIZE
 	}
 	l.suspended = true
@@ -64,10 +66,10 @@ func (l *Listener) stopAccepting() ([]byte, error) {
 	return s.append(nil), nil
 }
 
-// OpenSource makes a listener of what Suspend returned in another process, or in this one: see endpoint.System. It owns the handles, also
-// if it fails. What cannot be asked about them without waiting is asked in the background: if they turn out not to be those
-// of a listener with that state, Accept says EPROTO.
-func OpenSource(handles []uintptr, state []byte) (*Listener, error) {
+// OpenSource makes a listener of what Suspend returned in another process, or in this one. What
+// cannot be asked about the handles without waiting is asked in the background: if they turn out not
+// to be those of a listener with that state, Accept says EPROTO.
+func (System) OpenSource(handles []uintptr, state []byte) (pipe.Source, error) {
 	l, err := newSource(handles, state)
 	if err != nil {
 		for _, h := range handles {

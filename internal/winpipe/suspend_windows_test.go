@@ -19,12 +19,13 @@ import (
 	"golang.org/x/sys/windows"
 
 	"afunix/internal/leaktest"
+	"afunix/internal/pipe"
 	"afunix/internal/testenv"
 )
 
 // movedSource is the listener that the second process was handed; sourceDone has what its goroutine ended with.
 var (
-	movedSource *Listener
+	movedSource pipe.Source
 	sourceDone  = make(chan error, 1)
 )
 
@@ -38,7 +39,7 @@ func obeySource(command string, args []string) (string, error) {
 			handles = append(handles, uintptr(v))
 		}
 		state, _ := hex.DecodeString(args[0])
-		l, err := OpenSource(handles, state)
+		l, err := system.OpenSource(handles, state)
 		if err != nil {
 			return "", err
 		}
@@ -58,7 +59,7 @@ func obeySource(command string, args []string) (string, error) {
 }
 
 // serve answers the first packet of each client with who it is, and that packet.
-func serve(l *Listener, who string) error {
+func serve(l pipe.Source, who string) error {
 	for {
 		p, err := l.Accept()
 		if err != nil {
@@ -93,7 +94,7 @@ func (s *second) pushSource(l *Listener) {
 
 // ask is a client of serve: it returns who has answered.
 func ask(address string) (string, error) {
-	p, err := Dial(context.Background(), address, stream)
+	p, err := system.Dial(context.Background(), address, "", stream)
 	if err != nil {
 		return "", err
 	}
@@ -101,7 +102,7 @@ func ask(address string) (string, error) {
 	return question(p)
 }
 
-func question(p *Pipe) (string, error) {
+func question(p pipe.Pipe) (string, error) {
 	if err := p.Write([]byte(" here"), nil); err != nil {
 		return "", err
 	}
@@ -285,7 +286,7 @@ func TestSuspendedListenerIsResumedInTheSameProcess(t *testing.T) {
 			t.Errorf("Accept during Suspend: %v, want net.ErrClosed", err)
 		}
 		meanwhile := dial(t, path)
-		next, err := OpenSource(duplicateHandles(t, handles), state)
+		next, err := system.OpenSource(duplicateHandles(t, handles), state)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -294,7 +295,7 @@ func TestSuspendedListenerIsResumedInTheSameProcess(t *testing.T) {
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
 		}
-		l = next
+		l = next.(*Listener)
 		write(t, meanwhile, []byte("meanwhile"))
 		server := accept(t, l)
 		if got := string(read(t, server)); got != "meanwhile" {
@@ -364,7 +365,7 @@ func duplicateHandles(t *testing.T, handles []uintptr) (copies []uintptr) {
 func TestListenerThatCannotBeDescribedIsNotSuspended(t *testing.T) {
 	address := abstractName(t)
 	l := listen(t, address)
-	l.sddl = strings.Repeat("x", maxState)
+	l.sddl = strings.Repeat("x", pipe.MaxSourceState)
 	if _, _, err := l.Suspend(); err != syscall.EMSGSIZE {
 		t.Errorf("Suspend: %v, want EMSGSIZE", err)
 	}
@@ -416,7 +417,7 @@ func TestHandlesThatAreNoListenersAreRefused(t *testing.T) {
 			if test.own != nil {
 				chosen = append(chosen, test.own(t))
 			}
-			l, err := OpenSource(chosen, test.state)
+			l, err := system.OpenSource(chosen, test.state)
 			if !test.late {
 				if err != syscall.EPROTO {
 					t.Fatalf("OpenSource: %v, want EPROTO", err)

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/windows"
 
+	"afunix/internal/pipe"
 	"afunix/internal/testenv"
 	"afunix/internal/winfile"
 )
@@ -54,7 +55,7 @@ func TestSocketFileThatSomebodyHasOpenHoldsNoName(t *testing.T) {
 			if err := l.Close(); err != nil {
 				t.Errorf("%s, read-only %t: Close: %v", holder.name, readOnly, err)
 			}
-			if _, err := Dial(t.Context(), path, stream); err != syscall.ECONNREFUSED && err != syscall.ENOENT {
+			if _, err := system.Dial(t.Context(), path, "", stream); err != syscall.ECONNREFUSED && err != syscall.ENOENT {
 				t.Errorf("%s, read-only %t: Dial after Close: %v", holder.name, readOnly, err)
 			}
 			if _, err := os.Stat(path); (err == nil) != holder.vacated {
@@ -85,13 +86,13 @@ func protect(t *testing.T, path string) {
 // canBeBound listens at path, and sees that a client gets there.
 func canBeBound(t *testing.T, path string) {
 	t.Helper()
-	l, err := Listen(path, Options{SocketType: seqpacket})
+	l, err := system.Listen(path, seqpacket, pipe.Options{})
 	if err != nil {
 		t.Errorf("Listen: %v", err)
 		return
 	}
 	defer l.Close()
-	p, err := Dial(t.Context(), path, seqpacket)
+	p, err := system.Dial(t.Context(), path, "", seqpacket)
 	if err != nil {
 		t.Errorf("Dial: %v", err)
 		return
@@ -155,10 +156,10 @@ func TestSocketFileThatNobodyMayTouchStaysAsAfterACrash(t *testing.T) {
 	if err := l.Close(); err != syscall.EBUSY {
 		t.Errorf("Close: %v, want EBUSY", err)
 	}
-	if _, err := Dial(t.Context(), path, stream); err != syscall.ECONNREFUSED {
+	if _, err := system.Dial(t.Context(), path, "", stream); err != syscall.ECONNREFUSED {
 		t.Errorf("Dial: %v, want ECONNREFUSED", err)
 	}
-	if _, err := Listen(path, Options{SocketType: stream}); err != syscall.EADDRINUSE {
+	if _, err := system.Listen(path, stream, pipe.Options{}); err != syscall.EADDRINUSE {
 		t.Errorf("Listen: %v, want EADDRINUSE", err)
 	}
 }
@@ -179,11 +180,11 @@ func TestOneOfManyTakesOverAVacantFile(t *testing.T) {
 	for range 3 {
 		path := vacantFile(t)
 		const rivals = 8
-		listeners := make(chan *Listener, rivals)
+		listeners := make(chan pipe.Source, rivals)
 		var all sync.WaitGroup
 		for range rivals {
 			all.Go(func() {
-				l, err := Listen(path, Options{SocketType: stream})
+				l, err := system.Listen(path, stream, pipe.Options{})
 				switch err {
 				case nil:
 					listeners <- l
@@ -221,14 +222,14 @@ func TestOnlyVacantFilesAreTakenOver(t *testing.T) {
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Listen(path, Options{SocketType: stream}); err != syscall.EADDRINUSE {
+		if _, err := system.Listen(path, stream, pipe.Options{}); err != syscall.EADDRINUSE {
 			t.Errorf("%s: %v, want EADDRINUSE", name, err)
 		}
 		if got, err := os.ReadFile(path); err != nil || string(got) != content {
 			t.Errorf("%s: is %q now, %v", name, got, err)
 		}
 	}
-	if _, err := Listen(live, Options{SocketType: stream}); err != syscall.EADDRINUSE {
+	if _, err := system.Listen(live, stream, pipe.Options{}); err != syscall.EADDRINUSE {
 		t.Errorf("live: %v, want EADDRINUSE", err)
 	}
 	dial(t, live)

@@ -1,6 +1,6 @@
 //go:build unix
 
-package afunix
+package received
 
 import (
 	"errors"
@@ -9,13 +9,14 @@ import (
 
 	"afunix/internal/descriptor"
 	"afunix/internal/kernel"
+	"afunix/internal/transport"
 )
 
-// The functions below own v if, and only if, they succeed.
+// File makes a file of v.
+func File(v uintptr, _ descriptor.Kind) (*os.File, error) { return os.NewFile(v, "received"), nil }
 
-func newFile(v uintptr, _ descriptor.Kind) (*os.File, error) { return os.NewFile(v, "received"), nil }
-
-func newNetConn(v uintptr, k descriptor.Kind) (net.Conn, error) {
+// Conn makes a connection of v, a socket that does not listen.
+func Conn(v uintptr, k descriptor.Kind, unix func(transport.Conn) net.Conn) (net.Conn, error) {
 	if k != descriptor.Unix {
 		return convert(v, net.FileConn)
 	}
@@ -24,10 +25,11 @@ func newNetConn(v uintptr, k descriptor.Kind) (net.Conn, error) {
 		return nil, err
 	}
 	closeSocket(v)
-	return newConn(c, c.LocalAddr().Net), nil
+	return unix(c), nil
 }
 
-func newNetListener(v uintptr, k descriptor.Kind) (net.Listener, error) {
+// Listener makes a listener of v, a socket that listens.
+func Listener(v uintptr, k descriptor.Kind, unix func(transport.Listener) net.Listener) (net.Listener, error) {
 	if k != descriptor.UnixListener {
 		return convert(v, net.FileListener)
 	}
@@ -36,10 +38,11 @@ func newNetListener(v uintptr, k descriptor.Kind) (net.Listener, error) {
 		return nil, err
 	}
 	closeSocket(v)
-	return newListener(l, l.Addr().Net), nil
+	return unix(l), nil
 }
 
-func newPacketConn(v uintptr, k descriptor.Kind) (net.PacketConn, error) {
+// PacketConn makes a connection of v, a socket of datagrams or of AF_UNIX.
+func PacketConn(v uintptr, k descriptor.Kind, unix func(transport.Conn) net.PacketConn) (net.PacketConn, error) {
 	if k != descriptor.Unix {
 		return convert(v, net.FilePacketConn)
 	}
@@ -47,15 +50,16 @@ func newPacketConn(v uintptr, k descriptor.Kind) (net.PacketConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.LocalAddr().Net != dgramNetwork {
+	if c.LocalAddr().Net != "unixgram" {
 		c.Close()
-		return nil, wrongKind(k, "a datagram socket")
+		return nil, descriptor.WrongKind(k, "a datagram socket")
 	}
 	closeSocket(v)
-	return newConn(c, dgramNetwork), nil
+	return unix(c), nil
 }
 
-// convert lets package net make something of a duplicate of v, and closes v. (An os.File of v itself would close it in any case.)
+// convert lets package net make something of a duplicate of v, and closes v. (An os.File of v
+// itself would close it in any case.)
 func convert[T any](v uintptr, make func(*os.File) (T, error)) (T, error) {
 	var none T
 	dup, err := descriptor.System.Dup(v, descriptor.Stream)

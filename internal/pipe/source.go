@@ -1,0 +1,30 @@
+package pipe
+
+// A Source is where a listener's pipes come from.
+type Source interface {
+	// Accept waits for the next client's pipe. After Close or Suspend it returns those of clients
+	// that have been let in already, if there are such, and then net.ErrClosed.
+	Accept() (Pipe, error)
+	Close() error
+	SetUnlinkOnClose(unlink bool)
+
+	// Suspend ends accepting without turning anybody away: clients that come from now on wait for
+	// whoever goes on with the descriptors that it returns, and the state (P8). Of these there are
+	// at least one and at most MaxHandles, and of the state at most MaxSourceState bytes. The
+	// descriptors are still the source's, and stay open until Close. An error means that nothing
+	// has changed.
+	Suspend() (descriptors []uintptr, state []byte, err error)
+
+	// Resume undoes Suspend, unless Close was called. It is called once Accept has left.
+	Resume()
+}
+
+// A Shedder is a Source that keeps something back, so that a client can be told when there is no
+// room for one.
+type Shedder interface {
+	// Shed returns the pipe of a client that waits; EAGAIN if there is none. It is closed before
+	// Replenish is called.
+	Shed() (Pipe, error)
+	// Replenish keeps it back again, if that is possible by now.
+	Replenish()
+}

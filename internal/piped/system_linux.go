@@ -1,0 +1,6 @@
+package piped
+
+import "afunix/internal/linuxpipe"
+
+// system makes message pipes.
+var system linuxpipe.System

@@ -1,0 +1,32 @@
+//go:build !unix && !windows
+
+package received
+
+import (
+	"errors"
+	"net"
+	"os"
+
+	"afunix/internal/descriptor"
+	"afunix/internal/transport"
+)
+
+// Nothing is received on this system.
+
+// File is not possible.
+func File(uintptr, descriptor.Kind) (*os.File, error) { return nil, errors.ErrUnsupported }
+
+// Conn is not possible.
+func Conn(uintptr, descriptor.Kind, func(transport.Conn) net.Conn) (net.Conn, error) {
+	return nil, errors.ErrUnsupported
+}
+
+// Listener is not possible.
+func Listener(uintptr, descriptor.Kind, func(transport.Listener) net.Listener) (net.Listener, error) {
+	return nil, errors.ErrUnsupported
+}
+
+// PacketConn is not possible.
+func PacketConn(uintptr, descriptor.Kind, func(transport.Conn) net.PacketConn) (net.PacketConn, error) {
+	return nil, errors.ErrUnsupported
+}

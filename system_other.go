@@ -1,5 +1,0 @@
-//go:build !unix && !windows
-
-package afunix
-
-const systemTransport = KernelTransport // which has nothing here

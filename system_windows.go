@@ -1,3 +1,0 @@
-package afunix
-
-const systemTransport = PipeTransport
