@@ -108,9 +108,9 @@ func (l *Listener) AcceptConn() (*Conn, error) {
 }
 
 // Close stops listening. Calls of Accept that wait return [net.ErrClosed]. The socket file is
-// removed if Listen made it, and nobody has put another in its place. As in package net the file goes
-// first: whoever learns by any call that the listener is closed, if only by another Close, does not
-// find it any more.
+// removed if Listen made it, and nobody has put another in its place. As in package net the file
+// goes first: whoever learns by any call that the listener is closed, if only by another Close,
+// does not find it any more.
 //
 // Windows does not let go of a file that another program has open without FILE_SHARE_DELETE, as
 // os.Open does. Close tries for half a second, in which clients are let in as before. Then the file

@@ -94,8 +94,8 @@ func TestDialFindsNativeSockets(t *testing.T) {
 	}
 }
 
-// The socket file of Windows' own goes before anybody learns that the listener is closed. (Nothing holds such a file here: it cannot be
-// opened. So there are many rounds.)
+// The socket file of Windows' own goes before anybody learns that the listener is closed. (Nothing
+// holds such a file here: it cannot be opened. So there are many rounds.)
 func TestNativeSocketFileIsGoneWhenAcceptReturns(t *testing.T) {
 	for range 50 {
 		path := filepath.Join(testenv.TempDir(t), "s")

@@ -126,8 +126,8 @@ func (g *gate[S]) empty() {
 	}
 }
 
-// close closes the socket, after a last word to it, and then wakes those who wait: a socket file goes before anybody learns of it. A
-// second call waits for the first one.
+// close closes the socket, after a last word to it, and then wakes those who wait: a socket file
+// goes before anybody learns of it. A second call waits for the first one.
 func (g *gate[S]) close(last func(S)) (err error) {
 	if !g.end() {
 		return nil

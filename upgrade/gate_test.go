@@ -25,8 +25,8 @@ func (c *slowCloser) Close() error {
 	return err
 }
 
-// Whoever waits at the gate, or comes there, learns that it is closed when the socket is. A second close
-// waits for the first one.
+// Whoever waits at the gate, or comes there, learns that it is closed when the socket is. A second
+// close waits for the first one.
 func TestTheGateIsClosedAfterItsSocket(t *testing.T) {
 	for _, open := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {

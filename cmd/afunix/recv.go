@@ -276,7 +276,8 @@ func (s *starter) put(_ context.Context, number int, m *message) error {
 	return err
 }
 
-// finish gives the descriptors to the command and waits for its end. Whoever has interrupted recv by then does not want the command.
+// finish gives the descriptors to the command and waits for its end. Whoever has interrupted recv
+// by then does not want the command.
 func (s *starter) finish(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err

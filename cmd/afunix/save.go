@@ -131,8 +131,9 @@ func (s *saver) copy(ctx context.Context, dst io.Writer, src io.Reader, size int
 	return n, errors.Join(err, bar.Close())
 }
 
-// copyUntil copies until src ends, or ctx. A pipe may never end, and reading from one cannot always be called off: then it goes on in the
-// background, for as long as this process lasts, which is not long any more.
+// copyUntil copies until src ends, or ctx. A pipe may never end, and reading from one cannot always
+// be called off: then it goes on in the background, for as long as this process lasts, which is not
+// long any more.
 func copyUntil(ctx context.Context, dst io.Writer, src io.Reader) (n int64, err error) {
 	done := make(chan struct{})
 	var copied int64

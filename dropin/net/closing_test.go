@@ -14,8 +14,8 @@ import (
 	"afunix/internal/testenv"
 )
 
-// Whoever learns from whatever call that a listener is closed finds no socket file any more, whether
-// copies of the listener go on or not. A second Close waits for that.
+// Whoever learns from whatever call that a listener is closed finds no socket file any more,
+// whether copies of the listener go on or not. A second Close waits for that.
 func TestTheSocketFileGoesBeforeAnybodyLearnsOfClose(t *testing.T) {
 	for _, copied := range []bool{false, true} {
 		each(t, listened, func(t *testing.T, network string) {

@@ -24,8 +24,8 @@ type heldFile struct {
 	err  error // what has; valid once it is gone
 }
 
-// holdFile gives s a socket file. Like that of any source it is removed once. (A sync.Once would not
-// do: in a bubble, to wait for a mutex is not to wait.)
+// holdFile gives s a socket file. Like that of any source it is removed once. (A sync.Once would
+// not do: in a bubble, to wait for a mutex is not to wait.)
 func holdFile(s *fakeSource) *heldFile {
 	f := &heldFile{let: make(chan error, 1), gone: make(chan struct{})}
 	s.file = func() error {
@@ -54,8 +54,8 @@ func (f *heldFile) after(t *testing.T, call func() error) func() (int, error) {
 	}
 }
 
-// Whoever learns that a listener is closed finds no file any more. Until the file has gone the listener
-// is what it was: it lets clients in, and has a deadline.
+// Whoever learns that a listener is closed finds no file any more. Until the file has gone the
+// listener is what it was: it lets clients in, and has a deadline.
 func TestTheSocketFileGoesBeforeAnybodyLearnsOfClose(t *testing.T) {
 	for _, failure := range []error{nil, syscall.EBUSY} {
 		synctest.Test(t, func(t *testing.T) {

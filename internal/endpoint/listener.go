@@ -20,10 +20,10 @@ type Source interface {
 	// there are such, and then net.ErrClosed.
 	Accept() (Pipe, error)
 
-	// Unlink does what comes first in Close: it removes the socket file, unless SetUnlinkOnClose has
-	// been told otherwise. Only the first call does; the others wait for that one, and return what it
-	// has. It may take a second where somebody else has the file open, in which clients are let in as
-	// before. It can be called after Suspend, too.
+	// Unlink does what comes first in Close: it removes the socket file, unless SetUnlinkOnClose
+	// has been told otherwise. Only the first call does; the others wait for that one, and return
+	// what it has. It may take a second where somebody else has the file open, in which clients are
+	// let in as before. It can be called after Suspend, too.
 	Unlink() error
 
 	// Close is Unlink, and stops accepting. The error is that of Unlink, if there is one.
@@ -339,9 +339,9 @@ func (l *Listener) SyscallConn() (syscall.RawConn, error) {
 	return nil, errors.ErrUnsupported // on Windows many handles listen
 }
 
-// Close stops listening. Connections that nobody has accepted are reset (row 199). As in package net
-// the socket file goes first, and until then l is what it was: whoever learns by whatever call that l
-// is closed, a second Close included, does not find the file any more.
+// Close stops listening. Connections that nobody has accepted are reset (row 199). As in package
+// net the socket file goes first, and until then l is what it was: whoever learns by whatever call
+// that l is closed, a second Close included, does not find the file any more.
 func (l *Listener) Close() error {
 	err := l.source.Unlink()
 	switch first, moving := l.markClosed(); {
@@ -389,8 +389,8 @@ func (l *Listener) depose() error {
 	return err
 }
 
-// cutOff ends the greetings of all but those that have been admitted, who are reset. The caller holds
-// mu.
+// cutOff ends the greetings of all but those that have been admitted, who are reset. The caller
+// holds mu.
 func (l *Listener) cutOff(admitted []*place) {
 	for _, at := range admitted {
 		delete(l.greeting, at.conn.pipe)

@@ -95,8 +95,8 @@ func (l *Listener) pause(d *departure) error {
 	return nil
 }
 
-// unpause ends the move. It returns the clients that have said nothing, and reports whether Close was
-// called meanwhile.
+// unpause ends the move. It returns the clients that have said nothing, and reports whether Close
+// was called meanwhile.
 func (l *Listener) unpause() (silent []Pipe, closed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

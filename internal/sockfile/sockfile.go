@@ -72,9 +72,9 @@ func (f *File) SetUnlink(unlink bool) {
 // Unlinks reports whether it does.
 func (f *File) Unlinks() bool { return f != nil && f.unlink.Load() }
 
-// Close removes the file, if it is to go, and if path leads to the file of socket, the listener's, which is closed after that: so it is
-// never a stale one. Only the first call does, and the others wait for that one. That nothing could be removed is no error, as in package
-// net.
+// Close removes the file, if it is to go, and if path leads to the file of socket, the listener's,
+// which is closed after that: so it is never a stale one. Only the first call does, and the others
+// wait for that one. That nothing could be removed is no error, as in package net.
 func (f *File) Close(socket syscall.RawConn) {
 	if f != nil {
 		f.closing.Do(func() { f.close(socket) })
@@ -85,7 +85,7 @@ func (f *File) close(socket syscall.RawConn) {
 	if !f.Unlinks() {
 		return
 	}
-	_ = socket.Control(func(fd uintptr) { // it fails if somebody has closed the socket without the file
+	_ = socket.Control(func(fd uintptr) { // it fails if the socket is closed, the file not
 		want := f.made
 		if want == (id{}) {
 			var ok bool

@@ -225,8 +225,9 @@ func (l *Listener) wakeAccept() {
 	close(l.stopped)
 }
 
-// Close removes the socket file, if it is still the one that Listen made, and then stops listening, so that the file is never a stale one.
-// Clients that were not accepted find their connection closed; after Suspend they are those of whoever has been handed the listener.
+// Close removes the socket file, if it is still the one that Listen made, and then stops listening,
+// so that the file is never a stale one. Clients that were not accepted find their connection
+// closed; after Suspend they are those of whoever has been handed the listener.
 func (l *Listener) Close() error {
 	err := l.Unlink()
 	if !l.markClosed() {

@@ -21,8 +21,9 @@ type Ref struct {
 	unused chan struct{} // made by Close, and closed by the last of them
 }
 
-// Close gives the reference up; calls that wait by way of it return net.ErrClosed. The last one closes the end, and nobody is told before
-// that r is closed: the socket file has gone then. (The end's lock is held meanwhile. Who waits for it has no other reference either.)
+// Close gives the reference up; calls that wait by way of it return net.ErrClosed. The last one
+// closes the end, and nobody is told before that r is closed: the socket file has gone then. (The
+// end's lock is held meanwhile. Who waits for it has no other reference either.)
 func (r *Ref) Close() error {
 	r.dropAbandoned()
 	e := r.End
