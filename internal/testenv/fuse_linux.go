@@ -22,6 +22,7 @@ type FUSE struct {
 	names     map[string]uint64 // the nodes of the files
 	modes     map[uint64]uint32 // of the nodes
 	unlinking func()            // called before a file is removed
+	slow      sync.WaitGroup    // answers that may take a while
 }
 
 // Requests (include/uapi/linux/fuse.h).
@@ -69,6 +70,7 @@ func MountFUSE(t testing.TB) *FUSE {
 	t.Cleanup(func() {
 		fs.Unmount()
 		<-served
+		fs.slow.Wait()
 		unix.Close(dev)
 	})
 	return fs
@@ -95,7 +97,7 @@ func (fs *FUSE) serve() {
 		switch r.opcode {
 		case fuseForget:
 		case fuseUnlink:
-			go fs.reply(r) // which may take a while
+			fs.slow.Go(func() { fs.reply(r) })
 		default:
 			fs.reply(r)
 		}

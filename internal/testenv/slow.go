@@ -11,7 +11,7 @@ type SlowDir struct {
 
 // longEnough is how long the removal of a file takes at most. Removing a socket file is given up
 // after half a second on Windows.
-const longEnough = 200 * time.Millisecond
+const longEnough = 100 * time.Millisecond
 
 // Hold lets the file path, which is in the directory, be removed when early is closed or a while
 // has passed. A test closes it as soon as it has seen what it must not see while the file is there:
