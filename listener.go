@@ -115,14 +115,16 @@ func (l *Listener) AcceptConn() (*Conn, error) {
 	return newConn(t, l.network), nil
 }
 
-// Close stops listening. Calls of Accept that wait return [net.ErrClosed]. The socket file is removed if Listen made it, and nobody has
-// put another in its place.
+// Close stops listening. Calls of Accept that wait return [net.ErrClosed]. The socket file is
+// removed if Listen made it, and nobody has put another in its place. As in package net the file
+// goes first: whoever learns by any call that the listener is closed, if only by another Close,
+// does not find it any more.
 //
 // Windows does not let go of a file that another program has open without FILE_SHARE_DELETE, as
-// os.Open does. Close tries for half a second. Then the file stays, and says that nobody listens
-// there any more: Dial fails with ECONNREFUSED, and the next Listen takes the file over. If the
-// other program does not even let others write the file, Close fails with EBUSY; the file is to be
-// removed as one that is left after a crash.
+// os.Open does. Close tries for half a second, in which clients are let in as before. Then the file
+// stays, and says that nobody listens there any more: Dial fails with ECONNREFUSED, and the next
+// Listen takes the file over. If the other program does not even let others write the file, Close
+// fails with EBUSY; the file is to be removed as one that is left after a crash.
 func (l *Listener) Close() error {
 	l.dropped.Stop()
 	return l.operation("close", "close").wrap(l.t.Close())

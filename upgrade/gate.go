@@ -1,6 +1,8 @@
 package upgrade
 
 import (
+	"cmp"
+	"errors"
 	"net"
 	"os"
 	"sync"
@@ -15,6 +17,7 @@ type gate[S closer] struct {
 	changed  *sync.Cond
 	socket   S // what is behind the gate; may be replaced while it is shut
 	open     bool
+	ending   bool // close has been called: the socket does not go anywhere else
 	closed   bool
 	deadline time.Time // of those who wait; zero is never
 }
@@ -85,6 +88,16 @@ func (g *gate[S]) get() (socket S, err error) {
 	return g.socket, nil
 }
 
+// lend is get for a socket that is to go to another process.
+func (g *gate[S]) lend() (socket S, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.ending || g.socket == socket {
+		return socket, net.ErrClosed
+	}
+	return g.socket, nil
+}
+
 // put places a socket behind the gate. If that has been closed, it closes the socket.
 func (g *gate[S]) put(socket S) {
 	g.mu.Lock()
@@ -105,12 +118,64 @@ func (g *gate[S]) take() (socket S) {
 	return socket
 }
 
-// close closes the socket, and wakes those who wait.
-func (g *gate[S]) close() error {
-	g.update(func() { g.closed = true })
+// empty closes what is behind the gate, if anything.
+func (g *gate[S]) empty() {
 	var none S
 	if socket := g.take(); socket != none {
-		return socket.Close()
+		socket.Close()
 	}
-	return nil
+}
+
+// close closes the socket, after a last word to it, and then wakes those who wait: a socket file
+// goes before anybody learns of it. A second call waits for the first one.
+func (g *gate[S]) close(last func(S)) (err error) {
+	if !g.end() {
+		return nil
+	}
+	for {
+		socket, empty := g.closeIfEmpty()
+		if empty {
+			return err
+		}
+		last(socket)
+		if failure := socket.Close(); !errors.Is(failure, net.ErrClosed) { // by leave, for example
+			err = cmp.Or(err, failure)
+		}
+		g.remove(socket)
+	}
+}
+
+// end reports whether this is the first close. If not, it waits for that.
+func (g *gate[S]) end() (first bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.ending {
+		g.ending = true
+		return true
+	}
+	for !g.closed {
+		g.changed.Wait()
+	}
+	return false
+}
+
+// closeIfEmpty closes the gate, if there is nothing behind it. Else it returns what is.
+func (g *gate[S]) closeIfEmpty() (socket S, empty bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if empty = g.socket == socket; empty {
+		g.closed = true
+		g.changed.Broadcast()
+	}
+	return g.socket, empty
+}
+
+// remove makes nothing of the socket, which is closed, if it is behind the gate still.
+func (g *gate[S]) remove(socket S) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var none S
+	if g.socket == socket {
+		g.open, g.socket = false, none
+	}
 }

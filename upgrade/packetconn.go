@@ -52,7 +52,7 @@ func (c *PacketConn) WriteTo(b []byte, to net.Addr) (int, error) {
 // Close closes the socket here. If a successor has taken over it goes on with it.
 func (c *PacketConn) Close() error {
 	c.u.forget(c)
-	return c.gate.close()
+	return c.gate.close(func(net.PacketConn) {})
 }
 
 // LocalAddr returns the address to which c is bound.
@@ -110,7 +110,7 @@ func (c *PacketConn) adopt(o *offer) error {
 }
 
 func (c *PacketConn) lend() (afunix.Sendable, bool, error) {
-	inner, err := c.gate.get()
+	inner, err := c.gate.lend()
 	if err != nil {
 		return nil, false, err
 	}
@@ -161,7 +161,7 @@ func (c *PacketConn) arrive(r afunix.Rights) error {
 
 func (c *PacketConn) withdraw() {
 	if _, moves, err := c.lend(); err == nil && moves {
-		c.gate.take().Close()
+		c.gate.empty()
 	}
 }
 

@@ -114,10 +114,11 @@ func (l *Listener) Accept() (net.Conn, error) {
 // Close stops listening here. If a successor has taken over it goes on listening, and clients notice nothing.
 func (l *Listener) Close() error {
 	l.u.forget(l)
-	if inner, err := l.gate.get(); err == nil && l.check() != nil {
-		unlinkOnClose(inner, false) // a *net.UnixListener does not look whose file it removes
-	}
-	return l.gate.close()
+	return l.gate.close(func(inner net.Listener) {
+		if l.check() != nil {
+			unlinkOnClose(inner, false) // a *net.UnixListener does not look whose file it removes
+		}
+	})
 }
 
 // Addr returns the address on which l listens.
@@ -150,7 +151,7 @@ func (l *Listener) adopt(o *offer) error {
 }
 
 func (l *Listener) lend() (afunix.Sendable, bool, error) {
-	inner, err := l.gate.get()
+	inner, err := l.gate.lend()
 	if err != nil {
 		return nil, false, err
 	}
@@ -159,8 +160,10 @@ func (l *Listener) lend() (afunix.Sendable, bool, error) {
 
 func (l *Listener) give() (afunix.Sendable, error) {
 	l.gate.update(func() {
-		l.gate.open = false
-		unlinkOnClose(l.gate.socket, false)
+		if !l.gate.ending {
+			l.gate.open = false
+			unlinkOnClose(l.gate.socket, false)
+		}
 	})
 	file, _, err := l.lend()
 	return file, err
@@ -198,7 +201,7 @@ func (l *Listener) arrive(r afunix.Rights) error {
 
 func (l *Listener) withdraw() {
 	if _, moves, err := l.lend(); err == nil && moves {
-		l.gate.take().Close()
+		l.gate.empty()
 	}
 }
 

@@ -107,8 +107,8 @@ type streams struct {
 
 // A sink is what becomes of the messages. It owns their Rights.
 type sink interface {
-	put(number int, m *message) error
-	finish() error
+	put(ctx context.Context, number int, m *message) error
+	finish(ctx context.Context) error
 }
 
 func recv(ctx context.Context, o recvOptions, std streams) error {
@@ -119,7 +119,7 @@ func recv(ctx context.Context, o recvOptions, std streams) error {
 	if err := o.receive(ctx, s); err != nil {
 		return err
 	}
-	return s.finish()
+	return s.finish(ctx)
 }
 
 // sink makes what is asked for; what can fail there should do so before anybody has sent something.
@@ -176,7 +176,7 @@ func (o recvOptions) receiveFrom(ctx context.Context, c *afunix.Conn, s sink, go
 			return n, err
 		}
 		n++
-		if err := s.put(got+n, m); err != nil {
+		if err := s.put(ctx, got+n, m); err != nil {
 			return n, err
 		}
 	}
@@ -252,14 +252,14 @@ func describeData(data []byte) string {
 // A printer shows what came, and closes it.
 type printer struct{ out io.Writer }
 
-func (p *printer) put(number int, m *message) error {
+func (p *printer) put(_ context.Context, number int, m *message) error {
 	arrivals := takeAll(m.rights)
 	defer closeAll(arrivals)
 	_, err := io.WriteString(p.out, m.heading(number)+"\n"+arrivalTable(arrivals, nil))
 	return err
 }
 
-func (p *printer) finish() error { return nil }
+func (p *printer) finish(context.Context) error { return nil }
 
 // A starter collects the descriptors for a command, and starts that.
 type starter struct {
@@ -270,14 +270,18 @@ type starter struct {
 	rights   []afunix.Rights
 }
 
-func (s *starter) put(number int, m *message) error {
+func (s *starter) put(_ context.Context, number int, m *message) error {
 	s.rights = append(s.rights, m.rights)
 	_, err := fmt.Fprintln(s.std.errs, m.heading(number)) // standard output is the command's
 	return err
 }
 
-// finish gives the descriptors to the command and waits for its end.
-func (s *starter) finish() error {
+// finish gives the descriptors to the command and waits for its end. Whoever has interrupted recv
+// by then does not want the command.
+func (s *starter) finish(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	cmd, release, err := inheriting(s.path, s.args, s.rights, s.blocking)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -29,11 +30,11 @@ func newSaver(dir string, std streams) (*saver, error) {
 	return &saver{dir, std}, nil
 }
 
-func (s *saver) finish() error { return nil }
+func (s *saver) finish(context.Context) error { return nil }
 
 // put saves what it can, and fails if that fails for one of them; the others are saved all the
 // same.
-func (s *saver) put(number int, m *message) error {
+func (s *saver) put(ctx context.Context, number int, m *message) error {
 	arrivals := takeAll(m.rights)
 	defer closeAll(arrivals)
 	root, err := os.OpenRoot(s.dir) // nothing is written outside of it, whatever the names are
@@ -44,7 +45,7 @@ func (s *saver) put(number int, m *message) error {
 	notes := make([]string, len(arrivals))
 	var failures []error
 	for i, a := range arrivals {
-		note, err := s.save(root, a)
+		note, err := s.save(ctx, root, a)
 		if err != nil {
 			err = fmt.Errorf("message %d, descriptor %d (%v): %w", number, i, a.kind, err)
 			note = "not saved: see the error"
@@ -57,7 +58,10 @@ func (s *saver) put(number int, m *message) error {
 }
 
 // save saves the contents of one descriptor, if it has any, and returns a note about that.
-func (s *saver) save(root *os.Root, a *arrival) (string, error) {
+func (s *saver) save(ctx context.Context, root *os.Root, a *arrival) (string, error) {
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
 	contents, size := a.contents()
 	if contents == nil {
 		return "not saved: nothing to read", nil
@@ -66,7 +70,7 @@ func (s *saver) save(root *os.Root, a *arrival) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	n, err := s.copy(f, contents, size, name)
+	n, err := s.copy(ctx, f, contents, size, name)
 	if err = errors.Join(err, f.Close()); err != nil {
 		return "", errors.Join(err, root.Remove(name)) // half a file would pass for a whole one
 	}
@@ -111,9 +115,9 @@ func create(root *os.Root, name string) (*os.File, string, error) {
 }
 
 // copy copies, and shows how far it is if that may take a while and somebody is there to see it.
-func (s *saver) copy(dst io.Writer, src io.Reader, size int64, name string) (int64, error) {
+func (s *saver) copy(ctx context.Context, dst io.Writer, src io.Reader, size int64, name string) (int64, error) {
 	if size < large || !isTerminal(s.std.errs) {
-		return io.Copy(dst, src)
+		return copyUntil(ctx, dst, src)
 	}
 	bar := progressbar.NewOptions64(size,
 		progressbar.OptionSetWriter(s.std.errs),
@@ -123,8 +127,27 @@ func (s *saver) copy(dst io.Writer, src io.Reader, size int64, name string) (int
 		progressbar.OptionFullWidth(),
 		progressbar.OptionClearOnFinish(),
 	)
-	n, err := io.Copy(io.MultiWriter(dst, bar), src)
+	n, err := copyUntil(ctx, io.MultiWriter(dst, bar), src)
 	return n, errors.Join(err, bar.Close())
+}
+
+// copyUntil copies until src ends, or ctx. A pipe may never end, and reading from one cannot always
+// be called off: then it goes on in the background, for as long as this process lasts, which is not
+// long any more.
+func copyUntil(ctx context.Context, dst io.Writer, src io.Reader) (n int64, err error) {
+	done := make(chan struct{})
+	var copied int64
+	var failure error
+	go func() {
+		defer close(done)
+		copied, failure = io.Copy(dst, src)
+	}()
+	select {
+	case <-done:
+		return copied, failure
+	case <-ctx.Done():
+		return 0, context.Cause(ctx)
+	}
 }
 
 // large is the size from which on a file takes so long that people want to see how far it is.

@@ -16,10 +16,7 @@ type owned struct {
 	raw lazyFD
 }
 
-func (o *owned) close() error {
-	o.raw.close()
-	return o.ref.Close()
-}
+func (o *owned) close() error { return o.raw.close(o.ref.Close) }
 
 // drop is close for the collector, which has one goroutine for all: close may wait.
 func (o *owned) drop() { go o.close() }
@@ -53,12 +50,14 @@ func (l *lazyFD) get(r *ends.Ref) (int, error) {
 	return fd, ends.SetNonblock(fd, true)
 }
 
-// close closes the descriptor for good.
-func (l *lazyFD) close() {
+// close closes the descriptor for good, and then what has it. Who asks for the descriptor
+// meanwhile, or closes it, waits for that.
+func (l *lazyFD) close(owner func() error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.open {
 		_, _ = ends.Close(l.fd)
 	}
 	l.open, l.closed = false, true
+	return owner()
 }

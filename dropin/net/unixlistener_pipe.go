@@ -90,9 +90,10 @@ func (l *UnixListener) Close() error {
 		return syscall.EINVAL
 	}
 	l.dropped.Stop()
-	l.raw.close()
-	l.once.Do(l.unlinkName)
-	return l.opError("close", l.ref.Close())
+	return l.opError("close", l.raw.close(func() error {
+		l.once.Do(l.unlinkName)
+		return l.ref.Close()
+	}))
 }
 
 // unlinkName sees to it that the socket file is removed, if it is to be: here, if the listener goes

@@ -93,3 +93,34 @@ func TestDialFindsNativeSockets(t *testing.T) {
 		t.Error("the pipe transport dialled a native socket")
 	}
 }
+
+// The socket file of Windows' own goes before anybody learns that the listener is closed. (Nothing
+// holds such a file here: it cannot be opened. So there are many rounds.)
+func TestNativeSocketFileIsGoneWhenAcceptReturns(t *testing.T) {
+	for range 50 {
+		path := filepath.Join(testenv.TempDir(t), "s")
+		l, err := (&afunix.ListenConfig{Transport: afunix.KernelTransport}).Listen(t.Context(), "unix", path)
+		if err != nil {
+			t.Skipf("no AF_UNIX of the system's own, as on Wine: %v", err)
+		}
+		calls := make(chan error, 4)
+		for _, f := range []func() error{l.Close, l.Close, accept(l), accept(l)} {
+			go func() {
+				err := f()
+				if _, there := os.Lstat(path); !errors.Is(there, os.ErrNotExist) {
+					t.Errorf("%v, and the file: %v", err, there)
+				}
+				calls <- err
+			}()
+		}
+		for range cap(calls) {
+			if err := within(t, "a call", func() error { return <-calls }); err != nil && !errors.Is(err, net.ErrClosed) {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+func accept(l *afunix.Listener) func() error {
+	return func() error { _, err := l.Accept(); return err }
+}

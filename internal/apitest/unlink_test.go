@@ -3,27 +3,21 @@ package apitest
 import (
 	"errors"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
-	"time"
 
 	"afunix"
 	"afunix/internal/testenv"
 )
 
-// expectFile fails unless path is there, or is not. A listener that was handed on, and has been closed at once, removes its file a little
-// later on Windows: what it has come by is looked at first.
+// expectFile fails unless path is there, or is not.
 func expectFile(t *testing.T, path string, there bool) {
 	t.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
-		_, err := os.Lstat(path)
-		switch {
-		case (err == nil) == there:
-			return
-		case there || time.Now().After(end):
-			t.Fatalf("the socket file: %v; there should be one: %v", err, there)
-		}
+	if _, err := os.Lstat(path); (err == nil) != there {
+		t.Fatalf("the socket file: %v; there should be one: %v", err, there)
 	}
 }
 
@@ -123,4 +117,40 @@ func TestCloseRemovesTheFileOfARelativePath(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Whoever learns from whatever call that a listener is closed finds no socket file any more. As in
+// package net it goes first, and a second Close waits for that.
+func TestTheSocketFileIsGoneWhenAcceptReturns(t *testing.T) {
+	each(t, listened, func(t *testing.T, tr afunix.Transport, network string) {
+		dir := testenv.NewSlowDir(t)
+		path := filepath.Join(dir.Dir, "s")
+		l := listen(t, tr, network, path)
+		early := make(chan struct{})
+		returned := sync.OnceFunc(func() { close(early) })
+		calls := make(chan error, 22)
+		call := func(f func() error) {
+			err := f()
+			if _, there := os.Lstat(path); !errors.Is(there, fs.ErrNotExist) {
+				t.Errorf("%v, and the file: %v", err, there)
+			}
+			returned()
+			calls <- err
+		}
+		for range 20 {
+			go call(func() error { _, err := l.Accept(); return err })
+		}
+		dir.Hold(path, early)
+		go call(l.Close)
+		go call(l.Close)
+		closed := 0
+		for range cap(calls) {
+			if errors.Is(within(t, "a call", func() error { return <-calls }), net.ErrClosed) {
+				closed++
+			}
+		}
+		if want := cap(calls) - 1; closed != want {
+			t.Errorf("%d calls say that the listener is closed, want %d: all but one Close", closed, want)
+		}
+	})
 }

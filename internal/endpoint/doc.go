@@ -18,6 +18,9 @@
 //	Listener.mu
 //	outbox.mu, inbox.mu             the two halves of a Conn
 //
+// None of them is held while a listener's socket file is removed, which may take a second: see
+// Source.Unlink.
+//
 // A lock of an end is not taken under one of the connection that it goes over, or has come over. What is to be done with it is done when
 // that is free (inbox.unlock, PacketConn.unlock), or by a goroutine of its own (outbox.nudgeGuests, parcel.decide); only start, which waits
 // for nothing, is called by PacketConn.admit.

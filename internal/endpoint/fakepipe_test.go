@@ -332,10 +332,18 @@ type fakeSource struct {
 	fail   chan error
 	closed chan struct{}
 	once   sync.Once
+	file   func() error // removes the socket file; nil if there is none
 }
 
 func newFakeSource() *fakeSource {
 	return &fakeSource{pipes: make(chan pipe.Pipe, 1000), fail: make(chan error, 10), closed: make(chan struct{})}
+}
+
+func (s *fakeSource) Unlink() error {
+	if s.file == nil {
+		return nil
+	}
+	return s.file()
 }
 
 func (s *fakeSource) Suspend() ([]uintptr, []byte, error) { return nil, nil, errors.ErrUnsupported }
@@ -354,6 +362,7 @@ func (s *fakeSource) Accept() (pipe.Pipe, error) {
 }
 
 func (s *fakeSource) Close() error {
+	err := s.Unlink()
 	s.once.Do(func() {
 		close(s.closed)
 		for {
@@ -365,7 +374,7 @@ func (s *fakeSource) Close() error {
 			}
 		}
 	})
-	return nil
+	return err
 }
 
 func (s *fakeSource) SetUnlinkOnClose(bool) {}

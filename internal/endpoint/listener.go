@@ -311,55 +311,66 @@ func (l *Listener) SyscallConn() (syscall.RawConn, error) {
 	return nil, errors.ErrUnsupported // on Windows many handles listen
 }
 
-// Close stops listening. Connections that nobody has accepted are reset (row 199).
+// Close stops listening. Connections that nobody has accepted are reset (row 199). As in package
+// net the socket file goes first, and until then l is what it was: whoever learns by whatever call
+// that l is closed, a second Close included, does not find the file any more.
 func (l *Listener) Close() error {
-	l.mu.Lock()
-	if l.closed {
-		l.mu.Unlock()
+	err := l.source.Unlink()
+	switch first, moving := l.markClosed(); {
+	case !first:
 		return net.ErrClosed
+	case moving:
+		return err // it moves, or is closed when it does not: see stay
 	}
+	return l.depose()
+}
+
+// markClosed wakes everybody, and reports whether this is the first Close, and whether l is being
+// moved.
+func (l *Listener) markClosed() (first, moving bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	first, moving = !l.closed, l.paused
 	l.closed = true
 	l.deadline.stop()
 	l.cond.Broadcast()
-	if l.paused {
-		l.mu.Unlock()
-		return nil // it moves, or is closed when it does not: see stay
-	}
-	l.mu.Unlock()
-	return l.depose()
+	return first, moving
 }
 
 // depose closes a listener that has been marked as closed.
 func (l *Listener) depose() error {
 	l.mu.Lock()
-	if !l.started { // its former owner may still have it
-		queue := l.queue
-		l.queue = nil
-		l.mu.Unlock()
-		for _, at := range queue {
-			at.conn.Close()
-		}
-		l.source.Close()
-		l.release()
-		return nil
-	}
-	admitted := l.queue
+	started, admitted := l.started, l.queue
 	l.queue = nil
+	if started {
+		l.cutOff(admitted)
+	}
+	l.mu.Unlock()
+	err := l.source.Close()
 	for _, at := range admitted {
-		delete(l.greeting, at.conn.pipe) // it is reset, not cut off
+		switch {
+		case !started: // its former owner may still have it
+			at.conn.Close()
+		case l.greeted(at):
+			at.conn.close(true)
+		}
+	}
+	if !started {
+		l.release()
+	}
+	return err
+}
+
+// cutOff ends the greetings of all but those that have been admitted, who are reset. The caller
+// holds mu.
+func (l *Listener) cutOff(admitted []*place) {
+	for _, at := range admitted {
+		delete(l.greeting, at.conn.pipe)
 	}
 	for p := range l.greeting {
 		p.Close()
 	}
 	l.cond.Broadcast()
-	l.mu.Unlock()
-	err := l.source.Close()
-	for _, at := range admitted {
-		if l.greeted(at) {
-			at.conn.close(true)
-		}
-	}
-	return err
 }
 
 // greeted waits for the end of a greeting, which does not wait for anybody, and reports whether the client has been told that

@@ -65,7 +65,9 @@ func (l *Listener) begin(d *departure) error {
 	}
 	var err error
 	if l.handles, l.state, err = l.source.Suspend(); err != nil {
-		l.unpause()
+		if _, closed := l.unpause(); closed {
+			l.depose()
+		}
 		return err
 	}
 	l.shelveSilent() // run may wait for one of them to speak
@@ -94,11 +96,15 @@ func (l *Listener) pause(d *departure) error {
 	return nil
 }
 
-func (l *Listener) unpause() {
+// unpause ends the move. It returns the clients that have said nothing, and reports whether Close
+// was called meanwhile.
+func (l *Listener) unpause() (silent []pipe.Pipe, closed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	silent, l.shelved = l.shelved, nil
 	l.paused = false
 	l.cond.Broadcast()
+	return silent, l.closed
 }
 
 // shelveSilent makes clients go along as they are that have not said hello. Of those that come now, admitted does so.
@@ -180,25 +186,24 @@ func (p *parcel) addConn(c *Conn) error {
 // stay makes l what it was. Its clients are ends of the departure themselves.
 func (l *Listener) stay() {
 	l.source.Resume()
-	l.mu.Lock()
-	shelved, closed := l.shelved, l.closed
-	l.paused, l.shelved = false, nil
-	l.mu.Unlock()
-	l.resume(shelved)
+	silent, closed := l.unpause()
+	l.resume(silent)
 	if closed {
 		l.depose()
 	}
 }
 
-// moved makes l behave as closed. Its clients are ends of the departure themselves.
+// moved makes l behave as closed, in the order of Close: the socket file goes, unless the user has
+// asked for it to stay. Its clients are ends of the departure themselves.
 func (l *Listener) moved() {
+	l.source.Unlink() // nobody is there to be told
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.closed, l.paused = true, false
 	l.deadline.stop()
 	l.queue = nil
 	l.cond.Broadcast()
-	l.source.Close() // and with it the socket file goes, unless the user has asked for it to stay
+	l.mu.Unlock()
+	l.source.Close()
 }
 
 func (l *Listener) release() {

@@ -217,6 +217,8 @@ func (d *door) Accept() (pipe.Pipe, error) {
 	return p, nil
 }
 
+func (d *door) Unlink() error { return nil }
+
 func (d *door) Close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

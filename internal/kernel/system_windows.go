@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"syscall"
 
@@ -56,10 +57,11 @@ func (Transport) Listen(ctx context.Context, network, name string, o transport.O
 // A Listener is a socket that listens: a [transport.Listener]. The socket file is removed by us,
 // and not by package net, which looks for it in the directory that the process has changed to.
 type Listener struct {
-	l      *net.UnixListener
-	door   *door  // nil: everybody is let in
-	path   string // of the socket file
-	unlink atomic.Bool
+	l       *net.UnixListener
+	door    *door  // nil: everybody is let in
+	path    string // of the socket file
+	unlink  atomic.Bool
+	closing sync.Once
 }
 
 // SetUnlinkOnClose says whether Close removes the socket file.
@@ -67,14 +69,14 @@ func (l *Listener) SetUnlinkOnClose(unlink bool) { l.unlink.Store(unlink) }
 
 // removeFile removes the socket file, if it is to go, and if there is one at its path still.
 func (l *Listener) removeFile() {
-	if info, err := os.Lstat(l.path); l.unlink.Swap(false) && err == nil && info.Mode()&os.ModeSocket != 0 {
+	if info, err := os.Lstat(l.path); l.unlink.Load() && err == nil && info.Mode()&os.ModeSocket != 0 {
 		_ = os.Remove(l.path) // package net does not look at the error either
 	}
 }
 
-// Close stops listening.
+// Close stops listening. The socket file goes first; a second Close waits for that.
 func (l *Listener) Close() error {
-	l.removeFile()
+	l.closing.Do(l.removeFile)
 	l.closeDoor()
 	return inner(l.l.Close())
 }

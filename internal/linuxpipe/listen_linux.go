@@ -128,6 +128,12 @@ func (l *Listener) acceptNow(s uintptr) (fd int, err error) {
 // otherwise.
 func (l *Listener) SetUnlinkOnClose(unlink bool) { l.bound.SetUnlink(unlink) }
 
+// Unlink does what comes first in Close: see endpoint.Source.
+func (l *Listener) Unlink() error {
+	l.bound.Close(l.raw)
+	return nil
+}
+
 // Close stops listening. As in package net, the socket file is removed first, so that it is never a stale one.
 func (l *Listener) Close() error {
 	l.bound.Close(l.raw)

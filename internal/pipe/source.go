@@ -5,7 +5,16 @@ type Source interface {
 	// Accept waits for the next client's pipe. After Close or Suspend it returns those of clients
 	// that have been let in already, if there are such, and then net.ErrClosed.
 	Accept() (Pipe, error)
+
+	// Unlink does what comes first in Close: it removes the socket file, unless SetUnlinkOnClose
+	// has been told otherwise. Only the first call does; the others wait for that one, and return
+	// what it has. It may take a second where somebody else has the file open, in which clients are
+	// let in as before. It can be called after Suspend, too.
+	Unlink() error
+
+	// Close is Unlink, and stops accepting. The error is that of Unlink, if there is one.
 	Close() error
+
 	SetUnlinkOnClose(unlink bool)
 
 	// Suspend ends accepting without turning anybody away: clients that come from now on wait for

@@ -91,6 +91,9 @@ func (s *source) end(closed bool) (was bool) {
 	return was
 }
 
+// Unlink does nothing: a name is no file here, and stays.
+func (s *source) Unlink() error { return nil }
+
 func (s *source) Close() error {
 	if s.end(true) {
 		return net.ErrClosed

@@ -6,6 +6,7 @@ package sockfile
 
 import (
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"syscall"
 
@@ -18,6 +19,7 @@ type File struct {
 	absolute string // the process may change its directory
 	made     id     // which file it is, if this process has made it
 	unlink   atomic.Bool
+	closing  sync.Once
 }
 
 // An id tells a file from all others. As long as a socket is open its file keeps it, even if it has been removed: the kernel holds on to it.
@@ -70,13 +72,20 @@ func (f *File) SetUnlink(unlink bool) {
 // Unlinks reports whether it does.
 func (f *File) Unlinks() bool { return f != nil && f.unlink.Load() }
 
-// Close removes the file, if it is to go, and if path leads to the file of socket, the listener's, which is closed after that: so it is
-// never a stale one. That nothing could be removed is no error, as in package net.
+// Close removes the file, if it is to go, and if path leads to the file of socket, the listener's,
+// which is closed after that: so it is never a stale one. Only the first call does, and the others
+// wait for that one. That nothing could be removed is no error, as in package net.
 func (f *File) Close(socket syscall.RawConn) {
+	if f != nil {
+		f.closing.Do(func() { f.close(socket) })
+	}
+}
+
+func (f *File) close(socket syscall.RawConn) {
 	if !f.Unlinks() {
 		return
 	}
-	_ = socket.Control(func(fd uintptr) { // it fails if the socket is closed; the file was removed then
+	_ = socket.Control(func(fd uintptr) { // it fails if the socket is closed, the file not
 		want := f.made
 		if want == (id{}) {
 			var ok bool

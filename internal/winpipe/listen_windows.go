@@ -22,6 +22,7 @@ type Listener struct {
 	sentinel   windows.Handle // shows that the listener exists; nobody connects to it
 	instances  int            // how many are to wait
 	file       *boundFile     // nil for an abstract name
+	unlinked   func() error   // removes that the first time, and says each time what came of it
 	exam       *examination   // of handles that another process has handed on
 
 	accepting sync.Mutex // held by Accept while it waits
@@ -78,7 +79,7 @@ func newListener(t sock.Type, sddl string) (*Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Listener{
+	l := &Listener{
 		socketType: t,
 		sddl:       sddl,
 		attributes: attributes,
@@ -86,7 +87,9 @@ func newListener(t sock.Type, sddl string) (*Listener, error) {
 		exam:       passed,
 		stop:       stop,
 		stopped:    make(chan struct{}),
-	}, nil
+	}
+	l.unlinked = sync.OnceValue(l.unlinkFile)
+	return l, nil
 }
 
 // open makes the sentinel, which is the claim to the name, and the instances. The caller releases them, also after an error.
@@ -220,40 +223,42 @@ func (l *Listener) wakeAccept() {
 	close(l.stopped)
 }
 
-// Close stops listening, and removes the socket file if it is still the one that Listen made. Clients that were not accepted
-// find their connection closed; after Suspend they are those of whoever has been handed the listener.
+// Close removes the socket file, if it is still the one that Listen made, and then stops listening,
+// so that the file is never a stale one. Clients that were not accepted find their connection
+// closed; after Suspend they are those of whoever has been handed the listener.
 func (l *Listener) Close() error {
-	l.mu.Lock()
-	if l.closed {
-		l.mu.Unlock()
+	err := l.Unlink()
+	if !l.markClosed() {
 		return net.ErrClosed
 	}
+	if l.exam.verdict() == nil {
+		l.end()
+		return err
+	}
+	go func() { // nobody knows yet what these handles are, and so whether closing them waits
+		<-l.exam.looked
+		l.end()
+	}()
+	return err
+}
+
+// markClosed makes Accept return, and reports whether this is the first Close.
+func (l *Listener) markClosed() (first bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	first = !l.closed
 	if !l.isStopped() {
 		l.wakeAccept()
 	}
 	l.closed = true
-	unlink := l.unlink && l.file != nil
-	l.mu.Unlock()
-	if l.exam.verdict() == nil {
-		return l.end(unlink)
-	}
-	go func() { // nobody knows yet what these handles are, and so whether closing them waits
-		<-l.exam.looked
-		<-l.exam.done
-		l.end(unlink && l.exam.err == nil) // nobody is there to be told
-	}()
-	return nil
+	return first
 }
 
-// end closes what open made, and may remove the socket file, which may take a moment.
-func (l *Listener) end(unlink bool) error {
+// end closes what open made.
+func (l *Listener) end() {
 	l.accepting.Lock() // Accept has left
+	defer l.accepting.Unlock()
 	l.release()
-	l.accepting.Unlock()
-	if unlink {
-		return l.file.remove()
-	}
-	return nil
 }
 
 // release closes what open made. The sentinel goes last: while it is there, nobody else can bind the name, and so no client

@@ -3,11 +3,14 @@ package winpipe
 import (
 	"errors"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/windows"
 
@@ -266,4 +269,103 @@ func TestVacantFileOfAnotherUserIsNotTakenOver(t *testing.T) {
 	if !isVacant(name) {
 		t.Error("it was written all the same")
 	}
+}
+
+// Who learns that a listener is closed, if only by a second Close, finds no file.
+func TestTheSocketFileGoesBeforeAnybodyLearnsOfClose(t *testing.T) {
+	path := filepath.Join(testenv.TempDir(t), "socket")
+	l := listen(t, path)
+	scanner := openAs(t, path, windows.GENERIC_READ, 0)
+	busy, finished := make(chan struct{}), make(chan struct{})
+	winfile.Busy = sync.OnceFunc(func() {
+		close(busy)
+		<-finished
+	})
+	defer func() { winfile.Busy = func() {} }()
+	calls := make(chan error, 3)
+	call := func(f func() error) {
+		go func() {
+			err := f()
+			if _, there := os.Stat(path); !errors.Is(there, fs.ErrNotExist) {
+				t.Errorf("%v, and the file: %v", err, there)
+			}
+			calls <- err
+		}()
+	}
+	call(func() error { _, err := l.Accept(); return err })
+	call(l.Close)
+	within(t, "the first Close", func() error { <-busy; return nil })
+	call(l.Close)
+	runtime.Gosched()
+	if len(calls) > 0 {
+		t.Errorf("a call has returned while the file is there: %v", <-calls)
+	}
+	windows.CloseHandle(scanner)
+	close(finished)
+	closed := 0
+	for range cap(calls) {
+		if err := within(t, "a call", func() error { return <-calls }); err == net.ErrClosed {
+			closed++
+		}
+	}
+	if closed != 2 {
+		t.Errorf("%d calls say that the listener is closed, want Accept and one of two Closes", closed)
+	}
+}
+
+// What another process has handed on may not be a listener: its file is not removed before that is
+// known, and Close waits for that, though not for ever.
+func TestTheSocketFileOfAListenerThatIsExaminedGoesWithClose(t *testing.T) {
+	examinationLimit = 50 * time.Millisecond
+	defer func() { examinationLimit = 5 * time.Second }()
+	for _, test := range []struct {
+		name    string
+		verdict error
+		never   bool
+		stays   bool
+	}{
+		{name: "a listener"},
+		{name: "something else", verdict: syscall.EPROTO, stays: true},
+		{name: "no answer", never: true, stays: true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			path := filepath.Join(testenv.TempDir(t), "socket")
+			l := examined(t, path)
+			asked, answer := make(chan struct{}), make(chan struct{})
+			l.exam = examine(func() error {
+				close(asked)
+				<-answer
+				return test.verdict
+			})
+			<-asked
+			if !test.never {
+				close(answer)
+			} else {
+				defer close(answer)
+			}
+			if err := within(t, "Close", l.Close); err != nil {
+				t.Errorf("Close: %v", err)
+			}
+			if _, err := os.Stat(path); (err == nil) != test.stays {
+				t.Errorf("after Close the file is %v", err)
+			}
+		})
+	}
+}
+
+// examined returns a listener at path that was handed on, to be examined. Its file goes with it.
+func examined(t *testing.T, path string) *Listener {
+	t.Helper()
+	former := listen(t, path)
+	handles, state, err := former.Suspend()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := newSource(duplicateHandles(t, handles), state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	former.SetUnlinkOnClose(false)
+	former.Close()
+	return l
 }

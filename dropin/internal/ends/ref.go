@@ -21,16 +21,18 @@ type Ref struct {
 	unused chan struct{} // made by Close, and closed by the last of them
 }
 
-// Close gives the reference up; calls that wait by way of it return net.ErrClosed. The last one closes the end.
+// Close gives the reference up; calls that wait by way of it return net.ErrClosed. The last one
+// closes the end, and nobody is told before that r is closed: the socket file has gone then. (The
+// end's lock is held meanwhile. Who waits for it has no other reference either.)
 func (r *Ref) Close() error {
-	unused, err := r.shut()
-	if err != nil {
-		return err
-	}
 	r.dropAbandoned()
 	e := r.End
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	unused, err := r.shut()
+	if err != nil {
+		return err
+	}
 	delete(e.refs, r)
 	if len(e.refs) == 0 {
 		return e.close()
@@ -83,6 +85,8 @@ func (r *Ref) Do(op func() error) error { return r.do(op, func() bool { return f
 // os.ErrDeadlineExceeded.
 func (r *Ref) do(op func() error, late func() bool) error {
 	if !r.begin() {
+		r.End.mu.Lock() // Close may be under way
+		defer r.End.mu.Unlock()
 		return net.ErrClosed
 	}
 	defer r.finish()

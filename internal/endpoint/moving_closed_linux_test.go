@@ -1,0 +1,93 @@
+package endpoint_test
+
+import (
+	"errors"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"afunix/internal/endpoint"
+	"afunix/internal/sock"
+	"afunix/internal/testenv"
+)
+
+// Listeners that are closed while they move, or by moving.
+
+// carried begins to move a slow listener, up to the moment in which nobody is accepted any more.
+func carried(t *testing.T) (l *endpoint.Listener, path string, slow *slowSource, moves call, other *endpoint.Conn) {
+	t.Helper()
+	testenv.NeedPipeRights(t)
+	cfg, _ := moving(sock.Stream)
+	carrier, other := pairOf(t, cfg)
+	l, path, slow = slowly(t, cfg)
+	moves = begin(t, "the move", path, func() error { return move(carrier, l) })
+	slow.suspend.await(t, "the move")
+	return l, path, slow, moves, other
+}
+
+// A listener that has moved is closed here, in the same order.
+func TestTheSocketFileOfAListenerThatHasMovedIsNoMoreWhenAcceptReturns(t *testing.T) {
+	l, path, slow, moves, _ := carried(t)
+	accepts := acceptMany(t, l, path)
+	slow.suspend.lift()
+	slow.unlink.await(t, "the move")
+	for _, c := range append(accepts, moves) {
+		c.waits(t)
+	}
+	// The file may take its time, but no lock is held.
+	deadline := begin(t, "SetDeadline", path, func() error { return l.SetDeadline(time.Now().Add(time.Hour)) })
+	if err := deadline.ends(t); err != nil {
+		t.Errorf("SetDeadline: %v", err)
+	}
+	slow.unlink.lift()
+	allClosed(t, accepts)
+	if err := moves.ends(t); err != nil {
+		t.Errorf("the move: %v", err)
+	}
+	allClosed(t, []call{begin(t, "Close", path, l.Close)})
+}
+
+// One that stays behind when it was told to, as ever.
+func TestTheSocketFileOfAListenerThatHasMovedStaysIfItIsTo(t *testing.T) {
+	l, path, slow, moves, _ := carried(t)
+	l.SetUnlinkOnClose(false)
+	slow.suspend.lift()
+	slow.unlink.lift()
+	if err := moves.ends(t); err != nil {
+		t.Errorf("the move: %v", err)
+	}
+	if _, err := os.Lstat(path); err != nil {
+		t.Error(err)
+	}
+}
+
+// A listener that is closed while it moves gives its file up at once, whatever becomes of the move.
+func TestCloseOfAListenerThatMovesRemovesTheSocketFileFirst(t *testing.T) {
+	for _, failure := range []error{nil, syscall.EMSGSIZE} {
+		l, path, slow, moves, _ := carried(t)
+		slow.failure = failure
+		accepts := acceptMany(t, l, path)
+		closes := begin(t, "Close", path, l.Close)
+		slow.unlink.await(t, "Close")
+		for _, c := range append(accepts, moves, closes) {
+			c.waits(t)
+		}
+		slow.unlink.lift()
+		if err := closes.ends(t); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+		allClosed(t, accepts)
+		moves.waits(t)
+		slow.suspend.lift()
+		if err := moves.ends(t); !errors.Is(err, failure) {
+			t.Errorf("the move: %v, want %v", err, failure)
+		}
+		select {
+		case <-slow.closed:
+		default:
+			t.Error("its source has not been closed")
+		}
+		allClosed(t, []call{begin(t, "Close", path, l.Close)})
+	}
+}
