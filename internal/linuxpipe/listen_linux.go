@@ -128,7 +128,7 @@ func (l *Listener) acceptNow(s uintptr) (fd int, err error) {
 // otherwise.
 func (l *Listener) SetUnlinkOnClose(unlink bool) { l.bound.SetUnlink(unlink) }
 
-// Unlink does what comes first in Close: see endpoint.Source.
+// Unlink does what comes first in Close: see pipe.Source.
 func (l *Listener) Unlink() error {
 	l.bound.Close(l.raw)
 	return nil

@@ -7,7 +7,7 @@ import (
 	"afunix/internal/winfile"
 )
 
-// Unlink does what comes first in Close: see endpoint.Source. While somebody else has the file open
+// Unlink does what comes first in Close: see pipe.Source. While somebody else has the file open
 // it takes half a second. So long, and no longer than an examination, it waits for handles that
 // were handed on and have not been looked at: the file stays if they are not those of a listener.
 func (l *Listener) Unlink() error { return l.unlinked() }
