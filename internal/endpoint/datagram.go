@@ -60,7 +60,7 @@ type PacketConn struct {
 	out outgoing
 }
 
-// unlock unlocks mu, and closes the descriptors of datagrams that have been discarded meanwhile: see inbox.unlock.
+// unlock unlocks mu, and closes the descriptors of datagrams that have been discarded meanwhile: see Conn.unlock.
 func (s *PacketConn) unlock() {
 	discarded := s.discarded
 	s.discarded = nil
@@ -261,16 +261,16 @@ func (s *PacketConn) receive(b []byte, peek bool) (*Conn, sock.Result, error) {
 		s.cond.Wait()
 	}
 	c := s.queue[0]
-	c.in.mu.Lock()
+	c.mu.Lock()
 	if peek {
 		r := duplicated(c.in.box.Peek(b))
-		c.in.mu.Unlock()
+		c.mu.Unlock()
 		s.cond.Signal() // whoever waits may have it
 		return c, r, nil
 	}
 	r := c.in.box.Read(b)
-	c.in.mu.Unlock()
-	c.creditWhatIsDue()
+	c.creditWhatIsDueLocked()
+	c.mu.Unlock()
 	s.queue = slices.Delete(s.queue, 0, 1)
 	c.link.queued--
 	if c.link.over && c.link.queued == 0 {
@@ -298,8 +298,8 @@ func (s *PacketConn) credentials(c *Conn, writer uint32) *cred.Credentials {
 	if !pass {
 		return nil
 	}
-	c.in.mu.Lock()
-	defer c.in.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	return c.in.writer(writer)
 }
 

@@ -276,11 +276,11 @@ func (l *Listener) take() (*Conn, error) {
 // accepted lets the peer send as many descriptors as to any connection.
 func (c *Conn) accepted() {
 	c.catchUp() // what was sent before
-	c.in.mu.Lock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.in.embryo = false
 	c.in.box.Grant(sock.RightsWindow)
-	c.in.mu.Unlock()
-	c.creditWhatIsDue()
+	c.creditWhatIsDueLocked()
 }
 
 // SetDeadline sets when Accept gives up.

@@ -8,6 +8,7 @@ import (
 	"afunix/internal/rights"
 	"afunix/internal/sock"
 	"afunix/internal/transport"
+	"afunix/internal/wire"
 )
 
 // message is what has to be acknowledged of one message: its descriptors, or that a datagram has been queued.
@@ -54,6 +55,14 @@ func (m *message) parked() sock.Parked {
 	return m.Outgoing
 }
 
+// seal completes the packet that brings the descriptors of m. Sockets are exported by that, which cannot be taken back (P4).
+func (m *message) seal(p *wire.Packet) (err error) {
+	if p.Records > 0 && p.Ancillary == nil {
+		p.Ancillary, err = m.Records()
+	}
+	return err
+}
+
 // undo takes back a message that has not been written, for the reason why. The caller holds writing, so that no other one is loaded.
 func (c *Conn) undo(m *message, why error) {
 	if m.Outgoing == nil {
@@ -70,8 +79,8 @@ func (c *Conn) undo(m *message, why error) {
 
 // outlives reports whether the peer is gone. What it has said before can still be read.
 func (c *Conn) outlives() bool {
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	return c.out.box.Gone()
 }
 
@@ -104,13 +113,13 @@ func (c *Conn) load(m *message) error {
 	if m.Outgoing == nil {
 		return nil
 	}
-	c.out.mu.Lock()
+	c.mu.Lock()
 	if !c.out.ready {
-		c.out.mu.Unlock()
+		c.mu.Unlock()
 		return errShifted
 	}
 	c.out.shift.loaded = true
-	c.out.mu.Unlock()
+	c.mu.Unlock()
 	err := m.Duplicate()
 	if err == nil {
 		err = m.parcel.duplicate()
@@ -120,14 +129,13 @@ func (c *Conn) load(m *message) error {
 
 // unload notes that no message is loaded that has not been written.
 func (c *Conn) unload() {
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
-	c.unloaded()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unloadedLocked()
 }
 
-// unloaded is unload for a caller that holds out.mu.
-func (c *Conn) unloaded() {
+func (c *Conn) unloadedLocked() {
 	c.out.shift.loaded = false
-	c.letGo()
+	c.letGoLocked()
 	c.out.cond.Broadcast()
 }

@@ -18,7 +18,7 @@ var breakIt = flag.Bool("mutants", false, "break the engine in each way that is 
 type mutant struct{ name, file, old, new string }
 
 var mutants = []mutant{
-	{"an acknowledgement is lost", "endpoint/owed.go", "	c.out.owed.ack = serial\n	c.out.owed.note(debtAck)\n	c.pay()\n", "	c.out.owed.ack = serial\n"},
+	{"an acknowledgement is lost", "endpoint/owed.go", "	c.out.owed.ack = serial\n	c.out.owed.note(debtAck)\n	c.payLocked()\n", "	c.out.owed.ack = serial\n"},
 	{"acknowledged before it is adopted", "endpoint/receive.go", "	set, err := u.message(p)\n", "	c.acknowledge(p.Serial)\n	set, err := u.message(p)\n"},
 	{"released before the acknowledgement", "sock/outbox.go", "	t.serial, t.parked = o.serial, parked\n", "	t.serial = o.serial\n	if parked != nil {\n		parked.Release()\n	}\n"},
 	{"no take-back after a goodbye", "sock/outbox.go", "o.end(Severed, Parked.TakeBack)", "o.end(Severed, Parked.Release)"},
@@ -34,7 +34,7 @@ var mutants = []mutant{
 	{"a message half adopted is kept", "rights/adopt.go", "			set.Discard()\n			Discard(t", "			Discard(t"},
 	{"the rest of a message is not discarded", "rights/adopt.go", "			Discard(t, peer, route, rest, n-i-1)\n", ""},
 	{"the message is split before its descriptors", "endpoint/send.go", "		m, begun = nil, c.typ != sock.Stream\n", "		m, begun = nil, false\n"},
-	{"a waiting send is not woken by the acknowledgement", "endpoint/receive.go", "	err := change(&c.out)\n	c.out.cond.Broadcast()\n", "	err := change(&c.out)\n"},
+	{"a waiting send is not woken by the acknowledgement", "endpoint/receive.go", "	c.out.cond.Broadcast()\n	t := &c.in.turn\n", "	t := &c.in.turn\n"},
 	{"descriptors go to a peer that is moving", "endpoint/shift.go", "		c.out.ready, s.wasReady = false, false\n", "		s.wasReady = false\n"},
 	{"an end that did not move stays paused", "endpoint/departure.go", "	s.paused, s.detached = false, false\n", "	s.detached = false\n"},
 	{"a moved end leaves its queue behind", "endpoint/parcel.go", "	s, segments := c.state()\n", "	s, segments := c.state()\n	segments = nil\n"},
@@ -44,7 +44,7 @@ var mutants = []mutant{
 	{"copies are released before the pipe is closed", "endpoint/receive.go", "	err := c.pipe.Hangup()\n	for _, p := range left {\n		p.Release()\n	}\n", "	for _, p := range left {\n		p.Release()\n	}\n	err := c.pipe.Hangup()\n"},
 	{"a pull counts whatever its sender has done", "endpoint/receive.go", "(err != nil || route.Way == rights.Pull) && !told && !c.pipe.Connected()", "err != nil && !told && !c.pipe.Connected()"},
 	{"an acknowledgement that waited for room has not got out", "endpoint/receive.go", " && !(due && c.ackPaid())", " && (due || true)"},
-	{"a Read goes on though its end is closed", "endpoint/conn.go", "			if c.in.closed { // meanwhile", "			if false { // meanwhile"},
+	{"a Read goes on though its end is closed", "endpoint/conn.go", "			if c.closed { // meanwhile", "			if false { // meanwhile"},
 	{"what is behind descriptors that died is lost", "endpoint/receive.go", "errors.Is(err, syscall.ESRCH), err == errLetGo:", "err == syscall.ENOENT:"},
 	{"both ends that move over themselves wait", "endpoint/shift.go", "!crossed || !c.server {", "crossed || true {"},
 	{"a ready is not heard while the end moves", "endpoint/handshake.go", "	case o.shift.away: // it is", "	case o.shift.away || o.leaving(): // it is"},
@@ -52,11 +52,11 @@ var mutants = []mutant{
 	{"an end that stays sends before it is answered", "endpoint/departure.go", "		c.out.ready = false // until it has been answered\n", ""},
 	{"an acknowledgement that nobody has read is a lie", "sock/outbox.go", "	case o.inherited > 0 && serial <= o.inherited:", "	case false:"},
 	{"luggage stays in front of its message", "endpoint/shift.go", "s.held && !(begun && s.loaded)", "s.held"},
-	{"credit is what it was", "endpoint/owed.go", "		if d == debtCredit {\n", "		if d == debtCredit && o.owed.credit == (sock.Credit{}) {\n"},
+	{"credit is what it was", "endpoint/owed.go", "	if d == debtCredit {\n", "	if d == debtCredit && o.owed.credit == (sock.Credit{}) {\n"},
 	{"what was read before its end began to live never does", "endpoint/shift.go", "	startAll(nested) // somebody", "	_ = nested // somebody"},
 	{"luggage waits for a message that will not come", "endpoint/shift.go", "		c.unclaimed() // while", "		// while"},
 	{"an end moves again before it is answered", "endpoint/departure.go", "(mate != nil || c.out.answered())", "(mate != nil || true)"},
-	{"an end over itself nudges itself", "endpoint/departure.go", "	c.wakeWaits() // and not", "	c.wakeWrites() // and not"},
+	{"an end over itself nudges itself", "endpoint/departure.go", "	c.wakeWaitsLocked() // and not", "	c.wakeWritesLocked() // and not"},
 
 	// Datagrams and listeners.
 	{"a datagram goes to the next owner of the name, too", "endpoint/offer.go", "		return n, gone(incomplete)\n", "		_ = incomplete\n		return 0, errGone\n"},
