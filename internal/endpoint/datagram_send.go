@@ -173,7 +173,7 @@ func (s *PacketConn) purge() {
 		if r.Rights != nil {
 			s.discarded = append(s.discarded, r.Rights)
 		}
-		c.creditWhatIsDue()
+		s.credit(c)
 		if c.link.over && c.link.queued == 0 {
 			s.drop(c)
 		}

@@ -108,8 +108,9 @@ func (s *PacketConn) admit() {
 		s.held = slices.Delete(s.held, 0, 1)
 		s.queue = append(s.queue, c)
 		c.link.queued++
-		c.acknowledge(c.link.offers[0].serial)
-		startAll(c.link.offers[0].ends)
+		o := c.link.offers[0]
+		s.owe(c, func(owed *owed) { owed.acknowledge(o.serial) })
+		s.arrived, s.arriving = append(s.arrived, o.ends...), s.arriving+len(o.ends)
 		c.link.offers = slices.Delete(c.link.offers, 0, 1)
 		s.cond.Signal()
 	}
@@ -139,17 +140,8 @@ func (s *PacketConn) refuse(c *Conn, n int, why uint8) {
 	c.in.box.Keep(l.queued + n)
 	s.discarded = append(s.discarded, c.in.box.Discarded()...)
 	c.mu.Unlock()
-	c.refused(last, why)
-	c.creditWhatIsDue()
-}
-
-// refused tells the peer that its datagrams up to serial have not been queued.
-func (c *Conn) refused(serial uint64, why uint8) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.out.owed.refused, c.out.owed.why = serial, why
-	c.out.owed.note(debtRefuse)
-	c.payLocked()
+	s.owe(c, func(owed *owed) { owed.refuse(last, why) })
+	s.credit(c)
 }
 
 func (c *Conn) peerCancels(p *wire.Packet) error {

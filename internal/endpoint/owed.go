@@ -52,7 +52,20 @@ const (
 	debtBye
 )
 
-func (o *owed) note(d debt)     { o.debts |= 1 << d }
+func (o *owed) note(d debt) { o.debts |= 1 << d }
+
+// acknowledge notes that the peer's transfers up to serial are done.
+func (o *owed) acknowledge(serial uint64) {
+	o.ack = serial
+	o.note(debtAck)
+}
+
+// refuse notes that the peer's datagrams up to serial have not been queued.
+func (o *owed) refuse(serial uint64, why uint8) {
+	o.refused, o.why = serial, why
+	o.note(debtRefuse)
+}
+
 func (o *owed) drop(d debt)     { o.debts &^= 1 << d }
 func (o *owed) has(d debt) bool { return o.debts&(1<<d) != 0 }
 
@@ -187,8 +200,7 @@ func (c *Conn) acknowledge(serial uint64) (told bool) {
 
 // acknowledgeLocked tells the peer that its transfers up to serial are done.
 func (c *Conn) acknowledgeLocked(serial uint64) {
-	c.out.owed.ack = serial
-	c.out.owed.note(debtAck)
+	c.out.owed.acknowledge(serial)
 	c.payLocked()
 }
 
@@ -199,6 +211,13 @@ func (c *Conn) ackPaid() bool {
 	return !c.out.owed.has(debtAck)
 }
 
+// pay is payLocked.
+func (c *Conn) pay() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.payLocked()
+}
+
 // creditWhatIsDue tells the peer what it may send, if that is worth a packet.
 func (c *Conn) creditWhatIsDue() {
 	c.mu.Lock()
@@ -207,10 +226,18 @@ func (c *Conn) creditWhatIsDue() {
 }
 
 func (c *Conn) creditWhatIsDueLocked() {
-	if _, due := c.in.box.CreditDue(); due {
-		c.out.owed.note(debtCredit)
+	if c.oweCreditLocked() {
 		c.payLocked()
 	}
+}
+
+// oweCreditLocked notes that the peer is to be told what it may send, if that is worth a packet.
+func (c *Conn) oweCreditLocked() bool {
+	_, due := c.in.box.CreditDue()
+	if due {
+		c.out.owed.note(debtCredit)
+	}
+	return due
 }
 
 // patience bounds the wait for a peer that is suspended. It will see what it was told before anything that comes later.
