@@ -231,7 +231,7 @@ func (h *handle) Write(head, body []byte) error {
 		panic(fmt.Sprintf("packet of %d bytes", len(data)))
 	}
 	w := h.p.w
-	w.step(h.p, "write "+describe(h.e.on, data))
+	h.p.pass("write " + describe(h.e.on, data))
 	w.mu.Lock()
 	err := h.full()
 	if err == nil {

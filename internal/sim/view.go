@@ -57,7 +57,7 @@ func (v *view) TakeBack(theirs uint64) error {
 }
 
 func (v *view) ExportSocket(ours uintptr) ([]byte, error) {
-	v.own.w.step(v.own, "export") // under the lock of the sending half
+	v.own.pass("export")
 	d, err := v.View.ExportSocket(ours)
 	if err == nil {
 		v.leave(binary.LittleEndian.Uint64(d), true)
