@@ -54,10 +54,13 @@ const (
 
 func (o *owed) note(d debt) { o.debts |= 1 << d }
 
-// acknowledge notes that the peer's transfers up to serial are done.
+// acknowledge notes that the peer's transfers up to serial are done. A later one may have been before: a Move is acknowledged late that came
+// while a message was loaded, and came to nothing meanwhile.
 func (o *owed) acknowledge(serial uint64) {
-	o.ack = serial
-	o.note(debtAck)
+	if serial > o.ack {
+		o.ack = serial
+		o.note(debtAck)
+	}
 }
 
 // refuse notes that the peer's datagrams up to serial have not been queued.

@@ -18,7 +18,7 @@ var breakIt = flag.Bool("mutants", false, "break the engine in each way that is 
 type mutant struct{ name, file, old, new string }
 
 var mutants = []mutant{
-	{"an acknowledgement is lost", "endpoint/owed.go", "	o.ack = serial\n	o.note(debtAck)\n", "	o.ack = serial\n"},
+	{"an acknowledgement is lost", "endpoint/owed.go", "		o.ack = serial\n		o.note(debtAck)\n", "		o.ack = serial\n"},
 	{"acknowledged before it is adopted", "endpoint/receive.go", "	set, err := u.message(p)\n", "	c.acknowledge(p.Serial)\n	set, err := u.message(p)\n"},
 	{"released before the acknowledgement", "sock/outbox.go", "	t.serial, t.parked = o.serial, parked\n", "	t.serial = o.serial\n	if parked != nil {\n		parked.Release()\n	}\n"},
 	{"no take-back after a goodbye", "sock/outbox.go", "o.end(Severed, Parked.TakeBack)", "o.end(Severed, Parked.Release)"},
