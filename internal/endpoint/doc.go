@@ -23,7 +23,7 @@
 //	Conn.mu                 of a connection or a link: the one lock of its two halves
 //	descriptor.Set.mu       of a message in a queue, to duplicate what is peeked at, or to say what it is made of
 //
-// No two of one kind are held at once, but for reading and writing (an end that is sent over itself is moved with its writing held).
+// Of two sockets the one in whose queue the other is comes first.
 // None of them is held while a listener's socket file is removed, which may take a second: see
 // Source.Unlink.
 //

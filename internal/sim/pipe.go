@@ -297,7 +297,7 @@ func (h *handle) end(how string, before func()) error {
 		w.letThrough(h.p, h.gateName())
 	}
 	w.mu.Unlock()
-	w.step(h.p, fmt.Sprintf("%s pipe %d", how, h.e.on.number))
+	h.p.pass(fmt.Sprintf("%s pipe %d", how, h.e.on.number))
 	h.p.effect(func() {
 		before()
 		h.p.Took(h.v)
