@@ -99,8 +99,9 @@ type outbox struct {
 	apart    bool // a datagram socket has found out that its peer is gone, and is not connected any more
 	severed  bool
 	owed     owed
-	head     []byte // where the head of a packet is put together
-	packets  uint64 // sent so far
+	settling []*message // whose copies are let go: see settleLocked
+	head     []byte     // where the head of a packet is put together
+	packets  uint64     // sent so far
 
 	opener    cred.Credentials // the peer when the connection was made: SO_PEERCRED
 	can       pipe.Ability     // ours over the peer

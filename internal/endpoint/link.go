@@ -164,6 +164,7 @@ func (c *Conn) peerRefusesLocked(p *wire.Packet) error {
 		fate = sock.Severed
 	}
 	c.servedLocked()
+	defer c.settleLocked()
 	return c.out.box.Refuse(p.Serial, fate)
 }
 

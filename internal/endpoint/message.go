@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"errors"
+	"slices"
 	"syscall"
 
 	"afunix/internal/descriptor"
@@ -17,6 +18,9 @@ type message struct {
 	parcel           *parcel        // of its descriptors that are ends of ours; nil if none is
 	transfer         *sock.Transfer // once it has been written
 	room             sock.Transfer  // for that
+
+	of  *outbox           // that it is in
+	let func(sock.Parked) // what is to be done with the copies, as soon as mu is free; nil: nothing, or it has been
 }
 
 // records returns the number of descriptors.
@@ -44,15 +48,46 @@ func (m *message) maxLen() int {
 	return m.MaxLen()
 }
 
-// parked returns what is to be released when m has arrived.
-func (m *message) parked() sock.Parked {
-	switch {
-	case m.Outgoing == nil:
-		return nil
-	case m.parcel != nil:
+// copies are what is parked until m has arrived: descriptors of this process, and what has been put into the other one.
+func (m *message) copies() sock.Parked {
+	if m.parcel != nil {
 		return m.parcel
 	}
 	return m.Outgoing
+}
+
+// A parked is a message in an outbox, which decides under the lock what becomes of the copies: see settleLocked.
+type parked message
+
+func (p *parked) Release()  { p.settle(sock.Parked.Release) }
+func (p *parked) TakeBack() { p.settle(sock.Parked.TakeBack) }
+func (p *parked) Decline()  { p.settle(sock.Parked.Decline) }
+
+func (p *parked) settle(let func(sock.Parked)) {
+	p.let = let
+	p.of.settling = append(p.of.settling, (*message)(p))
+}
+
+// settleLocked does what has been decided about the copies of messages, with mu released: it closes descriptors here and in the other
+// process. Their senders wait for that.
+func (c *Conn) settleLocked() {
+	o := &c.out
+	for len(o.settling) > 0 {
+		m := o.settling[0]
+		o.settling = slices.Delete(o.settling, 0, 1)
+		c.mu.Unlock()
+		m.let(m.copies())
+		c.mu.Lock()
+		m.let = nil
+		o.cond.Broadcast()
+	}
+}
+
+// settledLocked waits until nothing is to be done about the copies of m.
+func (c *Conn) settledLocked(m *message) {
+	for m.let != nil {
+		c.out.cond.Wait()
+	}
 }
 
 // seal completes the packet that brings the descriptors of m. Sockets are exported by that, which cannot be taken back (P4).

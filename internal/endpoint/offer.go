@@ -56,7 +56,7 @@ func (c *Conn) offerWith(b []byte, m *message) (int, error) {
 		c.undo(m, err)
 		return 0, gone(c.bereaved(err))
 	}
-	return c.verdict(m.transfer, n, err)
+	return c.verdict(m, n, err)
 }
 
 // gone translates the end of a link.
@@ -79,7 +79,8 @@ func (l *link) plain() *message {
 
 // verdict waits for what the receiver says of a datagram of which n bytes have been written; err is what stopped the rest, if
 // anything did.
-func (c *Conn) verdict(t *sock.Transfer, n int, err error) (int, error) {
+func (c *Conn) verdict(m *message, n int, err error) (int, error) {
+	t := m.transfer
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	w := wait{c: c}
@@ -98,6 +99,7 @@ func (c *Conn) verdict(t *sock.Transfer, n int, err error) (int, error) {
 	if t.Fate == sock.Written {
 		c.cancelLocked(t, &w)
 	}
+	c.settledLocked(m)
 	switch t.Fate {
 	case sock.Acknowledged:
 		return n, nil

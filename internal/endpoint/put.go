@@ -64,7 +64,7 @@ func (c *Conn) putNowLocked(p *wire.Packet, m *message) error {
 		p.Records = m.records()
 		m.room = sock.Transfer{}
 		t = &m.room
-		c.out.box.Track(t, m.parked())
+		c.trackLocked(m)
 	}
 	a := sock.Arrival{Bytes: len(p.Payload), Rights: p.Records, Luggage: luggage}
 	c.out.box.Sent(a)
@@ -78,6 +78,16 @@ func (c *Conn) putNowLocked(p *wire.Packet, m *message) error {
 		c.unloadedLocked()
 	}
 	return err
+}
+
+// trackLocked books that m is to be acknowledged.
+func (c *Conn) trackLocked(m *message) {
+	if m.Outgoing == nil {
+		c.out.box.Track(&m.room, nil)
+		return
+	}
+	m.of = &c.out
+	c.out.box.Track(&m.room, (*parked)(m))
 }
 
 // withdrawnLocked takes back what has been booked of a packet that has not been written. If the peer has answered it all the same, that

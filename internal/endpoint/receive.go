@@ -274,6 +274,7 @@ func (c *Conn) peerAcknowledgesLocked(serial uint64) error {
 	if c.out.box.Gone() && c.out.box.Outstanding() == 0 {
 		return nil // it was severed by a goodbye that overtook us
 	}
+	defer c.settleLocked()
 	return c.out.box.Ack(serial)
 }
 
@@ -338,6 +339,7 @@ func (c *Conn) peerShutdownLocked(p *wire.Packet) {
 func (c *Conn) peerClosedLocked(reset bool) {
 	c.awaitPenLocked()
 	c.out.box.Farewell()
+	c.settleLocked()
 	c.out.cond.Broadcast()
 	c.out.nudgeGuests()
 	if reset {
@@ -376,7 +378,7 @@ func (c *Conn) abandon(left []sock.Parked) error {
 	}
 	err := c.pipe.Hangup()
 	for _, p := range left {
-		p.Release()
+		(*message)(p.(*parked)).copies().Release()
 	}
 	return err
 }
@@ -386,6 +388,7 @@ func (c *Conn) ended(err error) {
 	c.unclaimed()
 	c.lockToWrite()
 	left := c.bereaveLocked(err == io.EOF)
+	c.settleLocked()
 	switch {
 	case err == io.EOF:
 		c.in.box.Finish()

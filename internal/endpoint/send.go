@@ -128,7 +128,7 @@ func (c *Conn) Send(b []byte, files []transport.File, to *net.UnixAddr) (int, er
 		case m.transfer == nil:
 			return 0, c.part(c.blame(err))
 		}
-		n, err = c.acknowledged(m.transfer, n, err)
+		n, err = c.acknowledged(m, n, err)
 		m.arrived()
 		return n, c.part(err)
 	}
@@ -241,7 +241,8 @@ func (c *Conn) bereaved(err error) error {
 
 // acknowledged waits until the peer has adopted the descriptors of a message of which n bytes have been written; err is what
 // stopped the rest, if anything did.
-func (c *Conn) acknowledged(t *sock.Transfer, n int, err error) (int, error) {
+func (c *Conn) acknowledged(m *message, n int, err error) (int, error) {
+	t := m.transfer
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	w := wait{c: c}
@@ -260,6 +261,7 @@ func (c *Conn) acknowledged(t *sock.Transfer, n int, err error) (int, error) {
 		}
 		w.moreLocked()
 	}
+	c.settledLocked(m)
 	switch {
 	case t.Fate == sock.Severed:
 		return 0, c.out.gone()

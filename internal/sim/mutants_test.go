@@ -41,7 +41,7 @@ var mutants = []mutant{
 	{"the mover goes on reading", "endpoint/departure.go", "	if !d.over(c) {\n		c.drain()\n	}\n", ""},
 	// What the simulator has found, put back.
 	{"who dies with a message has not had it", "sock/outbox.go", "o.end(Buried, Parked.Release)", "o.end(Severed, Parked.Release)"},
-	{"copies are released before the pipe is closed", "endpoint/receive.go", "	err := c.pipe.Hangup()\n	for _, p := range left {\n		p.Release()\n	}\n", "	for _, p := range left {\n		p.Release()\n	}\n	err := c.pipe.Hangup()\n"},
+	{"copies are released before the pipe is closed", "endpoint/receive.go", "	err := c.pipe.Hangup()\n	for _, p := range left {\n		(*message)(p.(*parked)).copies().Release()\n	}\n", "	for _, p := range left {\n		(*message)(p.(*parked)).copies().Release()\n	}\n	err := c.pipe.Hangup()\n"},
 	{"a pull counts whatever its sender has done", "endpoint/receive.go", "(err != nil || route.Way == rights.Pull) && !told && !c.pipe.Connected()", "err != nil && !told && !c.pipe.Connected()"},
 	{"an acknowledgement that waited for room has not got out", "endpoint/receive.go", " && !(due && c.ackPaid())", " && (due || true)"},
 	{"a Read goes on though its end is closed", "endpoint/conn.go", "			if c.closed { // meanwhile", "			if false { // meanwhile"},

@@ -46,7 +46,7 @@ func (v *view) leave(theirs uint64, socket bool) {
 }
 
 func (v *view) TakeBack(theirs uint64) error {
-	v.own.w.step(v.own, "take back")
+	v.own.pass("take back")
 	err := v.View.TakeBack(theirs)
 	if err == nil {
 		v.own.w.mu.Lock()
