@@ -114,15 +114,15 @@ func (s *PacketConn) autobind(to *net.UnixAddr) error {
 func (s *PacketConn) introduce(toPeer bool) {
 	name := s.boundName()
 	for _, c := range s.destinations() {
-		c.out.mu.Lock()
+		c.lockToWrite()
 		c.out.owed.name = name
 		if toPeer && c == s.peer {
-			c.tell(debtOptions, &c.out.owed.optionsDone)
+			c.tellLocked(debtOptions, &c.out.owed.optionsDone)
 		} else {
 			c.out.owed.note(debtOptions)
-			c.pay()
+			c.payLocked()
 		}
-		c.out.mu.Unlock()
+		c.mu.Unlock()
 	}
 }
 
@@ -167,13 +167,13 @@ func (s *PacketConn) purge() {
 	s.queue = nil
 	for _, c := range queue {
 		c.link.queued--
-		c.in.mu.Lock()
+		c.mu.Lock()
 		r := c.in.box.Read(nil)
-		c.in.mu.Unlock()
+		c.mu.Unlock()
 		if r.Rights != nil {
 			s.discarded = append(s.discarded, r.Rights)
 		}
-		c.creditWhatIsDue()
+		s.credit(c)
 		if c.link.over && c.link.queued == 0 {
 			s.drop(c)
 		}

@@ -60,13 +60,13 @@ func (s *PacketConn) deliver(c *Conn, seg sock.Segment, ends []mover) error {
 	s.recognize(c.peerID, c.current())
 	s.mu.Lock()
 	defer s.unlock()
-	c.in.mu.Lock()
+	c.mu.Lock()
 	if s.pass {
 		seg.Creds = c.in.writing()
 	}
 	whole, err := c.in.box.Put(seg)
 	s.discarded = append(s.discarded, c.in.box.Discarded()...)
-	c.in.mu.Unlock()
+	c.mu.Unlock()
 	l := c.link
 	if len(ends) > 0 {
 		l.ends = ends
@@ -108,8 +108,9 @@ func (s *PacketConn) admit() {
 		s.held = slices.Delete(s.held, 0, 1)
 		s.queue = append(s.queue, c)
 		c.link.queued++
-		c.acknowledge(c.link.offers[0].serial)
-		startAll(c.link.offers[0].ends)
+		o := c.link.offers[0]
+		s.owe(c, func(owed *owed) { owed.acknowledge(o.serial) })
+		s.arrived, s.arriving = append(s.arrived, o.ends...), s.arriving+len(o.ends)
 		c.link.offers = slices.Delete(c.link.offers, 0, 1)
 		s.cond.Signal()
 	}
@@ -135,31 +136,25 @@ func (s *PacketConn) refuse(c *Conn, n int, why uint8) {
 			l.offers = l.offers[:len(l.offers)-1]
 		}
 	}
-	c.in.mu.Lock()
+	c.mu.Lock()
 	c.in.box.Keep(l.queued + n)
 	s.discarded = append(s.discarded, c.in.box.Discarded()...)
-	c.in.mu.Unlock()
-	c.refused(last, why)
-	c.creditWhatIsDue()
+	c.mu.Unlock()
+	s.owe(c, func(owed *owed) { owed.refuse(last, why) })
+	s.credit(c)
 }
 
-// refused tells the peer that its datagrams up to serial have not been queued.
-func (c *Conn) refused(serial uint64, why uint8) {
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
-	c.out.owed.refused, c.out.owed.why = serial, why
-	c.out.owed.note(debtRefuse)
-	c.pay()
-}
-
-// datagram applies an admin packet that only datagrams need.
-func (c *Conn) datagram(p *wire.Packet) error {
-	switch {
-	case c.link == nil:
+func (c *Conn) peerCancels(p *wire.Packet) error {
+	if c.link == nil {
 		return errUnexpected
-	case p.Type == wire.Cancel:
-		c.link.socket.withdraw(c, p.Serial)
-		return nil
+	}
+	c.link.socket.withdraw(c, p.Serial)
+	return nil
+}
+
+func (c *Conn) peerRefusesLocked(p *wire.Packet) error {
+	if c.link == nil {
+		return errUnexpected
 	}
 	fate := sock.Refused
 	switch p.Flags {
@@ -168,7 +163,9 @@ func (c *Conn) datagram(p *wire.Packet) error {
 	case wire.Closing:
 		fate = sock.Severed
 	}
-	return c.sending(func(o *outbox) error { return o.box.Refuse(p.Serial, fate) })
+	c.servedLocked()
+	defer c.settleLocked()
+	return c.out.box.Refuse(p.Serial, fate)
 }
 
 // withdraw discards the newest datagram of c, if it is the one that its sender means and is not in the queue yet.

@@ -276,11 +276,11 @@ func (l *Listener) take() (*Conn, error) {
 // accepted lets the peer send as many descriptors as to any connection.
 func (c *Conn) accepted() {
 	c.catchUp() // what was sent before
-	c.in.mu.Lock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.in.embryo = false
 	c.in.box.Grant(sock.RightsWindow)
-	c.in.mu.Unlock()
-	c.creditWhatIsDue()
+	c.creditWhatIsDueLocked()
 }
 
 // SetDeadline sets when Accept gives up.
@@ -342,10 +342,14 @@ func (l *Listener) depose() error {
 	l.mu.Lock()
 	started, admitted := l.started, l.queue
 	l.queue = nil
+	var strangers []pipe.Pipe
 	if started {
-		l.cutOff(admitted)
+		strangers = l.strangersLocked(admitted)
 	}
 	l.mu.Unlock()
+	for _, p := range strangers {
+		p.Close() // and their greetings end
+	}
 	err := l.source.Close()
 	for _, at := range admitted {
 		switch {
@@ -361,16 +365,17 @@ func (l *Listener) depose() error {
 	return err
 }
 
-// cutOff ends the greetings of all but those that have been admitted, who are reset. The caller
-// holds mu.
-func (l *Listener) cutOff(admitted []*place) {
+// strangersLocked returns the pipes of all who are being greeted but for those that have been
+// admitted, who are reset.
+func (l *Listener) strangersLocked(admitted []*place) (pipes []pipe.Pipe) {
 	for _, at := range admitted {
 		delete(l.greeting, at.conn.pipe)
 	}
 	for p := range l.greeting {
-		p.Close()
+		pipes = append(pipes, p)
 	}
 	l.cond.Broadcast()
+	return pipes
 }
 
 // greeted waits for the end of a greeting, which does not wait for anybody, and reports whether the client has been told that

@@ -106,7 +106,7 @@ func (s *PacketConn) begin(d *departure) error {
 // pause makes the socket neither receive nor send anything new.
 func (s *PacketConn) pause(d *departure) error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	err := d.watch(&s.cond, &s.nudged, func() bool { return s.started || s.closed })
 	switch {
 	case err != nil:
