@@ -371,7 +371,7 @@ func (c *Conn) SetPassCredentials(on bool) error {
 	}
 	c.pass, c.out.owed.pass = on, on
 	c.in.box.TellApart(on)
-	c.tellLocked(debtOptions, &c.out.owed.optionsDone)
+	c.tellLocked(sock.DebtOptions)
 	return nil
 }
 

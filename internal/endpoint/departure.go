@@ -8,7 +8,6 @@ import (
 
 	"afunix/internal/descriptor"
 	"afunix/internal/sock"
-	"afunix/internal/wire"
 )
 
 // This file is about leaving (P8): what moves over a connection, and how a connection itself is quieted, stays or goes.
@@ -160,6 +159,14 @@ func (c *Conn) hasEnded() bool {
 // over reports whether c is moved over itself.
 func (d *departure) over(c *Conn) bool { return d.carrier == c }
 
+// route is how c moves, as its peer hears of it.
+func (d *departure) route(c *Conn) sock.Route {
+	if d.over(c) {
+		return sock.Itself
+	}
+	return sock.Elsewhere
+}
+
 func (c *Conn) receives(id uint64) bool { return c.id == id }
 
 // alive waits until c is live, or closed.
@@ -254,7 +261,7 @@ func (c *Conn) ready(d *departure) error {
 	defer c.mu.Unlock()
 	err := c.watchLocked(d, func() bool { // what reading it has made us owe
 		c.payLocked()
-		return c.out.quiet() && (c.out.severed || c.out.owed.debts == 0 || c.out.shift.held)
+		return c.out.quiet() && (c.out.severed || !c.out.owed.Any() || c.out.shift.held)
 	})
 	if err != nil || d.over(c) {
 		return err
@@ -316,10 +323,10 @@ func (c *Conn) announce(d *departure) error {
 func (c *Conn) leaveWordLocked() bool {
 	o := &c.out
 	if !o.shift.deferred { // else it has been said
-		o.owed.note(debtMove)
+		o.owed.OweMove(sock.Elsewhere)
 		c.payLocked()
-		if o.owed.has(debtMove) {
-			o.owed.strike(debtMove)
+		if o.owed.Owes(sock.DebtMove) {
+			o.owed.Strike(sock.DebtMove)
 			return false
 		}
 	}
@@ -330,12 +337,8 @@ func (c *Conn) leaveWordLocked() bool {
 // requestLocked tells the peer that this end moves, and waits until it has taken note of it. The
 // caller has waited for the pen.
 func (c *Conn) requestLocked(d *departure) error {
-	t := new(sock.Transfer)
-	c.out.owed.moveDone, c.out.owed.move = t, 0
-	if d.over(c) {
-		c.out.owed.move = wire.Itself
-	}
-	c.out.owed.note(debtMove)
+	t := c.out.owed.Ask(sock.DebtMove)
+	c.out.owed.OweMove(d.route(c))
 	c.out.shift.announced = true
 	c.payLocked()
 	return c.watchLocked(d, func() bool { return t.Fate != sock.Written || c.out.severed })
@@ -348,13 +351,13 @@ func (c *Conn) stay() {
 	s := &c.out.shift
 	s.paused, s.detached = false, false
 	switch {
-	case !s.announced || c.out.owed.has(debtMove): // it was never told
-		c.out.owed.strike(debtMove)
+	case !s.announced || c.out.owed.Owes(sock.DebtMove): // it was never told
+		c.out.owed.Strike(sock.DebtMove)
 		c.out.ready = s.wasReady
 	case s.deferred: // nobody has come whom to tell
 	case err == nil: // else the pipe is closed
 		c.out.ready = false // until it has been answered
-		c.oweLocked(wire.Moved, proof)
+		c.oweLocked(true, proof)
 	}
 	c.payLocked()
 	c.wakeWritesLocked()
@@ -402,8 +405,8 @@ func (c *Conn) release() {
 		c.drain()
 		c.lockToWrite()
 		c.out.shift.detached = false
-		c.out.owed.debts, c.out.owed.move = 0, wire.Gone
-		c.out.owed.note(debtMove)
+		c.out.owed.Forgive()
+		c.out.owed.OweMove(sock.LetGo)
 		c.payLocked()
 		c.mu.Unlock()
 	}

@@ -109,7 +109,7 @@ func (s *PacketConn) admit() {
 		s.queue = append(s.queue, c)
 		c.link.queued++
 		o := c.link.offers[0]
-		s.owe(c, func(owed *owed) { owed.acknowledge(o.serial) })
+		s.owe(c, func(owed *owed) { owed.Acknowledge(o.serial) })
 		s.arrived, s.arriving = append(s.arrived, o.ends...), s.arriving+len(o.ends)
 		c.link.offers = slices.Delete(c.link.offers, 0, 1)
 		s.cond.Signal()
@@ -140,7 +140,7 @@ func (s *PacketConn) refuse(c *Conn, n int, why uint8) {
 	c.in.box.Keep(l.queued + n)
 	s.discarded = append(s.discarded, c.in.box.Discarded()...)
 	c.mu.Unlock()
-	s.owe(c, func(owed *owed) { owed.refuse(last, why) })
+	s.owe(c, func(owed *owed) { owed.Refuse(last, fateOf(why)) })
 	s.credit(c)
 }
 
@@ -156,16 +156,20 @@ func (c *Conn) peerRefusesLocked(p *wire.Packet) error {
 	if c.link == nil {
 		return errUnexpected
 	}
-	fate := sock.Refused
-	switch p.Flags {
-	case wire.Stranger:
-		fate = sock.Barred
-	case wire.Closing:
-		fate = sock.Severed
-	}
 	c.servedLocked()
 	defer c.settleLocked()
-	return c.out.box.Refuse(p.Serial, fate)
+	return c.out.box.Refuse(p.Serial, fateOf(p.Flags))
+}
+
+// fateOf is what a refusal says: see reason.
+func fateOf(why uint8) sock.Fate {
+	switch why {
+	case wire.Stranger:
+		return sock.Barred
+	case wire.Closing:
+		return sock.Severed
+	}
+	return sock.Refused
 }
 
 // withdraw discards the newest datagram of c, if it is the one that its sender means and is not in the queue yet.

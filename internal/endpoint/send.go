@@ -351,7 +351,7 @@ func (c *Conn) signatureLocked() ([]byte, error) {
 		return nil, err
 	}
 	o.owed.name, o.bound, o.autobind = []byte(name), bound, nil
-	o.owed.note(debtOptions)
+	o.owed.Owe(sock.DebtOptions)
 	c.payLocked()
 	return nil, nil
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"afunix/internal/cred"
+	"afunix/internal/sock"
 	"afunix/internal/wire"
 )
 
@@ -142,7 +143,7 @@ func (c *Conn) rehello(p *wire.Packet) error {
 	}
 	if !c.out.leaving() && !s.away {
 		c.out.owed.able = can
-		c.out.owed.note(debtReady)
+		c.out.owed.Owe(sock.DebtReady)
 		s.greeting = false
 	}
 	c.payLocked()
@@ -159,9 +160,9 @@ func (c *Conn) answerLocked(proof []byte) {
 	switch {
 	case c.out.leaving():
 	case deferred:
-		c.oweLocked(wire.Moved, proof)
+		c.oweLocked(true, proof)
 	default:
-		c.oweLocked(0, proof)
+		c.oweLocked(false, proof)
 	}
 }
 
@@ -176,13 +177,15 @@ func (c *Conn) presentLocked() error {
 	}
 	if s := &c.out.shift; s.deferred && !s.paused { // still
 		s.deferred = false
-		c.oweLocked(wire.Moved, proof)
+		c.oweLocked(true, proof)
 	}
 	return nil
 }
 
 // leaving reports whether the peer has been told that this end moves: it hears the next hello from whoever has the end then.
-func (o *outbox) leaving() bool { return o.shift.paused && o.shift.announced && !o.owed.has(debtMove) }
+func (o *outbox) leaving() bool {
+	return o.shift.paused && o.shift.announced && !o.owed.Owes(sock.DebtMove)
+}
 
 // expects reports whether such a hello can come now.
 func (c *Conn) expects(moved bool) bool {
@@ -212,22 +215,18 @@ func (c *Conn) reacquaint(who cred.Credentials, window uint32, moved bool) error
 const maxWriters = 1 << 16
 
 // oweLocked makes our hello the next thing that is said. It says all that an earlier one would have. The caller has waited for the pen.
-func (c *Conn) oweLocked(flags uint8, proof []byte) {
+func (c *Conn) oweLocked(moved bool, proof []byte) {
 	o := &c.out.owed
-	o.hello |= flags
 	o.proof = proof
-	c.out.shift.asked = c.out.shift.asked || flags&wire.Moved != 0
-	o.note(debtHello)
+	c.out.shift.asked = c.out.shift.asked || moved
+	o.OweHello(moved)
 	c.out.shift.greeting = true
 }
 
 // rehelloPacketLocked is the hello that is owed.
-func (c *Conn) rehelloPacketLocked() *wire.Packet {
-	flags := c.out.owed.hello
-	if c.server {
-		flags |= wire.FromServer
-	}
-	return c.helloPacket(wire.HelloBody{Proof: c.out.owed.proof}, flags, "")
+func (c *Conn) rehelloPacketLocked(moved bool) wire.Packet {
+	flags := flag(moved, wire.Moved) | flag(c.server, wire.FromServer)
+	return *c.helloPacket(wire.HelloBody{Proof: c.out.owed.proof}, flags, "")
 }
 
 // start makes an end live that has moved here, with those in its queue. Before that, Close closes its pipe and nothing else.

@@ -223,7 +223,7 @@ func (c *Conn) introduce() error {
 		err = c.pipe.Expect()
 	}
 	if err == nil && !c.out.shift.deferred {
-		c.oweLocked(wire.Moved, proof) // nobody else knows c yet
+		c.oweLocked(true, proof) // nobody else knows c yet
 	}
 	return err
 }

@@ -18,7 +18,7 @@ var breakIt = flag.Bool("mutants", false, "break the engine in each way that is 
 type mutant struct{ name, file, old, new string }
 
 var mutants = []mutant{
-	{"an acknowledgement is lost", "endpoint/owed.go", "		o.ack = serial\n		o.note(debtAck)\n", "		o.ack = serial\n"},
+	{"an acknowledgement is lost", "sock/debts.go", "		o.ack = serial\n		o.Owe(DebtAck)\n", "		o.ack = serial\n"},
 	{"acknowledged before it is adopted", "endpoint/receive.go", "	set, err := u.message(p)\n", "	c.acknowledge(p.Serial)\n	set, err := u.message(p)\n"},
 	{"released before the acknowledgement", "sock/outbox.go", "	t.serial, t.parked = o.serial, parked\n", "	t.serial = o.serial\n	if parked != nil {\n		parked.Release()\n	}\n"},
 	{"no take-back after a goodbye", "sock/outbox.go", "o.end(Severed, Parked.TakeBack)", "o.end(Severed, Parked.Release)"},
@@ -52,7 +52,7 @@ var mutants = []mutant{
 	{"an end that stays sends before it is answered", "endpoint/departure.go", "		c.out.ready = false // until it has been answered\n", ""},
 	{"an acknowledgement that nobody has read is a lie", "sock/outbox.go", "	case o.inherited > 0 && serial <= o.inherited:", "	case false:"},
 	{"luggage stays in front of its message", "endpoint/shift.go", "s.held && !(begun && s.loaded)", "s.held"},
-	{"credit is what it was", "endpoint/owed.go", "	if d == debtCredit {\n", "	if d == debtCredit && o.owed.credit == (sock.Credit{}) {\n"},
+	{"credit is what it was", "endpoint/owed.go", "	if d == sock.DebtCredit {\n", "	if d == sock.DebtCredit && o.owed.credit == (sock.Credit{}) {\n"},
 	{"what was read before its end began to live never does", "endpoint/shift.go", "	startAll(nested) // somebody", "	_ = nested // somebody"},
 	{"luggage waits for a message that will not come", "endpoint/shift.go", "		c.unclaimed() // while", "		// while"},
 	{"an end moves again before it is answered", "endpoint/departure.go", "(mate != nil || c.out.answered())", "(mate != nil || true)"},
@@ -61,7 +61,7 @@ var mutants = []mutant{
 	// Datagrams and listeners.
 	{"a datagram goes to the next owner of the name, too", "endpoint/offer.go", "		return n, gone(incomplete)\n", "		_ = incomplete\n		return 0, errGone\n"},
 	{"the last datagram comes first", "endpoint/link.go", "		s.queue = append(s.queue, c)\n", "		s.queue = append([]*Conn{c}, s.queue...)\n"},
-	{"a datagram is acknowledged twice, the next one never", "endpoint/link.go", "owed.acknowledge(o.serial)", "owed.acknowledge(max(o.serial, 2) - 1)"},
+	{"a datagram is acknowledged twice, the next one never", "endpoint/link.go", "owed.Acknowledge(o.serial)", "owed.Acknowledge(max(o.serial, 2) - 1)"},
 	{"datagrams that are held do not move", "endpoint/relocate_datagram.go", "	for _, c := range s.held {\n		p.Held", "	for _, c := range s.held[:0] {\n		p.Held"},
 	{"clients do not move with their listener", "endpoint/relocate.go", "	for _, at := range l.queue {\n		if err := p.addConn(at.conn); err != nil {", "	for _, at := range l.queue[:0] {\n		if err := p.addConn(at.conn); err != nil {"},
 	{"an exported socket is not discarded", "rights/adopt.go", "		if v, err := obtain(peer, route, r); err == nil {", "		if v, err := obtain(peer, route, r); err == nil && r.Owner != wire.Exported {"},
