@@ -72,24 +72,12 @@ func reason(why sock.Fate) uint8 {
 	return 0
 }
 
-// hears says what the peer can hear now. While it moves over this connection it hears acknowledgements; and as long as its end has not
-// come, the credit that it may need for that, and that there is nobody to take it.
-func (o *outbox) hears() sock.Hearing {
-	switch {
-	case !o.shift.held:
-		return sock.HearsAll
-	case o.shift.taken:
-		return sock.HearsAcks
-	}
-	return sock.HearsCredit
-}
-
 // payLocked writes what is owed, as far as the pipe has room, and reports whether mu was released for that. If somebody is writing it is
 // left to him: whoever has had the pen calls this.
 func (c *Conn) payLocked() (released bool) {
 	o := &c.out
-	for !o.pen && !o.full && !o.severed && !o.shift.detached {
-		d, ok := o.owed.Next(o.hears())
+	for !o.pen && !o.full && !o.severed {
+		d, ok := o.owed.Next(o.shift.Hears())
 		if !ok {
 			break
 		}
@@ -106,7 +94,7 @@ func (c *Conn) payOneLocked(d sock.Debt) error {
 	if d == sock.DebtCredit {
 		o.owed.credit = c.in.box.Reported() // of now: a hello may have said more than when it was noted
 	}
-	pay := o.owed.Pay(d, o.box, o.shift.abroad())
+	pay := o.owed.Pay(d, o.box, o.shift.Abroad())
 	p := o.owed.packet(pay)
 	if d == sock.DebtHello {
 		p = c.rehelloPacketLocked(pay.Moved)
@@ -206,7 +194,7 @@ type absence struct {
 // passed reports whether that has been so for too long. The wait is over then.
 func (a *absence) passed() bool {
 	switch {
-	case !a.c.out.shift.abroad():
+	case !a.c.out.shift.Abroad():
 		a.end()
 		return false
 	case a.limit == nil:
@@ -238,7 +226,7 @@ func (c *Conn) tellLocked(d sock.Debt) {
 	defer late.stop()
 	w := wait{c: c}
 	defer w.endLocked()
-	for t.Fate == sock.Written && !late.passed && !c.closed && !c.out.severed && !c.out.shift.abroad() {
+	for t.Fate == sock.Written && !late.passed && !c.closed && !c.out.severed && !c.out.shift.Abroad() {
 		w.moreLocked()
 	}
 }

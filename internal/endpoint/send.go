@@ -183,7 +183,7 @@ func (c *Conn) sendRoute() (rights.Route, error) {
 		if err := c.writeStoppedLocked(); err != nil {
 			return rights.Route{}, err
 		}
-		if c.out.ready {
+		if c.out.shift.Ready() {
 			break
 		}
 		if late.passed() {

@@ -122,6 +122,7 @@ var (
 	errEmpty  = wrap("packet of nothing on a stream")
 	errEnded  = wrap("data after the end")
 	errState  = wrap("a state in which no socket can be")
+	errMove   = wrap("packet out of place")
 )
 
 type protocolError string
