@@ -93,6 +93,7 @@ const (
 	silent   word = iota // nothing
 	deferred             // its hello, as soon as the other end's owner has said his, or before anything of the user's
 	greeting             // it has said hello, or owes it, and has not heard one since
+	crossed              // … and has heard one of an end that moved, which may have been said before ours was heard: that is answered still
 )
 
 // A message is how far one is that this side sends.
@@ -304,11 +305,12 @@ func (s *Shift) PeerHello(moved, parked bool) error {
 	} else {
 		s.asked = false
 	}
-	if !s.Leaving() && s.other == Present {
-		s.debts.Owe(DebtReady)
-		if s.word == greeting {
-			s.word = silent
-		}
+	if s.Leaving() || s.other != Present {
+		return nil
+	}
+	s.debts.Owe(DebtReady)
+	if !moved && !s.Answered() {
+		s.word = silent
 	}
 	return nil
 }
@@ -316,16 +318,17 @@ func (s *Shift) PeerHello(moved, parked bool) error {
 // answer owes the answer to the hello of an end that has moved. It is a hello of the same kind if this end has moved, too, and has said
 // nothing yet.
 func (s *Shift) answer() {
-	waited := s.word == deferred
-	if waited {
+	switch waited := s.word == deferred; {
+	case s.Leaving() && waited:
 		s.word = silent
-	}
-	switch {
 	case s.Leaving():
 	case waited:
 		s.Greet()
+		s.word = crossed
 	default:
-		s.word = greeting
+		if s.word == greeting {
+			s.word = crossed
+		}
 		s.debts.OweHello(false)
 	}
 }
@@ -342,6 +345,9 @@ func (s *Shift) Readies() (counts bool, err error) {
 // Agree notes that both sides know how descriptors travel. One that was said before a hello of ours lets us receive what was sent before.
 func (s *Shift) Agree() {
 	s.in, s.out = true, s.word != greeting
+	if s.word == crossed { // it comes behind the answer, or there is none
+		s.word = silent
+	}
 	if s.readies == oneReady {
 		s.readies = noReady
 	}
@@ -428,7 +434,7 @@ func (s *Shift) Presents() bool { return s.word == deferred && !s.Moving() }
 // Answered reports whether a hello has come since ours. Before that this end does not move again: if it stayed, two answers would be under
 // way, and the first be taken for both. A peer that is not moving itself answers before it would acknowledge the move, so that this costs
 // no time.
-func (s *Shift) Answered() bool { return s.word != greeting }
+func (s *Shift) Answered() bool { return s.word != greeting && s.word != crossed }
 
 // Ready reports whether descriptors may go: no end is moving, or this one over itself.
 func (s *Shift) Ready() bool { return s.out && (!s.Moving() || s.route == Itself) }
