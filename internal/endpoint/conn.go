@@ -116,7 +116,7 @@ func newConn(p pipe.Pipe, cfg Config, server bool, rights int) *Conn {
 	c.id = randomID()
 	if cfg.socket != nil {
 		c.id = cfg.socket.id
-		c.link = &link{socket: cfg.socket}
+		c.link = &link{socket: cfg.socket, mail: sock.Link[*Conn]{Conn: c}}
 		c.out.owed.window = c.out.box.SetBuffer(cfg.socket.sendBuffer())
 	}
 	return c

@@ -27,6 +27,7 @@ func (s *PacketConn) connect(ctx context.Context, name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.peer, s.peerID = c, c.peerID
+	s.mail.Connect()
 	s.remote = c.RemoteAddr() // what it is bound to (row 89)
 	return nil
 }
@@ -70,7 +71,7 @@ func (s *PacketConn) sendable(n int, to *net.UnixAddr) error {
 	late, size := s.out.deadline.expired, s.out.buffer-32 // row 49
 	s.out.mu.Unlock()
 	s.mu.Lock()
-	nameless := s.pass && len(s.bound) == 0 && !s.closed
+	nameless := s.pass && len(s.bound) == 0 && !s.mail.Closed()
 	s.mu.Unlock()
 	if nameless && !late && s.misnamed(to, syscall.EPIPE) == syscall.EPIPE {
 		if err := s.autobind(to); err != nil {
@@ -80,7 +81,7 @@ func (s *PacketConn) sendable(n int, to *net.UnixAddr) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.closed:
+	case s.mail.Closed():
 		return net.ErrClosed
 	case late:
 		return os.ErrDeadlineExceeded
@@ -151,7 +152,7 @@ func (s *PacketConn) sendToPeer(b []byte, files []transport.File) (int, error) {
 	first := !s.apart
 	s.apart, s.peerID = true, 0
 	if first {
-		s.purge()
+		s.mail.Disconnect()
 	}
 	s.unlock()
 	if !first {
@@ -159,26 +160,6 @@ func (s *PacketConn) sendToPeer(b []byte, files []transport.File) (int, error) {
 	}
 	s.peer.Close()
 	return n, syscall.ECONNREFUSED
-}
-
-// purge discards what is in the queue, as the kernel does when a socket loses its peer (unix_dgram_disconnected). The caller holds mu.
-func (s *PacketConn) purge() {
-	queue := s.queue
-	s.queue = nil
-	for _, c := range queue {
-		c.link.queued--
-		c.in.mu.Lock()
-		r := c.in.box.Read(nil)
-		c.in.mu.Unlock()
-		if r.Rights != nil {
-			s.discarded = append(s.discarded, r.Rights)
-		}
-		c.creditWhatIsDue()
-		if c.link.over && c.link.queued == 0 {
-			s.drop(c)
-		}
-	}
-	s.admit()
 }
 
 // sendTo sends to the socket called name. A link that turns out to be gone says nothing of whoever has the name now.
@@ -211,7 +192,7 @@ func (s *PacketConn) SetWriteDeadline(t time.Time) error {
 func (s *PacketConn) sending(half func(*outgoing), link func(*Conn) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	if s.mail.Closed() {
 		return net.ErrClosed
 	}
 	s.out.mu.Lock()

@@ -23,5 +23,5 @@
 //
 // A lock of an end is not taken under one of the connection that it goes over, or has come over. What is to be done with it is done when
 // that is free (inbox.unlock, PacketConn.unlock), or by a goroutine of its own (outbox.nudgeGuests, parcel.decide); only start, which waits
-// for nothing, is called by PacketConn.admit.
+// for nothing, is called by PacketConn.carryOut.
 package endpoint

@@ -21,7 +21,6 @@ var (
 	errUnasked    = fmt.Errorf("%w: descriptors before they were agreed on", sock.ErrProtocol)
 	errUnexpected = fmt.Errorf("%w: packet out of place", sock.ErrProtocol)
 	errRole       = fmt.Errorf("%w: hello from the wrong side", sock.ErrProtocol)
-	errHasty      = fmt.Errorf("%w: a datagram before it is known what becomes of the one before", sock.ErrProtocol)
 	errNoEnd      = fmt.Errorf("%w: luggage of a message without ends", sock.ErrProtocol)
 	errUnproved   = fmt.Errorf("%w: the peer could not prove which process it is", sock.ErrProtocol)
 )
