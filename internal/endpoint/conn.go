@@ -4,7 +4,6 @@ import (
 	"io"
 	"math"
 	"net"
-	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -75,8 +74,7 @@ type outbox struct {
 	deadline deadline
 	closed   bool // by Close
 	full     bool // the pipe is: a flusher waits for room
-	datagram bool // the socket is of that type
-	apart    bool // a datagram socket has found out that its peer is gone, and is not connected any more
+	datagram bool // the socket is an end of a pair of datagram sockets
 	severed  bool
 	owed     owed
 	head     []byte // where the head of a packet is put together
@@ -159,16 +157,8 @@ func (c *Conn) readable() error {
 	return nil
 }
 
-// stopped says why no read can go on: the order is that of package net.
-func (in *inbox) stopped() error {
-	switch {
-	case in.closed:
-		return net.ErrClosed
-	case in.deadline.expired:
-		return os.ErrDeadlineExceeded
-	}
-	return nil
-}
+// stopped says why no read can go on.
+func (in *inbox) stopped() error { return errorOf(sock.Stopped(in.closed, in.deadline.expired), false) }
 
 // Recv receives one message: see transport.Conn.
 func (c *Conn) Recv(b []byte, peek bool) (transport.Message, error) {

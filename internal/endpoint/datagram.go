@@ -44,7 +44,6 @@ type PacketConn struct {
 	remote   *net.UnixAddr // nil if it is not connected; it stays when the peer has gone, as in package net
 	peer     *Conn         // the link to the socket that this one is connected to
 	peerID   uint64        // … which is the only one that may send to this one
-	apart    bool          // the peer turned out to be gone
 	mute     bool          // shut down for writing
 	pass     bool          // SO_PASSCRED
 	buffer   int           // SO_RCVBUF

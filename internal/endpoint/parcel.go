@@ -362,7 +362,7 @@ func (c *Conn) state() (wire.ConnState, []sock.Segment) {
 	set(wire.ConnAlone, c.out.severed)
 	set(wire.ConnShifting, c.out.shift.away)
 	set(wire.ConnDeferred, c.out.shift.deferred)
-	set(wire.ConnApart, c.out.apart)
+	set(wire.ConnApart, c.out.box.Apart())
 	s.Chosen = string(c.out.owed.name)
 	c.out.mu.Unlock()
 	set(wire.OutShut, o.Shut)
@@ -374,7 +374,7 @@ func (c *Conn) state() (wire.ConnState, []sock.Segment) {
 	c.in.mu.Lock()
 	defer c.in.unlock()
 	if s.Flags&wire.ConnApart != 0 {
-		c.in.box.Keep(0) // if part has not come to it
+		c.in.box.Disconnect() // if part has not come to it
 	}
 	i, segments := c.in.box.Look()
 	set(wire.ConnEmbryo, c.in.embryo)

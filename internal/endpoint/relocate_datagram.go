@@ -138,7 +138,7 @@ func (s *PacketConn) beginLinks(d *departure) (links []*Conn, err error) {
 func (s *PacketConn) attached() (links []*Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.peer != nil && !s.apart {
+	if s.mail.Peer() == sock.Connected {
 		links = append(links, s.peer)
 	}
 	for _, l := range s.mail.Links() {
@@ -216,7 +216,7 @@ func (s *PacketConn) description(links []*Conn) *wire.PacketState {
 	}
 	set(wire.PacketListens, s.listener != nil)
 	set(wire.PacketPeer, len(links) > 0 && links[0] == s.peer)
-	set(wire.PacketApart, s.apart)
+	set(wire.PacketApart, s.mail.Peer() == sock.Apart)
 	set(wire.PacketDeaf, s.mail.Deaf())
 	set(wire.PacketMute, s.mute)
 	set(wire.PacketPass, s.pass)
@@ -311,16 +311,13 @@ func (u *unpacker) packetConn() (*PacketConn, error) {
 func (u *unpacker) furnish(s *PacketConn, state *wire.PacketState) error {
 	has := func(flag uint32) bool { return state.Flags&flag != 0 }
 	s.id, s.peerID = state.ID, state.PeerID
-	s.apart, s.mute, s.pass = has(wire.PacketApart), has(wire.PacketMute), has(wire.PacketPass)
+	s.mute, s.pass = has(wire.PacketMute), has(wire.PacketPass)
 	if has(wire.PacketDeaf) {
 		s.mail.Shut()
 	}
-	if s.peerID != 0 {
-		s.mail.Connect()
-	}
 	s.bound, s.local = []byte(state.Bound), address(sock.Datagram, cmp.Or(state.Bound, state.Local))
 	s.out.buffer = bufferSize(int(state.Buffer))
-	if state.Remote != "" && !s.apart {
+	if state.Remote != "" && !has(wire.PacketApart) {
 		s.remote = address(sock.Datagram, state.Remote)
 	}
 	if has(wire.PacketListens) {
@@ -339,6 +336,12 @@ func (u *unpacker) furnish(s *PacketConn, state *wire.PacketState) error {
 		} else {
 			s.mail.Attach(&c.link.mail)
 		}
+	}
+	switch {
+	case has(wire.PacketApart):
+		s.mail.SetPeer(sock.Apart)
+	case s.peer != nil:
+		s.mail.SetPeer(sock.Connected)
 	}
 	err := s.mail.Restore(mails(s.links), sock.Order{Queue: state.Queue, Held: state.Held}, func(c *Conn) int { return c.in.box.Records() })
 	if err != nil {

@@ -168,6 +168,9 @@ func (in *Inbox) Keep(n int) {
 	}
 }
 
+// Disconnect discards what is queued when a datagram socket has lost its peer: see Peer.Part.
+func (in *Inbox) Disconnect() { in.Keep(0) }
+
 // Skip discards the first n records, which are whole.
 func (in *Inbox) Skip(n int) {
 	for n > 0 {

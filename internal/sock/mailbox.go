@@ -23,10 +23,10 @@ type Mailbox[C any] struct {
 	queue []*Link[C] // the link of each datagram that can be read, oldest first
 	held  []*Link[C] // the link of each datagram that waits for room, in the order of arrival
 
-	connected bool // one socket alone may send
-	deaf      bool // shut down for reading
-	closed    bool // by its owner, or moved away
-	moving    bool // to another process: nothing is read
+	peer   Peer // if the socket is connected, its peer alone may send
+	deaf   bool // shut down for reading
+	closed bool // by its owner, or moved away
+	moving bool // to another process: nothing is read
 
 	effects []Effect[C]
 }
@@ -87,7 +87,7 @@ func (m *Mailbox[C]) Effects() []Effect[C] {
 func (m *Mailbox[C]) effect(e Effect[C]) { m.effects = append(m.effects, e) }
 
 // Bars reports whether nobody but the peer may send (row 117), and this is not the peer.
-func (m *Mailbox[C]) Bars(peer bool) bool { return m.connected && !peer }
+func (m *Mailbox[C]) Bars(peer bool) bool { return m.peer == Connected && !peer }
 
 // Crowded reports whether there is no room for one more link, while so many wait to be attached.
 func (m *Mailbox[C]) Crowded(waiting int) bool { return len(m.links)+waiting >= MaxSenders }
@@ -217,13 +217,23 @@ func (m *Mailbox[C]) forget() (l *Link[C]) {
 	return l
 }
 
-// Connect makes one socket the only one that may send.
-func (m *Mailbox[C]) Connect() { m.connected = true }
+// SetPeer notes whether the socket is connected.
+func (m *Mailbox[C]) SetPeer(p Peer) { m.peer = p }
 
-// Disconnect takes in that the socket has lost its peer: anybody may send from now on, and what is
-// queued is discarded (unix_dgram_disconnected).
-func (m *Mailbox[C]) Disconnect() {
-	m.connected = false
+// Peer reports whether the socket is connected.
+func (m *Mailbox[C]) Peer() Peer { return m.peer }
+
+// Part takes in that a sender has found the peer gone, and returns what he is told. The first time
+// what is queued is discarded, and anybody may send from then on.
+func (m *Mailbox[C]) Part() Obstacle {
+	o := m.peer.Part()
+	if o == Left {
+		m.purge()
+	}
+	return o
+}
+
+func (m *Mailbox[C]) purge() {
 	for _, l := range m.queue {
 		m.effect(Effect[C]{Link: l, Do: Purge, Records: 1})
 	}

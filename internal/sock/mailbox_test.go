@@ -99,7 +99,7 @@ func TestMailbox(t *testing.T) {
 			d.offer("me", sock.Offer{Own: true})
 		}, nil},
 		{"row 117: a stranger to a connected socket", func(d *desk) {
-			d.mail.Connect()
+			d.mail.SetPeer(sock.Connected)
 			d.offer("x", sock.Offer{})
 			d.offer("p", sock.Offer{Peer: true})
 		}, []string{"bar x1, keep 0", "queue p1"}},
@@ -154,11 +154,11 @@ func TestMailbox(t *testing.T) {
 		}, []string{"sever a2, keep 1", "drop a"}},
 		{"a sender ends of whom nothing is left", func(d *desk) { d.mail.End(d.link("a")) }, []string{"drop a"}},
 		{"row 120: the peer is lost, and with it what is queued", func(d *desk) {
-			d.mail.Connect()
+			d.mail.SetPeer(sock.Connected)
 			d.fill()
 			d.offer("p", sock.Offer{Peer: true})
 			d.mail.End(d.link("b"))
-			d.mail.Disconnect()
+			d.mail.Part()
 			d.offer("x", sock.Offer{})
 		}, []string{"purge a, 1", "purge b, 1", "purge c, 1", "purge d, 1", "purge e, 1", "purge f, 1", "purge g, 1", "purge h, 1",
 			"purge i, 1", "purge j, 1", "purge k, 1", "drop b", "queue p1", "queue x1"}},

@@ -37,12 +37,17 @@ func (p *post) receive() {
 // connect makes the socket one that is connected, or that has lost its peer.
 func (p *post) connect() {
 	if !p.connected {
-		p.mail.Connect()
+		p.mail.SetPeer(sock.Connected)
 		p.connected = true
 		return
 	}
 	p.connected = false
-	p.mail.Disconnect()
+	if o := p.mail.Part(); o != sock.Left {
+		p.Fatalf("whoever finds out that the peer is gone is told %d", o)
+	}
+	if o := p.mail.Part(); o != sock.Alone {
+		p.Fatalf("whoever comes then is told %d", o)
+	}
 	before := slices.Clone(p.queue)
 	p.carryOut()
 	for _, x := range before {
@@ -94,7 +99,7 @@ func (p *post) anew() {
 		p.mail.Shut()
 	}
 	if p.connected {
-		p.mail.Connect()
+		p.mail.SetPeer(sock.Connected)
 	}
 	for i, l := range links {
 		*l = sock.Link[*route]{Conn: l.Conn}
