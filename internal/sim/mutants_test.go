@@ -63,7 +63,7 @@ var mutants = []mutant{
 	{"the last datagram comes first", "sock/mailbox.go", "		m.queue = append(m.queue, l)\n", "		m.queue = append([]*Link[C]{l}, m.queue...)\n"},
 	{"a datagram is acknowledged twice, the next one never", "endpoint/link.go", "			c.acknowledge(e.Serial)\n", "			c.acknowledge(max(e.Serial, 2) - 1)\n"},
 	{"datagrams that are held do not move", "sock/mailbox_state.go", "	for _, l := range m.held {\n		o.Held", "	for _, l := range m.held[:0] {\n		o.Held"},
-	{"clients do not move with their listener", "endpoint/relocate.go", "	for _, at := range l.queue {\n		if err := p.addConn(at.conn); err != nil {", "	for _, at := range l.queue[:0] {\n		if err := p.addConn(at.conn); err != nil {"},
+	{"clients do not move with their listener", "endpoint/relocate.go", "	for _, at := range l.backlog.Queue() {\n		if err := p.addConn(at.Client); err != nil {", "	for _, at := range l.backlog.Queue()[:0] {\n		if err := p.addConn(at.Client); err != nil {"},
 	{"an exported socket is not discarded", "rights/adopt.go", "		if v, err := obtain(peer, route, r); err == nil {", "		if v, err := obtain(peer, route, r); err == nil && r.Owner != wire.Exported {"},
 }
 
