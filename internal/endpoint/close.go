@@ -10,16 +10,16 @@ import (
 
 // CloseWrite shuts down the sending half: the peer reads what is queued, and then the end.
 func (c *Conn) CloseWrite() error {
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
-	if c.out.closed {
+	c.lockToWrite()
+	defer c.mu.Unlock()
+	if c.closed {
 		return net.ErrClosed
 	}
 	if c.out.box.Shut() {
 		c.out.owed.shut |= wire.ShutWrite
 		c.out.owed.note(debtShutdown)
-		c.pay()
-		c.wakeWrites()
+		c.payLocked()
+		c.wakeWritesLocked()
 	}
 	return nil
 }
@@ -27,19 +27,15 @@ func (c *Conn) CloseWrite() error {
 // CloseRead shuts down the receiving half: what is queued can still be read, then comes the end, and the peer's writes fail with
 // EPIPE from here on (row 152).
 func (c *Conn) CloseRead() error {
-	c.in.mu.Lock()
-	if c.in.closed {
-		c.in.mu.Unlock()
+	c.lockToWrite()
+	defer c.mu.Unlock()
+	if c.closed {
 		return net.ErrClosed
 	}
 	c.in.box.Shut()
-	c.wakeReads()
-	c.in.mu.Unlock()
-
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
+	c.wakeReadsLocked()
 	c.out.owed.shut |= wire.ShutRead
-	c.tell(debtShutdown, &c.out.owed.shutDone)
+	c.tellLocked(debtShutdown, &c.out.owed.shutDone)
 	return nil
 }
 
@@ -53,7 +49,11 @@ func (c *Conn) Close() error { return c.close(false) }
 // close closes the connection. With embryo, the peer's reads end with ECONNRESET whatever it sent: nobody has accepted it
 // (row 199).
 func (c *Conn) close(embryo bool) error {
-	switch first, moving := c.markClosed(); {
+	c.mu.Lock()
+	first, moving := !c.closed, c.in.paused
+	c.markClosedLocked()
+	c.mu.Unlock()
+	switch {
 	case !first:
 		return net.ErrClosed
 	case moving:
@@ -64,84 +64,78 @@ func (c *Conn) close(embryo bool) error {
 
 // depose closes a connection that has been marked as closed.
 func (c *Conn) depose(embryo bool) error {
-	c.in.mu.Lock()
-	started := c.in.started
+	c.mu.Lock()
+	started, underWay := c.in.started, c.out.box.Outstanding() > 0
 	if !started {
 		c.in.box.Close()
 	}
-	c.in.unlock()
-	if !started { // its former owner may still have it
+	c.unlock()
+	switch {
+	case !started: // its former owner may still have it
 		return c.pipe.Close()
-	}
-	c.out.mu.Lock()
-	underWay := c.out.box.Outstanding() > 0
-	c.out.mu.Unlock()
-	if !underWay {
+	case !underWay:
 		c.drain()
 	}
-	c.in.mu.Lock()
+	c.mu.Lock()
 	for c.in.adopting {
 		c.in.cond.Wait()
 	}
 	c.in.box.Close()
 	c.in.farewell = true
 	unread := c.in.box.Unread()
-	c.in.unlock()
-
-	c.out.mu.Lock()
-	c.out.owed.reset = unread || embryo
-	c.out.owed.note(debtBye)
-	c.pay()
-	finished := c.finished()
-	c.out.mu.Unlock()
-	if finished {
+	c.unlock()
+	if c.goodbye(unread || embryo) {
 		return c.dispose()
 	}
 	go c.lingering()
 	return nil
 }
 
-// markClosed wakes everybody, and reports whether this is the first Close, and whether the end is being moved.
-func (c *Conn) markClosed() (first, moving bool) {
-	c.in.mu.Lock()
-	first, moving = !c.in.closed, c.in.paused
-	c.in.closed = true
+// goodbye tells the peer that this end is closed, and reports whether nothing is under way.
+func (c *Conn) goodbye(reset bool) (finished bool) {
+	c.lockToWrite()
+	defer c.mu.Unlock()
+	c.out.owed.reset = reset
+	c.out.owed.note(debtBye)
+	c.payLocked()
+	return c.finishedLocked()
+}
+
+// markClosedLocked wakes everybody.
+func (c *Conn) markClosedLocked() {
+	c.closed = true
 	c.in.deadline.stop()
-	c.wakeReads()
-	c.in.turn.relieve() // the reader has to find the end
-	c.in.mu.Unlock()
-	c.out.mu.Lock()
-	c.out.closed = true
 	c.out.deadline.stop()
-	c.wakeWrites()
-	c.out.mu.Unlock()
-	return first, moving
+	c.wakeReadsLocked()
+	c.wakeWritesLocked()
+	c.in.turn.relieve() // the reader has to find the end
 }
 
 // drain takes in what the peer has sent before our Close, so that whether anything is left unread does not depend on how far
 // the reader has come. It ends the reader.
 func (c *Conn) drain() {
-	c.in.mu.Lock()
+	c.mu.Lock()
 	c.in.turn.draining = true
 	c.in.turn.relieve()
-	c.in.mu.Unlock()
+	c.mu.Unlock()
 	c.pipe.Interrupt()
 	<-c.done
 }
 
-// finished reports whether nothing of ours is under way. The caller holds out.mu.
-func (c *Conn) finished() bool {
-	return c.out.severed || c.out.owed.debts == 0 && c.out.box.Outstanding() == 0
+// finishedLocked reports whether nothing of ours is under way.
+func (c *Conn) finishedLocked() bool {
+	o := &c.out
+	return !o.pen && (o.severed || o.owed.debts == 0 && o.box.Outstanding() == 0)
 }
 
 // lingering ends a connection once nothing is under way any more, or after a bounded time.
 func (c *Conn) lingering() {
-	c.out.mu.Lock()
+	c.mu.Lock()
 	late := c.after(linger)
-	for !late.passed && !c.finished() {
+	for !late.passed && !c.finishedLocked() {
 		c.out.cond.Wait()
 	}
-	c.out.mu.Unlock()
+	c.mu.Unlock()
 	late.stop()
 	c.dispose()
 }
@@ -150,10 +144,10 @@ func (c *Conn) lingering() {
 func (c *Conn) dispose() error {
 	c.drain()
 	c.unclaimed()
-	left := c.bereave(false)
-	c.out.mu.Lock()
+	c.lockToWrite()
+	left := c.bereaveLocked(false)
 	bound := c.out.bound
-	c.out.mu.Unlock()
+	c.mu.Unlock()
 	if bound != nil {
 		bound.Close() // nothing is to be done if the name cannot be given up
 	}

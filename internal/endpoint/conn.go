@@ -17,6 +17,25 @@ import (
 )
 
 // A Conn is one end of a connection over a message pipe. It satisfies transport.Conn.
+//
+// Methods whose name ends in Locked are called with mu held, as are those of the inbox, the outbox and what these are made of. A function
+// that releases mu meanwhile says so: whoever called it looks again at what it decides by.
+//
+// What holds whenever mu is free:
+//
+//   - One goroutine reads the pipe: the one that has set in.turn.busy, and resets it. Only that goroutine applies packets.
+//   - One goroutine writes to the pipe: the one that has set out.pen, and resets it. Until then nobody else changes out.severed,
+//     out.head, what there is to a debt (all of owed but its bits, acknowledgements, refusals and credit), or ends transfers but by the
+//     peer's acknowledgement.
+//   - out.full excludes out.pen: a flusher waits for room, and nobody else writes before it is back. So does out.severed: nothing is
+//     written any more, and out.box is Gone. So does out.shift.detached: the end has not come to life here (in.started), or is about to
+//     leave, or has left.
+//   - What is owed is paid by whoever notes it, or by whoever has the pen: without any of the four, something is owed only while the
+//     peer cannot hear it (out.shift.held).
+//   - Before in.started no goroutine of c lives, and nothing is read.
+//   - in.waiting and the bytes that in.box has placed are those of the one who holds reading; out.shift.begun and loaded are those of the
+//     one who holds writing.
+//   - A farewell waits until nothing is being adopted, and nothing is queued behind it. Like closed it is for ever.
 type Conn struct {
 	pipe   pipe.Pipe
 	typ    sock.Type
@@ -31,22 +50,23 @@ type Conn struct {
 	reading sync.Mutex // one Read at a time
 	writing sync.Mutex // one Write at a time, so that none is interleaved with another
 
-	in  inbox
-	out outbox
+	mu     sync.Mutex // guards what follows. No call of the system that may take long, none that writes to the pipe or reads it, is made under it
+	closed bool       // by Close
+	pass   bool       // SO_PASSCRED
+	in     inbox
+	out    outbox
 
 	link *link         // of a datagram socket that has many; else nil
 	done chan struct{} // closed when the reader has ended
 }
 
-// inbox is the receiving half: sock.Inbox with its lock, its deadline, and whose turn it is to read the pipe.
+// inbox is the receiving half: sock.Inbox with its deadline, and whose turn it is to read the pipe.
 type inbox struct {
-	mu       sync.Mutex
-	cond     sync.Cond
+	cond     sync.Cond // a Read waits on it, and whoever waits for the end of a turn or of a move
 	box      *sock.Inbox
 	deadline deadline
 	turn     turn
 	waiting  bool               // a Read waits: what comes is read at once
-	closed   bool               // by Close
 	paused   bool               // the end is being moved: nothing is read
 	started  bool               // false: it has moved here, and its former owner has not been told
 	nested   []mover            // … ends that came in its queue, whether they have been read or not
@@ -58,7 +78,6 @@ type inbox struct {
 	writers  []cred.Credentials // the processes that have had the other end, the last one now: segments know them by their numbers, from 1
 	claimed  bool               // the last of them has not said hello to this process
 	luggage  baggage
-	pass     bool   // SO_PASSCRED
 	buffer   int    // SO_RCVBUF
 	peerName string // that the peer has chosen (row 75)
 	naming   bool   // it has a reason to choose one, and that may be in the pipe
@@ -66,19 +85,21 @@ type inbox struct {
 	embryo   bool   // it has not been accepted: what comes has its sender's credentials all the same, as in the kernel
 }
 
-// outbox is the sending half: sock.Outbox with its lock, its deadline, and what the transport itself has to say.
+// outbox is the sending half: sock.Outbox with its deadline, and what the transport itself has to say.
 type outbox struct {
-	mu       sync.Mutex
-	cond     sync.Cond
+	cond     sync.Cond // whoever waits for anything but data waits on it: room, an acknowledgement, the pen, a peer that moves
 	box      *sock.Outbox
 	deadline deadline
-	closed   bool // by Close
+	pen      bool // somebody is writing a packet to the pipe, without mu: see writeLocked
+	queuing  int  // how many wait for the pen
+	yielding bool // … and a Write, which comes after them
 	full     bool // the pipe is: a flusher waits for room
 	datagram bool // the socket is an end of a pair of datagram sockets
 	severed  bool
 	owed     owed
-	head     []byte // where the head of a packet is put together
-	packets  uint64 // sent so far
+	settling []*message // whose copies are let go: see settleLocked
+	head     []byte     // where the head of a packet is put together
+	packets  uint64     // sent so far
 
 	opener    cred.Credentials // the peer when the connection was made: SO_PEERCRED
 	can       pipe.Ability     // ours over the peer
@@ -88,7 +109,7 @@ type outbox struct {
 	sendRoute rights.Route
 	recvRoute rights.Route
 
-	pass, peerPass bool // who wants credentials with messages: SO_PASSCRED
+	peerPass bool // the peer wants credentials with messages: SO_PASSCRED
 
 	autobind Autobind  // nil if the socket has a name
 	bound    io.Closer // to the one that it has chosen
@@ -98,10 +119,9 @@ type outbox struct {
 func newConn(p pipe.Pipe, cfg Config, server bool, rights int) *Conn {
 	c := &Conn{pipe: p, typ: cfg.Type, server: server, table: cfg.table(), world: cfg.World, done: make(chan struct{})}
 	c.local, c.remote = address(cfg.Type, cfg.Local), address(cfg.Type, "")
-	c.in.cond.L, c.out.cond.L = &c.in.mu, &c.out.mu
-	c.in.deadline.mu, c.in.deadline.wake = &c.in.mu, c.wakeReads
-	c.out.deadline.mu, c.out.deadline.wake = &c.out.mu, c.wakeWrites
-	c.in.turn.relief.L = &c.in.mu
+	c.in.cond.L, c.out.cond.L, c.in.turn.relief.L = &c.mu, &c.mu, &c.mu
+	c.in.deadline.mu, c.in.deadline.wake = &c.mu, c.wakeReadsLocked
+	c.out.deadline.mu, c.out.deadline.wake = &c.mu, c.wakeWritesLocked
 	c.in.started = true
 	c.in.box = sock.NewInbox(cfg.Type, rights)
 	c.in.buffer = sock.DefaultBuffer
@@ -121,10 +141,10 @@ func newConn(p pipe.Pipe, cfg Config, server bool, rights int) *Conn {
 }
 
 // unlock unlocks mu, and closes the descriptors that have been discarded meanwhile: there may be ends among them, whose locks are not taken
-// under those of their carrier.
-func (in *inbox) unlock() {
-	discarded := in.box.Discarded()
-	in.mu.Unlock()
+// under that of their carrier.
+func (c *Conn) unlock() {
+	discarded := c.in.box.Discarded()
+	c.mu.Unlock()
 	closeAll(discarded)
 }
 
@@ -149,16 +169,18 @@ func (c *Conn) Read(b []byte) (int, error) {
 
 // readable says why a read would fail whatever it asked for. Package net does not look at deadlines here.
 func (c *Conn) readable() error {
-	c.in.mu.Lock()
-	defer c.in.mu.Unlock()
-	if c.in.closed {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
 		return net.ErrClosed
 	}
 	return nil
 }
 
-// stopped says why no read can go on.
-func (in *inbox) stopped() error { return errorOf(sock.Stopped(in.closed, in.deadline.expired), false) }
+// readStoppedLocked says why no read can go on.
+func (c *Conn) readStoppedLocked() error {
+	return errorOf(sock.Stopped(c.closed, c.in.deadline.expired), false)
+}
 
 // Recv receives one message: see transport.Conn.
 func (c *Conn) Recv(b []byte, peek bool) (transport.Message, error) {
@@ -190,8 +212,8 @@ func (c *Conn) Recv(b []byte, peek bool) (transport.Message, error) {
 // sender returns what the other end of a pair of datagram sockets is called now, if it has a name: recvmsg(2) names nobody else,
 // and looks when it is called.
 func (c *Conn) sender() *net.UnixAddr {
-	c.in.mu.Lock()
-	defer c.in.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.typ != sock.Datagram || c.in.peerName == "" {
 		return nil
 	}
@@ -210,21 +232,17 @@ func (c *Conn) nothing() (m transport.Message) {
 func (c *Conn) receive(b []byte) (sock.Result, error) {
 	c.reading.Lock()
 	defer c.reading.Unlock()
-	c.in.mu.Lock()
-	if err := c.look(b, len(b)); err != nil {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.lookLocked(b, len(b)); err != nil {
 		c.in.box.Settle(b)
-		c.leave()
-		c.in.mu.Unlock()
+		c.leaveLocked()
 		return sock.Result{}, err
 	}
 	r := c.in.box.Read(b)
 	c.in.box.Settle(b[r.N:])
-	_, due := c.in.box.CreditDue()
-	c.leave()
-	c.in.mu.Unlock()
-	if due {
-		c.creditPeer()
-	}
+	c.leaveLocked()
+	c.creditWhatIsDueLocked()
 	return r, nil
 }
 
@@ -232,38 +250,38 @@ func (c *Conn) receive(b []byte) (sock.Result, error) {
 func (c *Conn) peek(b []byte) (sock.Result, error) {
 	c.reading.Lock()
 	defer c.reading.Unlock()
-	c.in.mu.Lock()
-	defer c.in.mu.Unlock()
-	defer c.leave()
-	if err := c.look(nil, math.MaxInt); err != nil { // it may show descriptors that lie behind b: see Inbox.Peek
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	defer c.leaveLocked()
+	if err := c.lookLocked(nil, math.MaxInt); err != nil { // it may show descriptors that lie behind b: see Inbox.Peek
 		return sock.Result{}, err
 	}
 	return duplicated(c.in.box.Peek(b)), nil
 }
 
-// look waits until there is something to read. If there was before, it takes in what else is in the pipe: for a stream up to n bytes,
-// and for records all of it, because a reset comes before them. It may place bytes in into. The caller holds in.mu and reading.
-func (c *Conn) look(into []byte, n int) error {
+// lookLocked waits until there is something to read. If there was before, it takes in what else is in the pipe: for a stream up to n
+// bytes, and for records all of it, because a reset comes before them. It may place bytes in into. The caller holds reading, too.
+func (c *Conn) lookLocked(into []byte, n int) error {
 	looked, fresh := false, false
-	for ; ; fresh = c.await(into) {
-		for c.in.paused && c.in.stopped() == nil { // what comes of it?
+	for ; ; fresh = c.awaitLocked(into) {
+		for c.in.paused && c.readStoppedLocked() == nil { // what comes of it?
 			c.in.box.Settle(into)
-			c.leave() // it may have had the pipe, and whoever moves the end waits for what that brings
+			c.leaveLocked() // it may have had the pipe, and whoever moves the end waits for what that brings
 			c.in.cond.Wait()
 			fresh = false
 		}
-		if err := c.in.stopped(); err != nil {
+		if err := c.readStoppedLocked(); err != nil {
 			return err
 		}
 		if c.in.box.Ready() {
 			switch {
 			case fresh:
 			case c.typ == sock.Datagram && c.in.naming:
-				c.takeIn()
+				c.takeInLocked()
 			default:
-				c.absorb(into, n)
+				c.absorbLocked(into, n)
 			}
-			if c.in.closed { // meanwhile, and the descriptors of what came have been discarded: see adopt
+			if c.closed { // meanwhile, and the descriptors of what came have been discarded: see adopt
 				return net.ErrClosed
 			}
 			if c.in.box.ResetFirst() {
@@ -273,7 +291,7 @@ func (c *Conn) look(into []byte, n int) error {
 		}
 		if c.in.box.Ending() && !looked { // behind the end there may be a reset
 			looked = true
-			c.takeIn()
+			c.takeInLocked()
 			if c.in.box.Ready() {
 				return nil
 			}
@@ -313,15 +331,15 @@ func (in *inbox) end() error {
 
 // credentials returns those that a message carries, if anybody wants them: of the process that had the other end when it was written.
 func (c *Conn) credentials(writer uint32) *cred.Credentials {
-	c.in.mu.Lock()
-	defer c.in.mu.Unlock()
-	if !c.in.pass {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.pass {
 		return nil
 	}
 	return c.in.writer(writer)
 }
 
-// writer returns the credentials with this number; nobody's for 0. The caller holds mu.
+// writer returns the credentials with this number; nobody's for 0.
 func (in *inbox) writer(n uint32) *cred.Credentials {
 	who := nobody
 	if 0 < n && int(n) <= len(in.writers) {
@@ -330,7 +348,7 @@ func (in *inbox) writer(n uint32) *cred.Credentials {
 	return &who
 }
 
-// writing is the number of the process that writes now. The caller holds mu.
+// writing is the number of the process that writes now.
 func (in *inbox) writing() uint32 { return uint32(len(in.writers)) }
 
 // nobody is what Linux says of a message that was sent before anybody asked for credentials (row 66).
@@ -338,26 +356,22 @@ var nobody = cred.Credentials{UID: 65534, GID: 65534}
 
 // SetPassCredentials makes messages carry their sender's credentials: those that are sent once it has returned.
 func (c *Conn) SetPassCredentials(on bool) error {
-	c.in.mu.Lock()
-	if c.in.closed {
-		c.in.mu.Unlock()
+	c.lockToWrite()
+	defer c.mu.Unlock()
+	if c.closed {
 		return net.ErrClosed
 	}
-	c.in.pass = on
+	c.pass, c.out.owed.pass = on, on
 	c.in.box.TellApart(on)
-	c.in.mu.Unlock()
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
-	c.out.pass, c.out.owed.pass = on, on
-	c.tell(debtOptions, &c.out.owed.optionsDone)
+	c.tellLocked(debtOptions, &c.out.owed.optionsDone)
 	return nil
 }
 
 // PeerCredentials returns the process that was at the other end when the connection was made, as the system knows it; after Close,
 // too.
 func (c *Conn) PeerCredentials() (cred.Credentials, error) {
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	return c.out.opener, nil
 }
 
@@ -371,9 +385,9 @@ func (c *Conn) SetDeadline(t time.Time) error {
 
 // SetReadDeadline sets when reads give up.
 func (c *Conn) SetReadDeadline(t time.Time) error {
-	c.in.mu.Lock()
-	defer c.in.mu.Unlock()
-	if c.in.closed {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
 		return net.ErrClosed
 	}
 	c.in.deadline.set(t)
@@ -382,9 +396,9 @@ func (c *Conn) SetReadDeadline(t time.Time) error {
 
 // SetWriteDeadline sets when writes give up.
 func (c *Conn) SetWriteDeadline(t time.Time) error {
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
-	if c.out.closed {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
 		return net.ErrClosed
 	}
 	c.out.deadline.set(t)
@@ -393,12 +407,9 @@ func (c *Conn) SetWriteDeadline(t time.Time) error {
 
 // Packets returns how many packets this end has sent and received since the handshake.
 func (c *Conn) Packets() (sent, received uint64, ok bool) {
-	c.out.mu.Lock()
-	sent = c.out.packets
-	c.out.mu.Unlock()
-	c.in.mu.Lock()
-	defer c.in.mu.Unlock()
-	return sent, c.in.packets, true
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.out.packets, c.in.packets, true
 }
 
 // Transport is the pipe transport.

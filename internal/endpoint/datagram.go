@@ -49,20 +49,61 @@ type PacketConn struct {
 	buffer   int           // SO_RCVBUF
 	packetMove
 
-	discarded []sock.Rights // descriptors of datagrams that nobody will read, until unlock
+	// What is to be done once mu is free: see unlock.
+	debtors   []*Conn       // links that owe their peer something
+	discarded []sock.Rights // descriptors of datagrams that nobody will read
+	arrived   []mover       // ends that have come with datagrams, and begin to live
+	arriving  int           // how many ends do not live yet, so that nobody reads their datagrams
 
 	out outgoing
 }
 
-// unlock does what has become necessary since mu was locked, and unlocks it. What is to be said on the links is said first, since
-// two of us must not say it in the wrong order: who closes the socket then may not overtake an acknowledgement. Descriptors of
-// datagrams that have been discarded are closed last: see inbox.unlock.
+// unlock does what has become necessary since mu was locked, and unlocks it. What is to be said on the links is noted first, since two of
+// us must not note it in the wrong order: who closes the socket then may not overtake an acknowledgement. It is said once mu is free;
+// descriptors that have been discarded are closed, and ends begin to live that have come with datagrams.
 func (s *PacketConn) unlock() {
 	s.carryOut()
-	discarded := s.discarded
-	s.discarded = nil
+	var room [4]*Conn
+	debtors := append(room[:0], s.debtors...)
+	clear(s.debtors)
+	s.debtors = s.debtors[:0]
+	discarded, arrived := s.discarded, s.arrived
+	s.discarded, s.arrived = nil, nil
 	s.mu.Unlock()
+	for _, c := range debtors {
+		c.pay()
+	}
 	closeAll(discarded)
+	s.startAll(arrived)
+}
+
+// startAll makes ends live that have come with datagrams.
+func (s *PacketConn) startAll(ends []mover) {
+	if len(ends) == 0 {
+		return
+	}
+	startAll(ends)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.arriving -= len(ends)
+	s.cond.Broadcast()
+}
+
+// owe notes what a link is to tell its peer. The caller holds mu, and unlock pays.
+func (s *PacketConn) owe(c *Conn, note func(*owed)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	note(&c.out.owed)
+	s.debtors = append(s.debtors, c)
+}
+
+// credit has a link tell its peer what it may send, if that is worth a packet. The caller holds mu, and unlock pays.
+func (s *PacketConn) credit(c *Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.oweCreditLocked() {
+		s.debtors = append(s.debtors, c)
+	}
 }
 
 // ListenPacket returns a datagram socket that is bound to name, or to one that the system chooses.
@@ -238,7 +279,7 @@ func (s *PacketConn) Recv(b []byte, peek bool) (transport.Message, error) {
 func (s *PacketConn) receive(b []byte, peek bool) (*Conn, sock.Result, error) {
 	s.mu.Lock()
 	defer s.unlock()
-	for !s.mail.Ready() || s.deadline.expired {
+	for !s.mail.Ready() || s.deadline.expired || s.arriving > 0 {
 		switch {
 		case s.mail.Closed():
 			return nil, sock.Result{}, net.ErrClosed
@@ -248,16 +289,16 @@ func (s *PacketConn) receive(b []byte, peek bool) (*Conn, sock.Result, error) {
 		s.cond.Wait()
 	}
 	c := s.mail.First().Conn
-	c.in.mu.Lock()
+	c.mu.Lock()
 	if peek {
 		r := duplicated(c.in.box.Peek(b))
-		c.in.mu.Unlock()
+		c.mu.Unlock()
 		s.cond.Signal() // whoever waits may have it
 		return c, r, nil
 	}
 	r := c.in.box.Read(b)
-	c.in.mu.Unlock()
-	c.creditWhatIsDue()
+	c.mu.Unlock()
+	s.credit(c)
 	s.mail.Took()
 	return c, r, nil
 }
@@ -280,8 +321,8 @@ func (s *PacketConn) credentials(c *Conn, writer uint32) *cred.Credentials {
 	if !pass {
 		return nil
 	}
-	c.in.mu.Lock()
-	defer c.in.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	return c.in.writer(writer)
 }
 

@@ -121,15 +121,15 @@ func (s *PacketConn) autobind(to *net.UnixAddr) error {
 func (s *PacketConn) introduce(toPeer bool) {
 	name := s.boundName()
 	for _, c := range s.destinations() {
-		c.out.mu.Lock()
+		c.lockToWrite()
 		c.out.owed.name = name
 		if toPeer && c == s.peer {
-			c.tell(debtOptions, &c.out.owed.optionsDone)
+			c.tellLocked(debtOptions, &c.out.owed.optionsDone)
 		} else {
 			c.out.owed.note(debtOptions)
-			c.pay()
+			c.payLocked()
 		}
-		c.out.mu.Unlock()
+		c.mu.Unlock()
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 type departure struct {
 	carrier *Conn   // nil for one that a child process inherits
 	ends    []mover // in the order in which they began to depart
-	guests  []mover // to be nudged when the carrier may not be able to send any more; guarded by its outbox.mu
+	guests  []mover // to be nudged when the carrier may not be able to send any more; guarded by its lock
 }
 
 // A mover is an end that can move. Its methods are called in this order: begin, ready, pack; then either stay or, once it has
@@ -65,8 +65,8 @@ func (d *departure) watches(e mover) {
 	if d.carrier == nil {
 		return
 	}
-	d.carrier.out.mu.Lock()
-	defer d.carrier.out.mu.Unlock()
+	d.carrier.mu.Lock()
+	defer d.carrier.mu.Unlock()
 	d.guests = append(d.guests, e)
 }
 
@@ -101,9 +101,9 @@ func (d *departure) stopped() error {
 	if c == nil {
 		return nil
 	}
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
-	return c.out.stopped()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.writeStoppedLocked()
 }
 
 // nested gets the ends ready that wait in the queue of c. EAGAIN: some have come with the first piece of a datagram, which its sender may
@@ -112,9 +112,9 @@ func (d *departure) nested(c *Conn) error {
 	if c.link != nil && len(c.link.ends) > 0 {
 		return syscall.EAGAIN
 	}
-	c.in.mu.Lock()
+	c.mu.Lock()
 	_, segments := c.in.box.Look()
-	c.in.mu.Unlock()
+	c.mu.Unlock()
 	for i := range segments {
 		for _, e := range ends(&segments[i]) {
 			if err := d.begin(e); err != nil {
@@ -152,8 +152,8 @@ func (d *departure) mate(c *Conn) *Conn {
 
 // hasEnded reports whether c is not read any more.
 func (c *Conn) hasEnded() bool {
-	c.in.mu.Lock()
-	defer c.in.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	return c.in.turn.over
 }
 
@@ -164,52 +164,45 @@ func (c *Conn) receives(id uint64) bool { return c.id == id }
 
 // alive waits until c is live, or closed.
 func (c *Conn) alive(d *departure) error {
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.out.shift.nudged = true
-	return c.watch(d, func() bool {
-		c.in.mu.Lock()
-		defer c.in.mu.Unlock()
-		return c.in.started || c.in.closed
-	})
+	return c.watchLocked(d, func() bool { return c.in.started || c.closed })
 }
 
 func (c *Conn) begin(d *departure) error {
 	if err := c.alive(d); err != nil {
 		return err
 	}
-	c.in.mu.Lock()
-	if c.in.closed || c.in.paused {
-		c.in.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || c.in.paused {
 		return syscall.EBADF
 	}
 	c.in.paused = true
-	c.wakeReads()
-	c.in.mu.Unlock()
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
+	c.wakeReadsLocked()
 	s := &c.out.shift
 	s.any, s.paused, s.nudged, s.announced = true, true, true, false
 	s.wasReady, s.itself = c.out.ready, d.over(c)
 	if !s.itself {
 		c.out.ready = false // what is loaded is taken back
 	}
-	c.wakeWrites()
+	c.wakeWritesLocked()
 	return nil
 }
 
 // nudge makes the mover of c look whether its carrier can still send.
 func (c *Conn) nudge() {
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.out.shift.nudged = true
-	c.wakeWaits() // and not its guests: it is one itself, if it moves over itself
+	c.wakeWaitsLocked() // and not its guests: it is one itself, if it moves over itself
 }
 
-// watch waits for something about c, as long as the carrier can send. done is called with out.mu held, as is watch.
-func (c *Conn) watch(d *departure, done func() bool) error {
+// watchLocked waits for something about c, as long as the carrier can send. done is called with mu held.
+func (c *Conn) watchLocked(d *departure, done func() bool) error {
 	w := wait{c: c}
-	defer w.end()
+	defer w.endLocked()
 	late := absence{c: c}
 	defer late.end()
 	for !done() {
@@ -221,9 +214,9 @@ func (c *Conn) watch(d *departure, done func() bool) error {
 		}
 		if c.out.shift.nudged {
 			c.out.shift.nudged = false
-			c.out.mu.Unlock()
+			c.mu.Unlock()
 			err := d.stopped()
-			c.out.mu.Lock()
+			c.mu.Lock()
 			if err != nil {
 				return err
 			}
@@ -232,19 +225,19 @@ func (c *Conn) watch(d *departure, done func() bool) error {
 		if d.carrier == nil && c.out.deadline.expired { // it has no other
 			return os.ErrDeadlineExceeded
 		}
-		w.more()
+		w.moreLocked()
 	}
 	return nil
 }
 
-// quiet reports whether nothing of this side's is half done. The caller holds out.mu.
+// quiet reports whether nothing of this side's is half done.
 func (o *outbox) quiet() bool {
-	return o.severed || !o.shift.loaded && !o.shift.begun && !o.full
+	return !o.pen && (o.severed || !o.shift.loaded && !o.shift.begun && !o.full)
 }
 
 // answered reports whether there has been a hello since ours, or none will come. Before that this end does not move again: if it stayed, two
 // answers would be under way, and the first be taken for both. A peer that is not moving itself answers before it would acknowledge the move, so
-// that this costs no time. The caller holds mu.
+// that this costs no time.
 func (o *outbox) answered() bool { return !o.shift.greeting || o.severed || o.box.Gone() }
 
 func (c *Conn) ready(d *departure) error {
@@ -257,10 +250,10 @@ func (c *Conn) ready(d *departure) error {
 	if err := d.nested(c); err != nil {
 		return err
 	}
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
-	err := c.watch(d, func() bool { // what reading it has made us owe
-		c.pay()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	err := c.watchLocked(d, func() bool { // what reading it has made us owe
+		c.payLocked()
 		return c.out.quiet() && (c.out.severed || c.out.owed.debts == 0 || c.out.shift.held)
 	})
 	if err != nil || d.over(c) {
@@ -270,30 +263,29 @@ func (c *Conn) ready(d *departure) error {
 	if c.out.severed {
 		return nil
 	}
-	return c.flushed(d)
+	return c.flushedLocked(d)
 }
 
-// flushed waits until the pipe has room: what it has taken and not made room for is lost with the process that wrote it (Windows). The
-// caller holds out.mu.
-func (c *Conn) flushed(d *departure) error {
+// flushedLocked waits until the pipe has room: what it has taken and not made room for is lost with the process that wrote it (Windows).
+func (c *Conn) flushedLocked(d *departure) error {
 	done := false
 	go func() {
 		_ = c.pipe.WaitWritable() // after an error there is nobody who could miss anything
-		c.out.mu.Lock()
-		defer c.out.mu.Unlock()
+		c.mu.Lock()
+		defer c.mu.Unlock()
 		done = true
-		c.wakeWrites()
+		c.wakeWritesLocked()
 	}()
-	return c.watch(d, func() bool { return done })
+	return c.watchLocked(d, func() bool { return done })
 }
 
 // announce tells the peer, once nothing is half done.
 func (c *Conn) announce(d *departure) error {
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
 	mate := d.mate(c) // it answers no more
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for {
-		err := c.watch(d, func() bool { return c.out.quiet() && (mate != nil || c.out.answered()) })
+		err := c.watchLocked(d, func() bool { return c.out.quiet() && (mate != nil || c.out.answered()) })
 		switch {
 		case err != nil:
 			return err
@@ -301,30 +293,31 @@ func (c *Conn) announce(d *departure) error {
 			return nil // nobody is left to be told
 		case mate != nil: // nothing is under way from there, and nobody listens
 			c.out.shift.announced = true
-			c.out.mu.Unlock()
-			mate.out.mu.Lock()
+			c.mu.Unlock()
+			mate.mu.Lock()
 			mate.out.shift.away = true
-			mate.out.mu.Unlock()
-			c.out.mu.Lock()
+			mate.mu.Unlock()
+			c.mu.Lock()
 			return nil
 		case !c.out.shift.abroad():
-			return c.request(d)
-		case c.leaveWord():
+			return c.requestLocked(d)
+		case c.leaveWordLocked():
 			return nil
 		}
 	}
 }
 
-// leaveWord tells whoever will have the other end, which is away, that this one moves. Nothing is
+// leaveWordLocked tells whoever will have the other end, which is away, that this one moves. Nothing is
 // waited for, since there may be nobody for a long time; and nothing is under way from there, since
 // its owner sends no descriptors before he has had a hello from here. His own comes in any case,
-// and is answered by whoever has this end then, who says nothing before (see answer), unless he
-// writes something (see present). It fails if the pipe is full. The caller holds out.mu.
-func (c *Conn) leaveWord() bool {
+// and is answered by whoever has this end then, who says nothing before (see answerLocked), unless he
+// writes something (see presentLocked). It fails if the pipe is full. The caller has waited for the
+// pen.
+func (c *Conn) leaveWordLocked() bool {
 	o := &c.out
 	if !o.shift.deferred { // else it has been said
 		o.owed.note(debtMove)
-		c.pay()
+		c.payLocked()
 		if o.owed.has(debtMove) {
 			o.owed.strike(debtMove)
 			return false
@@ -334,9 +327,9 @@ func (c *Conn) leaveWord() bool {
 	return true
 }
 
-// request tells the peer that this end moves, and waits until it has taken note of it. The caller
-// holds out.mu.
-func (c *Conn) request(d *departure) error {
+// requestLocked tells the peer that this end moves, and waits until it has taken note of it. The
+// caller has waited for the pen.
+func (c *Conn) requestLocked(d *departure) error {
 	t := new(sock.Transfer)
 	c.out.owed.moveDone, c.out.owed.move = t, 0
 	if d.over(c) {
@@ -344,14 +337,14 @@ func (c *Conn) request(d *departure) error {
 	}
 	c.out.owed.note(debtMove)
 	c.out.shift.announced = true
-	c.pay()
-	return c.watch(d, func() bool { return t.Fate != sock.Written || c.out.severed })
+	c.payLocked()
+	return c.watchLocked(d, func() bool { return t.Fate != sock.Written || c.out.severed })
 }
 
 // stay makes c what it was. The peer, if it has been told, gets another hello.
 func (c *Conn) stay() {
 	proof, err := c.pipe.Proof()
-	c.out.mu.Lock()
+	c.lockToWrite()
 	s := &c.out.shift
 	s.paused, s.detached = false, false
 	switch {
@@ -361,22 +354,22 @@ func (c *Conn) stay() {
 	case s.deferred: // nobody has come whom to tell
 	case err == nil: // else the pipe is closed
 		c.out.ready = false // until it has been answered
-		c.owe(wire.Moved, proof)
+		c.oweLocked(wire.Moved, proof)
 	}
-	c.pay()
-	c.wakeWrites()
-	c.out.mu.Unlock()
-	if closed := c.resume(); closed {
+	c.payLocked()
+	c.wakeWritesLocked()
+	closed := c.resumeLocked()
+	c.mu.Unlock()
+	if closed {
 		c.depose(false)
 		return
 	}
-	c.catchUp() // the peer has not waited until this end had taken note of everything: see tell
+	c.catchUp() // the peer has not waited until this end had taken note of everything: see tellLocked
 }
 
-// resume starts the reader again that drain has ended. It reports whether Close was called meanwhile, or the end has been taken for moved.
-func (c *Conn) resume() (closed bool) {
-	c.in.mu.Lock()
-	defer c.in.mu.Unlock()
+// resumeLocked starts the reader again that drain has ended. It reports whether Close was called meanwhile, or the end has been taken for
+// moved.
+func (c *Conn) resumeLocked() (closed bool) {
 	c.in.paused = false
 	if t := &c.in.turn; t.drained {
 		t.over, t.draining, t.drained, t.kicked, t.resting = false, false, false, false, false
@@ -386,36 +379,33 @@ func (c *Conn) resume() (closed bool) {
 		go c.run()
 	}
 	c.in.cond.Broadcast()
-	return c.in.closed
+	return c.closed
 }
 
 // moved closes c without a goodbye.
 func (c *Conn) moved() {
-	c.markClosed()
-	c.in.mu.Lock()
+	c.lockToWrite()
+	defer c.unlock()
+	c.markClosedLocked()
 	c.in.box.Close()
 	c.in.farewell = true
 	c.in.paused = false
 	c.in.cond.Broadcast()
-	c.in.unlock()
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
 	c.out.shift.detached = true
-	c.wakeWrites()
 }
 
 func (c *Conn) release() {
-	c.out.mu.Lock()
+	c.mu.Lock()
 	itself := c.out.shift.itself
-	c.out.mu.Unlock()
+	c.mu.Unlock()
 	if itself {
 		c.drain()
-		c.out.mu.Lock()
+		c.lockToWrite()
 		c.out.shift.detached = false
 		c.out.owed.debts, c.out.owed.move = 0, wire.Gone
 		c.out.owed.note(debtMove)
-		c.pay()
-		c.out.mu.Unlock()
+		c.payLocked()
+		c.mu.Unlock()
 	}
 	c.dispose() // fails if the pipe broke before
 }

@@ -63,6 +63,13 @@ func TestDescriptorsAreClosedUnderNoLock(t *testing.T) {
 			peer.Close()
 			return s, func() error { return refused(s.Write([]byte("x"))) }
 		}},
+		{"acknowledged", sock.Stream, func(t *testing.T, cfg endpoint.Config, f transport.File) (transport.Conn, func() error) {
+			s, _ := pairOf(t, cfg)
+			return s, func() error { // the copy that was parked
+				_, err := s.Send([]byte("x"), []transport.File{f}, nil)
+				return err
+			}
+		}},
 		{"withdrawn", sock.Datagram, func(t *testing.T, cfg endpoint.Config, f transport.File) (transport.Conn, func() error) {
 			s, name := bound(t, cfg)
 			sender := linked(t, name)

@@ -32,7 +32,7 @@ type fakePipe struct {
 	log   [][]byte    // what was written here
 
 	holding     bool   // what is written by the peer from now on is held back
-	capacity    int    // how many packets from the peer there may be; 0: any number
+	capacity    int    // how many packets from the peer there may be; 0: any number, below 0: none
 	places      bool   // into the buffer of the Read that waits, as on Linux
 	forgets     bool   // keeps no log
 	flood       []byte // comes again and again while nothing else does …
@@ -43,6 +43,7 @@ type fakePipe struct {
 
 	writers, readers atomic.Int32
 	asked            func()  // is called by Connected, before it looks
+	tried, wrote     func()  // are called by Write, before it looks and after it has written
 	number           uintptr // see SyscallConn
 }
 
@@ -185,6 +186,19 @@ func (p *fakePipe) set(change func()) {
 
 func (p *fakePipe) Write(head, body []byte) error {
 	defer only(&p.writers, "Write")()
+	if p.tried != nil {
+		p.tried()
+	}
+	if err := p.write(head, body); err != nil {
+		return err
+	}
+	if p.wrote != nil {
+		p.wrote()
+	}
+	return nil
+}
+
+func (p *fakePipe) write(head, body []byte) error {
 	p.line.Lock()
 	defer p.line.Unlock()
 	if err := p.full(); err != nil {
@@ -214,7 +228,7 @@ func (p *fakePipe) full() error {
 		return net.ErrClosed
 	case to.closed:
 		return syscall.EPIPE
-	case to.capacity > 0 && len(to.queue)+len(to.held) >= to.capacity:
+	case to.capacity < 0, to.capacity > 0 && len(to.queue)+len(to.held) >= to.capacity:
 		return syscall.EAGAIN
 	}
 	return nil

@@ -163,7 +163,7 @@ func (c *Conn) helloPacket(h wire.HelloBody, flags uint8, name string) *wire.Pac
 	h.Socket = c.id
 	h.Window = c.out.box.Window()
 	h.Rights = c.in.box.Granted()
-	if c.out.pass {
+	if c.pass {
 		flags |= wire.PassCredentials
 	}
 	return &wire.Packet{Type: wire.Hello, Flags: flags, Name: []byte(name), Payload: h.Append(nil)}
@@ -261,16 +261,14 @@ func (c *Conn) refuse(s wire.Status, err error) error {
 	return err
 }
 
-// peerReady notes what the peer has said it can do, once it has proved which process it is.
-func (c *Conn) peerReady(p *wire.Packet) error {
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
+// peerReadyLocked notes what the peer has said it can do, once it has proved which process it is.
+func (c *Conn) peerReadyLocked(p *wire.Packet) error {
 	switch o := &c.out; {
 	case !o.shift.any && (!c.server || o.ready):
 		return errUnexpected
 	case o.shift.away: // it is not about whoever will be there
 		return nil
-	case !c.pipe.Confirmed():
+	case !c.confirmedLocked():
 		return errUnproved
 	}
 	if peer := pipe.Ability(p.Payload[0]); c.server {
@@ -286,6 +284,13 @@ func (c *Conn) peerReady(p *wire.Packet) error {
 	}
 	c.out.cond.Broadcast()
 	return nil
+}
+
+// confirmedLocked asks the pipe, with mu released: only the one who reads it changes what peerReadyLocked has looked at.
+func (c *Conn) confirmedLocked() bool {
+	c.mu.Unlock()
+	defer c.mu.Lock()
+	return c.pipe.Confirmed()
 }
 
 // noName is how package net shows that there is none.

@@ -68,8 +68,8 @@ func (s *PacketConn) HandDown(func(v uintptr, state []byte) error) error {
 }
 
 func (c *Conn) holdsDescriptors() bool {
-	c.in.mu.Lock()
-	defer c.in.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	_, segments := c.in.box.Look()
 	for i := range segments {
 		if segments[i].Rights != nil {

@@ -52,13 +52,13 @@ func (s *PacketConn) deliver(c *Conn, seg sock.Segment, ends []mover) error {
 	s.recognize(c.peerID, who)
 	s.mu.Lock()
 	defer s.unlock()
-	c.in.mu.Lock()
+	c.mu.Lock()
 	if s.pass {
 		seg.Creds = c.in.writing()
 	}
 	whole, err := c.in.box.Put(seg)
 	s.discarded = append(s.discarded, c.in.box.Discarded()...)
-	c.in.mu.Unlock()
+	c.mu.Unlock()
 	l := c.link
 	if len(ends) > 0 {
 		l.ends = ends
@@ -82,18 +82,18 @@ func (s *PacketConn) carryOut() {
 		c := e.Link.Conn
 		switch e.Do {
 		case sock.Acknowledge:
-			c.acknowledge(e.Serial)
-			startAll(c.link.offered)
+			s.owe(c, func(owed *owed) { owed.acknowledge(e.Serial) })
+			s.arrived, s.arriving = append(s.arrived, c.link.offered...), s.arriving+len(c.link.offered)
 			c.link.offered = nil
 			s.cond.Signal()
 		case sock.Refuse:
 			s.discard(c, func(box *sock.Inbox) { box.Keep(e.Records) })
 			c.link.offered = nil
-			c.refused(e.Serial, e.Fate)
-			c.creditWhatIsDue()
+			s.owe(c, func(owed *owed) { owed.refuse(e.Serial, reason(e.Fate)) })
+			s.credit(c)
 		case sock.Purge:
 			s.discard(c, func(box *sock.Inbox) { box.Skip(e.Records) })
-			c.creditWhatIsDue()
+			s.credit(c)
 		case sock.Drop:
 			go c.Close() // we may be the link's reader
 		}
@@ -103,19 +103,10 @@ func (s *PacketConn) carryOut() {
 
 // discard discards datagrams of c. Their descriptors are closed by unlock. The caller holds mu.
 func (s *PacketConn) discard(c *Conn, records func(*sock.Inbox)) {
-	c.in.mu.Lock()
-	defer c.in.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	records(c.in.box)
 	s.discarded = append(s.discarded, c.in.box.Discarded()...)
-}
-
-// refused tells the peer what becomes of its datagrams up to serial, which have not been queued.
-func (c *Conn) refused(serial uint64, fate sock.Fate) {
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
-	c.out.owed.refused, c.out.owed.why = serial, reason(fate)
-	c.out.owed.note(debtRefuse)
-	c.pay()
 }
 
 // reason is how a packet says what becomes of a datagram that is not queued.
@@ -140,16 +131,21 @@ func fate(reason uint8) sock.Fate {
 	return sock.Refused
 }
 
-// datagram applies an admin packet that only datagrams need.
-func (c *Conn) datagram(p *wire.Packet) error {
-	switch {
-	case c.link == nil:
+func (c *Conn) peerCancels(p *wire.Packet) error {
+	if c.link == nil {
 		return errUnexpected
-	case p.Type == wire.Cancel:
-		c.link.socket.withdraw(c, p.Serial)
-		return nil
 	}
-	return c.sending(func(o *outbox) error { return o.box.Refuse(p.Serial, fate(p.Flags)) })
+	c.link.socket.withdraw(c, p.Serial)
+	return nil
+}
+
+func (c *Conn) peerRefusesLocked(p *wire.Packet) error {
+	if c.link == nil {
+		return errUnexpected
+	}
+	c.servedLocked()
+	defer c.settleLocked()
+	return c.out.box.Refuse(p.Serial, fate(p.Flags))
 }
 
 // withdraw takes in that the sender of a datagram does not wait for it any longer.

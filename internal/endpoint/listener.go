@@ -233,11 +233,11 @@ func (l *Listener) take() (*Conn, error) {
 // accepted lets the peer send as many descriptors as to any connection.
 func (c *Conn) accepted() {
 	c.catchUp() // what was sent before
-	c.in.mu.Lock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.in.embryo = false
 	c.in.box.Grant(sock.RightsWindow)
-	c.in.mu.Unlock()
-	c.creditWhatIsDue()
+	c.creditWhatIsDueLocked()
 }
 
 // SetDeadline sets when Accept gives up.
@@ -298,10 +298,14 @@ func (l *Listener) markClosed() (first, moving bool) {
 func (l *Listener) depose() error {
 	l.mu.Lock()
 	started, admitted := l.started, l.backlog.Clear()
+	var strangers []pipe.Pipe
 	if started {
-		l.cutOff()
+		strangers = l.strangersLocked()
 	}
 	l.mu.Unlock()
+	for _, p := range strangers {
+		p.Close() // and their greetings end
+	}
 	err := l.source.Close()
 	for _, at := range admitted {
 		switch {
@@ -317,15 +321,16 @@ func (l *Listener) depose() error {
 	return err
 }
 
-// cutOff ends the greetings of all but those that have been admitted, who are reset. The caller
-// holds mu.
-func (l *Listener) cutOff() {
+// strangersLocked returns the pipes of all who are being greeted but for those that have been
+// admitted, who are reset.
+func (l *Listener) strangersLocked() (pipes []pipe.Pipe) {
 	for _, at := range l.backlog.Greeting() {
 		if at.Stage() != sock.Admitted {
-			at.Client.pipe.Close()
+			pipes = append(pipes, at.Client.pipe)
 		}
 	}
 	l.cond.Broadcast()
+	return pipes
 }
 
 // greeted waits for the end of a greeting, which does not wait for anybody, and reports whether the client has been told that

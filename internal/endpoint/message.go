@@ -2,12 +2,14 @@ package endpoint
 
 import (
 	"errors"
+	"slices"
 	"syscall"
 
 	"afunix/internal/descriptor"
 	"afunix/internal/rights"
 	"afunix/internal/sock"
 	"afunix/internal/transport"
+	"afunix/internal/wire"
 )
 
 // message is what has to be acknowledged of one message: its descriptors, or that a datagram has been queued.
@@ -16,6 +18,9 @@ type message struct {
 	parcel           *parcel        // of its descriptors that are ends of ours; nil if none is
 	transfer         *sock.Transfer // once it has been written
 	room             sock.Transfer  // for that
+
+	of  *outbox           // that it is in
+	let func(sock.Parked) // what is to be done with the copies, as soon as mu is free; nil: nothing, or it has been
 }
 
 // records returns the number of descriptors.
@@ -43,15 +48,54 @@ func (m *message) maxLen() int {
 	return m.MaxLen()
 }
 
-// parked returns what is to be released when m has arrived.
-func (m *message) parked() sock.Parked {
-	switch {
-	case m.Outgoing == nil:
-		return nil
-	case m.parcel != nil:
+// copies are what is parked until m has arrived: descriptors of this process, and what has been put into the other one.
+func (m *message) copies() sock.Parked {
+	if m.parcel != nil {
 		return m.parcel
 	}
 	return m.Outgoing
+}
+
+// A parked is a message in an outbox, which decides under the lock what becomes of the copies: see settleLocked.
+type parked message
+
+func (p *parked) Release()  { p.settle(sock.Parked.Release) }
+func (p *parked) TakeBack() { p.settle(sock.Parked.TakeBack) }
+func (p *parked) Decline()  { p.settle(sock.Parked.Decline) }
+
+func (p *parked) settle(let func(sock.Parked)) {
+	p.let = let
+	p.of.settling = append(p.of.settling, (*message)(p))
+}
+
+// settleLocked does what has been decided about the copies of messages, with mu released: it closes descriptors here and in the other
+// process. Their senders wait for that.
+func (c *Conn) settleLocked() {
+	o := &c.out
+	for len(o.settling) > 0 {
+		m := o.settling[0]
+		o.settling = slices.Delete(o.settling, 0, 1)
+		c.mu.Unlock()
+		m.let(m.copies())
+		c.mu.Lock()
+		m.let = nil
+		o.cond.Broadcast()
+	}
+}
+
+// settledLocked waits until nothing is to be done about the copies of m.
+func (c *Conn) settledLocked(m *message) {
+	for m.let != nil {
+		c.out.cond.Wait()
+	}
+}
+
+// seal completes the packet that brings the descriptors of m. Sockets are exported by that, which cannot be taken back (P4).
+func (m *message) seal(p *wire.Packet) (err error) {
+	if p.Records > 0 && p.Ancillary == nil {
+		p.Ancillary, err = m.Records()
+	}
+	return err
 }
 
 // undo takes back a message that has not been written, for the reason why. The caller holds writing, so that no other one is loaded.
@@ -70,8 +114,8 @@ func (c *Conn) undo(m *message, why error) {
 
 // outlives reports whether the peer is gone. What it has said before can still be read.
 func (c *Conn) outlives() bool {
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	return c.out.box.Gone()
 }
 
@@ -104,13 +148,13 @@ func (c *Conn) load(m *message) error {
 	if m.Outgoing == nil {
 		return nil
 	}
-	c.out.mu.Lock()
+	c.mu.Lock()
 	if !c.out.ready {
-		c.out.mu.Unlock()
+		c.mu.Unlock()
 		return errShifted
 	}
 	c.out.shift.loaded = true
-	c.out.mu.Unlock()
+	c.mu.Unlock()
 	err := m.Duplicate()
 	if err == nil {
 		err = m.parcel.duplicate()
@@ -120,14 +164,13 @@ func (c *Conn) load(m *message) error {
 
 // unload notes that no message is loaded that has not been written.
 func (c *Conn) unload() {
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
-	c.unloaded()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unloadedLocked()
 }
 
-// unloaded is unload for a caller that holds out.mu.
-func (c *Conn) unloaded() {
+func (c *Conn) unloadedLocked() {
 	c.out.shift.loaded = false
-	c.letGo()
+	c.letGoLocked()
 	c.out.cond.Broadcast()
 }

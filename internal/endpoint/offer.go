@@ -56,7 +56,7 @@ func (c *Conn) offerWith(b []byte, m *message) (int, error) {
 		c.undo(m, err)
 		return 0, gone(c.bereaved(err))
 	}
-	return c.verdict(m.transfer, n, err)
+	return c.verdict(m, n, err)
 }
 
 // gone translates the end of a link.
@@ -79,25 +79,27 @@ func (l *link) plain() *message {
 
 // verdict waits for what the receiver says of a datagram of which n bytes have been written; err is what stopped the rest, if
 // anything did.
-func (c *Conn) verdict(t *sock.Transfer, n int, err error) (int, error) {
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
+func (c *Conn) verdict(m *message, n int, err error) (int, error) {
+	t := m.transfer
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	w := wait{c: c}
-	defer w.end()
+	defer w.endLocked()
 	incomplete := err
 	for t.Fate == sock.Written && err == nil {
 		switch {
-		case c.out.closed:
+		case c.closed:
 			err = net.ErrClosed
 		case c.out.deadline.expired:
 			err = os.ErrDeadlineExceeded
 		default:
-			w.more()
+			w.moreLocked()
 		}
 	}
 	if t.Fate == sock.Written {
-		c.cancel(t, &w)
+		c.cancelLocked(t, &w)
 	}
+	c.settledLocked(m)
 	switch t.Fate {
 	case sock.Acknowledged:
 		return n, nil
@@ -118,16 +120,16 @@ func (c *Conn) verdict(t *sock.Transfer, n int, err error) (int, error) {
 	return 0, err
 }
 
-// cancel tells the receiver that nobody waits any longer for a datagram to be queued, and waits for what it says to that: either
-// it is in the queue all the same, or nothing has happened. The caller holds out.mu.
-func (c *Conn) cancel(t *sock.Transfer, w *wait) {
+// cancelLocked tells the receiver that nobody waits any longer for a datagram to be queued, and waits for what it says to that: either
+// it is in the queue all the same, or nothing has happened.
+func (c *Conn) cancelLocked(t *sock.Transfer, w *wait) {
 	c.out.owed.cancel = t.Serial()
 	c.out.owed.note(debtCancel)
-	c.pay()
+	c.payLocked()
 	late := c.after(patience)
 	defer late.stop()
 	for t.Fate == sock.Written && !late.passed && !c.out.severed {
-		w.more()
+		w.moreLocked()
 	}
 	if t.Fate == sock.Written {
 		t.Fate = sock.Unknown // the receiver is suspended

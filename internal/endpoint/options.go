@@ -10,9 +10,9 @@ import (
 // SetReadBuffer sets SO_RCVBUF, which is remembered and changes nothing: on AF_UNIX it is the
 // sender's buffer that bounds what is under way (unix(7)).
 func (c *Conn) SetReadBuffer(bytes int) error {
-	c.in.mu.Lock()
-	defer c.in.mu.Unlock()
-	if c.in.closed {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
 		return net.ErrClosed
 	}
 	c.in.buffer = sock.ReadBuffer(bytes)
@@ -21,9 +21,9 @@ func (c *Conn) SetReadBuffer(bytes int) error {
 
 // ReadBuffer returns SO_RCVBUF. An end that has moved has that of a new one.
 func (c *Conn) ReadBuffer() (int, error) {
-	c.in.mu.Lock()
-	defer c.in.mu.Unlock()
-	if c.in.closed {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
 		return 0, net.ErrClosed
 	}
 	return c.in.buffer, nil
@@ -31,23 +31,23 @@ func (c *Conn) ReadBuffer() (int, error) {
 
 // SetWriteBuffer sets SO_SNDBUF: how much may be under way to the peer.
 func (c *Conn) SetWriteBuffer(bytes int) error {
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
-	if c.out.closed {
+	c.lockToWrite()
+	defer c.mu.Unlock()
+	if c.closed {
 		return net.ErrClosed
 	}
 	c.out.owed.window = c.out.box.SetBuffer(sock.WriteBuffer(bytes))
 	c.out.owed.note(debtOptions)
-	c.pay()
-	c.wakeWrites()
+	c.payLocked()
+	c.wakeWritesLocked()
 	return nil
 }
 
 // WriteBuffer returns SO_SNDBUF.
 func (c *Conn) WriteBuffer() (int, error) {
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
-	if c.out.closed {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
 		return 0, net.ErrClosed
 	}
 	return c.out.box.Buffer(), nil
@@ -56,13 +56,13 @@ func (c *Conn) WriteBuffer() (int, error) {
 // PendingError returns SO_ERROR: that the peer was closed with something of ours unread, which
 // whoever reads is then not told any more.
 func (c *Conn) PendingError() error {
-	c.in.mu.Lock()
-	defer c.in.unlock()
-	if c.in.closed {
+	c.mu.Lock()
+	defer c.unlock()
+	if c.closed {
 		return net.ErrClosed
 	}
-	c.takeIn()
-	defer c.leave()
+	c.takeInLocked()
+	defer c.leaveLocked()
 	if c.in.box.TakeReset() {
 		return syscall.ECONNRESET
 	}
@@ -71,12 +71,12 @@ func (c *Conn) PendingError() error {
 
 // PassCredentials returns SO_PASSCRED.
 func (c *Conn) PassCredentials() (bool, error) {
-	c.in.mu.Lock()
-	defer c.in.mu.Unlock()
-	if c.in.closed {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
 		return false, net.ErrClosed
 	}
-	return c.in.pass, nil
+	return c.pass, nil
 }
 
 // SetReadBuffer sets SO_RCVBUF, which changes nothing: see Conn.SetReadBuffer.
@@ -142,6 +142,6 @@ func (l *Listener) SetPassCredentials(on bool) error {
 func (l *Listener) bequeath(c *Conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	c.in.pass, c.out.pass = l.pass, l.pass
+	c.pass = l.pass
 	c.in.box.TellApart(l.pass)
 }

@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"math/bits"
 	"time"
 
 	"afunix/internal/pipe"
@@ -13,7 +14,7 @@ import (
 type owed struct {
 	debts  uint16 // a bit for each debt
 	ack    uint64
-	credit sock.Credit // of now: see Conn.pay
+	credit sock.Credit // of now: see Conn.payLocked
 	window uint32
 	pass   bool
 	name   []byte // that the socket has chosen
@@ -49,24 +50,35 @@ const (
 	debtShutdown
 	debtMove
 	debtBye
-	debtsEnd
 )
 
-func (o *owed) note(d debt)     { o.debts |= 1 << d }
+func (o *owed) note(d debt) { o.debts |= 1 << d }
+
+// acknowledge notes that the peer's transfers up to serial are done. A later one may have been before: a Move is acknowledged late that came
+// while a message was loaded, and came to nothing meanwhile.
+func (o *owed) acknowledge(serial uint64) {
+	if serial > o.ack {
+		o.ack = serial
+		o.note(debtAck)
+	}
+}
+
+// refuse notes that the peer's datagrams up to serial have not been queued.
+func (o *owed) refuse(serial uint64, why uint8) {
+	o.refused, o.why = serial, why
+	o.note(debtRefuse)
+}
+
+func (o *owed) drop(d debt)     { o.debts &^= 1 << d }
 func (o *owed) has(d debt) bool { return o.debts&(1<<d) != 0 }
 
 // first returns the debt to be paid next.
 func (o *owed) first() (debt, bool) {
-	for d := range debtsEnd {
-		if o.has(d) {
-			return d, true
-		}
-	}
-	return 0, false
+	return debt(bits.TrailingZeros16(o.debts)), o.debts != 0
 }
 
 // packet returns the packet for d, and what is to be tracked if it wants an acknowledgement. A hello says more than what is owed: see
-// Conn.pay.
+// Conn.payLocked.
 func (o *owed) packet(d debt) (wire.Packet, *sock.Transfer) {
 	switch d {
 	case debtReady:
@@ -98,9 +110,14 @@ func (o *owed) packet(d debt) (wire.Packet, *sock.Transfer) {
 	return p, nil
 }
 
-// strike notes that d has been paid.
+// strike notes that d is not owed any more.
 func (o *owed) strike(d debt) {
-	o.debts &^= 1 << d
+	o.drop(d)
+	o.settle(d)
+}
+
+// settle forgets what there was to d, which has been paid.
+func (o *owed) settle(d debt) {
 	switch d {
 	case debtOptions:
 		o.optionsDone = nil
@@ -114,7 +131,7 @@ func (o *owed) strike(d debt) {
 }
 
 // next returns the debt to be paid next, of those that the peer can hear now. While it moves over this connection it hears acknowledgements;
-// and as long as its end has not come, the credit that it may need for that, and that there is nobody to take it. The caller holds mu.
+// and as long as its end has not come, the credit that it may need for that, and that there is nobody to take it.
 func (o *outbox) next() (debt, bool) {
 	switch {
 	case !o.shift.held:
@@ -129,83 +146,107 @@ func (o *outbox) next() (debt, bool) {
 	return debtBye, o.owed.has(debtBye)
 }
 
-// pay writes what is owed, as far as the pipe has room. The caller holds out.mu.
-func (c *Conn) pay() {
+// payLocked writes what is owed, as far as the pipe has room, and reports whether mu was released for that. If somebody is writing it is
+// left to him: whoever has had the pen calls this. A debt is dropped before it is written, since it may be owed again when the writer is
+// back; what else there is to it stays until then, and is changed by nobody who has not waited for the pen.
+func (c *Conn) payLocked() (released bool) {
 	o := &c.out
-	for !o.full && !o.shift.detached {
+	for !o.pen && !o.full && !o.severed && !o.shift.detached {
 		d, ok := o.next()
 		if !ok {
-			return
+			break
 		}
-		if d == debtCredit {
-			o.owed.credit = c.reported() // of now: a hello may have said more than when it was noted
+		released = true
+		if err := c.payOneLocked(d); err != nil {
+			break // full: the flusher comes back to it; severed: nobody is left to be told
 		}
-		p, t := o.owed.packet(d)
-		switch {
-		case d == debtHello:
-			p = *c.rehelloPacket()
-		case d != debtMove && o.shift.abroad():
-			t = nil // this end may have moved itself when it comes to be acknowledged
-		}
-		if t != nil {
-			p.Serial = o.box.NextSerial()
-		}
-		if c.write(&p) != nil {
-			return // full: the flusher comes back to it; severed: nobody is left to be told
-		}
-		if t != nil {
-			o.box.Track(t, nil)
-		}
-		o.owed.strike(d)
 	}
+	return released
+}
+
+func (c *Conn) payOneLocked(d debt) error {
+	o := &c.out
+	if d == debtCredit {
+		o.owed.credit = c.in.box.Reported() // of now: a hello may have said more than when it was noted
+	}
+	p, t := o.owed.packet(d)
+	switch {
+	case d == debtHello:
+		p = *c.rehelloPacketLocked()
+	case d != debtMove && o.shift.abroad():
+		t = nil // this end may have moved itself when it comes to be acknowledged
+	}
+	if t != nil {
+		p.Serial = o.box.NextSerial()
+		o.box.Track(t, nil)
+	}
+	o.owed.drop(d)
+	err := c.writeLocked(&p, nil)
+	if err != nil {
+		o.owed.note(d)
+		if t != nil {
+			o.box.Untrack(t)
+		}
+		return err
+	}
+	o.owed.settle(d)
+	return nil
 }
 
 // acknowledge tells the peer that its transfers up to serial are done, and reports whether it has been told already.
 func (c *Conn) acknowledge(serial uint64) (told bool) {
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
-	c.out.owed.ack = serial
-	c.out.owed.note(debtAck)
-	c.pay()
+	c.lockToWrite()
+	defer c.mu.Unlock()
+	c.acknowledgeLocked(serial)
 	return !c.out.owed.has(debtAck)
+}
+
+// acknowledgeLocked tells the peer that its transfers up to serial are done.
+func (c *Conn) acknowledgeLocked(serial uint64) {
+	c.out.owed.acknowledge(serial)
+	c.payLocked()
 }
 
 // ackPaid reports whether it has been told meanwhile: a flusher may have come to it.
 func (c *Conn) ackPaid() bool {
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
+	c.lockToWrite()
+	defer c.mu.Unlock()
 	return !c.out.owed.has(debtAck)
+}
+
+// pay is payLocked.
+func (c *Conn) pay() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.payLocked()
 }
 
 // creditWhatIsDue tells the peer what it may send, if that is worth a packet.
 func (c *Conn) creditWhatIsDue() {
-	c.in.mu.Lock()
-	_, due := c.in.box.CreditDue()
-	c.in.mu.Unlock()
-	if due {
-		c.creditPeer()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.creditWhatIsDueLocked()
+}
+
+func (c *Conn) creditWhatIsDueLocked() {
+	if c.oweCreditLocked() {
+		c.payLocked()
 	}
 }
 
-// creditPeer tells the peer what it may send.
-func (c *Conn) creditPeer() {
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
-	c.out.owed.note(debtCredit)
-	c.pay()
-}
-
-// reported is the credit that the peer is to know of.
-func (c *Conn) reported() sock.Credit {
-	c.in.mu.Lock()
-	defer c.in.mu.Unlock()
-	return c.in.box.Reported()
+// oweCreditLocked notes that the peer is to be told what it may send, if that is worth a packet.
+func (c *Conn) oweCreditLocked() bool {
+	_, due := c.in.box.CreditDue()
+	if due {
+		c.out.owed.note(debtCredit)
+	}
+	return due
 }
 
 // patience bounds the wait for a peer that is suspended. It will see what it was told before anything that comes later.
 const patience = time.Second
 
-// A limit is passed after a while, and then wakes whoever waits for the sending half. It is guarded by outbox.mu.
+// A limit is passed after a while, and then wakes whoever waits for the sending half. It is guarded by Conn.mu.
 type limit struct {
 	passed bool
 	timer  *time.Timer
@@ -215,10 +256,10 @@ type limit struct {
 func (c *Conn) after(d time.Duration) *limit {
 	l := new(limit)
 	l.timer = time.AfterFunc(d, func() {
-		c.out.mu.Lock()
-		defer c.out.mu.Unlock()
+		c.mu.Lock()
+		defer c.mu.Unlock()
 		l.passed = true
-		c.wakeWrites()
+		c.wakeWritesLocked()
 	})
 	return l
 }
@@ -229,8 +270,7 @@ func (l *limit) stop() { l.timer.Stop() }
 // be started.
 const maxAbsence = 10 * time.Second
 
-// An absence is a wait during which the other end may be in nobody's hands. Its methods are called
-// with out.mu held.
+// An absence is a wait during which the other end may be in nobody's hands. It is guarded by Conn.mu.
 type absence struct {
 	c     *Conn
 	limit *limit
@@ -256,11 +296,11 @@ func (a *absence) end() {
 	}
 }
 
-// tell pays a debt that the peer acknowledges, and waits for that: once we return, the peer goes by
-// it, as on one machine's kernel. If the other end is in nobody's hands there is nothing to wait
-// for: whoever comes takes in what has been said before he does anything else (see Taken). slot is
-// where the debt keeps its transfer. The caller holds out.mu.
-func (c *Conn) tell(d debt, slot **sock.Transfer) {
+// tellLocked pays a debt that the peer acknowledges, and waits for that: once we return, the peer
+// goes by it, as on one machine's kernel. If the other end is in nobody's hands there is nothing to
+// wait for: whoever comes takes in what has been said before he does anything else (see Taken). slot
+// is where the debt keeps its transfer. The caller has called lockToWrite.
+func (c *Conn) tellLocked(d debt, slot **sock.Transfer) {
 	if c.out.box.Gone() {
 		return // nobody is left to be told
 	}
@@ -269,12 +309,12 @@ func (c *Conn) tell(d debt, slot **sock.Transfer) {
 	}
 	t := *slot
 	c.out.owed.note(d)
-	c.pay()
+	c.payLocked()
 	late := c.after(patience)
 	defer late.stop()
 	w := wait{c: c}
-	defer w.end()
-	for t.Fate == sock.Written && !late.passed && !c.out.closed && !c.out.severed && !c.out.shift.abroad() {
-		w.more()
+	defer w.endLocked()
+	for t.Fate == sock.Written && !late.passed && !c.closed && !c.out.severed && !c.out.shift.abroad() {
+		w.moreLocked()
 	}
 }

@@ -104,15 +104,15 @@ func (p *parcel) blame(i int, err error) error {
 
 // host makes the ends of d, which are being moved over c, look around when it cannot send any more.
 func (c *Conn) host(d *departure) {
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.out.shift.hosted = append(c.out.shift.hosted, d)
 }
 
 // dismiss ends what host began.
 func (c *Conn) dismiss(d *departure) {
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.out.shift.hosted = slices.DeleteFunc(c.out.shift.hosted, func(h *departure) bool { return h == d })
 }
 
@@ -214,7 +214,8 @@ func (p *parcel) TakeBack() { p.decide((*rights.Outgoing).TakeBack, p.stay) }
 // Decline is called when the peer has discarded the message.
 func (p *parcel) Decline() { p.decide((*rights.Outgoing).Decline, p.stay) }
 
-// decide lets go of the copies, and then of the ends, which have locks of their own: the caller holds the carrier's.
+// decide lets go of the copies, and then of the ends, on a goroutine of its own: the caller may be the carrier's reader, for which an end that
+// goes over itself waits.
 func (p *parcel) decide(let func(*rights.Outgoing), ends func()) {
 	let(p.message)
 	for _, o := range p.luggage {
@@ -254,8 +255,8 @@ func (m *message) arrived() {
 
 // fate returns what has become of a message that has been written.
 func (m *message) fate() sock.Fate {
-	m.parcel.carrier.out.mu.Lock()
-	defer m.parcel.carrier.out.mu.Unlock()
+	m.parcel.carrier.mu.Lock()
+	defer m.parcel.carrier.mu.Unlock()
 	return m.transfer.Fate
 }
 
@@ -264,14 +265,16 @@ func (p *parcel) itself() bool {
 	return p != nil && slices.Contains(p.ends, mover(p.carrier))
 }
 
-// sendLuggage writes the packets in front of a message. The caller holds writing.
-func (c *Conn) sendLuggage(m *message) error {
+// sendLuggageLocked writes the packets in front of a message. The caller holds writing, too.
+func (c *Conn) sendLuggageLocked(m *message) error {
 	p := m.parcel
 	left, sets := p.states, p.luggage
 	for begun := false; len(left) > 0 || len(sets) > 0; begun = true {
 		packet := wire.Packet{Type: wire.Data, Flags: wire.Luggage}
 		if len(sets) > 0 {
+			c.mu.Unlock()
 			block, err := sets[0].Records()
+			c.mu.Lock()
 			if err != nil {
 				return err
 			}
@@ -280,7 +283,7 @@ func (c *Conn) sendLuggage(m *message) error {
 		}
 		n := min(len(left), wire.MaxPayload-len(packet.Ancillary))
 		packet.Payload, left = left[:n], left[n:]
-		if err := c.put(&packet, m, begun); err != nil {
+		if err := c.putLocked(&packet, m, begun); err != nil {
 			return err
 		}
 		p.written = len(p.luggage) - len(sets)
@@ -355,24 +358,22 @@ func (c *Conn) state() (wire.ConnState, []sock.Segment) {
 		c.link.describe(&s)
 	}
 
-	c.out.mu.Lock()
+	c.mu.Lock()
+	defer c.unlock()
 	o := c.out.box.Look()
-	set(wire.ConnPass, c.out.pass)
+	set(wire.ConnPass, c.pass)
 	set(wire.ConnPeerPass, c.out.peerPass)
 	set(wire.ConnAlone, c.out.severed)
 	set(wire.ConnShifting, c.out.shift.away)
 	set(wire.ConnDeferred, c.out.shift.deferred)
 	set(wire.ConnApart, c.out.box.Apart())
 	s.Chosen = string(c.out.owed.name)
-	c.out.mu.Unlock()
 	set(wire.OutShut, o.Shut)
 	set(wire.OutDeaf, o.Deaf)
 	set(wire.OutGone, o.Gone)
 	s.Sent, s.SentConsumed, s.Buffer = o.Sent, o.Consumed, o.Buffer
 	s.RightsSent, s.RightsLimit, s.Serial = o.RightsSent, o.RightsLimit, o.Serial
 
-	c.in.mu.Lock()
-	defer c.in.unlock()
 	if s.Flags&wire.ConnApart != 0 {
 		c.in.box.Disconnect() // if part has not come to it
 	}

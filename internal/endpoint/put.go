@@ -10,112 +10,194 @@ import (
 )
 
 // put waits for room and writes one Data packet, with the descriptors of m if that is not nil. If its message has begun, only the
-// end of the connection stops it.
+// end of the connection stops it. The caller holds writing.
 func (c *Conn) put(p *wire.Packet, m *message, begun bool) error {
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.putLocked(p, m, begun)
+}
+
+func (c *Conn) putLocked(p *wire.Packet, m *message, begun bool) error {
 	weight := m.weight()
 	own := m != nil && m.parcel.itself() // it may begin, though this end is being moved
 	w := wait{c: c}
-	defer w.end()
+	defer w.endLocked()
 	for {
-		if err := c.out.stopped(); err != nil && !(begun && errors.Is(err, os.ErrDeadlineExceeded)) {
+		if err := c.writeStoppedLocked(); err != nil && !(begun && errors.Is(err, os.ErrDeadlineExceeded)) {
 			return err
 		}
 		if !begun && weight > 0 && !c.out.ready {
 			return errShifted
 		}
-		if err := c.present(); err != nil {
-			return err
-		}
-		c.pay()
-		if !c.out.full && !c.out.shift.stops(begun || own) && (begun || c.out.box.Room(weight)) {
-			switch err := c.putNow(p, m); err {
-			case nil:
-				return nil
-			case syscall.EAGAIN: // a flusher waits
-			case syscall.EPIPE:
-				return c.out.gone()
-			default:
+		switch {
+		case c.out.shift.deferred && !c.out.shift.paused:
+			if err := c.presentLocked(); err != nil {
+				return err
+			}
+		case c.payLocked(): // anything may have happened meanwhile
+		case c.out.full, c.out.shift.stops(begun || own), !begun && !c.out.box.Room(weight):
+			w.moreLocked()
+		case c.out.pen || c.out.queuing > 0:
+			c.yieldLocked()
+		default:
+			err := c.putNowLocked(p, m)
+			if err != syscall.EAGAIN { // else a flusher waits
+				c.payLocked()
 				return err
 			}
 		}
-		w.more()
 	}
 }
 
-// putNow writes one Data packet. The caller holds out.mu and has found room.
-func (c *Conn) putNow(p *wire.Packet, m *message) error {
-	if c.out.pass || c.out.peerPass || c.link != nil && c.link.pass {
+// putNowLocked writes one Data packet. The caller has found room. What becomes of the packet is booked before it is written, since its
+// acknowledgement may be here before the writer is back.
+func (c *Conn) putNowLocked(p *wire.Packet, m *message) error {
+	if c.pass || c.out.peerPass || c.link != nil && c.link.pass {
 		p.Flags |= wire.Credentials
 	}
 	luggage := p.Flags&wire.Luggage != 0
-	if !luggage && m.records() > 0 && p.Ancillary == nil {
-		var err error
-		if p.Ancillary, err = m.Records(); err != nil {
-			return err
-		}
-		p.Records = m.Len()
-	}
+	var t *sock.Transfer
 	if m != nil {
 		p.Serial = c.out.box.NextSerial()
 	}
-	if err := c.write(p); err != nil {
+	if m != nil && !luggage {
+		p.Records = m.records()
+		m.room = sock.Transfer{}
+		t = &m.room
+		c.trackLocked(m)
+	}
+	a := sock.Arrival{Bytes: len(p.Payload), Rights: p.Records, Luggage: luggage}
+	c.out.box.Sent(a)
+	err := c.writeLocked(p, m)
+	if err != nil && c.withdrawnLocked(a, t) {
 		return err
 	}
-	c.out.box.Sent(sock.Arrival{Bytes: len(p.Payload), Rights: p.Records, Luggage: luggage})
 	c.out.shift.begun = p.Flags&(wire.More|wire.Luggage) != 0
-	if m != nil && !luggage {
-		m.room = sock.Transfer{}
-		m.transfer = &m.room
-		c.out.box.Track(m.transfer, m.parked())
-		c.unloaded()
+	if t != nil {
+		m.transfer = t
+		c.unloadedLocked()
 	}
-	return nil
+	return err
 }
 
-// write puts a packet into the pipe. The caller holds out.mu. EAGAIN: the pipe is full, and a flusher has been started; another error:
-// the connection is severed.
-func (c *Conn) write(p *wire.Packet) error {
-	if c.out.severed {
+// trackLocked books that m is to be acknowledged.
+func (c *Conn) trackLocked(m *message) {
+	if m.Outgoing == nil {
+		c.out.box.Track(&m.room, nil)
+		return
+	}
+	m.of = &c.out
+	c.out.box.Track(&m.room, (*parked)(m))
+}
+
+// withdrawnLocked takes back what has been booked of a packet that has not been written. If the peer has answered it all the same, that
+// is the end of the connection; of a message that the peer has acknowledged, nothing is left to be taken back.
+func (c *Conn) withdrawnLocked(a sock.Arrival, t *sock.Transfer) bool {
+	err := c.out.box.Unsend(a, t)
+	if err != nil {
+		c.mu.Unlock()
+		c.ended(err)
+		c.mu.Lock()
+	}
+	return t == nil || t.Fate == sock.Written
+}
+
+// writeLocked puts a packet into the pipe. The caller has the pen from here on, which is free, until this returns; mu is released
+// meanwhile, so that nobody waits for a system call. Whatever can happen to the packet has been booked before. EAGAIN: the pipe is full,
+// and a flusher has been started; EPIPE: the connection is severed; another error is that of the descriptors of m.
+func (c *Conn) writeLocked(p *wire.Packet, m *message) error {
+	o := &c.out
+	if o.severed {
 		return syscall.EPIPE
 	}
-	c.out.head = p.AppendHead(c.out.head[:0])
-	err := c.pipe.Write(c.out.head, p.Payload)
-	if cap(c.out.head) > keepHead {
-		c.out.head = nil
+	o.pen = true
+	c.mu.Unlock()
+	bad := m.seal(p)
+	var err error
+	if bad == nil {
+		err = c.transmit(p)
+	}
+	c.mu.Lock()
+	o.pen = false
+	if o.queuing > 0 || o.yielding || o.shift.paused || c.closed {
+		o.cond.Broadcast()
 	}
 	switch {
+	case bad != nil:
+		return bad
 	case err == nil:
-		c.out.packets++
+		o.packets++
 		return nil
 	case errors.Is(err, syscall.EAGAIN):
-		c.out.full = true
+		o.full = true
 		go c.flush()
 		return syscall.EAGAIN
 	}
-	c.out.lose()
+	o.lose()
 	return syscall.EPIPE
+}
+
+// transmit writes a packet. The caller has the pen, and so the buffer.
+func (c *Conn) transmit(p *wire.Packet) error {
+	head := p.AppendHead(c.out.head[:0])
+	err := c.pipe.Write(head, p.Payload)
+	if cap(head) > keepHead {
+		head = nil
+	}
+	c.out.head = head
+	return err
 }
 
 // keepHead bounds what an idle connection keeps for the head of its next packet.
 const keepHead = 256
 
+// lockToWrite locks mu when nobody is writing. So what is under way, what is owed but for acknowledgements and credit, and whether anything
+// can be written at all, do not change while a packet is on its way into the pipe.
+func (c *Conn) lockToWrite() {
+	c.mu.Lock()
+	c.awaitPenLocked()
+}
+
+// awaitPenLocked waits until nobody is writing. That is brief, since nobody waits inside a write.
+func (c *Conn) awaitPenLocked() {
+	o := &c.out
+	if !o.pen {
+		return
+	}
+	o.queuing++
+	for o.pen {
+		o.cond.Wait()
+	}
+	if o.queuing--; o.yielding {
+		o.cond.Broadcast()
+	}
+}
+
+// yieldLocked waits for the pen, and for everybody else who does: whoever writes much takes it again and again. The caller is the one Write.
+func (c *Conn) yieldLocked() {
+	o := &c.out
+	o.yielding = true
+	for o.pen || o.queuing > 0 {
+		o.cond.Wait()
+	}
+	o.yielding = false
+}
+
 // lose ends sending because the pipe takes nothing any more. What the other end has said before is in the pipe still, and decides about
-// what is unacknowledged: see ended and peerClosed. The caller holds mu.
+// what is unacknowledged: see ended and peerClosed.
 func (o *outbox) lose() {
 	o.box.Lose()
 	o.silence()
 }
 
-// silence wakes whoever waits to send, or to be acknowledged. The caller holds mu.
+// silence wakes whoever waits to send, or to be acknowledged.
 func (o *outbox) silence() {
 	o.severed = true
 	o.cond.Broadcast()
 	o.nudgeGuests()
 }
 
-// nudgeGuests makes ends look around that are being moved over this connection. The caller holds mu.
+// nudgeGuests makes ends look around that are being moved over this connection.
 func (o *outbox) nudgeGuests() {
 	for _, d := range o.shift.hosted {
 		for _, e := range d.guests {
@@ -127,12 +209,12 @@ func (o *outbox) nudgeGuests() {
 // flush waits until the pipe has room, pays what is owed, and lets the writers go on.
 func (c *Conn) flush() {
 	err := c.pipe.WaitWritable()
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
+	c.lockToWrite()
+	defer c.mu.Unlock()
 	c.out.full = false
 	if err != nil {
 		c.out.lose()
 	}
-	c.pay()
-	c.wakeWrites()
+	c.payLocked()
+	c.wakeWritesLocked()
 }

@@ -12,21 +12,21 @@ import (
 	"afunix/internal/wire"
 )
 
-// packet applies one packet of n bytes, of which placed are not in buf but in the buffer of the Read that waits. It owns buf.
-func (c *Conn) packet(buf *pipe.Buffer, n, placed int) error {
+// packetLocked applies one packet of n bytes, of which placed are not in buf but in the buffer of the Read that waits. It owns buf.
+func (c *Conn) packetLocked(buf *pipe.Buffer, n, placed int) error {
 	p, err := wire.Parse(buf[:n])
 	if err == nil && p.Type == wire.Data {
-		return c.data(&p, buf, placed)
+		return c.dataLocked(&p, buf, placed)
 	}
 	if err == nil {
-		err = c.admin(&p)
+		err = c.adminLocked(&p)
 	}
 	packets.Put(buf)
 	return err
 }
 
-// data takes in a packet of the user's. It owns buf, where p lies.
-func (c *Conn) data(p *wire.Packet, buf *pipe.Buffer, placed int) error {
+// dataLocked takes in a packet of the user's. It owns buf, where p lies.
+func (c *Conn) dataLocked(p *wire.Packet, buf *pipe.Buffer, placed int) error {
 	s := sock.Segment{
 		Data:      p.Payload,
 		Buffer:    (*packetBuffer)(buf),
@@ -34,14 +34,27 @@ func (c *Conn) data(p *wire.Packet, buf *pipe.Buffer, placed int) error {
 		Continued: p.Flags&wire.Continued != 0,
 		Placed:    placed,
 	}
-	take, err := c.admit(&s, p)
-	if take && p.Records > 0 {
-		defer c.adopted()
-		err = c.adopt(&s, p)
-	}
+	take, err := c.admitLocked(&s, p)
 	if !take || err != nil {
 		packets.Put(buf)
 		return err
+	}
+	if c.link == nil && p.Records == 0 {
+		return c.queueLocked(s)
+	}
+	c.mu.Unlock()
+	defer c.mu.Lock()
+	return c.deliver(s, p, buf)
+}
+
+// deliver takes in a packet with descriptors, or one of a datagram that a link brings.
+func (c *Conn) deliver(s sock.Segment, p *wire.Packet, buf *pipe.Buffer) error {
+	if p.Records > 0 {
+		defer c.adopted()
+		if err := c.adopt(&s, p); err != nil {
+			packets.Put(buf)
+			return err
+		}
 	}
 	ends := ends(&s)
 	if c.link != nil {
@@ -49,20 +62,20 @@ func (c *Conn) data(p *wire.Packet, buf *pipe.Buffer, placed int) error {
 		return c.link.socket.deliver(c, s, ends)
 	}
 	c.settle(ends) // before anybody can read them, and send them on
-	return c.queue(s)
+	c.mu.Lock()
+	defer c.unlock()
+	return c.queueLocked(s)
 }
 
-// admit checks and books a packet of the user's, and notes in s whose it is. It reports whether there is anything to be taken in: luggage
-// waits for its message, and what comes behind our goodbye is the peer's to take back. If there are descriptors, the goodbye waits from
-// then on until adopted.
-func (c *Conn) admit(s *sock.Segment, p *wire.Packet) (take bool, err error) {
-	if err := c.sign(s, p); err != nil {
+// admitLocked checks and books a packet of the user's, and notes in s whose it is. It reports whether there is anything to be taken in:
+// luggage waits for its message, and what comes behind our goodbye is the peer's to take back. If there are descriptors, the goodbye waits
+// from then on until adopted.
+func (c *Conn) admitLocked(s *sock.Segment, p *wire.Packet) (take bool, err error) {
+	if err := c.signLocked(s, p); err != nil {
 		return false, err
 	}
 	luggage := p.Flags&wire.Luggage != 0
 	in := &c.in
-	in.mu.Lock()
-	defer in.mu.Unlock()
 	if p.Flags&wire.Credentials != 0 {
 		s.Creds = in.writing()
 	}
@@ -83,10 +96,12 @@ func (c *Conn) admit(s *sock.Segment, p *wire.Packet) (take bool, err error) {
 	return true, nil
 }
 
-// sign notes the name that a datagram carries. Other packets of the user's carry none.
-func (c *Conn) sign(s *sock.Segment, p *wire.Packet) error {
+// signLocked notes the name that a datagram carries. Other packets of the user's carry none.
+func (c *Conn) signLocked(s *sock.Segment, p *wire.Packet) error {
 	switch {
 	case c.link != nil:
+		c.mu.Unlock() // it is its socket that notes it
+		defer c.mu.Lock()
 		return c.link.sign(s, p, c.server)
 	case len(p.Name) > 0:
 		return errUnexpected
@@ -95,8 +110,8 @@ func (c *Conn) sign(s *sock.Segment, p *wire.Packet) error {
 }
 
 // named notes what the peer has chosen to be called. Accept shows it, if it comes before that, and so does whoever takes an end that has
-// moved here. The caller holds in.mu.
-func (c *Conn) named(name string) {
+// moved here.
+func (c *Conn) namedLocked(name string) {
 	if c.in.peerName == name {
 		return
 	}
@@ -124,9 +139,9 @@ func (c *Conn) adopt(s *sock.Segment, p *wire.Packet) error {
 	}
 	set, err := u.message(p)
 	if err == nil && len(set.Ends()) > 0 {
-		c.out.mu.Lock()
+		c.mu.Lock()
 		c.out.shift.taken = true // if it is the peer's own: see next
-		c.out.mu.Unlock()
+		c.mu.Unlock()
 	}
 	due := err == nil && c.link == nil // a datagram is acknowledged later, when it has been queued
 	told := due && c.acknowledge(p.Serial)
@@ -140,9 +155,9 @@ func (c *Conn) adopt(s *sock.Segment, p *wire.Packet) error {
 		c.creditWhatIsDue() // a connection that has been accepted takes more than its hello said
 	case errors.Is(err, descriptor.ErrRightsTruncated), errors.Is(err, syscall.ESRCH), err == errLetGo:
 		s.Lost = true
-		c.in.mu.Lock()
+		c.mu.Lock()
 		c.in.box.Refund(p.Records + s.Luggage)
-		c.in.mu.Unlock()
+		c.mu.Unlock()
 		s.Luggage = 0
 		c.creditWhatIsDue()
 		if c.link == nil {
@@ -156,11 +171,11 @@ func (c *Conn) adopt(s *sock.Segment, p *wire.Packet) error {
 
 // claim takes the luggage that has come, and reports whether the connection has been closed here.
 func (c *Conn) claim() (luggage baggage, closed bool) {
-	c.in.mu.Lock()
-	defer c.in.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	luggage = c.in.luggage
 	c.in.luggage = baggage{}
-	return luggage, c.in.closed
+	return luggage, c.closed
 }
 
 // errLetGo: a sender closes its end of the pipe before it lets go of copies that nobody has acknowledged (see abandon), and then other files
@@ -170,26 +185,24 @@ var errLetGo = errors.New("the sender may have let go of the descriptors")
 
 // adopted lets the goodbye be said.
 func (c *Conn) adopted() {
-	c.in.mu.Lock()
-	defer c.in.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.in.adopting = false
 	c.in.cond.Broadcast()
 }
 
 // receiveRoute returns how descriptors come from the peer, which must have said that it is ready first.
 func (c *Conn) receiveRoute() (rights.Route, error) {
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if !c.out.agreed || c.out.recvRoute.Way == rights.Nobody {
 		return rights.Route{}, errUnasked
 	}
 	return c.out.recvRoute, nil
 }
 
-// queue gives a segment to the inbox. If nobody is there to read it at once, it moves into a buffer of its size.
-func (c *Conn) queue(s sock.Segment) error {
-	c.in.mu.Lock()
-	defer c.in.unlock()
+// queueLocked gives a segment to the inbox. If nobody is there to read it at once, it moves into a buffer of its size.
+func (c *Conn) queueLocked(s sock.Segment) error {
 	if !c.in.waiting {
 		fit(&s)
 	}
@@ -223,36 +236,31 @@ func move(s *sock.Segment, to []byte, b sock.Buffer) {
 	s.Data, s.Buffer = to, b
 }
 
-// admin applies a packet of the peer's transport.
-func (c *Conn) admin(p *wire.Packet) error {
+// adminLocked applies a packet of the peer's transport.
+func (c *Conn) adminLocked(p *wire.Packet) error {
 	switch p.Type {
 	case wire.Ack:
-		return c.sending(func(o *outbox) error {
-			if o.box.Gone() && o.box.Outstanding() == 0 {
-				return nil // it was severed by a goodbye that overtook us
-			}
-			return o.box.Ack(p.Serial)
-		})
+		return c.peerAcknowledgesLocked(p.Serial)
 	case wire.Credit:
-		body, err := wire.ParseCredit(p.Payload)
-		if err != nil {
-			return err
-		}
-		return c.sending(func(o *outbox) error {
-			return o.box.Credit(sock.Credit{Consumed: body.Consumed, Rights: body.Rights})
-		})
+		return c.peerCreditsLocked(p)
 	case wire.Ready:
-		return c.peerReady(p)
+		return c.peerReadyLocked(p)
 	case wire.Options:
-		return c.peerOptions(p)
+		return c.peerOptionsLocked(p)
 	case wire.Shutdown:
-		c.peerShutdown(p)
+		c.peerShutdownLocked(p)
 		return nil
 	case wire.Bye:
-		c.peerClosed(p.Flags&wire.Reset != 0)
+		c.peerClosedLocked(p.Flags&wire.Reset != 0)
 		return nil
-	case wire.Refuse, wire.Cancel:
-		return c.datagram(p)
+	case wire.Refuse:
+		return c.peerRefusesLocked(p)
+	}
+	c.mu.Unlock() // the others concern more than this connection
+	defer c.mu.Lock()
+	switch p.Type {
+	case wire.Cancel:
+		return c.peerCancels(p)
 	case wire.Move:
 		return c.peerMoves(p)
 	case wire.Hello:
@@ -261,76 +269,79 @@ func (c *Conn) admin(p *wire.Packet) error {
 	return errUnexpected
 }
 
-// sending changes the sending half and wakes whoever waits for it.
-func (c *Conn) sending(change func(*outbox) error) error {
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
-	err := change(&c.out)
-	c.out.cond.Broadcast()
-	c.in.mu.Lock()
-	t := &c.in.turn
-	t.served = t.served || t.needed > 0
-	c.in.mu.Unlock()
-	return err
+func (c *Conn) peerAcknowledgesLocked(serial uint64) error {
+	c.servedLocked()
+	if c.out.box.Gone() && c.out.box.Outstanding() == 0 {
+		return nil // it was severed by a goodbye that overtook us
+	}
+	defer c.settleLocked()
+	return c.out.box.Ack(serial)
 }
 
-func (c *Conn) peerOptions(p *wire.Packet) error {
+func (c *Conn) peerCreditsLocked(p *wire.Packet) error {
+	body, err := wire.ParseCredit(p.Payload)
+	if err != nil {
+		return err
+	}
+	c.servedLocked()
+	return c.out.box.Credit(sock.Credit{Consumed: body.Consumed, Rights: body.Rights})
+}
+
+// servedLocked wakes whoever waits for the sending half, which is about to change.
+func (c *Conn) servedLocked() {
+	c.out.cond.Broadcast()
+	t := &c.in.turn
+	t.served = t.served || t.needed > 0
+}
+
+func (c *Conn) peerOptionsLocked(p *wire.Packet) error {
 	window, err := wire.ParseOptions(p.Payload)
+	if err == nil {
+		err = c.in.box.SetWindow(window)
+	}
 	if err != nil {
 		return err
 	}
-	c.in.mu.Lock()
-	err = c.in.box.SetWindow(window)
-	if len(p.Name) > 0 && c.link == nil {
-		c.named(string(p.Name))
-	}
-	c.in.naming = p.Flags&wire.PassCredentials != 0 && c.in.peerName == ""
-	c.in.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	if len(p.Name) > 0 && c.link != nil {
-		c.link.named(p.Name)
-	}
-	c.creditWhatIsDue() // a smaller window may be full of what has been read
-	c.out.mu.Lock()
 	c.out.peerPass = p.Flags&wire.PassCredentials != 0
-	c.out.mu.Unlock()
+	switch {
+	case len(p.Name) == 0:
+	case c.link == nil:
+		c.namedLocked(string(p.Name))
+	default:
+		c.mu.Unlock()
+		c.link.named(p.Name)
+		c.mu.Lock()
+	}
+	c.in.naming = c.out.peerPass && c.in.peerName == ""
+	c.creditWhatIsDueLocked() // a smaller window may be full of what has been read
 	if p.Serial != 0 {
-		c.acknowledge(p.Serial)
+		c.acknowledgeLocked(p.Serial)
 	}
 	return nil
 }
 
-func (c *Conn) peerShutdown(p *wire.Packet) {
+func (c *Conn) peerShutdownLocked(p *wire.Packet) {
 	if p.Flags&wire.ShutWrite != 0 {
-		c.in.mu.Lock()
 		c.in.box.Finish()
 		c.in.cond.Broadcast()
-		c.in.mu.Unlock()
 	}
-	c.out.mu.Lock()
 	if p.Flags&wire.ShutRead != 0 {
 		c.out.box.Deafen()
 		c.out.cond.Broadcast()
 		c.out.nudgeGuests()
 	}
-	c.out.mu.Unlock()
 	if p.Serial != 0 {
-		c.acknowledge(p.Serial)
+		c.acknowledgeLocked(p.Serial)
 	}
 }
 
-// peerClosed notes that the peer's socket is closed: what it sent can be read, what is sent to it is lost. Whoever reads the end
-// must not be able to write after it, so that is noted first.
-func (c *Conn) peerClosed(reset bool) {
-	c.out.mu.Lock()
+// peerClosedLocked notes that the peer's socket is closed: what it sent can be read, what is sent to it is lost.
+func (c *Conn) peerClosedLocked(reset bool) {
+	c.awaitPenLocked()
 	c.out.box.Farewell()
+	c.settleLocked()
 	c.out.cond.Broadcast()
 	c.out.nudgeGuests()
-	c.out.mu.Unlock()
-	c.in.mu.Lock()
-	defer c.in.mu.Unlock()
 	if reset {
 		c.in.box.Reset()
 	} else {
@@ -348,10 +359,8 @@ func (c *Conn) unclaimed() {
 	}
 }
 
-// bereave ends sending. If the peer has not ended, it returns what is to be released by abandon.
-func (c *Conn) bereave(peerEnded bool) (left []sock.Parked) {
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
+// bereaveLocked ends sending. If the peer has not ended, it returns what is to be released by abandon. The caller has called lockToWrite.
+func (c *Conn) bereaveLocked(peerEnded bool) (left []sock.Parked) {
 	if peerEnded {
 		c.out.box.Bury()
 	} else {
@@ -369,7 +378,7 @@ func (c *Conn) abandon(left []sock.Parked) error {
 	}
 	err := c.pipe.Hangup()
 	for _, p := range left {
-		p.Release()
+		(*message)(p.(*parked)).copies().Release()
 	}
 	return err
 }
@@ -377,8 +386,9 @@ func (c *Conn) abandon(left []sock.Parked) error {
 // ended notes that no packet will come any more: io.EOF, or why the connection broke.
 func (c *Conn) ended(err error) {
 	c.unclaimed()
-	left := c.bereave(err == io.EOF)
-	c.in.mu.Lock()
+	c.lockToWrite()
+	left := c.bereaveLocked(err == io.EOF)
+	c.settleLocked()
 	switch {
 	case err == io.EOF:
 		c.in.box.Finish()
@@ -387,7 +397,7 @@ func (c *Conn) ended(err error) {
 		c.in.box.Fail()
 	}
 	c.in.cond.Broadcast()
-	c.in.mu.Unlock()
+	c.mu.Unlock()
 	switch {
 	case len(left) > 0:
 		go c.abandon(left)

@@ -48,8 +48,8 @@ func (c *Conn) blame(n int, files []transport.File, err error) error {
 
 // resetFirst returns the reset of a connection of records, of which whoever comes first is told, reading or writing.
 func (c *Conn) resetFirst() error {
-	c.in.mu.Lock()
-	defer c.in.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.in.box.ResetFirst() {
 		return c.in.end()
 	}
@@ -59,13 +59,13 @@ func (c *Conn) resetFirst() error {
 // blameState is blame for a socket that cannot send.
 func (c *Conn) blameState(n int, files []transport.File) error {
 	bad := badFile(c.table, files)
-	c.out.mu.Lock()
+	c.mu.Lock()
 	o := c.out.box.Obstacle()
 	if o == sock.NoObstacle {
 		o = c.out.box.Loss() // duplicating has found it out, which is quicker than the pipe
 	}
 	o = min(o, sock.Length(c.typ, n, c.out.box.Buffer()))
-	c.out.mu.Unlock()
+	c.mu.Unlock()
 	switch {
 	case bad != nil && sock.BadFile < o:
 		return bad
@@ -80,12 +80,10 @@ func (c *Conn) part() error {
 	if !c.pair() {
 		return c.errorOf(sock.Left)
 	}
-	c.out.mu.Lock()
+	c.mu.Lock()
+	defer c.unlock()
 	o := c.out.box.Part()
-	c.out.mu.Unlock()
 	if o == sock.Left {
-		c.in.mu.Lock()
-		defer c.in.unlock()
 		for c.in.paused { // what is in the queue is being sent
 			c.in.cond.Wait()
 		}
@@ -102,15 +100,15 @@ func (c *Conn) errorOf(o sock.Obstacle) error { return errorOf(o, c.pair()) }
 
 // writable says why a write would fail whatever it sent. That the peer has closed may be in the pipe still.
 func (c *Conn) writable() error {
-	c.catchUp()
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
-	return c.out.stopped()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.catchUpLocked()
+	return c.writeStoppedLocked()
 }
 
-// stopped says why no write can go on.
-func (o *outbox) stopped() error {
-	return errorOf(min(sock.Stopped(o.closed, o.deadline.expired), o.box.Obstacle()), o.datagram)
+// writeStoppedLocked says why no write can go on.
+func (c *Conn) writeStoppedLocked() error {
+	return c.errorOf(min(sock.Stopped(c.closed, c.out.deadline.expired), c.out.box.Obstacle()))
 }
 
 // gone says that the peer is gone.
@@ -137,7 +135,7 @@ func (c *Conn) Send(b []byte, files []transport.File, to *net.UnixAddr) (int, er
 		case m == nil || m.transfer == nil:
 			return 0, c.blame(len(b), files, err)
 		}
-		n, err = c.acknowledged(m.transfer, n, err)
+		n, err = c.acknowledged(m, n, err)
 		m.arrived()
 		if err == syscall.ECONNREFUSED {
 			err = c.part()
@@ -162,14 +160,14 @@ func badFile(t descriptor.Table, files []transport.File) error {
 // sendRoute returns how descriptors travel to the peer. It waits until the peer is ready; EPERM if
 // nobody can duplicate, EAGAIN if nobody has taken the other end for long.
 func (c *Conn) sendRoute() (rights.Route, error) {
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	w := wait{c: c}
-	defer w.end()
+	defer w.endLocked()
 	late := absence{c: c}
 	defer late.end()
 	for {
-		if err := c.out.stopped(); err != nil {
+		if err := c.writeStoppedLocked(); err != nil {
 			return rights.Route{}, err
 		}
 		if c.out.ready {
@@ -178,7 +176,7 @@ func (c *Conn) sendRoute() (rights.Route, error) {
 		if late.passed() {
 			return rights.Route{}, syscall.EAGAIN
 		}
-		w.more()
+		w.moreLocked()
 	}
 	if c.out.sendRoute.Way == rights.Nobody {
 		return rights.Route{}, syscall.EPERM
@@ -223,22 +221,23 @@ func (c *Conn) bereaved(err error) error {
 	if !errors.Is(err, syscall.ESRCH) {
 		return err
 	}
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	return c.out.gone()
 }
 
 // acknowledged waits until the peer has adopted the descriptors of a message of which n bytes have been written; err is what
 // stopped the rest, if anything did.
-func (c *Conn) acknowledged(t *sock.Transfer, n int, err error) (int, error) {
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
+func (c *Conn) acknowledged(m *message, n int, err error) (int, error) {
+	t := m.transfer
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	w := wait{c: c}
-	defer w.end()
+	defer w.endLocked()
 	for t.Fate == sock.Written {
 		stop := err
 		switch {
-		case c.out.closed:
+		case c.closed:
 			stop = net.ErrClosed
 		case c.out.deadline.expired:
 			stop = os.ErrDeadlineExceeded
@@ -247,8 +246,9 @@ func (c *Conn) acknowledged(t *sock.Transfer, n int, err error) (int, error) {
 			t.Fate = sock.Unknown // the copies stay parked
 			return n, stop
 		}
-		w.more()
+		w.moreLocked()
 	}
+	c.settledLocked(m)
 	switch {
 	case t.Fate == sock.Severed:
 		return 0, c.out.gone()
@@ -262,16 +262,18 @@ func (c *Conn) acknowledged(t *sock.Transfer, n int, err error) (int, error) {
 // writing. On a stream each piece waits for room in the window, and n tells how far it came; a record waits
 // once, and then goes whole (S4).
 func (c *Conn) pieces(b []byte, first int, m *message) (n int, err error) {
-	if c.typ != sock.Stream && len(b) > c.maxMessage() {
-		return 0, c.tooLong()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.typ != sock.Stream && len(b) > c.out.box.MaxMessage() {
+		return 0, c.tooLongLocked()
 	}
-	name, err := c.signature()
+	name, err := c.signatureLocked()
 	if err != nil {
 		return 0, err
 	}
 	begun := false // only the end of the connection stops it
 	if m != nil && m.parcel != nil {
-		if err := c.sendLuggage(m); err != nil {
+		if err := c.sendLuggageLocked(m); err != nil {
 			return 0, err
 		}
 		begun = true
@@ -284,13 +286,13 @@ func (c *Conn) pieces(b []byte, first int, m *message) (n int, err error) {
 		case n == 0:
 			p.Name = name // none on a stream
 		}
-		if limit = c.piece(limit); len(p.Payload) > limit {
+		if limit = c.pieceLocked(limit); len(p.Payload) > limit {
 			p.Payload = p.Payload[:limit]
 			if c.typ != sock.Stream {
 				p.Flags |= wire.More
 			}
 		}
-		if err := c.put(&p, m, begun); err != nil {
+		if err := c.putLocked(&p, m, begun); err != nil {
 			if c.typ != sock.Stream {
 				n = 0 // a record goes whole or not at all
 			}
@@ -303,26 +305,23 @@ func (c *Conn) pieces(b []byte, first int, m *message) (n int, err error) {
 	}
 }
 
-// tooLong is EMSGSIZE, but for what package net finds out before it asks the kernel.
-func (c *Conn) tooLong() error {
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
-	return c.errorOf(min(sock.Stopped(c.out.closed, c.out.deadline.expired), sock.TooLong))
+// tooLongLocked is EMSGSIZE, but for what package net finds out before it asks the kernel.
+func (c *Conn) tooLongLocked() error {
+	return c.errorOf(min(sock.Stopped(c.closed, c.out.deadline.expired), sock.TooLong))
 }
 
-// signature is the name of the sender that a message begins with, on a link. A socket of another kind that wants credentials chooses a
-// name when it first sends, and tells the peer before anything else (row 75). The caller holds writing.
-func (c *Conn) signature() ([]byte, error) {
+// signatureLocked is the name of the sender that a message begins with, on a link. A socket of another kind that wants credentials
+// chooses a name when it first sends, and tells the peer before anything else (row 75). The caller holds writing, too.
+func (c *Conn) signatureLocked() ([]byte, error) {
 	if c.link != nil {
 		return c.link.name, nil
 	}
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
 	o := &c.out
-	if !o.pass || o.autobind == nil {
+	if !c.pass || o.autobind == nil {
 		return nil, nil
 	}
-	if stop := sock.Stopped(o.closed, o.deadline.expired); stop != sock.NoObstacle {
+	c.awaitPenLocked()
+	if stop := sock.Stopped(c.closed, o.deadline.expired); stop != sock.NoObstacle {
 		return nil, c.errorOf(stop)
 	}
 	name, bound, err := o.autobind()
@@ -331,22 +330,20 @@ func (c *Conn) signature() ([]byte, error) {
 	}
 	o.owed.name, o.bound, o.autobind = []byte(name), bound, nil
 	o.owed.note(debtOptions)
-	c.pay()
+	c.payLocked()
 	return nil, nil
 }
 
-// piece bounds a piece of at most limit bytes: a stream is cut so that two pieces fit into the window.
-func (c *Conn) piece(limit int) int {
+// pieceLocked bounds a piece of at most limit bytes: a stream is cut so that two pieces fit into the window.
+func (c *Conn) pieceLocked(limit int) int {
 	if c.typ != sock.Stream {
 		return limit
 	}
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
 	return min(limit, c.out.box.MaxPiece())
 }
 
 func (c *Conn) maxMessage() int {
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	return c.out.box.MaxMessage()
 }

@@ -24,7 +24,7 @@ import (
 // time: each hello of an end that moved is answered, and the last one counts. If both move over this very connection, the server's moves
 // first, and the client's stays meanwhile.
 
-// shift is what a connection's sending half knows of moves, of either end. It is guarded by outbox.mu.
+// shift is what a connection's sending half knows of moves, of either end.
 type shift struct {
 	any      bool   // there has been a move: hellos and ready packets may come
 	away     bool   // the other end is moving, and its new owner has not said hello
@@ -32,7 +32,7 @@ type shift struct {
 	taken    bool   // … and it has come
 	serial   uint64 // of the peer's Move, to be acknowledged as soon as nothing is loaded; 0: there is none
 	asked    bool   // we have said hello of an end that moved, and may get an answer
-	deferred bool   // … and will say it when whoever has the other end has, or before anything of the user's: see leaveWord
+	deferred bool   // … and will say it when whoever has the other end has, or before anything of the user's: see leaveWordLocked
 	greeting bool   // we have said hello, and not heard one since
 	loaded   bool   // a message's descriptors have been duplicated for the peer, and it has not been written
 	begun    bool   // a message has been written in part
@@ -50,7 +50,7 @@ type shift struct {
 }
 
 // stops reports whether no packet of the user's can be written now. A message whose luggage has been written is what the peer's Move waits for:
-// see letGo.
+// see letGoLocked.
 func (s *shift) stops(begun bool) bool {
 	return s.held && !(begun && s.loaded) || s.detached || s.paused && !begun
 }
@@ -69,10 +69,10 @@ func (c *Conn) peerMoves(p *wire.Packet) error {
 	if err := c.pipe.Expect(); err != nil {
 		return err
 	}
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	s := &c.out.shift
-	if s.away || p.Serial == 0 && !s.asked && !c.out.leaving() { // without one it is for an end that was away: see leaveWord
+	if s.away || p.Serial == 0 && !s.asked && !c.out.leaving() { // without one it is for an end that was away: see leaveWordLocked
 		return errUnexpected
 	}
 	itself := p.Flags&wire.Itself != 0
@@ -81,18 +81,17 @@ func (c *Conn) peerMoves(p *wire.Packet) error {
 		s.held, s.taken = itself, false
 		c.out.ready, s.wasReady = false, false
 	}
-	c.letGo()
-	c.wakeWrites() // whoever has loaded a message takes it back
+	c.letGoLocked()
+	c.wakeWritesLocked() // whoever has loaded a message takes it back
 	return nil
 }
 
-// letGo acknowledges the peer's Move once nothing is on its way to the process that has the other end now. The caller holds out.mu.
-func (c *Conn) letGo() {
+// letGoLocked acknowledges the peer's Move once nothing is on its way to the process that has the other end now.
+func (c *Conn) letGoLocked() {
 	if s := &c.out.shift; s.serial != 0 && !s.loaded {
-		c.out.owed.ack = s.serial
-		c.out.owed.note(debtAck)
+		serial := s.serial
 		s.serial = 0
-		c.pay()
+		c.acknowledgeLocked(serial)
 	}
 }
 
@@ -125,8 +124,8 @@ func (c *Conn) rehello(p *wire.Packet) error {
 	if err := c.reacquaint(who, h.Window, moved); err != nil {
 		return err
 	}
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
+	c.lockToWrite()
+	defer c.mu.Unlock()
 	if err := c.out.box.Raise(h.Rights); err != nil {
 		return err
 	}
@@ -137,7 +136,7 @@ func (c *Conn) rehello(p *wire.Packet) error {
 	switch {
 	case moved:
 		s.away, s.held, c.out.agreed = false, false, false // held: it has stayed after all
-		c.answer(proof)
+		c.answerLocked(proof)
 	default:
 		s.asked = false
 	}
@@ -146,59 +145,57 @@ func (c *Conn) rehello(p *wire.Packet) error {
 		c.out.owed.note(debtReady)
 		s.greeting = false
 	}
-	c.pay()
-	c.wakeWrites()
+	c.payLocked()
+	c.wakeWritesLocked()
 	return nil
 }
 
-// answer makes a hello the answer to that of an end that moved: also if this end has moved itself,
-// and has said nothing yet. Who is about to have this end now answers instead, if it leaves. The
-// caller holds out.mu.
-func (c *Conn) answer(proof []byte) {
+// answerLocked makes a hello the answer to that of an end that moved: also if this end has moved
+// itself, and has said nothing yet. Who is about to have this end now answers instead, if it leaves.
+func (c *Conn) answerLocked(proof []byte) {
 	s := &c.out.shift
 	deferred := s.deferred
 	s.deferred = false
 	switch {
 	case c.out.leaving():
 	case deferred:
-		c.owe(wire.Moved, proof)
+		c.oweLocked(wire.Moved, proof)
 	default:
-		c.owe(0, proof)
+		c.oweLocked(0, proof)
 	}
 }
 
-// present says the hello that was deferred: what is written now is this process's, and not a former
-// owner's. The caller holds out.mu.
-func (c *Conn) present() error {
-	s := &c.out.shift
-	if !s.deferred || s.paused {
-		return nil
-	}
+// presentLocked says the hello that was deferred: what is written now is this process's, and not a
+// former owner's.
+func (c *Conn) presentLocked() error {
+	c.mu.Unlock()
 	proof, err := c.pipe.Proof()
+	c.lockToWrite()
 	if err != nil {
 		return err
 	}
-	s.deferred = false
-	c.owe(wire.Moved, proof)
+	if s := &c.out.shift; s.deferred && !s.paused { // still
+		s.deferred = false
+		c.oweLocked(wire.Moved, proof)
+	}
 	return nil
 }
 
-// leaving reports whether the peer has been told that this end moves: it hears the next hello from whoever has the end then. The caller
-// holds mu.
+// leaving reports whether the peer has been told that this end moves: it hears the next hello from whoever has the end then.
 func (o *outbox) leaving() bool { return o.shift.paused && o.shift.announced && !o.owed.has(debtMove) }
 
 // expects reports whether such a hello can come now.
 func (c *Conn) expects(moved bool) bool {
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	s := &c.out.shift
 	return moved && s.away && len(s.waiting) == 0 || !moved && s.asked
 }
 
 // reacquaint notes who writes from now on, or who has been writing.
 func (c *Conn) reacquaint(who cred.Credentials, window uint32, moved bool) error {
-	c.in.mu.Lock()
-	defer c.in.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	switch n := len(c.in.writers); {
 	case moved && n >= maxWriters:
 		return errUnexpected
@@ -214,8 +211,8 @@ func (c *Conn) reacquaint(who cred.Credentials, window uint32, moved bool) error
 // maxWriters bounds how often an end moves between processes while its connection lasts.
 const maxWriters = 1 << 16
 
-// owe makes our hello the next thing that is said. It says all that an earlier one would have. The caller holds out.mu.
-func (c *Conn) owe(flags uint8, proof []byte) {
+// oweLocked makes our hello the next thing that is said. It says all that an earlier one would have. The caller has waited for the pen.
+func (c *Conn) oweLocked(flags uint8, proof []byte) {
 	o := &c.out.owed
 	o.hello |= flags
 	o.proof = proof
@@ -224,34 +221,32 @@ func (c *Conn) owe(flags uint8, proof []byte) {
 	c.out.shift.greeting = true
 }
 
-// rehelloPacket is the hello that is owed. The caller holds out.mu.
-func (c *Conn) rehelloPacket() *wire.Packet {
+// rehelloPacketLocked is the hello that is owed.
+func (c *Conn) rehelloPacketLocked() *wire.Packet {
 	flags := c.out.owed.hello
 	if c.server {
 		flags |= wire.FromServer
 	}
-	c.in.mu.Lock()
-	defer c.in.mu.Unlock()
 	return c.helloPacket(wire.HelloBody{Proof: c.out.owed.proof}, flags, "")
 }
 
 // start makes an end live that has moved here, with those in its queue. Before that, Close closes its pipe and nothing else.
 func (c *Conn) start() {
-	c.in.mu.Lock()
-	closed := c.in.closed
+	c.mu.Lock()
+	closed := c.closed
 	c.in.started = c.in.started || !closed
 	nested := c.in.nested
 	c.in.nested = nil
-	c.in.mu.Unlock()
+	c.mu.Unlock()
 	startAll(nested) // somebody may have read them already
 	if closed {
 		return
 	}
-	c.out.mu.Lock()
+	c.mu.Lock()
 	c.out.shift.detached = false
-	c.pay()
-	c.wakeWrites()
-	c.out.mu.Unlock()
+	c.payLocked()
+	c.wakeWritesLocked()
+	c.mu.Unlock()
 	go c.run()
 }
 
@@ -267,7 +262,7 @@ func (c *Conn) settle(ends []mover) {
 	if len(ends) == 0 {
 		return
 	}
-	c.out.mu.Lock()
+	c.mu.Lock()
 	if s := &c.out.shift; s.held {
 		if len(s.waiting) == 0 {
 			time.AfterFunc(patience, c.lookForOwner)
@@ -275,16 +270,16 @@ func (c *Conn) settle(ends []mover) {
 		s.waiting = append(s.waiting, ends...)
 		ends = nil
 	}
-	c.out.mu.Unlock()
+	c.mu.Unlock()
 	startAll(ends)
 }
 
 // lookForOwner starts the ends that wait for a process that has ended meanwhile. That nothing can be learnt about it does not mean that it
 // has: two processes must never read one end.
 func (c *Conn) lookForOwner() {
-	c.out.mu.Lock()
+	c.mu.Lock()
 	waiting, severed := len(c.out.shift.waiting) > 0, c.out.severed
-	c.out.mu.Unlock()
+	c.mu.Unlock()
 	if !waiting {
 		return
 	}
@@ -300,25 +295,23 @@ const noValue = 1<<31 - 4
 
 // peerLetGo starts an end that has come over this connection, and is its other end.
 func (c *Conn) peerLetGo() error {
-	c.in.mu.Lock()
+	c.mu.Lock()
 	arrived, rights := c.in.box.Arrived()
 	serial, credit := c.in.adopted, c.in.box.Reported()
-	c.in.mu.Unlock()
-	c.out.mu.Lock()
 	s := &c.out.shift
 	ends := s.waiting
 	if !s.held {
 		ends = nil
 	}
 	s.held, s.waiting = false, nil
-	c.pay()
-	c.wakeWrites()
-	c.out.mu.Unlock()
+	c.payLocked()
+	c.wakeWritesLocked()
+	c.mu.Unlock()
 	for _, e := range ends {
 		if mate, ok := e.(*Conn); ok && mate.id == c.peerID {
-			mate.out.mu.Lock()
+			mate.mu.Lock()
 			mate.out.box.Follow(arrived, rights, serial, credit)
-			mate.out.mu.Unlock()
+			mate.mu.Unlock()
 		}
 		e.start()
 	}

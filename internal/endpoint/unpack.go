@@ -201,10 +201,11 @@ func (u *unpacker) assemble(p pipe.Pipe, s *wire.ConnState, socket *PacketConn) 
 		return nil, err
 	}
 	o := &c.out
-	o.opener, o.pass, o.peerPass = opener, has(wire.ConnPass), has(wire.ConnPeerPass)
+	c.pass = has(wire.ConnPass)
+	o.opener, o.peerPass = opener, has(wire.ConnPeerPass)
 	o.severed = has(wire.ConnAlone)
 	o.owed.name = []byte(s.Chosen)
-	o.owed.window, o.owed.pass = o.box.Window(), o.pass
+	o.owed.window, o.owed.pass = o.box.Window(), c.pass
 	o.shift = shift{any: true, detached: true, away: has(wire.ConnShifting), deferred: has(wire.ConnDeferred)}
 	if !o.severed && !o.box.Gone() {
 		if err := c.introduce(); err != nil {
@@ -225,7 +226,7 @@ func (c *Conn) introduce() error {
 		err = c.pipe.Expect()
 	}
 	if err == nil && !c.out.shift.deferred {
-		c.owe(wire.Moved, proof)
+		c.oweLocked(wire.Moved, proof) // nobody else knows c yet
 	}
 	return err
 }
@@ -235,7 +236,7 @@ func (u *unpacker) fill(c *Conn, s *wire.ConnState) error {
 	has := func(flag uint32) bool { return s.Flags&flag != 0 }
 	in := &c.in
 	in.started, in.claimed, in.untaken = false, true, true
-	in.embryo, in.naming, in.pass, in.peerName = has(wire.ConnEmbryo), has(wire.ConnNaming), c.out.pass, s.PeerName
+	in.embryo, in.naming, in.peerName = has(wire.ConnEmbryo), has(wire.ConnNaming), s.PeerName
 	mover := u.c.current()
 	for _, w := range s.Writers {
 		in.writers = append(in.writers, believed(w, mover))
@@ -265,7 +266,7 @@ func (u *unpacker) fill(c *Conn, s *wire.ConnState) error {
 		}
 		return err
 	}
-	in.box.TellApart(in.pass)
+	in.box.TellApart(c.pass)
 	for i := range segments {
 		in.nested = append(in.nested, ends(&segments[i])...)
 	}
@@ -278,9 +279,9 @@ func (u *unpacker) fill(c *Conn, s *wire.ConnState) error {
 
 // Taken takes in what the peer has said before: it may have chosen a name.
 func (c *Conn) Taken() {
-	c.catchUp()
-	c.in.mu.Lock()
-	defer c.in.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.catchUpLocked()
 	c.in.untaken = false
 }
 
@@ -321,8 +322,8 @@ func (u *unpacker) segments(s *wire.ConnState, writers int) (segments []sock.Seg
 
 // current is the process that has the other end of c now, as the system says.
 func (c *Conn) current() cred.Credentials {
-	c.in.mu.Lock()
-	defer c.in.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	return *c.in.writer(c.in.writing())
 }
 

@@ -231,7 +231,7 @@ func (h *handle) Write(head, body []byte) error {
 		panic(fmt.Sprintf("packet of %d bytes", len(data)))
 	}
 	w := h.p.w
-	w.step(h.p, "write "+describe(h.e.on, data))
+	h.p.pass("write " + describe(h.e.on, data))
 	w.mu.Lock()
 	err := h.full()
 	if err == nil {
@@ -297,7 +297,7 @@ func (h *handle) end(how string, before func()) error {
 		w.letThrough(h.p, h.gateName())
 	}
 	w.mu.Unlock()
-	w.step(h.p, fmt.Sprintf("%s pipe %d", how, h.e.on.number))
+	h.p.pass(fmt.Sprintf("%s pipe %d", how, h.e.on.number))
 	h.p.effect(func() {
 		before()
 		h.p.Took(h.v)

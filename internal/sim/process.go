@@ -311,9 +311,9 @@ func (p *Process) Dup(v uintptr, k descriptor.Kind) (uintptr, error) {
 	return p.Process.Dup(v, k)
 }
 
-// Close is that of descriptor.Table. The engine may hold locks.
+// Close is that of descriptor.Table.
 func (p *Process) Close(v uintptr, k descriptor.Kind) error {
-	p.w.step(p, "close")
+	p.pass("close")
 	p.effect(func() { // nobody can pull it any more
 		p.Took(v)
 		p.Process.Close(v, k) // what is wrong with it is a fault

@@ -56,6 +56,7 @@ var kept = []struct {
 	{3959, "an end that moved over itself did not wait for credit, and would not have got it"},
 	{25079, "an end that stayed, and was to move again before its hello was answered, took the first of two answers for both"},
 	{27898, "an acknowledgement got out when the pipe had room again, its sender closed, and what had been pulled was taken for something else"},
+	{901550, "a Move that came to nothing was acknowledged when a message was unloaded, after what came later had been"},
 }
 
 // TestKept runs them.

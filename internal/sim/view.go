@@ -46,7 +46,7 @@ func (v *view) leave(theirs uint64, socket bool) {
 }
 
 func (v *view) TakeBack(theirs uint64) error {
-	v.own.w.step(v.own, "take back")
+	v.own.pass("take back")
 	err := v.View.TakeBack(theirs)
 	if err == nil {
 		v.own.w.mu.Lock()
@@ -57,7 +57,7 @@ func (v *view) TakeBack(theirs uint64) error {
 }
 
 func (v *view) ExportSocket(ours uintptr) ([]byte, error) {
-	v.own.w.step(v.own, "export") // under the lock of the sending half
+	v.own.pass("export")
 	d, err := v.View.ExportSocket(ours)
 	if err == nil {
 		v.leave(binary.LittleEndian.Uint64(d), true)

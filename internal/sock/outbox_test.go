@@ -286,3 +286,35 @@ func TestTypes(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatHasNotBeenWrittenIsTakenBack(t *testing.T) {
+	a := sock.Arrival{Bytes: 10, Rights: 3}
+	begin := func() (*sock.Outbox, *sock.Transfer) {
+		o, m := sock.NewOutbox(sock.Stream), new(sock.Transfer)
+		o.Grant(3)
+		o.Track(m, nil)
+		o.Sent(a)
+		return o, m
+	}
+	o, m := begin()
+	if err := o.Unsend(a, m); err != nil || o.NextSerial() != 1 || o.Outstanding() != 0 || !o.Room(3) {
+		t.Errorf("%v, next is %d, %d outstanding, room %t", err, o.NextSerial(), o.Outstanding(), o.Room(3))
+	}
+	if s := o.Look(); s.Sent != 0 || s.RightsSent != 0 {
+		t.Errorf("what is left: %+v", s)
+	}
+	o, m = begin()
+	if err := o.Ack(1); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Unsend(a, m); !errors.Is(err, sock.ErrProtocol) || m.Fate != sock.Acknowledged {
+		t.Errorf("acknowledged: %v, %v", err, m.Fate)
+	}
+	o, m = begin()
+	if err := o.Credit(sock.Credit{Consumed: 1, Rights: 3}); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Unsend(a, m); !errors.Is(err, sock.ErrProtocol) {
+		t.Errorf("credited: %v", err)
+	}
+}
