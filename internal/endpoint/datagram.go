@@ -58,9 +58,10 @@ type PacketConn struct {
 	out outgoing
 }
 
-// unlock does what has become necessary since mu was locked, and unlocks it. What is to be said on the links is noted first, since two of
-// us must not note it in the wrong order: who closes the socket then may not overtake an acknowledgement. It is said once mu is free;
-// descriptors that have been discarded are closed, and ends begin to live that have come with datagrams.
+// unlock does what has become necessary since mu was locked, and unlocks it. What is to be said on
+// the links is noted first, since two of us must not note it in the wrong order: who closes the
+// socket then may not overtake an acknowledgement. It is said once mu is free; descriptors that have
+// been discarded are closed, and ends begin to live that have come with datagrams.
 func (s *PacketConn) unlock() {
 	s.carryOut()
 	var room [4]*Conn
@@ -204,8 +205,8 @@ func (s *PacketConn) attach(c *Conn) bool {
 	return true
 }
 
-// permits says whether the socket with this number, of the process who, may send here. Whoever finds too many senders is told EAGAIN, as
-// if the queue were full.
+// permits says whether the socket with this number, of the process who, may send here. Whoever
+// finds too many senders is told EAGAIN, as if the queue were full.
 func (s *PacketConn) permits(id uint64, who cred.Credentials) wire.Status {
 	s.recognize(id, who)
 	s.mu.Lock()
@@ -219,8 +220,9 @@ func (s *PacketConn) permits(id uint64, who cred.Credentials) wire.Status {
 	return wire.OK
 }
 
-// isPeer reports whether the socket with this number, of the process who, is the one that this one is connected to. The numbers are no
-// secrets: each socket tells its own to whoever sends to it. The caller holds mu.
+// isPeer reports whether the socket with this number, of the process who, is the one that this one
+// is connected to. The numbers are no secrets: each socket tells its own to whoever sends to it.
+// The caller holds mu.
 func (s *PacketConn) isPeer(id uint64, who cred.Credentials) bool {
 	return s.peer != nil && s.peerID == id && sameProcess(who, s.peer.current())
 }
@@ -351,7 +353,8 @@ func (s *PacketConn) depose() error {
 	if s.peer != nil {
 		links = append(links, s.peer)
 	}
-	// As long as it has not been started its former owner may still have it, or what was said of it is not true.
+	// As long as it has not been started its former owner may still have it, or what was said of it
+	// is not true.
 	for _, l := range s.mail.Empty(s.started) {
 		links = append(links, l.Conn)
 	}

@@ -50,7 +50,8 @@ func (s *PacketConn) Send(b []byte, files []transport.File, to *net.UnixAddr) (i
 	return s.sendTo(b, files, to.Name)
 }
 
-// sendable says why n bytes and files cannot be sent. A socket that wants credentials is given a name before anything else (row 75).
+// sendable says why n bytes and files cannot be sent. A socket that wants credentials is given a
+// name before anything else (row 75).
 func (s *PacketConn) sendable(n int, files []transport.File, to *net.UnixAddr) error {
 	if s.nameless() && !s.out.late() && !s.misnamed(to) {
 		if err := s.autobind(to); err != nil {

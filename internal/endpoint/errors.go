@@ -27,7 +27,8 @@ var (
 	errUnproved   = fmt.Errorf("%w: the peer could not prove which process it is", sock.ErrProtocol)
 )
 
-// errorOf returns the error that o is. pair says that the socket is an end of a pair of datagram sockets.
+// errorOf returns the error that o is. pair says that the socket is an end of a pair of datagram
+// sockets.
 func errorOf(o sock.Obstacle, pair bool) error {
 	switch o {
 	case sock.NoObstacle:

@@ -156,8 +156,8 @@ func (l *Listener) greet(at *place) {
 	l.establish(at)
 }
 
-// admit gives a client its place in the queue, and says how many descriptors are taken from it before it is accepted. Clients are
-// accepted in the order in which they are admitted.
+// admit gives a client its place in the queue, and says how many descriptors are taken from it
+// before it is accepted. Clients are accepted in the order in which they are admitted.
 func (l *Listener) admit(at *place) (rightsWindow int, s wire.Status) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

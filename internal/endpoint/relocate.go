@@ -106,7 +106,8 @@ func (l *Listener) unpause() (silent []pipe.Pipe, closed bool) {
 	return silent, l.closed
 }
 
-// shelveSilent makes clients go along as they are that have not said hello. Of those that come now, greets does so.
+// shelveSilent makes clients go along as they are that have not said hello. Of those that come now,
+// greets does so.
 func (l *Listener) shelveSilent() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -25,8 +25,9 @@ func (c *Conn) Write(b []byte) (int, error) {
 	return n, c.blame(len(b), nil, err)
 }
 
-// blame returns what the kernel would say in the place of err, which stopped a message of n bytes with files: the kernel may have found
-// out something else before. That the peer is gone may be in the pipe still, which matters but to a stream.
+// blame returns what the kernel would say in the place of err, which stopped a message of n bytes
+// with files: the kernel may have found out something else before. That the peer is gone may be in
+// the pipe still, which makes no difference to a stream.
 func (c *Conn) blame(n int, files []transport.File, err error) error {
 	if err == nil || err == net.ErrClosed || err == os.ErrDeadlineExceeded {
 		return err
@@ -46,7 +47,8 @@ func (c *Conn) blame(n int, files []transport.File, err error) error {
 	return err
 }
 
-// resetFirst returns the reset of a connection of records, of which whoever comes first is told, reading or writing.
+// resetFirst returns the reset of a connection of records, of which whoever comes first is told,
+// reading or writing.
 func (c *Conn) resetFirst() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -75,7 +77,8 @@ func (c *Conn) blameState(n int, files []transport.File) error {
 	return c.errorOf(o)
 }
 
-// part is told to a sender who finds the peer gone. A datagram socket then discards what it has not read.
+// part is told to a sender who finds the peer gone. A datagram socket then discards what it has not
+// read.
 func (c *Conn) part() error {
 	if !c.pair() {
 		return c.errorOf(sock.Left)

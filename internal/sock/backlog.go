@@ -12,7 +12,7 @@ const MaxBacklog = 4096
 // Bounds of what strangers may cost a listener.
 const (
 	MaxGreetings   = 256             // clients whose hello is under way
-	pendingRights  = wire.MaxRecords // descriptors taken for a client before it is accepted: one full message
+	pendingRights  = wire.MaxRecords // descriptors of a client before it is accepted: one full message
 	pendingHolders = 16              // how many clients may have that, or anything else here (P3)
 )
 

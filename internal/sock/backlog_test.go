@@ -34,8 +34,9 @@ func TestBacklogReadsTheFirstSixteen(t *testing.T) {
 	}
 }
 
-// Clients are accepted in the order in which they were admitted, each once, when its greeting is over; those who come to nothing hold up
-// nobody, and of the greetings no more are under way than is bounded.
+// Clients are accepted in the order in which they were admitted, each once, when its greeting is
+// over; those who come to nothing hold up nobody, and of the greetings no more are under way than
+// is bounded.
 func TestBacklogModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		limit := rapid.IntRange(1, 5).Draw(t, "limit")

@@ -458,8 +458,8 @@ func (in *Inbox) Close() {
 // Unread reports whether Close discarded anything.
 func (in *Inbox) Unread() bool { return in.unread }
 
-// Discarded hands over the descriptors that Put, Keep, Skip and Close have discarded, for the caller to close: whatever they are, nothing here waits
-// for them.
+// Discarded hands over the descriptors that Put, Keep, Skip and Close have discarded, for the
+// caller to close: whatever they are, nothing here waits for them.
 func (in *Inbox) Discarded() []Rights {
 	discarded := in.discarded
 	in.discarded = nil

@@ -2,10 +2,12 @@ package sock
 
 import "slices"
 
-// MaxQueue is how many datagrams a queue may hold for another one to be put into it: net.unix.max_dgram_qlen (row 48).
+// MaxQueue is how many datagrams a queue may hold for another one to be put into it:
+// net.unix.max_dgram_qlen (row 48).
 const MaxQueue = 10
 
-// MaxSenders is how many links a socket may have. Each costs a descriptor, and holds a datagram that waits.
+// MaxSenders is how many links a socket may have. Each costs a descriptor, and holds a datagram
+// that waits.
 const MaxSenders = 1024
 
 // A Mailbox is the receiving half of a datagram socket that many may send to: one queue over all of
@@ -199,7 +201,8 @@ func (m *Mailbox[C]) dropIfDone(l *Link[C]) {
 // Ready reports whether a datagram can be read.
 func (m *Mailbox[C]) Ready() bool { return len(m.queue) > 0 && !m.closed && !m.moving }
 
-// First returns the link of which the first record is the oldest datagram. The Mailbox must be Ready.
+// First returns the link of which the first record is the oldest datagram. The Mailbox must be
+// Ready.
 func (m *Mailbox[C]) First() *Link[C] { return m.queue[0] }
 
 // Took takes in that the oldest datagram has been taken out of the Inbox of its link.
@@ -283,7 +286,8 @@ func (m *Mailbox[C]) reset() {
 	m.links, m.queue, m.held = nil, nil, nil
 }
 
-// Move takes in that the socket is about to move to another process (P8): nothing is read until Stay.
+// Move takes in that the socket is about to move to another process (P8): nothing is read until
+// Stay.
 func (m *Mailbox[C]) Move() {
 	m.moving = true
 	m.admit()

@@ -11,8 +11,9 @@ type chance struct{ *rapid.T }
 
 func (c chance) pick(n int) int { return rapid.IntRange(0, n-1).Draw(c.T, "pick") }
 
-// Of senders that keep to the rules: each learns what has become of its letter, and that is true; letters are read once, in the order in which
-// they found room; nobody waits while there is room, and nobody has more than there is (rows 48, 124, 126, 133).
+// Of senders that keep to the rules: each learns what has become of its letter, and that is true;
+// letters are read once, in the order in which they found room; nobody waits while there is room,
+// and nobody has more than there is (rows 48, 124, 126, 133).
 func TestMailboxModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := newPost(chance{t}, t, true)
@@ -40,8 +41,8 @@ func full(honest byte) []byte {
 	return script
 }
 
-// FuzzPost is TestMailboxModel, by a script. If that begins with an odd byte, senders keep to no rule: then the mailbox alone must not
-// lose its balance.
+// FuzzPost is TestMailboxModel, by a script. If that begins with an odd byte, senders keep to no
+// rule: then the mailbox alone must not lose its balance.
 func FuzzPost(f *testing.F) {
 	for _, honest := range []byte{0, 1} {
 		f.Add([]byte{honest})

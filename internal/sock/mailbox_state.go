@@ -23,8 +23,8 @@ func (l *Link[C]) Look() LinkState {
 	return s
 }
 
-// Restore gives a link of which nothing is known what Look has returned elsewhere. There are at most
-// MaxOffers offers.
+// Restore gives a link of which nothing is known what Look has returned elsewhere. There are at
+// most MaxOffers offers.
 func (l *Link[C]) Restore(s LinkState) {
 	l.over, l.queued = s.Over, s.Queued
 	for _, serial := range s.Offers {
@@ -50,8 +50,8 @@ func (m *Mailbox[C]) Look(links []*Link[C]) (o Order) {
 	return o
 }
 
-// Restore lines up the datagrams of links, which have been restored. It believes nothing that is not
-// true of the links that are attached, and of the records that the Inbox of each holds.
+// Restore lines up the datagrams of links, which have been restored. It believes nothing that is
+// not true of the links that are attached, and of the records that the Inbox of each holds.
 func (m *Mailbox[C]) Restore(links []*Link[C], o Order, records func(C) int) (err error) {
 	if m.queue, err = lineUp(links, o.Queue); err != nil {
 		return err

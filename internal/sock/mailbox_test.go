@@ -9,8 +9,8 @@ import (
 	"afunix/internal/sock"
 )
 
-// A desk is a Mailbox with links that are called by a letter each, of which the numbers count the datagrams: "a1" is the first one on
-// link a.
+// A desk is a Mailbox with links that are called by a letter each, of which the numbers count the
+// datagrams: "a1" is the first one on link a.
 type desk struct {
 	t     *testing.T
 	mail  sock.Mailbox[string]

@@ -16,7 +16,7 @@ const (
 	TooLong                 // EMSGSIZE (row 49)
 	Silent                  // EPIPE: shut down for writing (row 130)
 	Left                    // the peer is gone: EPIPE, or ECONNREFUSED of a datagram socket (row 120)
-	Alone                   // ENOTCONN: a datagram socket without a peer (row 115), or which has none any more (row 120)
+	Alone                   // ENOTCONN: a datagram socket has no peer (row 115), or none any more (row 120)
 	Deaf                    // EPIPE: the peer has shut down reading (row 129)
 	NoObstacle
 )
@@ -35,7 +35,8 @@ func Stopped(closed, late bool) Obstacle {
 // MaxMessage is the largest record that a socket with this SO_SNDBUF sends (row 49).
 func MaxMessage(buffer int) int { return buffer - 32 }
 
-// Length says whether a record of n bytes can be sent with this SO_SNDBUF. A stream has no longest message.
+// Length says whether a record of n bytes can be sent with this SO_SNDBUF. A stream has no longest
+// message.
 func Length(t Type, n, buffer int) Obstacle {
 	if t != Stream && n > MaxMessage(buffer) {
 		return TooLong

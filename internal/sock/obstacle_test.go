@@ -36,7 +36,8 @@ func TestObstaclesOfAConnection(t *testing.T) {
 	}
 }
 
-// Row 120: whoever finds out that the peer is gone is told ECONNREFUSED, and everybody after him ENOTCONN. Asking changes nothing.
+// Row 120: whoever finds out that the peer is gone is told ECONNREFUSED, and everybody after him
+// ENOTCONN. Asking changes nothing.
 func TestPeerIsLostOnce(t *testing.T) {
 	o := sock.NewOutbox(sock.Datagram)
 	o.Farewell()

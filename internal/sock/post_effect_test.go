@@ -34,7 +34,8 @@ func (p *post) carryOut() {
 	}
 }
 
-// enqueue takes in that x has been queued, for which there has to be room. It is the one that has waited for the longest time.
+// enqueue takes in that x has been queued, for which there has to be room. It is the one that has
+// waited for the longest time.
 func (p *post) enqueue(x *letter) {
 	if !p.room(x) {
 		p.Fatalf("one more letter was queued behind %d", len(p.queue))
@@ -46,7 +47,8 @@ func (p *post) enqueue(x *letter) {
 	p.queue = append(p.queue, x)
 }
 
-// room reports whether x may be queued: rows 48, 124, 126, and what has to go along with a socket that moves.
+// room reports whether x may be queued: rows 48, 124, 126, and what has to go along with a socket
+// that moves.
 func (p *post) room(x *letter) bool {
 	ends := slices.ContainsFunc(p.letters, func(x *letter) bool { return x.state == held && x.ends })
 	return len(p.queue) < 11 || x.route.own || p.moving && ends
@@ -156,7 +158,8 @@ func (p *post) settle() {
 	p.balance()
 }
 
-// balance fails unless each buffer was released once, and the descriptors of each letter that has come were given away or closed once.
+// balance fails unless each buffer was released once, and the descriptors of each letter that has
+// come were given away or closed once.
 func (p *post) balance() {
 	for _, r := range p.routes {
 		if r.dropped == 0 {

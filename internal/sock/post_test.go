@@ -17,8 +17,9 @@ type judge interface {
 	Fatalf(format string, args ...any)
 }
 
-// A post is a datagram socket, those that send to it over links, and what is on the way between them. Beside it stands what must be so: what
-// has become of each letter, and in what order letters are read.
+// A post is a datagram socket, those that send to it over links, and what is on the way between
+// them. Beside it stands what must be so: what has become of each letter, and in what order letters
+// are read.
 type post struct {
 	dice
 	judge
