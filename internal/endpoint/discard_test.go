@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -94,9 +95,10 @@ func TestDescriptorsAreClosedUnderNoLock(t *testing.T) {
 			defer file.Close()
 			lent(t, file, func(f transport.File) {
 				s, discard := tt.prepare(t, endpoint.Config{Type: tt.typ, Table: table}, f)
-				var closed atomic.Bool
+				closed := make(chan struct{})
+				var once sync.Once
 				look := func() {
-					closed.Store(true)
+					defer once.Do(func() { close(closed) })
 					free := make(chan struct{})
 					go func() {
 						defer close(free)
@@ -112,7 +114,9 @@ func TestDescriptorsAreClosedUnderNoLock(t *testing.T) {
 				if err := discard(); err != nil {
 					t.Error(err)
 				}
-				if !closed.Load() {
+				select { // a sender that withdraws has its answer first
+				case <-closed:
+				case <-time.After(5 * time.Second):
 					t.Error("nothing has been closed")
 				}
 			})

@@ -63,10 +63,10 @@ var mutants = []mutant{
 
 	// Datagrams and listeners.
 	{"a datagram goes to the next owner of the name, too", "endpoint/offer.go", "		return n, gone(incomplete)\n", "		_ = incomplete\n		return 0, errGone\n"},
-	{"the last datagram comes first", "endpoint/link.go", "		s.queue = append(s.queue, c)\n", "		s.queue = append([]*Conn{c}, s.queue...)\n"},
-	{"a datagram is acknowledged twice, the next one never", "endpoint/link.go", "owed.acknowledge(o.serial)", "owed.acknowledge(max(o.serial, 2) - 1)"},
-	{"datagrams that are held do not move", "endpoint/relocate_datagram.go", "	for _, c := range s.held {\n		p.Held", "	for _, c := range s.held[:0] {\n		p.Held"},
-	{"clients do not move with their listener", "endpoint/relocate.go", "	for _, at := range l.queue {\n		if err := p.addConn(at.conn); err != nil {", "	for _, at := range l.queue[:0] {\n		if err := p.addConn(at.conn); err != nil {"},
+	{"the last datagram comes first", "sock/mailbox.go", "		m.queue = append(m.queue, l)\n", "		m.queue = append([]*Link[C]{l}, m.queue...)\n"},
+	{"a datagram is acknowledged twice, the next one never", "endpoint/link.go", "owed.acknowledge(e.Serial)", "owed.acknowledge(max(e.Serial, 2) - 1)"},
+	{"datagrams that are held do not move", "sock/mailbox_state.go", "	for _, l := range m.held {\n		o.Held", "	for _, l := range m.held[:0] {\n		o.Held"},
+	{"clients do not move with their listener", "endpoint/relocate.go", "	for _, at := range l.backlog.Queue() {\n		if err := p.addConn(at.Client); err != nil {", "	for _, at := range l.backlog.Queue()[:0] {\n		if err := p.addConn(at.Client); err != nil {"},
 	{"an exported socket is not discarded", "rights/adopt.go", "		if v, err := obtain(peer, route, r); err == nil {", "		if v, err := obtain(peer, route, r); err == nil && r.Owner != wire.Exported {"},
 }
 
