@@ -9,14 +9,8 @@ import (
 	"afunix/internal/wire"
 )
 
-// put waits for room and writes one Data packet, with the descriptors of m if that is not nil. If
-// its message has begun, only the end of the connection stops it. The caller holds writing.
-func (c *Conn) put(p *wire.Packet, m *message, begun bool) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.putLocked(p, m, begun)
-}
-
+// putLocked waits for room and writes one Data packet, with the descriptors of m if that is not nil.
+// If its message has begun, only the end of the connection stops it. The caller holds writing, too.
 func (c *Conn) putLocked(p *wire.Packet, m *message, begun bool) error {
 	weight := m.weight()
 	own := m != nil && m.parcel.itself() // it may begin, though this end is being moved

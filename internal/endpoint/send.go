@@ -344,9 +344,3 @@ func (c *Conn) pieceLocked(limit int) int {
 	}
 	return min(limit, c.out.box.MaxPiece())
 }
-
-func (c *Conn) maxMessage() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.out.box.MaxMessage()
-}
