@@ -64,7 +64,7 @@ func TestDescriptorsAreClosedUnderNoLock(t *testing.T) {
 			return s, func() error { return refused(s.Write([]byte("x"))) }
 		}},
 		{"acknowledged", sock.Stream, func(t *testing.T, cfg endpoint.Config, f transport.File) (transport.Conn, func() error) {
-			s, _ := pairOf(t, cfg)
+			_, s := pairOf(t, cfg)   // the client, whose descriptors are pulled everywhere
 			return s, func() error { // the copy that was parked
 				_, err := s.Send([]byte("x"), []transport.File{f}, nil)
 				return err

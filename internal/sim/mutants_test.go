@@ -108,6 +108,7 @@ var elsewhere = map[string][2]string{
 	"an acknowledgement that waited for room has not got out": {"../endpoint", "TestP3AcknowledgementFindsRoomAndItsSenderCloses"},
 	"a packet that has found no room stays booked":            {"../sock", "TestWhatHasNotBeenWrittenIsTakenBack"},
 	"what is owed while somebody writes is not said":          {"../endpoint", "TestWriterPaysWhatIsOwedMeanwhile"},
+	"an end moves again before it is answered":                {"../endpoint", "TestAnEndStaysTwiceBeforeItIsAnswered"},
 	"a Read goes on though its end is closed":                 {"../endpoint", "TestCloseWhileReading"},
 	"what is behind descriptors that died is lost":            {"../endpoint", "TestP3SenderDiesBeforeTheMessageIsAdopted"},
 	"a datagram goes to the next owner of the name, too":      {"../endpoint", "TestADatagramGoesToOneOwnerOfAName"},
