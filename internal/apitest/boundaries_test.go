@@ -16,7 +16,7 @@ type piece struct {
 	rights int
 }
 
-// SEMANTICS 21, 26, 27, 134: how a stream's pieces are cut when they are received into a buffer of some size.
+// Rows 21, 26, 27, 134: how a stream's pieces are cut when they are received into a buffer of some size.
 func TestRightsDivideAStream(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -69,7 +69,7 @@ func expectPiece(t *testing.T, c *afunix.Conn, p piece, buffer int) {
 	}
 }
 
-// SEMANTICS 30.
+// Row 30.
 func TestRightsAlsoDividePlainReads(t *testing.T) {
 	eachPassing(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)
@@ -86,7 +86,7 @@ func TestRightsAlsoDividePlainReads(t *testing.T) {
 	})
 }
 
-// SEMANTICS 33.
+// Row 33.
 func TestPeekLeavesTheMessage(t *testing.T) {
 	eachPassing(t, all, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)
@@ -113,7 +113,7 @@ func TestPeekLeavesTheMessage(t *testing.T) {
 	})
 }
 
-// SEMANTICS 17.
+// Row 17.
 func TestEmptyBuffer(t *testing.T) {
 	eachPassing(t, all, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)
@@ -136,7 +136,7 @@ func TestEmptyBuffer(t *testing.T) {
 	})
 }
 
-// SEMANTICS 125, 171, 182: a record without data is a record, also with descriptors.
+// Rows 125, 171, 182: a record without data is a record, also with descriptors.
 func TestEmptyRecord(t *testing.T) {
 	eachPassing(t, records, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)
@@ -157,7 +157,7 @@ func TestEmptyRecord(t *testing.T) {
 	})
 }
 
-// SEMANTICS 171.
+// Row 171.
 func TestLongRecordIsTruncated(t *testing.T) {
 	eachPassing(t, records, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)
@@ -174,7 +174,7 @@ func TestLongRecordIsTruncated(t *testing.T) {
 	})
 }
 
-// SEMANTICS 24, 49.
+// Rows 24, 49.
 func TestRecordThatIsTooLong(t *testing.T) {
 	eachPassing(t, records, func(t *testing.T, tr afunix.Transport, network string) {
 		a, _ := pair(t, tr, network)
@@ -209,7 +209,7 @@ func TestLongMessagesOfTwoWritersStayWhole(t *testing.T) {
 				t.Fatal(err)
 			}
 			if m.Rights.Len() > 0 {
-				rights[len(got)+len(m.Data)-1]++ // a plain piece may come before: SEMANTICS 26
+				rights[len(got)+len(m.Data)-1]++ // a plain piece may come before: row 26
 				m.Rights.Close()
 			}
 			got = append(got, m.Data...)

@@ -11,7 +11,7 @@ import (
 	"afunix/internal/testenv"
 )
 
-// SEMANTICS 3: nothing received is inherited by child processes.
+// Row 3: nothing received is inherited by child processes.
 func TestReceivedDescriptorsAreCloseOnExec(t *testing.T) {
 	eachPassing(t, all, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)

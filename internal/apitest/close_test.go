@@ -50,12 +50,12 @@ func TestEndOfStream(t *testing.T) {
 		if _, err := a.WriteMsg([]byte("x"), w.W); !errors.Is(err, syscall.EPIPE) {
 			t.Errorf("WriteMsg after CloseWrite: %v", err)
 		}
-		mustWriteMsg(t, b, "back") // SEMANTICS 151
+		mustWriteMsg(t, b, "back") // row 151
 		mustReadMsg(t, a, "back", 0)
 		if err := a.CloseRead(); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := b.Write([]byte("x")); !errors.Is(err, syscall.EPIPE) { // SEMANTICS 152
+		if _, err := b.Write([]byte("x")); !errors.Is(err, syscall.EPIPE) { // row 152
 			t.Errorf("Write after the peer's CloseRead: %v", err)
 		}
 	})

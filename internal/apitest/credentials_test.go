@@ -23,7 +23,7 @@ func TestMergeWithoutPassCredentials(t *testing.T) {
 	})
 }
 
-// SEMANTICS 22, 65.
+// Rows 22, 65.
 func TestCredentialsOfEachMessage(t *testing.T) {
 	eachPassing(t, all, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)

@@ -11,7 +11,7 @@ import (
 	"afunix/internal/testenv"
 )
 
-// SEMANTICS 14, 92, 119, 187: datagrams carry the sender's name.
+// Rows 14, 92, 119, 187: datagrams carry the sender's name.
 func TestDatagramsBetweenNames(t *testing.T) {
 	eachPassing(t, []string{"unixgram"}, func(t *testing.T, tr afunix.Transport, network string) {
 		bind := func(address string) *afunix.Conn {
@@ -61,9 +61,9 @@ func TestDatagramsBetweenNames(t *testing.T) {
 			{second(c.WriteMsgTo(buf, to)), net.ErrWriteToConnected},
 			{second(a.WriteTo(buf, wrong)), syscall.EAFNOSUPPORT},
 			{second(a.WriteTo(buf, &net.IPAddr{})), syscall.EINVAL},
-			{second(a.Write(buf)), syscall.ENOTCONN}, // SEMANTICS 115
+			{second(a.Write(buf)), syscall.ENOTCONN}, // row 115
 			{second(a.WriteMsg(buf)), syscall.ENOTCONN},
-			{second(a.WriteTo(buf, &net.UnixAddr{Name: to.Name + "none", Net: network})), syscall.ENOENT}, // SEMANTICS 116
+			{second(a.WriteTo(buf, &net.UnixAddr{Name: to.Name + "none", Net: network})), syscall.ENOENT}, // row 116
 		} {
 			if !errors.Is(refused.err, refused.want) {
 				t.Errorf("%v; want %v", refused.err, refused.want)
@@ -72,7 +72,7 @@ func TestDatagramsBetweenNames(t *testing.T) {
 		if err := b.Close(); err != nil {
 			t.Error(err)
 		}
-		if _, err := os.Lstat(to.Name); err != nil { // SEMANTICS 191
+		if _, err := os.Lstat(to.Name); err != nil { // row 191
 			t.Error("Close of a datagram socket removed the socket file:", err)
 		}
 	})

@@ -13,7 +13,7 @@ import (
 	"afunix/internal/testenv"
 )
 
-// SEMANTICS 193, for every call that can wait.
+// Row 193, for every call that can wait.
 func TestDeadlineAndCloseEndEveryWait(t *testing.T) {
 	each(t, all, func(t *testing.T, tr afunix.Transport, network string) {
 		buf := make([]byte, 10)

@@ -42,7 +42,7 @@ func listenAttempt(t *testing.T, tr afunix.Transport, network, address string) e
 	return err
 }
 
-// SEMANTICS 80, 87, 88, 112, 116, 190: what is wrong with an address.
+// Rows 80, 87, 88, 112, 116, 190: what is wrong with an address.
 func TestErrorsOfAddresses(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -150,7 +150,7 @@ func long(t *testing.T, _ afunix.Transport, _ string) string {
 	return dir + "/" + strings.Repeat("x", 108-len(dir)-1)
 }
 
-// SEMANTICS 190: the longest path has 107 bytes, on Linux.
+// Row 190: the longest path has 107 bytes, on Linux.
 func TestLongestPath(t *testing.T) {
 	each(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
 		path := strings.TrimSuffix(long(t, tr, network), "xxxx") // 104 with the NUL elsewhere

@@ -14,7 +14,7 @@ import (
 
 func init() { children["send and die"] = sendAndDie }
 
-// SEMANTICS 51.
+// Row 51.
 func TestDescriptorsSurviveTheirSender(t *testing.T) {
 	each(t, listened, func(t *testing.T, tr afunix.Transport, network string) {
 		if tr != afunix.KernelTransport {

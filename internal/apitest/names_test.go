@@ -69,7 +69,7 @@ func TestUnnamedEndsAreCalledAsInPackageNet(t *testing.T) {
 	each(t, all, func(t *testing.T, tr afunix.Transport, network string) {
 		a, _ := pair(t, tr, network)
 		if l, r := a.LocalAddr(), a.RemoteAddr(); l.String() != "@" || r.String() != "@" || l.Network() != network {
-			t.Errorf("LocalAddr %v, RemoteAddr %v; want @ (SEMANTICS 187)", l, r)
+			t.Errorf("LocalAddr %v, RemoteAddr %v; want @ (row 187)", l, r)
 		}
 		if network == "unixgram" {
 			return

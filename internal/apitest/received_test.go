@@ -160,7 +160,7 @@ func TestReceivedPipeAndDirectory(t *testing.T) {
 	})
 }
 
-// SEMANTICS 54, 57, 62: sockets of ours over sockets of ours. (Over pipes an end moves: another issue.)
+// Rows 54, 57, 62: sockets of ours over sockets of ours. (Over pipes an end moves: move_test.go has that.)
 func TestReceivedConnAndListener(t *testing.T) {
 	tr := afunix.KernelTransport
 	each(t, all, func(t *testing.T, over afunix.Transport, network string) {
@@ -196,7 +196,7 @@ func TestReceivedConnAndListener(t *testing.T) {
 			t.Fatal(err)
 		}
 		guard(t, client)
-		mustWriteMsg(t, client, "waiting") // SEMANTICS 57: what waits is not lost
+		mustWriteMsg(t, client, "waiting") // row 57: what waits is not lost
 		r := receive(t, tr, network, afunix.KindUnixListener, l)
 		l.Close()
 		if _, err := r.Conn(0); !errors.Is(err, syscall.EOPNOTSUPP) {

@@ -15,7 +15,7 @@ import (
 	"afunix/internal/testenv"
 )
 
-// SEMANTICS 1, 2: a passed file is the same open file; its offset goes along and stays shared.
+// Rows 1, 2: a passed file is the same open file; its offset goes along and stays shared.
 func TestPassedFileSharesItsOffset(t *testing.T) {
 	eachPassing(t, all, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)
@@ -40,7 +40,7 @@ func TestPassedFileSharesItsOffset(t *testing.T) {
 	})
 }
 
-// SEMANTICS 5.
+// Row 5.
 func TestDescriptorsKeepTheirOrder(t *testing.T) {
 	eachPassing(t, all, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)
@@ -63,7 +63,7 @@ func TestDescriptorsKeepTheirOrder(t *testing.T) {
 	})
 }
 
-// SEMANTICS 7.
+// Row 7.
 func TestAtMostMaxRights(t *testing.T) {
 	eachPassing(t, all, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)
@@ -84,7 +84,7 @@ func TestAtMostMaxRights(t *testing.T) {
 	})
 }
 
-// SEMANTICS 10.
+// Row 10.
 func TestFileThatIsNotOpenIsNamed(t *testing.T) {
 	closed := testenv.TempFile(t, "")
 	closed.Close()
@@ -159,7 +159,7 @@ func TestSendableThatShowsItsDescriptorTwiceIsSentOnce(t *testing.T) {
 	})
 }
 
-// SEMANTICS 15: on a stream the kernel would discard them in silence.
+// Row 15: on a stream the kernel would discard them in silence.
 func TestEmptyDataWithFilesIsRefusedOnStreams(t *testing.T) {
 	each(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)
@@ -173,7 +173,7 @@ func TestEmptyDataWithFilesIsRefusedOnStreams(t *testing.T) {
 	})
 }
 
-// SEMANTICS 18, for Read and ReadFrom.
+// Row 18, for Read and ReadFrom.
 func TestReadDiscardsDescriptors(t *testing.T) {
 	eachPassing(t, all, func(t *testing.T, tr afunix.Transport, network string) {
 		for name, read := range map[string]func(c *afunix.Conn, b []byte) (int, error){
@@ -192,7 +192,7 @@ func TestReadDiscardsDescriptors(t *testing.T) {
 	})
 }
 
-// SEMANTICS 24.
+// Row 24.
 func TestDescriptorsOfAFailedSendAreReleased(t *testing.T) {
 	eachPassing(t, all, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)
@@ -209,7 +209,7 @@ func TestDescriptorsOfAFailedSendAreReleased(t *testing.T) {
 	})
 }
 
-// SEMANTICS 52.
+// Row 52.
 func TestCloseClosesWhatNobodyReceived(t *testing.T) {
 	eachPassing(t, all, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)

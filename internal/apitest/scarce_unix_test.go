@@ -98,7 +98,7 @@ func TestDialOfAProcessThatIsOutOfDescriptors(t *testing.T) {
 	})
 }
 
-// SEMANTICS 42, and P3: all are closed, not only those for which there was no room. In a process of its own, because the limit is
+// Row 42, and P3: all are closed, not only those for which there was no room. In a process of its own, because the limit is
 // for the whole process.
 func TestRightsThatDoNotFitAreAllClosed(t *testing.T) {
 	each(t, all, func(t *testing.T, tr afunix.Transport, network string) {

@@ -24,7 +24,7 @@ func init() {
 	children["stranger"] = stranger
 }
 
-// SEMANTICS 88.
+// Row 88.
 func TestNoPermissionIsEACCES(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root to be somebody else")

@@ -1,6 +1,6 @@
 package conformance
 
-// A Row is a behaviour of Linux's AF_UNIX: a row of SEMANTICS.md.
+// A Row is a behaviour of Linux's AF_UNIX. docs/CONFORMANCE.md lists them.
 type Row struct {
 	Number int
 	Types  string // of sockets: s stream, d datagram, q seqpacket

@@ -4,7 +4,6 @@ import (
 	"io"
 	"math"
 	"net"
-	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -95,8 +94,7 @@ type outbox struct {
 	queuing  int  // how many wait for the pen
 	yielding bool // … and a Write, which comes after them
 	full     bool // the pipe is: a flusher waits for room
-	datagram bool // the socket is of that type
-	apart    bool // a datagram socket has found out that its peer is gone, and is not connected any more
+	datagram bool // the socket is an end of a pair of datagram sockets
 	severed  bool
 	owed     owed
 	settling []*message // whose copies are let go: see settleLocked
@@ -138,7 +136,7 @@ func newConn(p pipe.Pipe, cfg Config, server bool, rights int) *Conn {
 	c.id = randomID()
 	if cfg.socket != nil {
 		c.id = cfg.socket.id
-		c.link = &link{socket: cfg.socket}
+		c.link = &link{socket: cfg.socket, mail: sock.Link[*Conn]{Conn: c}}
 		c.out.owed.window = c.out.box.SetBuffer(cfg.socket.sendBuffer())
 	}
 	return c
@@ -181,15 +179,9 @@ func (c *Conn) readable() error {
 	return nil
 }
 
-// readStoppedLocked says why no read can go on: the order is that of package net.
+// readStoppedLocked says why no read can go on.
 func (c *Conn) readStoppedLocked() error {
-	switch {
-	case c.closed:
-		return net.ErrClosed
-	case c.in.deadline.expired:
-		return os.ErrDeadlineExceeded
-	}
-	return nil
+	return errorOf(sock.Stopped(c.closed, c.in.deadline.expired), false)
 }
 
 // Recv receives one message: see transport.Conn.

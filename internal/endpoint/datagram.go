@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"os"
-	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -38,21 +37,16 @@ type PacketConn struct {
 	mu       sync.Mutex
 	cond     sync.Cond // for readers
 	deadline deadline  // for readers
-	queue    []*Conn   // a link for each datagram that can be read, oldest first
-	held     []*Conn   // a link for each datagram that waits for room in the queue
-	in       map[*Conn]struct{}
+	mail     sock.Mailbox[*Conn]
 	listener *Listener     // nil without a name
 	local    *net.UnixAddr // as it was at first: package net does not look again, either (row 75)
 	bound    []byte        // the name in each datagram
 	remote   *net.UnixAddr // nil if it is not connected; it stays when the peer has gone, as in package net
 	peer     *Conn         // the link to the socket that this one is connected to
 	peerID   uint64        // … which is the only one that may send to this one
-	apart    bool          // the peer turned out to be gone
-	closed   bool
-	deaf     bool // shut down for reading
-	mute     bool // shut down for writing
-	pass     bool // SO_PASSCRED
-	buffer   int  // SO_RCVBUF
+	mute     bool          // shut down for writing
+	pass     bool          // SO_PASSCRED
+	buffer   int           // SO_RCVBUF
 	packetMove
 
 	// What is to be done once mu is free: see unlock.
@@ -64,9 +58,12 @@ type PacketConn struct {
 	out outgoing
 }
 
-// unlock unlocks mu, and does what has become necessary meanwhile: links say what is owed, descriptors that have been discarded are closed,
-// and ends begin to live that have come with datagrams.
+// unlock does what has become necessary since mu was locked, and unlocks it. What is to be said on
+// the links is noted first, since two of us must not note it in the wrong order: who closes the
+// socket then may not overtake an acknowledgement. It is said once mu is free; descriptors that have
+// been discarded are closed, and ends begin to live that have come with datagrams.
 func (s *PacketConn) unlock() {
+	s.carryOut()
 	var room [4]*Conn
 	debtors := append(room[:0], s.debtors...)
 	clear(s.debtors)
@@ -110,13 +107,6 @@ func (s *PacketConn) credit(c *Conn) {
 	}
 }
 
-// maxQueue is how many datagrams a queue may hold for another one to be put into it: net.unix.max_dgram_qlen (row 48).
-const maxQueue = 10
-
-// maxSenders is how many sockets may have a link to one: each costs it a descriptor, and what it holds of a datagram that waits. Whoever comes
-// then is told EAGAIN, as if the queue were full.
-const maxSenders = 1024
-
 // ListenPacket returns a datagram socket that is bound to name, or to one that the system chooses.
 func ListenPacket(n pipe.Network, name string, cfg Config) (*PacketConn, error) {
 	s := newPacketConn(n, cfg)
@@ -149,7 +139,7 @@ func DialPacket(ctx context.Context, n pipe.Network, bind bool, local, name stri
 }
 
 func newPacketConn(n pipe.Network, cfg Config) *PacketConn {
-	s := &PacketConn{cfg: cfg, network: n, id: randomID(), in: make(map[*Conn]struct{}), local: address(sock.Datagram, "")}
+	s := &PacketConn{cfg: cfg, network: n, id: randomID(), local: address(sock.Datagram, "")}
 	s.cfg.Type, s.cfg.Local, s.cfg.socket = sock.Datagram, "", s
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.cond.L = &s.mu
@@ -169,7 +159,7 @@ func (s *PacketConn) bind(name string) error {
 	source.SetUnlinkOnClose(false) // row 191
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	if s.mail.Closed() {
 		source.Close()
 		return net.ErrClosed
 	}
@@ -208,51 +198,49 @@ func (s *PacketConn) serve(l *Listener) {
 func (s *PacketConn) attach(c *Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || c.link.over && c.link.queued == 0 {
+	if !s.mail.Useful(&c.link.mail) {
 		return false
 	}
-	s.in[c] = struct{}{}
+	s.mail.Attach(&c.link.mail)
 	return true
 }
 
-// permits says whether the socket with this number, of the process who, may send here: anybody, unless this one is connected to somebody
-// else, or has too many senders.
+// permits says whether the socket with this number, of the process who, may send here. Whoever
+// finds too many senders is told EAGAIN, as if the queue were full.
 func (s *PacketConn) permits(id uint64, who cred.Credentials) wire.Status {
 	s.recognize(id, who)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case !s.open(id, who):
+	case s.mail.Bars(s.isPeer(id, who)):
 		return wire.NotPermitted
-	case len(s.in)+s.listener.waiting() >= maxSenders:
+	case s.mail.Crowded(s.listener.waiting()):
 		return wire.Full
 	}
 	return wire.OK
 }
 
-// open reports whether the socket with this number, of the process who, may send here. The numbers are no secrets: each socket tells its own
-// to whoever sends to it. The caller holds mu.
-func (s *PacketConn) open(id uint64, who cred.Credentials) bool {
-	return s.peerID == 0 || s.peerID == id && s.peer != nil && sameProcess(who, s.peer.current())
+// isPeer reports whether the socket with this number, of the process who, is the one that this one
+// is connected to. The numbers are no secrets: each socket tells its own to whoever sends to it.
+// The caller holds mu.
+func (s *PacketConn) isPeer(id uint64, who cred.Credentials) bool {
+	return s.peer != nil && s.peerID == id && sameProcess(who, s.peer.current())
 }
-
-// opens is open for a link.
-func (s *PacketConn) opens(c *Conn) bool { return s.open(c.peerID, c.current()) }
 
 // recognize looks whether the peer of s has moved to the process who, which says that it has it.
 func (s *PacketConn) recognize(id uint64, who cred.Credentials) {
 	s.mu.Lock()
 	peer := s.peer
-	strange := s.peerID == id && !s.open(id, who)
+	strange := s.peerID == id && !s.isPeer(id, who)
 	s.mu.Unlock()
 	if strange && peer != nil {
 		peer.catchUp()
 	}
 }
 
-// own reports whether c comes from this very socket.
-func (s *PacketConn) own(c *Conn) bool {
-	return c.peerID == s.id && sameProcess(c.current(), cred.Self())
+// own reports whether the socket with this number, of the process who, is this very one.
+func (s *PacketConn) own(id uint64, who cred.Credentials) bool {
+	return id == s.id && sameProcess(who, cred.Self())
 }
 
 // sameProcess reports whether a and b may be the same process: on Windows its number is not always known.
@@ -293,16 +281,16 @@ func (s *PacketConn) Recv(b []byte, peek bool) (transport.Message, error) {
 func (s *PacketConn) receive(b []byte, peek bool) (*Conn, sock.Result, error) {
 	s.mu.Lock()
 	defer s.unlock()
-	for len(s.queue) == 0 || s.closed || s.deadline.expired || s.paused || s.arriving > 0 {
+	for !s.mail.Ready() || s.deadline.expired || s.arriving > 0 {
 		switch {
-		case s.closed:
+		case s.mail.Closed():
 			return nil, sock.Result{}, net.ErrClosed
 		case s.deadline.expired:
 			return nil, sock.Result{}, os.ErrDeadlineExceeded
 		}
 		s.cond.Wait()
 	}
-	c := s.queue[0]
+	c := s.mail.First().Conn
 	c.mu.Lock()
 	if peek {
 		r := duplicated(c.in.box.Peek(b))
@@ -313,12 +301,7 @@ func (s *PacketConn) receive(b []byte, peek bool) (*Conn, sock.Result, error) {
 	r := c.in.box.Read(b)
 	c.mu.Unlock()
 	s.credit(c)
-	s.queue = slices.Delete(s.queue, 0, 1)
-	c.link.queued--
-	if c.link.over && c.link.queued == 0 {
-		s.drop(c)
-	}
-	s.admit()
+	s.mail.Took()
 	return c, r, nil
 }
 
@@ -348,14 +331,14 @@ func (s *PacketConn) credentials(c *Conn, writer uint32) *cred.Credentials {
 // Close closes the socket. What has been sent can still be read by its receivers. The socket file stays (row 191).
 func (s *PacketConn) Close() error {
 	s.mu.Lock()
-	if s.closed {
+	if s.mail.Closed() {
 		s.mu.Unlock()
 		return net.ErrClosed
 	}
-	s.closed = true
+	s.mail.Close()
 	s.deadline.stop()
 	s.cond.Broadcast()
-	moving := s.paused
+	moving := s.mail.Moving()
 	s.mu.Unlock()
 	if moving {
 		return nil // it moves, or is closed when it does not: see stay
@@ -370,14 +353,11 @@ func (s *PacketConn) depose() error {
 	if s.peer != nil {
 		links = append(links, s.peer)
 	}
-	for c := range s.in {
-		if s.started { // else its former owner may still have it, or what was said of it is not true
-			s.refuse(c, 0, wire.Closing)
-		}
-		links = append(links, c)
+	// As long as it has not been started its former owner may still have it, or what was said of it
+	// is not true.
+	for _, l := range s.mail.Empty(s.started) {
+		links = append(links, l.Conn)
 	}
-	clear(s.in)
-	s.queue = nil
 	listener := s.listener
 	s.unlock()
 	s.cancel()
@@ -393,7 +373,7 @@ func (s *PacketConn) depose() error {
 
 // CloseRead makes senders fail with EPIPE. What is queued can still be read, and then nothing comes; it is no end (row 197).
 func (s *PacketConn) CloseRead() error {
-	return s.change(func() { s.deaf = true })
+	return s.change(s.mail.Shut)
 }
 
 // CloseWrite makes sending fail with EPIPE. Nobody else notices (row 130).
@@ -415,7 +395,7 @@ func (s *PacketConn) SetReadDeadline(t time.Time) error {
 func (s *PacketConn) change(how func()) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	if s.mail.Closed() {
 		return net.ErrClosed
 	}
 	how()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"math/rand/v2"
 	"net"
-	"os"
 	"syscall"
 	"time"
 
@@ -28,6 +27,7 @@ func (s *PacketConn) connect(ctx context.Context, name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.peer, s.peerID = c, c.peerID
+	s.mail.SetPeer(sock.Connected)
 	s.remote = c.RemoteAddr() // what it is bound to (row 89)
 	return nil
 }
@@ -41,11 +41,8 @@ func (s *PacketConn) Send(b []byte, files []transport.File, to *net.UnixAddr) (i
 		return 0, err
 	}
 	defer s.exit()
-	if err := s.sendable(len(b), to); err != nil {
-		if bad := badFile(s.cfg.table(), files); bad != nil && err != net.ErrClosed && err != os.ErrDeadlineExceeded {
-			err = bad // the kernel looks at the descriptors first
-		}
-		return 0, s.misnamed(to, err)
+	if err := s.sendable(len(b), files, to); err != nil {
+		return 0, err
 	}
 	if to == nil {
 		return s.sendToPeer(b, files)
@@ -53,46 +50,56 @@ func (s *PacketConn) Send(b []byte, files []transport.File, to *net.UnixAddr) (i
 	return s.sendTo(b, files, to.Name)
 }
 
-// misnamed returns EINVAL if to is no name: the kernel finds that out before err, unless that is package net's.
-func (s *PacketConn) misnamed(to *net.UnixAddr, err error) error {
-	if to == nil || err != syscall.EMSGSIZE && err != syscall.EPIPE {
-		return err
-	}
-	if _, bad := s.network.Find(to.Name); bad == syscall.EINVAL {
-		return bad
-	}
-	return err
-}
-
-// sendable says why n bytes cannot be sent, in the order in which unix_dgram_sendmsg finds out. A socket that wants credentials
-// is given a name before anything else (row 75).
-func (s *PacketConn) sendable(n int, to *net.UnixAddr) error {
-	s.out.mu.Lock()
-	late, size := s.out.deadline.expired, s.out.buffer-32 // row 49
-	s.out.mu.Unlock()
-	s.mu.Lock()
-	nameless := s.pass && len(s.bound) == 0 && !s.closed
-	s.mu.Unlock()
-	if nameless && !late && s.misnamed(to, syscall.EPIPE) == syscall.EPIPE {
+// sendable says why n bytes and files cannot be sent. A socket that wants credentials is given a
+// name before anything else (row 75).
+func (s *PacketConn) sendable(n int, files []transport.File, to *net.UnixAddr) error {
+	if s.nameless() && !s.out.late() && !s.misnamed(to) {
 		if err := s.autobind(to); err != nil {
 			return err
 		}
 	}
+	o := s.obstacle(n, to == nil)
+	if sock.BadFile < o && o < sock.NoObstacle {
+		if bad := badFile(s.cfg.table(), files); bad != nil {
+			return bad
+		}
+	}
+	if sock.BadName < o && o < sock.NoObstacle && s.misnamed(to) {
+		o = sock.BadName
+	}
+	return errorOf(o, true)
+}
+
+// obstacle says why n bytes cannot be sent, to the peer or to anybody.
+func (s *PacketConn) obstacle(n int, toPeer bool) sock.Obstacle {
+	s.out.mu.Lock()
+	o := min(sock.Stopped(false, s.out.deadline.expired), sock.Length(sock.Datagram, n, s.out.buffer))
+	s.out.mu.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case s.closed:
-		return net.ErrClosed
-	case late:
-		return os.ErrDeadlineExceeded
-	case n > size:
-		return syscall.EMSGSIZE
-	case s.mute:
-		return syscall.EPIPE
-	case to == nil && (s.peer == nil || s.apart):
-		return syscall.ENOTCONN
+	if toPeer {
+		o = min(o, s.mail.Peer().Obstacle())
 	}
-	return nil
+	if s.mute {
+		o = min(o, sock.Silent)
+	}
+	return min(o, sock.Stopped(s.mail.Closed(), false))
+}
+
+// misnamed reports whether to is no name.
+func (s *PacketConn) misnamed(to *net.UnixAddr) bool {
+	if to == nil {
+		return false
+	}
+	_, err := s.network.Find(to.Name)
+	return err == syscall.EINVAL
+}
+
+// nameless reports whether the socket is to choose a name when it sends.
+func (s *PacketConn) nameless() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pass && len(s.bound) == 0 && !s.mail.Closed()
 }
 
 // autobind gives the socket a name that the system chooses, unless it has one. It is about to send to the socket named to, or to its peer
@@ -149,37 +156,13 @@ func (s *PacketConn) sendToPeer(b []byte, files []transport.File) (int, error) {
 		return n, err
 	}
 	s.mu.Lock()
-	first := !s.apart
-	s.apart, s.peerID = true, 0
-	if first {
-		s.purge()
-	}
+	o := s.mail.Part()
+	s.peerID = 0
 	s.unlock()
-	if !first {
-		return n, syscall.ENOTCONN
+	if o == sock.Left {
+		s.peer.Close()
 	}
-	s.peer.Close()
-	return n, syscall.ECONNREFUSED
-}
-
-// purge discards what is in the queue, as the kernel does when a socket loses its peer (unix_dgram_disconnected). The caller holds mu.
-func (s *PacketConn) purge() {
-	queue := s.queue
-	s.queue = nil
-	for _, c := range queue {
-		c.link.queued--
-		c.mu.Lock()
-		r := c.in.box.Read(nil)
-		c.mu.Unlock()
-		if r.Rights != nil {
-			s.discarded = append(s.discarded, r.Rights)
-		}
-		s.credit(c)
-		if c.link.over && c.link.queued == 0 {
-			s.drop(c)
-		}
-	}
-	s.admit()
+	return n, errorOf(o, true)
 }
 
 // sendTo sends to the socket called name. A link that turns out to be gone says nothing of whoever has the name now.
@@ -212,7 +195,7 @@ func (s *PacketConn) SetWriteDeadline(t time.Time) error {
 func (s *PacketConn) sending(half func(*outgoing), link func(*Conn) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	if s.mail.Closed() {
 		return net.ErrClosed
 	}
 	s.out.mu.Lock()

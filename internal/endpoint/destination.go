@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"afunix/internal/pipe"
+	"afunix/internal/sock"
 )
 
 // maxLinks is how many links to other sockets a datagram socket keeps for the next datagram. The one that was not used for the
@@ -105,15 +106,7 @@ func (o *outgoing) begin(stop func()) error {
 	return nil
 }
 
-func (o *outgoing) stopped() error {
-	switch {
-	case o.closed:
-		return net.ErrClosed
-	case o.deadline.expired:
-		return os.ErrDeadlineExceeded
-	}
-	return nil
-}
+func (o *outgoing) stopped() error { return errorOf(sock.Stopped(o.closed, o.deadline.expired), false) }
 
 // late reports whether the deadline has come.
 func (o *outgoing) late() bool {

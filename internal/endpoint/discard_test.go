@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -63,7 +64,7 @@ func TestDescriptorsAreClosedUnderNoLock(t *testing.T) {
 			return s, func() error { return refused(s.Write([]byte("x"))) }
 		}},
 		{"acknowledged", sock.Stream, func(t *testing.T, cfg endpoint.Config, f transport.File) (transport.Conn, func() error) {
-			s, _ := pairOf(t, cfg)
+			_, s := pairOf(t, cfg)   // the client, whose descriptors are pulled everywhere
 			return s, func() error { // the copy that was parked
 				_, err := s.Send([]byte("x"), []transport.File{f}, nil)
 				return err
@@ -94,9 +95,10 @@ func TestDescriptorsAreClosedUnderNoLock(t *testing.T) {
 			defer file.Close()
 			lent(t, file, func(f transport.File) {
 				s, discard := tt.prepare(t, endpoint.Config{Type: tt.typ, Table: table}, f)
-				var closed atomic.Bool
+				closed := make(chan struct{})
+				var once sync.Once
 				look := func() {
-					closed.Store(true)
+					defer once.Do(func() { close(closed) })
 					free := make(chan struct{})
 					go func() {
 						defer close(free)
@@ -112,7 +114,9 @@ func TestDescriptorsAreClosedUnderNoLock(t *testing.T) {
 				if err := discard(); err != nil {
 					t.Error(err)
 				}
-				if !closed.Load() {
+				select { // a sender that withdraws has its answer first
+				case <-closed:
+				case <-time.After(5 * time.Second):
 					t.Error("nothing has been closed")
 				}
 			})

@@ -3,6 +3,8 @@ package endpoint
 import (
 	"errors"
 	"fmt"
+	"net"
+	"os"
 	"syscall"
 
 	"afunix/internal/rights"
@@ -21,10 +23,33 @@ var (
 	errUnasked    = fmt.Errorf("%w: descriptors before they were agreed on", sock.ErrProtocol)
 	errUnexpected = fmt.Errorf("%w: packet out of place", sock.ErrProtocol)
 	errRole       = fmt.Errorf("%w: hello from the wrong side", sock.ErrProtocol)
-	errHasty      = fmt.Errorf("%w: a datagram before it is known what becomes of the one before", sock.ErrProtocol)
 	errNoEnd      = fmt.Errorf("%w: luggage of a message without ends", sock.ErrProtocol)
 	errUnproved   = fmt.Errorf("%w: the peer could not prove which process it is", sock.ErrProtocol)
 )
+
+// errorOf returns the error that o is. pair says that the socket is an end of a pair of datagram
+// sockets.
+func errorOf(o sock.Obstacle, pair bool) error {
+	switch o {
+	case sock.NoObstacle:
+		return nil
+	case sock.Closed:
+		return net.ErrClosed
+	case sock.Late:
+		return os.ErrDeadlineExceeded
+	case sock.BadName:
+		return syscall.EINVAL
+	case sock.TooLong:
+		return syscall.EMSGSIZE
+	case sock.Alone:
+		return syscall.ENOTCONN
+	case sock.Left:
+		if pair {
+			return syscall.ECONNREFUSED
+		}
+	}
+	return syscall.EPIPE
+}
 
 // failure returns what the user is told of err. What the peer did wrong is a protocol error.
 func failure(err error) error {

@@ -1,8 +1,6 @@
 package endpoint
 
 import (
-	"slices"
-
 	"afunix/internal/sock"
 	"afunix/internal/wire"
 )
@@ -12,23 +10,16 @@ type link struct {
 	socket *PacketConn
 
 	// Of a link on which datagrams come:
-	over     bool    // nothing will come any more
+	mail     sock.Link[*Conn]
 	offering uint64  // the serial number of the datagram of which pieces are coming; only the reader uses it
 	ends     []mover // … that have come with it; likewise
+	offered  []mover // … with the datagram that waits for room in the queue
 	sender   string  // the name in the last datagram
-	offers   []offer // the datagrams that are held, oldest first
-	queued   int     // how many datagrams are in the socket's queue
 
 	// Of a link on which datagrams go:
 	name []byte   // ours; guarded by Conn.writing
 	pass bool     // it has credentials; guarded by Conn.writing
 	last *message // that had no descriptors; guarded by Conn.writing
-}
-
-// An offer is a datagram that is not in the queue yet.
-type offer struct {
-	serial uint64
-	ends   []mover // that have come with it, and are started when it is
 }
 
 // sign notes what a datagram's first packet says of it. Nothing comes on a link that this side has opened.
@@ -57,7 +48,8 @@ func (l *link) named(name []byte) {
 
 // deliver takes in a datagram, or a piece of one, that has come on c, and the ends with its first piece.
 func (s *PacketConn) deliver(c *Conn, seg sock.Segment, ends []mover) error {
-	s.recognize(c.peerID, c.current())
+	who := c.current()
+	s.recognize(c.peerID, who)
 	s.mu.Lock()
 	defer s.unlock()
 	c.mu.Lock()
@@ -74,74 +66,69 @@ func (s *PacketConn) deliver(c *Conn, seg sock.Segment, ends []mover) error {
 	if err != nil || !whole {
 		return err
 	}
-	if len(l.offers) == maxOffers {
-		return errHasty
+	offer := sock.Offer{Serial: l.offering, Peer: s.isPeer(c.peerID, who), Own: s.own(c.peerID, who), Ends: len(l.ends) > 0}
+	if err := s.mail.Offer(&l.mail, offer); err != nil {
+		return err
 	}
-	l.offers = append(l.offers, offer{l.offering, l.ends})
-	l.ends = nil
-	s.held = append(s.held, c)
-	switch {
-	case s.closed:
-		s.refuse(c, len(l.offers)-1, wire.Closing)
-	case !s.opens(c):
-		s.refuse(c, len(l.offers)-1, wire.Stranger)
-	case s.deaf:
-		s.refuse(c, len(l.offers)-1, 0)
-	default:
-		s.admit()
-	}
+	l.offered, l.ends = l.ends, nil
 	return nil
 }
 
-// admit moves what is held into the queue, as far as that has room. To itself a socket may send whatever its buffer holds (row
-// 124), and while it moves there is room for ends, up to the last one that is held: whoever goes along has to be here. The caller holds mu.
-func (s *PacketConn) admit() {
-	for len(s.held) > 0 {
-		c := s.held[0]
-		switch {
-		case len(s.queue) > maxQueue && !s.own(c) && !(s.paused && s.holdsEnds()):
-			return
-		case s.deaf:
-			s.refuse(c, 0, 0)
-			continue
-		}
-		s.held = slices.Delete(s.held, 0, 1)
-		s.queue = append(s.queue, c)
-		c.link.queued++
-		o := c.link.offers[0]
-		s.owe(c, func(owed *owed) { owed.Acknowledge(o.serial) })
-		s.arrived, s.arriving = append(s.arrived, o.ends...), s.arriving+len(o.ends)
-		c.link.offers = slices.Delete(c.link.offers, 0, 1)
-		s.cond.Signal()
-	}
-}
-
-// holdsEnds reports whether there are ends among what is held. The caller holds mu.
-func (s *PacketConn) holdsEnds() bool {
-	return slices.ContainsFunc(s.held, func(c *Conn) bool {
-		return slices.ContainsFunc(c.link.offers, func(o offer) bool { return len(o.ends) > 0 })
-	})
-}
-
-// refuse discards the datagrams that are held of c, but for the first n, and says so. The caller holds mu.
-func (s *PacketConn) refuse(c *Conn, n int, why uint8) {
-	l := c.link
-	if n >= len(l.offers) {
-		return
-	}
-	last := l.offers[len(l.offers)-1].serial
-	for i := len(s.held) - 1; len(l.offers) > n; i-- {
-		if s.held[i] == c {
-			s.held = slices.Delete(s.held, i, i+1)
-			l.offers = l.offers[:len(l.offers)-1]
+// carryOut does what the mailbox wants. The caller holds mu.
+func (s *PacketConn) carryOut() {
+	effects := s.mail.Effects()
+	for i := range effects {
+		e := &effects[i]
+		c := e.Link.Conn
+		switch e.Do {
+		case sock.Acknowledge:
+			s.owe(c, func(owed *owed) { owed.Acknowledge(e.Serial) })
+			s.arrived, s.arriving = append(s.arrived, c.link.offered...), s.arriving+len(c.link.offered)
+			c.link.offered = nil
+			s.cond.Signal()
+		case sock.Refuse:
+			s.discard(c, func(box *sock.Inbox) { box.Keep(e.Records) })
+			c.link.offered = nil
+			s.owe(c, func(owed *owed) { owed.Refuse(e.Serial, e.Fate) })
+			s.credit(c)
+		case sock.Purge:
+			s.discard(c, func(box *sock.Inbox) { box.Skip(e.Records) })
+			s.credit(c)
+		case sock.Drop:
+			go c.Close() // we may be the link's reader
 		}
 	}
+	clear(effects) // a link that has been closed is not kept
+}
+
+// discard discards datagrams of c. Their descriptors are closed by unlock. The caller holds mu.
+func (s *PacketConn) discard(c *Conn, records func(*sock.Inbox)) {
 	c.mu.Lock()
-	c.in.box.Keep(l.queued + n)
+	defer c.mu.Unlock()
+	records(c.in.box)
 	s.discarded = append(s.discarded, c.in.box.Discarded()...)
-	c.mu.Unlock()
-	s.owe(c, func(owed *owed) { owed.Refuse(last, fateOf(why)) })
-	s.credit(c)
+}
+
+// reason is how a packet says what becomes of a datagram that is not queued.
+func reason(f sock.Fate) uint8 {
+	switch f {
+	case sock.Barred:
+		return wire.Stranger
+	case sock.Severed:
+		return wire.Closing
+	}
+	return 0
+}
+
+// fate is what such a packet says.
+func fate(reason uint8) sock.Fate {
+	switch reason {
+	case wire.Stranger:
+		return sock.Barred
+	case wire.Closing:
+		return sock.Severed
+	}
+	return sock.Refused
 }
 
 func (c *Conn) peerCancels(p *wire.Packet) error {
@@ -158,44 +145,19 @@ func (c *Conn) peerRefusesLocked(p *wire.Packet) error {
 	}
 	c.servedLocked()
 	defer c.settleLocked()
-	return c.out.box.Refuse(p.Serial, fateOf(p.Flags))
+	return c.out.box.Refuse(p.Serial, fate(p.Flags))
 }
 
-// fateOf is what a refusal says: see reason.
-func fateOf(why uint8) sock.Fate {
-	switch why {
-	case wire.Stranger:
-		return sock.Barred
-	case wire.Closing:
-		return sock.Severed
-	}
-	return sock.Refused
-}
-
-// withdraw discards the newest datagram of c, if it is the one that its sender means and is not in the queue yet.
+// withdraw takes in that the sender of a datagram does not wait for it any longer.
 func (s *PacketConn) withdraw(c *Conn, serial uint64) {
 	s.mu.Lock()
 	defer s.unlock()
-	if n := len(c.link.offers); n > 0 && c.link.offers[n-1].serial == serial {
-		s.refuse(c, n-1, 0)
-	}
+	s.mail.Withdraw(&c.link.mail, serial)
 }
 
-// ended notes that nothing more comes on c. What is held was never sent; what is in the queue can still be read.
+// ended notes that nothing more comes on c.
 func (s *PacketConn) ended(c *Conn) {
 	s.mu.Lock()
 	defer s.unlock()
-	c.link.over = true
-	s.refuse(c, 0, wire.Closing)
-	if c.link.queued == 0 {
-		s.drop(c)
-	}
-}
-
-// drop closes a link that is of no use any more. The caller holds mu, and may be the link's reader.
-func (s *PacketConn) drop(c *Conn) {
-	if _, ok := s.in[c]; ok {
-		delete(s.in, c)
-		go c.Close()
-	}
+	s.mail.End(&c.link.mail)
 }

@@ -4,55 +4,37 @@ import (
 	"errors"
 	"net"
 	"os"
-	"slices"
 	"sync"
 	"syscall"
 	"time"
 
-	"afunix/internal/descriptor"
 	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/transport"
 	"afunix/internal/wire"
 )
 
-// Bounds of what strangers may cost a listener.
-const (
-	maxHellos      = 256              // connections that have not said hello
-	helloTimeout   = 10 * time.Second // for a hello
-	pendingRights  = descriptor.Max   // descriptors taken for a connection before it is accepted: one full message
-	pendingHolders = 16               // how many connections at a time may have that, or anything else here (P3)
-)
-
-// MaxBacklog is the system's maximum: net.core.somaxconn.
-const MaxBacklog = 4096
+// helloTimeout bounds the wait for a client's hello.
+const helloTimeout = 10 * time.Second
 
 // A Listener answers hellos as they come, so that a connection is complete before it is accepted, as in the kernel.
 type Listener struct {
-	source  pipe.Source
-	cfg     Config
-	backlog int
-	addr    *net.UnixAddr
-	hellos  chan struct{} // holds a token for each connection that has not said hello
+	source pipe.Source
+	cfg    Config
+	addr   *net.UnixAddr
 
 	mu       sync.Mutex
 	cond     sync.Cond
 	deadline deadline
-	queue    []*place            // not accepted, in the order in which they were admitted
-	greeting map[pipe.Pipe]stage // pipes whose hello is under way
-	err      error               // of the source, for one Accept
+	backlog  sock.Backlog[*Conn]
+	err      error // of the source, for one Accept
 	closed   bool
 	pass     bool // SO_PASSCRED, which connections get from it
 	relocation
 }
 
-// A stage is how far a greeting has come.
-type stage uint8
-
-const (
-	silent   stage = iota // the client has not said hello
-	speaking              // it has
-)
+// A place is what a listener knows of a client.
+type place = sock.Place[*Conn]
 
 // Listen returns a listener for the pipes of source, which it owns. A backlog below 1 means the maximum.
 func Listen(source pipe.Source, cfg Config, backlog int) *Listener {
@@ -63,16 +45,11 @@ func Listen(source pipe.Source, cfg Config, backlog int) *Listener {
 
 // newListener returns a listener that does not accept yet.
 func newListener(source pipe.Source, cfg Config, backlog int) *Listener {
-	if backlog < 1 || backlog > MaxBacklog {
-		backlog = MaxBacklog
-	}
 	l := &Listener{
-		source:   source,
-		cfg:      cfg,
-		backlog:  backlog,
-		addr:     address(cfg.Type, cfg.Local),
-		hellos:   make(chan struct{}, maxHellos),
-		greeting: make(map[pipe.Pipe]stage),
+		source:  source,
+		cfg:     cfg,
+		addr:    address(cfg.Type, cfg.Local),
+		backlog: sock.NewBacklog[*Conn](backlog),
 	}
 	l.cond.L = &l.mu
 	l.deadline.mu, l.deadline.wake = &l.mu, l.cond.Broadcast
@@ -99,19 +76,18 @@ func (l *Listener) run() {
 			continue
 		}
 		need = scarcity{}
-		l.hellos <- struct{}{}
 		l.meet(p)
 	}
 }
 
-// meet begins to greet a client. The caller has put a token into hellos.
+// meet begins to greet a client, as soon as not too many are greeted.
 func (l *Listener) meet(p pipe.Pipe) {
-	if !l.admitted(p) {
+	at := &place{Client: newConn(p, l.cfg, true, 0)}
+	if !l.greets(at) {
 		p.Close()
-		<-l.hellos
 		return
 	}
-	go l.greet(p)
+	go l.greet(at)
 }
 
 // report hands an error of the source to one Accept, and waits. It reports whether the listener was closed meanwhile.
@@ -134,42 +110,38 @@ func (l *Listener) report(err error, wait time.Duration) (closed bool) {
 	return l.closed
 }
 
-// admitted notes that a client's greeting begins, unless l is closed.
-func (l *Listener) admitted(p pipe.Pipe) bool {
+// greets notes that a client's greeting begins, unless l is closed.
+func (l *Listener) greets(at *place) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.closed {
-		l.greeting[p] = silent
-		if l.paused {
-			p.Interrupt() // it goes along as it is
-		}
+	for !l.closed && !l.backlog.Greet(at) {
+		l.cond.Wait()
+	}
+	if !l.closed && l.paused {
+		at.Client.pipe.Interrupt() // it goes along as it is
 	}
 	return !l.closed
 }
 
 // heard notes that a client has said hello, and is answered here.
-func (l *Listener) heard(p pipe.Pipe) {
+func (l *Listener) heard(at *place) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if _, ok := l.greeting[p]; ok {
-		l.greeting[p] = speaking
-	}
+	l.backlog.Hear(at)
 	if l.paused {
-		p.Resume()
+		at.Client.pipe.Resume()
 	}
 }
 
 // greet answers the hello of a new connection and queues it. Whoever says nothing is sent away after a while.
-func (l *Listener) greet(p pipe.Pipe) {
-	defer func() { <-l.hellos }()
-	c := newConn(p, l.cfg, true, 0)
+func (l *Listener) greet(at *place) {
+	c, p := at.Client, at.Client.pipe
 	c.in.embryo = true
 	l.bequeath(c)
-	at := &place{conn: c}
 	impatience := time.AfterFunc(helloTimeout, func() { p.Close() })
-	err := c.welcome(l.cfg, func() { l.heard(p) }, func() (int, wire.Status) { return l.admit(at) })
+	err := c.welcome(l.cfg, func() { l.heard(at) }, func() (int, wire.Status) { return l.admit(at) })
 	if errors.Is(err, os.ErrDeadlineExceeded) && impatience.Stop() {
-		l.shelve(p)
+		l.shelve(at)
 		return
 	}
 	if !impatience.Stop() || err != nil {
@@ -177,54 +149,40 @@ func (l *Listener) greet(p pipe.Pipe) {
 		p.Close()
 		return
 	}
-	if at.crowded {
+	if at.Crowded() {
 		c.in.turn.resting = true // until somebody here waits for what the pipe brings, or accepts it
 	}
 	go c.run()
 	l.establish(at)
 }
 
-// A place in a listener's queue is a connection's from the moment at which it is admitted, so that connections are accepted in
-// that order.
-type place struct {
-	conn        *Conn
-	crowded     bool // so many wait in front of it that what it sends stays in the pipe, which is the system's
-	established bool // its greeting is over: it can be accepted
-	forgotten   bool // … but came to nothing
-}
-
-// admit gives a connection its place in the queue. As on Linux, one more than the backlog fit (row 102).
+// admit gives a client its place in the queue, and says how many descriptors are taken from it
+// before it is accepted. Clients are accepted in the order in which they are admitted.
 func (l *Listener) admit(at *place) (rightsWindow int, s wire.Status) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	waiting := len(l.queue)
-	switch {
-	case l.closed:
+	if l.closed {
 		return 0, wire.Refused
-	case waiting > l.backlog:
+	}
+	rightsWindow, room := l.backlog.Admit(at)
+	if !room {
 		return 0, wire.Full
 	}
-	l.queue = append(l.queue, at)
-	if at.crowded = waiting >= pendingHolders; at.crowded {
-		return 0, wire.OK
-	}
-	return pendingRights, wire.OK
+	return rightsWindow, wire.OK
 }
 
 // waiting is how many clients nobody has accepted.
 func (l *Listener) waiting() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.queue)
+	return len(l.backlog.Queue())
 }
 
 // forget ends a greeting that came to nothing.
 func (l *Listener) forget(at *place) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.greeting, at.conn.pipe)
-	at.forgotten = true
-	l.queue = slices.DeleteFunc(l.queue, func(p *place) bool { return p == at })
+	l.backlog.Forget(at)
 	l.cond.Broadcast()
 }
 
@@ -232,8 +190,7 @@ func (l *Listener) forget(at *place) {
 func (l *Listener) establish(at *place) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.greeting, at.conn.pipe)
-	at.established = true
+	l.backlog.Establish(at)
 	l.cond.Broadcast()
 }
 
@@ -258,14 +215,14 @@ func (l *Listener) take() (*Conn, error) {
 		case l.deadline.expired:
 			return nil, os.ErrDeadlineExceeded
 		case l.paused || !l.started: // what comes of it?
-		case len(l.queue) > 0 && l.queue[0].established:
-			c := l.queue[0].conn
-			l.queue[0] = nil
-			l.queue = l.queue[1:]
+			l.cond.Wait()
+			continue
+		}
+		if c, ok := l.backlog.Next(); ok {
 			l.handing++
 			return c, nil
-		case l.err != nil:
-			err := l.err
+		}
+		if err := l.err; err != nil {
 			l.err = nil
 			return nil, err
 		}
@@ -340,11 +297,10 @@ func (l *Listener) markClosed() (first, moving bool) {
 // depose closes a listener that has been marked as closed.
 func (l *Listener) depose() error {
 	l.mu.Lock()
-	started, admitted := l.started, l.queue
-	l.queue = nil
+	started, admitted := l.started, l.backlog.Clear()
 	var strangers []pipe.Pipe
 	if started {
-		strangers = l.strangersLocked(admitted)
+		strangers = l.strangersLocked()
 	}
 	l.mu.Unlock()
 	for _, p := range strangers {
@@ -354,9 +310,9 @@ func (l *Listener) depose() error {
 	for _, at := range admitted {
 		switch {
 		case !started: // its former owner may still have it
-			at.conn.Close()
+			at.Client.Close()
 		case l.greeted(at):
-			at.conn.close(true)
+			at.Client.close(true)
 		}
 	}
 	if !started {
@@ -367,12 +323,11 @@ func (l *Listener) depose() error {
 
 // strangersLocked returns the pipes of all who are being greeted but for those that have been
 // admitted, who are reset.
-func (l *Listener) strangersLocked(admitted []*place) (pipes []pipe.Pipe) {
-	for _, at := range admitted {
-		delete(l.greeting, at.conn.pipe)
-	}
-	for p := range l.greeting {
-		pipes = append(pipes, p)
+func (l *Listener) strangersLocked() (pipes []pipe.Pipe) {
+	for _, at := range l.backlog.Greeting() {
+		if at.Stage() != sock.Admitted {
+			pipes = append(pipes, at.Client.pipe)
+		}
 	}
 	l.cond.Broadcast()
 	return pipes
@@ -383,8 +338,8 @@ func (l *Listener) strangersLocked(admitted []*place) (pipes []pipe.Pipe) {
 func (l *Listener) greeted(at *place) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for !at.established && !at.forgotten {
+	for at.Stage() == sock.Admitted {
 		l.cond.Wait()
 	}
-	return at.established
+	return at.Stage() == sock.Established
 }

@@ -12,7 +12,8 @@ import (
 	"afunix/internal/wire"
 )
 
-// message is what has to be acknowledged of one message: its descriptors, or that a datagram has been queued.
+// message is what has to be acknowledged of one message: its descriptors, or that a datagram has
+// been queued.
 type message struct {
 	*rights.Outgoing                // nil if it has no descriptors
 	parcel           *parcel        // of its descriptors that are ends of ours; nil if none is
@@ -48,7 +49,8 @@ func (m *message) maxLen() int {
 	return m.MaxLen()
 }
 
-// copies are what is parked until m has arrived: descriptors of this process, and what has been put into the other one.
+// copies are what is parked until m has arrived: descriptors of this process, and what has been put
+// into the other one.
 func (m *message) copies() sock.Parked {
 	if m.parcel != nil {
 		return m.parcel
@@ -56,7 +58,8 @@ func (m *message) copies() sock.Parked {
 	return m.Outgoing
 }
 
-// A parked is a message in an outbox, which decides under the lock what becomes of the copies: see settleLocked.
+// A parked is a message in an outbox, which decides under the lock what becomes of the copies: see
+// settleLocked.
 type parked message
 
 func (p *parked) Release()  { p.settle(sock.Parked.Release) }
@@ -68,8 +71,8 @@ func (p *parked) settle(let func(sock.Parked)) {
 	p.of.settling = append(p.of.settling, (*message)(p))
 }
 
-// settleLocked does what has been decided about the copies of messages, with mu released: it closes descriptors here and in the other
-// process. Their senders wait for that.
+// settleLocked does what has been decided about the copies of messages, with mu released: it closes
+// descriptors here and in the other process. Their senders wait for that.
 func (c *Conn) settleLocked() {
 	o := &c.out
 	for len(o.settling) > 0 {
@@ -90,7 +93,8 @@ func (c *Conn) settledLocked(m *message) {
 	}
 }
 
-// seal completes the packet that brings the descriptors of m. Sockets are exported by that, which cannot be taken back (P4).
+// seal completes the packet that brings the descriptors of m. Sockets are exported by that, which
+// cannot be taken back (P4).
 func (m *message) seal(p *wire.Packet) (err error) {
 	if p.Records > 0 && p.Ancillary == nil {
 		p.Ancillary, err = m.Records()
@@ -98,7 +102,8 @@ func (m *message) seal(p *wire.Packet) (err error) {
 	return err
 }
 
-// undo takes back a message that has not been written, for the reason why. The caller holds writing, so that no other one is loaded.
+// undo takes back a message that has not been written, for the reason why. The caller holds
+// writing, so that no other one is loaded.
 func (c *Conn) undo(m *message, why error) {
 	if m.Outgoing == nil {
 		return
@@ -119,7 +124,8 @@ func (c *Conn) outlives() bool {
 	return c.out.box.Gone()
 }
 
-// gather looks at files, and gets the ends among them ready to move. On an error nothing has happened.
+// gather looks at files, and gets the ends among them ready to move. On an error nothing has
+// happened.
 func (c *Conn) gather(files []transport.File) (*message, error) {
 	route, err := c.sendRoute()
 	if err != nil {
@@ -142,8 +148,8 @@ func (c *Conn) gather(files []transport.File) (*message, error) {
 	return m, nil
 }
 
-// load duplicates the descriptors of m for the peer: errShifted if the peer's end moves away from where they would go. The caller holds
-// writing.
+// load duplicates the descriptors of m for the peer: errShifted if the peer's end moves away from
+// where they would go. The caller holds writing.
 func (c *Conn) load(m *message) error {
 	if m.Outgoing == nil {
 		return nil

@@ -61,17 +61,6 @@ func shutFlags(h sock.Halves) uint8 {
 	return flag(h&sock.ReadHalf != 0, wire.ShutRead) | flag(h&sock.WriteHalf != 0, wire.ShutWrite)
 }
 
-// reason is what a refusal says: see peerRefusesLocked.
-func reason(why sock.Fate) uint8 {
-	switch why {
-	case sock.Barred:
-		return wire.Stranger
-	case sock.Severed:
-		return wire.Closing
-	}
-	return 0
-}
-
 // payLocked writes what is owed, as far as the pipe has room, and reports whether mu was released for that. If somebody is writing it is
 // left to him: whoever has had the pen calls this.
 func (c *Conn) payLocked() (released bool) {

@@ -366,7 +366,7 @@ func (c *Conn) state() (wire.ConnState, []sock.Segment) {
 	set(wire.ConnAlone, c.out.severed)
 	set(wire.ConnShifting, c.out.shift.PeerAway())
 	set(wire.ConnDeferred, c.out.shift.Waits())
-	set(wire.ConnApart, c.out.apart)
+	set(wire.ConnApart, c.out.box.Apart())
 	s.Chosen = string(c.out.owed.name)
 	set(wire.OutShut, o.Shut)
 	set(wire.OutDeaf, o.Deaf)
@@ -375,7 +375,7 @@ func (c *Conn) state() (wire.ConnState, []sock.Segment) {
 	s.RightsSent, s.RightsLimit, s.Serial = o.RightsSent, o.RightsLimit, o.Serial
 
 	if s.Flags&wire.ConnApart != 0 {
-		c.in.box.Keep(0) // if part has not come to it
+		c.in.box.Disconnect() // if part has not come to it
 	}
 	i, segments := c.in.box.Look()
 	set(wire.ConnEmbryo, c.in.embryo)

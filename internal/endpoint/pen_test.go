@@ -42,7 +42,8 @@ func TestAcknowledgementIsHereBeforeItsWriterIsBack(t *testing.T) {
 	})
 }
 
-// What the reader has to say while somebody writes is said by him, when he is back. Nothing else waits for him.
+// What the reader has to say while somebody writes is said by him, when he is back. Nothing else
+// waits for him.
 func TestWriterPaysWhatIsOwedMeanwhile(t *testing.T) {
 	bubble(t, onLinux, sock.Stream, func(t *testing.T, r *rig) {
 		r.clientPipe.wrote = once(func() {
@@ -101,7 +102,8 @@ func TestGoodbyeComesBehindWhatIsBeingWritten(t *testing.T) {
 	})
 }
 
-// A message that has found no room is not under way: a peer that acknowledges it lies, whenever it does.
+// A message that has found no room is not under way: a peer that acknowledges it lies, whenever it
+// does.
 func TestP7AcknowledgedWhileItFindsNoRoom(t *testing.T) {
 	for name, lie := range map[string]wire.Packet{
 		"acknowledgement": {Type: wire.Ack, Serial: 1},

@@ -9,14 +9,8 @@ import (
 	"afunix/internal/wire"
 )
 
-// put waits for room and writes one Data packet, with the descriptors of m if that is not nil. If its message has begun, only the
-// end of the connection stops it. The caller holds writing.
-func (c *Conn) put(p *wire.Packet, m *message, begun bool) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.putLocked(p, m, begun)
-}
-
+// putLocked waits for room and writes one Data packet, with the descriptors of m if that is not nil.
+// If its message has begun, only the end of the connection stops it. The caller holds writing, too.
 func (c *Conn) putLocked(p *wire.Packet, m *message, begun bool) error {
 	weight := m.weight()
 	own := m != nil && m.parcel.itself() // it may begin, though this end is being moved
@@ -49,8 +43,8 @@ func (c *Conn) putLocked(p *wire.Packet, m *message, begun bool) error {
 	}
 }
 
-// putNowLocked writes one Data packet. The caller has found room. What becomes of the packet is booked before it is written, since its
-// acknowledgement may be here before the writer is back.
+// putNowLocked writes one Data packet. The caller has found room. What becomes of the packet is
+// booked before it is written, since its acknowledgement may be here before the writer is back.
 func (c *Conn) putNowLocked(p *wire.Packet, m *message) error {
 	if c.pass || c.out.peerPass || c.link != nil && c.link.pass {
 		p.Flags |= wire.Credentials
@@ -90,8 +84,9 @@ func (c *Conn) trackLocked(m *message) {
 	c.out.box.Track(&m.room, (*parked)(m))
 }
 
-// withdrawnLocked takes back what has been booked of a packet that has not been written. If the peer has answered it all the same, that
-// is the end of the connection; of a message that the peer has acknowledged, nothing is left to be taken back.
+// withdrawnLocked takes back what has been booked of a packet that has not been written. If the
+// peer has answered it all the same, that is the end of the connection; of a message that the peer
+// has acknowledged, nothing is left to be taken back.
 func (c *Conn) withdrawnLocked(a sock.Arrival, t *sock.Transfer) bool {
 	err := c.out.box.Unsend(a, t)
 	if err != nil {
@@ -102,9 +97,10 @@ func (c *Conn) withdrawnLocked(a sock.Arrival, t *sock.Transfer) bool {
 	return t == nil || t.Fate == sock.Written
 }
 
-// writeLocked puts a packet into the pipe. The caller has the pen from here on, which is free, until this returns; mu is released
-// meanwhile, so that nobody waits for a system call. Whatever can happen to the packet has been booked before. EAGAIN: the pipe is full,
-// and a flusher has been started; EPIPE: the connection is severed; another error is that of the descriptors of m.
+// writeLocked puts a packet into the pipe. The caller has the pen from here on, which is free,
+// until this returns; mu is released meanwhile, so that nobody waits for a system call. Whatever
+// can happen to the packet has been booked before. EAGAIN: the pipe is full, and a flusher has been
+// started; EPIPE: the connection is severed; another error is that of the descriptors of m.
 func (c *Conn) writeLocked(p *wire.Packet, m *message) error {
 	o := &c.out
 	if o.severed {
@@ -151,8 +147,9 @@ func (c *Conn) transmit(p *wire.Packet) error {
 // keepHead bounds what an idle connection keeps for the head of its next packet.
 const keepHead = 256
 
-// lockToWrite locks mu when nobody is writing. So what is under way, what is owed but for acknowledgements and credit, and whether anything
-// can be written at all, do not change while a packet is on its way into the pipe.
+// lockToWrite locks mu when nobody is writing. So what is under way, what is owed but for
+// acknowledgements and credit, and whether anything can be written at all, do not change while a
+// packet is on its way into the pipe.
 func (c *Conn) lockToWrite() {
 	c.mu.Lock()
 	c.awaitPenLocked()
@@ -173,7 +170,8 @@ func (c *Conn) awaitPenLocked() {
 	}
 }
 
-// yieldLocked waits for the pen, and for everybody else who does: whoever writes much takes it again and again. The caller is the one Write.
+// yieldLocked waits for the pen, and for everybody else who does: whoever writes much takes it
+// again and again. The caller is the one Write.
 func (c *Conn) yieldLocked() {
 	o := &c.out
 	o.yielding = true
@@ -183,8 +181,8 @@ func (c *Conn) yieldLocked() {
 	o.yielding = false
 }
 
-// lose ends sending because the pipe takes nothing any more. What the other end has said before is in the pipe still, and decides about
-// what is unacknowledged: see ended and peerClosed.
+// lose ends sending because the pipe takes nothing any more. What the other end has said before is
+// in the pipe still, and decides about what is unacknowledged: see ended and peerClosed.
 func (o *outbox) lose() {
 	o.box.Lose()
 	o.silence()

@@ -40,10 +40,9 @@ func (l *Listener) takeAll() (clients []*Conn) {
 	for l.handing > 0 {
 		l.cond.Wait()
 	}
-	for _, at := range l.queue {
-		clients = append(clients, at.conn)
+	for _, at := range l.backlog.Clear() {
+		clients = append(clients, at.Client)
 	}
-	l.queue = nil
 	return clients
 }
 
@@ -73,7 +72,7 @@ func (l *Listener) begin(d *departure) error {
 	l.shelveSilent() // run may wait for one of them to speak
 	<-l.ran
 	for _, at := range l.settled() {
-		if err := d.begin(at.conn); err != nil {
+		if err := d.begin(at.Client); err != nil {
 			l.stay()
 			return err
 		}
@@ -107,13 +106,14 @@ func (l *Listener) unpause() (silent []pipe.Pipe, closed bool) {
 	return silent, l.closed
 }
 
-// shelveSilent makes clients go along as they are that have not said hello. Of those that come now, admitted does so.
+// shelveSilent makes clients go along as they are that have not said hello. Of those that come now,
+// greets does so.
 func (l *Listener) shelveSilent() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for p, how := range l.greeting {
-		if how == silent {
-			p.Interrupt()
+	for _, at := range l.backlog.Greeting() {
+		if at.Stage() == sock.Quiet {
+			at.Client.pipe.Interrupt()
 		}
 	}
 }
@@ -123,25 +123,26 @@ func (l *Listener) shelveSilent() {
 func (l *Listener) settled() []*place {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for len(l.greeting) > 0 {
+	for len(l.backlog.Greeting()) > 0 {
 		l.cond.Wait()
 	}
-	return slices.Clone(l.queue)
+	return slices.Clone(l.backlog.Queue())
 }
 
 // shelve keeps the pipe of a client that has said nothing.
-func (l *Listener) shelve(p pipe.Pipe) {
+func (l *Listener) shelve(at *place) {
+	p := at.Client.pipe
 	p.Resume()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.greeting, p)
+	l.backlog.Forget(at)
 	l.shelved = append(l.shelved, p)
 	l.cond.Broadcast()
 }
 
 func (l *Listener) ready(d *departure) error {
-	for _, at := range l.queue {
-		if err := at.conn.ready(d); err != nil {
+	for _, at := range l.backlog.Queue() {
+		if err := at.Client.ready(d); err != nil {
 			return err
 		}
 	}
@@ -150,15 +151,15 @@ func (l *Listener) ready(d *departure) error {
 
 func (l *Listener) pack(p *parcel) error {
 	s := wire.ListenerState{
-		SocketType: uint8(l.cfg.Type), Backlog: uint32(l.backlog), Local: l.cfg.Local,
-		Handles: uint8(len(l.handles) - 1), Source: l.state, Clients: uint32(len(l.queue) + len(l.shelved)),
+		SocketType: uint8(l.cfg.Type), Backlog: uint32(l.backlog.Limit()), Local: l.cfg.Local,
+		Handles: uint8(len(l.handles) - 1), Source: l.state, Clients: uint32(len(l.backlog.Queue()) + len(l.shelved)),
 	}
 	p.states = s.Append(p.states)
 	for _, v := range l.handles[1:] {
 		p.addEnd(v, descriptor.UnixListener)
 	}
-	for _, at := range l.queue {
-		if err := p.addConn(at.conn); err != nil {
+	for _, at := range l.backlog.Queue() {
+		if err := p.addConn(at.Client); err != nil {
 			return err
 		}
 	}
@@ -200,7 +201,7 @@ func (l *Listener) moved() {
 	l.mu.Lock()
 	l.closed, l.paused = true, false
 	l.deadline.stop()
-	l.queue = nil
+	l.backlog.Clear()
 	l.cond.Broadcast()
 	l.mu.Unlock()
 	l.source.Close()
@@ -219,11 +220,11 @@ func (l *Listener) release() {
 // start makes l accept.
 func (l *Listener) start() {
 	l.mu.Lock()
-	shelved, queue := l.shelved, l.queue
+	shelved, queue := l.shelved, l.backlog.Queue()
 	l.shelved = nil
 	l.mu.Unlock()
 	for _, at := range queue {
-		at.conn.start()
+		at.Client.start()
 	}
 	l.resume(shelved)
 }
@@ -236,10 +237,7 @@ func (l *Listener) resume(silent []pipe.Pipe) {
 	l.cond.Broadcast()
 	l.mu.Unlock()
 	for _, p := range silent {
-		go func() {
-			l.hellos <- struct{}{}
-			l.meet(p)
-		}()
+		go l.meet(p)
 	}
 	go l.run()
 }
@@ -318,7 +316,7 @@ func (u *unpacker) client(l *Listener) error {
 	case err == nil && tag == wire.ConnTag:
 		var c *Conn
 		if c, err = u.conn(v, l.cfg.socket); err == nil {
-			l.queue = append(l.queue, &place{conn: c, established: true})
+			l.backlog.Restore(c)
 			if c.typ != l.cfg.Type {
 				err = badLuggage("a client of type %d of a listener of type %d", c.typ, l.cfg.Type)
 			}

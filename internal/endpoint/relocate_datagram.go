@@ -16,7 +16,6 @@ import (
 
 // packetMove is what a datagram socket knows of its move. It is guarded by PacketConn.mu.
 type packetMove struct {
-	paused  bool    // it is being moved: nothing is received or sent
 	started bool    // false: it has moved here, and its former owner has not been told
 	sends   int     // sends that are under way
 	nudged  bool    // the mover has to look around
@@ -36,9 +35,9 @@ func (s *PacketConn) nudge() {
 func (s *PacketConn) enter() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.paused || !s.started {
+	for s.mail.Moving() || !s.started {
 		switch {
-		case s.closed:
+		case s.mail.Closed():
 			return net.ErrClosed
 		case s.out.late():
 			return os.ErrDeadlineExceeded
@@ -62,7 +61,7 @@ func (s *PacketConn) expire() {
 func (s *PacketConn) exit() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.sends--; s.paused {
+	if s.sends--; s.mail.Moving() {
 		s.cond.Broadcast()
 	}
 }
@@ -93,7 +92,7 @@ func (s *PacketConn) begin(d *departure) error {
 	}
 	s.mu.Lock()
 	for _, c := range arrivals { // they have begun to move with the listener
-		s.in[c] = struct{}{}
+		s.mail.Attach(&c.link.mail)
 	}
 	s.links = append(links, arrivals...)
 	s.mu.Unlock()
@@ -107,17 +106,16 @@ func (s *PacketConn) begin(d *departure) error {
 func (s *PacketConn) pause(d *departure) error {
 	s.mu.Lock()
 	defer s.unlock()
-	err := d.watch(&s.cond, &s.nudged, func() bool { return s.started || s.closed })
+	err := d.watch(&s.cond, &s.nudged, func() bool { return s.started || s.mail.Closed() })
 	switch {
 	case err != nil:
 		return err
-	case s.closed || s.paused:
+	case s.mail.Closed() || s.mail.Moving():
 		return syscall.EBADF
 	case s.peer != nil && d.carrier == s.peer:
 		return descriptor.ErrNotSendable // its receiver could not tell who reads the link
 	}
-	s.paused = true
-	s.admit()
+	s.mail.Move()
 	s.cond.Broadcast()
 	return nil
 }
@@ -140,11 +138,11 @@ func (s *PacketConn) beginLinks(d *departure) (links []*Conn, err error) {
 func (s *PacketConn) attached() (links []*Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.peer != nil && !s.apart {
+	if s.mail.Peer() == sock.Connected {
 		links = append(links, s.peer)
 	}
-	for c := range s.in {
-		links = append(links, c)
+	for _, l := range s.mail.Links() {
+		links = append(links, l.Conn)
 	}
 	return links
 }
@@ -195,7 +193,7 @@ func (s *PacketConn) pack(p *parcel) error {
 // living returns the links that are still of use.
 func (s *PacketConn) living() (links []*Conn) {
 	for _, c := range s.links {
-		if _, in := s.in[c]; in || c == s.peer {
+		if c.link.mail.Attached() || c == s.peer {
 			links = append(links, c)
 		}
 	}
@@ -218,39 +216,39 @@ func (s *PacketConn) description(links []*Conn) *wire.PacketState {
 	}
 	set(wire.PacketListens, s.listener != nil)
 	set(wire.PacketPeer, len(links) > 0 && links[0] == s.peer)
-	set(wire.PacketApart, s.apart)
-	set(wire.PacketDeaf, s.deaf)
+	set(wire.PacketApart, s.mail.Peer() == sock.Apart)
+	set(wire.PacketDeaf, s.mail.Deaf())
 	set(wire.PacketMute, s.mute)
 	set(wire.PacketPass, s.pass)
-	number := make(map[*Conn]uint32)
-	for i, c := range links {
-		number[c] = uint32(i)
-	}
-	for _, c := range s.queue {
-		p.Queue = append(p.Queue, number[c])
-	}
-	for _, c := range s.held {
-		p.Held = append(p.Held, number[c])
-	}
+	order := s.mail.Look(mails(links))
+	p.Queue, p.Held = order.Queue, order.Held
 	return p
+}
+
+// mails are what the mailbox of a socket knows of these links.
+func mails(links []*Conn) []*sock.Link[*Conn] {
+	mails := make([]*sock.Link[*Conn], len(links))
+	for i, c := range links {
+		mails[i] = &c.link.mail
+	}
+	return mails
 }
 
 // describe adds to the state of a link what its socket knows of it. The caller holds the socket's lock.
 func (l *link) describe(s *wire.ConnState) {
-	s.Sender, s.Offering, s.Queued = l.sender, l.offering, uint32(l.queued)
-	if l.over {
+	mail := l.mail.Look()
+	s.Sender, s.Offering, s.Queued, s.Offers = l.sender, l.offering, uint32(mail.Queued), mail.Offers
+	if mail.Over {
 		s.Flags |= wire.ConnOver
-	}
-	for _, o := range l.offers {
-		s.Offers = append(s.Offers, o.serial)
 	}
 }
 
 // stay makes the socket what it was. Its listener and its links are ends of the departure themselves.
 func (s *PacketConn) stay() {
 	s.mu.Lock()
-	s.paused, s.links = false, nil
-	closed := s.closed
+	s.mail.Stay()
+	s.links = nil
+	closed := s.mail.Closed()
 	s.cond.Broadcast()
 	s.mu.Unlock()
 	if closed {
@@ -261,10 +259,8 @@ func (s *PacketConn) stay() {
 // moved makes the socket behave as closed.
 func (s *PacketConn) moved() {
 	s.mu.Lock()
-	s.closed, s.paused = true, false
+	s.mail.Leave()
 	s.deadline.stop()
-	s.queue, s.held = nil, nil
-	clear(s.in)
 	s.cond.Broadcast()
 	s.mu.Unlock()
 	s.out.close()
@@ -315,10 +311,13 @@ func (u *unpacker) packetConn() (*PacketConn, error) {
 func (u *unpacker) furnish(s *PacketConn, state *wire.PacketState) error {
 	has := func(flag uint32) bool { return state.Flags&flag != 0 }
 	s.id, s.peerID = state.ID, state.PeerID
-	s.apart, s.deaf, s.mute, s.pass = has(wire.PacketApart), has(wire.PacketDeaf), has(wire.PacketMute), has(wire.PacketPass)
+	s.mute, s.pass = has(wire.PacketMute), has(wire.PacketPass)
+	if has(wire.PacketDeaf) {
+		s.mail.Shut()
+	}
 	s.bound, s.local = []byte(state.Bound), address(sock.Datagram, cmp.Or(state.Bound, state.Local))
 	s.out.buffer = bufferSize(int(state.Buffer))
-	if state.Remote != "" && !s.apart {
+	if state.Remote != "" && !has(wire.PacketApart) {
 		s.remote = address(sock.Datagram, state.Remote)
 	}
 	if has(wire.PacketListens) {
@@ -335,10 +334,20 @@ func (u *unpacker) furnish(s *PacketConn, state *wire.PacketState) error {
 		if i == 0 && has(wire.PacketPeer) {
 			s.peer = c
 		} else {
-			s.in[c] = struct{}{}
+			s.mail.Attach(&c.link.mail)
 		}
 	}
-	return s.lineUp(state)
+	switch {
+	case has(wire.PacketApart):
+		s.mail.SetPeer(sock.Apart)
+	case s.peer != nil:
+		s.mail.SetPeer(sock.Connected)
+	}
+	err := s.mail.Restore(mails(s.links), sock.Order{Queue: state.Queue, Held: state.Held}, func(c *Conn) int { return c.in.box.Records() })
+	if err != nil {
+		return badLuggage("%w", err)
+	}
+	return nil
 }
 
 // listens makes the listener of s.
@@ -372,38 +381,4 @@ func (u *unpacker) part(want wire.Tag) (uintptr, error) {
 	}
 	v, _, err := u.handle(block)
 	return v, err
-}
-
-// lineUp puts the datagrams of the links in order. What is said about them has to be true of their queues.
-func (s *PacketConn) lineUp(state *wire.PacketState) error {
-	number := func(i uint32) (*Conn, bool) {
-		if int64(i) >= int64(len(s.links)) {
-			return nil, false
-		}
-		return s.links[i], s.links[i] != s.peer
-	}
-	queued, held := make(map[*Conn]int), make(map[*Conn]int)
-	for _, i := range state.Queue {
-		c, ok := number(i)
-		if !ok {
-			return badLuggage("a datagram of link %d", i)
-		}
-		s.queue = append(s.queue, c)
-		queued[c]++
-	}
-	for _, i := range state.Held {
-		c, ok := number(i)
-		if !ok {
-			return badLuggage("a datagram of link %d", i)
-		}
-		s.held = append(s.held, c)
-		held[c]++
-	}
-	for _, c := range s.links {
-		l := c.link
-		if l.queued != queued[c] || len(l.offers) != held[c] || c.in.box.Records() != l.queued+len(l.offers) {
-			return badLuggage("a link with %d datagrams, of which %d are queued and %d wait", c.in.box.Records(), l.queued, len(l.offers))
-		}
-	}
-	return nil
 }

@@ -22,50 +22,84 @@ func (c *Conn) Write(b []byte) (int, error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	n, err := c.pieces(b, wire.MaxPayload, nil)
-	return n, c.part(c.blame(err))
+	return n, c.blame(len(b), nil, err)
 }
 
-// part discards what a datagram socket has not read when it finds out that its peer is gone, which is err: the kernel purges its queue
-// (unix_dgram_disconnected).
-func (c *Conn) part(err error) error {
-	if c.typ == sock.Datagram && c.link == nil && err == syscall.ECONNREFUSED {
-		c.mu.Lock()
-		defer c.unlock()
-		for c.in.paused { // what is in the queue is being sent
-			c.in.cond.Wait()
+// blame returns what the kernel would say in the place of err, which stopped a message of n bytes
+// with files: the kernel may have found out something else before. That the peer is gone may be in
+// the pipe still, which makes no difference to a stream.
+func (c *Conn) blame(n int, files []transport.File, err error) error {
+	if err == nil || err == net.ErrClosed || err == os.ErrDeadlineExceeded {
+		return err
+	}
+	if c.typ != sock.Stream {
+		c.catchUp()
+	}
+	if c.typ == sock.Seqpacket {
+		if reset := c.resetFirst(); reset != nil {
+			return reset
 		}
-		c.in.box.Keep(0)
+	}
+	switch err {
+	case syscall.EPIPE, syscall.ECONNREFUSED, syscall.ENOTCONN:
+		return c.blameState(n, files)
 	}
 	return err
 }
 
-// blame returns what the kernel would say in the place of err, if the peer turns out to be closed. Of a connection of records that
-// it has reset whoever comes first is told, reading or writing, before anything else (unix_seqpacket_sendmsg); and a datagram
-// socket that is closed does not matter as one that has shut down reading.
-func (c *Conn) blame(err error) error {
-	if err == nil || c.typ == sock.Stream || err == net.ErrClosed || err == os.ErrDeadlineExceeded {
-		return err
-	}
-	c.catchUp()
-	if c.typ == sock.Datagram {
-		return c.blameGone(err)
-	}
+// resetFirst returns the reset of a connection of records, of which whoever comes first is told,
+// reading or writing.
+func (c *Conn) resetFirst() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.in.box.ResetFirst() {
 		return c.in.end()
 	}
-	return err
+	return nil
 }
 
-func (c *Conn) blameGone(err error) error {
+// blameState is blame for a socket that cannot send.
+func (c *Conn) blameState(n int, files []transport.File) error {
+	bad := badFile(c.table, files)
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err == syscall.EPIPE && c.out.box.Gone() && !c.out.box.Silent() {
-		return c.out.gone()
+	o := c.out.box.Obstacle()
+	if o == sock.NoObstacle {
+		o = c.out.box.Loss() // duplicating has found it out, which is quicker than the pipe
 	}
-	return err
+	o = min(o, sock.Length(c.typ, n, c.out.box.Buffer()))
+	c.mu.Unlock()
+	switch {
+	case bad != nil && sock.BadFile < o:
+		return bad
+	case o == sock.Left:
+		return c.part()
+	}
+	return c.errorOf(o)
 }
+
+// part is told to a sender who finds the peer gone. A datagram socket then discards what it has not
+// read.
+func (c *Conn) part() error {
+	if !c.pair() {
+		return c.errorOf(sock.Left)
+	}
+	c.mu.Lock()
+	defer c.unlock()
+	o := c.out.box.Part()
+	if o == sock.Left {
+		for c.in.paused { // what is in the queue is being sent
+			c.in.cond.Wait()
+		}
+		c.in.box.Disconnect()
+	}
+	return c.errorOf(o)
+}
+
+// pair reports whether c is an end of a pair of datagram sockets.
+func (c *Conn) pair() bool { return c.typ == sock.Datagram && c.link == nil }
+
+// errorOf returns the error that o is to a sender.
+func (c *Conn) errorOf(o sock.Obstacle) error { return errorOf(o, c.pair()) }
 
 // writable says why a write would fail whatever it sent. That the peer has closed may be in the pipe still.
 func (c *Conn) writable() error {
@@ -75,35 +109,13 @@ func (c *Conn) writable() error {
 	return c.writeStoppedLocked()
 }
 
-// writeStoppedLocked says why no write can go on: the order is that of package net.
+// writeStoppedLocked says why no write can go on.
 func (c *Conn) writeStoppedLocked() error {
-	o := &c.out
-	switch {
-	case c.closed:
-		return net.ErrClosed
-	case o.deadline.expired:
-		return os.ErrDeadlineExceeded
-	case o.box.Silent():
-		return syscall.EPIPE
-	case o.box.Gone():
-		return o.gone()
-	case o.box.Broken():
-		return syscall.EPIPE
-	}
-	return nil
+	return c.errorOf(min(sock.Stopped(c.closed, c.out.deadline.expired), c.out.box.Obstacle()))
 }
 
-// gone says that the peer is gone. A datagram socket has none from then on (row 120).
-func (o *outbox) gone() error {
-	switch {
-	case !o.datagram:
-		return syscall.EPIPE
-	case o.apart:
-		return syscall.ENOTCONN
-	}
-	o.apart = true
-	return syscall.ECONNREFUSED
-}
+// gone says that the peer is gone.
+func (o *outbox) gone() error { return errorOf(o.box.Loss(), o.datagram) }
 
 // Send sends b and files as one message: see transport.Conn.
 func (c *Conn) Send(b []byte, files []transport.File, to *net.UnixAddr) (int, error) {
@@ -123,38 +135,16 @@ func (c *Conn) Send(b []byte, files []transport.File, to *net.UnixAddr) (int, er
 			return len(b), nil
 		case err == errShifted:
 			continue // to whoever has the other end now
-		case m == nil:
-			return 0, c.part(c.blame(c.precedence(len(b), files, err)))
-		case m.transfer == nil:
-			return 0, c.part(c.blame(err))
+		case m == nil || m.transfer == nil:
+			return 0, c.blame(len(b), files, err)
 		}
 		n, err = c.acknowledged(m, n, err)
 		m.arrived()
-		return n, c.part(err)
+		if err == syscall.ECONNREFUSED {
+			err = c.part()
+		}
+		return n, err
 	}
-}
-
-// precedence returns what the kernel would find out before that the socket cannot send, which is err: a file that is not open, a
-// record that is too long.
-func (c *Conn) precedence(n int, files []transport.File, err error) error {
-	switch err {
-	case syscall.EPIPE, syscall.ECONNREFUSED, syscall.ENOTCONN:
-	default:
-		return err
-	}
-	first := badFile(c.table, files)
-	if first == nil && c.typ != sock.Stream && n > c.maxMessage() {
-		first = syscall.EMSGSIZE
-	}
-	if first == nil {
-		return err
-	}
-	if err == syscall.ECONNREFUSED {
-		c.mu.Lock()
-		c.out.apart = false // it has not been found out
-		c.mu.Unlock()
-	}
-	return first
 }
 
 // badFile returns the error of the first file that is not open.
@@ -320,13 +310,7 @@ func (c *Conn) pieces(b []byte, first int, m *message) (n int, err error) {
 
 // tooLongLocked is EMSGSIZE, but for what package net finds out before it asks the kernel.
 func (c *Conn) tooLongLocked() error {
-	switch {
-	case c.closed:
-		return net.ErrClosed
-	case c.out.deadline.expired:
-		return os.ErrDeadlineExceeded
-	}
-	return syscall.EMSGSIZE
+	return c.errorOf(min(sock.Stopped(c.closed, c.out.deadline.expired), sock.TooLong))
 }
 
 // signatureLocked is the name of the sender that a message begins with, on a link. A socket of another kind that wants credentials
@@ -340,11 +324,8 @@ func (c *Conn) signatureLocked() ([]byte, error) {
 		return nil, nil
 	}
 	c.awaitPenLocked()
-	switch {
-	case c.closed:
-		return nil, net.ErrClosed
-	case o.deadline.expired:
-		return nil, os.ErrDeadlineExceeded
+	if stop := sock.Stopped(c.closed, o.deadline.expired); stop != sock.NoObstacle {
+		return nil, c.errorOf(stop)
 	}
 	name, bound, err := o.autobind()
 	if err != nil {
@@ -362,10 +343,4 @@ func (c *Conn) pieceLocked(limit int) int {
 		return limit
 	}
 	return min(limit, c.out.box.MaxPiece())
-}
-
-func (c *Conn) maxMessage() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.out.box.MaxMessage()
 }

@@ -9,9 +9,6 @@ import (
 // This file is about states of ends that parse, and in which no end can be. What their numbers say, package sock checks when it makes the
 // two halves.
 
-// maxOffers is how many datagrams of a link wait for room in the queue: its sender waits for what becomes of each.
-const maxOffers = 1
-
 // checkConn says what is wrong with the state of a connection, or of a link.
 func checkConn(s *wire.ConnState, link bool) error {
 	switch t := sock.Type(s.SocketType); {
@@ -27,7 +24,7 @@ func checkConn(s *wire.ConnState, link bool) error {
 		return badLuggage("a queue of %d segments", len(s.Segments))
 	case !link && len(s.Offers) > 0:
 		return badLuggage("%d datagrams that wait, of a connection", len(s.Offers))
-	case len(s.Offers) > maxOffers:
+	case len(s.Offers) > sock.MaxOffers:
 		return badLuggage("%d datagrams that wait, of a link", len(s.Offers))
 	}
 	return checkNames(s.Local, s.Remote, s.PeerName, s.Chosen, s.Sender)

@@ -147,7 +147,10 @@ func (u *unpacker) connOrPacketConn(v uintptr) (mover, error) {
 	u.states = rest
 	p := newPacketConn(u.c.world.Network, Config{Table: u.c.table, World: u.c.world})
 	p.started = false
-	p.deaf, p.mute, p.pass = s.Flags&wire.InShut != 0, s.Flags&wire.OutShut != 0, s.Flags&wire.ConnPass != 0
+	p.mute, p.pass = s.Flags&wire.OutShut != 0, s.Flags&wire.ConnPass != 0
+	if s.Flags&wire.InShut != 0 {
+		p.mail.Shut()
+	}
 	p.out.buffer = bufferSize(int(s.Buffer))
 	return p, nil
 }
@@ -268,10 +271,8 @@ func (u *unpacker) fill(c *Conn, s *wire.ConnState) error {
 		in.nested = append(in.nested, ends(&segments[i])...)
 	}
 	if l := c.link; l != nil {
-		l.over, l.sender, l.offering, l.queued = has(wire.ConnOver), s.Sender, s.Offering, int(s.Queued)
-		for _, serial := range s.Offers {
-			l.offers = append(l.offers, offer{serial: serial})
-		}
+		l.sender, l.offering = s.Sender, s.Offering
+		l.mail.Restore(sock.LinkState{Over: has(wire.ConnOver), Queued: int(s.Queued), Offers: s.Offers})
 	}
 	return nil
 }

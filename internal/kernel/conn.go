@@ -102,7 +102,7 @@ func (c *Conn) Write(b []byte) (int, error) {
 	return n, inner(err)
 }
 
-// PeerCredentials are those at the time of connect and listen, or socketpair: see SEMANTICS 73.
+// PeerCredentials are those at the time of connect and listen, or socketpair: see row 73.
 // Connected datagram sockets have none.
 func (c *Conn) PeerCredentials() (cred.Credentials, error) { return c.peer, c.peerErr }
 

@@ -36,7 +36,7 @@ func setPass(raw syscall.RawConn, on bool) error {
 	return os.NewSyscallError("setsockopt", setErr)
 }
 
-// peerCredentials are those of SO_PEERCRED; a connected datagram socket has none (SEMANTICS 73).
+// peerCredentials are those of SO_PEERCRED; a connected datagram socket has none (row 73).
 func peerCredentials(fd uintptr) (cred.Credentials, error) {
 	u, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
 	if err != nil {

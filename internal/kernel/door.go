@@ -36,7 +36,7 @@ type door struct {
 const maxAsked = 256
 
 // newDoor returns a door with room for as many clients as the kernel has in a backlog: one more
-// than it says (SEMANTICS 102).
+// than it says (row 102).
 func newDoor(l *net.UnixListener, authorize func(cred.Credentials) error, backlog int) *door {
 	d := &door{l: l, authorize: authorize, room: maxAsked, asked: make(map[*Conn]struct{})}
 	if 0 < backlog && backlog < maxAsked {

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// SEMANTICS 102: a backlog of n takes n + 1 connections, and the next is EAGAIN.
+// Row 102: a backlog of n takes n + 1 connections, and the next is EAGAIN.
 func TestBacklog(t *testing.T) {
 	for _, network := range []string{stream, packet} {
 		const backlog = 2
@@ -79,9 +79,9 @@ func TestDatagramNames(t *testing.T) {
 	names := []string{
 		socketPath(t),
 		"@kernel test " + t.Name(),
-		"@nul\x00inside " + t.Name(),   // package net cuts such a name: SEMANTICS 188
+		"@nul\x00inside " + t.Name(),   // package net cuts such a name: row 188
 		"@" + strings.Repeat("x", 107), // the longest
-		"",                             // the system chooses: SEMANTICS 81
+		"",                             // the system chooses: row 81
 	}
 	for _, name := range names {
 		from, err := tested.ListenPacket(t.Context(), dgram, name, transport.Options{})
@@ -121,7 +121,7 @@ func TestDatagramNames(t *testing.T) {
 	}
 }
 
-// SEMANTICS 8, 38, 39, and what no kernel writes: a control block is only believed as far as it goes.
+// Rows 8, 38, 39, and what no kernel writes: a control block is only believed as far as it goes.
 func TestParseControl(t *testing.T) {
 	open := func() int {
 		fd, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)

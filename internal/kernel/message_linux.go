@@ -10,7 +10,7 @@ import (
 )
 
 // A message is what sendmsg and recvmsg take besides the data. It calls them by their numbers: the functions of package unix
-// allocate, and put a byte of their own beside descriptors without data (SEMANTICS 182, 183). Neither call waits, whatever O_NONBLOCK says:
+// allocate, and put a byte of their own beside descriptors without data (rows 182, 183). Neither call waits, whatever O_NONBLOCK says:
 // the open file description of a received socket may still be its sender's, too.
 type message struct {
 	hdr     unix.Msghdr
@@ -67,7 +67,7 @@ const sizeofFamily = 2 // of a sockaddr_un, before the path
 
 // name returns the sender's name after recvmsg; nil if it has none. An abstract name is complete, with any NUL that is in it.
 func (m *message) name(network string) *net.UnixAddr {
-	n := min(int(m.hdr.Namelen), int(unsafe.Sizeof(m.addr))) - sizeofFamily // may be longer: SEMANTICS 79
+	n := min(int(m.hdr.Namelen), int(unsafe.Sizeof(m.addr))) - sizeofFamily // may be longer: row 79
 	if n <= 0 {
 		return nil
 	}

@@ -36,7 +36,7 @@ var sendings = sync.Pool{New: func() any {
 // follows without any; no other Send or Write comes in between, because package net holds the socket's write lock meanwhile.
 func (c *Conn) Send(b []byte, files []transport.File, to *net.UnixAddr) (int, error) {
 	if len(files) > 0 && len(b) == 0 && c.network == stream {
-		return 0, syscall.EINVAL // the kernel would discard them: SEMANTICS 15
+		return 0, syscall.EINVAL // the kernel would discard them: row 15
 	}
 	for i, f := range files {
 		if f.End != nil {

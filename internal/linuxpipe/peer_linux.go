@@ -38,7 +38,7 @@ const noPIDFD = -int(unix.EPERM)
 // noRoom reports whether err says that this process, or the system, is out of descriptors.
 func noRoom(err error) bool { return err == unix.EMFILE || err == unix.ENFILE || err == unix.ENOMEM }
 
-// unasked are the credentials of a packet that was sent before anybody asked for them (SEMANTICS
+// unasked are the credentials of a packet that was sent before anybody asked for them (row
 // 66).
 var unasked = unix.Ucred{Pid: 0, Uid: 65534, Gid: 65534}
 

@@ -20,7 +20,7 @@ type mutant struct{ name, file, old, new string }
 var mutants = []mutant{
 	{"an acknowledgement is lost", "sock/debts.go", "		o.ack = serial\n		o.Owe(DebtAck)\n", "		o.ack = serial\n"},
 	{"acknowledged before it is adopted", "endpoint/receive.go", "	set, err := u.message(p)\n", "	c.acknowledge(p.Serial)\n	set, err := u.message(p)\n"},
-	{"released before the acknowledgement", "sock/outbox.go", "	t.serial, t.parked = o.serial, parked\n", "	t.serial = o.serial\n	if parked != nil {\n		parked.Release()\n	}\n"},
+	{"released before the acknowledgement", "endpoint/put.go", "	m.of = &c.out\n	c.out.box.Track(&m.room, (*parked)(m))\n", "	c.out.box.Track(&m.room, nil)\n	c.mu.Unlock()\n	m.copies().Release()\n	c.mu.Lock()\n"},
 	{"no take-back after a goodbye", "sock/outbox.go", "o.end(Severed, Parked.TakeBack)", "o.end(Severed, Parked.Release)"},
 	{"no take-back of what was not written", "endpoint/message.go", "	m.TakeBack()\n	m.parcel.undo()", "	m.Release()\n	m.parcel.undo()"},
 	{"take-back after the death of the pipe", "sock/outbox.go", "o.end(Buried, Parked.Release)", "o.end(Buried, Parked.TakeBack)"},
@@ -34,11 +34,13 @@ var mutants = []mutant{
 	{"a message half adopted is kept", "rights/adopt.go", "			set.Discard()\n			Discard(t", "			Discard(t"},
 	{"the rest of a message is not discarded", "rights/adopt.go", "			Discard(t, peer, route, rest, n-i-1)\n", ""},
 	{"the message is split before its descriptors", "endpoint/send.go", "		m, begun = nil, c.typ != sock.Stream\n", "		m, begun = nil, false\n"},
-	{"a waiting send is not woken by the acknowledgement", "endpoint/receive.go", "	c.out.cond.Broadcast()\n	t := &c.in.turn\n", "	t := &c.in.turn\n"},
+	{"a waiting send is not woken by the acknowledgement", "endpoint/message.go", "		m.let = nil\n		o.cond.Broadcast()\n", "		m.let = nil\n"},
 	{"descriptors go to a peer that is moving", "sock/shift.go", "	} else {\n		s.out = false\n	}\n", "	}\n"},
 	{"an end that did not move stays paused", "sock/shift.go", "	Detached:  {refused, refused, Detached, Stays,", "	Detached:  {refused, refused, Detached, Begun,"},
 	{"a moved end leaves its queue behind", "endpoint/parcel.go", "	s, segments := c.state()\n", "	s, segments := c.state()\n	segments = nil\n"},
 	{"the mover goes on reading", "endpoint/departure.go", "	if !d.over(c) {\n		c.drain()\n	}\n", ""},
+	{"a packet that has found no room stays booked", "sock/outbox.go", "	o.sent -= a.cost()\n", ""},
+	{"what is owed while somebody writes is not said", "endpoint/put.go", "				c.payLocked()\n				return err\n", "				return err\n"},
 	// What the simulator has found, put back.
 	{"who dies with a message has not had it", "sock/outbox.go", "o.end(Buried, Parked.Release)", "o.end(Severed, Parked.Release)"},
 	{"copies are released before the pipe is closed", "endpoint/receive.go", "	err := c.pipe.Hangup()\n	for _, p := range left {\n		(*message)(p.(*parked)).copies().Release()\n	}\n", "	for _, p := range left {\n		(*message)(p.(*parked)).copies().Release()\n	}\n	err := c.pipe.Hangup()\n"},
@@ -55,15 +57,16 @@ var mutants = []mutant{
 	{"credit is what it was", "endpoint/owed.go", "	if d == sock.DebtCredit {\n", "	if d == sock.DebtCredit && o.owed.credit == (sock.Credit{}) {\n"},
 	{"what was read before its end began to live never does", "endpoint/shift.go", "	startAll(nested) // somebody", "	_ = nested // somebody"},
 	{"luggage waits for a message that will not come", "endpoint/shift.go", "		c.unclaimed() // while", "		// while"},
+	{"an acknowledgement takes back a later one", "endpoint/owed.go", "	if serial > o.ack {\n", "	if true {\n"},
 	{"an end moves again before it is answered", "endpoint/departure.go", "(mate != nil || c.out.answered())", "(mate != nil || true)"},
 	{"an end over itself nudges itself", "endpoint/departure.go", "	c.wakeWaitsLocked() // and not", "	c.wakeWritesLocked() // and not"},
 
 	// Datagrams and listeners.
 	{"a datagram goes to the next owner of the name, too", "endpoint/offer.go", "		return n, gone(incomplete)\n", "		_ = incomplete\n		return 0, errGone\n"},
-	{"the last datagram comes first", "endpoint/link.go", "		s.queue = append(s.queue, c)\n", "		s.queue = append([]*Conn{c}, s.queue...)\n"},
-	{"a datagram is acknowledged twice, the next one never", "endpoint/link.go", "owed.Acknowledge(o.serial)", "owed.Acknowledge(max(o.serial, 2) - 1)"},
-	{"datagrams that are held do not move", "endpoint/relocate_datagram.go", "	for _, c := range s.held {\n		p.Held", "	for _, c := range s.held[:0] {\n		p.Held"},
-	{"clients do not move with their listener", "endpoint/relocate.go", "	for _, at := range l.queue {\n		if err := p.addConn(at.conn); err != nil {", "	for _, at := range l.queue[:0] {\n		if err := p.addConn(at.conn); err != nil {"},
+	{"the last datagram comes first", "sock/mailbox.go", "		m.queue = append(m.queue, l)\n", "		m.queue = append([]*Link[C]{l}, m.queue...)\n"},
+	{"a datagram is acknowledged twice, the next one never", "endpoint/link.go", "owed.Acknowledge(e.Serial)", "owed.Acknowledge(max(e.Serial, 2) - 1)"},
+	{"datagrams that are held do not move", "sock/mailbox_state.go", "	for _, l := range m.held {\n		o.Held", "	for _, l := range m.held[:0] {\n		o.Held"},
+	{"clients do not move with their listener", "endpoint/relocate.go", "	for _, at := range l.backlog.Queue() {\n		if err := p.addConn(at.Client); err != nil {", "	for _, at := range l.backlog.Queue()[:0] {\n		if err := p.addConn(at.Client); err != nil {"},
 	{"an exported socket is not discarded", "rights/adopt.go", "		if v, err := obtain(peer, route, r); err == nil {", "		if v, err := obtain(peer, route, r); err == nil && r.Owner != wire.Exported {"},
 }
 
@@ -99,13 +102,17 @@ var complaint = regexp.MustCompile(`(?m)^\s+(received exactly once|failed, nothi
 
 // elsewhere are the tests that notice what the simulator does not, or only now and then: a package, and a test of it.
 var elsewhere = map[string][2]string{
-	"who dies with a message has not had it":             {"../endpoint", "TestP3ReceiverDiesWithTheMessage"},
-	"copies are released before the pipe is closed":      {"../endpoint", "TestP3PipeIsClosedBeforeCopiesAreReleased"},
-	"a pull counts whatever its sender has done":         {"../endpoint", "TestP3LateReceiverPullsNothingElse"},
-	"a Read goes on though its end is closed":            {"../endpoint", "TestCloseWhileReading"},
-	"what is behind descriptors that died is lost":       {"../endpoint", "TestP3SenderDiesBeforeTheMessageIsAdopted"},
-	"a datagram goes to the next owner of the name, too": {"../endpoint", "TestADatagramGoesToOneOwnerOfAName"},
-	"datagrams that are held do not move":                {"../apitest", "TestExchangeADatagramSocketMovesUnderFire"},
+	"who dies with a message has not had it":                  {"../endpoint", "TestP3ReceiverDiesWithTheMessage"},
+	"copies are released before the pipe is closed":           {"../endpoint", "TestP3PipeIsClosedBeforeCopiesAreReleased"},
+	"a pull counts whatever its sender has done":              {"../endpoint", "TestP3LateReceiverPullsNothingElse"},
+	"an acknowledgement that waited for room has not got out": {"../endpoint", "TestP3AcknowledgementFindsRoomAndItsSenderCloses"},
+	"a packet that has found no room stays booked":            {"../sock", "TestWhatHasNotBeenWrittenIsTakenBack"},
+	"what is owed while somebody writes is not said":          {"../endpoint", "TestWriterPaysWhatIsOwedMeanwhile"},
+	"an end moves again before it is answered":                {"../endpoint", "TestAnEndStaysTwiceBeforeItIsAnswered"},
+	"a Read goes on though its end is closed":                 {"../endpoint", "TestCloseWhileReading"},
+	"what is behind descriptors that died is lost":            {"../endpoint", "TestP3SenderDiesBeforeTheMessageIsAdopted"},
+	"a datagram goes to the next owner of the name, too":      {"../endpoint", "TestADatagramGoesToOneOwnerOfAName"},
+	"datagrams that are held do not move":                     {"../apitest", "TestExchangeADatagramSocketMovesUnderFire"},
 }
 
 // fails runs one test on a mutant, and fails if that does not.

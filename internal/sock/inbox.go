@@ -163,12 +163,30 @@ func (in *Inbox) Keep(n int) {
 		}
 	}
 	for in.queue.len() > at {
-		s := in.queue.last()
-		in.consumed += s.cost
-		in.rightsConsumed += s.rights()
-		in.discard(s)
+		in.lose(in.queue.last())
 		in.queue.drop()
 	}
+}
+
+// Disconnect discards what is queued when a datagram socket has lost its peer: see Peer.Part.
+func (in *Inbox) Disconnect() { in.Keep(0) }
+
+// Skip discards the first n records, which are whole.
+func (in *Inbox) Skip(n int) {
+	for n > 0 {
+		if s := in.queue.first(); !s.More {
+			n--
+		}
+		in.lose(in.queue.first())
+		in.queue.pop()
+	}
+}
+
+// lose discards s, and books it as read.
+func (in *Inbox) lose(s *Segment) {
+	in.consumed += s.cost
+	in.rightsConsumed += s.rights()
+	in.discard(s)
 }
 
 // Queued reports whether anything is in the queue, be it a part of a record only.
@@ -440,8 +458,8 @@ func (in *Inbox) Close() {
 // Unread reports whether Close discarded anything.
 func (in *Inbox) Unread() bool { return in.unread }
 
-// Discarded hands over the descriptors that Put, Keep and Close have discarded, for the caller to close: whatever they are, nothing here waits
-// for them.
+// Discarded hands over the descriptors that Put, Keep, Skip and Close have discarded, for the
+// caller to close: whatever they are, nothing here waits for them.
 func (in *Inbox) Discarded() []Rights {
 	discarded := in.discarded
 	in.discarded = nil

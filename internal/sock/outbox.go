@@ -44,6 +44,7 @@ type Outbox struct {
 	shut     bool // shut down for writing by its owner
 	deaf     bool // the peer has shut down reading
 	gone     bool // the peer is closed, or the connection broke
+	peer     Peer // of a datagram socket: Apart once a sender has been told of that
 	sent     uint64
 	consumed uint64 // of sent, as the peer has told us
 	buffer   int    // SO_SNDBUF
@@ -58,7 +59,7 @@ type Outbox struct {
 }
 
 // NewOutbox returns the sending half of a socket.
-func NewOutbox(t Type) *Outbox { return &Outbox{typ: t, buffer: DefaultBuffer} }
+func NewOutbox(t Type) *Outbox { return &Outbox{typ: t, peer: Connected, buffer: DefaultBuffer} }
 
 // SetBuffer sets SO_SNDBUF, within its bounds, and returns the window that follows from it.
 func (o *Outbox) SetBuffer(bytes int) (window uint32) {
@@ -72,8 +73,8 @@ func (o *Outbox) Buffer() int { return o.buffer }
 // Window returns how much may be under way, in units of cost.
 func (o *Outbox) Window() uint32 { return uint32(buffersInWindow * o.buffer) }
 
-// MaxMessage is the largest record, SO_SNDBUF − 32 (row 49).
-func (o *Outbox) MaxMessage() int { return o.buffer - 32 }
+// MaxMessage is the largest record (row 49).
+func (o *Outbox) MaxMessage() int { return MaxMessage(o.buffer) }
 
 // MaxPiece bounds a piece of a stream so that two fit into the buffer, as in unix_stream_sendmsg.
 func (o *Outbox) MaxPiece() int { return o.buffer/2 - 64 }

@@ -60,16 +60,16 @@ const (
 	others
 )
 
-// A Heard is what this side hears of the other end.
-type Heard uint8
+// A News is what this side hears of the other end.
+type News uint8
 
 // What can be heard.
 const (
-	HeardMove   Heard = iota // it moves to another process
-	HeardItself              // it moves over this connection
-	HeardEnd                 // ends have come over this connection, and if it is moving over that it is among them
-	HeardGone                // its former owner has let go of it
-	HeardHello               // whoever has it now says hello: a new owner, or the one who has kept it
+	HeardMove   News = iota // it moves to another process
+	HeardItself             // it moves over this connection
+	HeardEnd                // ends have come over this connection, and if it is moving over that it is among them
+	HeardGone               // its former owner has let go of it
+	HeardHello              // whoever has it now says hello: a new owner, or the one who has kept it
 
 	heards
 )

@@ -7,6 +7,9 @@
 // meet in two places: the cost of what the Inbox's owner has read comes back to the peer's Outbox
 // as credit, and the serial number of a message whose descriptors were adopted comes back as its
 // acknowledgement.
+//
+// A datagram socket that many may send to has a Mailbox over the Inboxes of its links: one queue,
+// which says what becomes of each datagram.
 package sock
 
 import (
@@ -121,6 +124,7 @@ var (
 	errPieces = wrap("pieces of a message out of order")
 	errEmpty  = wrap("packet of nothing on a stream")
 	errEnded  = wrap("data after the end")
+	errHasty  = wrap("a datagram before it is known what becomes of the one before")
 	errState  = wrap("a state in which no socket can be")
 	errMove   = wrap("packet out of place")
 )

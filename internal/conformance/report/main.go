@@ -126,7 +126,7 @@ func cell(results map[string]result, row conformance.Row, transport string) stri
 
 const head = `# Linux's AF_UNIX, row by row
 
-Each row of SEMANTICS.md is a test of [internal/conformance](../internal/conformance), which runs through the public API on every transport. The kernel
+Each row is a behaviour of Linux, and a test of [internal/conformance](../internal/conformance), which runs through the public API on every transport. The kernel
 decides: the tests are written against it. This page is written by "make conformance"; do not edit it.
 
 - *pass*: the transport does as the kernel does.
