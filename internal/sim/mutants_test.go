@@ -57,7 +57,7 @@ var mutants = []mutant{
 	{"credit is what it was", "endpoint/owed.go", "	if d == sock.DebtCredit {\n", "	if d == sock.DebtCredit && o.owed.credit == (sock.Credit{}) {\n"},
 	{"what was read before its end began to live never does", "endpoint/shift.go", "	startAll(nested) // somebody", "	_ = nested // somebody"},
 	{"luggage waits for a message that will not come", "endpoint/shift.go", "		c.unclaimed() // while", "		// while"},
-	{"an acknowledgement takes back a later one", "endpoint/owed.go", "	if serial > o.ack {\n", "	if true {\n"},
+	{"an acknowledgement takes back a later one", "sock/debts.go", "	if serial > o.ack {\n", "	if true {\n"},
 	{"an end moves again before it is answered", "endpoint/departure.go", "(mate != nil || c.out.answered())", "(mate != nil || true)"},
 	{"an end over itself nudges itself", "endpoint/departure.go", "	c.wakeWaitsLocked() // and not", "	c.wakeWritesLocked() // and not"},
 

@@ -143,7 +143,7 @@ func (o *Outbox) Ack(serial uint64) error {
 		return errAck
 	case o.inherited > 0 && serial <= o.inherited:
 		return nil
-	case serial <= o.former: // who did not wait for that, since the peer was moving
+	case 0 < serial && serial <= o.former: // who did not wait for that, since the peer was moving
 		return nil
 	case len(o.transfers) == 0 || serial < o.transfers[0].serial:
 		return errAck
