@@ -5,7 +5,7 @@ import (
 	"net"
 	"time"
 
-	"afunix/internal/wire"
+	"afunix/internal/sock"
 )
 
 // CloseWrite shuts down the sending half: the peer reads what is queued, and then the end.
@@ -16,8 +16,7 @@ func (c *Conn) CloseWrite() error {
 		return net.ErrClosed
 	}
 	if c.out.box.Shut() {
-		c.out.owed.shut |= wire.ShutWrite
-		c.out.owed.note(debtShutdown)
+		c.out.owed.OweShutdown(sock.WriteHalf)
 		c.payLocked()
 		c.wakeWritesLocked()
 	}
@@ -34,8 +33,10 @@ func (c *Conn) CloseRead() error {
 	}
 	c.in.box.Shut()
 	c.wakeReadsLocked()
-	c.out.owed.shut |= wire.ShutRead
-	c.tellLocked(debtShutdown, &c.out.owed.shutDone)
+	if !c.out.box.Gone() {
+		c.out.owed.OweShutdown(sock.ReadHalf)
+		c.tellLocked(sock.DebtShutdown)
+	}
 	return nil
 }
 
@@ -95,8 +96,7 @@ func (c *Conn) depose(embryo bool) error {
 func (c *Conn) goodbye(reset bool) (finished bool) {
 	c.lockToWrite()
 	defer c.mu.Unlock()
-	c.out.owed.reset = reset
-	c.out.owed.note(debtBye)
+	c.out.owed.OweBye(reset)
 	c.payLocked()
 	return c.finishedLocked()
 }
@@ -125,7 +125,7 @@ func (c *Conn) drain() {
 // finishedLocked reports whether nothing of ours is under way.
 func (c *Conn) finishedLocked() bool {
 	o := &c.out
-	return !o.pen && (o.severed || o.owed.debts == 0 && o.box.Outstanding() == 0)
+	return !o.pen && (o.severed || !o.owed.Any() && o.box.Outstanding() == 0)
 }
 
 // lingering ends a connection once nothing is under way any more, or after a bounded time.

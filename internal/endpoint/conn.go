@@ -28,13 +28,13 @@ import (
 //     out.head, what there is to a debt (all of owed but its bits, acknowledgements, refusals and credit), or ends transfers but by the
 //     peer's acknowledgement.
 //   - out.full excludes out.pen: a flusher waits for room, and nobody else writes before it is back. So does out.severed: nothing is
-//     written any more, and out.box is Gone. So does out.shift.detached: the end has not come to life here (in.started), or is about to
-//     leave, or has left.
+//     written any more, and out.box is Gone. So does what out.shift says of an end that has not come to life here (in.started), or is
+//     about to leave, or has left: its peer hears nothing from here (sock.HearsNothing).
 //   - What is owed is paid by whoever notes it, or by whoever has the pen: without any of the four, something is owed only while the
-//     peer cannot hear it (out.shift.held).
+//     peer cannot hear it (out.shift.Hears).
 //   - Before in.started no goroutine of c lives, and nothing is read.
-//   - in.waiting and the bytes that in.box has placed are those of the one who holds reading; out.shift.begun and loaded are those of the
-//     one who holds writing.
+//   - in.waiting and the bytes that in.box has placed are those of the one who holds reading; what out.shift knows of a message is
+//     changed by the one who holds writing.
 //   - A farewell waits until nothing is being adopted, and nothing is queued behind it. Like closed it is for ever.
 type Conn struct {
 	pipe   pipe.Pipe
@@ -103,9 +103,10 @@ type outbox struct {
 
 	opener    cred.Credentials // the peer when the connection was made: SO_PEERCRED
 	can       pipe.Ability     // ours over the peer
-	agreed    bool             // both sides know the other's ability: descriptors may come
-	ready     bool             // … and go: no end is moving
-	shift     shift
+	shift     sock.Shift
+	hosted    []*departure // that go over this connection
+	waiting   []mover      // ends that have come over it, and are to be started when the other end is let go
+	nudged    bool         // whoever moves this end has to look around
 	sendRoute rights.Route
 	recvRoute rights.Route
 
@@ -126,6 +127,7 @@ func newConn(p pipe.Pipe, cfg Config, server bool, rights int) *Conn {
 	c.in.box = sock.NewInbox(cfg.Type, rights)
 	c.in.buffer = sock.DefaultBuffer
 	c.out.box = sock.NewOutbox(cfg.Type)
+	c.out.shift = sock.NewShift(&c.out.owed.Debts, server)
 	c.out.owed.window = sock.DefaultWindow
 	c.out.datagram = cfg.Type == sock.Datagram && cfg.socket == nil
 	if cfg.Local == "" && cfg.Type != sock.Stream {
@@ -363,7 +365,7 @@ func (c *Conn) SetPassCredentials(on bool) error {
 	}
 	c.pass, c.out.owed.pass = on, on
 	c.in.box.TellApart(on)
-	c.tellLocked(debtOptions, &c.out.owed.optionsDone)
+	c.tellLocked(sock.DebtOptions)
 	return nil
 }
 

@@ -125,9 +125,9 @@ func (s *PacketConn) introduce(toPeer bool) {
 		c.lockToWrite()
 		c.out.owed.name = name
 		if toPeer && c == s.peer {
-			c.tellLocked(debtOptions, &c.out.owed.optionsDone)
+			c.tellLocked(sock.DebtOptions)
 		} else {
-			c.out.owed.note(debtOptions)
+			c.out.owed.Owe(sock.DebtOptions)
 			c.payLocked()
 		}
 		c.mu.Unlock()

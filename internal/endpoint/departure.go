@@ -8,7 +8,6 @@ import (
 
 	"afunix/internal/descriptor"
 	"afunix/internal/sock"
-	"afunix/internal/wire"
 )
 
 // This file is about leaving (P8): what moves over a connection, and how a connection itself is quieted, stays or goes.
@@ -160,14 +159,22 @@ func (c *Conn) hasEnded() bool {
 // over reports whether c is moved over itself.
 func (d *departure) over(c *Conn) bool { return d.carrier == c }
 
+// route is how c moves, as its peer hears of it.
+func (d *departure) route(c *Conn) sock.Route {
+	if d.over(c) {
+		return sock.Itself
+	}
+	return sock.Elsewhere
+}
+
 func (c *Conn) receives(id uint64) bool { return c.id == id }
 
 // alive waits until c is live, or closed.
 func (c *Conn) alive(d *departure) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.out.shift.nudged = true
-	return c.watchLocked(d, func() bool { return c.in.started || c.closed })
+	c.out.nudged = true
+	return c.watchLocked(d, func() bool { return c.out.shift.Lives() || c.closed })
 }
 
 func (c *Conn) begin(d *departure) error {
@@ -176,18 +183,12 @@ func (c *Conn) begin(d *departure) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed || c.in.paused {
+	if c.closed || c.in.paused || !c.out.shift.Begin(d.route(c)) {
 		return syscall.EBADF
 	}
-	c.in.paused = true
+	c.in.paused, c.out.nudged = true, true
 	c.wakeReadsLocked()
-	s := &c.out.shift
-	s.any, s.paused, s.nudged, s.announced = true, true, true, false
-	s.wasReady, s.itself = c.out.ready, d.over(c)
-	if !s.itself {
-		c.out.ready = false // what is loaded is taken back
-	}
-	c.wakeWritesLocked()
+	c.wakeWritesLocked() // what is loaded is taken back
 	return nil
 }
 
@@ -195,7 +196,7 @@ func (c *Conn) begin(d *departure) error {
 func (c *Conn) nudge() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.out.shift.nudged = true
+	c.out.nudged = true
 	c.wakeWaitsLocked() // and not its guests: it is one itself, if it moves over itself
 }
 
@@ -209,11 +210,11 @@ func (c *Conn) watchLocked(d *departure, done func() bool) error {
 		if late.passed() {
 			return syscall.EAGAIN
 		}
-		if d.over(c) && c.out.shift.held {
+		if d.over(c) && c.out.shift.Held() {
 			return errShifted // the other end is about to come here over this connection, too
 		}
-		if c.out.shift.nudged {
-			c.out.shift.nudged = false
+		if c.out.nudged {
+			c.out.nudged = false
 			c.mu.Unlock()
 			err := d.stopped()
 			c.mu.Lock()
@@ -232,13 +233,11 @@ func (c *Conn) watchLocked(d *departure, done func() bool) error {
 
 // quiet reports whether nothing of this side's is half done.
 func (o *outbox) quiet() bool {
-	return !o.pen && (o.severed || !o.shift.loaded && !o.shift.begun && !o.full)
+	return !o.pen && (o.severed || o.shift.Quiet() && !o.full)
 }
 
-// answered reports whether there has been a hello since ours, or none will come. Before that this end does not move again: if it stayed, two
-// answers would be under way, and the first be taken for both. A peer that is not moving itself answers before it would acknowledge the move, so
-// that this costs no time.
-func (o *outbox) answered() bool { return !o.shift.greeting || o.severed || o.box.Gone() }
+// answered reports whether there has been a hello since ours, or none will come.
+func (o *outbox) answered() bool { return o.shift.Answered() || o.severed || o.box.Gone() }
 
 func (c *Conn) ready(d *departure) error {
 	if err := c.announce(d); err != nil {
@@ -254,12 +253,12 @@ func (c *Conn) ready(d *departure) error {
 	defer c.mu.Unlock()
 	err := c.watchLocked(d, func() bool { // what reading it has made us owe
 		c.payLocked()
-		return c.out.quiet() && (c.out.severed || c.out.owed.debts == 0 || c.out.shift.held)
+		return c.out.quiet() && (c.out.severed || !c.out.owed.Any() || c.out.shift.Held())
 	})
 	if err != nil || d.over(c) {
 		return err
 	}
-	c.out.shift.detached = true
+	c.out.shift.Detach()
 	if c.out.severed {
 		return nil
 	}
@@ -292,14 +291,14 @@ func (c *Conn) announce(d *departure) error {
 		case c.out.box.Gone() || c.out.severed:
 			return nil // nobody is left to be told
 		case mate != nil: // nothing is under way from there, and nobody listens
-			c.out.shift.announced = true
+			c.out.shift.Announce()
 			c.mu.Unlock()
 			mate.mu.Lock()
-			mate.out.shift.away = true
+			mate.out.shift.PeerLeft()
 			mate.mu.Unlock()
 			c.mu.Lock()
 			return nil
-		case !c.out.shift.abroad():
+		case !c.out.shift.Abroad():
 			return c.requestLocked(d)
 		case c.leaveWordLocked():
 			return nil
@@ -310,33 +309,29 @@ func (c *Conn) announce(d *departure) error {
 // leaveWordLocked tells whoever will have the other end, which is away, that this one moves. Nothing is
 // waited for, since there may be nobody for a long time; and nothing is under way from there, since
 // its owner sends no descriptors before he has had a hello from here. His own comes in any case,
-// and is answered by whoever has this end then, who says nothing before (see answerLocked), unless he
+// and is answered by whoever has this end then, who says nothing before (see sock.Shift), unless he
 // writes something (see presentLocked). It fails if the pipe is full. The caller has waited for the
 // pen.
 func (c *Conn) leaveWordLocked() bool {
 	o := &c.out
-	if !o.shift.deferred { // else it has been said
-		o.owed.note(debtMove)
+	if !o.shift.Waits() { // else it has been said
+		o.owed.OweMove(sock.Elsewhere)
 		c.payLocked()
-		if o.owed.has(debtMove) {
-			o.owed.strike(debtMove)
+		if o.owed.Owes(sock.DebtMove) {
+			o.owed.Strike(sock.DebtMove)
 			return false
 		}
 	}
-	o.shift.announced, o.shift.deferred = true, true
+	o.shift.LeaveWord()
 	return true
 }
 
 // requestLocked tells the peer that this end moves, and waits until it has taken note of it. The
 // caller has waited for the pen.
 func (c *Conn) requestLocked(d *departure) error {
-	t := new(sock.Transfer)
-	c.out.owed.moveDone, c.out.owed.move = t, 0
-	if d.over(c) {
-		c.out.owed.move = wire.Itself
-	}
-	c.out.owed.note(debtMove)
-	c.out.shift.announced = true
+	t := c.out.owed.Ask(sock.DebtMove)
+	c.out.owed.OweMove(d.route(c))
+	c.out.shift.Announce()
 	c.payLocked()
 	return c.watchLocked(d, func() bool { return t.Fate != sock.Written || c.out.severed })
 }
@@ -345,16 +340,8 @@ func (c *Conn) requestLocked(d *departure) error {
 func (c *Conn) stay() {
 	proof, err := c.pipe.Proof()
 	c.lockToWrite()
-	s := &c.out.shift
-	s.paused, s.detached = false, false
-	switch {
-	case !s.announced || c.out.owed.has(debtMove): // it was never told
-		c.out.owed.strike(debtMove)
-		c.out.ready = s.wasReady
-	case s.deferred: // nobody has come whom to tell
-	case err == nil: // else the pipe is closed
-		c.out.ready = false // until it has been answered
-		c.oweLocked(wire.Moved, proof)
+	if c.out.shift.Stay() && err == nil { // else the pipe is closed
+		c.greetLocked(proof)
 	}
 	c.payLocked()
 	c.wakeWritesLocked()
@@ -391,19 +378,17 @@ func (c *Conn) moved() {
 	c.in.farewell = true
 	c.in.paused = false
 	c.in.cond.Broadcast()
-	c.out.shift.detached = true
+	c.out.shift.Detach()
 }
 
 func (c *Conn) release() {
 	c.mu.Lock()
-	itself := c.out.shift.itself
+	itself := c.out.shift.Itself()
 	c.mu.Unlock()
 	if itself {
 		c.drain()
 		c.lockToWrite()
-		c.out.shift.detached = false
-		c.out.owed.debts, c.out.owed.move = 0, wire.Gone
-		c.out.owed.note(debtMove)
+		c.out.shift.LetGo()
 		c.payLocked()
 		c.mu.Unlock()
 	}

@@ -131,7 +131,7 @@ func (c *Conn) agree(server, client pipe.Ability) {
 	if c.server {
 		c.out.sendRoute, c.out.recvRoute = toClient, toServer
 	}
-	c.out.agreed, c.out.ready = true, true
+	c.out.shift.Agree()
 }
 
 // refusal translates a server's answer.
@@ -263,11 +263,9 @@ func (c *Conn) refuse(s wire.Status, err error) error {
 
 // peerReadyLocked notes what the peer has said it can do, once it has proved which process it is.
 func (c *Conn) peerReadyLocked(p *wire.Packet) error {
-	switch o := &c.out; {
-	case !o.shift.any && (!c.server || o.ready):
-		return errUnexpected
-	case o.shift.away: // it is not about whoever will be there
-		return nil
+	switch counts, err := c.out.shift.Readies(); {
+	case err != nil || !counts:
+		return err
 	case !c.confirmedLocked():
 		return errUnproved
 	}
@@ -275,12 +273,6 @@ func (c *Conn) peerReadyLocked(p *wire.Packet) error {
 		c.agree(c.out.can, peer)
 	} else {
 		c.agree(peer, c.out.can)
-	}
-	switch s := &c.out.shift; {
-	case s.greeting: // it was said before our hello, and lets us receive what was sent before
-		c.out.ready = false
-	case s.paused: // it counts if this end stays
-		s.wasReady, c.out.ready = true, s.itself
 	}
 	c.out.cond.Broadcast()
 	return nil

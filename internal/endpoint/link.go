@@ -82,14 +82,14 @@ func (s *PacketConn) carryOut() {
 		c := e.Link.Conn
 		switch e.Do {
 		case sock.Acknowledge:
-			s.owe(c, func(owed *owed) { owed.acknowledge(e.Serial) })
+			s.owe(c, func(owed *owed) { owed.Acknowledge(e.Serial) })
 			s.arrived, s.arriving = append(s.arrived, c.link.offered...), s.arriving+len(c.link.offered)
 			c.link.offered = nil
 			s.cond.Signal()
 		case sock.Refuse:
 			s.discard(c, func(box *sock.Inbox) { box.Keep(e.Records) })
 			c.link.offered = nil
-			s.owe(c, func(owed *owed) { owed.refuse(e.Serial, reason(e.Fate)) })
+			s.owe(c, func(owed *owed) { owed.Refuse(e.Serial, e.Fate) })
 			s.credit(c)
 		case sock.Purge:
 			s.discard(c, func(box *sock.Inbox) { box.Skip(e.Records) })

@@ -155,12 +155,11 @@ func (c *Conn) load(m *message) error {
 		return nil
 	}
 	c.mu.Lock()
-	if !c.out.ready {
-		c.mu.Unlock()
+	ready := c.out.shift.Load()
+	c.mu.Unlock()
+	if !ready {
 		return errShifted
 	}
-	c.out.shift.loaded = true
-	c.mu.Unlock()
 	err := m.Duplicate()
 	if err == nil {
 		err = m.parcel.duplicate()
@@ -176,7 +175,8 @@ func (c *Conn) unload() {
 }
 
 func (c *Conn) unloadedLocked() {
-	c.out.shift.loaded = false
-	c.letGoLocked()
+	if c.out.shift.Unload() {
+		c.payLocked()
+	}
 	c.out.cond.Broadcast()
 }

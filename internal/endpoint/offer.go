@@ -123,8 +123,7 @@ func (c *Conn) verdict(m *message, n int, err error) (int, error) {
 // cancelLocked tells the receiver that nobody waits any longer for a datagram to be queued, and waits for what it says to that: either
 // it is in the queue all the same, or nothing has happened.
 func (c *Conn) cancelLocked(t *sock.Transfer, w *wait) {
-	c.out.owed.cancel = t.Serial()
-	c.out.owed.note(debtCancel)
+	c.out.owed.Cancel(t.Serial())
 	c.payLocked()
 	late := c.after(patience)
 	defer late.stop()

@@ -37,7 +37,7 @@ func (c *Conn) SetWriteBuffer(bytes int) error {
 		return net.ErrClosed
 	}
 	c.out.owed.window = c.out.box.SetBuffer(sock.WriteBuffer(bytes))
-	c.out.owed.note(debtOptions)
+	c.out.owed.Owe(sock.DebtOptions)
 	c.payLocked()
 	c.wakeWritesLocked()
 	return nil

@@ -1,7 +1,6 @@
 package endpoint
 
 import (
-	"math/bits"
 	"time"
 
 	"afunix/internal/pipe"
@@ -9,150 +8,65 @@ import (
 	"afunix/internal/wire"
 )
 
-// owed is what the transport itself has to tell the peer (S6). It is state rather than a queue: what is said later includes
-// what was to be said before, so it needs no bound. It is paid before any data.
+// owed is what the transport itself has to tell the peer (S6), and what the packets are made of that tell it.
 type owed struct {
-	debts  uint16 // a bit for each debt
-	ack    uint64
-	credit sock.Credit // of now: see Conn.payLocked
+	sock.Debts
+
+	credit sock.Credit // of now: see Conn.payOneLocked
 	window uint32
 	pass   bool
-	name   []byte // that the socket has chosen
-	shut   uint8  // wire.ShutRead, wire.ShutWrite
-	reset  bool   // with bye
-
-	hello uint8  // flags of the hello that an end that moves makes necessary
-	proof []byte // … and by what the other side finds this process
-	able  pipe.Ability
-	move  uint8 // wire.Itself, wire.Gone
-
-	refused uint64 // datagrams up to this serial, and why
-	why     uint8
-	cancel  uint64 // the datagram that is not to be waited for
-
-	// What waits for the acknowledgement of the options, of the shutdown, and of the move.
-	optionsDone, shutDone, moveDone *sock.Transfer
+	name   []byte       // that the socket has chosen
+	proof  []byte       // with a hello: by what the other side finds this process
+	able   pipe.Ability // with ready
 
 	payload [16]byte // of the packet that is being written
 }
 
-// A debt is one thing to be told. Those with lower numbers are told first.
-type debt uint8
-
-const (
-	debtHello debt = iota
-	debtReady
-	debtAck
-	debtRefuse
-	debtCancel
-	debtCredit
-	debtOptions
-	debtShutdown
-	debtMove
-	debtBye
-)
-
-func (o *owed) note(d debt) { o.debts |= 1 << d }
-
-// acknowledge notes that the peer's transfers up to serial are done. A later one may have been before: a Move is acknowledged late that came
-// while a message was loaded, and came to nothing meanwhile.
-func (o *owed) acknowledge(serial uint64) {
-	if serial > o.ack {
-		o.ack = serial
-		o.note(debtAck)
-	}
-}
-
-// refuse notes that the peer's datagrams up to serial have not been queued.
-func (o *owed) refuse(serial uint64, why uint8) {
-	o.refused, o.why = serial, why
-	o.note(debtRefuse)
-}
-
-func (o *owed) drop(d debt)     { o.debts &^= 1 << d }
-func (o *owed) has(d debt) bool { return o.debts&(1<<d) != 0 }
-
-// first returns the debt to be paid next.
-func (o *owed) first() (debt, bool) {
-	return debt(bits.TrailingZeros16(o.debts)), o.debts != 0
-}
-
-// packet returns the packet for d, and what is to be tracked if it wants an acknowledgement. A hello says more than what is owed: see
-// Conn.payLocked.
-func (o *owed) packet(d debt) (wire.Packet, *sock.Transfer) {
-	switch d {
-	case debtReady:
-		return wire.Packet{Type: wire.Ready, Payload: append(o.payload[:0], byte(o.able))}, nil
-	case debtMove:
-		return wire.Packet{Type: wire.Move, Flags: o.move}, o.moveDone
-	case debtAck:
-		return wire.Packet{Type: wire.Ack, Serial: o.ack}, nil
-	case debtRefuse:
-		return wire.Packet{Type: wire.Refuse, Flags: o.why, Serial: o.refused}, nil
-	case debtCancel:
-		return wire.Packet{Type: wire.Cancel, Serial: o.cancel}, nil
-	case debtCredit:
+// packet returns the packet for p. A hello says more than what is owed: see Conn.rehelloPacketLocked.
+func (o *owed) packet(p sock.Payment) wire.Packet {
+	switch p.Debt {
+	case sock.DebtReady:
+		return wire.Packet{Type: wire.Ready, Payload: append(o.payload[:0], byte(o.able))}
+	case sock.DebtMove:
+		return wire.Packet{Type: wire.Move, Flags: moveFlags[p.Route], Serial: p.Serial}
+	case sock.DebtAck:
+		return wire.Packet{Type: wire.Ack, Serial: p.About}
+	case sock.DebtRefuse:
+		return wire.Packet{Type: wire.Refuse, Flags: reason(p.Why), Serial: p.About}
+	case sock.DebtCancel:
+		return wire.Packet{Type: wire.Cancel, Serial: p.About}
+	case sock.DebtCredit:
 		body := wire.CreditBody{Consumed: o.credit.Consumed, Rights: o.credit.Rights}
-		return wire.Packet{Type: wire.Credit, Payload: body.Append(o.payload[:0])}, nil
-	case debtOptions:
-		p := wire.Packet{Type: wire.Options, Name: o.name, Payload: wire.AppendOptions(o.payload[:0], o.window)}
-		if o.pass {
-			p.Flags = wire.PassCredentials
-		}
-		return p, o.optionsDone
-	case debtShutdown:
-		return wire.Packet{Type: wire.Shutdown, Flags: o.shut}, o.shutDone
+		return wire.Packet{Type: wire.Credit, Payload: body.Append(o.payload[:0])}
+	case sock.DebtOptions:
+		return wire.Packet{Type: wire.Options, Flags: flag(o.pass, wire.PassCredentials), Serial: p.Serial,
+			Name: o.name, Payload: wire.AppendOptions(o.payload[:0], o.window)}
+	case sock.DebtShutdown:
+		return wire.Packet{Type: wire.Shutdown, Flags: shutFlags(p.Halves), Serial: p.Serial}
 	}
-	p := wire.Packet{Type: wire.Bye}
-	if o.reset {
-		p.Flags = wire.Reset
-	}
-	return p, nil
+	return wire.Packet{Type: wire.Bye, Flags: flag(p.Reset, wire.Reset)}
 }
 
-// strike notes that d is not owed any more.
-func (o *owed) strike(d debt) {
-	o.drop(d)
-	o.settle(d)
+// flag returns f if it is set.
+func flag(set bool, f uint8) uint8 {
+	if set {
+		return f
+	}
+	return 0
 }
 
-// settle forgets what there was to d, which has been paid.
-func (o *owed) settle(d debt) {
-	switch d {
-	case debtOptions:
-		o.optionsDone = nil
-	case debtShutdown:
-		o.shutDone, o.shut = nil, 0
-	case debtMove:
-		o.moveDone, o.move = nil, 0
-	case debtHello:
-		o.hello, o.proof = 0, nil
-	}
-}
+var moveFlags = [...]uint8{sock.Elsewhere: 0, sock.Itself: wire.Itself, sock.LetGo: wire.Gone}
 
-// next returns the debt to be paid next, of those that the peer can hear now. While it moves over this connection it hears acknowledgements;
-// and as long as its end has not come, the credit that it may need for that, and that there is nobody to take it.
-func (o *outbox) next() (debt, bool) {
-	switch {
-	case !o.shift.held:
-		return o.owed.first()
-	case o.owed.has(debtAck):
-		return debtAck, true
-	case o.shift.taken:
-		return 0, false
-	case o.owed.has(debtCredit):
-		return debtCredit, true
-	}
-	return debtBye, o.owed.has(debtBye)
+func shutFlags(h sock.Halves) uint8 {
+	return flag(h&sock.ReadHalf != 0, wire.ShutRead) | flag(h&sock.WriteHalf != 0, wire.ShutWrite)
 }
 
 // payLocked writes what is owed, as far as the pipe has room, and reports whether mu was released for that. If somebody is writing it is
-// left to him: whoever has had the pen calls this. A debt is dropped before it is written, since it may be owed again when the writer is
-// back; what else there is to it stays until then, and is changed by nobody who has not waited for the pen.
+// left to him: whoever has had the pen calls this.
 func (c *Conn) payLocked() (released bool) {
 	o := &c.out
-	for !o.pen && !o.full && !o.severed && !o.shift.detached {
-		d, ok := o.next()
+	for !o.pen && !o.full && !o.severed {
+		d, ok := o.owed.Next(o.shift.Hears())
 		if !ok {
 			break
 		}
@@ -164,32 +78,22 @@ func (c *Conn) payLocked() (released bool) {
 	return released
 }
 
-func (c *Conn) payOneLocked(d debt) error {
+func (c *Conn) payOneLocked(d sock.Debt) error {
 	o := &c.out
-	if d == debtCredit {
+	if d == sock.DebtCredit {
 		o.owed.credit = c.in.box.Reported() // of now: a hello may have said more than when it was noted
 	}
-	p, t := o.owed.packet(d)
-	switch {
-	case d == debtHello:
-		p = *c.rehelloPacketLocked()
-	case d != debtMove && o.shift.abroad():
-		t = nil // this end may have moved itself when it comes to be acknowledged
+	pay := o.owed.Pay(d, o.box, o.shift.Abroad())
+	p := o.owed.packet(pay)
+	if d == sock.DebtHello {
+		p = c.rehelloPacketLocked(pay.Moved)
 	}
-	if t != nil {
-		p.Serial = o.box.NextSerial()
-		o.box.Track(t, nil)
-	}
-	o.owed.drop(d)
 	err := c.writeLocked(&p, nil)
 	if err != nil {
-		o.owed.note(d)
-		if t != nil {
-			o.box.Untrack(t)
-		}
+		o.owed.Unpay(pay, o.box)
 		return err
 	}
-	o.owed.settle(d)
+	o.owed.Paid(pay)
 	return nil
 }
 
@@ -198,12 +102,12 @@ func (c *Conn) acknowledge(serial uint64) (told bool) {
 	c.lockToWrite()
 	defer c.mu.Unlock()
 	c.acknowledgeLocked(serial)
-	return !c.out.owed.has(debtAck)
+	return !c.out.owed.Owes(sock.DebtAck)
 }
 
 // acknowledgeLocked tells the peer that its transfers up to serial are done.
 func (c *Conn) acknowledgeLocked(serial uint64) {
-	c.out.owed.acknowledge(serial)
+	c.out.owed.Acknowledge(serial)
 	c.payLocked()
 }
 
@@ -211,7 +115,7 @@ func (c *Conn) acknowledgeLocked(serial uint64) {
 func (c *Conn) ackPaid() bool {
 	c.lockToWrite()
 	defer c.mu.Unlock()
-	return !c.out.owed.has(debtAck)
+	return !c.out.owed.Owes(sock.DebtAck)
 }
 
 // pay is payLocked.
@@ -238,7 +142,7 @@ func (c *Conn) creditWhatIsDueLocked() {
 func (c *Conn) oweCreditLocked() bool {
 	_, due := c.in.box.CreditDue()
 	if due {
-		c.out.owed.note(debtCredit)
+		c.out.owed.Owe(sock.DebtCredit)
 	}
 	return due
 }
@@ -279,7 +183,7 @@ type absence struct {
 // passed reports whether that has been so for too long. The wait is over then.
 func (a *absence) passed() bool {
 	switch {
-	case !a.c.out.shift.abroad():
+	case !a.c.out.shift.Abroad():
 		a.end()
 		return false
 	case a.limit == nil:
@@ -298,23 +202,20 @@ func (a *absence) end() {
 
 // tellLocked pays a debt that the peer acknowledges, and waits for that: once we return, the peer
 // goes by it, as on one machine's kernel. If the other end is in nobody's hands there is nothing to
-// wait for: whoever comes takes in what has been said before he does anything else (see Taken). slot
-// is where the debt keeps its transfer. The caller has called lockToWrite.
-func (c *Conn) tellLocked(d debt, slot **sock.Transfer) {
+// wait for: whoever comes takes in what has been said before he does anything else (see Taken). The
+// caller has called lockToWrite, and notes what there is to the debt.
+func (c *Conn) tellLocked(d sock.Debt) {
 	if c.out.box.Gone() {
 		return // nobody is left to be told
 	}
-	if *slot == nil {
-		*slot = new(sock.Transfer)
-	}
-	t := *slot
-	c.out.owed.note(d)
+	t := c.out.owed.Ask(d)
+	c.out.owed.Owe(d)
 	c.payLocked()
 	late := c.after(patience)
 	defer late.stop()
 	w := wait{c: c}
 	defer w.endLocked()
-	for t.Fate == sock.Written && !late.passed && !c.closed && !c.out.severed && !c.out.shift.abroad() {
+	for t.Fate == sock.Written && !late.passed && !c.closed && !c.out.severed && !c.out.shift.Abroad() {
 		w.moreLocked()
 	}
 }

@@ -106,14 +106,14 @@ func (p *parcel) blame(i int, err error) error {
 func (c *Conn) host(d *departure) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.out.shift.hosted = append(c.out.shift.hosted, d)
+	c.out.hosted = append(c.out.hosted, d)
 }
 
 // dismiss ends what host began.
 func (c *Conn) dismiss(d *departure) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.out.shift.hosted = slices.DeleteFunc(c.out.shift.hosted, func(h *departure) bool { return h == d })
+	c.out.hosted = slices.DeleteFunc(c.out.hosted, func(h *departure) bool { return h == d })
 }
 
 // value returns the descriptor of e.
@@ -364,8 +364,8 @@ func (c *Conn) state() (wire.ConnState, []sock.Segment) {
 	set(wire.ConnPass, c.pass)
 	set(wire.ConnPeerPass, c.out.peerPass)
 	set(wire.ConnAlone, c.out.severed)
-	set(wire.ConnShifting, c.out.shift.away)
-	set(wire.ConnDeferred, c.out.shift.deferred)
+	set(wire.ConnShifting, c.out.shift.PeerAway())
+	set(wire.ConnDeferred, c.out.shift.Waits())
 	set(wire.ConnApart, c.out.box.Apart())
 	s.Chosen = string(c.out.owed.name)
 	set(wire.OutShut, o.Shut)

@@ -20,16 +20,16 @@ func (c *Conn) putLocked(p *wire.Packet, m *message, begun bool) error {
 		if err := c.writeStoppedLocked(); err != nil && !(begun && errors.Is(err, os.ErrDeadlineExceeded)) {
 			return err
 		}
-		if !begun && weight > 0 && !c.out.ready {
+		if !begun && weight > 0 && !c.out.shift.Ready() {
 			return errShifted
 		}
 		switch {
-		case c.out.shift.deferred && !c.out.shift.paused:
+		case c.out.shift.Presents():
 			if err := c.presentLocked(); err != nil {
 				return err
 			}
 		case c.payLocked(): // anything may have happened meanwhile
-		case c.out.full, c.out.shift.stops(begun || own), !begun && !c.out.box.Room(weight):
+		case c.out.full, c.out.shift.Stops(begun || own), !begun && !c.out.box.Room(weight):
 			w.moreLocked()
 		case c.out.pen || c.out.queuing > 0:
 			c.yieldLocked()
@@ -66,7 +66,7 @@ func (c *Conn) putNowLocked(p *wire.Packet, m *message) error {
 	if err != nil && c.withdrawnLocked(a, t) {
 		return err
 	}
-	c.out.shift.begun = p.Flags&(wire.More|wire.Luggage) != 0
+	c.out.shift.Wrote(p.Flags&(wire.More|wire.Luggage) != 0)
 	if t != nil {
 		m.transfer = t
 		c.unloadedLocked()
@@ -115,7 +115,7 @@ func (c *Conn) writeLocked(p *wire.Packet, m *message) error {
 	}
 	c.mu.Lock()
 	o.pen = false
-	if o.queuing > 0 || o.yielding || o.shift.paused || c.closed {
+	if o.queuing > 0 || o.yielding || o.shift.Moving() || c.closed {
 		o.cond.Broadcast()
 	}
 	switch {
@@ -197,7 +197,7 @@ func (o *outbox) silence() {
 
 // nudgeGuests makes ends look around that are being moved over this connection.
 func (o *outbox) nudgeGuests() {
-	for _, d := range o.shift.hosted {
+	for _, d := range o.hosted {
 		for _, e := range d.guests {
 			go e.nudge() // it has locks of its own
 		}

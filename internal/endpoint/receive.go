@@ -140,7 +140,7 @@ func (c *Conn) adopt(s *sock.Segment, p *wire.Packet) error {
 	set, err := u.message(p)
 	if err == nil && len(set.Ends()) > 0 {
 		c.mu.Lock()
-		c.out.shift.taken = true // if it is the peer's own: see next
+		c.out.shift.EndCame()
 		c.mu.Unlock()
 	}
 	due := err == nil && c.link == nil // a datagram is acknowledged later, when it has been queued
@@ -195,7 +195,7 @@ func (c *Conn) adopted() {
 func (c *Conn) receiveRoute() (rights.Route, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.out.agreed || c.out.recvRoute.Way == rights.Nobody {
+	if !c.out.shift.Agreed() || c.out.recvRoute.Way == rights.Nobody {
 		return rights.Route{}, errUnasked
 	}
 	return c.out.recvRoute, nil

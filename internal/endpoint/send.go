@@ -173,7 +173,7 @@ func (c *Conn) sendRoute() (rights.Route, error) {
 		if err := c.writeStoppedLocked(); err != nil {
 			return rights.Route{}, err
 		}
-		if c.out.ready {
+		if c.out.shift.Ready() {
 			break
 		}
 		if late.passed() {
@@ -332,7 +332,7 @@ func (c *Conn) signatureLocked() ([]byte, error) {
 		return nil, err
 	}
 	o.owed.name, o.bound, o.autobind = []byte(name), bound, nil
-	o.owed.note(debtOptions)
+	o.owed.Owe(sock.DebtOptions)
 	c.payLocked()
 	return nil, nil
 }

@@ -24,39 +24,7 @@ import (
 // time: each hello of an end that moved is answered, and the last one counts. If both move over this very connection, the server's moves
 // first, and the client's stays meanwhile.
 
-// shift is what a connection's sending half knows of moves, of either end.
-type shift struct {
-	any      bool   // there has been a move: hellos and ready packets may come
-	away     bool   // the other end is moving, and its new owner has not said hello
-	held     bool   // … over this very connection: hardly anything is said until it has been let go: see next
-	taken    bool   // … and it has come
-	serial   uint64 // of the peer's Move, to be acknowledged as soon as nothing is loaded; 0: there is none
-	asked    bool   // we have said hello of an end that moved, and may get an answer
-	deferred bool   // … and will say it when whoever has the other end has, or before anything of the user's: see leaveWordLocked
-	greeting bool   // we have said hello, and not heard one since
-	loaded   bool   // a message's descriptors have been duplicated for the peer, and it has not been written
-	begun    bool   // a message has been written in part
-
-	paused    bool // this end is being moved: no message begins
-	wasReady  bool // … as ready was before, or has become
-	announced bool // … and the peer is to be told, or has been
-	detached  bool // … and nothing is written to the pipe any more
-	nudged    bool // the mover has to look around
-
-	itself bool // … over itself
-
-	hosted  []*departure // over this connection
-	waiting []mover      // ends that have come over it, and are to be started when the other end is let go
-}
-
-// stops reports whether no packet of the user's can be written now. A message whose luggage has been written is what the peer's Move waits for:
-// see letGoLocked.
-func (s *shift) stops(begun bool) bool {
-	return s.held && !(begun && s.loaded) || s.detached || s.paused && !begun
-}
-
-// abroad reports whether the other end may be in nobody's hands.
-func (s *shift) abroad() bool { return s.away && !s.held }
+// What comes when, and what may be said meanwhile, is decided by sock.Shift.
 
 // errShifted: the peer's end is moving, so descriptors have to be duplicated for another process.
 var errShifted = errors.New("the peer is moving")
@@ -71,28 +39,12 @@ func (c *Conn) peerMoves(p *wire.Packet) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := &c.out.shift
-	if s.away || p.Serial == 0 && !s.asked && !c.out.leaving() { // without one it is for an end that was away: see leaveWordLocked
-		return errUnexpected
+	if err := c.out.shift.PeerMoves(p.Serial, p.Flags&wire.Itself != 0); err != nil {
+		return err
 	}
-	itself := p.Flags&wire.Itself != 0
-	s.any, s.away, s.serial = true, true, p.Serial
-	if crossed := itself && s.itself && c.out.leaving(); !crossed || !c.server { // else the other end gives way: see watch
-		s.held, s.taken = itself, false
-		c.out.ready, s.wasReady = false, false
-	}
-	c.letGoLocked()
+	c.payLocked()
 	c.wakeWritesLocked() // whoever has loaded a message takes it back
 	return nil
-}
-
-// letGoLocked acknowledges the peer's Move once nothing is on its way to the process that has the other end now.
-func (c *Conn) letGoLocked() {
-	if s := &c.out.shift; s.serial != 0 && !s.loaded {
-		serial := s.serial
-		s.serial = 0
-		c.acknowledgeLocked(serial)
-	}
 }
 
 // rehello takes in a hello in the middle of a connection: of the process that the other end has moved to, or the answer to ours.
@@ -131,38 +83,16 @@ func (c *Conn) rehello(p *wire.Packet) error {
 	}
 	c.out.peerPass = p.Flags&wire.PassCredentials != 0
 	c.out.can = can
-	s := &c.out.shift
-	s.any = true
-	switch {
-	case moved:
-		s.away, s.held, c.out.agreed = false, false, false // held: it has stayed after all
-		c.answerLocked(proof)
-	default:
-		s.asked = false
+	if err := c.out.shift.PeerHello(moved, c.parkedLocked()); err != nil {
+		return err
 	}
-	if !c.out.leaving() && !s.away {
-		c.out.owed.able = can
-		c.out.owed.note(debtReady)
-		s.greeting = false
+	c.out.owed.able = can
+	if moved {
+		c.out.owed.proof = proof // of the answer
 	}
 	c.payLocked()
 	c.wakeWritesLocked()
 	return nil
-}
-
-// answerLocked makes a hello the answer to that of an end that moved: also if this end has moved
-// itself, and has said nothing yet. Who is about to have this end now answers instead, if it leaves.
-func (c *Conn) answerLocked(proof []byte) {
-	s := &c.out.shift
-	deferred := s.deferred
-	s.deferred = false
-	switch {
-	case c.out.leaving():
-	case deferred:
-		c.oweLocked(wire.Moved, proof)
-	default:
-		c.oweLocked(0, proof)
-	}
 }
 
 // presentLocked says the hello that was deferred: what is written now is this process's, and not a
@@ -174,23 +104,21 @@ func (c *Conn) presentLocked() error {
 	if err != nil {
 		return err
 	}
-	if s := &c.out.shift; s.deferred && !s.paused { // still
-		s.deferred = false
-		c.oweLocked(wire.Moved, proof)
+	if c.out.shift.Presents() { // still
+		c.greetLocked(proof)
 	}
 	return nil
 }
-
-// leaving reports whether the peer has been told that this end moves: it hears the next hello from whoever has the end then.
-func (o *outbox) leaving() bool { return o.shift.paused && o.shift.announced && !o.owed.has(debtMove) }
 
 // expects reports whether such a hello can come now.
 func (c *Conn) expects(moved bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := &c.out.shift
-	return moved && s.away && len(s.waiting) == 0 || !moved && s.asked
+	return c.out.shift.Expects(moved, c.parkedLocked())
 }
+
+// parkedLocked reports whether the other end has come here, and is not live.
+func (c *Conn) parkedLocked() bool { return len(c.out.waiting) > 0 }
 
 // reacquaint notes who writes from now on, or who has been writing.
 func (c *Conn) reacquaint(who cred.Credentials, window uint32, moved bool) error {
@@ -211,23 +139,16 @@ func (c *Conn) reacquaint(who cred.Credentials, window uint32, moved bool) error
 // maxWriters bounds how often an end moves between processes while its connection lasts.
 const maxWriters = 1 << 16
 
-// oweLocked makes our hello the next thing that is said. It says all that an earlier one would have. The caller has waited for the pen.
-func (c *Conn) oweLocked(flags uint8, proof []byte) {
-	o := &c.out.owed
-	o.hello |= flags
-	o.proof = proof
-	c.out.shift.asked = c.out.shift.asked || flags&wire.Moved != 0
-	o.note(debtHello)
-	c.out.shift.greeting = true
+// greetLocked makes our hello the next thing that is said. The caller has waited for the pen.
+func (c *Conn) greetLocked(proof []byte) {
+	c.out.owed.proof = proof
+	c.out.shift.Greet()
 }
 
 // rehelloPacketLocked is the hello that is owed.
-func (c *Conn) rehelloPacketLocked() *wire.Packet {
-	flags := c.out.owed.hello
-	if c.server {
-		flags |= wire.FromServer
-	}
-	return c.helloPacket(wire.HelloBody{Proof: c.out.owed.proof}, flags, "")
+func (c *Conn) rehelloPacketLocked(moved bool) wire.Packet {
+	flags := flag(moved, wire.Moved) | flag(c.server, wire.FromServer)
+	return *c.helloPacket(wire.HelloBody{Proof: c.out.owed.proof}, flags, "")
 }
 
 // start makes an end live that has moved here, with those in its queue. Before that, Close closes its pipe and nothing else.
@@ -243,7 +164,7 @@ func (c *Conn) start() {
 		return
 	}
 	c.mu.Lock()
-	c.out.shift.detached = false
+	c.out.shift.Live()
 	c.payLocked()
 	c.wakeWritesLocked()
 	c.mu.Unlock()
@@ -263,11 +184,11 @@ func (c *Conn) settle(ends []mover) {
 		return
 	}
 	c.mu.Lock()
-	if s := &c.out.shift; s.held {
-		if len(s.waiting) == 0 {
+	if c.out.shift.Held() {
+		if !c.parkedLocked() {
 			time.AfterFunc(patience, c.lookForOwner)
 		}
-		s.waiting = append(s.waiting, ends...)
+		c.out.waiting = append(c.out.waiting, ends...)
 		ends = nil
 	}
 	c.mu.Unlock()
@@ -278,7 +199,7 @@ func (c *Conn) settle(ends []mover) {
 // has: two processes must never read one end.
 func (c *Conn) lookForOwner() {
 	c.mu.Lock()
-	waiting, severed := len(c.out.shift.waiting) > 0, c.out.severed
+	waiting, severed := c.parkedLocked(), c.out.severed
 	c.mu.Unlock()
 	if !waiting {
 		return
@@ -298,12 +219,11 @@ func (c *Conn) peerLetGo() error {
 	c.mu.Lock()
 	arrived, rights := c.in.box.Arrived()
 	serial, credit := c.in.adopted, c.in.box.Reported()
-	s := &c.out.shift
-	ends := s.waiting
-	if !s.held {
+	ends := c.out.waiting
+	if !c.out.shift.PeerLetGo() {
 		ends = nil
 	}
-	s.held, s.waiting = false, nil
+	c.out.waiting = nil
 	c.payLocked()
 	c.wakeWritesLocked()
 	c.mu.Unlock()

@@ -206,7 +206,7 @@ func (u *unpacker) assemble(p pipe.Pipe, s *wire.ConnState, socket *PacketConn) 
 	o.severed = has(wire.ConnAlone)
 	o.owed.name = []byte(s.Chosen)
 	o.owed.window, o.owed.pass = o.box.Window(), c.pass
-	o.shift = shift{any: true, detached: true, away: has(wire.ConnShifting), deferred: has(wire.ConnDeferred)}
+	o.shift.Arrive(has(wire.ConnShifting), has(wire.ConnDeferred))
 	if !o.severed && !o.box.Gone() {
 		if err := c.introduce(); err != nil {
 			return nil, err
@@ -225,8 +225,8 @@ func (c *Conn) introduce() error {
 	if err == nil {
 		err = c.pipe.Expect()
 	}
-	if err == nil && !c.out.shift.deferred {
-		c.oweLocked(wire.Moved, proof) // nobody else knows c yet
+	if err == nil && !c.out.shift.Waits() {
+		c.greetLocked(proof) // nobody else knows c yet
 	}
 	return err
 }

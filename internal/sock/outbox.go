@@ -53,6 +53,7 @@ type Outbox struct {
 	rightsLimit uint64
 
 	serial    uint64      // of the last transfer
+	former    uint64      // that of the last transfer of a former owner's, which may be acknowledged still
 	inherited uint64      // that of the message by which the socket came: see Follow
 	transfers []*Transfer // unacknowledged, oldest first
 }
@@ -141,6 +142,8 @@ func (o *Outbox) Ack(serial uint64) error {
 	case serial > o.serial:
 		return errAck
 	case o.inherited > 0 && serial <= o.inherited:
+		return nil
+	case 0 < serial && serial <= o.former: // who did not wait for that, since the peer was moving
 		return nil
 	case len(o.transfers) == 0 || serial < o.transfers[0].serial:
 		return errAck

@@ -126,6 +126,7 @@ var (
 	errEnded  = wrap("data after the end")
 	errHasty  = wrap("a datagram before it is known what becomes of the one before")
 	errState  = wrap("a state in which no socket can be")
+	errMove   = wrap("packet out of place")
 )
 
 type protocolError string

@@ -109,7 +109,7 @@ func RestoreOutbox(t Type, s OutboxState) (*Outbox, error) {
 	return &Outbox{
 		typ: t, shut: s.Shut, deaf: s.Deaf, gone: s.Gone, peer: Connected,
 		sent: s.Sent, consumed: s.Consumed, buffer: int(s.Buffer),
-		rightsSent: s.RightsSent, rightsLimit: s.RightsLimit, serial: s.Serial,
+		rightsSent: s.RightsSent, rightsLimit: s.RightsLimit, serial: s.Serial, former: s.Serial,
 	}, nil
 }
 
