@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"go/ast"
-	"go/parser"
-	"go/token"
 	"go/types"
 	"io"
 	"os/exec"
@@ -31,7 +29,7 @@ func (p Platform) Check(tags string, patterns ...string) (map[string]*types.Pack
 	if err != nil {
 		return nil, fmt.Errorf("%v: %w", p, err)
 	}
-	c := checker{p, token.NewFileSet(), map[string]*types.Package{"unsafe": types.Unsafe}}
+	c := checker{p, map[string]*types.Package{"unsafe": types.Unsafe}}
 	for _, l := range list { // dependencies come first
 		if l.ImportPath == "unsafe" || len(l.GoFiles) == 0 {
 			continue
@@ -68,27 +66,27 @@ func (p Platform) list(tags string, patterns []string) ([]listed, error) {
 
 type checker struct {
 	platform Platform
-	fset     *token.FileSet
 	done     map[string]*types.Package
 }
 
 func (c checker) check(l listed) error {
+	ours := l.Module != nil && l.Module.Main
 	var files []*ast.File
 	for _, name := range l.GoFiles {
-		f, err := parser.ParseFile(c.fset, filepath.Join(l.Dir, name), nil, parser.SkipObjectResolution)
+		f, err := sources.parse(filepath.Join(l.Dir, name), ours)
 		if err != nil {
 			return err
 		}
 		files = append(files, f)
 	}
 	config := types.Config{
-		IgnoreFuncBodies: l.Module == nil || !l.Module.Main,
+		IgnoreFuncBodies: !ours,
 		FakeImportC:      true,
 		Importer:         importer{c.done, l.ImportMap},
 		Sizes:            types.SizesFor("gc", c.platform.Arch),
 	}
 	var err error
-	c.done[l.ImportPath], err = config.Check(l.ImportPath, c.fset, files, nil)
+	c.done[l.ImportPath], err = config.Check(l.ImportPath, sources.fset, files, nil)
 	return err
 }
 
