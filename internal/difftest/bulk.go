@@ -12,14 +12,14 @@ import (
 )
 
 // flood returns how much it has written, and a checksum of it.
-func (w *world) flood(i int, op Op, s *socket) Result {
+func (w *world) flood(i int, op Op, h Hint, s *socket) Result {
 	if w.Reference && !drained(s.conn) {
 		return Result{Skipped: "not drained"}
 	}
 	r, sum := Result{}, crc32.NewIEEE()
 	for at := 0; ; at++ {
 		data := payload(i<<8+at, op.N)
-		n, err := twice(s.conn, short, func() (int, error) { return s.conn.Write(data) })
+		n, err := twice(s.conn, w.patience(h), func() (int, error) { return s.conn.Write(data) })
 		r.N += n
 		sum.Write(data[:n])
 		if err != nil {
@@ -70,7 +70,7 @@ func (w *world) burst(i int, op Op) (r Result) {
 }
 
 // fill sends from a socket of its own, and closes it when it has to wait. It leaves the messages to be read.
-func (w *world) fill(i int, op Op) (r Result) {
+func (w *world) fill(i int, op Op, h Hint) (r Result) {
 	c, err := (&afunix.ListenConfig{Transport: w.Transport}).ListenPacket(context.Background(), "unixgram", "")
 	if err != nil {
 		return Result{Err: w.failure(err)}
@@ -78,7 +78,7 @@ func (w *world) fill(i int, op Op) (r Result) {
 	defer c.Close()
 	const enough = 30
 	for r.Err.What == "" && r.N < enough {
-		r.Err = w.failure(w.sendOne(c, op, i, r.N))
+		r.Err = w.failure(w.sendOne(c, op, h, i, r.N))
 		if r.Err.What == "" {
 			r.N++
 		}
@@ -86,16 +86,23 @@ func (w *world) fill(i int, op Op) (r Result) {
 	return r
 }
 
-func (w *world) sendOne(c *afunix.Conn, op Op, i, j int) (err error) {
-	d := short
-	if !w.Reference && j < op.N {
-		d = generous
-	}
+// sendOne sends message j. The reference has sent op.N, and knows what became of the next one.
+func (w *world) sendOne(c *afunix.Conn, op Op, h Hint, i, j int) (err error) {
+	h.Waits = h.Waits && j >= op.N
 	data := payload(i<<8+j, 8)
-	_, err = twice(c, d, func() (int, error) {
+	_, err = twice(c, w.patience(h), func() (int, error) {
 		return c.WriteMsgTo(data, &net.UnixAddr{Name: w.path(op.Name), Net: "unixgram"})
 	})
 	return err
+}
+
+// patience is how long a call may take of which the reference knows whether it has to wait; only by
+// waiting does the reference find out.
+func (w *world) patience(h Hint) time.Duration {
+	if w.Reference || h.Waits {
+		return short
+	}
+	return generous
 }
 
 // twice writes within d, and once more if that was over and nothing had been written: the first

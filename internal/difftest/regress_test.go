@@ -210,6 +210,11 @@ var regressions = map[string]difftest.Program{
 		{Kind: difftest.Close, Slot: 1},
 		{Kind: difftest.WriteMsg, N: 212961},
 	},
+	"a flood is refused by a socket that hears another": {
+		{Kind: difftest.ListenPacket, Net: "unixgram", Name: "p0"},
+		{Kind: difftest.Dial, Slot: 1, Proc: 1, Net: "unixgram", Name: "p0", Name2: "@a2"},
+		{Kind: difftest.Flood, Slot: 1, N: 4},
+	},
 	"credentials after a full queue": {
 		{Kind: difftest.ListenPacket, Net: "unixgram", Name: "p1"},
 		{Kind: difftest.Connect, Slot: 1, Other: 2, Net: "unixgram"},

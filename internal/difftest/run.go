@@ -312,7 +312,7 @@ func (r *run) connectDatagram(i int, op Op, server, client process) Result {
 func (r *run) flood(i int, op Op, h Hint) Result {
 	s := r.slots[op.Slot]
 	if s.net == "unixgram" {
-		return r.fill(i, op)
+		return r.fill(i, op, h)
 	}
 	if s.peer == nobody || op.N == 0 {
 		return Result{Skipped: "no peer to read"}
@@ -331,7 +331,7 @@ func (r *run) flood(i int, op Op, h Hint) Result {
 }
 
 // fill sends datagrams to a socket until its queue is full. How many that takes is exact, and is compared.
-func (r *run) fill(i int, op Op) Result {
+func (r *run) fill(i int, op Op, h Hint) Result {
 	name := r.slots[op.Slot].name
 	if name == "" {
 		return Result{Skipped: "no name to send to"}
@@ -340,7 +340,7 @@ func (r *run) fill(i int, op Op) Result {
 	if r.against != nil {
 		send.N = r.against.results[i].N
 	}
-	return r.procs()[op.Proc].do(i, send, Hint{})
+	return r.procs()[op.Proc].do(i, send, h)
 }
 
 // together lets both processes send to a socket at the same time. Linux leaves open in which order the messages of two senders come,

@@ -129,7 +129,7 @@ func (w *world) run(i int, op Op, h Hint) Result {
 	case burst:
 		return w.burst(i, op)
 	case fill:
-		return w.fill(i, op)
+		return w.fill(i, op, h)
 	}
 	s := w.sockets[op.Slot]
 	if s == nil {
@@ -236,7 +236,7 @@ func (w *world) onConn(i int, op Op, h Hint, s *socket) Result {
 	case Expire:
 		return w.expire(s)
 	case flood:
-		return w.flood(i, op, s)
+		return w.flood(i, op, h, s)
 	case drain:
 		return w.drain(op, s)
 	}

@@ -133,7 +133,14 @@ func paired(t *testing.T, cfg endpoint.Config, x, y pipe.Pipe) (a, b *endpoint.C
 	}
 	for _, c := range []*endpoint.Conn{a, b} {
 		t.Cleanup(func() { c.Close() })
-		c.SetDeadline(time.Now().Add(10 * time.Second))
+		moreTime(c)
 	}
 	return a, b
+}
+
+// moreTime bounds what comes next on these.
+func moreTime(conns ...*endpoint.Conn) {
+	for _, c := range conns {
+		c.SetDeadline(time.Now().Add(10 * time.Second))
+	}
 }

@@ -21,6 +21,7 @@ func TestCloseWhileAnEndMoves(t *testing.T) {
 	cfg, _ := moving(sock.Stream)
 	carrier, other := pairOf(t, cfg)
 	for range 200 {
+		moreTime(carrier, other)
 		end, peer := pairOf(t, cfg)
 		closed := make(chan error, 1)
 		go func() { closed <- end.Close() }()
@@ -46,6 +47,7 @@ func TestAnEndIsPassedOnAtOnce(t *testing.T) {
 	end, _ := pairOf(t, cfg)
 	var next any = end
 	for i := range 100 {
+		moreTime(carrier, other)
 		received := make(chan any, 1)
 		go func() {
 			m, err := other.Recv(make([]byte, 1), false)
