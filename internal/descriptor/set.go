@@ -3,12 +3,12 @@ package descriptor
 import (
 	"os"
 	"runtime"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	errnos "afunix/internal/errno" // errno is a function on Windows
+	"afunix/internal/locks"
 )
 
 // An item is one descriptor that a Set owns. File descriptors are 31 bits long, and handles have 32 significant bits on every
@@ -31,7 +31,7 @@ const (
 // dropped is closed by a finalizer.
 type Set struct {
 	more  *more // nil: descriptors of System, and no ends
-	mu    sync.Mutex
+	mu    locks.Mutex[locks.Set]
 	items []item
 	one   [1]item // so that a single descriptor needs no second allocation
 }
