@@ -192,11 +192,20 @@ func (s *Set) Give(i int, take func(v uintptr, k Kind, e End) error) error {
 }
 
 // Dup returns a set of fresh duplicates of every descriptor that is still here. Ends cannot be duplicated: in their place is one
-// that was taken.
+// that was taken. If one fails, the others are closed by another goroutine: the caller may hold the
+// lock of a connection, and a stranger's file system may never let go of a descriptor.
 func (s *Set) Dup() (*Set, error) {
+	d := NewSet(s.in(), len(s.items))
+	if err := s.dupTo(d); err != nil {
+		d.discard()
+		return nil, err
+	}
+	return d, nil
+}
+
+func (s *Set) dupTo(d *Set) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d := NewSet(s.in(), len(s.items))
 	for i := range s.items {
 		if it := s.items[i]; it.end {
 			d.items = append(d.items, item{kind: it.kind, state: taken, end: true})
@@ -208,12 +217,11 @@ func (s *Set) Dup() (*Set, error) {
 		k := s.kind(i)
 		v, err := s.in().Dup(uintptr(s.items[i].value), k)
 		if err != nil {
-			d.Close()
-			return nil, err
+			return err
 		}
 		d.Add(v, k)
 	}
-	return d, nil
+	return nil
 }
 
 // discarding is how many goroutines may wait at a time for strangers' files to be closed. Each holds a thread.
