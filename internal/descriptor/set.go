@@ -192,17 +192,23 @@ func (s *Set) Give(i int, take func(v uintptr, k Kind, e End) error) error {
 }
 
 // Dup returns a set of fresh duplicates of every descriptor that is still here. Ends cannot be duplicated: in their place is one
-// that was taken. If one fails, the others are closed by another goroutine: the caller may hold the
-// lock of a connection, and a stranger's file system may never let go of a descriptor.
+// that was taken. If one fails, the others are closed, by another goroutine if that may wait: the
+// caller may hold the lock of a connection, and a stranger's file system may never let go.
 func (s *Set) Dup() (*Set, error) {
 	d := NewSet(s.in(), len(s.items))
-	if err := s.dupTo(d); err != nil {
-		d.discard()
-		return nil, err
+	err := s.dupTo(d)
+	if err == nil {
+		return d, nil
 	}
-	return d, nil
+	if d.lingers() {
+		d.discard()
+	} else {
+		d.Close()
+	}
+	return nil, err
 }
 
+// dupTo adds the duplicates to d, which nobody else has yet.
 func (s *Set) dupTo(d *Set) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

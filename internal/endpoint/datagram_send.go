@@ -201,22 +201,13 @@ func (s *PacketConn) sending(half func(*outgoing), link func(*Conn) error) error
 	s.out.mu.Lock()
 	defer s.out.mu.Unlock()
 	half(&s.out)
-	for _, c := range s.linksLocked() {
-		link(c) // one that is closed needs it no more
-	}
-	return nil
-}
-
-// linksLocked returns the links by which the socket sends. The caller holds mu, and that of out.
-func (s *PacketConn) linksLocked() []*Conn {
-	var links []*Conn
 	for _, d := range s.out.links {
-		links = append(links, d.conn)
+		link(d.conn) // one that is closed needs it no more
 	}
 	if s.peer != nil {
-		links = append(links, s.peer)
+		link(s.peer)
 	}
-	return links
+	return nil
 }
 
 // signature is what each datagram says of its sender: its name, which nobody changes, and whether it has credentials.

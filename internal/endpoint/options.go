@@ -93,10 +93,8 @@ func (s *PacketConn) ReadBuffer() (bytes int, err error) {
 // SetWriteBuffer sets how much may be under way to any socket: see Conn.SetWriteBuffer.
 func (s *PacketConn) SetWriteBuffer(bytes int) error {
 	var links []*Conn
-	err := s.sending(func(o *outgoing) {
-		o.buffer = sock.WriteBuffer(bytes)
-		links = s.linksLocked()
-	}, func(*Conn) error { return nil })
+	err := s.sending(func(o *outgoing) { o.buffer = sock.WriteBuffer(bytes) },
+		func(c *Conn) error { links = append(links, c); return nil })
 	for _, c := range links { // each tells its peer, which it does under no lock
 		c.SetWriteBuffer(bytes) // one that is closed needs it no more
 	}

@@ -65,10 +65,13 @@ func under(l sync.Locker, do func()) {
 // waitOn waits on a condition of l until somebody calls.
 func waitOn(l sync.Locker) {
 	cond := sync.NewCond(l)
+	done := make(chan struct{})
+	defer func() { <-done }()
 	l.Lock()
 	defer l.Unlock()
 	called := false
 	go func() {
+		defer close(done)
 		l.Lock()
 		defer l.Unlock()
 		called = true
