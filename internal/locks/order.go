@@ -43,7 +43,7 @@ func Order() []Lock {
 		{Class: LazyFD{}, Name: "net.lazyFD.mu", Guards: "the number that SyscallConn shows"},
 		{Class: Slots{}, Name: "ends.slots.mu", Guards: "which numbers are ends"},
 		{Class: Numbers{}, Name: "ends.numbers.mu", Guards: "numbers that are given out on Windows"},
-		{Class: End{}, Name: "ends.End.mu", Guards: "who refers to an end, and its options"},
+		{Class: End{}, Name: "ends.End.mu", Guards: "who refers to an end, and its options; held while the last one closes it", Long: true},
 		{Class: Ref{}, Name: "ends.Ref.mu", Guards: "calls under way by one number"},
 
 		{Class: Reading{}, Name: "endpoint.Conn.reading", Guards: "one Read at a time", Long: true},
