@@ -7,10 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 	"time"
 
 	"afunix"
+
+	"afunix/internal/locks"
 )
 
 // protocolVersion changes when two processes of different versions would not understand each other any more.
@@ -89,7 +90,7 @@ func (k key) String() string { return fmt.Sprintf("%s (%s %s)", k.Name, k.Networ
 // with the first byte.
 type channel struct {
 	conn    *afunix.Conn
-	writing sync.Mutex
+	writing locks.Mutex[locks.Channel]
 }
 
 func (c *channel) send(m message, files ...afunix.Sendable) error {

@@ -7,13 +7,15 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"afunix/internal/locks"
 )
 
 // A gate says whether this process may take something from a socket: not before Ready has succeeded, nor after a successor has taken
 // over. Whoever comes too early or too late waits, until the gate opens or the socket is closed. For one who came too late that is
 // all there is to wait for; an error would make servers fail in the moment in which they should finish their work.
 type gate[S closer] struct {
-	mu       sync.Mutex
+	mu       locks.Mutex[locks.Gate]
 	changed  *sync.Cond
 	socket   S // what is behind the gate; may be replaced while it is shut
 	open     bool

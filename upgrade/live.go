@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"afunix"
+
+	"afunix/internal/locks"
 )
 
 // maxState leaves room for the rest of the message, which is base64.
@@ -113,7 +115,7 @@ func (p *predecessor) takeConn(m message, rights afunix.Rights, to *arrivals) er
 
 // arrivals are live connections that wait for ReceiveConn.
 type arrivals struct {
-	mu      sync.Mutex
+	mu      locks.Mutex[locks.Arrivals]
 	changed *sync.Cond
 	waiting []arrival
 	closed  bool

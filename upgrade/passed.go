@@ -7,9 +7,10 @@ import (
 	"net/netip"
 	"path/filepath"
 	"slices"
-	"sync"
 
 	"afunix"
+
+	"afunix/internal/locks"
 )
 
 // A passed socket is one that the service manager has passed to this process, or to one before it.
@@ -211,21 +212,21 @@ func duplicate(s afunix.Sendable) (afunix.Rights, error) {
 // unused is what a call of New has left that has failed. Nobody else has it, and nobody could make
 // it anew.
 var unused struct {
-	sync.Mutex
+	mu     locks.Mutex[locks.Unused]
 	passed []*passed
 }
 
 // leaveUnused leaves what was passed for another call of New.
 func leaveUnused(all []*passed) {
-	unused.Lock()
-	defer unused.Unlock()
+	unused.mu.Lock()
+	defer unused.mu.Unlock()
 	unused.passed = append(unused.passed, all...)
 }
 
 // takeUnused takes it over.
 func takeUnused() []*passed {
-	unused.Lock()
-	defer unused.Unlock()
+	unused.mu.Lock()
+	defer unused.mu.Unlock()
 	all := unused.passed
 	unused.passed = nil
 	return all

@@ -13,6 +13,7 @@ import (
 
 	"afunix"
 	"afunix/internal/errno"
+	"afunix/internal/locks"
 )
 
 // Errors of an upgrade. Whatever comes around them says more.
@@ -104,10 +105,10 @@ type Upgrader struct {
 	predecessor *predecessor // nil if there was none
 	arrivals    *arrivals
 
-	turn     turn       // taken before mu
-	readying sync.Mutex // held by Ready, and by what must not happen at the same time; locked before mu
+	turn     turn                        // taken before mu
+	readying locks.Mutex[locks.Readying] // held by Ready, and by what must not happen at the same time; locked before mu
 
-	mu        sync.Mutex
+	mu        locks.Mutex[locks.Upgrader]
 	ready     bool
 	closed    bool
 	sockets   []socket
@@ -118,7 +119,7 @@ type Upgrader struct {
 	successor *channel  // to the process that has taken over
 	stands    standing  // once told is closed
 
-	sending sync.Mutex // held while a live connection goes to the successor
+	sending locks.Mutex[locks.Sending] // held while a live connection goes to the successor
 }
 
 // New looks for the process that serves now and, if there is one, receives its sockets. It does not disturb it: that goes on

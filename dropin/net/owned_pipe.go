@@ -4,9 +4,9 @@ package net
 
 import (
 	"net"
-	"sync"
 
 	"afunix/dropin/internal/ends"
+	"afunix/internal/locks"
 )
 
 // What a connection or listener owns refers to neither, so that the collector notices when they are
@@ -26,7 +26,7 @@ func (o *owned) fd() (int, error) { return o.raw.get(o.ref) }
 
 // A lazyFD is a descriptor that a connection or listener has for those who ask for its SyscallConn.
 type lazyFD struct {
-	mu     sync.Mutex
+	mu     locks.Mutex[locks.LazyFD]
 	fd     int
 	open   bool
 	closed bool

@@ -3,12 +3,12 @@ package descriptor
 import (
 	"os"
 	"runtime"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	errnos "afunix/internal/errno" // errno is a function on Windows
+	"afunix/internal/locks"
 )
 
 // An item is one descriptor that a Set owns. File descriptors are 31 bits long, and handles have 32 significant bits on every
@@ -31,7 +31,7 @@ const (
 // dropped is closed by a finalizer.
 type Set struct {
 	more  *more // nil: descriptors of System, and no ends
-	mu    sync.Mutex
+	mu    locks.Mutex[locks.Set]
 	items []item
 	one   [1]item // so that a single descriptor needs no second allocation
 }
@@ -192,11 +192,26 @@ func (s *Set) Give(i int, take func(v uintptr, k Kind, e End) error) error {
 }
 
 // Dup returns a set of fresh duplicates of every descriptor that is still here. Ends cannot be duplicated: in their place is one
-// that was taken.
+// that was taken. If one fails, the others are closed, by another goroutine if that may wait: the
+// caller may hold the lock of a connection, and a stranger's file system may never let go.
 func (s *Set) Dup() (*Set, error) {
+	d := NewSet(s.in(), len(s.items))
+	err := s.dupTo(d)
+	if err == nil {
+		return d, nil
+	}
+	if d.lingers() {
+		d.discard()
+	} else {
+		d.Close()
+	}
+	return nil, err
+}
+
+// dupTo adds the duplicates to d, which nobody else has yet.
+func (s *Set) dupTo(d *Set) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d := NewSet(s.in(), len(s.items))
 	for i := range s.items {
 		if it := s.items[i]; it.end {
 			d.items = append(d.items, item{kind: it.kind, state: taken, end: true})
@@ -208,12 +223,11 @@ func (s *Set) Dup() (*Set, error) {
 		k := s.kind(i)
 		v, err := s.in().Dup(uintptr(s.items[i].value), k)
 		if err != nil {
-			d.Close()
-			return nil, err
+			return err
 		}
 		d.Add(v, k)
 	}
-	return d, nil
+	return nil
 }
 
 // discarding is how many goroutines may wait at a time for strangers' files to be closed. Each holds a thread.

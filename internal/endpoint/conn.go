@@ -10,6 +10,7 @@ import (
 
 	"afunix/internal/cred"
 	"afunix/internal/descriptor"
+	"afunix/internal/locks"
 	"afunix/internal/pipe"
 	"afunix/internal/rights"
 	"afunix/internal/sock"
@@ -47,12 +48,12 @@ type Conn struct {
 	local  *net.UnixAddr
 	remote *net.UnixAddr
 
-	reading sync.Mutex // one Read at a time
-	writing sync.Mutex // one Write at a time, so that none is interleaved with another
+	reading locks.Mutex[locks.Reading] // one Read at a time
+	writing locks.Mutex[locks.Writing] // one Write at a time, so that none is interleaved with another
 
-	mu     sync.Mutex // guards what follows. No call of the system that may take long, none that writes to the pipe or reads it, is made under it
-	closed bool       // by Close
-	pass   bool       // SO_PASSCRED
+	mu     locks.Mutex[locks.Conn] // guards what follows. No call of the system that may take long, none that writes to the pipe or reads it, is made under it
+	closed bool                    // by Close
+	pass   bool                    // SO_PASSCRED
 	in     inbox
 	out    outbox
 

@@ -11,6 +11,7 @@ import (
 
 	"afunix/internal/cred"
 	"afunix/internal/descriptor"
+	"afunix/internal/locks"
 	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/transport"
@@ -29,12 +30,12 @@ import (
 type PacketConn struct {
 	cfg     Config // see linkConfig
 	network pipe.Network
-	id      uint64     // tells it from other sockets, in its hellos
-	binding sync.Mutex // one autobind at a time
+	id      uint64                     // tells it from other sockets, in its hellos
+	binding locks.Mutex[locks.Binding] // one autobind at a time
 	ctx     context.Context
 	cancel  context.CancelFunc
 
-	mu       sync.Mutex
+	mu       locks.Mutex[locks.PacketConn]
 	cond     sync.Cond // for readers
 	deadline deadline  // for readers
 	mail     sock.Mailbox[*Conn]

@@ -7,7 +7,7 @@ import (
 
 // A deadline is one direction's. It is guarded by mu, and calls wake with mu held when it expires.
 type deadline struct {
-	mu      *sync.Mutex
+	mu      sync.Locker
 	wake    func()
 	at      time.Time
 	timer   *time.Timer

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"net"
 	"os"
-	"sync"
 
+	"afunix/internal/locks"
 	"afunix/internal/pipe"
 	"afunix/internal/sock"
 )
@@ -17,7 +17,7 @@ const maxLinks = 32
 
 // outgoing is the sending half of a datagram socket.
 type outgoing struct {
-	mu       sync.Mutex
+	mu       locks.Mutex[locks.Outgoing]
 	deadline deadline
 	buffer   int // SO_SNDBUF
 	links    map[string]*destination
@@ -25,7 +25,7 @@ type outgoing struct {
 	stop     func() // ends the dial that is under way; nil if none is
 	closed   bool
 
-	dialing sync.Mutex // one dial at a time
+	dialing locks.Mutex[locks.Dialing] // one dial at a time
 }
 
 // A destination is a link to a socket that is sent to by its name.

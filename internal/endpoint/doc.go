@@ -11,19 +11,12 @@
 // in relocate_datagram.go; what it takes along is put together in parcel.go, and made into an end again in unpack.go. What its peer
 // sees of all this is in shift.go. A child process inherits an end by inherit.go.
 //
-// Locks, in the order in which they may be taken:
+// The order in which locks may be taken is that of locks.Order, and a build with the tag afunix_locks
+// checks it. Conn.mu is the one lock of a connection's or a link's two halves; PacketConn.mu and
+// outgoing.mu come before those of a datagram socket's links; descriptor.Set.mu comes last, since a
+// set in a queue is asked under the lock of its connection. Only a set that was read is closed with
+// none of these held, and the order begins anew for the ends in it.
 //
-//	descriptor.Set.mu       of a message that was read: closing it closes the ends in it
-//	Conn.reading, writing   one call at a time, which may wait
-//	PacketConn.binding      one autobind at a time, which tells the peer
-//	outgoing.dialing        one dial at a time, which may wait
-//	PacketConn.mu           of a datagram socket, before those of its links
-//	outgoing.mu             likewise
-//	Listener.mu
-//	Conn.mu                 of a connection or a link: the one lock of its two halves
-//	descriptor.Set.mu       of a message in a queue, to duplicate what is peeked at, or to say what it is made of
-//
-// Of two sockets the one in whose queue the other is comes first.
 // None of them is held while a listener's socket file is removed, which may take a second: see
 // Source.Unlink.
 //

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"afunix/internal/cred"
+	"afunix/internal/locks"
 	"afunix/internal/pipe"
 	"afunix/internal/simproc"
 	"afunix/internal/wire"
@@ -95,6 +96,7 @@ func only(n *atomic.Int32, where string) (leave func()) {
 }
 
 func (p *fakePipe) Read(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, placed int, err error) {
+	locks.MayWait()
 	defer only(&p.readers, "Read")()
 	p.line.Lock()
 	defer p.line.Unlock()
@@ -115,6 +117,7 @@ func (p *fakePipe) Read(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, plac
 }
 
 func (p *fakePipe) ReadNow(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, placed int, err error) {
+	locks.MayWait()
 	defer only(&p.readers, "ReadNow")()
 	p.line.Lock()
 	defer p.line.Unlock()
@@ -185,6 +188,7 @@ func (p *fakePipe) set(change func()) {
 }
 
 func (p *fakePipe) Write(head, body []byte) error {
+	locks.MayWait()
 	defer only(&p.writers, "Write")()
 	if p.tried != nil {
 		p.tried()
@@ -235,6 +239,7 @@ func (p *fakePipe) full() error {
 }
 
 func (p *fakePipe) WaitWritable() error {
+	locks.MayWait()
 	p.line.Lock()
 	defer p.line.Unlock()
 	for {
@@ -246,6 +251,7 @@ func (p *fakePipe) WaitWritable() error {
 }
 
 func (p *fakePipe) Close() error {
+	locks.MayWait()
 	p.line.Lock()
 	defer p.line.Unlock()
 	if p.closed {

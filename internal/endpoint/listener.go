@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"afunix/internal/locks"
 	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/transport"
@@ -23,7 +24,7 @@ type Listener struct {
 	cfg    Config
 	addr   *net.UnixAddr
 
-	mu       sync.Mutex
+	mu       locks.Mutex[locks.Listener]
 	cond     sync.Cond
 	deadline deadline
 	backlog  sock.Backlog[*Conn]

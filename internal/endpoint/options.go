@@ -92,8 +92,13 @@ func (s *PacketConn) ReadBuffer() (bytes int, err error) {
 
 // SetWriteBuffer sets how much may be under way to any socket: see Conn.SetWriteBuffer.
 func (s *PacketConn) SetWriteBuffer(bytes int) error {
-	return s.sending(func(o *outgoing) { o.buffer = sock.WriteBuffer(bytes) },
-		func(c *Conn) error { return c.SetWriteBuffer(bytes) })
+	var links []*Conn
+	err := s.sending(func(o *outgoing) { o.buffer = sock.WriteBuffer(bytes) },
+		func(c *Conn) error { links = append(links, c); return nil })
+	for _, c := range links { // each tells its peer, which it does under no lock
+		c.SetWriteBuffer(bytes) // one that is closed needs it no more
+	}
+	return err
 }
 
 // WriteBuffer returns SO_SNDBUF.

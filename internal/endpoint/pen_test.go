@@ -15,14 +15,21 @@ import (
 
 // A packet is written without the lock: what can happen before its writer is back.
 
-// once is a hook that does something the first time.
+// once is a hook that does something the first time, in the place of another goroutine: whoever
+// calls it holds locks that are none of its business.
 func once(do func()) func() {
-	done := false
+	called := false
 	return func() {
-		if !done {
-			done = true
-			do()
+		if called {
+			return
 		}
+		called = true
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			do()
+		}()
+		<-done
 	}
 }
 

@@ -8,10 +8,10 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"syscall"
 
 	"afunix/internal/errno"
+	"afunix/internal/locks"
 )
 
 // variable tells a child process which sockets it has inherited: a list of bequests, in JSON.
@@ -35,7 +35,7 @@ type Bequest struct {
 var inheritance = takeInheritance()
 
 type heir struct {
-	mu       sync.Mutex
+	mu       locks.Mutex[locks.Heir]
 	bequests map[string]Bequest
 	err      error // why there are none
 }

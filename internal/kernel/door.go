@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"afunix/internal/cred"
+	"afunix/internal/locks"
 )
 
 // A door lets in those clients of a listener whom authorize does not refuse. That may take long, so
@@ -21,7 +22,7 @@ type door struct {
 	authorize func(cred.Credentials) error
 	room      int // for so many clients
 
-	mu       sync.Mutex
+	mu       locks.Mutex[locks.Door]
 	cond     sync.Cond
 	asked    map[*Conn]struct{} // about whom authorize has not said anything
 	admitted []*Conn            // in the order in which they were let in

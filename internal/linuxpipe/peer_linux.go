@@ -2,7 +2,6 @@ package linuxpipe
 
 import (
 	"net"
-	"sync"
 	"syscall"
 	"time"
 	"unsafe"
@@ -10,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"afunix/internal/cred"
+	"afunix/internal/locks"
 	"afunix/internal/pipe"
 )
 
@@ -26,9 +26,9 @@ type peer struct {
 	ucred *unix.Ucred
 	pid   int32 // of who said hello
 
-	mu       sync.Mutex // holds off Close while a descriptor is being pulled
-	pidfd    int        // or a negative errno that says why there is none
-	presumed bool       // that descriptors can be pulled: there was no room for the pidfd with which to try it
+	mu       locks.Mutex[locks.PipePeer] // holds off Close while a descriptor is being pulled
+	pidfd    int                         // or a negative errno that says why there is none
+	presumed bool                        // that descriptors can be pulled: there was no room for the pidfd with which to try it
 	closed   bool
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"afunix/internal/locks"
 	"afunix/internal/pipe"
 )
 
@@ -135,6 +136,7 @@ func (in *input) scatter(fd uintptr) (int, error) {
 
 // Read waits for a packet: see pipe.Pipe.
 func (p *Pipe) Read(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, placed int, err error) {
+	locks.MayWait()
 	in := &p.in
 	in.begin(pool, into)
 	switch err := p.raw.Read(in.read); {
@@ -152,6 +154,7 @@ func (p *Pipe) Read(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, placed i
 
 // ReadNow takes a packet that is there: see pipe.Pipe.
 func (p *Pipe) ReadNow(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, placed int, err error) {
+	locks.MayWait()
 	in := &p.in
 	in.begin(pool, into)
 	if err := p.raw.Control(in.readNow); err != nil {
@@ -217,6 +220,7 @@ func (o *output) attempt(fd uintptr) {
 
 // Write puts head and body into the pipe as one packet: see pipe.Pipe.
 func (p *Pipe) Write(head, body []byte) error {
+	locks.MayWait()
 	o := &p.out
 	o.parts[0].Base = unsafe.SliceData(head)
 	o.parts[0].SetLen(len(head))
@@ -243,6 +247,7 @@ func (p *Pipe) Write(head, body []byte) error {
 
 // WaitWritable waits until Write may find room.
 func (p *Pipe) WaitWritable() error {
+	locks.MayWait()
 	var pollErr error
 	err := p.raw.Write(func(fd uintptr) bool {
 		var ready bool
@@ -267,6 +272,7 @@ func poll(fd uintptr, events int16) (bool, error) {
 
 // Close closes this end and releases the peer's process.
 func (p *Pipe) Close() error {
+	locks.MayWait()
 	err := p.file.Close()
 	p.peer.release()
 	if errors.Is(err, os.ErrClosed) {
@@ -278,6 +284,7 @@ func (p *Pipe) Close() error {
 // Hangup is Close for whoever else has this end, too: a child process that has just been forked has
 // it until its exec. What has been written stays readable.
 func (p *Pipe) Hangup() error {
+	locks.MayWait()
 	p.raw.Control(func(fd uintptr) { unix.Shutdown(int(fd), unix.SHUT_RDWR) }) // fails if it is closed, or the other end is
 	return p.Close()
 }

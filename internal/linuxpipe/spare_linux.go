@@ -2,17 +2,17 @@ package linuxpipe
 
 import (
 	"net"
-	"sync"
 
 	"golang.org/x/sys/unix"
 
+	"afunix/internal/locks"
 	"afunix/internal/pipe"
 )
 
 // A spare is a descriptor that is kept back, so that a client can be told when this process has
 // none left.
 type spare struct {
-	mu     sync.Mutex
+	mu     locks.Mutex[locks.Spare]
 	fd     int // none if there is none
 	closed bool
 }

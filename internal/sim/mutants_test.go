@@ -48,7 +48,7 @@ var mutants = []mutant{
 	{"an acknowledgement that waited for room has not got out", "endpoint/receive.go", " && !(due && c.ackPaid())", " && (due || true)"},
 	{"a Read goes on though its end is closed", "endpoint/conn.go", "			if c.closed { // meanwhile", "			if false { // meanwhile"},
 	{"what is behind descriptors that died is lost", "endpoint/receive.go", "errors.Is(err, syscall.ESRCH), err == errLetGo:", "err == syscall.ENOENT:"},
-	{"both ends that move over themselves wait", "sock/shift.go", "if crossed && s.server {", "if false {"},
+	{"both ends that move over themselves wait", "sock/shift.go", "if crossed && s.server {", "if crossed && false {"},
 	{"a ready is not heard while the end moves", "sock/shift.go", "return s.other == Present, nil", "return s.other == Present && !s.Leaving(), nil"},
 	{"a ready from before the hello counts", "sock/shift.go", "s.in, s.out = true, s.word != greeting", "s.in, s.out = true, true"},
 	{"an end that stays sends before it is answered", "sock/shift.go", "	s.out = false // until it has been answered\n", ""},

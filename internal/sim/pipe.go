@@ -13,6 +13,7 @@ import (
 
 	"afunix/internal/cred"
 	"afunix/internal/descriptor"
+	"afunix/internal/locks"
 	"afunix/internal/pipe"
 	"afunix/internal/wire"
 )
@@ -123,6 +124,7 @@ func (h *handle) nothing() error {
 func (h *handle) gateName() string { return fmt.Sprintf("read %d", h.e.on.number) }
 
 func (h *handle) Read(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, placed int, err error) {
+	locks.MayWait()
 	defer only(&h.readers, "Read")()
 	w := h.p.w
 	w.mu.Lock()
@@ -140,6 +142,7 @@ func (h *handle) Read(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, placed
 }
 
 func (h *handle) ReadNow(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, placed int, err error) {
+	locks.MayWait()
 	defer only(&h.readers, "ReadNow")()
 	if w := h.p.w; !w.Coarse {
 		w.gate(h.p, h.gateName()+" now", always)
@@ -225,6 +228,7 @@ func (h *handle) full() error {
 }
 
 func (h *handle) Write(head, body []byte) error {
+	locks.MayWait()
 	defer only(&h.writers, "Write")()
 	data := slices.Concat(head, body)
 	if len(data) == 0 || len(data) > wire.MaxPacket {
@@ -264,6 +268,7 @@ func (e *end) wrote(data []byte) {
 }
 
 func (h *handle) WaitWritable() error {
+	locks.MayWait()
 	w := h.p.w
 	w.gate(h.p, fmt.Sprintf("room in %d", h.e.on.number), func() bool { return h.full() != syscall.EAGAIN })
 	w.mu.Lock()
@@ -274,9 +279,13 @@ func (h *handle) WaitWritable() error {
 	return nil
 }
 
-func (h *handle) Close() error { return h.end("close", func() {}) }
+func (h *handle) Close() error {
+	locks.MayWait()
+	return h.end("close", func() {})
+}
 
 func (h *handle) Hangup() error {
+	locks.MayWait()
 	return h.end("hang up", func() {
 		h.p.w.mu.Lock()
 		defer h.p.w.mu.Unlock()

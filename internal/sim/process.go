@@ -72,15 +72,16 @@ type Process struct {
 
 // Spawn starts a process. Its number is that of one that is dead, if there is one: PIDs are used again.
 func (w *World) Spawn(name string, s Standing) *Process {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	p := &Process{
-		Process: simproc.New(name), w: w, number: len(w.procs), name: name, pid: 1000 + len(w.procs), standing: s,
+		Process: simproc.New(name), w: w, name: name, standing: s,
 		unsent: make(map[*end]int), adopted: make(map[uint64]bool), orphans: make(map[uint64]*orphan),
 	}
 	if !w.strict {
 		p.Reuse()
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p.number, p.pid = len(w.procs), 1000+len(w.procs)
 	for _, q := range w.procs {
 		if q.dead {
 			p.pid = q.pid

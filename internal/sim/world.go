@@ -8,10 +8,10 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"testing/synctest"
 	"time"
 
+	"afunix/internal/locks"
 	"afunix/internal/simproc"
 )
 
@@ -25,7 +25,7 @@ type World struct {
 	faults map[int][]Fault // what happens before which step
 	begun  time.Time
 
-	mu      sync.Mutex // comes after that of simproc, and is not held when that is called
+	mu      locks.Mutex[locks.SimWorld] // comes after that of simproc, and is not held when that is called
 	procs   []*Process
 	pipes   []*messagePipe
 	waiting []*waiter

@@ -8,10 +8,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sync"
 	"syscall"
 
 	"afunix/internal/descriptor"
+	"afunix/internal/locks"
 	"afunix/internal/pipe"
 )
 
@@ -29,7 +29,7 @@ const (
 )
 
 // system is the lock of all processes. A descriptor that moves is in two tables.
-var system sync.Mutex
+var system locks.Mutex[locks.SimSystem]
 
 // A File is what descriptors refer to. Its identity is its address.
 type File struct {

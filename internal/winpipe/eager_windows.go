@@ -4,12 +4,13 @@ import (
 	"io"
 	"net"
 	"runtime"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/windows"
+
+	"afunix/internal/locks"
 )
 
 // An eager waits for the next message on the thread of the goroutine that reads, while messages
@@ -23,7 +24,7 @@ import (
 type eager struct {
 	busy bool // the last message came within eagerness
 
-	mu      sync.Mutex
+	mu      locks.Mutex[locks.Eager]
 	reads   *timedRead // made when first needed: an end that is idle has none
 	stopped bool
 

@@ -4,9 +4,10 @@ import (
 	"io"
 	"net"
 	"os"
-	"sync"
 
 	"golang.org/x/sys/windows"
+
+	"afunix/internal/locks"
 )
 
 // foreign is an end that another process has handed on. Its file object may be bound to that process's completion port: if it were
@@ -17,10 +18,10 @@ type foreign struct {
 	exam   *examination
 	reads  *timedRead
 
-	using sync.RWMutex  // shared by whoever uses the handle, exclusive for closing it
-	gone  chan struct{} // closed by Close
+	using locks.RWMutex[locks.ForeignUsing] // shared by whoever uses the handle, exclusive for closing it
+	gone  chan struct{}                     // closed by Close
 
-	mu     sync.Mutex
+	mu     locks.Mutex[locks.Foreign]
 	woken  bool
 	closed bool
 }

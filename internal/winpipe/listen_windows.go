@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/windows"
 
 	"afunix/internal/cred"
+	"afunix/internal/locks"
 	"afunix/internal/pipe"
 	"afunix/internal/sock"
 )
@@ -25,11 +26,11 @@ type Listener struct {
 	unlinked   func() error   // removes that the first time, and says each time what came of it
 	exam       *examination   // of handles that another process has handed on
 
-	accepting sync.Mutex // held by Accept while it waits
+	accepting locks.Mutex[locks.Accepting] // held by Accept while it waits
 	waiting   []*instance
 	idle      []windows.Handle // instances, older than those, at which nobody waits: handed on, to this process or by it
 
-	mu        sync.Mutex
+	mu        locks.Mutex[locks.PipeListener]
 	closed    bool
 	suspended bool
 	unlink    bool

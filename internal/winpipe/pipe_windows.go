@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/windows"
 
+	"afunix/internal/locks"
 	"afunix/internal/pipe"
 )
 
@@ -35,7 +36,7 @@ const (
 type Pipe struct {
 	end end // owns the handle
 
-	reading     sync.Mutex // guards what is decided before a read; not held while reading
+	reading     locks.Mutex[locks.PipeReading] // guards what is decided before a read; not held while reading
 	interrupted atomic.Bool
 	closed      atomic.Bool
 	poll        *poll
@@ -51,7 +52,7 @@ type Pipe struct {
 
 // A writer is what belongs to writing. Its lock is never held while anything waits.
 type writer struct {
-	mu      sync.Mutex
+	mu      locks.Mutex[locks.PipeWriter]
 	done    windows.Handle // set when the operation under way has ended; manual reset
 	stop    windows.Handle // set by Close; made when somebody waits
 	waiting sync.WaitGroup // in WaitWritable, using both events
@@ -104,6 +105,7 @@ func wrap(e end, from *origin) (*Pipe, error) {
 // Read waits for a packet: see pipe.Pipe. A buffer is held while waiting, as the system copies into it. Nothing is ever
 // placed: a read from a pipe has one buffer.
 func (p *Pipe) Read(pool *sync.Pool, _ []byte) (packet *pipe.Buffer, n, placed int, err error) {
+	locks.MayWait()
 	buf := pool.Get().(*pipe.Buffer)
 	n, err = p.read(buf)
 	if err == nil && n > pipe.MaxPacket {
@@ -177,6 +179,7 @@ func (p *Pipe) setInterrupted(on bool) {
 // then pends with its data in the pipe, and until that has ended the pipe is full. That a pending write has failed, because
 // the other end was closed, is what the next Write says.
 func (p *Pipe) Write(head, body []byte) error {
+	locks.MayWait()
 	n := len(head) + len(body)
 	switch {
 	case n == 0:
@@ -285,6 +288,7 @@ func (op *writeOp) ended() bool {
 
 // WaitWritable waits for the pending write, if there is one. It occupies a thread meanwhile.
 func (p *Pipe) WaitWritable() error {
+	locks.MayWait()
 	w := &p.writer
 	for {
 		stop, err := p.startWaiting()
@@ -324,6 +328,7 @@ func (p *Pipe) startWaiting() (stop windows.Handle, err error) {
 // handle would cancel a pending write, and so take back its packet. The handle therefore stays open, in the background,
 // until that packet has found room, the other end is closed or lingerLimit is over; it is lost if this process ends first.
 func (p *Pipe) Close() error {
+	locks.MayWait()
 	full, err := p.leave()
 	if err != nil || !full {
 		return err
@@ -334,6 +339,7 @@ func (p *Pipe) Close() error {
 
 // Hangup is Close, but waits for the pending write.
 func (p *Pipe) Hangup() error {
+	locks.MayWait()
 	full, err := p.leave()
 	if err != nil || !full {
 		return err

@@ -3,7 +3,6 @@ package winpipe
 import (
 	"net"
 	"os"
-	"sync"
 	"syscall"
 	"unsafe"
 
@@ -11,13 +10,14 @@ import (
 
 	"afunix/internal/cred"
 	"afunix/internal/descriptor"
+	"afunix/internal/locks"
 	"afunix/internal/pipe"
 )
 
 // A process is the process at the other end, and the event by which this process proves itself to it. The lock is
 // shared by the calls that use the handles and exclusive for those that replace them.
 type process struct {
-	mu     sync.RWMutex
+	mu     locks.RWMutex[locks.PipeProcess]
 	closed bool
 	proof  windows.Handle // our event, which our proof names; 0 until Proof
 	peer   peer

@@ -2,10 +2,11 @@ package winpipe
 
 import (
 	"runtime"
-	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sys/windows"
+
+	"afunix/internal/locks"
 )
 
 // A timedRead reads a message on the thread that calls, and gives up after a while. Its event has
@@ -16,7 +17,7 @@ type timedRead struct {
 	overlapped windows.Overlapped // the system's while a read is under way, and so is the buffer
 	n          uint32
 
-	mu      sync.Mutex
+	mu      locks.Mutex[locks.TimedRead]
 	handle  windows.Handle // of the read under way; 0: there is none
 	stopped bool           // reads that would have to wait are cancelled
 }

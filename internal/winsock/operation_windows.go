@@ -4,12 +4,13 @@ import (
 	"net"
 	"os"
 	"runtime"
-	"sync"
 	"sync/atomic"
 	"time"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
+
+	"afunix/internal/locks"
 )
 
 // maxIO bounds one system call; its lengths are 32 bits wide.
@@ -44,8 +45,8 @@ type submit func(h windows.Handle, o *operation) error
 // A direction is one of the two halves of a socket: reading (and accepting), or writing. It has no pointer back to the socket:
 // what is part of a cycle is never finalized.
 type direction struct {
-	turn sync.Mutex // held during an operation, and by Write from its first one to its last
-	op   operation  // belongs to the holder of turn
+	turn locks.Mutex[locks.SocketTurn] // held during an operation, and by Write from its first one to its last
+	op   operation                     // belongs to the holder of turn
 
 	// Under socket.mu.
 	pending  bool // op has been started, and whoever wants to interrupt it calls CancelIoEx

@@ -6,11 +6,12 @@ import (
 	"os"
 	"runtime"
 	"strings"
-	"sync"
 	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
+
+	"afunix/internal/locks"
 )
 
 // A socket is what [Conn], [Listener] and [PacketConn] have in common: the handle, its addresses, deadlines, Close.
@@ -24,7 +25,7 @@ type socket struct {
 
 	reading, writing direction
 
-	mu     sync.Mutex
+	mu     locks.Mutex[locks.Socket]
 	closed bool
 	uses   int           // calls under way; the handle stays open for them
 	unused chan struct{} // made by Close, if there are any, and closed by the last of them

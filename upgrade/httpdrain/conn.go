@@ -4,8 +4,9 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
-	"sync"
 	"time"
+
+	"afunix/internal/locks"
 )
 
 // A conn is a connection that may turn out to be one of HTTP/2. What package http's server does
@@ -33,8 +34,8 @@ type conn struct {
 	head [shortLen]byte
 	have int // of the head of a frame
 
-	mu    sync.Mutex // held while something is written
-	known bool       // it is HTTP/2
+	mu    locks.Mutex[locks.HTTPConn] // held while something is written
+	known bool                        // it is HTTP/2
 	out   course
 	due   []byte      // to be written between two frames
 	pause *time.Timer // between the two PINGs

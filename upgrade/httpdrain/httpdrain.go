@@ -41,6 +41,8 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+
+	"afunix/internal/locks"
 )
 
 // A Server is an http.Server that can be drained.
@@ -49,7 +51,7 @@ type Server struct {
 	draining atomic.Bool
 	serving  sync.WaitGroup // calls of Serve
 
-	mu        sync.Mutex
+	mu        locks.Mutex[locks.HTTPServer]
 	changed   *sync.Cond
 	listeners []net.Listener
 	open      int                   // connections

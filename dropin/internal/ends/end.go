@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"afunix"
+
+	"afunix/internal/locks"
 )
 
 // An End is a connection or a listener that any number of Refs share.
@@ -25,7 +27,7 @@ type End struct {
 
 	readLimit, writeLimit atomic.Int64 // SO_RCVTIMEO, SO_SNDTIMEO: a limit
 
-	mu           sync.Mutex
+	mu           locks.Mutex[locks.End]
 	refs         map[*Ref]bool
 	moved        bool      // to another process: there is nothing to close
 	read, write  time.Time // the deadlines that were set

@@ -6,16 +6,17 @@ import (
 	"errors"
 	"net"
 	"os"
-	"sync"
 	"syscall"
 	"time"
+
+	"afunix/internal/locks"
 )
 
 // A Ref is one reference to an End. It is safe for concurrent use.
 type Ref struct {
 	*End
 
-	mu     sync.Mutex // may be taken while End.mu is held
+	mu     locks.Mutex[locks.Ref] // may be taken while End.mu is held
 	closed bool
 	uses   int           // calls under way
 	unused chan struct{} // made by Close, and closed by the last of them

@@ -6,6 +6,8 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+
+	"afunix/internal/locks"
 )
 
 // A slot is a number that stands for an end: it is that of the writing end of a pipe, of which there may be copies.
@@ -19,7 +21,7 @@ type slot struct {
 // slots has every slot whose number is open, or has been until now.
 var slots struct {
 	n  atomic.Int64 // how many, for those who need not look
-	mu sync.Mutex
+	mu locks.Mutex[locks.Slots]
 	m  map[key]*slot
 }
 

@@ -3,10 +3,11 @@ package ends
 import (
 	"crypto/rand"
 	"os"
-	"sync"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
+
+	"afunix/internal/locks"
 )
 
 // A key is a number and the name of the pipe that it had when it was made: a number alone could be another handle's by now.
@@ -22,7 +23,7 @@ type given struct {
 }
 
 var numbers struct {
-	mu sync.Mutex
+	mu locks.Mutex[locks.Numbers]
 	m  map[int]given
 }
 
