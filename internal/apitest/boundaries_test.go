@@ -16,7 +16,8 @@ type piece struct {
 	rights int
 }
 
-// Rows 21, 26, 27, 134: how a stream's pieces are cut when they are received into a buffer of some size.
+// Rows 21, 26, 27, 134: how a stream's pieces are cut when they are received into a buffer of some
+// size.
 func TestRightsDivideAStream(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -47,8 +48,8 @@ func TestRightsDivideAStream(t *testing.T) {
 	})
 }
 
-// expectPiece receives p into a buffer that may be larger. Over pipes plain data may arrive in several parts, as on any stream; but
-// nothing of what comes after p may come with it.
+// expectPiece receives p into a buffer that may be larger. Over pipes plain data may arrive in
+// several parts, as on any stream; but nothing of what comes after p may come with it.
 func expectPiece(t *testing.T, c *afunix.Conn, p piece, buffer int) {
 	t.Helper()
 	var got piece
@@ -186,7 +187,8 @@ func TestRecordThatIsTooLong(t *testing.T) {
 	})
 }
 
-// A stream takes as much as there is room for; the files come with the first byte, and nothing comes in between.
+// A stream takes as much as there is room for; the files come with the first byte, and nothing
+// comes in between.
 func TestLongMessagesOfTwoWritersStayWhole(t *testing.T) {
 	eachPassing(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
 		a, b := pair(t, tr, network)

@@ -58,8 +58,8 @@ func TestDeadlineAndCloseEndEveryWait(t *testing.T) {
 	})
 }
 
-// expectCloseWakes calls blocked, and sees it return net.ErrClosed after stop. That it was already waiting then is likely, but
-// what it must return is the same.
+// expectCloseWakes calls blocked, and sees it return net.ErrClosed after stop. That it was already
+// waiting then is likely, but what it must return is the same.
 func expectCloseWakes(t *testing.T, stop func() error, blocked func() error) {
 	t.Helper()
 	result := make(chan error, 1)

@@ -64,7 +64,8 @@ func expectGone(t *testing.T, c *afunix.Conn) {
 	}
 }
 
-// What is in the queue of an end goes along, and both go on as before, with descriptors in both directions, up to the end.
+// What is in the queue of an end goes along, and both go on as before, with descriptors in both
+// directions, up to the end.
 func TestExchangeAnEndMovesWithItsQueue(t *testing.T) {
 	eachMove(t, all, func(t *testing.T, a meeting) {
 		p := meet(t, a, "obey")
@@ -158,7 +159,8 @@ func TestExchangeHalfClosesMove(t *testing.T) {
 	})
 }
 
-// Messages carry the credentials of whoever has written them, before and after a move of either end; the wish for them goes along.
+// Messages carry the credentials of whoever has written them, before and after a move of either
+// end; the wish for them goes along.
 func TestExchangeCredentialsAreTheWriters(t *testing.T) {
 	eachMove(t, all, func(t *testing.T, a meeting) {
 		p := meet(t, a, "obey")
@@ -192,7 +194,8 @@ func TestExchangeCredentialsAreTheWriters(t *testing.T) {
 	})
 }
 
-// A Read and a Write that wait when the end moves are ended like by Close. What the Write has written until then has been written.
+// A Read and a Write that wait when the end moves are ended like by Close. What the Write has
+// written until then has been written.
 func TestExchangeBlockedCallsEndWhenTheirEndMoves(t *testing.T) {
 	eachMove(t, streams, func(t *testing.T, a meeting) {
 		p := meet(t, a, "obey")
@@ -210,7 +213,8 @@ func TestExchangeBlockedCallsEndWhenTheirEndMoves(t *testing.T) {
 			n, err := near.Write(make([]byte, 8<<20))
 			writes <- outcome{n, err}
 		}()
-		// The first byte shows that the Write has begun; it cannot end, and takes what room there is.
+		// The first byte shows that the Write has begun; it cannot end, and takes what room there
+		// is.
 		if _, err := io.ReadFull(far, make([]byte, 1)); err != nil {
 			t.Fatal(err)
 		}

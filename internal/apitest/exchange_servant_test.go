@@ -16,8 +16,8 @@ import (
 	"afunix/internal/testenv"
 )
 
-// The other process of the tests of ends that move: a child that obeys orders about the ends that it
-// is given.
+// The other process of the tests of ends that move: a child that obeys orders about the ends that
+// it is given.
 
 func init() { parts["obey"] = obey }
 

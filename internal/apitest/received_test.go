@@ -160,7 +160,8 @@ func TestReceivedPipeAndDirectory(t *testing.T) {
 	})
 }
 
-// Rows 54, 57, 62: sockets of ours over sockets of ours. (Over pipes an end moves: move_test.go has that.)
+// Rows 54, 57, 62: sockets of ours over sockets of ours. (Over pipes an end moves: move_test.go has
+// that.)
 func TestReceivedConnAndListener(t *testing.T) {
 	tr := afunix.KernelTransport
 	each(t, all, func(t *testing.T, over afunix.Transport, network string) {

@@ -98,8 +98,8 @@ func TestDialOfAProcessThatIsOutOfDescriptors(t *testing.T) {
 	})
 }
 
-// Row 42, and P3: all are closed, not only those for which there was no room. In a process of its own, because the limit is
-// for the whole process.
+// Row 42, and P3: all are closed, not only those for which there was no room. In a process of its
+// own, because the limit is for the whole process.
 func TestRightsThatDoNotFitAreAllClosed(t *testing.T) {
 	each(t, all, func(t *testing.T, tr afunix.Transport, network string) {
 		if tr != afunix.KernelTransport {
@@ -159,7 +159,8 @@ func receiveWithRoom(network string, room int) error {
 	return nil
 }
 
-// A process that is out of descriptors while a connection is made, and so cannot hold its peer's process, can receive descriptors later.
+// A process that is out of descriptors while a connection is made, and so cannot hold its peer's
+// process, can receive descriptors later.
 func TestRightsArriveThoughThereWasNoRoomAtFirst(t *testing.T) {
 	eachPassing(t, all, func(t *testing.T, tr afunix.Transport, network string) {
 		if tr != afunix.PipeTransport {

@@ -68,7 +68,8 @@ func childOfNobody(t *testing.T, name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// copyExecutable makes a copy that everybody may run; the test binary is built where only its owner may look.
+// copyExecutable makes a copy that everybody may run; the test binary is built where only its owner
+// may look.
 func copyExecutable(t *testing.T, path string) string {
 	t.Helper()
 	binary, err := os.ReadFile(path)
@@ -109,8 +110,9 @@ func tryToDial(args []string) error {
 	return nil
 }
 
-// P1: between a privileged server and another user's client, the server duplicates what the client sends. What the server sends,
-// nobody can duplicate on Linux, where there is no pushing: EPERM, and nothing is sent. Data flows both ways.
+// P1: between a privileged server and another user's client, the server duplicates what the client
+// sends. What the server sends, nobody can duplicate on Linux, where there is no pushing: EPERM,
+// and nothing is sent. Data flows both ways.
 func TestStrangersExchangeWhatTheirRightsAllow(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root to be somebody else")

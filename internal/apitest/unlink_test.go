@@ -21,7 +21,8 @@ func expectFile(t *testing.T, path string, there bool) {
 	}
 }
 
-// handedOn returns l as another process would receive it. What is left of l here leaves the file alone.
+// handedOn returns l as another process would receive it. What is left of l here leaves the file
+// alone.
 func handedOn(t *testing.T, tr afunix.Transport, l *afunix.Listener) *afunix.Listener {
 	t.Helper()
 	l.SetUnlinkOnClose(false)

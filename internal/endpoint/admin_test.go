@@ -9,12 +9,14 @@ import (
 	"afunix/internal/wire"
 )
 
-// Admin packets are marked, run in the same pipe, and are taken in while data is stuck and the user reads nothing.
+// Admin packets are marked, run in the same pipe, and are taken in while data is stuck and the user
+// reads nothing.
 func TestS6AdminPacketsAreNeverStuckBehindData(t *testing.T) {
 	bubble(t, onLinux, sock.Stream, func(t *testing.T, r *rig) {
 		stuck := start(func() (int, error) { return r.client.Write(make([]byte, 2<<20)) })
 		r.pending(stuck, "a write beyond the window")
-		// The server reads nothing, and its own message with descriptors is acknowledged all the same, and its shutdown seen.
+		// The server reads nothing, and its own message with descriptors is acknowledged all the
+		// same, and its shutdown seen.
 		send(t, r.server, "x", r.open(r.serverProc, descriptor.File, 1)...)
 		if err := r.server.CloseRead(); err != nil {
 			t.Fatal(err)

@@ -31,7 +31,8 @@ type step struct {
 	descs int
 }
 
-// Linux's rules to the letter: the rows of SEMANTICS.md in which rights meet the boundaries of a stream, on the real pipe.
+// Linux's rules to the letter: the rows of docs/CONFORMANCE.md in which rights meet the boundaries
+// of a stream, on the real pipe.
 func TestP6RightsAndStreamBoundaries(t *testing.T) {
 	testenv.NeedPipeRights(t)
 	type part struct {

@@ -59,7 +59,8 @@ func TestP6HalfClose(t *testing.T) {
 	}
 }
 
-// Row 154: data first, then ECONNRESET once, then the end; sending is EPIPE. Row 157: without anything unread there is no reset.
+// Row 154: data first, then ECONNRESET once, then the end; sending is EPIPE. Row 157: without
+// anything unread there is no reset.
 func TestP6CloseWithUnreadInput(t *testing.T) {
 	testenv.NeedPipeRights(t)
 	for _, unread := range []bool{true, false} {

@@ -86,7 +86,8 @@ type inbox struct {
 	embryo   bool   // it has not been accepted: what comes has its sender's credentials all the same, as in the kernel
 }
 
-// outbox is the sending half: sock.Outbox with its deadline, and what the transport itself has to say.
+// outbox is the sending half: sock.Outbox with its deadline, and what the transport itself has to
+// say.
 type outbox struct {
 	cond     sync.Cond // whoever waits for anything but data waits on it: room, an acknowledgement, the pen, a peer that moves
 	box      *sock.Outbox
@@ -262,8 +263,9 @@ func (c *Conn) peek(b []byte) (sock.Result, error) {
 	return duplicated(c.in.box.Peek(b)), nil
 }
 
-// lookLocked waits until there is something to read. If there was before, it takes in what else is in the pipe: for a stream up to n
-// bytes, and for records all of it, because a reset comes before them. It may place bytes in into. The caller holds reading, too.
+// lookLocked waits until there is something to read. If there was before, it takes in what else is
+// in the pipe: for a stream up to n bytes, and for records all of it, because a reset comes before
+// them. It may place bytes in into. The caller holds reading, too.
 func (c *Conn) lookLocked(into []byte, n int) error {
 	looked, fresh := false, false
 	for ; ; fresh = c.awaitLocked(into) {

@@ -61,8 +61,8 @@ type PacketConn struct {
 
 // unlock does what has become necessary since mu was locked, and unlocks it. What is to be said on
 // the links is noted first, since two of us must not note it in the wrong order: who closes the
-// socket then may not overtake an acknowledgement. It is said once mu is free; descriptors that have
-// been discarded are closed, and ends begin to live that have come with datagrams.
+// socket then may not overtake an acknowledgement. It is said once mu is free; descriptors that
+// have been discarded are closed, and ends begin to live that have come with datagrams.
 func (s *PacketConn) unlock() {
 	s.carryOut()
 	var room [4]*Conn
@@ -99,7 +99,8 @@ func (s *PacketConn) owe(c *Conn, note func(*owed)) {
 	s.debtors = append(s.debtors, c)
 }
 
-// credit has a link tell its peer what it may send, if that is worth a packet. The caller holds mu, and unlock pays.
+// credit has a link tell its peer what it may send, if that is worth a packet. The caller holds mu,
+// and unlock pays.
 func (s *PacketConn) credit(c *Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -200,7 +200,8 @@ func (c *Conn) nudge() {
 	c.wakeWaitsLocked() // and not its guests: it is one itself, if it moves over itself
 }
 
-// watchLocked waits for something about c, as long as the carrier can send. done is called with mu held.
+// watchLocked waits for something about c, as long as the carrier can send. done is called with mu
+// held.
 func (c *Conn) watchLocked(d *departure, done func() bool) error {
 	w := wait{c: c}
 	defer w.endLocked()
@@ -265,7 +266,8 @@ func (c *Conn) ready(d *departure) error {
 	return c.flushedLocked(d)
 }
 
-// flushedLocked waits until the pipe has room: what it has taken and not made room for is lost with the process that wrote it (Windows).
+// flushedLocked waits until the pipe has room: what it has taken and not made room for is lost with
+// the process that wrote it (Windows).
 func (c *Conn) flushedLocked(d *departure) error {
 	done := false
 	go func() {
@@ -306,12 +308,12 @@ func (c *Conn) announce(d *departure) error {
 	}
 }
 
-// leaveWordLocked tells whoever will have the other end, which is away, that this one moves. Nothing is
-// waited for, since there may be nobody for a long time; and nothing is under way from there, since
-// its owner sends no descriptors before he has had a hello from here. His own comes in any case,
-// and is answered by whoever has this end then, who says nothing before (see sock.Shift), unless he
-// writes something (see presentLocked). It fails if the pipe is full. The caller has waited for the
-// pen.
+// leaveWordLocked tells whoever will have the other end, which is away, that this one moves.
+// Nothing is waited for, since there may be nobody for a long time; and nothing is under way from
+// there, since its owner sends no descriptors before he has had a hello from here. His own comes in
+// any case, and is answered by whoever has this end then, who says nothing before (see sock.Shift),
+// unless he writes something (see presentLocked). It fails if the pipe is full. The caller has
+// waited for the pen.
 func (c *Conn) leaveWordLocked() bool {
 	o := &c.out
 	if !o.shift.Waits() { // else it has been said
@@ -354,8 +356,8 @@ func (c *Conn) stay() {
 	c.catchUp() // the peer has not waited until this end had taken note of everything: see tellLocked
 }
 
-// resumeLocked starts the reader again that drain has ended. It reports whether Close was called meanwhile, or the end has been taken for
-// moved.
+// resumeLocked starts the reader again that drain has ended. It reports whether Close was called
+// meanwhile, or the end has been taken for moved.
 func (c *Conn) resumeLocked() (closed bool) {
 	c.in.paused = false
 	if t := &c.in.turn; t.drained {

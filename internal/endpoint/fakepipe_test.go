@@ -18,9 +18,10 @@ import (
 	"afunix/internal/wire"
 )
 
-// A fakePipe is one end of a message pipe in memory, with a process of package simproc at the other end. It keeps what was
-// written, can hold packets back, be full, or pretend anything about its peer. It satisfies pipe.Pipe, and panics if the engine
-// breaks that contract. Its waits are durable in the sense of testing/synctest.
+// A fakePipe is one end of a message pipe in memory, with a process of package simproc at the other
+// end. It keeps what was written, can hold packets back, be full, or pretend anything about its
+// peer. It satisfies pipe.Pipe, and panics if the engine breaks that contract. Its waits are
+// durable in the sense of testing/synctest.
 type fakePipe struct {
 	*simproc.View // what this side can do to the other process
 	fakePeer

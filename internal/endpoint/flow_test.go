@@ -13,7 +13,8 @@ import (
 	"afunix/internal/wire"
 )
 
-// Two sides that both send descriptors into full queues both come back: nobody stops reading the pipe.
+// Two sides that both send descriptors into full queues both come back: nobody stops reading the
+// pipe.
 func TestP5BothSidesSendIntoFullPipes(t *testing.T) {
 	for name, k := range map[string]kinship{"as on Linux": onLinux, "as on Windows": onWindows} {
 		t.Run(name, func(t *testing.T) {
@@ -47,7 +48,8 @@ func TestP5BothSidesSendIntoFullPipes(t *testing.T) {
 	}
 }
 
-// Two sides that both write more than fits, and read later, both come back, in a pipe of one packet.
+// Two sides that both write more than fits, and read later, both come back, in a pipe of one
+// packet.
 func TestP5BothSidesWriteThenRead(t *testing.T) {
 	bubble(t, onLinux, sock.Stream, func(t *testing.T, r *rig) {
 		r.serverPipe.limit(1)
@@ -69,8 +71,8 @@ func TestP5BothSidesWriteThenRead(t *testing.T) {
 	})
 }
 
-// A writer does not run away from a peer that reads nothing: what is under way is bounded by the window, in bytes and in
-// descriptors.
+// A writer does not run away from a peer that reads nothing: what is under way is bounded by the
+// window, in bytes and in descriptors.
 func TestP5WhatIsUnderWayIsBounded(t *testing.T) {
 	bubble(t, onLinux, sock.Stream, func(t *testing.T, r *rig) {
 		r.client.SetWriteDeadline(time.Now().Add(time.Second))

@@ -278,7 +278,8 @@ func (c *Conn) peerReadyLocked(p *wire.Packet) error {
 	return nil
 }
 
-// confirmedLocked asks the pipe, with mu released: only the one who reads it changes what peerReadyLocked has looked at.
+// confirmedLocked asks the pipe, with mu released: only the one who reads it changes what
+// peerReadyLocked has looked at.
 func (c *Conn) confirmedLocked() bool {
 	c.mu.Unlock()
 	defer c.mu.Lock()

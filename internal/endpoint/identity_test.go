@@ -16,7 +16,8 @@ import (
 	"afunix/internal/testenv"
 )
 
-// Credentials are what the system says of the process that said hello, and the proof in the hello is only a hint to it.
+// Credentials are what the system says of the process that said hello, and the proof in the hello
+// is only a hint to it.
 func TestP2IdentityIsTheSystemsWord(t *testing.T) {
 	bubble(t, onWindows, sock.Stream, func(t *testing.T, r *rig) {
 		for _, tt := range []struct {

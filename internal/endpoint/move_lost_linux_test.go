@@ -17,7 +17,8 @@ import (
 
 // Ends whose carrier does not say whether they have arrived.
 
-// An end of which nobody knows whether it has moved is closed here, also when it turns out that it has not.
+// An end of which nobody knows whether it has moved is closed here, also when it turns out that it
+// has not.
 func TestAnEndWhoseMoveIsUnknownIsClosed(t *testing.T) {
 	testenv.NeedPipeRights(t)
 	cfg, _ := moving(sock.Stream)

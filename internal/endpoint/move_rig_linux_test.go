@@ -52,7 +52,8 @@ func listening(t *testing.T, cfg endpoint.Config) (*endpoint.Listener, string) {
 	return l, path
 }
 
-// A mute pipe swallows the acknowledgements that are written to it, once it is: its end looks like that of a process that is suspended.
+// A mute pipe swallows the acknowledgements that are written to it, once it is: its end looks like
+// that of a process that is suspended.
 type mute struct {
 	pipe.Pipe
 	on atomic.Bool

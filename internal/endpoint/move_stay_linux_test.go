@@ -19,7 +19,8 @@ import (
 
 // Ends that were to move, and stay.
 
-// A halted pipe keeps what it brings as long as the lock is held: its end looks like that of a process that is suspended.
+// A halted pipe keeps what it brings as long as the lock is held: its end looks like that of a
+// process that is suspended.
 type halted struct {
 	pipe.Pipe
 	sync.Mutex
@@ -32,7 +33,8 @@ func (h *halted) Read(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, placed
 	return buf, n, placed, err
 }
 
-// An end that stays says hello, and so it does when it was to move again before its peer could answer the first one.
+// An end that stays says hello, and so it does when it was to move again before its peer could
+// answer the first one.
 func TestAnEndStaysTwiceBeforeItIsAnswered(t *testing.T) {
 	testenv.NeedPipeRights(t)
 	cfg, _ := moving(sock.Stream)

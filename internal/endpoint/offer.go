@@ -120,8 +120,8 @@ func (c *Conn) verdict(m *message, n int, err error) (int, error) {
 	return 0, err
 }
 
-// cancelLocked tells the receiver that nobody waits any longer for a datagram to be queued, and waits for what it says to that: either
-// it is in the queue all the same, or nothing has happened.
+// cancelLocked tells the receiver that nobody waits any longer for a datagram to be queued, and
+// waits for what it says to that: either it is in the queue all the same, or nothing has happened.
 func (c *Conn) cancelLocked(t *sock.Transfer, w *wait) {
 	c.out.owed.Cancel(t.Serial())
 	c.payLocked()

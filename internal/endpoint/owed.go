@@ -8,7 +8,8 @@ import (
 	"afunix/internal/wire"
 )
 
-// owed is what the transport itself has to tell the peer (S6), and what the packets are made of that tell it.
+// owed is what the transport itself has to tell the peer (S6), and what the packets are made of
+// that tell it.
 type owed struct {
 	sock.Debts
 
@@ -22,7 +23,8 @@ type owed struct {
 	payload [16]byte // of the packet that is being written
 }
 
-// packet returns the packet for p. A hello says more than what is owed: see Conn.rehelloPacketLocked.
+// packet returns the packet for p. A hello says more than what is owed: see
+// Conn.rehelloPacketLocked.
 func (o *owed) packet(p sock.Payment) wire.Packet {
 	switch p.Debt {
 	case sock.DebtReady:
@@ -61,8 +63,8 @@ func shutFlags(h sock.Halves) uint8 {
 	return flag(h&sock.ReadHalf != 0, wire.ShutRead) | flag(h&sock.WriteHalf != 0, wire.ShutWrite)
 }
 
-// payLocked writes what is owed, as far as the pipe has room, and reports whether mu was released for that. If somebody is writing it is
-// left to him: whoever has had the pen calls this.
+// payLocked writes what is owed, as far as the pipe has room, and reports whether mu was released
+// for that. If somebody is writing it is left to him: whoever has had the pen calls this.
 func (c *Conn) payLocked() (released bool) {
 	o := &c.out
 	for !o.pen && !o.full && !o.severed {
@@ -150,7 +152,8 @@ func (c *Conn) oweCreditLocked() bool {
 // patience bounds the wait for a peer that is suspended. It will see what it was told before anything that comes later.
 const patience = time.Second
 
-// A limit is passed after a while, and then wakes whoever waits for the sending half. It is guarded by Conn.mu.
+// A limit is passed after a while, and then wakes whoever waits for the sending half. It is guarded
+// by Conn.mu.
 type limit struct {
 	passed bool
 	timer  *time.Timer
@@ -174,7 +177,8 @@ func (l *limit) stop() { l.timer.Stop() }
 // be started.
 const maxAbsence = 10 * time.Second
 
-// An absence is a wait during which the other end may be in nobody's hands. It is guarded by Conn.mu.
+// An absence is a wait during which the other end may be in nobody's hands. It is guarded by
+// Conn.mu.
 type absence struct {
 	c     *Conn
 	limit *limit

@@ -14,8 +14,8 @@ import (
 	"afunix/internal/wire"
 )
 
-// What one send makes: packets, as the rules S1 to S4 want them. A test whose name begins with that of
-// a rule holds the engine to it; the rules are in docs/ARCHITECTURE.md.
+// What one send makes: packets, as the rules S1 to S4 want them. A test whose name begins with that
+// of a rule holds the engine to it; the rules are in docs/ARCHITECTURE.md.
 
 // One send makes one packet: header, ancillary block, payload, in that order.
 func TestS1OneSendIsOnePacket(t *testing.T) {

@@ -214,8 +214,8 @@ func (p *parcel) TakeBack() { p.decide((*rights.Outgoing).TakeBack, p.stay) }
 // Decline is called when the peer has discarded the message.
 func (p *parcel) Decline() { p.decide((*rights.Outgoing).Decline, p.stay) }
 
-// decide lets go of the copies, and then of the ends, on a goroutine of its own: the caller may be the carrier's reader, for which an end that
-// goes over itself waits.
+// decide lets go of the copies, and then of the ends, on a goroutine of its own: the caller may be
+// the carrier's reader, for which an end that goes over itself waits.
 func (p *parcel) decide(let func(*rights.Outgoing), ends func()) {
 	let(p.message)
 	for _, o := range p.luggage {

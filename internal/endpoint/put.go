@@ -9,8 +9,9 @@ import (
 	"afunix/internal/wire"
 )
 
-// putLocked waits for room and writes one Data packet, with the descriptors of m if that is not nil.
-// If its message has begun, only the end of the connection stops it. The caller holds writing, too.
+// putLocked waits for room and writes one Data packet, with the descriptors of m if that is not
+// nil. If its message has begun, only the end of the connection stops it. The caller holds writing,
+// too.
 func (c *Conn) putLocked(p *wire.Packet, m *message, begun bool) error {
 	weight := m.weight()
 	own := m != nil && m.parcel.itself() // it may begin, though this end is being moved

@@ -12,7 +12,8 @@ import (
 	"afunix/internal/wire"
 )
 
-// packetLocked applies one packet of n bytes, of which placed are not in buf but in the buffer of the Read that waits. It owns buf.
+// packetLocked applies one packet of n bytes, of which placed are not in buf but in the buffer of
+// the Read that waits. It owns buf.
 func (c *Conn) packetLocked(buf *pipe.Buffer, n, placed int) error {
 	p, err := wire.Parse(buf[:n])
 	if err == nil && p.Type == wire.Data {
@@ -67,9 +68,10 @@ func (c *Conn) deliver(s sock.Segment, p *wire.Packet, buf *pipe.Buffer) error {
 	return c.queueLocked(s)
 }
 
-// admitLocked checks and books a packet of the user's, and notes in s whose it is. It reports whether there is anything to be taken in:
-// luggage waits for its message, and what comes behind our goodbye is the peer's to take back. If there are descriptors, the goodbye waits
-// from then on until adopted.
+// admitLocked checks and books a packet of the user's, and notes in s whose it is. It reports
+// whether there is anything to be taken in: luggage waits for its message, and what comes behind
+// our goodbye is the peer's to take back. If there are descriptors, the goodbye waits from then on
+// until adopted.
 func (c *Conn) admitLocked(s *sock.Segment, p *wire.Packet) (take bool, err error) {
 	if err := c.signLocked(s, p); err != nil {
 		return false, err
@@ -201,7 +203,8 @@ func (c *Conn) receiveRoute() (rights.Route, error) {
 	return c.out.recvRoute, nil
 }
 
-// queueLocked gives a segment to the inbox. If nobody is there to read it at once, it moves into a buffer of its size.
+// queueLocked gives a segment to the inbox. If nobody is there to read it at once, it moves into a
+// buffer of its size.
 func (c *Conn) queueLocked(s sock.Segment) error {
 	if !c.in.waiting {
 		fit(&s)
@@ -335,7 +338,8 @@ func (c *Conn) peerShutdownLocked(p *wire.Packet) {
 	}
 }
 
-// peerClosedLocked notes that the peer's socket is closed: what it sent can be read, what is sent to it is lost.
+// peerClosedLocked notes that the peer's socket is closed: what it sent can be read, what is sent
+// to it is lost.
 func (c *Conn) peerClosedLocked(reset bool) {
 	c.awaitPenLocked()
 	c.out.box.Farewell()
@@ -359,7 +363,8 @@ func (c *Conn) unclaimed() {
 	}
 }
 
-// bereaveLocked ends sending. If the peer has not ended, it returns what is to be released by abandon. The caller has called lockToWrite.
+// bereaveLocked ends sending. If the peer has not ended, it returns what is to be released by
+// abandon. The caller has called lockToWrite.
 func (c *Conn) bereaveLocked(peerEnded bool) (left []sock.Parked) {
 	if peerEnded {
 		c.out.box.Bury()

@@ -313,8 +313,9 @@ func (c *Conn) tooLongLocked() error {
 	return c.errorOf(min(sock.Stopped(c.closed, c.out.deadline.expired), sock.TooLong))
 }
 
-// signatureLocked is the name of the sender that a message begins with, on a link. A socket of another kind that wants credentials
-// chooses a name when it first sends, and tells the peer before anything else (row 75). The caller holds writing, too.
+// signatureLocked is the name of the sender that a message begins with, on a link. A socket of
+// another kind that wants credentials chooses a name when it first sends, and tells the peer before
+// anything else (row 75). The caller holds writing, too.
 func (c *Conn) signatureLocked() ([]byte, error) {
 	if c.link != nil {
 		return c.link.name, nil
@@ -337,7 +338,8 @@ func (c *Conn) signatureLocked() ([]byte, error) {
 	return nil, nil
 }
 
-// pieceLocked bounds a piece of at most limit bytes: a stream is cut so that two pieces fit into the window.
+// pieceLocked bounds a piece of at most limit bytes: a stream is cut so that two pieces fit into
+// the window.
 func (c *Conn) pieceLocked(limit int) int {
 	if c.typ != sock.Stream {
 		return limit

@@ -63,7 +63,8 @@ func (c *Conn) run() {
 	}
 }
 
-// restLocked leaves the pipe to whoever waits. Each of them looks whether it is for him to read it. The caller is the reader.
+// restLocked leaves the pipe to whoever waits. Each of them looks whether it is for him to read it.
+// The caller is the reader.
 func (c *Conn) restLocked() {
 	t := &c.in.turn
 	t.resting = true
@@ -79,8 +80,9 @@ func (c *Conn) restLocked() {
 // free reports whether a call may read the pipe.
 func (t *turn) free() bool { return t.resting && !t.busy && t.claims == 0 && !t.over }
 
-// awaitLocked waits until something may have happened. The caller is the one Read, of which b is the buffer, or nil if nothing may be
-// put there yet. It reports whether whatever is in the queue now came during a wait for it, so that nothing else was there before.
+// awaitLocked waits until something may have happened. The caller is the one Read, of which b is
+// the buffer, or nil if nothing may be put there yet. It reports whether whatever is in the queue
+// now came during a wait for it, so that nothing else was there before.
 func (c *Conn) awaitLocked(b []byte) (fresh bool) {
 	c.in.waiting = true
 	if c.in.turn.free() {
@@ -96,9 +98,10 @@ func (c *Conn) awaitLocked(b []byte) (fresh bool) {
 	return fresh
 }
 
-// absorbLocked takes what is in the pipe already into the queue, as far as it matters to a read of n bytes: recvmsg(2) merges all
-// that was written to a stream before it (row 134), and reports a reset before records that are queued. It may place bytes in
-// into, if that is not nil. The caller is the one Read.
+// absorbLocked takes what is in the pipe already into the queue, as far as it matters to a read of
+// n bytes: recvmsg(2) merges all that was written to a stream before it (row 134), and reports a
+// reset before records that are queued. It may place bytes in into, if that is not nil. The caller
+// is the one Read.
 func (c *Conn) absorbLocked(into []byte, n int) {
 	t := &c.in.turn
 	if !c.in.box.Wants(n) || t.over || c.closed {
@@ -119,7 +122,8 @@ func (c *Conn) absorbLocked(into []byte, n int) {
 	}
 }
 
-// takeOverLocked makes the reader rest. If a Read comes to wait for what the pipe brings, it is left to that.
+// takeOverLocked makes the reader rest. If a Read comes to wait for what the pipe brings, it is
+// left to that.
 func (c *Conn) takeOverLocked() {
 	t := &c.in.turn
 	t.claims++ // or a writer who was interrupted might be back before us, for ever
@@ -163,8 +167,8 @@ func (c *Conn) takeInLocked() {
 // have there, a window of the smallest ones; but of admin packets there may be no end.
 const maxGlances = 1 << 12
 
-// turnLocked reads one packet from the pipe, with mu released, and applies it. If into is not nil, and large enough for this to be
-// worth it, payload is put right there.
+// turnLocked reads one packet from the pipe, with mu released, and applies it. If into is not nil,
+// and large enough for this to be worth it, payload is put right there.
 func (c *Conn) turnLocked(into []byte) {
 	err := c.takeLocked(into, true)
 	c.endTurnLocked(err, err == nil)
@@ -217,8 +221,8 @@ func (c *Conn) endTurnLocked(err error, packet bool) {
 // worthPlacing is the length from which on copying a payload costs more than reading it in parts.
 const worthPlacing = 4096
 
-// takeLocked reads one packet, waiting for it or not, and applies it. After an error other than an interruption, which is our own, and
-// EAGAIN, nothing will come any more.
+// takeLocked reads one packet, waiting for it or not, and applies it. After an error other than an
+// interruption, which is our own, and EAGAIN, nothing will come any more.
 func (c *Conn) takeLocked(into []byte, wait bool) error {
 	if len(into) < worthPlacing {
 		into = nil
@@ -322,14 +326,15 @@ func (w *wait) endLocked() {
 	}
 }
 
-// wakeWritesLocked makes every call that waits for the sending half look around, and whoever moves over it. The caller is not reading
-// the pipe.
+// wakeWritesLocked makes every call that waits for the sending half look around, and whoever moves
+// over it. The caller is not reading the pipe.
 func (c *Conn) wakeWritesLocked() {
 	c.wakeWaitsLocked()
 	c.out.nudgeGuests()
 }
 
-// wakeWaitsLocked makes every call that waits for the sending half look around. The caller is not reading the pipe.
+// wakeWaitsLocked makes every call that waits for the sending half look around. The caller is not
+// reading the pipe.
 func (c *Conn) wakeWaitsLocked() {
 	c.out.cond.Broadcast()
 	if t := &c.in.turn; t.writer && t.busy {

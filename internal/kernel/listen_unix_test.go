@@ -98,7 +98,8 @@ func TestFailedListenLeavesNoSocketFile(t *testing.T) {
 	}
 }
 
-// The socket file goes when the listener is closed, unless told otherwise; that of a received listener stays (row 191).
+// The socket file goes when the listener is closed, unless told otherwise; that of a received
+// listener stays (row 191).
 func TestUnlinkOnClose(t *testing.T) {
 	for _, test := range []struct {
 		name    string

@@ -9,9 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A message is what sendmsg and recvmsg take besides the data. It calls them by their numbers: the functions of package unix
-// allocate, and put a byte of their own beside descriptors without data (rows 182, 183). Neither call waits, whatever O_NONBLOCK says:
-// the open file description of a received socket may still be its sender's, too.
+// A message is what sendmsg and recvmsg take besides the data. It calls them by their numbers: the
+// functions of package unix allocate, and put a byte of their own beside descriptors without data
+// (rows 182, 183). Neither call waits, whatever O_NONBLOCK says: the open file description of a
+// received socket may still be its sender's, too.
 type message struct {
 	hdr     unix.Msghdr
 	iov     unix.Iovec

@@ -16,7 +16,8 @@ import (
 	"afunix/internal/testenv"
 )
 
-// Whoever hands a listener on decides whether its socket blocks; Accept must not, or Close could not end it.
+// Whoever hands a listener on decides whether its socket blocks; Accept must not, or Close could
+// not end it.
 func TestABlockingSocketThatWasHandedOnDoesNotBlock(t *testing.T) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

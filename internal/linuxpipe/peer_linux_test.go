@@ -61,7 +61,8 @@ func TestPeerIsWhoTheKernelNames(t *testing.T) {
 	}
 }
 
-// A process that is out of descriptors when it is told who its peer is learns it later. Until then what the peer sends is lost.
+// A process that is out of descriptors when it is told who its peer is learns it later. Until then
+// what the peer sends is lost.
 func TestPeerIsKnownWhenThereIsRoomForIt(t *testing.T) {
 	testenv.NeedPipeRights(t)
 	f, err := os.Open("/dev/null")

@@ -18,7 +18,8 @@ import (
 	"afunix/internal/wire"
 )
 
-// A messagePipe is a pipe of the simulator. Its ends are files: descriptors for them can be duplicated, and an end is closed with the last one.
+// A messagePipe is a pipe of the simulator. Its ends are files: descriptors for them can be
+// duplicated, and an end is closed with the last one.
 type messagePipe struct {
 	w      *World
 	number int
@@ -70,7 +71,8 @@ func (e *end) Released() {
 	e.released = true
 }
 
-// A handle is an end, open in a process. It satisfies pipe.Pipe, and panics if the engine breaks that contract.
+// A handle is an end, open in a process. It satisfies pipe.Pipe, and panics if the engine breaks
+// that contract.
 type handle struct {
 	p *Process
 	v uintptr

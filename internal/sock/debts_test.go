@@ -106,7 +106,8 @@ func TestPayment(t *testing.T) {
 	}
 }
 
-// A debt that somebody waits for is acknowledged under a number of its own, once. Nothing is waited for that nobody can say.
+// A debt that somebody waits for is acknowledged under a number of its own, once. Nothing is waited
+// for that nobody can say.
 func TestAskForAnAcknowledgement(t *testing.T) {
 	for _, d := range []sock.Debt{sock.DebtOptions, sock.DebtShutdown, sock.DebtMove} {
 		for _, deaf := range []bool{false, true} {
@@ -157,7 +158,8 @@ func TestForgive(t *testing.T) {
 	}
 }
 
-// Whatever comes to be owed, and however often the pipe is full: the peer is told everything, in order, and nothing twice.
+// Whatever comes to be owed, and however often the pipe is full: the peer is told everything, in
+// order, and nothing twice.
 func TestDebtsModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o, out := new(sock.Debts), sock.NewOutbox(sock.Stream)

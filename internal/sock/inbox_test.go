@@ -25,7 +25,7 @@ type read struct {
 // alike is the case of a reader that does not want credentials.
 const alike = "row 71: a reader that wants no credentials reads on"
 
-// Rows are those of SEMANTICS.md.
+// Rows are those of docs/CONFORMANCE.md.
 var reads = []struct {
 	name  string
 	typ   sock.Type

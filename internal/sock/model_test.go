@@ -146,9 +146,10 @@ func (l *link) credit() {
 	}
 }
 
-// expected is what a read of room bytes must give, by the rules of SEMANTICS.md: descriptors come with the first byte of their
-// segment, or with a read of nothing (17); a read merges (134) up to the end of a segment whose descriptors it
-// brought (26, 27, 30), or a change of credentials (71). A peek shows the next descriptors, wherever they are.
+// expected is what a read of room bytes must give, by the rules of docs/CONFORMANCE.md: descriptors
+// come with the first byte of their segment, or with a read of nothing (17); a read merges (134) up
+// to the end of a segment whose descriptors it brought (26, 27, 30), or a change of credentials
+// (71). A peek shows the next descriptors, wherever they are.
 func (l *link) expected(room int, peek bool) (r read) {
 	var taken []byte
 	bound := 0 // the segment beyond which nothing is taken

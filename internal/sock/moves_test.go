@@ -6,8 +6,8 @@ import (
 	"afunix/internal/sock"
 )
 
-// A parley is two ends that move, cross, stay, and go over themselves, with what is on the way between them. It does what package endpoint
-// does with sock.Shift, but without a thread.
+// A parley is two ends that move, cross, stay, and go over themselves, with what is on the way
+// between them. It does what package endpoint does with sock.Shift, but without a thread.
 type parley struct {
 	*script
 	t      *testing.T
@@ -415,7 +415,8 @@ func (p *parley) step() {
 	}
 }
 
-// settle lets every end stay that still can, and everything arrive. Then both ends are somewhere, and descriptors may go both ways.
+// settle lets every end stay that still can, and everything arrive. Then both ends are somewhere,
+// and descriptors may go both ways.
 func (p *parley) settle() {
 	for range 100 {
 		for _, m := range p.ends {
@@ -440,8 +441,9 @@ func (p *parley) settle() {
 	}
 }
 
-// P8: whatever two ends do that keep to the rules, moving at the same time, staying, going over themselves, with the pipe full now and then:
-// neither breaks a rule, no descriptor comes to a process that it was not duplicated for, and in the end both can send.
+// P8: whatever two ends do that keep to the rules, moving at the same time, staying, going over
+// themselves, with the pipe full now and then: neither breaks a rule, no descriptor comes to a
+// process that it was not duplicated for, and in the end both can send.
 func FuzzMoves(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte{4, 0, 4, 0, 1, 0, 4, 0, 4, 0, 4, 0, 4, 0, 1, 0})

@@ -100,8 +100,9 @@ func (o *Outbox) Sent(a Arrival) {
 	o.rightsSent += uint64(a.Weight())
 }
 
-// Unsend takes back what Sent has booked last, and Track (t may be nil): the packet has not got into the pipe. An error means that the
-// peer has credited or acknowledged it all the same; then t stays what the peer has made of it.
+// Unsend takes back what Sent has booked last, and Track (t may be nil): the packet has not got
+// into the pipe. An error means that the peer has credited or acknowledged it all the same; then t
+// stays what the peer has made of it.
 func (o *Outbox) Unsend(a Arrival, t *Transfer) error {
 	if t != nil && !o.Untrack(t) {
 		return errAck
@@ -117,15 +118,16 @@ func (o *Outbox) Unsend(a Arrival, t *Transfer) error {
 // NextSerial is the number that the next transfer will have.
 func (o *Outbox) NextSerial() uint64 { return o.serial + 1 }
 
-// Track notes that t is about to be written under NextSerial. The Outbox releases what is parked (which may be nil) when t has been
-// acknowledged, or the receiver closed.
+// Track notes that t is about to be written under NextSerial. The Outbox releases what is parked
+// (which may be nil) when t has been acknowledged, or the receiver closed.
 func (o *Outbox) Track(t *Transfer, parked Parked) {
 	o.serial++
 	t.serial, t.parked = o.serial, parked
 	o.transfers = append(o.transfers, t)
 }
 
-// Untrack takes back what Track has done last: t has not been written. It fails if the peer has acknowledged t all the same.
+// Untrack takes back what Track has done last: t has not been written. It fails if the peer has
+// acknowledged t all the same.
 func (o *Outbox) Untrack(t *Transfer) bool {
 	last := len(o.transfers) - 1
 	if last < 0 || o.transfers[last] != t {

@@ -34,8 +34,8 @@ const (
 // refused is no phase: the step cannot be taken.
 const refused = phases
 
-// next is the table of an end's own phases: what Step leads where. An end that has left can stay all the same, since its message may turn
-// out never to have been looked at.
+// next is the table of an end's own phases: what Step leads where. An end that has left can stay
+// all the same, since its message may turn out never to have been looked at.
 var next = [phases][steps]Phase{
 	//           Begin    Announce   Detach    Stay     LetGoOf    Live
 	Stays:     {Begun, refused, refused, refused, refused, refused},
@@ -151,8 +151,8 @@ func NewShift(debts *Debts, server bool) Shift {
 	return s
 }
 
-// Arrive makes s what an end knows that has come here: where the other end is, and whether it waits for a hello from there. It reports
-// whether it has to say hello itself (Greet).
+// Arrive makes s what an end knows that has come here: where the other end is, and whether it waits
+// for a hello from there. It reports whether it has to say hello itself (Greet).
 func (s *Shift) Arrive(away, waits bool) {
 	s.phase, s.readies = Unborn, anyReady
 	if away {
@@ -185,8 +185,8 @@ func (s *Shift) Begin(r Route) bool {
 // Announce notes that the peer is to be told that this end moves, or need not be.
 func (s *Shift) Announce() bool { return s.take(Announce) }
 
-// LeaveWord notes that whoever has the other end next has been told that this end moves: nobody acknowledges that, and the hello is said
-// when he has said his.
+// LeaveWord notes that whoever has the other end next has been told that this end moves: nobody
+// acknowledges that, and the hello is said when he has said his.
 func (s *Shift) LeaveWord() bool {
 	if s.other == Present || !s.take(Announce) {
 		return false
@@ -211,7 +211,8 @@ func (s *Shift) LetGo() bool {
 	return true
 }
 
-// Stay makes this end what it was. It reports whether the peer has been told that it moves, and so is to hear a hello (Greet).
+// Stay makes this end what it was. It reports whether the peer has been told that it moves, and so
+// is to hear a hello (Greet).
 func (s *Shift) Stay() (greet bool) {
 	told := s.Leaving()
 	if !s.take(Stay) {
@@ -228,14 +229,16 @@ func (s *Shift) Stay() (greet bool) {
 	return true
 }
 
-// Greet notes that a hello is owed, of an end that has moved or has stayed. It says all that an earlier one would have.
+// Greet notes that a hello is owed, of an end that has moved or has stayed. It says all that an
+// earlier one would have.
 func (s *Shift) Greet() {
 	s.word, s.asked = greeting, true
 	s.debts.OweHello(true)
 }
 
-// PeerMoves takes in that the other end is about to move, and acknowledges that under this serial number, if it has one, once nothing is
-// on its way to the process that has that end now. Without one the Move was left for whoever would have this end.
+// PeerMoves takes in that the other end is about to move, and acknowledges that under this serial
+// number, if it has one, once nothing is on its way to the process that has that end now. Without
+// one the Move was left for whoever would have this end.
 func (s *Shift) PeerMoves(serial uint64, itself bool) error {
 	heard := HeardMove
 	if itself {
@@ -256,7 +259,8 @@ func (s *Shift) PeerMoves(serial uint64, itself bool) error {
 	return nil
 }
 
-// release acknowledges the other end's Move once nothing is on its way there, and reports whether it has.
+// release acknowledges the other end's Move once nothing is on its way there, and reports whether
+// it has.
 func (s *Shift) release() bool {
 	if s.unacked == 0 || s.holds() {
 		return false
@@ -276,15 +280,16 @@ func (s *Shift) PeerLeft() {
 // EndCame notes that ends have come over this connection.
 func (s *Shift) EndCame() { s.other = place[s.other][HeardEnd] }
 
-// PeerLetGo notes that the former owner of the other end has let go of it, and reports whether it was moving over this connection.
+// PeerLetGo notes that the former owner of the other end has let go of it, and reports whether it
+// was moving over this connection.
 func (s *Shift) PeerLetGo() bool {
 	held := s.Held()
 	s.other = place[s.other][HeardGone]
 	return held
 }
 
-// Expects reports whether a hello can come now: that of the other end's owner, unless that end has come here and waits to live (parked),
-// or the answer to ours.
+// Expects reports whether a hello can come now: that of the other end's owner, unless that end has
+// come here and waits to live (parked), or the answer to ours.
 func (s *Shift) Expects(moved, parked bool) bool {
 	if !moved {
 		return s.asked
@@ -292,7 +297,8 @@ func (s *Shift) Expects(moved, parked bool) bool {
 	return place[s.other][HeardHello] != lie && !parked
 }
 
-// PeerHello takes in a hello, and owes what is to be said to it. An end that leaves says nothing: whoever has it then does.
+// PeerHello takes in a hello, and owes what is to be said to it. An end that leaves says nothing:
+// whoever has it then does.
 func (s *Shift) PeerHello(moved, parked bool) error {
 	if !s.Expects(moved, parked) {
 		return errMove
@@ -315,8 +321,8 @@ func (s *Shift) PeerHello(moved, parked bool) error {
 	return nil
 }
 
-// answer owes the answer to the hello of an end that has moved. It is a hello of the same kind if this end has moved, too, and has said
-// nothing yet.
+// answer owes the answer to the hello of an end that has moved. It is a hello of the same kind if
+// this end has moved, too, and has said nothing yet.
 func (s *Shift) answer() {
 	switch waited := s.word == deferred; {
 	case s.Leaving() && waited:
@@ -333,8 +339,8 @@ func (s *Shift) answer() {
 	}
 }
 
-// Readies says whether a ready of the peer's can come, and whether it counts: while the other end is not Present it is not about whoever
-// will have that.
+// Readies says whether a ready of the peer's can come, and whether it counts: while the other end
+// is not Present it is not about whoever will have that.
 func (s *Shift) Readies() (counts bool, err error) {
 	if s.readies == noReady {
 		return false, errMove
@@ -342,7 +348,8 @@ func (s *Shift) Readies() (counts bool, err error) {
 	return s.other == Present, nil
 }
 
-// Agree notes that both sides know how descriptors travel. One that was said before a hello of ours lets us receive what was sent before.
+// Agree notes that both sides know how descriptors travel. One that was said before a hello of ours
+// lets us receive what was sent before.
 func (s *Shift) Agree() {
 	s.in, s.out = true, s.word != greeting
 	if s.word == crossed { // it comes behind the answer, or there is none
@@ -353,7 +360,8 @@ func (s *Shift) Agree() {
 	}
 }
 
-// Load notes that the descriptors of a message are being duplicated for the peer: false if they cannot be now.
+// Load notes that the descriptors of a message are being duplicated for the peer: false if they
+// cannot be now.
 func (s *Shift) Load() bool {
 	if !s.Ready() {
 		return false
@@ -362,7 +370,8 @@ func (s *Shift) Load() bool {
 	return true
 }
 
-// Unload notes that those of a message have been written, or taken back. It reports whether the peer's Move is acknowledged by that.
+// Unload notes that those of a message have been written, or taken back. It reports whether the
+// peer's Move is acknowledged by that.
 func (s *Shift) Unload() bool {
 	switch s.message {
 	case loaded:
@@ -396,7 +405,8 @@ func (s *Shift) Quiet() bool { return s.message == none }
 // Moving reports whether this end is being moved, or has moved.
 func (s *Shift) Moving() bool { return s.phase != Stays && s.phase != Unborn }
 
-// Leaving reports whether the peer knows that this end moves: it hears the next hello from whoever has the end then.
+// Leaving reports whether the peer knows that this end moves: it hears the next hello from whoever
+// has the end then.
 func (s *Shift) Leaving() bool {
 	switch s.phase {
 	case Announced, Detached, LettingGo:
@@ -416,7 +426,8 @@ func (s *Shift) silenced() bool {
 	return s.phase == Detached || s.phase == Unmissed || s.phase == Unborn
 }
 
-// Held reports whether the other end is moving over this very connection, so that hardly anything is said.
+// Held reports whether the other end is moving over this very connection, so that hardly anything
+// is said.
 func (s *Shift) Held() bool { return s.other == Coming || s.other == Come }
 
 // Abroad reports whether the other end may be in nobody's hands.
@@ -425,15 +436,17 @@ func (s *Shift) Abroad() bool { return s.other == Away }
 // PeerAway reports whether whoever has the other end next has not said hello.
 func (s *Shift) PeerAway() bool { return s.other != Present }
 
-// Waits reports whether the hello of an end that has moved, or is about to, waits for that of the other one.
+// Waits reports whether the hello of an end that has moved, or is about to, waits for that of the
+// other one.
 func (s *Shift) Waits() bool { return s.word == deferred }
 
-// Presents reports whether this end has to say hello before its owner says anything else: what he writes is not the former owner's.
+// Presents reports whether this end has to say hello before its owner says anything else: what he
+// writes is not the former owner's.
 func (s *Shift) Presents() bool { return s.word == deferred && !s.Moving() }
 
-// Answered reports whether a hello has come since ours. Before that this end does not move again: if it stayed, two answers would be under
-// way, and the first be taken for both. A peer that is not moving itself answers before it would acknowledge the move, so that this costs
-// no time.
+// Answered reports whether a hello has come since ours. Before that this end does not move again:
+// if it stayed, two answers would be under way, and the first be taken for both. A peer that is not
+// moving itself answers before it would acknowledge the move, so that this costs no time.
 func (s *Shift) Answered() bool { return s.word != greeting && s.word != crossed }
 
 // Ready reports whether descriptors may go: no end is moving, or this one over itself.
@@ -442,14 +455,15 @@ func (s *Shift) Ready() bool { return s.out && (!s.Moving() || s.route == Itself
 // Agreed reports whether descriptors may come.
 func (s *Shift) Agreed() bool { return s.in }
 
-// Stops reports whether no packet of the user's can be written now, of a message that has begun or not. A message whose luggage has been
-// written is what the peer's Move waits for.
+// Stops reports whether no packet of the user's can be written now, of a message that has begun or
+// not. A message whose luggage has been written is what the peer's Move waits for.
 func (s *Shift) Stops(begun bool) bool {
 	return s.Held() && !(begun && s.holds()) || s.silenced() || s.Moving() && !begun
 }
 
-// Hears says which debts the peer can hear now. While its end moves over this connection it hears acknowledgements; and as long as that has
-// not come, the credit that it may need, and that there is nobody to take it.
+// Hears says which debts the peer can hear now. While its end moves over this connection it hears
+// acknowledgements; and as long as that has not come, the credit that it may need, and that there
+// is nobody to take it.
 func (s *Shift) Hears() Hearing {
 	switch {
 	case s.silenced():

@@ -240,8 +240,9 @@ func (k *talk) read(peek bool, n int) {
 	k.credit()
 }
 
-// compare fails unless r is what a read into b must give (SEMANTICS.md): on a stream bytes up to descriptors that came with the last of them,
-// or to a change of credentials (rows 17, 26, 27, 30, 71, 134), else a record (row 171).
+// compare fails unless r is what a read into b must give (docs/CONFORMANCE.md): on a stream bytes
+// up to descriptors that came with the last of them, or to a change of credentials (rows 17, 26,
+// 27, 30, 71, 134), else a record (row 171).
 func (k *talk) compare(b []byte, r sock.Result, peek bool) {
 	var want message
 	n, taken := 0, 0

@@ -22,8 +22,8 @@ func LeaveRoom(room int) (restore func() error, err error) {
 		return nil, err
 	}
 	var filling []int
-	// An accept(2) that finds nobody has taken a number for a moment, and a listener may be in one: the
-	// table is full when it stays so.
+	// An accept(2) that finds nobody has taken a number for a moment, and a listener may be in one:
+	// the table is full when it stays so.
 	for full := 0; full < 5; full++ {
 		n := len(filling)
 		if filling, err = fill(filling); err != unix.EMFILE {

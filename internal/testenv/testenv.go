@@ -25,7 +25,8 @@ func TempDir(t testing.TB) string {
 	return dir
 }
 
-// TempFile returns an open file with the text, to be read from its start. It is gone when the test ends.
+// TempFile returns an open file with the text, to be read from its start. It is gone when the test
+// ends.
 func TempFile(t testing.TB, text string) *os.File {
 	t.Helper()
 	f, err := os.CreateTemp(TempDir(t), "")

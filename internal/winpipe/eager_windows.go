@@ -14,10 +14,10 @@ import (
 )
 
 // An eager waits for the next message on the thread of the goroutine that reads, while messages
-// come one upon the other. Go's poller takes longer: it waits on a thread of its own, asks the port,
-// and wakes another thread. On Wine 8 a round trip between two processes takes half the time like
-// this (bench/README.md). What comes late is left to the poller, which holds no thread. So is what a
-// goroutine of this process is to write, since that may need the processor of the thread.
+// come one upon the other. Go's poller takes longer: it waits on a thread of its own, asks the
+// port, and wakes another thread. On Wine 8 a round trip between two processes takes half the time
+// like this (bench/README.md). What comes late is left to the poller, which holds no thread. So is
+// what a goroutine of this process is to write, since that may need the processor of the thread.
 //
 // read and learn are called by the goroutine that reads; stop and resume by any, also before there
 // is anything to stop.
@@ -40,8 +40,8 @@ type eager struct {
 // time.)
 var eagerness = time.Millisecond
 
-// maxEager bounds how many threads are held at a time, in all of the process, so that processors are
-// left for everything else.
+// maxEager bounds how many threads are held at a time, in all of the process, so that processors
+// are left for everything else.
 var maxEager = int32(max(1, runtime.NumCPU()/2))
 
 var eagerNow atomic.Int32 // how many are held

@@ -13,9 +13,10 @@ import (
 // An end is the handle of one end of a pipe, with the way in which this process may wait for packets there: [polled] for the
 // handles that it made itself, [foreign] for those that another process has handed on.
 type end interface {
-	// Read waits for a message, if apart with the peer in another process (see eager). waited: Read is known to have found the pipe
-	// empty. os.ErrDeadlineExceeded: wake was called, and nothing has been read. net.ErrClosed: so was Close. Other
-	// errors are the system's; the end of the pipe may also be io.EOF.
+	// Read waits for a message, if apart with the peer in another process (see eager). waited: Read
+	// is known to have found the pipe empty. os.ErrDeadlineExceeded: wake was called, and nothing
+	// has been read. net.ErrClosed: so was Close. Other errors are the system's; the end of the
+	// pipe may also be io.EOF.
 	Read(b []byte, apart bool) (n int, waited bool, err error)
 
 	// wake makes Read, also the one under way, fail with os.ErrDeadlineExceeded from now on, until rest undoes that.

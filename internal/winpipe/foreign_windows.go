@@ -10,9 +10,9 @@ import (
 	"afunix/internal/locks"
 )
 
-// foreign is an end that another process has handed on. Its file object may be bound to that process's completion port: if it were
-// given to os.File here, what ends here would be posted there, with a pointer of ours, and crash that process's runtime. So a thread waits
-// for each read.
+// foreign is an end that another process has handed on. Its file object may be bound to that
+// process's completion port: if it were given to os.File here, what ends here would be posted
+// there, with a pointer of ours, and crash that process's runtime. So a thread waits for each read.
 type foreign struct {
 	handle windows.Handle
 	exam   *examination

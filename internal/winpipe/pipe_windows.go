@@ -102,8 +102,8 @@ func wrap(e end, from *origin) (*Pipe, error) {
 	return p, nil
 }
 
-// Read waits for a packet: see pipe.Pipe. A buffer is held while waiting, as the system copies into it. Nothing is ever
-// placed: a read from a pipe has one buffer.
+// Read waits for a packet: see pipe.Pipe. A buffer is held while waiting, as the system copies into
+// it. Nothing is ever placed: a read from a pipe has one buffer.
 func (p *Pipe) Read(pool *sync.Pool, _ []byte) (packet *pipe.Buffer, n, placed int, err error) {
 	locks.MayWait()
 	buf := pool.Get().(*pipe.Buffer)
@@ -175,9 +175,10 @@ func (p *Pipe) setInterrupted(on bool) {
 	}
 }
 
-// Write puts one packet into the pipe: see pipe.Pipe. The system takes a message as a whole, over the quota, too: the write
-// then pends with its data in the pipe, and until that has ended the pipe is full. That a pending write has failed, because
-// the other end was closed, is what the next Write says.
+// Write puts one packet into the pipe: see pipe.Pipe. The system takes a message as a whole, over
+// the quota, too: the write then pends with its data in the pipe, and until that has ended the pipe
+// is full. That a pending write has failed, because the other end was closed, is what the next
+// Write says.
 func (p *Pipe) Write(head, body []byte) error {
 	locks.MayWait()
 	n := len(head) + len(body)

@@ -453,7 +453,8 @@ func TestErrorsOfTheSystemAreThoseOfLinux(t *testing.T) {
 	}
 }
 
-// The end of a client that has bound an abstract name gives that up when it is closed, in whatever way.
+// The end of a client that has bound an abstract name gives that up when it is closed, in whatever
+// way.
 func TestAnEndGivesUpItsName(t *testing.T) {
 	l := listen(t, abstractName(t))
 	for how, end := range map[string]func(pipe.Pipe) error{"Close": pipe.Pipe.Close, "Hangup": pipe.Pipe.Hangup} {

@@ -101,9 +101,10 @@ func (p *Pipe) Confirmed() bool {
 	return true
 }
 
-// Identify finds the peer's process by its proof: see pipe.Peer. What the system itself says about the connection (see
-// origin) must agree. EPROTO: there is no such proof; EPERM: the process is another user's, or the system does not say whose it is. If
-// nothing shows that a process to which the end was handed on is the peer, because it has closed the end already, say, or cannot be
+// Identify finds the peer's process by its proof: see pipe.Peer. What the system itself says about
+// the connection (see origin) must agree. EPROTO: there is no such proof; EPERM: the process is
+// another user's, or the system does not say whose it is. If nothing shows that a process to which
+// the end was handed on is the peer, because it has closed the end already, say, or cannot be
 // opened, then its number is 0 in the credentials, and nothing can be duplicated.
 func (p *Pipe) Identify(b []byte) (cred.Credentials, pipe.Ability, error) {
 	claim, err := parseProof(b)
@@ -149,8 +150,8 @@ func (p *Pipe) witness() (known witness, err error) {
 	return known, nil
 }
 
-// Opener returns the process that opened or created the other end: see pipe.Peer. Its number may be another process's by now.
-// EPERM: the system does not say whose it is.
+// Opener returns the process that opened or created the other end: see pipe.Peer. Its number may be
+// another process's by now. EPERM: the system does not say whose it is.
 func (p *Pipe) Opener() (cred.Credentials, error) {
 	known, err := p.witness()
 	if err != nil {
@@ -371,8 +372,8 @@ var _ [pipe.MaxExtra - protocolInfo]struct{}
 // ExportsSockets: what DuplicateHandle makes of a socket is no socket to Winsock.
 func (p *Pipe) ExportsSockets() bool { return true }
 
-// ExportSocket duplicates the socket ours into the peer's process: see pipe.Process. From now on there is a handle in the
-// peer's table, which ImportSocket adopts.
+// ExportSocket duplicates the socket ours into the peer's process: see pipe.Process. From now on
+// there is a handle in the peer's table, which ImportSocket adopts.
 func (p *Pipe) ExportSocket(ours uintptr) ([]byte, error) {
 	own := &p.process
 	own.mu.RLock()
@@ -394,8 +395,9 @@ func (p *Pipe) ExportSocket(ours uintptr) ([]byte, error) {
 	return description, nil
 }
 
-// ImportSocket makes a socket from a description: see pipe.Process. The description has in it the value of a handle in our own
-// table, in a place that is the provider's secret (and another one on Wine): believe it only from a peer that is trusted (P1).
+// ImportSocket makes a socket from a description: see pipe.Process. The description has in it the
+// value of a handle in our own table, in a place that is the provider's secret (and another one on
+// Wine): believe it only from a peer that is trusted (P1).
 func (p *Pipe) ImportSocket(description []byte) (uintptr, error) {
 	var info windows.WSAProtocolInfo
 	if len(description) != protocolInfo {

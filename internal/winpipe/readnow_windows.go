@@ -11,7 +11,8 @@ import (
 	"afunix/internal/pipe"
 )
 
-// A poll is a look into the pipe, and a read that does not wait. Made when first needed; used by one goroutine at a time.
+// A poll is a look into the pipe, and a read that does not wait. Made when first needed; used by
+// one goroutine at a time.
 type poll struct {
 	reads      *timedRead
 	buf        *pipe.Buffer
@@ -75,8 +76,8 @@ func (p *Pipe) startPoll() (o *poll, err error) {
 // between two instructions; only a timedRead knows.
 func (p *Pipe) Waited() bool { return p.waited }
 
-// ReadNow takes a packet that is there: see pipe.Pipe. It looks first, because looking is all that is needed for a pipe that is
-// empty, which most are.
+// ReadNow takes a packet that is there: see pipe.Pipe. It looks first, because looking is all that
+// is needed for a pipe that is empty, which most are.
 func (p *Pipe) ReadNow(pool *sync.Pool, _ []byte) (packet *pipe.Buffer, n, placed int, err error) {
 	o, err := p.startPoll()
 	if err != nil {

@@ -107,8 +107,8 @@ type subject struct {
 	restricted bool // a restricted token, as sandboxes have
 }
 
-// trusted reports whether s is at least as privileged as this process (P1): what s put into our handle table is then
-// believed, as s could do anything to us anyway.
+// trusted reports whether s is at least as privileged as this process (P1): what s put into our
+// handle table is then believed, as s could do anything to us anyway.
 func (s subject) trusted() bool {
 	if s.user == systemSID || s.admin {
 		return true

@@ -110,7 +110,8 @@ func secure(h windows.Handle, wanted *windows.SECURITY_DESCRIPTOR) error {
 		windows.DACL_SECURITY_INFORMATION|windows.PROTECTED_DACL_SECURITY_INFORMATION, nil, nil, dacl, nil)
 }
 
-// readSocketFile reads the socket file path, and tells its owner. Its errors are those of connect(2), and pipe.ErrNativeSocket.
+// readSocketFile reads the socket file path, and tells its owner. Its errors are those of
+// connect(2), and pipe.ErrNativeSocket.
 func readSocketFile(path string) (file sockfile, owner string, err error) {
 	if err := lookalike.Connectable(path); err != nil {
 		return sockfile{}, "", err

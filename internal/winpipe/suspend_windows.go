@@ -9,10 +9,11 @@ import (
 	"afunix/internal/pipe"
 )
 
-// Suspend ends accepting without turning anybody away: see pipe.Source. It returns the sentinel and the instances, of which at
-// least one has been open all the time, so that whoever dials meanwhile finds the name and is let in; those clients, and the ones
-// that have been let in already, are the new owner's. A socket file that is not on a drive (but on a share, say) stays when the new
-// owner closes. EMSGSIZE: path and security descriptor are too long to be handed on.
+// Suspend ends accepting without turning anybody away: see pipe.Source. It returns the sentinel and
+// the instances, of which at least one has been open all the time, so that whoever dials meanwhile
+// finds the name and is let in; those clients, and the ones that have been let in already, are the
+// new owner's. A socket file that is not on a drive (but on a share, say) stays when the new owner
+// closes. EMSGSIZE: path and security descriptor are too long to be handed on.
 func (l *Listener) Suspend() (handles []uintptr, state []byte, err error) {
 	if err := l.settle(); err != nil {
 		return nil, nil, err
@@ -67,8 +68,8 @@ func (l *Listener) stopAccepting() ([]byte, error) {
 }
 
 // OpenSource makes a listener of what Suspend returned in another process, or in this one. What
-// cannot be asked about the handles without waiting is asked in the background: if they turn out not
-// to be those of a listener with that state, Accept says EPROTO.
+// cannot be asked about the handles without waiting is asked in the background: if they turn out
+// not to be those of a listener with that state, Accept says EPROTO.
 func (System) OpenSource(handles []uintptr, state []byte) (pipe.Source, error) {
 	l, err := newSource(handles, state)
 	if err != nil {

@@ -82,8 +82,8 @@ func (r *timedRead) underWay() bool {
 func (r *timedRead) late(patience uint32) bool {
 	event, err := windows.WaitForSingleObject(r.event, patience)
 	if err != nil {
-		// The system goes on writing to this memory, and there is nothing left by which its end could be told. Only a
-		// program that closes handles which are not its own gets here.
+		// The system goes on writing to this memory, and there is nothing left by which its end
+		// could be told. Only a program that closes handles which are not its own gets here.
 		panic("winpipe: the event of a pending read is gone: " + err.Error())
 	}
 	return event == uint32(windows.WAIT_TIMEOUT)
