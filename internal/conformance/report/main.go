@@ -1,5 +1,6 @@
-// Report reads what "go test -json" says of the conformance suite, from one file for each column, and writes docs/CONFORMANCE.md to
-// standard output. An argument is SYSTEM=FILE; a FILE that is empty or missing is a system on which the suite did not run.
+// Report reads what "go test -json" says of the conformance suite, from one file for each column,
+// and writes docs/CONFORMANCE.md to standard output. An argument is SYSTEM=FILE; a FILE that is
+// empty or missing is a system on which the suite did not run.
 package main
 
 import (
