@@ -27,7 +27,7 @@ func TestPeerCredentials(t *testing.T) {
 	})
 }
 
-// Credentials come before descriptors (case 22), and are not put where there is no room.
+// Credentials come before descriptors (row 22), and are not put where there is no room.
 func TestPassCredentials(t *testing.T) {
 	needRights(t)
 	each(t, all, func(t *testing.T, network string) {

@@ -23,7 +23,7 @@ var (
 	pushed     = rights.Route{Way: rights.Push, Exports: true}
 )
 
-// The table of WINDOWS.md, "Security defaults": who duplicates. An ability is over the other side,
+// The table of who duplicates. An ability is over the other side,
 // and a side trusts what is at least as privileged as itself.
 func TestElectWhoWindowsLets(t *testing.T) {
 	for _, tt := range []struct {

@@ -43,8 +43,8 @@ type Header struct {
 }
 
 // Next splits the first message off b: what is left behind it is aligned. With ok false b is too
-// short to have one. A length that is less than a header's or more than there is is EINVAL (case 11
-// of unix(7)'s behaviours: the kernel sends nothing then).
+// short to have one. A length below that of a header, or beyond the end of b, is EINVAL, and the
+// kernel sends nothing (row 11).
 func Next(b []byte) (h Header, data, rest []byte, ok bool, err error) {
 	if len(b) < HeaderLen {
 		return h, nil, nil, false, nil

@@ -105,7 +105,7 @@ const (
 	shutBoth
 )
 
-// ReadFD is read(2) of the reference that fd is. Descriptors that come are closed (case 18).
+// ReadFD is read(2) of the reference that fd is. Descriptors that come are closed (row 18).
 func (r *Ref) ReadFD(fd int, p []byte) (int, error) {
 	got, err := r.Recvmsg(fd, p, nil, 0)
 	return got.N, err

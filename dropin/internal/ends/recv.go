@@ -23,7 +23,7 @@ type Received struct {
 // Recv is recvmsg(2): it receives one message into p and oob. The end of a stream is io.EOF.
 // Descriptors for which oob, or this process, has no room are closed, and MSG_CTRUNC says so. With
 // oob and without room for data a byte is taken from a stream or a record and counted, though
-// nobody gets it: that is what Go's Recvmsg does (case 183). Flags that would change the result are
+// nobody gets it: that is what Go's Recvmsg does (row 183). Flags that would change the result are
 // MSG_PEEK, MSG_DONTWAIT, MSG_WAITALL, MSG_TRUNC, MSG_CMSG_CLOEXEC, and MSG_OOB, which is
 // EOPNOTSUPP.
 func (r *Ref) Recv(p, oob []byte, flags int) (Received, error) {
@@ -81,13 +81,13 @@ func (r *Ref) message(p []byte, flags int, l limit) (m afunix.Message, err error
 	}
 	err = r.within(l, op)
 	if len(m.Data) > 0 && !errors.Is(err, afunix.ErrRightsTruncated) {
-		err = nil // what has been received counts, whatever kept the rest of it away (case 139)
+		err = nil // what has been received counts, whatever kept the rest of it away (row 139)
 	}
 	return m, err
 }
 
 // fill reads until p is full. It stops behind descriptors, and where the sender changes if anybody
-// asks who that is (cases 32, 71). What it has read is in m, also if it is interrupted, and then
+// asks who that is (rows 32, 71). What it has read is in m, also if it is interrupted, and then
 // called again.
 func (r *Ref) fill(p []byte, m *afunix.Message) error {
 	for {
@@ -141,7 +141,7 @@ func (r *Ref) sender(from *net.UnixAddr) *net.UnixAddr {
 	return from
 }
 
-// ancillary writes what came with m into oob: credentials first (case 22), then the descriptors
+// ancillary writes what came with m into oob: credentials first (row 22), then the descriptors
 // that there is room for. That there was anything is MSG_CTRUNC if there is no room at all (case
 // 19).
 func (got *Received) ancillary(oob []byte, m *afunix.Message) {
@@ -171,8 +171,8 @@ func ucred(c afunix.Credentials) control.Ucred {
 }
 
 // install takes up to n of the descriptors, as numbers which the caller closes and, if it says so,
-// child processes inherit (case 3). As in the kernel it stops where this process has no room for
-// more (case 42).
+// child processes inherit (row 3). As in the kernel it stops where this process has no room for
+// more (row 42).
 func install(rights afunix.Rights, n int, inherit bool) []int {
 	var fds []int
 	for i := range min(n, rights.Len()) {

@@ -15,7 +15,7 @@ import (
 
 // Send is sendmsg(2): it sends p with what oob says, to the socket named to if that is not nil.
 // Descriptors that come without data on a stream or as a record get a zero byte to go with, which
-// is not counted: that is what Go's Sendmsg does (case 182). Ends of the pipe transport among them
+// is not counted: that is what Go's Sendmsg does (row 182). Ends of the pipe transport among them
 // move: all references to them here are then of no use. Flags that would change the result are
 // MSG_DONTWAIT, and MSG_OOB, which is EOPNOTSUPP. (There are no signals, so that MSG_NOSIGNAL
 // changes nothing; the kernel ignores others as well.)
@@ -64,7 +64,7 @@ func (r *Ref) send(p, oob []byte, to *net.UnixAddr, flags int, l limit) (n int, 
 }
 
 // destination returns where a message goes that is sent to an address. The kernel does not look at
-// that of a record, and refuses one on a stream (case 147). A datagram socket that is connected
+// that of a record, and refuses one on a stream (row 147). A datagram socket that is connected
 // could send to others there; here it has a connection, and nothing else.
 func (r *Ref) destination(to *net.UnixAddr) (*net.UnixAddr, error) {
 	switch {
@@ -90,7 +90,7 @@ func Name(name string) string {
 
 // outgoing returns the descriptors that oob sends, and the ends among them that will move. Messages
 // of another level are ignored; what the kernel knows nothing of is EINVAL, and so is what is
-// longer than oob (case 11). Several messages count as one (case 8).
+// longer than oob (row 11). Several messages count as one (row 8).
 func outgoing(oob []byte) (files []afunix.Sendable, moving []*End, err error) {
 	for {
 		h, data, rest, ok, err := control.Next(oob)
