@@ -57,7 +57,8 @@ func TestRow066(t *testing.T) {
 func TestRow068(t *testing.T) { notObservable(t, "no call sends credentials of its own making") }
 func TestRow069(t *testing.T) { notObservable(t, "no call sends credentials of its own making") }
 
-// That two processes write to one stream takes a socket that both have: over pipes an end moves, so that there is one.
+// That two processes write to one stream takes a socket that both have: over pipes an end moves, so
+// that there is one.
 func TestRow071(t *testing.T) {
 	each(t, "s", func(e *env) {
 		a, b := e.pair()
