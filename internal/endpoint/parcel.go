@@ -27,7 +27,7 @@ type parcel struct {
 }
 
 // addEnd adds an end to m. It has not been touched, if there is an error.
-func (c *Conn) addEnd(m *message, route rights.Route, end any) error {
+func (c *session) addEnd(m *message, route rights.Route, end any) error {
 	e, ok := end.(mover)
 	if !ok || c.world == nil {
 		return descriptor.ErrNotSendable
@@ -103,14 +103,14 @@ func (p *parcel) blame(i int, err error) error {
 }
 
 // host makes the ends of d, which are being moved over c, look around when it cannot send any more.
-func (c *Conn) host(d *departure) {
+func (c *session) host(d *departure) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.out.hosted = append(c.out.hosted, d)
 }
 
 // dismiss ends what host began.
-func (c *Conn) dismiss(d *departure) {
+func (c *session) dismiss(d *departure) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.out.hosted = slices.DeleteFunc(c.out.hosted, func(h *departure) bool { return h == d })
@@ -125,7 +125,7 @@ func (p *parcel) value(e mover) (v uintptr, err error) {
 	return of.descriptor()
 }
 
-func (c *Conn) descriptor() (uintptr, error) { return descriptorOf(c.pipe) }
+func (c *session) descriptor() (uintptr, error) { return descriptorOf(c.pipe) }
 
 // descriptorOf returns the descriptor of a pipe that nobody else closes for the time being.
 func descriptorOf(p pipe.Pipe) (v uintptr, err error) {
@@ -262,11 +262,14 @@ func (m *message) fate() sock.Fate {
 
 // itself reports whether the carrier is one of the ends.
 func (p *parcel) itself() bool {
-	return p != nil && slices.Contains(p.ends, mover(p.carrier))
+	return p != nil && slices.ContainsFunc(p.ends, func(e mover) bool {
+		c, ok := e.(client)
+		return ok && c.base() == p.carrier
+	})
 }
 
 // sendLuggageLocked writes the packets in front of a message. The caller holds writing, too.
-func (c *Conn) sendLuggageLocked(m *message) error {
+func (c *session) sendLuggageLocked(m *message) error {
 	p := m.parcel
 	left, sets := p.states, p.luggage
 	for begun := false; len(left) > 0 || len(sets) > 0; begun = true {
@@ -292,7 +295,7 @@ func (c *Conn) sendLuggageLocked(m *message) error {
 }
 
 // pack says what c is made of.
-func (c *Conn) pack(p *parcel) error {
+func (c *session) pack(p *parcel) error {
 	s, segments := c.state()
 	sets := make([]*descriptor.Set, len(segments))
 	for i := range segments {
@@ -346,7 +349,7 @@ func (p *parcel) addSet(set *descriptor.Set) error {
 }
 
 // state returns the state of c without its queue, and the queue.
-func (c *Conn) state() (wire.ConnState, []sock.Segment) {
+func (c *session) state() (wire.ConnState, []sock.Segment) {
 	s := wire.ConnState{SocketType: uint8(c.typ), ID: c.id, PeerID: c.peerID, Local: c.local.Name, Remote: c.remote.Name}
 	set := func(flag uint32, on bool) {
 		if on {
@@ -354,9 +357,7 @@ func (c *Conn) state() (wire.ConnState, []sock.Segment) {
 		}
 	}
 	set(wire.ConnServer, c.server)
-	if c.link != nil {
-		c.link.describe(&s)
-	}
+	c.above.describe(&s)
 
 	c.mu.Lock()
 	defer c.unlock()

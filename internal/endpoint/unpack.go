@@ -8,7 +8,6 @@ import (
 
 	"afunix/internal/cred"
 	"afunix/internal/descriptor"
-	"afunix/internal/pipe"
 	"afunix/internal/rights"
 	"afunix/internal/sock"
 	"afunix/internal/wire"
@@ -17,7 +16,7 @@ import (
 // An unpacker makes ends that have moved here of what came with their message. What it is told is bounded and checked, but it is about
 // the mover's own sockets: a lie breaks nothing but these.
 type unpacker struct {
-	c     *Conn // that the message came over
+	c     *session // that the message came over
 	route rights.Route
 	baggage
 }
@@ -105,7 +104,7 @@ func (u *unpacker) end(v uintptr, k descriptor.Kind) (mover, error) {
 	case tag == wire.ConnTag && k == descriptor.Unix && v != 0:
 		return u.connOrPacketConn(v)
 	case tag == wire.ListenerTag && k == descriptor.UnixListener && v != 0:
-		return u.listener(v, nil)
+		return u.listener(v)
 	case tag == wire.PacketTag && k == descriptor.Unix && v == 0:
 		return u.packetConn()
 	default:
@@ -138,7 +137,7 @@ func (u *unpacker) close(v uintptr, k descriptor.Kind) {
 func (u *unpacker) connOrPacketConn(v uintptr) (mover, error) {
 	s, rest, err := wire.ParseConnState(u.states)
 	if err != nil || sock.Type(s.SocketType) != sock.Datagram || s.Flags&wire.ConnApart == 0 {
-		return u.conn(v, nil)
+		return u.conn(v)
 	}
 	u.close(v, descriptor.Unix)
 	if len(s.Segments) > 0 {
@@ -155,50 +154,52 @@ func (u *unpacker) connOrPacketConn(v uintptr) (mover, error) {
 	return p, nil
 }
 
-// conn makes a connection, which is not live yet. A link belongs to a socket.
-func (u *unpacker) conn(v uintptr, socket *PacketConn) (*Conn, error) {
+// conn makes a connection, which is not live yet.
+func (u *unpacker) conn(v uintptr) (*Conn, error) { return restored(u, v, checkConn, newConn) }
+
+// restored makes a session, which is not live yet, with what make puts above it.
+func restored[C client](u *unpacker, v uintptr, check func(*wire.ConnState) error, make maker[C]) (none C, err error) {
 	s, rest, err := wire.ParseConnState(u.states)
 	if err == nil {
-		err = checkConn(&s, socket != nil)
+		err = check(&s)
 	}
 	if err != nil {
 		u.close(v, descriptor.Unix)
-		return nil, err
+		return none, err
 	}
 	u.states = rest
 	p, err := u.c.world.System.OpenPipe(v, s.Flags&wire.ConnServer != 0)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
-	c, err := u.assemble(p, &s, socket)
-	if err != nil {
+	cfg := Config{Type: sock.Type(s.SocketType), Table: u.c.table, World: u.c.world}
+	if c := u.c.world.Autobind; c != nil && s.Chosen == "" && s.Local == noName {
+		cfg.Autobind = c(cfg.Type)
+	}
+	c := make(p, cfg, s.Flags&wire.ConnServer != 0, 0)
+	if err := u.assemble(c.base(), &s); err != nil {
 		p.Close()
-		return nil, err
+		return none, err
 	}
 	return c, nil
 }
 
-// assemble makes a connection of its parts.
-func (u *unpacker) assemble(p pipe.Pipe, s *wire.ConnState, socket *PacketConn) (*Conn, error) {
+// assemble gives c its state.
+func (u *unpacker) assemble(c *session, s *wire.ConnState) error {
 	has := func(flag uint32) bool { return s.Flags&flag != 0 }
-	cfg := Config{Type: sock.Type(s.SocketType), Table: u.c.table, World: u.c.world, socket: socket}
-	if c := u.c.world.Autobind; c != nil && s.Chosen == "" && s.Local == noName {
-		cfg.Autobind = c(cfg.Type)
-	}
-	c := newConn(p, cfg, has(wire.ConnServer), 0)
 	c.id, c.peerID = s.ID, s.PeerID
 	c.local = address(c.typ, cmp.Or(s.Chosen, s.Local)) // whoever gets a socket looks what it is called now
 	c.remote = address(c.typ, cmp.Or(s.PeerName, s.Remote))
-	opener, err := p.Opener()
+	opener, err := c.pipe.Opener()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if c.out.box, err = sock.RestoreOutbox(c.typ, sock.OutboxState{
 		Shut: has(wire.OutShut), Deaf: has(wire.OutDeaf), Gone: has(wire.OutGone),
 		Sent: s.Sent, Consumed: s.SentConsumed, Buffer: s.Buffer,
 		RightsSent: s.RightsSent, RightsLimit: s.RightsLimit, Serial: s.Serial,
 	}); err != nil {
-		return nil, err
+		return err
 	}
 	o := &c.out
 	c.pass = has(wire.ConnPass)
@@ -209,18 +210,15 @@ func (u *unpacker) assemble(p pipe.Pipe, s *wire.ConnState, socket *PacketConn) 
 	o.shift.Arrive(has(wire.ConnShifting), has(wire.ConnDeferred))
 	if !o.severed && !o.box.Gone() {
 		if err := c.introduce(); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if err := u.fill(c, s); err != nil {
-		return nil, err
-	}
-	return c, nil
+	return u.fill(c, s)
 }
 
 // introduce gets ready for the hello of whoever has the other end, and says ours, unless that waits
 // for it.
-func (c *Conn) introduce() error {
+func (c *session) introduce() error {
 	proof, err := c.pipe.Proof()
 	if err == nil {
 		err = c.pipe.Expect()
@@ -232,7 +230,7 @@ func (c *Conn) introduce() error {
 }
 
 // fill makes the receiving half of c.
-func (u *unpacker) fill(c *Conn, s *wire.ConnState) error {
+func (u *unpacker) fill(c *session, s *wire.ConnState) error {
 	has := func(flag uint32) bool { return s.Flags&flag != 0 }
 	in := &c.in
 	in.started, in.claimed, in.untaken = false, true, true
@@ -270,10 +268,7 @@ func (u *unpacker) fill(c *Conn, s *wire.ConnState) error {
 	for i := range segments {
 		in.nested = append(in.nested, ends(&segments[i])...)
 	}
-	if l := c.link; l != nil {
-		l.sender, l.offering = s.Sender, s.Offering
-		l.mail.Restore(sock.LinkState{Over: has(wire.ConnOver), Queued: int(s.Queued), Offers: s.Offers})
-	}
+	c.above.restore(s)
 	return nil
 }
 
@@ -286,7 +281,7 @@ func (c *Conn) Taken() {
 }
 
 // Taken has nothing to see: a listener's name does not change.
-func (l *Listener) Taken() {}
+func (l *door[C]) Taken() {}
 
 // Taken has nothing to see: nobody looks at the name again (row 75).
 func (s *PacketConn) Taken() {}
@@ -321,7 +316,7 @@ func (u *unpacker) segments(s *wire.ConnState, writers int) (segments []sock.Seg
 }
 
 // current is the process that has the other end of c now, as the system says.
-func (c *Conn) current() cred.Credentials {
+func (c *session) current() cred.Credentials {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return *c.in.writer(c.in.writing())
