@@ -45,11 +45,11 @@ func (c *Conn) CloseRead() error {
 const linger = 5 * time.Second
 
 // Close closes the connection. What was written stays readable for the peer, descriptors included.
-func (c *Conn) Close() error { return c.close(false) }
+func (c *session) Close() error { return c.close(false) }
 
 // close closes the connection. With embryo, the peer's reads end with ECONNRESET whatever it sent: nobody has accepted it
 // (row 199).
-func (c *Conn) close(embryo bool) error {
+func (c *session) close(embryo bool) error {
 	c.mu.Lock()
 	first, moving := !c.closed, c.in.paused
 	c.markClosedLocked()
@@ -64,7 +64,7 @@ func (c *Conn) close(embryo bool) error {
 }
 
 // depose closes a connection that has been marked as closed.
-func (c *Conn) depose(embryo bool) error {
+func (c *session) depose(embryo bool) error {
 	c.mu.Lock()
 	started, underWay := c.in.started, c.out.box.Outstanding() > 0
 	if !started {
@@ -93,7 +93,7 @@ func (c *Conn) depose(embryo bool) error {
 }
 
 // goodbye tells the peer that this end is closed, and reports whether nothing is under way.
-func (c *Conn) goodbye(reset bool) (finished bool) {
+func (c *session) goodbye(reset bool) (finished bool) {
 	c.lockToWrite()
 	defer c.mu.Unlock()
 	c.out.owed.OweBye(reset)
@@ -102,7 +102,7 @@ func (c *Conn) goodbye(reset bool) (finished bool) {
 }
 
 // markClosedLocked wakes everybody.
-func (c *Conn) markClosedLocked() {
+func (c *session) markClosedLocked() {
 	c.closed = true
 	c.in.deadline.stop()
 	c.out.deadline.stop()
@@ -113,7 +113,7 @@ func (c *Conn) markClosedLocked() {
 
 // drain takes in what the peer has sent before our Close, so that whether anything is left unread does not depend on how far
 // the reader has come. It ends the reader.
-func (c *Conn) drain() {
+func (c *session) drain() {
 	c.mu.Lock()
 	c.in.turn.draining = true
 	c.in.turn.relieve()
@@ -123,13 +123,13 @@ func (c *Conn) drain() {
 }
 
 // finishedLocked reports whether nothing of ours is under way.
-func (c *Conn) finishedLocked() bool {
+func (c *session) finishedLocked() bool {
 	o := &c.out
 	return !o.pen && (o.severed || !o.owed.Any() && o.box.Outstanding() == 0)
 }
 
 // lingering ends a connection once nothing is under way any more, or after a bounded time.
-func (c *Conn) lingering() {
+func (c *session) lingering() {
 	c.mu.Lock()
 	late := c.after(linger)
 	for !late.passed && !c.finishedLocked() {
@@ -141,7 +141,7 @@ func (c *Conn) lingering() {
 }
 
 // dispose ends the reader and releases everything.
-func (c *Conn) dispose() error {
+func (c *session) dispose() error {
 	c.drain()
 	c.unclaimed()
 	c.lockToWrite()

@@ -38,12 +38,12 @@ type PacketConn struct {
 	mu       locks.Mutex[locks.PacketConn]
 	cond     sync.Cond // for readers
 	deadline deadline  // for readers
-	mail     sock.Mailbox[*Conn]
-	listener *Listener     // nil without a name
+	mail     sock.Mailbox[*link]
+	door     *door[*link]  // nil without a name
 	local    *net.UnixAddr // as it was at first: package net does not look again, either (row 75)
 	bound    []byte        // the name in each datagram
 	remote   *net.UnixAddr // nil if it is not connected; it stays when the peer has gone, as in package net
-	peer     *Conn         // the link to the socket that this one is connected to
+	peer     *link         // the link to the socket that this one is connected to
 	peerID   uint64        // … which is the only one that may send to this one
 	mute     bool          // shut down for writing
 	pass     bool          // SO_PASSCRED
@@ -51,7 +51,7 @@ type PacketConn struct {
 	packetMove
 
 	// What is to be done once mu is free: see unlock.
-	debtors   []*Conn       // links that owe their peer something
+	debtors   []*link       // links that owe their peer something
 	discarded []sock.Rights // descriptors of datagrams that nobody will read
 	arrived   []mover       // ends that have come with datagrams, and begin to live
 	arriving  int           // how many ends do not live yet, so that nobody reads their datagrams
@@ -65,15 +65,15 @@ type PacketConn struct {
 // have been discarded are closed, and ends begin to live that have come with datagrams.
 func (s *PacketConn) unlock() {
 	s.carryOut()
-	var room [4]*Conn
+	var room [4]*link
 	debtors := append(room[:0], s.debtors...)
 	clear(s.debtors)
 	s.debtors = s.debtors[:0]
 	discarded, arrived := s.discarded, s.arrived
 	s.discarded, s.arrived = nil, nil
 	s.mu.Unlock()
-	for _, c := range debtors {
-		c.pay()
+	for _, l := range debtors {
+		l.pay()
 	}
 	closeAll(discarded)
 	s.startAll(arrived)
@@ -92,20 +92,20 @@ func (s *PacketConn) startAll(ends []mover) {
 }
 
 // owe notes what a link is to tell its peer. The caller holds mu, and unlock pays.
-func (s *PacketConn) owe(c *Conn, note func(*owed)) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	note(&c.out.owed)
-	s.debtors = append(s.debtors, c)
+func (s *PacketConn) owe(l *link, note func(*owed)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	note(&l.out.owed)
+	s.debtors = append(s.debtors, l)
 }
 
 // credit has a link tell its peer what it may send, if that is worth a packet. The caller holds mu,
 // and unlock pays.
-func (s *PacketConn) credit(c *Conn) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.oweCreditLocked() {
-		s.debtors = append(s.debtors, c)
+func (s *PacketConn) credit(l *link) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.oweCreditLocked() {
+		s.debtors = append(s.debtors, l)
 	}
 }
 
@@ -142,7 +142,7 @@ func DialPacket(ctx context.Context, n pipe.Network, bind bool, local, name stri
 
 func newPacketConn(n pipe.Network, cfg Config) *PacketConn {
 	s := &PacketConn{cfg: cfg, network: n, id: randomID(), local: address(sock.Datagram, "")}
-	s.cfg.Type, s.cfg.Local, s.cfg.socket = sock.Datagram, "", s
+	s.cfg.Type, s.cfg.Local = sock.Datagram, ""
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.cond.L = &s.mu
 	s.deadline.mu, s.deadline.wake = &s.mu, s.cond.Broadcast
@@ -166,8 +166,10 @@ func (s *PacketConn) bind(name string) error {
 		return net.ErrClosed
 	}
 	s.bound = []byte(name)
-	s.listener = Listen(source, s.linkConfig(), 0)
-	go s.serve(s.listener)
+	s.door = new(door[*link])
+	s.door.open(source, s.linkConfig(), 0, s.newLink)
+	s.door.start()
+	go s.serve(s.door)
 	return nil
 }
 
@@ -179,31 +181,31 @@ func (s *PacketConn) linkConfig() Config {
 }
 
 // serve takes in links.
-func (s *PacketConn) serve(l *Listener) {
+func (s *PacketConn) serve(d *door[*link]) {
 	for {
-		c, err := l.take()
+		l, err := d.take()
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return
 		case err != nil: // out of descriptors: the listener tries again by itself
 			continue
 		}
-		c.accepted()
-		if !s.attach(c) {
-			c.Close()
+		l.accepted()
+		if !s.attach(l) {
+			l.Close()
 		}
-		l.handed()
+		d.handed()
 	}
 }
 
 // attach reports whether a link is of any use.
-func (s *PacketConn) attach(c *Conn) bool {
+func (s *PacketConn) attach(l *link) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.mail.Useful(&c.link.mail) {
+	if !s.mail.Useful(&l.mail) {
 		return false
 	}
-	s.mail.Attach(&c.link.mail)
+	s.mail.Attach(&l.mail)
 	return true
 }
 
@@ -216,7 +218,7 @@ func (s *PacketConn) permits(id uint64, who cred.Credentials) wire.Status {
 	switch {
 	case s.mail.Bars(s.isPeer(id, who)):
 		return wire.NotPermitted
-	case s.mail.Crowded(s.listener.waiting()):
+	case s.mail.Crowded(s.door.waiting()):
 		return wire.Full
 	}
 	return wire.OK
@@ -280,7 +282,7 @@ func (s *PacketConn) Recv(b []byte, peek bool) (transport.Message, error) {
 }
 
 // receive waits for a datagram and takes or copies it. It returns the link that it came on, too.
-func (s *PacketConn) receive(b []byte, peek bool) (*Conn, sock.Result, error) {
+func (s *PacketConn) receive(b []byte, peek bool) (*link, sock.Result, error) {
 	s.mu.Lock()
 	defer s.unlock()
 	for !s.mail.Ready() || s.deadline.expired || s.arriving > 0 {
@@ -292,43 +294,43 @@ func (s *PacketConn) receive(b []byte, peek bool) (*Conn, sock.Result, error) {
 		}
 		s.cond.Wait()
 	}
-	c := s.mail.First().Conn
-	c.mu.Lock()
+	l := s.mail.First().Conn
+	l.mu.Lock()
 	if peek {
-		r := duplicated(c.in.box.Peek(b))
-		c.mu.Unlock()
+		r := duplicated(l.in.box.Peek(b))
+		l.mu.Unlock()
 		s.cond.Signal() // whoever waits may have it
-		return c, r, nil
+		return l, r, nil
 	}
-	r := c.in.box.Read(b)
-	c.mu.Unlock()
-	s.credit(c)
+	r := l.in.box.Read(b)
+	l.mu.Unlock()
+	s.credit(l)
 	s.mail.Took()
-	return c, r, nil
+	return l, r, nil
 }
 
-// sender returns what the socket at the other end of c is called now, if it has a name: recvmsg(2) looks when it is called.
-func (s *PacketConn) sender(c *Conn) *net.UnixAddr {
+// sender returns what the socket at the other end of l is called now, if it has a name: recvmsg(2) looks when it is called.
+func (s *PacketConn) sender(l *link) *net.UnixAddr {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	name := c.link.mail.Sender()
+	name := l.mail.Sender()
 	if name == "" {
 		return nil
 	}
 	return address(sock.Datagram, name)
 }
 
-// credentials returns those that a datagram carries that came on c, if anybody wants them.
-func (s *PacketConn) credentials(c *Conn, writer uint32) *cred.Credentials {
+// credentials returns those that a datagram carries that came on l, if anybody wants them.
+func (s *PacketConn) credentials(l *link, writer uint32) *cred.Credentials {
 	s.mu.Lock()
 	pass := s.pass
 	s.mu.Unlock()
 	if !pass {
 		return nil
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.in.writer(writer)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.in.writer(writer)
 }
 
 // Close closes the socket. What has been sent can still be read by its receivers. The socket file stays (row 191).
@@ -361,15 +363,15 @@ func (s *PacketConn) depose() error {
 	for _, l := range s.mail.Empty(s.started) {
 		links = append(links, l.Conn)
 	}
-	listener := s.listener
+	door := s.door
 	s.unlock()
 	s.cancel()
 	var err error
-	if listener != nil {
-		err = listener.Close()
+	if door != nil {
+		err = door.Close()
 	}
-	for _, c := range links {
-		c.Close() // a link that broke is closed already
+	for _, l := range links {
+		l.Close() // a link that broke is closed already
 	}
 	return err
 }
@@ -437,8 +439,8 @@ func (s *PacketConn) RemoteAddr() *net.UnixAddr { return s.remote }
 func (s *PacketConn) SyscallConn() (syscall.RawConn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.listener == nil {
+	if s.door == nil {
 		return nil, errors.ErrUnsupported
 	}
-	return s.listener.SyscallConn()
+	return s.door.SyscallConn()
 }

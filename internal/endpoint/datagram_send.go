@@ -20,15 +20,15 @@ func (s *PacketConn) connect(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	c, err := s.link(ctx, p)
+	l, err := s.link(ctx, p)
 	if err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.peer, s.peerID = c, c.peerID
+	s.peer, s.peerID = l, l.peerID
 	s.mail.SetPeer(sock.Connected)
-	s.remote = c.RemoteAddr() // what it is bound to (row 89)
+	s.remote = l.remote // what it is bound to (row 89)
 	return nil
 }
 
@@ -67,7 +67,7 @@ func (s *PacketConn) sendable(n int, files []transport.File, to *net.UnixAddr) e
 	if sock.BadName < o && o < sock.NoObstacle && s.misnamed(to) {
 		o = sock.BadName
 	}
-	return errorOf(o, true)
+	return errorOf(o, syscall.ECONNREFUSED)
 }
 
 // obstacle says why n bytes cannot be sent, to the peer or to anybody.
@@ -135,13 +135,13 @@ func (s *PacketConn) introduce(toPeer bool) {
 }
 
 // destinations are the links that the socket sends on.
-func (s *PacketConn) destinations() (links []*Conn) {
+func (s *PacketConn) destinations() (links []*link) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.out.mu.Lock()
 	defer s.out.mu.Unlock()
 	for _, d := range s.out.links {
-		links = append(links, d.conn)
+		links = append(links, d.link)
 	}
 	if s.peer != nil {
 		links = append(links, s.peer)
@@ -162,7 +162,7 @@ func (s *PacketConn) sendToPeer(b []byte, files []transport.File) (int, error) {
 	if o == sock.Left {
 		s.peer.Close()
 	}
-	return n, errorOf(o, true)
+	return n, errorOf(o, syscall.ECONNREFUSED)
 }
 
 // sendTo sends to the socket called name. A link that turns out to be gone says nothing of whoever has the name now.
@@ -172,7 +172,7 @@ func (s *PacketConn) sendTo(b []byte, files []transport.File, name string) (int,
 		if err != nil {
 			return 0, err
 		}
-		n, err := d.conn.offer(b, files)
+		n, err := d.link.offer(b, files)
 		gone := err == errGone || err == errLost || err == syscall.ECONNREFUSED
 		s.leave(name, d, gone)
 		switch {
@@ -188,11 +188,11 @@ func (s *PacketConn) sendTo(b []byte, files []transport.File, name string) (int,
 
 // SetWriteDeadline sets when writes give up.
 func (s *PacketConn) SetWriteDeadline(t time.Time) error {
-	return s.sending(func(o *outgoing) { o.deadline.set(t) }, func(c *Conn) error { return c.SetWriteDeadline(t) })
+	return s.sending(func(o *outgoing) { o.deadline.set(t) }, func(c *link) error { return c.SetWriteDeadline(t) })
 }
 
 // sending changes the sending half, and each of its links.
-func (s *PacketConn) sending(half func(*outgoing), link func(*Conn) error) error {
+func (s *PacketConn) sending(half func(*outgoing), link func(*link) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.mail.Closed() {
@@ -202,7 +202,7 @@ func (s *PacketConn) sending(half func(*outgoing), link func(*Conn) error) error
 	defer s.out.mu.Unlock()
 	half(&s.out)
 	for _, d := range s.out.links {
-		link(d.conn) // one that is closed needs it no more
+		link(d.link) // one that is closed needs it no more
 	}
 	if s.peer != nil {
 		link(s.peer)

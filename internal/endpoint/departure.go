@@ -14,9 +14,9 @@ import (
 
 // A departure is an attempt to move ends over a connection.
 type departure struct {
-	carrier *Conn   // nil for one that a child process inherits
-	ends    []mover // in the order in which they began to depart
-	guests  []mover // to be nudged when the carrier may not be able to send any more; guarded by its lock
+	carrier *session // nil for one that a child process inherits
+	ends    []mover  // in the order in which they began to depart
+	guests  []mover  // to be nudged when the carrier may not be able to send any more; guarded by its lock
 }
 
 // A mover is an end that can move. Its methods are called in this order: begin, ready, pack; then either stay or, once it has
@@ -107,8 +107,8 @@ func (d *departure) stopped() error {
 
 // nested gets the ends ready that wait in the queue of c. EAGAIN: some have come with the first piece of a datagram, which its sender may
 // still take back.
-func (d *departure) nested(c *Conn) error {
-	if c.link != nil && len(c.link.ends) > 0 {
+func (d *departure) nested(c *session) error {
+	if c.above.unsettled() {
 		return syscall.EAGAIN
 	}
 	c.mu.Lock()
@@ -139,10 +139,13 @@ func ends(s *sock.Segment) (movers []mover) {
 }
 
 // mate returns the other end of c, if that moves, too, and does not read any more. It never sends anything else.
-func (d *departure) mate(c *Conn) *Conn {
+func (d *departure) mate(c *session) *session {
 	for _, e := range d.ends {
-		m, ok := e.(*Conn)
-		if ok && m != c && m.id == c.peerID && m.peerID == c.id && m.server != c.server && m.hasEnded() {
+		other, ok := e.(client)
+		if !ok {
+			continue
+		}
+		if m := other.base(); m != c && m.id == c.peerID && m.peerID == c.id && m.server != c.server && m.hasEnded() {
 			return m
 		}
 	}
@@ -150,34 +153,34 @@ func (d *departure) mate(c *Conn) *Conn {
 }
 
 // hasEnded reports whether c is not read any more.
-func (c *Conn) hasEnded() bool {
+func (c *session) hasEnded() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.in.turn.over
 }
 
 // over reports whether c is moved over itself.
-func (d *departure) over(c *Conn) bool { return d.carrier == c }
+func (d *departure) over(c *session) bool { return d.carrier == c }
 
 // route is how c moves, as its peer hears of it.
-func (d *departure) route(c *Conn) sock.Route {
+func (d *departure) route(c *session) sock.Route {
 	if d.over(c) {
 		return sock.Itself
 	}
 	return sock.Elsewhere
 }
 
-func (c *Conn) receives(id uint64) bool { return c.id == id }
+func (c *session) receives(id uint64) bool { return c.id == id }
 
 // alive waits until c is live, or closed.
-func (c *Conn) alive(d *departure) error {
+func (c *session) alive(d *departure) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.out.nudged = true
 	return c.watchLocked(d, func() bool { return c.out.shift.Lives() || c.closed })
 }
 
-func (c *Conn) begin(d *departure) error {
+func (c *session) begin(d *departure) error {
 	if err := c.alive(d); err != nil {
 		return err
 	}
@@ -193,7 +196,7 @@ func (c *Conn) begin(d *departure) error {
 }
 
 // nudge makes the mover of c look whether its carrier can still send.
-func (c *Conn) nudge() {
+func (c *session) nudge() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.out.nudged = true
@@ -202,7 +205,7 @@ func (c *Conn) nudge() {
 
 // watchLocked waits for something about c, as long as the carrier can send. done is called with mu
 // held.
-func (c *Conn) watchLocked(d *departure, done func() bool) error {
+func (c *session) watchLocked(d *departure, done func() bool) error {
 	w := wait{c: c}
 	defer w.endLocked()
 	late := absence{c: c}
@@ -240,7 +243,7 @@ func (o *outbox) quiet() bool {
 // answered reports whether there has been a hello since ours, or none will come.
 func (o *outbox) answered() bool { return o.shift.Answered() || o.severed || o.box.Gone() }
 
-func (c *Conn) ready(d *departure) error {
+func (c *session) ready(d *departure) error {
 	if err := c.announce(d); err != nil {
 		return err
 	}
@@ -268,7 +271,7 @@ func (c *Conn) ready(d *departure) error {
 
 // flushedLocked waits until the pipe has room: what it has taken and not made room for is lost with
 // the process that wrote it (Windows).
-func (c *Conn) flushedLocked(d *departure) error {
+func (c *session) flushedLocked(d *departure) error {
 	done := false
 	go func() {
 		_ = c.pipe.WaitWritable() // after an error there is nobody who could miss anything
@@ -281,7 +284,7 @@ func (c *Conn) flushedLocked(d *departure) error {
 }
 
 // announce tells the peer, once nothing is half done.
-func (c *Conn) announce(d *departure) error {
+func (c *session) announce(d *departure) error {
 	mate := d.mate(c) // it answers no more
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -314,7 +317,7 @@ func (c *Conn) announce(d *departure) error {
 // any case, and is answered by whoever has this end then, who says nothing before (see sock.Shift),
 // unless he writes something (see presentLocked). It fails if the pipe is full. The caller has
 // waited for the pen.
-func (c *Conn) leaveWordLocked() bool {
+func (c *session) leaveWordLocked() bool {
 	o := &c.out
 	if !o.shift.Waits() { // else it has been said
 		o.owed.OweMove(sock.Elsewhere)
@@ -330,7 +333,7 @@ func (c *Conn) leaveWordLocked() bool {
 
 // requestLocked tells the peer that this end moves, and waits until it has taken note of it. The
 // caller has waited for the pen.
-func (c *Conn) requestLocked(d *departure) error {
+func (c *session) requestLocked(d *departure) error {
 	t := c.out.owed.Ask(sock.DebtMove)
 	c.out.owed.OweMove(d.route(c))
 	c.out.shift.Announce()
@@ -339,7 +342,7 @@ func (c *Conn) requestLocked(d *departure) error {
 }
 
 // stay makes c what it was. The peer, if it has been told, gets another hello.
-func (c *Conn) stay() {
+func (c *session) stay() {
 	proof, err := c.pipe.Proof()
 	c.lockToWrite()
 	if c.out.shift.Stay() && err == nil { // else the pipe is closed
@@ -358,7 +361,7 @@ func (c *Conn) stay() {
 
 // resumeLocked starts the reader again that drain has ended. It reports whether Close was called
 // meanwhile, or the end has been taken for moved.
-func (c *Conn) resumeLocked() (closed bool) {
+func (c *session) resumeLocked() (closed bool) {
 	c.in.paused = false
 	if t := &c.in.turn; t.drained {
 		t.over, t.draining, t.drained, t.kicked, t.resting = false, false, false, false, false
@@ -372,7 +375,7 @@ func (c *Conn) resumeLocked() (closed bool) {
 }
 
 // moved closes c without a goodbye.
-func (c *Conn) moved() {
+func (c *session) moved() {
 	c.lockToWrite()
 	defer c.unlock()
 	c.markClosedLocked()
@@ -383,7 +386,7 @@ func (c *Conn) moved() {
 	c.out.shift.Detach()
 }
 
-func (c *Conn) release() {
+func (c *session) release() {
 	c.mu.Lock()
 	itself := c.out.shift.Itself()
 	c.mu.Unlock()

@@ -30,7 +30,7 @@ type outgoing struct {
 
 // A destination is a link to a socket that is sent to by its name.
 type destination struct {
-	conn  *Conn
+	link  *link
 	place pipe.Place // what the name led to when it was opened
 	users int        // how many are sending on it
 	used  uint64
@@ -80,19 +80,23 @@ func (s *PacketConn) dial(name string, place pipe.Place) (*destination, error) {
 		return nil, err
 	}
 	p, err := s.network.Dial(ctx, name)
-	var c *Conn
+	var l *link
 	if err == nil {
-		c, err = s.link(ctx, p)
+		l, err = s.link(ctx, p)
 	}
-	return s.out.add(name, place, c, err)
+	return s.out.add(name, place, l, err)
 }
 
 // link makes a link of a pipe to another socket, which it owns.
-func (s *PacketConn) link(ctx context.Context, p pipe.Pipe) (*Conn, error) {
+func (s *PacketConn) link(ctx context.Context, p pipe.Pipe) (*link, error) {
 	s.mu.Lock()
 	cfg := s.linkConfig()
 	s.mu.Unlock()
-	return Dial(ctx, p, cfg)
+	l := s.newLink(p, cfg, false, sock.RightsWindow)
+	if err := l.dial(ctx, cfg); err != nil {
+		return nil, err
+	}
+	return l, nil
 }
 
 // begin notes that a dial is under way, which stop ends.
@@ -106,7 +110,7 @@ func (o *outgoing) begin(stop func()) error {
 	return nil
 }
 
-func (o *outgoing) stopped() error { return errorOf(sock.Stopped(o.closed, o.deadline.expired), false) }
+func (o *outgoing) stopped() error { return errorOf(sock.Stopped(o.closed, o.deadline.expired), nil) }
 
 // late reports whether the deadline has come.
 func (o *outgoing) late() bool {
@@ -122,8 +126,8 @@ func (o *outgoing) expire() {
 	}
 }
 
-// add ends a dial: it keeps the link c, or returns the error.
-func (o *outgoing) add(name string, place pipe.Place, c *Conn, err error) (*destination, error) {
+// add ends a dial: it keeps the link l, or returns the error.
+func (o *outgoing) add(name string, place pipe.Place, l *link, err error) (*destination, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.stop = nil
@@ -136,16 +140,16 @@ func (o *outgoing) add(name string, place pipe.Place, c *Conn, err error) (*dest
 		return nil, err
 	}
 	if o.closed {
-		go c.Close()
+		go l.Close()
 		return nil, net.ErrClosed
 	}
-	c.SetWriteDeadline(o.deadline.at)
+	l.SetWriteDeadline(o.deadline.at)
 	if o.links == nil {
 		o.links = make(map[string]*destination)
 	}
 	o.discard(name) // what the name led to before
 	o.makeRoom()
-	d := &destination{conn: c, place: place}
+	d := &destination{link: l, place: place}
 	o.links[name] = d
 	o.use(d)
 	return d, nil
@@ -156,7 +160,7 @@ func (o *outgoing) discard(name string) {
 	d := o.links[name]
 	delete(o.links, name)
 	if d != nil && d.users == 0 {
-		go d.conn.Close()
+		go d.link.Close()
 	}
 }
 
@@ -187,31 +191,31 @@ func (s *PacketConn) leave(name string, d *destination, gone bool) {
 		delete(o.links, name)
 	}
 	if d.users == 0 && (gone || !current) {
-		go d.conn.Close()
+		go d.link.Close()
 	}
 }
 
 // close ends what is under way, and returns the links, for the caller to close.
-func (o *outgoing) close() (links []*Conn) {
+func (o *outgoing) close() (links []*link) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.closed = true
 	o.deadline.stop()
 	o.expire()
 	for _, d := range o.links {
-		links = append(links, d.conn)
+		links = append(links, d.link)
 	}
 	clear(o.links)
 	return links
 }
 
 // forget returns the links on which nobody is sending, for the caller to close.
-func (o *outgoing) forget() (links []*Conn) {
+func (o *outgoing) forget() (links []*link) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for name, d := range o.links {
 		if d.users == 0 {
-			links = append(links, d.conn)
+			links = append(links, d.link)
 			delete(o.links, name)
 		}
 	}

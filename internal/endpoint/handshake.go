@@ -26,7 +26,6 @@ type Config struct {
 	Table     descriptor.Table             // nil means descriptor.System
 	Autobind  Autobind                     // for a socket without a name that wants credentials; nil: it stays without
 	World     *World                       // what ends that move need; nil: none can
-	socket    *PacketConn                  // the datagram socket that a link belongs to
 }
 
 // A World is what an end needs in the process that it moves to (P8).
@@ -51,22 +50,30 @@ func (cfg *Config) table() descriptor.Table {
 // long, ETIMEDOUT if it says nothing for a minute, EPROTOTYPE if the socket is of another type,
 // ECONNREFUSED if the other side does not want us, what Authorize says, and that of ctx.
 func Dial(ctx context.Context, p pipe.Pipe, cfg Config) (*Conn, error) {
-	stop := context.AfterFunc(ctx, func() { p.Close() })
 	c := newConn(p, cfg, false, sock.RightsWindow)
+	if err := c.dial(ctx, cfg); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// dial completes the session of a pipe whose other end listens: see Dial.
+func (c *session) dial(ctx context.Context, cfg Config) error {
+	stop := context.AfterFunc(ctx, func() { c.pipe.Close() })
 	err := c.greet(cfg)
 	if !stop() {
 		err = context.Cause(ctx)
 	}
 	if err != nil {
-		p.Close()
-		return nil, err
+		c.pipe.Close()
+		return err
 	}
 	go c.run()
-	return c, nil
+	return nil
 }
 
 // greet says the client's hello, and takes in the server's.
-func (c *Conn) greet(cfg Config) error {
+func (c *session) greet(cfg Config) error {
 	if err := c.hello(wire.HelloBody{}, 0, cfg.Local); err != nil {
 		return err
 	}
@@ -105,7 +112,7 @@ func (c *Conn) greet(cfg Config) error {
 const answerTimeout = time.Minute
 
 // awaitHello reads the server's hello: ETIMEDOUT if it does not come.
-func (c *Conn) awaitHello() (h wire.HelloBody, name string, err error) {
+func (c *session) awaitHello() (h wire.HelloBody, name string, err error) {
 	late := time.AfterFunc(answerTimeout, c.pipe.Interrupt)
 	h, name, err = c.readHello(wire.FromServer)
 	if late.Stop() {
@@ -119,13 +126,13 @@ func (c *Conn) awaitHello() (h wire.HelloBody, name string, err error) {
 }
 
 // meet notes who is at the other end of a new connection, and what this side can do to it.
-func (c *Conn) meet(who cred.Credentials, can pipe.Ability) {
+func (c *session) meet(who cred.Credentials, can pipe.Ability) {
 	c.in.writers = append(c.in.writers, who)
 	c.out.opener, c.out.can = who, can
 }
 
 // agree notes how descriptors travel, and that they may. What a side can do is over the other.
-func (c *Conn) agree(server, client pipe.Ability) {
+func (c *session) agree(server, client pipe.Ability) {
 	toClient, toServer := rights.Elect(true, server, client), rights.Elect(false, server, client)
 	c.out.sendRoute, c.out.recvRoute = toServer, toClient
 	if c.server {
@@ -150,7 +157,7 @@ func refusal(s wire.Status) error {
 }
 
 // hello writes our hello: h, completed by what is the same in each.
-func (c *Conn) hello(h wire.HelloBody, flags uint8, name string) (err error) {
+func (c *session) hello(h wire.HelloBody, flags uint8, name string) (err error) {
 	if h.Proof, err = c.pipe.Proof(); err != nil {
 		return err
 	}
@@ -158,7 +165,7 @@ func (c *Conn) hello(h wire.HelloBody, flags uint8, name string) (err error) {
 }
 
 // helloPacket completes h by what is the same in each hello.
-func (c *Conn) helloPacket(h wire.HelloBody, flags uint8, name string) *wire.Packet {
+func (c *session) helloPacket(h wire.HelloBody, flags uint8, name string) *wire.Packet {
 	h.SocketType = uint8(c.typ)
 	h.Socket = c.id
 	h.Window = c.out.box.Window()
@@ -170,7 +177,7 @@ func (c *Conn) helloPacket(h wire.HelloBody, flags uint8, name string) *wire.Pac
 }
 
 // writeFirst writes a packet of the handshake. An empty pipe has room for it.
-func (c *Conn) writeFirst(p *wire.Packet) error {
+func (c *session) writeFirst(p *wire.Packet) error {
 	err := c.pipe.Write(p.AppendHead(nil), p.Payload)
 	if errors.Is(err, syscall.EPIPE) {
 		return syscall.ECONNREFUSED // the other side has closed already
@@ -179,7 +186,7 @@ func (c *Conn) writeFirst(p *wire.Packet) error {
 }
 
 // readHello reads the peer's hello, which must have the given role flag.
-func (c *Conn) readHello(role uint8) (wire.HelloBody, string, error) {
+func (c *session) readHello(role uint8) (wire.HelloBody, string, error) {
 	buf, n, _, err := c.pipe.Read(&packets, nil)
 	if err != nil {
 		return wire.HelloBody{}, "", unreachable(err)
@@ -220,7 +227,7 @@ func unreachable(err error) error {
 // welcome takes in a client's hello and answers it. heard is called when it has come. admit is asked last, and says how many
 // descriptors may come before the connection is accepted, or why it may not come in. os.ErrDeadlineExceeded: the pipe was interrupted
 // before the client has said anything.
-func (c *Conn) welcome(cfg Config, heard func(), admit func() (rightsWindow int, s wire.Status)) error {
+func (c *session) welcome(cfg Config, heard func(), admit func() (rightsWindow int, s wire.Status)) error {
 	h, name, err := c.readHello(0)
 	if err != nil {
 		return err
@@ -238,10 +245,8 @@ func (c *Conn) welcome(cfg Config, heard func(), admit func() (rightsWindow int,
 			return c.refuse(wire.Refused, err)
 		}
 	}
-	if c.link != nil {
-		if s := c.link.socket.permits(c.peerID, who); s != wire.OK {
-			return c.refuse(s, refusal(s))
-		}
+	if s := c.above.permits(who); s != wire.OK {
+		return c.refuse(s, refusal(s))
 	}
 	window, status := admit()
 	if status != wire.OK {
@@ -254,7 +259,7 @@ func (c *Conn) welcome(cfg Config, heard func(), admit func() (rightsWindow int,
 }
 
 // refuse tells the client why it may not come in, and returns err.
-func (c *Conn) refuse(s wire.Status, err error) error {
+func (c *session) refuse(s wire.Status, err error) error {
 	if werr := c.hello(wire.HelloBody{Status: s}, wire.FromServer, ""); werr != nil {
 		return werr
 	}
@@ -262,7 +267,7 @@ func (c *Conn) refuse(s wire.Status, err error) error {
 }
 
 // peerReadyLocked notes what the peer has said it can do, once it has proved which process it is.
-func (c *Conn) peerReadyLocked(p *wire.Packet) error {
+func (c *session) peerReadyLocked(p *wire.Packet) error {
 	switch counts, err := c.out.shift.Readies(); {
 	case err != nil || !counts:
 		return err
@@ -280,7 +285,7 @@ func (c *Conn) peerReadyLocked(p *wire.Packet) error {
 
 // confirmedLocked asks the pipe, with mu released: only the one who reads it changes what
 // peerReadyLocked has looked at.
-func (c *Conn) confirmedLocked() bool {
+func (c *session) confirmedLocked() bool {
 	c.mu.Unlock()
 	defer c.mu.Lock()
 	return c.pipe.Confirmed()

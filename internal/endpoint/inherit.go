@@ -90,7 +90,7 @@ func (b *Bequest) Done() {
 
 // Inherit makes a connection of what Bequeath returned in another process, which is believed: it has started this one. It owns v.
 func Inherit(w *World, v uintptr, state []byte) (*Conn, error) {
-	parent := &Conn{table: descriptor.System, world: w}
+	parent := &session{table: descriptor.System, world: w}
 	parent.in.writers = []cred.Credentials{cred.Self()}
 	u := &unpacker{c: parent, baggage: baggage{states: state}}
 	tag, rest, err := wire.ParseTag(state)
@@ -99,7 +99,7 @@ func Inherit(w *World, v uintptr, state []byte) (*Conn, error) {
 		return nil, errors.Join(badLuggage("state %d of an inherited end", tag), err)
 	}
 	u.states = rest
-	c, err := u.conn(v, nil)
+	c, err := u.conn(v)
 	if err != nil {
 		return nil, badState(err)
 	}

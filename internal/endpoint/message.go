@@ -73,7 +73,7 @@ func (p *parked) settle(let func(sock.Parked)) {
 
 // settleLocked does what has been decided about the copies of messages, with mu released: it closes
 // descriptors here and in the other process. Their senders wait for that.
-func (c *Conn) settleLocked() {
+func (c *session) settleLocked() {
 	o := &c.out
 	for len(o.settling) > 0 {
 		m := o.settling[0]
@@ -87,7 +87,7 @@ func (c *Conn) settleLocked() {
 }
 
 // settledLocked waits until nothing is to be done about the copies of m.
-func (c *Conn) settledLocked(m *message) {
+func (c *session) settledLocked(m *message) {
 	for m.let != nil {
 		c.out.cond.Wait()
 	}
@@ -104,7 +104,7 @@ func (m *message) seal(p *wire.Packet) (err error) {
 
 // undo takes back a message that has not been written, for the reason why. The caller holds
 // writing, so that no other one is loaded.
-func (c *Conn) undo(m *message, why error) {
+func (c *session) undo(m *message, why error) {
 	if m.Outgoing == nil {
 		return
 	}
@@ -118,7 +118,7 @@ func (c *Conn) undo(m *message, why error) {
 }
 
 // outlives reports whether the peer is gone. What it has said before can still be read.
-func (c *Conn) outlives() bool {
+func (c *session) outlives() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.out.box.Gone()
@@ -126,7 +126,7 @@ func (c *Conn) outlives() bool {
 
 // gather looks at files, and gets the ends among them ready to move. On an error nothing has
 // happened.
-func (c *Conn) gather(files []transport.File) (*message, error) {
+func (c *session) gather(files []transport.File) (*message, error) {
 	route, err := c.sendRoute()
 	if err != nil {
 		return nil, err
@@ -150,7 +150,7 @@ func (c *Conn) gather(files []transport.File) (*message, error) {
 
 // load duplicates the descriptors of m for the peer: errShifted if the peer's end moves away from
 // where they would go. The caller holds writing.
-func (c *Conn) load(m *message) error {
+func (c *session) load(m *message) error {
 	if m.Outgoing == nil {
 		return nil
 	}
@@ -168,13 +168,13 @@ func (c *Conn) load(m *message) error {
 }
 
 // unload notes that no message is loaded that has not been written.
-func (c *Conn) unload() {
+func (c *session) unload() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.unloadedLocked()
 }
 
-func (c *Conn) unloadedLocked() {
+func (c *session) unloadedLocked() {
 	if c.out.shift.Unload() {
 		c.payLocked()
 	}

@@ -19,18 +19,18 @@ var errLost = errors.New("link is lost")
 
 // offer sends one datagram, and waits until it has been queued. ECONNREFUSED: the other socket was closed meanwhile; EPERM: it is
 // connected to somebody else; EPIPE: it has shut down reading.
-func (c *Conn) offer(b []byte, files []transport.File) (int, error) {
+func (l *link) offer(b []byte, files []transport.File) (int, error) {
 	for {
 		var m *message
 		if len(files) > 0 {
 			var err error
-			if m, err = c.gather(files); err == errCycle {
+			if m, err = l.gather(files); err == errCycle {
 				return len(b), nil
 			} else if err != nil {
 				return 0, gone(err)
 			}
 		}
-		n, err := c.offerWith(b, m)
+		n, err := l.offerWith(b, m)
 		if err == errShifted {
 			continue
 		}
@@ -40,23 +40,23 @@ func (c *Conn) offer(b []byte, files []transport.File) (int, error) {
 }
 
 // offerWith sends one datagram with the descriptors of m, if that is not nil.
-func (c *Conn) offerWith(b []byte, m *message) (int, error) {
-	c.writing.Lock()
-	defer c.writing.Unlock()
+func (l *link) offerWith(b []byte, m *message) (int, error) {
+	l.writing.Lock()
+	defer l.writing.Unlock()
 	if m == nil {
-		m = c.link.plain()
+		m = l.plain()
 	}
-	c.link.name, c.link.pass = c.link.socket.signature()
-	err := c.load(m)
+	l.name, l.vouched = l.owner.signature()
+	err := l.load(m)
 	n := 0
 	if err == nil {
-		n, err = c.pieces(b, wire.MaxPayload-m.maxLen(), m)
+		n, err = l.pieces(b, wire.MaxPayload-m.maxLen(), m)
 	}
 	if m.transfer == nil {
-		c.undo(m, err)
-		return 0, gone(c.bereaved(err))
+		l.undo(m, err)
+		return 0, gone(l.bereaved(err))
 	}
-	return c.verdict(m, n, err)
+	return l.verdict(m, n, err)
 }
 
 // gone translates the end of a link.
@@ -79,27 +79,27 @@ func (l *link) plain() *message {
 
 // verdict waits for what the receiver says of a datagram of which n bytes have been written; err is what stopped the rest, if
 // anything did.
-func (c *Conn) verdict(m *message, n int, err error) (int, error) {
+func (l *link) verdict(m *message, n int, err error) (int, error) {
 	t := m.transfer
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	w := wait{c: c}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	w := wait{c: &l.session}
 	defer w.endLocked()
 	incomplete := err
 	for t.Fate == sock.Written && err == nil {
 		switch {
-		case c.closed:
+		case l.closed:
 			err = net.ErrClosed
-		case c.out.deadline.expired:
+		case l.out.deadline.expired:
 			err = os.ErrDeadlineExceeded
 		default:
 			w.moreLocked()
 		}
 	}
 	if t.Fate == sock.Written {
-		c.cancelLocked(t, &w)
+		l.cancelLocked(t, &w)
 	}
-	c.settledLocked(m)
+	l.settledLocked(m)
 	switch t.Fate {
 	case sock.Acknowledged:
 		return n, nil
@@ -122,12 +122,12 @@ func (c *Conn) verdict(m *message, n int, err error) (int, error) {
 
 // cancelLocked tells the receiver that nobody waits any longer for a datagram to be queued, and
 // waits for what it says to that: either it is in the queue all the same, or nothing has happened.
-func (c *Conn) cancelLocked(t *sock.Transfer, w *wait) {
-	c.out.owed.Cancel(t.Serial())
-	c.payLocked()
-	late := c.after(patience)
+func (l *link) cancelLocked(t *sock.Transfer, w *wait) {
+	l.out.owed.Cancel(t.Serial())
+	l.payLocked()
+	late := l.after(patience)
 	defer late.stop()
-	for t.Fate == sock.Written && !late.passed && !c.out.severed {
+	for t.Fate == sock.Written && !late.passed && !l.out.severed {
 		w.moreLocked()
 	}
 	if t.Fate == sock.Written {

@@ -30,7 +30,7 @@ func (c *Conn) ReadBuffer() (int, error) {
 }
 
 // SetWriteBuffer sets SO_SNDBUF: how much may be under way to the peer.
-func (c *Conn) SetWriteBuffer(bytes int) error {
+func (c *session) SetWriteBuffer(bytes int) error {
 	c.lockToWrite()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -92,9 +92,9 @@ func (s *PacketConn) ReadBuffer() (bytes int, err error) {
 
 // SetWriteBuffer sets how much may be under way to any socket: see Conn.SetWriteBuffer.
 func (s *PacketConn) SetWriteBuffer(bytes int) error {
-	var links []*Conn
+	var links []*link
 	err := s.sending(func(o *outgoing) { o.buffer = sock.WriteBuffer(bytes) },
-		func(c *Conn) error { links = append(links, c); return nil })
+		func(c *link) error { links = append(links, c); return nil })
 	for _, c := range links { // each tells its peer, which it does under no lock
 		c.SetWriteBuffer(bytes) // one that is closed needs it no more
 	}
@@ -130,23 +130,3 @@ func bufferSize(bytes int) int {
 // PendingError returns SO_ERROR: nil, since to a datagram socket its peers' ends are no news (row
 // 120).
 func (s *PacketConn) PendingError() error { return s.change(func() {}) }
-
-// SetPassCredentials makes the connections of clients that come from now on have SO_PASSCRED from
-// the start, as those of a kernel's listener that has it.
-func (l *Listener) SetPassCredentials(on bool) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed {
-		return net.ErrClosed
-	}
-	l.pass = on
-	return nil
-}
-
-// bequeath gives the connection of a new client what it has of its listener. Its hello will say so.
-func (l *Listener) bequeath(c *Conn) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	c.pass = l.pass
-	c.in.box.TellApart(l.pass)
-}

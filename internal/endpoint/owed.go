@@ -65,7 +65,7 @@ func shutFlags(h sock.Halves) uint8 {
 
 // payLocked writes what is owed, as far as the pipe has room, and reports whether mu was released
 // for that. If somebody is writing it is left to him: whoever has had the pen calls this.
-func (c *Conn) payLocked() (released bool) {
+func (c *session) payLocked() (released bool) {
 	o := &c.out
 	for !o.pen && !o.full && !o.severed {
 		d, ok := o.owed.Next(o.shift.Hears())
@@ -80,7 +80,7 @@ func (c *Conn) payLocked() (released bool) {
 	return released
 }
 
-func (c *Conn) payOneLocked(d sock.Debt) error {
+func (c *session) payOneLocked(d sock.Debt) error {
 	o := &c.out
 	if d == sock.DebtCredit {
 		o.owed.credit = c.in.box.Reported() // of now: a hello may have said more than when it was noted
@@ -100,7 +100,7 @@ func (c *Conn) payOneLocked(d sock.Debt) error {
 }
 
 // acknowledge tells the peer that its transfers up to serial are done, and reports whether it has been told already.
-func (c *Conn) acknowledge(serial uint64) (told bool) {
+func (c *session) acknowledge(serial uint64) (told bool) {
 	c.lockToWrite()
 	defer c.mu.Unlock()
 	c.acknowledgeLocked(serial)
@@ -108,40 +108,40 @@ func (c *Conn) acknowledge(serial uint64) (told bool) {
 }
 
 // acknowledgeLocked tells the peer that its transfers up to serial are done.
-func (c *Conn) acknowledgeLocked(serial uint64) {
+func (c *session) acknowledgeLocked(serial uint64) {
 	c.out.owed.Acknowledge(serial)
 	c.payLocked()
 }
 
 // ackPaid reports whether it has been told meanwhile: a flusher may have come to it.
-func (c *Conn) ackPaid() bool {
+func (c *session) ackPaid() bool {
 	c.lockToWrite()
 	defer c.mu.Unlock()
 	return !c.out.owed.Owes(sock.DebtAck)
 }
 
 // pay is payLocked.
-func (c *Conn) pay() {
+func (c *session) pay() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.payLocked()
 }
 
 // creditWhatIsDue tells the peer what it may send, if that is worth a packet.
-func (c *Conn) creditWhatIsDue() {
+func (c *session) creditWhatIsDue() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.creditWhatIsDueLocked()
 }
 
-func (c *Conn) creditWhatIsDueLocked() {
+func (c *session) creditWhatIsDueLocked() {
 	if c.oweCreditLocked() {
 		c.payLocked()
 	}
 }
 
 // oweCreditLocked notes that the peer is to be told what it may send, if that is worth a packet.
-func (c *Conn) oweCreditLocked() bool {
+func (c *session) oweCreditLocked() bool {
 	_, due := c.in.box.CreditDue()
 	if due {
 		c.out.owed.Owe(sock.DebtCredit)
@@ -160,7 +160,7 @@ type limit struct {
 }
 
 // after returns a limit, which the caller stops.
-func (c *Conn) after(d time.Duration) *limit {
+func (c *session) after(d time.Duration) *limit {
 	l := new(limit)
 	l.timer = time.AfterFunc(d, func() {
 		c.mu.Lock()
@@ -180,7 +180,7 @@ const maxAbsence = 10 * time.Second
 // An absence is a wait during which the other end may be in nobody's hands. It is guarded by
 // Conn.mu.
 type absence struct {
-	c     *Conn
+	c     *session
 	limit *limit
 }
 
@@ -208,7 +208,7 @@ func (a *absence) end() {
 // goes by it, as on one machine's kernel. If the other end is in nobody's hands there is nothing to
 // wait for: whoever comes takes in what has been said before he does anything else (see Taken). The
 // caller has called lockToWrite, and notes what there is to the debt.
-func (c *Conn) tellLocked(d sock.Debt) {
+func (c *session) tellLocked(d sock.Debt) {
 	if c.out.box.Gone() {
 		return // nobody is left to be told
 	}

@@ -27,7 +27,7 @@ type parcel struct {
 }
 
 // addEnd adds an end to m. It has not been touched, if there is an error.
-func (c *Conn) addEnd(m *message, route rights.Route, end any) error {
+func (c *session) addEnd(m *message, route rights.Route, end any) error {
 	e, ok := end.(mover)
 	if !ok || c.world == nil {
 		return descriptor.ErrNotSendable
@@ -103,14 +103,14 @@ func (p *parcel) blame(i int, err error) error {
 }
 
 // host makes the ends of d, which are being moved over c, look around when it cannot send any more.
-func (c *Conn) host(d *departure) {
+func (c *session) host(d *departure) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.out.hosted = append(c.out.hosted, d)
 }
 
 // dismiss ends what host began.
-func (c *Conn) dismiss(d *departure) {
+func (c *session) dismiss(d *departure) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.out.hosted = slices.DeleteFunc(c.out.hosted, func(h *departure) bool { return h == d })
@@ -125,7 +125,7 @@ func (p *parcel) value(e mover) (v uintptr, err error) {
 	return of.descriptor()
 }
 
-func (c *Conn) descriptor() (uintptr, error) { return descriptorOf(c.pipe) }
+func (c *session) descriptor() (uintptr, error) { return descriptorOf(c.pipe) }
 
 // descriptorOf returns the descriptor of a pipe that nobody else closes for the time being.
 func descriptorOf(p pipe.Pipe) (v uintptr, err error) {
@@ -262,11 +262,14 @@ func (m *message) fate() sock.Fate {
 
 // itself reports whether the carrier is one of the ends.
 func (p *parcel) itself() bool {
-	return p != nil && slices.Contains(p.ends, mover(p.carrier))
+	return p != nil && slices.ContainsFunc(p.ends, func(e mover) bool {
+		c, ok := e.(client)
+		return ok && c.base() == p.carrier
+	})
 }
 
 // sendLuggageLocked writes the packets in front of a message. The caller holds writing, too.
-func (c *Conn) sendLuggageLocked(m *message) error {
+func (c *session) sendLuggageLocked(m *message) error {
 	p := m.parcel
 	left, sets := p.states, p.luggage
 	for begun := false; len(left) > 0 || len(sets) > 0; begun = true {
@@ -292,7 +295,7 @@ func (c *Conn) sendLuggageLocked(m *message) error {
 }
 
 // pack says what c is made of.
-func (c *Conn) pack(p *parcel) error {
+func (c *session) pack(p *parcel) error {
 	s := c.state()
 	p.states = wire.AppendConn(p.states, &s)
 	for i := range s.Segments {
@@ -333,10 +336,8 @@ func (p *parcel) addSet(set *descriptor.Set) error {
 }
 
 // state returns the state of c. Its segments are still the Inbox's.
-func (c *Conn) state() (s sock.ConnState) {
-	if c.link != nil {
-		s.Link = c.link.mail.Look()
-	}
+func (c *session) state() (s sock.ConnState) {
+	c.above.describe(&s)
 	c.mu.Lock()
 	defer c.unlock()
 	if c.out.box.Apart() {
@@ -349,7 +350,7 @@ func (c *Conn) state() (s sock.ConnState) {
 }
 
 // endStateLocked returns what moves of c beside its halves.
-func (c *Conn) endStateLocked() sock.EndState {
+func (c *session) endStateLocked() sock.EndState {
 	s := sock.EndState{
 		Type: c.typ, Server: c.server, ID: c.id, PeerID: c.peerID, Local: c.local.Name, Remote: c.remote.Name,
 		Pass: c.pass, PeerPass: c.out.peerPass, Alone: c.out.severed, Embryo: c.in.embryo,

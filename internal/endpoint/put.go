@@ -12,7 +12,7 @@ import (
 // putLocked waits for room and writes one Data packet, with the descriptors of m if that is not
 // nil. If its message has begun, only the end of the connection stops it. The caller holds writing,
 // too.
-func (c *Conn) putLocked(p *wire.Packet, m *message, begun bool) error {
+func (c *session) putLocked(p *wire.Packet, m *message, begun bool) error {
 	weight := m.weight()
 	own := m != nil && m.parcel.itself() // it may begin, though this end is being moved
 	w := wait{c: c}
@@ -46,8 +46,8 @@ func (c *Conn) putLocked(p *wire.Packet, m *message, begun bool) error {
 
 // putNowLocked writes one Data packet. The caller has found room. What becomes of the packet is
 // booked before it is written, since its acknowledgement may be here before the writer is back.
-func (c *Conn) putNowLocked(p *wire.Packet, m *message) error {
-	if c.pass || c.out.peerPass || c.link != nil && c.link.pass {
+func (c *session) putNowLocked(p *wire.Packet, m *message) error {
+	if c.out.peerPass || c.above.vouchedLocked() {
 		p.Flags |= wire.Credentials
 	}
 	luggage := p.Flags&wire.Luggage != 0
@@ -76,7 +76,7 @@ func (c *Conn) putNowLocked(p *wire.Packet, m *message) error {
 }
 
 // trackLocked books that m is to be acknowledged.
-func (c *Conn) trackLocked(m *message) {
+func (c *session) trackLocked(m *message) {
 	if m.Outgoing == nil {
 		c.out.box.Track(&m.room, nil)
 		return
@@ -88,7 +88,7 @@ func (c *Conn) trackLocked(m *message) {
 // withdrawnLocked takes back what has been booked of a packet that has not been written. If the
 // peer has answered it all the same, that is the end of the connection; of a message that the peer
 // has acknowledged, nothing is left to be taken back.
-func (c *Conn) withdrawnLocked(a sock.Arrival, t *sock.Transfer) bool {
+func (c *session) withdrawnLocked(a sock.Arrival, t *sock.Transfer) bool {
 	err := c.out.box.Unsend(a, t)
 	if err != nil {
 		c.mu.Unlock()
@@ -102,7 +102,7 @@ func (c *Conn) withdrawnLocked(a sock.Arrival, t *sock.Transfer) bool {
 // until this returns; mu is released meanwhile, so that nobody waits for a system call. Whatever
 // can happen to the packet has been booked before. EAGAIN: the pipe is full, and a flusher has been
 // started; EPIPE: the connection is severed; another error is that of the descriptors of m.
-func (c *Conn) writeLocked(p *wire.Packet, m *message) error {
+func (c *session) writeLocked(p *wire.Packet, m *message) error {
 	o := &c.out
 	if o.severed {
 		return syscall.EPIPE
@@ -135,7 +135,7 @@ func (c *Conn) writeLocked(p *wire.Packet, m *message) error {
 }
 
 // transmit writes a packet. The caller has the pen, and so the buffer.
-func (c *Conn) transmit(p *wire.Packet) error {
+func (c *session) transmit(p *wire.Packet) error {
 	head := p.AppendHead(c.out.head[:0])
 	err := c.pipe.Write(head, p.Payload)
 	if cap(head) > keepHead {
@@ -151,13 +151,13 @@ const keepHead = 256
 // lockToWrite locks mu when nobody is writing. So what is under way, what is owed but for
 // acknowledgements and credit, and whether anything can be written at all, do not change while a
 // packet is on its way into the pipe.
-func (c *Conn) lockToWrite() {
+func (c *session) lockToWrite() {
 	c.mu.Lock()
 	c.awaitPenLocked()
 }
 
 // awaitPenLocked waits until nobody is writing. That is brief, since nobody waits inside a write.
-func (c *Conn) awaitPenLocked() {
+func (c *session) awaitPenLocked() {
 	o := &c.out
 	if !o.pen {
 		return
@@ -173,7 +173,7 @@ func (c *Conn) awaitPenLocked() {
 
 // yieldLocked waits for the pen, and for everybody else who does: whoever writes much takes it
 // again and again. The caller is the one Write.
-func (c *Conn) yieldLocked() {
+func (c *session) yieldLocked() {
 	o := &c.out
 	o.yielding = true
 	for o.pen || o.queuing > 0 {
@@ -206,7 +206,7 @@ func (o *outbox) nudgeGuests() {
 }
 
 // flush waits until the pipe has room, pays what is owed, and lets the writers go on.
-func (c *Conn) flush() {
+func (c *session) flush() {
 	err := c.pipe.WaitWritable()
 	c.lockToWrite()
 	defer c.mu.Unlock()

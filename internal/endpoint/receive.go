@@ -14,7 +14,7 @@ import (
 
 // packetLocked applies one packet of n bytes, of which placed are not in buf but in the buffer of
 // the Read that waits. It owns buf.
-func (c *Conn) packetLocked(buf *pipe.Buffer, n, placed int) error {
+func (c *session) packetLocked(buf *pipe.Buffer, n, placed int) error {
 	p, err := wire.Parse(buf[:n])
 	if err == nil && p.Type == wire.Data {
 		return c.dataLocked(&p, buf, placed)
@@ -27,7 +27,7 @@ func (c *Conn) packetLocked(buf *pipe.Buffer, n, placed int) error {
 }
 
 // dataLocked takes in a packet of the user's. It owns buf, where p lies.
-func (c *Conn) dataLocked(p *wire.Packet, buf *pipe.Buffer, placed int) error {
+func (c *session) dataLocked(p *wire.Packet, buf *pipe.Buffer, placed int) error {
 	s := sock.Segment{
 		Data:      p.Payload,
 		Buffer:    (*packetBuffer)(buf),
@@ -40,40 +40,32 @@ func (c *Conn) dataLocked(p *wire.Packet, buf *pipe.Buffer, placed int) error {
 		packets.Put(buf)
 		return err
 	}
-	if c.link == nil && p.Records == 0 {
-		return c.queueLocked(s)
+	if p.Records == 0 {
+		return c.above.arriveLocked(s, nil)
 	}
 	c.mu.Unlock()
 	defer c.mu.Lock()
 	return c.deliver(s, p, buf)
 }
 
-// deliver takes in a packet with descriptors, or one of a datagram that a link brings.
-func (c *Conn) deliver(s sock.Segment, p *wire.Packet, buf *pipe.Buffer) error {
-	if p.Records > 0 {
-		defer c.adopted()
-		if err := c.adopt(&s, p); err != nil {
-			packets.Put(buf)
-			return err
-		}
+// deliver takes in a packet with descriptors.
+func (c *session) deliver(s sock.Segment, p *wire.Packet, buf *pipe.Buffer) error {
+	defer c.adopted()
+	if err := c.adopt(&s, p); err != nil {
+		packets.Put(buf)
+		return err
 	}
-	ends := ends(&s)
-	if c.link != nil {
-		fit(&s)
-		return c.link.socket.deliver(c, s, ends)
-	}
-	c.settle(ends) // before anybody can read them, and send them on
 	c.mu.Lock()
 	defer c.unlock()
-	return c.queueLocked(s)
+	return c.above.arriveLocked(s, ends(&s))
 }
 
 // admitLocked checks and books a packet of the user's, and notes in s whose it is. It reports
 // whether there is anything to be taken in: luggage waits for its message, and what comes behind
 // our goodbye is the peer's to take back. If there are descriptors, the goodbye waits from then on
 // until adopted.
-func (c *Conn) admitLocked(s *sock.Segment, p *wire.Packet) (take bool, err error) {
-	if err := c.signLocked(s, p); err != nil {
+func (c *session) admitLocked(s *sock.Segment, p *wire.Packet) (take bool, err error) {
+	if err := c.above.headedLocked(p.Name, p.Serial, p.Flags); err != nil {
 		return false, err
 	}
 	luggage := p.Flags&wire.Luggage != 0
@@ -98,34 +90,9 @@ func (c *Conn) admitLocked(s *sock.Segment, p *wire.Packet) (take bool, err erro
 	return true, nil
 }
 
-// signLocked notes the name that a datagram carries. Other packets of the user's carry none.
-func (c *Conn) signLocked(s *sock.Segment, p *wire.Packet) error {
-	switch {
-	case c.link != nil:
-		c.mu.Unlock() // it is its socket that notes it
-		defer c.mu.Lock()
-		return c.link.sign(s, p, c.server)
-	case len(p.Name) > 0:
-		return errUnexpected
-	}
-	return nil
-}
-
-// named notes what the peer has chosen to be called. Accept shows it, if it comes before that, and so does whoever takes an end that has
-// moved here.
-func (c *Conn) namedLocked(name string) {
-	if c.in.peerName == name {
-		return
-	}
-	c.in.peerName = name
-	if c.in.embryo || c.in.untaken {
-		c.remote = address(c.typ, name)
-	}
-}
-
 // adopt takes over the descriptors of a packet before its sender hears that they have arrived (P3). A connection that has
 // been closed here closes them at once.
-func (c *Conn) adopt(s *sock.Segment, p *wire.Packet) error {
+func (c *session) adopt(s *sock.Segment, p *wire.Packet) error {
 	route, err := c.receiveRoute()
 	if err != nil {
 		return err
@@ -145,7 +112,7 @@ func (c *Conn) adopt(s *sock.Segment, p *wire.Packet) error {
 		c.out.shift.EndCame()
 		c.mu.Unlock()
 	}
-	due := err == nil && c.link == nil // a datagram is acknowledged later, when it has been queued
+	due := err == nil && c.above.receipt()
 	told := due && c.acknowledge(p.Serial)
 	if (err != nil || route.Way == rights.Pull) && !told && !c.pipe.Connected() && !(due && c.ackPaid()) { // it may have been told since
 		set.Close()
@@ -162,7 +129,7 @@ func (c *Conn) adopt(s *sock.Segment, p *wire.Packet) error {
 		c.mu.Unlock()
 		s.Luggage = 0
 		c.creditWhatIsDue()
-		if c.link == nil {
+		if c.above.receipt() {
 			c.acknowledge(p.Serial)
 		}
 	default:
@@ -172,7 +139,7 @@ func (c *Conn) adopt(s *sock.Segment, p *wire.Packet) error {
 }
 
 // claim takes the luggage that has come, and reports whether the connection has been closed here.
-func (c *Conn) claim() (luggage baggage, closed bool) {
+func (c *session) claim() (luggage baggage, closed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	luggage = c.in.luggage
@@ -186,7 +153,7 @@ func (c *Conn) claim() (luggage baggage, closed bool) {
 var errLetGo = errors.New("the sender may have let go of the descriptors")
 
 // adopted lets the goodbye be said.
-func (c *Conn) adopted() {
+func (c *session) adopted() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.in.adopting = false
@@ -194,7 +161,7 @@ func (c *Conn) adopted() {
 }
 
 // receiveRoute returns how descriptors come from the peer, which must have said that it is ready first.
-func (c *Conn) receiveRoute() (rights.Route, error) {
+func (c *session) receiveRoute() (rights.Route, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.out.shift.Agreed() || c.out.recvRoute.Way == rights.Nobody {
@@ -205,7 +172,7 @@ func (c *Conn) receiveRoute() (rights.Route, error) {
 
 // queueLocked gives a segment to the inbox. If nobody is there to read it at once, it moves into a
 // buffer of its size.
-func (c *Conn) queueLocked(s sock.Segment) error {
+func (c *session) queueLocked(s sock.Segment) error {
 	if !c.in.waiting {
 		fit(&s)
 	}
@@ -240,7 +207,7 @@ func move(s *sock.Segment, to []byte, b sock.Buffer) {
 }
 
 // adminLocked applies a packet of the peer's transport.
-func (c *Conn) adminLocked(p *wire.Packet) error {
+func (c *session) adminLocked(p *wire.Packet) error {
 	switch p.Type {
 	case wire.Ack:
 		return c.peerAcknowledgesLocked(p.Serial)
@@ -257,13 +224,13 @@ func (c *Conn) adminLocked(p *wire.Packet) error {
 		c.peerClosedLocked(p.Flags&wire.Reset != 0)
 		return nil
 	case wire.Refuse:
-		return c.peerRefusesLocked(p)
+		return c.above.refusedLocked(p.Serial, fate(p.Flags))
 	}
 	c.mu.Unlock() // the others concern more than this connection
 	defer c.mu.Lock()
 	switch p.Type {
 	case wire.Cancel:
-		return c.peerCancels(p)
+		return c.above.cancelled(p.Serial)
 	case wire.Move:
 		return c.peerMoves(p)
 	case wire.Hello:
@@ -272,7 +239,7 @@ func (c *Conn) adminLocked(p *wire.Packet) error {
 	return errUnexpected
 }
 
-func (c *Conn) peerAcknowledgesLocked(serial uint64) error {
+func (c *session) peerAcknowledgesLocked(serial uint64) error {
 	c.servedLocked()
 	if c.out.box.Gone() && c.out.box.Outstanding() == 0 {
 		return nil // it was severed by a goodbye that overtook us
@@ -281,7 +248,7 @@ func (c *Conn) peerAcknowledgesLocked(serial uint64) error {
 	return c.out.box.Ack(serial)
 }
 
-func (c *Conn) peerCreditsLocked(p *wire.Packet) error {
+func (c *session) peerCreditsLocked(p *wire.Packet) error {
 	body, err := wire.ParseCredit(p.Payload)
 	if err != nil {
 		return err
@@ -291,13 +258,13 @@ func (c *Conn) peerCreditsLocked(p *wire.Packet) error {
 }
 
 // servedLocked wakes whoever waits for the sending half, which is about to change.
-func (c *Conn) servedLocked() {
+func (c *session) servedLocked() {
 	c.out.cond.Broadcast()
 	t := &c.in.turn
 	t.served = t.served || t.needed > 0
 }
 
-func (c *Conn) peerOptionsLocked(p *wire.Packet) error {
+func (c *session) peerOptionsLocked(p *wire.Packet) error {
 	window, err := wire.ParseOptions(p.Payload)
 	if err == nil {
 		err = c.in.box.SetWindow(window)
@@ -306,14 +273,8 @@ func (c *Conn) peerOptionsLocked(p *wire.Packet) error {
 		return err
 	}
 	c.out.peerPass = p.Flags&wire.PassCredentials != 0
-	switch {
-	case len(p.Name) == 0:
-	case c.link == nil:
-		c.namedLocked(string(p.Name))
-	default:
-		c.mu.Unlock()
-		c.link.named(p.Name)
-		c.mu.Lock()
+	if len(p.Name) > 0 {
+		c.above.renamedLocked(p.Name)
 	}
 	c.in.naming = c.out.peerPass && c.in.peerName == ""
 	c.creditWhatIsDueLocked() // a smaller window may be full of what has been read
@@ -323,7 +284,7 @@ func (c *Conn) peerOptionsLocked(p *wire.Packet) error {
 	return nil
 }
 
-func (c *Conn) peerShutdownLocked(p *wire.Packet) {
+func (c *session) peerShutdownLocked(p *wire.Packet) {
 	if p.Flags&wire.ShutWrite != 0 {
 		c.in.box.Finish()
 		c.in.cond.Broadcast()
@@ -340,7 +301,7 @@ func (c *Conn) peerShutdownLocked(p *wire.Packet) {
 
 // peerClosedLocked notes that the peer's socket is closed: what it sent can be read, what is sent
 // to it is lost.
-func (c *Conn) peerClosedLocked(reset bool) {
+func (c *session) peerClosedLocked(reset bool) {
 	c.awaitPenLocked()
 	c.out.box.Farewell()
 	c.settleLocked()
@@ -355,7 +316,7 @@ func (c *Conn) peerClosedLocked(reset bool) {
 }
 
 // unclaimed closes luggage whose message will not come.
-func (c *Conn) unclaimed() {
+func (c *session) unclaimed() {
 	left, _ := c.claim()
 	if route, err := c.receiveRoute(); err == nil && !left.empty() {
 		u := unpacker{c: c, route: route, baggage: left}
@@ -365,7 +326,7 @@ func (c *Conn) unclaimed() {
 
 // bereaveLocked ends sending. If the peer has not ended, it returns what is to be released by
 // abandon. The caller has called lockToWrite.
-func (c *Conn) bereaveLocked(peerEnded bool) (left []sock.Parked) {
+func (c *session) bereaveLocked(peerEnded bool) (left []sock.Parked) {
 	if peerEnded {
 		c.out.box.Bury()
 	} else {
@@ -377,7 +338,7 @@ func (c *Conn) bereaveLocked(peerEnded bool) (left []sock.Parked) {
 
 // abandon closes this end, and then lets go of what is parked for a peer that may live: else it could pull whatever has got the values since,
 // and take it for what was sent (see errLetGo).
-func (c *Conn) abandon(left []sock.Parked) error {
+func (c *session) abandon(left []sock.Parked) error {
 	if len(left) == 0 {
 		return c.pipe.Close()
 	}
@@ -389,7 +350,7 @@ func (c *Conn) abandon(left []sock.Parked) error {
 }
 
 // ended notes that no packet will come any more: io.EOF, or why the connection broke.
-func (c *Conn) ended(err error) {
+func (c *session) ended(err error) {
 	c.unclaimed()
 	c.lockToWrite()
 	left := c.bereaveLocked(err == io.EOF)
@@ -409,7 +370,5 @@ func (c *Conn) ended(err error) {
 	case err != io.EOF:
 		c.pipe.Close() // nothing more is to be said to such a peer
 	}
-	if c.link != nil {
-		c.link.socket.ended(c)
-	}
+	c.above.lost()
 }

@@ -26,7 +26,7 @@ type relocation struct {
 }
 
 // handed notes that a client that was taken belongs to somebody.
-func (l *Listener) handed() {
+func (l *door[C]) handed() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.handing--
@@ -34,7 +34,7 @@ func (l *Listener) handed() {
 }
 
 // takeAll takes all clients of a listener that is being moved, once those that were taken before belong to somebody.
-func (l *Listener) takeAll() (clients []*Conn) {
+func (l *door[C]) takeAll() (clients []C) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for l.handing > 0 {
@@ -46,19 +46,19 @@ func (l *Listener) takeAll() (clients []*Conn) {
 	return clients
 }
 
-func (l *Listener) receives(uint64) bool { return false }
+func (l *door[C]) receives(uint64) bool { return false }
 
-func (l *Listener) nudge() {
+func (l *door[C]) nudge() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.nudged = true
 	l.cond.Broadcast()
 }
 
-func (l *Listener) descriptor() (uintptr, error) { return l.handles[0], nil }
+func (l *door[C]) descriptor() (uintptr, error) { return l.handles[0], nil }
 
 // begin suspends the source, and begins to move the clients.
-func (l *Listener) begin(d *departure) error {
+func (l *door[C]) begin(d *departure) error {
 	if err := l.pause(d); err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (l *Listener) begin(d *departure) error {
 }
 
 // pause makes l accept nobody.
-func (l *Listener) pause(d *departure) error {
+func (l *door[C]) pause(d *departure) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	err := d.watch(&l.cond, &l.nudged, func() bool { return l.started || l.closed })
@@ -97,7 +97,7 @@ func (l *Listener) pause(d *departure) error {
 
 // unpause ends the move. It returns the clients that have said nothing, and reports whether Close
 // was called meanwhile.
-func (l *Listener) unpause() (silent []pipe.Pipe, closed bool) {
+func (l *door[C]) unpause() (silent []pipe.Pipe, closed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	silent, l.shelved = l.shelved, nil
@@ -108,19 +108,19 @@ func (l *Listener) unpause() (silent []pipe.Pipe, closed bool) {
 
 // shelveSilent makes clients go along as they are that have not said hello. Of those that come now,
 // greets does so.
-func (l *Listener) shelveSilent() {
+func (l *door[C]) shelveSilent() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, at := range l.backlog.Greeting() {
 		if at.Stage() == sock.Quiet {
-			at.Client.pipe.Interrupt()
+			at.Client.base().pipe.Interrupt()
 		}
 	}
 }
 
 // settled waits until all greetings are over, and returns the clients that move. What a client has said is answered here; that waits for
 // nobody.
-func (l *Listener) settled() []*place {
+func (l *door[C]) settled() []*sock.Place[C] {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for len(l.backlog.Greeting()) > 0 {
@@ -130,8 +130,8 @@ func (l *Listener) settled() []*place {
 }
 
 // shelve keeps the pipe of a client that has said nothing.
-func (l *Listener) shelve(at *place) {
-	p := at.Client.pipe
+func (l *door[C]) shelve(at *sock.Place[C]) {
+	p := at.Client.base().pipe
 	p.Resume()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -140,7 +140,7 @@ func (l *Listener) shelve(at *place) {
 	l.cond.Broadcast()
 }
 
-func (l *Listener) ready(d *departure) error {
+func (l *door[C]) ready(d *departure) error {
 	for _, at := range l.backlog.Queue() {
 		if err := at.Client.ready(d); err != nil {
 			return err
@@ -149,7 +149,7 @@ func (l *Listener) ready(d *departure) error {
 	return nil
 }
 
-func (l *Listener) pack(p *parcel) error {
+func (l *door[C]) pack(p *parcel) error {
 	s := sock.ListenerState{
 		Type: l.cfg.Type, Backlog: uint32(l.backlog.Limit()), Local: l.cfg.Local,
 		Handles: uint8(len(l.handles) - 1), Source: l.state, Clients: uint32(len(l.backlog.Queue()) + len(l.shelved)),
@@ -159,7 +159,7 @@ func (l *Listener) pack(p *parcel) error {
 		p.addEnd(v, descriptor.UnixListener)
 	}
 	for _, at := range l.backlog.Queue() {
-		if err := p.addConn(at.Client); err != nil {
+		if err := p.addConn(at.Client.base()); err != nil {
 			return err
 		}
 	}
@@ -175,7 +175,7 @@ func (l *Listener) pack(p *parcel) error {
 }
 
 // addConn adds a connection that belongs to another end.
-func (p *parcel) addConn(c *Conn) error {
+func (p *parcel) addConn(c *session) error {
 	v, err := c.descriptor()
 	if err != nil {
 		return err
@@ -185,7 +185,7 @@ func (p *parcel) addConn(c *Conn) error {
 }
 
 // stay makes l what it was. Its clients are ends of the departure themselves.
-func (l *Listener) stay() {
+func (l *door[C]) stay() {
 	l.source.Resume()
 	silent, closed := l.unpause()
 	l.resume(silent)
@@ -196,7 +196,7 @@ func (l *Listener) stay() {
 
 // moved makes l behave as closed, in the order of Close: the socket file goes, unless the user has
 // asked for it to stay. Its clients are ends of the departure themselves.
-func (l *Listener) moved() {
+func (l *door[C]) moved() {
 	l.source.Unlink() // nobody is there to be told
 	l.mu.Lock()
 	l.closed, l.paused = true, false
@@ -207,7 +207,7 @@ func (l *Listener) moved() {
 	l.source.Close()
 }
 
-func (l *Listener) release() {
+func (l *door[C]) release() {
 	l.mu.Lock()
 	shelved := l.shelved
 	l.shelved = nil
@@ -218,7 +218,7 @@ func (l *Listener) release() {
 }
 
 // start makes l accept.
-func (l *Listener) start() {
+func (l *door[C]) start() {
 	l.mu.Lock()
 	shelved, queue := l.shelved, l.backlog.Queue()
 	l.shelved = nil
@@ -230,7 +230,7 @@ func (l *Listener) start() {
 }
 
 // resume makes l accept, and greets clients that have said nothing so far.
-func (l *Listener) resume(silent []pipe.Pipe) {
+func (l *door[C]) resume(silent []pipe.Pipe) {
 	l.mu.Lock()
 	l.started = true
 	l.ran = make(chan struct{})
@@ -243,34 +243,60 @@ func (l *Listener) resume(silent []pipe.Pipe) {
 }
 
 // listener makes a listener that has moved here, and does not accept yet. It owns v.
-func (u *unpacker) listener(v uintptr, socket *PacketConn) (*Listener, error) {
+func (u *unpacker) listener(v uintptr) (*Listener, error) {
+	l := new(Listener)
+	if err := unpackDoor(u, v, &l.door, checkListener, newConn, u.conn); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// door makes the door of a datagram socket that has moved here, which lets nobody in yet. It owns v.
+func (u *unpacker) door(v uintptr, socket *PacketConn) (*door[*link], error) {
+	l := new(door[*link])
+	if err := unpackDoor(u, v, l, checkLinks, socket.newLink, u.noLink); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// noLink refuses a link that nobody has taken in: those that move belong to the socket by then. It owns v.
+func (u *unpacker) noLink(v uintptr) (*link, error) {
+	u.close(v, descriptor.Unix)
+	return nil, badLuggage("a link that nobody has taken in")
+}
+
+// unpackDoor opens l. next makes its next client, of one that has said hello.
+func unpackDoor[C client](u *unpacker, v uintptr, l *door[C], check func(*sock.ListenerState) error,
+	make maker[C], next func(uintptr) (C, error),
+) error {
 	s, rest, err := wire.ParseListener(u.states)
 	if err == nil {
-		err = checkListener(&s, socket != nil)
+		err = check(&s)
 	}
 	if err != nil {
 		u.close(v, descriptor.UnixListener)
-		return nil, err
+		return err
 	}
 	u.states = rest
 	handles, err := u.handles(v, int(s.Handles))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	source, err := u.c.world.System.OpenSource(handles, s.Source)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	source.SetUnlinkOnClose(false) // as one that the kernel has handed over
-	cfg := Config{Type: s.Type, Local: s.Local, Table: u.c.table, World: u.c.world, socket: socket}
-	l := newListener(source, cfg, int(s.Backlog))
+	cfg := Config{Type: s.Type, Local: s.Local, Table: u.c.table, World: u.c.world}
+	l.open(source, cfg, int(s.Backlog), make)
 	for range s.Clients {
-		if err := u.client(l); err != nil {
+		if err := unpackClient(u, l, next); err != nil {
 			l.Close()
-			return nil, err
+			return err
 		}
 	}
-	return l, nil
+	return nil
 }
 
 // handles returns v and the next n descriptors.
@@ -292,8 +318,8 @@ func (u *unpacker) handles(v uintptr, n int) ([]uintptr, error) {
 	return handles, nil
 }
 
-// client makes the next client of l.
-func (u *unpacker) client(l *Listener) error {
+// unpackClient makes the next client of l.
+func unpackClient[C client](u *unpacker, l *door[C], next func(uintptr) (C, error)) error {
 	block, err := u.block(1)
 	if err != nil {
 		return err
@@ -311,14 +337,12 @@ func (u *unpacker) client(l *Listener) error {
 			l.shelved = append(l.shelved, p)
 		}
 		return err
-	case err == nil && tag == wire.ConnTag && l.cfg.socket != nil: // such clients are links of the socket by now
-		err = badLuggage("a link that nobody has taken in")
 	case err == nil && tag == wire.ConnTag:
-		var c *Conn
-		if c, err = u.conn(v, l.cfg.socket); err == nil {
+		var c C
+		if c, err = next(v); err == nil {
 			l.backlog.Restore(c)
-			if c.typ != l.cfg.Type {
-				err = badLuggage("a client of type %d of a listener of type %d", c.typ, l.cfg.Type)
+			if t := c.base().typ; t != l.cfg.Type {
+				err = badLuggage("a client of type %d of a listener of type %d", t, l.cfg.Type)
 			}
 		}
 		return err

@@ -8,6 +8,7 @@ import (
 
 	"afunix/internal/descriptor"
 	"afunix/internal/sock"
+	"afunix/internal/transport"
 	"afunix/internal/wire"
 )
 
@@ -19,7 +20,7 @@ type packetMove struct {
 	started bool    // false: it has moved here, and its former owner has not been told
 	sends   int     // sends that are under way
 	nudged  bool    // the mover has to look around
-	links   []*Conn // that move with it; the first one is the peer, if it has one
+	links   []*link // that move with it; the first one is the peer, if it has one
 }
 
 func (s *PacketConn) receives(id uint64) bool { return s.id == id }
@@ -72,18 +73,18 @@ func (s *PacketConn) begin(d *departure) error {
 	}
 	s.mu.Lock()
 	err := s.awaitSends(d)
-	listener := s.listener
+	door := s.door
 	s.mu.Unlock()
 	for _, c := range s.out.forget() {
 		c.Close()
 	}
-	var arrivals []*Conn
-	if err == nil && listener != nil {
-		if err = d.begin(listener); err == nil {
-			arrivals = listener.takeAll()
+	var arrivals []*link
+	if err == nil && door != nil {
+		if err = d.begin(door); err == nil {
+			arrivals = door.takeAll()
 		}
 	}
-	var links []*Conn
+	var links []*link
 	if err == nil {
 		links, err = s.beginLinks(d)
 	}
@@ -92,7 +93,7 @@ func (s *PacketConn) begin(d *departure) error {
 	}
 	s.mu.Lock()
 	for _, c := range arrivals { // they have begun to move with the listener
-		s.mail.Attach(&c.link.mail)
+		s.mail.Attach(&c.mail)
 	}
 	s.links = append(links, arrivals...)
 	s.mu.Unlock()
@@ -112,7 +113,7 @@ func (s *PacketConn) pause(d *departure) error {
 		return err
 	case s.mail.Closed() || s.mail.Moving():
 		return syscall.EBADF
-	case s.peer != nil && d.carrier == s.peer:
+	case s.peer != nil && d.carrier == &s.peer.session:
 		return descriptor.ErrNotSendable // its receiver could not tell who reads the link
 	}
 	s.mail.Move()
@@ -121,7 +122,7 @@ func (s *PacketConn) pause(d *departure) error {
 }
 
 // beginLinks begins to move the links. One that has been closed meanwhile was of no use any more.
-func (s *PacketConn) beginLinks(d *departure) (links []*Conn, err error) {
+func (s *PacketConn) beginLinks(d *departure) (links []*link, err error) {
 	for _, c := range s.attached() {
 		switch err := d.begin(c); err {
 		case nil:
@@ -135,7 +136,7 @@ func (s *PacketConn) beginLinks(d *departure) (links []*Conn, err error) {
 }
 
 // attached returns the links that move with the socket; the first one is the peer, if it has one.
-func (s *PacketConn) attached() (links []*Conn) {
+func (s *PacketConn) attached() (links []*link) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.mail.Peer() == sock.Connected {
@@ -151,15 +152,15 @@ func (s *PacketConn) attached() (links []*Conn) {
 // holds mu.
 func (s *PacketConn) awaitSends(d *departure) error {
 	own := 0
-	if c := d.carrier; c != nil && c.link != nil && c.link.socket == s {
+	if c := d.carrier; c != nil && c.above.socket() == transport.Conn(s) {
 		own = 1
 	}
 	return d.watch(&s.cond, &s.nudged, func() bool { return s.sends <= own })
 }
 
 func (s *PacketConn) ready(d *departure) error {
-	if s.listener != nil {
-		if err := s.listener.ready(d); err != nil {
+	if s.door != nil {
+		if err := s.door.ready(d); err != nil {
 			return err
 		}
 	}
@@ -176,14 +177,14 @@ func (s *PacketConn) pack(p *parcel) error {
 	defer s.mu.Unlock()
 	links := s.living()
 	p.states = wire.AppendPacket(p.states, s.state(links))
-	if l := s.listener; l != nil {
+	if l := s.door; l != nil {
 		p.addEnd(l.handles[0], descriptor.UnixListener)
 		if err := l.pack(p); err != nil {
 			return err
 		}
 	}
 	for _, c := range links {
-		if err := p.addConn(c); err != nil {
+		if err := p.addConn(&c.session); err != nil {
 			return err
 		}
 	}
@@ -191,9 +192,9 @@ func (s *PacketConn) pack(p *parcel) error {
 }
 
 // living returns the links that are still of use.
-func (s *PacketConn) living() (links []*Conn) {
+func (s *PacketConn) living() (links []*link) {
 	for _, c := range s.links {
-		if c.link.mail.Attached() || c == s.peer {
+		if c.mail.Attached() || c == s.peer {
 			links = append(links, c)
 		}
 	}
@@ -201,10 +202,10 @@ func (s *PacketConn) living() (links []*Conn) {
 }
 
 // state returns the state of a socket with these links. The caller holds mu.
-func (s *PacketConn) state(links []*Conn) *sock.PacketState {
+func (s *PacketConn) state(links []*link) *sock.PacketState {
 	p := &sock.PacketState{
 		ID: s.id, PeerID: s.peerID, Local: s.local.Name, Bound: string(s.bound), Buffer: uint32(s.sendBuffer()), Mute: s.mute, Pass: s.pass,
-		Listens: s.listener != nil, Links: uint32(len(links)), PeerLink: len(links) > 0 && links[0] == s.peer,
+		Listens: s.door != nil, Links: uint32(len(links)), PeerLink: len(links) > 0 && links[0] == s.peer,
 	}
 	if s.remote != nil {
 		p.Remote = s.remote.Name
@@ -214,13 +215,19 @@ func (s *PacketConn) state(links []*Conn) *sock.PacketState {
 }
 
 // mails are what the mailbox of a socket knows of these links.
-func mails(links []*Conn) []*sock.Link[*Conn] {
-	mails := make([]*sock.Link[*Conn], len(links))
+func mails(links []*link) []*sock.Link[*link] {
+	mails := make([]*sock.Link[*link], len(links))
 	for i, c := range links {
-		mails[i] = &c.link.mail
+		mails[i] = &c.mail
 	}
 	return mails
 }
+
+// describe adds to the state of a link what its socket knows of it. The caller holds the socket's lock.
+func (l *link) describe(s *sock.ConnState) { s.Link = l.mail.Look() }
+
+// restore undoes describe.
+func (l *link) restore(s *sock.ConnState) { l.mail.Restore(s.Link) }
 
 // stay makes the socket what it was. Its listener and its links are ends of the departure themselves.
 func (s *PacketConn) stay() {
@@ -252,7 +259,7 @@ func (s *PacketConn) start() {
 	s.mu.Lock()
 	links := s.links
 	s.links = nil
-	listener := s.listener
+	door := s.door
 	s.mu.Unlock()
 	for _, c := range links {
 		c.start()
@@ -261,9 +268,9 @@ func (s *PacketConn) start() {
 	s.started = true // all that it is linked to has been told who sends from now on
 	s.cond.Broadcast()
 	s.mu.Unlock()
-	if listener != nil {
-		listener.start()
-		go s.serve(listener)
+	if door != nil {
+		door.start()
+		go s.serve(door)
 	}
 }
 
@@ -309,13 +316,13 @@ func (u *unpacker) furnish(s *PacketConn, state *sock.PacketState) error {
 		if i == 0 && state.PeerLink {
 			s.peer = c
 		} else {
-			s.mail.Attach(&c.link.mail)
+			s.mail.Attach(&c.mail)
 		}
 	}
 	if s.peer != nil && state.Mail.Peer != sock.Apart {
 		state.Mail.Peer = sock.Connected
 	}
-	err := s.mail.Restore(state.Mail, mails(s.links), state.Order, func(c *Conn) int { return c.in.box.Records() })
+	err := s.mail.Restore(state.Mail, mails(s.links), state.Order, func(c *link) int { return c.in.box.Records() })
 	if err != nil {
 		return badLuggage("%w", err)
 	}
@@ -326,18 +333,22 @@ func (u *unpacker) furnish(s *PacketConn, state *sock.PacketState) error {
 func (u *unpacker) listens(s *PacketConn) error {
 	v, err := u.part(wire.ListenerTag)
 	if err == nil {
-		s.listener, err = u.listener(v, s)
+		s.door, err = u.door(v, s)
 	}
 	return err
 }
 
 // link makes the next link of s.
-func (u *unpacker) link(s *PacketConn) (*Conn, error) {
+func (u *unpacker) link(s *PacketConn) (*link, error) {
 	v, err := u.part(wire.ConnTag)
 	if err != nil {
 		return nil, err
 	}
-	return u.conn(v, s)
+	state, err := u.session(v)
+	if err != nil {
+		return nil, err
+	}
+	return restored(u, v, &state, checkLink, s.newLink)
 }
 
 // part adopts the descriptor of the next part of an end, of which a state with this tag follows.

@@ -80,7 +80,7 @@ func (c *Conn) blameState(n int, files []transport.File) error {
 // part is told to a sender who finds the peer gone. A datagram socket then discards what it has not
 // read.
 func (c *Conn) part() error {
-	if !c.pair() {
+	if c.typ != sock.Datagram {
 		return c.errorOf(sock.Left)
 	}
 	c.mu.Lock()
@@ -95,11 +95,8 @@ func (c *Conn) part() error {
 	return c.errorOf(o)
 }
 
-// pair reports whether c is an end of a pair of datagram sockets.
-func (c *Conn) pair() bool { return c.typ == sock.Datagram && c.link == nil }
-
 // errorOf returns the error that o is to a sender.
-func (c *Conn) errorOf(o sock.Obstacle) error { return errorOf(o, c.pair()) }
+func (c *session) errorOf(o sock.Obstacle) error { return errorOf(o, c.out.left) }
 
 // writable says why a write would fail whatever it sent. That the peer has closed may be in the pipe still.
 func (c *Conn) writable() error {
@@ -110,12 +107,12 @@ func (c *Conn) writable() error {
 }
 
 // writeStoppedLocked says why no write can go on.
-func (c *Conn) writeStoppedLocked() error {
+func (c *session) writeStoppedLocked() error {
 	return c.errorOf(min(sock.Stopped(c.closed, c.out.deadline.expired), c.out.box.Obstacle()))
 }
 
 // gone says that the peer is gone.
-func (o *outbox) gone() error { return errorOf(o.box.Loss(), o.datagram) }
+func (o *outbox) gone() error { return errorOf(o.box.Loss(), o.left) }
 
 // Send sends b and files as one message: see transport.Conn.
 func (c *Conn) Send(b []byte, files []transport.File, to *net.UnixAddr) (int, error) {
@@ -162,7 +159,7 @@ func badFile(t descriptor.Table, files []transport.File) error {
 
 // sendRoute returns how descriptors travel to the peer. It waits until the peer is ready; EPERM if
 // nobody can duplicate, EAGAIN if nobody has taken the other end for long.
-func (c *Conn) sendRoute() (rights.Route, error) {
+func (c *session) sendRoute() (rights.Route, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	w := wait{c: c}
@@ -208,7 +205,7 @@ func (c *Conn) attempt(b []byte, files []transport.File) (m *message, n int, err
 
 // sendWith writes b with the descriptors of m beside its first byte. If nothing has been written m has no transfer, and has been taken back.
 // The caller holds writing.
-func (c *Conn) sendWith(b []byte, m *message) (n int, err error) {
+func (c *session) sendWith(b []byte, m *message) (n int, err error) {
 	if err = c.load(m); err == nil {
 		n, err = c.pieces(b, wire.MaxPayload-m.MaxLen(), m)
 	}
@@ -220,7 +217,7 @@ func (c *Conn) sendWith(b []byte, m *message) (n int, err error) {
 }
 
 // bereaved translates that the peer's process is dead, if duplicating into it has found that out before its end of the pipe was read.
-func (c *Conn) bereaved(err error) error {
+func (c *session) bereaved(err error) error {
 	if !errors.Is(err, syscall.ESRCH) {
 		return err
 	}
@@ -235,7 +232,7 @@ func (c *Conn) acknowledged(m *message, n int, err error) (int, error) {
 	t := m.transfer
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	w := wait{c: c}
+	w := wait{c: &c.session}
 	defer w.endLocked()
 	for t.Fate == sock.Written {
 		stop := err
@@ -264,13 +261,13 @@ func (c *Conn) acknowledged(m *message, n int, err error) (int, error) {
 // pieces writes b, with the descriptors of m (if not nil) in the first packet, whose payload is at most first bytes. The caller holds
 // writing. On a stream each piece waits for room in the window, and n tells how far it came; a record waits
 // once, and then goes whole (S4).
-func (c *Conn) pieces(b []byte, first int, m *message) (n int, err error) {
+func (c *session) pieces(b []byte, first int, m *message) (n int, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.typ != sock.Stream && len(b) > c.out.box.MaxMessage() {
 		return 0, c.tooLongLocked()
 	}
-	name, err := c.signatureLocked()
+	name, err := c.above.signatureLocked()
 	if err != nil {
 		return 0, err
 	}
@@ -309,17 +306,13 @@ func (c *Conn) pieces(b []byte, first int, m *message) (n int, err error) {
 }
 
 // tooLongLocked is EMSGSIZE, but for what package net finds out before it asks the kernel.
-func (c *Conn) tooLongLocked() error {
+func (c *session) tooLongLocked() error {
 	return c.errorOf(min(sock.Stopped(c.closed, c.out.deadline.expired), sock.TooLong))
 }
 
-// signatureLocked is the name of the sender that a message begins with, on a link. A socket of
-// another kind that wants credentials chooses a name when it first sends, and tells the peer before
-// anything else (row 75). The caller holds writing, too.
+// A socket that wants credentials chooses a name when it first sends, and tells the peer before
+// anything else (row 75).
 func (c *Conn) signatureLocked() ([]byte, error) {
-	if c.link != nil {
-		return c.link.name, nil
-	}
 	o := &c.out
 	if !c.pass || o.autobind == nil {
 		return nil, nil
@@ -340,7 +333,7 @@ func (c *Conn) signatureLocked() ([]byte, error) {
 
 // pieceLocked bounds a piece of at most limit bytes: a stream is cut so that two pieces fit into
 // the window.
-func (c *Conn) pieceLocked(limit int) int {
+func (c *session) pieceLocked(limit int) int {
 	if c.typ != sock.Stream {
 		return limit
 	}

@@ -30,7 +30,7 @@ import (
 var errShifted = errors.New("the peer is moving")
 
 // peerMoves takes in that the other end is about to move, or has been let go.
-func (c *Conn) peerMoves(p *wire.Packet) error {
+func (c *session) peerMoves(p *wire.Packet) error {
 	if p.Flags&wire.Gone != 0 {
 		return c.peerLetGo()
 	}
@@ -48,7 +48,7 @@ func (c *Conn) peerMoves(p *wire.Packet) error {
 }
 
 // rehello takes in a hello in the middle of a connection: of the process that the other end has moved to, or the answer to ours.
-func (c *Conn) rehello(p *wire.Packet) error {
+func (c *session) rehello(p *wire.Packet) error {
 	moved := p.Flags&wire.Moved != 0
 	h, err := wire.ParseHello(p.Payload)
 	switch {
@@ -97,7 +97,7 @@ func (c *Conn) rehello(p *wire.Packet) error {
 
 // presentLocked says the hello that was deferred: what is written now is this process's, and not a
 // former owner's.
-func (c *Conn) presentLocked() error {
+func (c *session) presentLocked() error {
 	c.mu.Unlock()
 	proof, err := c.pipe.Proof()
 	c.lockToWrite()
@@ -111,17 +111,17 @@ func (c *Conn) presentLocked() error {
 }
 
 // expects reports whether such a hello can come now.
-func (c *Conn) expects(moved bool) bool {
+func (c *session) expects(moved bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.out.shift.Expects(moved, c.parkedLocked())
 }
 
 // parkedLocked reports whether the other end has come here, and is not live.
-func (c *Conn) parkedLocked() bool { return len(c.out.waiting) > 0 }
+func (c *session) parkedLocked() bool { return len(c.out.waiting) > 0 }
 
 // reacquaint notes who writes from now on, or who has been writing.
-func (c *Conn) reacquaint(who cred.Credentials, window uint32, moved bool) error {
+func (c *session) reacquaint(who cred.Credentials, window uint32, moved bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch n := len(c.in.writers); {
@@ -140,19 +140,19 @@ func (c *Conn) reacquaint(who cred.Credentials, window uint32, moved bool) error
 const maxWriters = 1 << 16
 
 // greetLocked makes our hello the next thing that is said. The caller has waited for the pen.
-func (c *Conn) greetLocked(proof []byte) {
+func (c *session) greetLocked(proof []byte) {
 	c.out.owed.proof = proof
 	c.out.shift.Greet()
 }
 
 // rehelloPacketLocked is the hello that is owed.
-func (c *Conn) rehelloPacketLocked(moved bool) wire.Packet {
+func (c *session) rehelloPacketLocked(moved bool) wire.Packet {
 	flags := flag(moved, wire.Moved) | flag(c.server, wire.FromServer)
 	return *c.helloPacket(wire.HelloBody{Proof: c.out.owed.proof}, flags, "")
 }
 
 // start makes an end live that has moved here, with those in its queue. Before that, Close closes its pipe and nothing else.
-func (c *Conn) start() {
+func (c *session) start() {
 	c.mu.Lock()
 	closed := c.closed
 	c.in.started = c.in.started || !closed
@@ -179,7 +179,7 @@ func startAll(ends []mover) {
 
 // settle starts ends that have come over c, whose message has been acknowledged. One that has come over itself waits until it has been
 // let go: until then its former owner reads it.
-func (c *Conn) settle(ends []mover) {
+func (c *session) settle(ends []mover) {
 	if len(ends) == 0 {
 		return
 	}
@@ -197,7 +197,7 @@ func (c *Conn) settle(ends []mover) {
 
 // lookForOwner starts the ends that wait for a process that has ended meanwhile. That nothing can be learnt about it does not mean that it
 // has: two processes must never read one end.
-func (c *Conn) lookForOwner() {
+func (c *session) lookForOwner() {
 	c.mu.Lock()
 	waiting, severed := c.parkedLocked(), c.out.severed
 	c.mu.Unlock()
@@ -215,7 +215,7 @@ func (c *Conn) lookForOwner() {
 const noValue = 1<<31 - 4
 
 // peerLetGo starts an end that has come over this connection, and is its other end.
-func (c *Conn) peerLetGo() error {
+func (c *session) peerLetGo() error {
 	c.mu.Lock()
 	arrived, rights := c.in.box.Arrived()
 	serial, credit := c.in.adopted, c.in.box.Reported()
@@ -228,7 +228,8 @@ func (c *Conn) peerLetGo() error {
 	c.wakeWritesLocked()
 	c.mu.Unlock()
 	for _, e := range ends {
-		if mate, ok := e.(*Conn); ok && mate.id == c.peerID {
+		if other, ok := e.(client); ok && other.base().id == c.peerID {
+			mate := other.base()
 			mate.mu.Lock()
 			mate.out.box.Follow(arrived, rights, serial, credit)
 			mate.mu.Unlock()

@@ -43,7 +43,7 @@ type turn struct {
 const unattended = 4 * time.Millisecond
 
 // run is the reader: it takes every packet as soon as it is there, until the connection ends.
-func (c *Conn) run() {
+func (c *session) run() {
 	defer close(c.done)
 	t := &c.in.turn
 	c.mu.Lock()
@@ -65,7 +65,7 @@ func (c *Conn) run() {
 
 // restLocked leaves the pipe to whoever waits. Each of them looks whether it is for him to read it.
 // The caller is the reader.
-func (c *Conn) restLocked() {
+func (c *session) restLocked() {
 	t := &c.in.turn
 	t.resting = true
 	if !t.armed {
@@ -83,7 +83,7 @@ func (t *turn) free() bool { return t.resting && !t.busy && t.claims == 0 && !t.
 // awaitLocked waits until something may have happened. The caller is the one Read, of which b is
 // the buffer, or nil if nothing may be put there yet. It reports whether whatever is in the queue
 // now came during a wait for it, so that nothing else was there before.
-func (c *Conn) awaitLocked(b []byte) (fresh bool) {
+func (c *session) awaitLocked(b []byte) (fresh bool) {
 	c.in.waiting = true
 	if c.in.turn.free() {
 		if c.in.box.Queued() {
@@ -102,7 +102,7 @@ func (c *Conn) awaitLocked(b []byte) (fresh bool) {
 // n bytes: recvmsg(2) merges all that was written to a stream before it (row 134), and reports a
 // reset before records that are queued. It may place bytes in into, if that is not nil. The caller
 // is the one Read.
-func (c *Conn) absorbLocked(into []byte, n int) {
+func (c *session) absorbLocked(into []byte, n int) {
 	t := &c.in.turn
 	if !c.in.box.Wants(n) || t.over || c.closed {
 		return
@@ -124,7 +124,7 @@ func (c *Conn) absorbLocked(into []byte, n int) {
 
 // takeOverLocked makes the reader rest. If a Read comes to wait for what the pipe brings, it is
 // left to that.
-func (c *Conn) takeOverLocked() {
+func (c *session) takeOverLocked() {
 	t := &c.in.turn
 	t.claims++ // or a writer who was interrupted might be back before us, for ever
 	defer func() { t.claims-- }()
@@ -136,13 +136,13 @@ func (c *Conn) takeOverLocked() {
 }
 
 // catchUp takes in what is in the pipe already, unless a call is reading that anyway.
-func (c *Conn) catchUp() {
+func (c *session) catchUp() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.catchUpLocked()
 }
 
-func (c *Conn) catchUpLocked() {
+func (c *session) catchUpLocked() {
 	t := &c.in.turn
 	if t.resting && t.busy {
 		return
@@ -156,7 +156,7 @@ func (c *Conn) catchUpLocked() {
 }
 
 // takeInLocked takes in what is in the pipe, unless another call is reading it.
-func (c *Conn) takeInLocked() {
+func (c *session) takeInLocked() {
 	c.takeOverLocked()
 	t := &c.in.turn
 	for n := 0; n < maxGlances && !t.busy && !t.over && !c.closed && c.turnNowLocked(nil); n++ {
@@ -169,13 +169,13 @@ const maxGlances = 1 << 12
 
 // turnLocked reads one packet from the pipe, with mu released, and applies it. If into is not nil,
 // and large enough for this to be worth it, payload is put right there.
-func (c *Conn) turnLocked(into []byte) {
+func (c *session) turnLocked(into []byte) {
 	err := c.takeLocked(into, true)
 	c.endTurnLocked(err, err == nil)
 }
 
 // turnNowLocked is turnLocked without waiting. It reports whether there was a packet.
-func (c *Conn) turnNowLocked(into []byte) bool {
+func (c *session) turnNowLocked(into []byte) bool {
 	if !c.in.started {
 		return false // its former owner may be reading it
 	}
@@ -189,7 +189,7 @@ func (c *Conn) turnNowLocked(into []byte) bool {
 }
 
 // endTurnLocked notes how a turn went, and whether it brought a packet.
-func (c *Conn) endTurnLocked(err error, packet bool) {
+func (c *session) endTurnLocked(err error, packet bool) {
 	t := &c.in.turn
 	if packet {
 		c.in.packets++
@@ -223,7 +223,7 @@ const worthPlacing = 4096
 
 // takeLocked reads one packet, waiting for it or not, and applies it. After an error other than an
 // interruption, which is our own, and EAGAIN, nothing will come any more.
-func (c *Conn) takeLocked(into []byte, wait bool) error {
+func (c *session) takeLocked(into []byte, wait bool) error {
 	if len(into) < worthPlacing {
 		into = nil
 	}
@@ -246,7 +246,7 @@ func (c *Conn) takeLocked(into []byte, wait bool) error {
 	return err
 }
 
-func (c *Conn) read(into []byte, wait bool) (buf *pipe.Buffer, n, placed int, err error) {
+func (c *session) read(into []byte, wait bool) (buf *pipe.Buffer, n, placed int, err error) {
 	if wait {
 		return c.pipe.Read(&packets, into)
 	}
@@ -254,7 +254,7 @@ func (c *Conn) read(into []byte, wait bool) (buf *pipe.Buffer, n, placed int, er
 }
 
 // leaveLocked ends a call that may have read the pipe. From here on that may be unattended.
-func (c *Conn) leaveLocked() {
+func (c *session) leaveLocked() {
 	t := &c.in.turn
 	t.visits++
 	switch {
@@ -267,7 +267,7 @@ func (c *Conn) leaveLocked() {
 }
 
 // armLocked makes the patrol come by.
-func (c *Conn) armLocked() {
+func (c *session) armLocked() {
 	t := &c.in.turn
 	t.armed, t.seen = true, t.visits
 	if t.patrol == nil {
@@ -278,7 +278,7 @@ func (c *Conn) armLocked() {
 }
 
 // lookAfter is the patrol: without a call since it was armed, the reader takes over.
-func (c *Conn) lookAfter() {
+func (c *session) lookAfter() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t := &c.in.turn
@@ -300,7 +300,7 @@ func (t *turn) relieve() {
 
 // A wait is a call's wait for what the pipe brings for the sending half.
 type wait struct {
-	c     *Conn
+	c     *session
 	begun bool
 }
 
@@ -328,14 +328,14 @@ func (w *wait) endLocked() {
 
 // wakeWritesLocked makes every call that waits for the sending half look around, and whoever moves
 // over it. The caller is not reading the pipe.
-func (c *Conn) wakeWritesLocked() {
+func (c *session) wakeWritesLocked() {
 	c.wakeWaitsLocked()
 	c.out.nudgeGuests()
 }
 
 // wakeWaitsLocked makes every call that waits for the sending half look around. The caller is not
 // reading the pipe.
-func (c *Conn) wakeWaitsLocked() {
+func (c *session) wakeWaitsLocked() {
 	c.out.cond.Broadcast()
 	if t := &c.in.turn; t.writer && t.busy {
 		c.kickLocked()
@@ -343,7 +343,7 @@ func (c *Conn) wakeWaitsLocked() {
 }
 
 // wakeReadsLocked makes every Read look around.
-func (c *Conn) wakeReadsLocked() {
+func (c *session) wakeReadsLocked() {
 	c.in.cond.Broadcast()
 	if t := &c.in.turn; t.resting && t.busy {
 		c.kickLocked()
@@ -351,7 +351,7 @@ func (c *Conn) wakeReadsLocked() {
 }
 
 // kickLocked makes whoever reads the pipe come back once it is empty.
-func (c *Conn) kickLocked() {
+func (c *session) kickLocked() {
 	if t := &c.in.turn; !t.kicked {
 		t.kicked = true
 		c.pipe.Interrupt()

@@ -8,7 +8,6 @@ import (
 
 	"afunix/internal/cred"
 	"afunix/internal/descriptor"
-	"afunix/internal/pipe"
 	"afunix/internal/rights"
 	"afunix/internal/sock"
 	"afunix/internal/wire"
@@ -17,7 +16,7 @@ import (
 // An unpacker makes ends that have moved here of what came with their message. What it is told is bounded and checked, but it is about
 // the mover's own sockets: a lie breaks nothing but these.
 type unpacker struct {
-	c     *Conn // that the message came over
+	c     *session // that the message came over
 	route rights.Route
 	baggage
 }
@@ -105,7 +104,7 @@ func (u *unpacker) end(v uintptr, k descriptor.Kind) (mover, error) {
 	case tag == wire.ConnTag && k == descriptor.Unix && v != 0:
 		return u.connOrPacketConn(v)
 	case tag == wire.ListenerTag && k == descriptor.UnixListener && v != 0:
-		return u.listener(v, nil)
+		return u.listener(v)
 	case tag == wire.PacketTag && k == descriptor.Unix && v == 0:
 		return u.packetConn()
 	default:
@@ -136,7 +135,7 @@ func (u *unpacker) close(v uintptr, k descriptor.Kind) {
 // connOrPacketConn makes a connection. But one of a pair of datagram sockets that has lost its peer is a socket like any other that is not
 // connected.
 func (u *unpacker) connOrPacketConn(v uintptr) (mover, error) {
-	s, err := u.connState(v)
+	s, err := u.session(v)
 	switch {
 	case err != nil:
 		return nil, err
@@ -144,7 +143,7 @@ func (u *unpacker) connOrPacketConn(v uintptr) (mover, error) {
 		u.close(v, descriptor.Unix)
 		return u.parted(&s)
 	}
-	return u.connOf(v, &s, nil)
+	return restored(u, v, &s, checkConn, newConn)
 }
 
 // parted makes a datagram socket of one of a pair, which has lost its peer.
@@ -162,58 +161,57 @@ func (u *unpacker) parted(s *sock.ConnState) (*PacketConn, error) {
 	return p, nil
 }
 
-// conn makes a connection, which is not live yet. It owns v. A link belongs to a socket.
-func (u *unpacker) conn(v uintptr, socket *PacketConn) (*Conn, error) {
-	s, err := u.connState(v)
+// conn makes a connection, which is not live yet. It owns v.
+func (u *unpacker) conn(v uintptr) (*Conn, error) {
+	s, err := u.session(v)
 	if err != nil {
 		return nil, err
 	}
-	return u.connOf(v, &s, socket)
+	return restored(u, v, &s, checkConn, newConn)
 }
 
-// connState takes the next state, of a connection, and closes its descriptor v if there is none.
-func (u *unpacker) connState(v uintptr) (s sock.ConnState, err error) {
+// session takes the next state, of a session. If there is none its descriptor v is closed.
+func (u *unpacker) session(v uintptr) (s sock.ConnState, err error) {
 	if s, u.states, err = wire.ParseConn(u.states); err != nil {
 		u.close(v, descriptor.Unix)
 	}
 	return s, err
 }
 
-// connOf makes a connection of its descriptor and its state.
-func (u *unpacker) connOf(v uintptr, s *sock.ConnState, socket *PacketConn) (*Conn, error) {
-	if err := checkConn(s, socket != nil); err != nil {
+// restored makes a session of its descriptor and its state, which is not live yet, with what make puts above it.
+func restored[C client](u *unpacker, v uintptr, s *sock.ConnState, check func(*sock.ConnState) error, make maker[C]) (none C, err error) {
+	if err := check(s); err != nil {
 		u.close(v, descriptor.Unix)
-		return nil, err
+		return none, err
 	}
 	p, err := u.c.world.System.OpenPipe(v, s.End.Server)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
-	c, err := u.assemble(p, s, socket)
-	if err != nil {
+	cfg := Config{Type: s.End.Type, Table: u.c.table, World: u.c.world}
+	if c := u.c.world.Autobind; c != nil && s.End.Chosen == "" && s.End.Local == noName {
+		cfg.Autobind = c(cfg.Type)
+	}
+	c := make(p, cfg, s.End.Server, 0)
+	if err := u.assemble(c.base(), s); err != nil {
 		p.Close()
-		return nil, err
+		return none, err
 	}
 	return c, nil
 }
 
-// assemble makes a connection of its parts.
-func (u *unpacker) assemble(p pipe.Pipe, s *sock.ConnState, socket *PacketConn) (*Conn, error) {
+// assemble gives c its state.
+func (u *unpacker) assemble(c *session, s *sock.ConnState) error {
 	end := &s.End
-	cfg := Config{Type: end.Type, Table: u.c.table, World: u.c.world, socket: socket}
-	if c := u.c.world.Autobind; c != nil && end.Chosen == "" && end.Local == noName {
-		cfg.Autobind = c(cfg.Type)
-	}
-	c := newConn(p, cfg, end.Server, 0)
 	c.id, c.peerID = end.ID, end.PeerID
 	c.local = address(c.typ, cmp.Or(end.Chosen, end.Local)) // whoever gets a socket looks what it is called now
 	c.remote = address(c.typ, cmp.Or(end.PeerName, end.Remote))
-	opener, err := p.Opener()
+	opener, err := c.pipe.Opener()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if c.out.box, err = sock.RestoreOutbox(c.typ, s.Out); err != nil {
-		return nil, err
+		return err
 	}
 	o := &c.out
 	c.pass = end.Pass
@@ -224,18 +222,15 @@ func (u *unpacker) assemble(p pipe.Pipe, s *sock.ConnState, socket *PacketConn) 
 	o.shift.Arrive(s.Shift)
 	if !o.severed && !o.box.Gone() {
 		if err := c.introduce(); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if err := u.fill(c, s); err != nil {
-		return nil, err
-	}
-	return c, nil
+	return u.fill(c, s)
 }
 
 // introduce gets ready for the hello of whoever has the other end, and says ours, unless that waits
 // for it.
-func (c *Conn) introduce() error {
+func (c *session) introduce() error {
 	proof, err := c.pipe.Proof()
 	if err == nil {
 		err = c.pipe.Expect()
@@ -247,7 +242,7 @@ func (c *Conn) introduce() error {
 }
 
 // fill makes the receiving half of c.
-func (u *unpacker) fill(c *Conn, s *sock.ConnState) error {
+func (u *unpacker) fill(c *session, s *sock.ConnState) error {
 	in, end := &c.in, &s.End
 	in.started, in.claimed, in.untaken = false, true, true
 	in.embryo, in.naming, in.peerName = end.Embryo, end.Naming, end.PeerName
@@ -277,9 +272,7 @@ func (u *unpacker) fill(c *Conn, s *sock.ConnState) error {
 	for i := range s.Segments {
 		in.nested = append(in.nested, ends(&s.Segments[i])...)
 	}
-	if l := c.link; l != nil {
-		l.mail.Restore(s.Link)
-	}
+	c.above.restore(s)
 	return nil
 }
 
@@ -292,7 +285,7 @@ func (c *Conn) Taken() {
 }
 
 // Taken has nothing to see: a listener's name does not change.
-func (l *Listener) Taken() {}
+func (l *door[C]) Taken() {}
 
 // Taken has nothing to see: nobody looks at the name again (row 75).
 func (s *PacketConn) Taken() {}
@@ -322,7 +315,7 @@ func (u *unpacker) claim(segments []sock.Segment, writers int) error {
 }
 
 // current is the process that has the other end of c now, as the system says.
-func (c *Conn) current() cred.Credentials {
+func (c *session) current() cred.Credentials {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return *c.in.writer(c.in.writing())

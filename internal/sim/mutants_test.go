@@ -30,7 +30,7 @@ var mutants = []mutant{
 	{"credit is not given back", "sock/inbox.go", "		in.state.RightsConsumed += s.rights()\n		r.Rights,", "		r.Rights,"},
 	{"two packets are swapped", "sock/inbox.go", "	in.queue.push(s)\n	return true, nil", "	in.queue.push(s)\n	if n := in.queue.len(); n > 1 && in.queue.at(n-2).Rights == nil && in.queue.at(n-2).Placed+s.Placed == 0 {\n		*in.queue.at(n - 1), *in.queue.at(n - 2) = *in.queue.at(n - 2), *in.queue.at(n - 1)\n	}\n	return true, nil"},
 	{"a read goes on past descriptors", "sock/inbox.go", "		in.finish(s)\n		if stop {\n			break\n		}", "		in.finish(s)\n		_ = stop"},
-	{"descriptors nobody read are kept", "endpoint/conn.go", "		r.Discard()\n", "		_ = r\n"},
+	{"descriptors nobody read are kept", "endpoint/session.go", "		r.Discard()\n", "		_ = r\n"},
 	{"a message half adopted is kept", "rights/adopt.go", "			set.Discard()\n			Discard(t", "			Discard(t"},
 	{"the rest of a message is not discarded", "rights/adopt.go", "			Discard(t, peer, route, rest, n-i-1)\n", ""},
 	{"the message is split before its descriptors", "endpoint/send.go", "		m, begun = nil, c.typ != sock.Stream\n", "		m, begun = nil, false\n"},
@@ -67,7 +67,7 @@ var mutants = []mutant{
 	{"a datagram is acknowledged twice, the next one never", "endpoint/link.go", "owed.Acknowledge(e.Serial)", "owed.Acknowledge(max(e.Serial, 2) - 1)"},
 	{"datagrams that are held do not move", "sock/state.go", "	for _, l := range m.held {\n		o.Held", "	for _, l := range m.held[:0] {\n		o.Held"},
 	{"a number of a moved end does not move", "wire/luggage.go", "[]*uint32{&in.Message, &in.Pieces,", "[]*uint32{&in.Pieces, &in.Pieces,"},
-	{"clients do not move with their listener", "endpoint/relocate.go", "	for _, at := range l.backlog.Queue() {\n		if err := p.addConn(at.Client); err != nil {", "	for _, at := range l.backlog.Queue()[:0] {\n		if err := p.addConn(at.Client); err != nil {"},
+	{"clients do not move with their listener", "endpoint/relocate.go", "	for _, at := range l.backlog.Queue() {\n		if err := p.addConn(at.Client.base()); err != nil {", "	for _, at := range l.backlog.Queue()[:0] {\n		if err := p.addConn(at.Client.base()); err != nil {"},
 	{"an exported socket is not discarded", "rights/adopt.go", "		if v, err := obtain(peer, route, r); err == nil {", "		if v, err := obtain(peer, route, r); err == nil && r.Owner != wire.Exported {"},
 }
 

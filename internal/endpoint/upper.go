@@ -1,0 +1,93 @@
+package endpoint
+
+import (
+	"afunix/internal/cred"
+	"afunix/internal/sock"
+	"afunix/internal/transport"
+	"afunix/internal/wire"
+)
+
+// An upper is what is above a session: a Conn, or a link. What the two do differently is here, and
+// nowhere else.
+type upper interface {
+	// permits says whether the socket peerID, of the process who, may connect to this one.
+	permits(who cred.Credentials) wire.Status
+	// headedLocked takes in how a packet of the user's begins: the name of its sender, the number
+	// of its message, and its flags. It may release mu.
+	headedLocked(name []byte, serial uint64, flags uint8) error
+	// arriveLocked takes in a packet of the user's, with the ends that have come with it. It owns
+	// s. It may release mu.
+	arriveLocked(s sock.Segment, ends []mover) error
+	// receipt reports whether a message has arrived for its sender as soon as its descriptors have
+	// been adopted.
+	receipt() bool
+	// renamedLocked notes that the peer has chosen a name. It may release mu.
+	renamedLocked(name []byte)
+	// cancelled takes in that the sender of the message serial does not wait for it any longer.
+	cancelled(serial uint64) error
+	// refusedLocked takes in that the messages up to serial have not been taken, and why.
+	refusedLocked(serial uint64, why sock.Fate) error
+	// signatureLocked returns the name that the first packet of a message has. It may release mu,
+	// and so wait. The caller is the one Write.
+	signatureLocked() ([]byte, error)
+	// vouchedLocked reports whether packets have credentials though the peer has not asked for
+	// them.
+	vouchedLocked() bool
+	// lost takes in that nothing more comes.
+	lost()
+
+	// describe adds what is above the session to the state of an end that moves, and restore takes
+	// it from there.
+	describe(*sock.ConnState)
+	restore(*sock.ConnState)
+	// unsettled reports whether ends have come that may still be taken back.
+	unsettled() bool
+	// socket returns the socket that the user has.
+	socket() transport.Conn
+}
+
+// Anybody may connect to a socket that listens, unless Config.Authorize is against it.
+func (c *Conn) permits(cred.Credentials) wire.Status { return wire.OK }
+
+// A connection's packets have no name: see renamedLocked.
+func (c *Conn) headedLocked(name []byte, _ uint64, _ uint8) error {
+	if len(name) > 0 {
+		return errUnexpected
+	}
+	return nil
+}
+
+func (c *Conn) arriveLocked(s sock.Segment, ends []mover) error {
+	if len(ends) > 0 {
+		c.mu.Unlock()
+		c.settle(ends) // before anybody can read them, and send them on
+		c.mu.Lock()
+	}
+	return c.queueLocked(s)
+}
+
+func (c *Conn) receipt() bool { return true }
+
+// renamedLocked notes what the peer has chosen to be called. Accept shows it, if it comes before that, and so does whoever takes an end that
+// has moved here.
+func (c *Conn) renamedLocked(name []byte) {
+	if c.in.peerName == string(name) {
+		return
+	}
+	c.in.peerName = string(name)
+	if c.in.embryo || c.in.untaken {
+		c.remote = address(c.typ, c.in.peerName)
+	}
+}
+
+// What a connection sends is not waited for, nor refused.
+func (c *Conn) cancelled(uint64) error                { return errUnexpected }
+func (c *Conn) refusedLocked(uint64, sock.Fate) error { return errUnexpected }
+
+func (c *Conn) vouchedLocked() bool { return c.pass }
+
+func (c *Conn) lost()                    {}
+func (c *Conn) describe(*sock.ConnState) {}
+func (c *Conn) restore(*sock.ConnState)  {}
+func (c *Conn) unsettled() bool          { return false }
+func (c *Conn) socket() transport.Conn   { return c }
