@@ -176,7 +176,7 @@ func (c *session) unload() {
 
 func (c *session) unloadedLocked() {
 	if c.out.shift.Unload() {
-		c.payLocked()
+		c.pen.payLocked()
 	}
 	c.out.cond.Broadcast()
 }

@@ -123,11 +123,11 @@ func (l *link) verdict(m *message, n int, err error) (int, error) {
 // cancelLocked tells the receiver that nobody waits any longer for a datagram to be queued, and
 // waits for what it says to that: either it is in the queue all the same, or nothing has happened.
 func (l *link) cancelLocked(t *sock.Transfer, w *wait) {
-	l.out.owed.Cancel(t.Serial())
-	l.payLocked()
+	l.pen.owed.Cancel(t.Serial())
+	l.pen.payLocked()
 	late := l.after(patience)
 	defer late.stop()
-	for t.Fate == sock.Written && !late.passed && !l.out.severed {
+	for t.Fate == sock.Written && !late.passed && !l.pen.severed() {
 		w.moreLocked()
 	}
 	if t.Fate == sock.Written {

@@ -350,7 +350,7 @@ func (p *parcel) addSet(set *descriptor.Set) error {
 
 // state returns the state of c without its queue, and the queue.
 func (c *session) state() (wire.ConnState, []sock.Segment) {
-	s := wire.ConnState{SocketType: uint8(c.typ), ID: c.id, PeerID: c.peerID, Local: c.local.Name, Remote: c.remote.Name}
+	s := wire.ConnState{SocketType: uint8(c.typ), ID: c.id, PeerID: c.peer.id, Local: c.local.Name, Remote: c.remote.Name}
 	set := func(flag uint32, on bool) {
 		if on {
 			s.Flags |= flag
@@ -363,12 +363,12 @@ func (c *session) state() (wire.ConnState, []sock.Segment) {
 	defer c.unlock()
 	o := c.out.box.Look()
 	set(wire.ConnPass, c.pass)
-	set(wire.ConnPeerPass, c.out.peerPass)
-	set(wire.ConnAlone, c.out.severed)
+	set(wire.ConnPeerPass, c.peer.pass)
+	set(wire.ConnAlone, c.pen.severed())
 	set(wire.ConnShifting, c.out.shift.PeerAway())
 	set(wire.ConnDeferred, c.out.shift.Waits())
 	set(wire.ConnApart, c.out.box.Apart())
-	s.Chosen = string(c.out.owed.name)
+	s.Chosen = string(c.pen.owed.name)
 	set(wire.OutShut, o.Shut)
 	set(wire.OutDeaf, o.Deaf)
 	set(wire.OutGone, o.Gone)
@@ -379,19 +379,19 @@ func (c *session) state() (wire.ConnState, []sock.Segment) {
 		c.in.box.Disconnect() // if part has not come to it
 	}
 	i, segments := c.in.box.Look()
-	set(wire.ConnEmbryo, c.in.embryo)
-	set(wire.ConnNaming, c.in.naming)
+	set(wire.ConnEmbryo, c.custody == embryo)
+	set(wire.ConnNaming, c.peer.naming)
 	set(wire.InShut, i.Shut)
 	set(wire.InEnded, i.Ended)
 	set(wire.InGone, i.Gone)
 	set(wire.InReset, i.Reset)
 	set(wire.InFailed, i.Failed)
-	s.PeerName = c.in.peerName
+	s.PeerName = c.peer.name
 	s.Arrived, s.Consumed, s.Reported, s.InWindow = i.Arrived, i.Consumed, i.Reported, i.Window
 	s.RightsArrived, s.RightsConsumed = i.RightsArrived, i.RightsConsumed
 	s.RightsGranted, s.RightsWindow = i.RightsGranted, i.RightsWindow
 	s.Message, s.Pieces = i.Message, i.Pieces
-	for _, w := range c.in.writers {
+	for _, w := range c.peer.writers {
 		s.Writers = append(s.Writers, wire.Writer{PID: uint64(w.PID), UID: uint64(w.UID), GID: uint64(w.GID), SID: w.SID})
 	}
 	return s, segments

@@ -71,7 +71,7 @@ func (c *session) admitLocked(s *sock.Segment, p *wire.Packet) (take bool, err e
 	luggage := p.Flags&wire.Luggage != 0
 	in := &c.in
 	if p.Flags&wire.Credentials != 0 {
-		s.Creds = in.writing()
+		s.Creds = c.peer.writing()
 	}
 	err = in.box.Admit(sock.Arrival{Bytes: len(p.Payload), Rights: p.Records, Continued: s.Continued, Luggage: luggage})
 	switch {
@@ -80,10 +80,10 @@ func (c *session) admitLocked(s *sock.Segment, p *wire.Packet) (take bool, err e
 	case luggage:
 		in.luggage.add(p)
 		return false, nil
-	case in.farewell:
+	case in.intake == farewell:
 		return false, nil
 	case p.Records > 0:
-		in.adopting, in.adopted = true, p.Serial
+		in.intake, in.adopted = adopting, p.Serial
 	case !in.luggage.empty():
 		return false, errNoEnd
 	}
@@ -103,7 +103,7 @@ func (c *session) adopt(s *sock.Segment, p *wire.Packet) error {
 	if closed {
 		rights.Discard(c.table, c.pipe, route, p.Ancillary, p.Records)
 		u.discard()
-		c.acknowledge(p.Serial)
+		c.pen.acknowledge(p.Serial)
 		return nil
 	}
 	set, err := u.message(p)
@@ -113,24 +113,24 @@ func (c *session) adopt(s *sock.Segment, p *wire.Packet) error {
 		c.mu.Unlock()
 	}
 	due := err == nil && c.above.receipt()
-	told := due && c.acknowledge(p.Serial)
-	if (err != nil || route.Way == rights.Pull) && !told && !c.pipe.Connected() && !(due && c.ackPaid()) { // it may have been told since
+	told := due && c.pen.acknowledge(p.Serial)
+	if (err != nil || route.Way == rights.Pull) && !told && !c.pipe.Connected() && !(due && c.pen.acknowledged()) { // it may have been told since
 		set.Close()
 		err = errLetGo
 	}
 	switch {
 	case err == nil:
 		s.Rights = set
-		c.creditWhatIsDue() // a connection that has been accepted takes more than its hello said
+		c.pen.creditWhatIsDue() // a connection that has been accepted takes more than its hello said
 	case errors.Is(err, descriptor.ErrRightsTruncated), errors.Is(err, syscall.ESRCH), err == errLetGo:
 		s.Lost = true
 		c.mu.Lock()
 		c.in.box.Refund(p.Records + s.Luggage)
 		c.mu.Unlock()
 		s.Luggage = 0
-		c.creditWhatIsDue()
+		c.pen.creditWhatIsDue()
 		if c.above.receipt() {
-			c.acknowledge(p.Serial)
+			c.pen.acknowledge(p.Serial)
 		}
 	default:
 		return err
@@ -156,7 +156,9 @@ var errLetGo = errors.New("the sender may have let go of the descriptors")
 func (c *session) adopted() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.in.adopting = false
+	if c.in.intake == adopting {
+		c.in.intake = open
+	}
 	c.in.cond.Broadcast()
 }
 
@@ -164,25 +166,24 @@ func (c *session) adopted() {
 func (c *session) receiveRoute() (rights.Route, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.out.shift.Agreed() || c.out.recvRoute.Way == rights.Nobody {
+	if !c.out.shift.Agreed() || c.peer.from.Way == rights.Nobody {
 		return rights.Route{}, errUnasked
 	}
-	return c.out.recvRoute, nil
+	return c.peer.from, nil
 }
 
 // queueLocked gives a segment to the inbox. If nobody is there to read it at once, it moves into a
 // buffer of its size.
 func (c *session) queueLocked(s sock.Segment) error {
-	if !c.in.waiting {
+	if !c.turn.waiting {
 		fit(&s)
 	}
-	if c.in.embryo {
-		s.Creds = c.in.writing()
+	if c.custody == embryo {
+		s.Creds = c.peer.writing()
 	}
 	wake, err := c.in.box.Put(s)
-	if wake && c.in.waiting {
-		c.in.turn.served = true
-		c.in.cond.Signal()
+	if wake {
+		c.turn.servedReadLocked()
 	}
 	return err
 }
@@ -240,7 +241,7 @@ func (c *session) adminLocked(p *wire.Packet) error {
 }
 
 func (c *session) peerAcknowledgesLocked(serial uint64) error {
-	c.servedLocked()
+	c.turn.servedLocked()
 	if c.out.box.Gone() && c.out.box.Outstanding() == 0 {
 		return nil // it was severed by a goodbye that overtook us
 	}
@@ -253,15 +254,8 @@ func (c *session) peerCreditsLocked(p *wire.Packet) error {
 	if err != nil {
 		return err
 	}
-	c.servedLocked()
+	c.turn.servedLocked()
 	return c.out.box.Credit(sock.Credit{Consumed: body.Consumed, Rights: body.Rights})
-}
-
-// servedLocked wakes whoever waits for the sending half, which is about to change.
-func (c *session) servedLocked() {
-	c.out.cond.Broadcast()
-	t := &c.in.turn
-	t.served = t.served || t.needed > 0
 }
 
 func (c *session) peerOptionsLocked(p *wire.Packet) error {
@@ -272,14 +266,13 @@ func (c *session) peerOptionsLocked(p *wire.Packet) error {
 	if err != nil {
 		return err
 	}
-	c.out.peerPass = p.Flags&wire.PassCredentials != 0
 	if len(p.Name) > 0 {
 		c.above.renamedLocked(p.Name)
 	}
-	c.in.naming = c.out.peerPass && c.in.peerName == ""
-	c.creditWhatIsDueLocked() // a smaller window may be full of what has been read
+	c.peer.options(p.Flags&wire.PassCredentials != 0)
+	c.pen.creditWhatIsDueLocked() // a smaller window may be full of what has been read
 	if p.Serial != 0 {
-		c.acknowledgeLocked(p.Serial)
+		c.pen.acknowledgeLocked(p.Serial)
 	}
 	return nil
 }
@@ -295,14 +288,14 @@ func (c *session) peerShutdownLocked(p *wire.Packet) {
 		c.out.nudgeGuests()
 	}
 	if p.Serial != 0 {
-		c.acknowledgeLocked(p.Serial)
+		c.pen.acknowledgeLocked(p.Serial)
 	}
 }
 
 // peerClosedLocked notes that the peer's socket is closed: what it sent can be read, what is sent
 // to it is lost.
 func (c *session) peerClosedLocked(reset bool) {
-	c.awaitPenLocked()
+	c.pen.awaitLocked()
 	c.out.box.Farewell()
 	c.settleLocked()
 	c.out.cond.Broadcast()
@@ -332,7 +325,7 @@ func (c *session) bereaveLocked(peerEnded bool) (left []sock.Parked) {
 	} else {
 		left = c.out.box.Sever()
 	}
-	c.out.silence()
+	c.pen.severLocked()
 	return left
 }
 
@@ -352,7 +345,7 @@ func (c *session) abandon(left []sock.Parked) error {
 // ended notes that no packet will come any more: io.EOF, or why the connection broke.
 func (c *session) ended(err error) {
 	c.unclaimed()
-	c.lockToWrite()
+	c.pen.lock()
 	left := c.bereaveLocked(err == io.EOF)
 	c.settleLocked()
 	switch {

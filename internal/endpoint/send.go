@@ -33,7 +33,7 @@ func (c *Conn) blame(n int, files []transport.File, err error) error {
 		return err
 	}
 	if c.typ != sock.Stream {
-		c.catchUp()
+		c.turn.catchUp()
 	}
 	if c.typ == sock.Seqpacket {
 		if reset := c.resetFirst(); reset != nil {
@@ -87,7 +87,7 @@ func (c *Conn) part() error {
 	defer c.unlock()
 	o := c.out.box.Part()
 	if o == sock.Left {
-		for c.in.paused { // what is in the queue is being sent
+		for c.stage == paused { // what is in the queue is being sent
 			c.in.cond.Wait()
 		}
 		c.in.box.Disconnect()
@@ -102,7 +102,7 @@ func (c *session) errorOf(o sock.Obstacle) error { return errorOf(o, c.out.left)
 func (c *Conn) writable() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.catchUpLocked()
+	c.turn.catchUpLocked()
 	return c.writeStoppedLocked()
 }
 
@@ -178,10 +178,10 @@ func (c *session) sendRoute() (rights.Route, error) {
 		}
 		w.moreLocked()
 	}
-	if c.out.sendRoute.Way == rights.Nobody {
+	if c.peer.to.Way == rights.Nobody {
 		return rights.Route{}, syscall.EPERM
 	}
-	return c.out.sendRoute, nil
+	return c.peer.to, nil
 }
 
 // attempt gathers files, and writes b with them; without a message, it has not got so far. If this end is among the files, it waits for whoever
@@ -317,7 +317,7 @@ func (c *Conn) signatureLocked() ([]byte, error) {
 	if !c.pass || o.autobind == nil {
 		return nil, nil
 	}
-	c.awaitPenLocked()
+	c.pen.awaitLocked()
 	if stop := sock.Stopped(c.closed, o.deadline.expired); stop != sock.NoObstacle {
 		return nil, c.errorOf(stop)
 	}
@@ -325,9 +325,9 @@ func (c *Conn) signatureLocked() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.owed.name, o.bound, o.autobind = []byte(name), bound, nil
-	o.owed.Owe(sock.DebtOptions)
-	c.payLocked()
+	c.pen.owed.name, o.bound, o.autobind = []byte(name), bound, nil
+	c.pen.owed.Owe(sock.DebtOptions)
+	c.pen.payLocked()
 	return nil, nil
 }
 

@@ -187,7 +187,7 @@ func restored[C client](u *unpacker, v uintptr, check func(*wire.ConnState) erro
 // assemble gives c its state.
 func (u *unpacker) assemble(c *session, s *wire.ConnState) error {
 	has := func(flag uint32) bool { return s.Flags&flag != 0 }
-	c.id, c.peerID = s.ID, s.PeerID
+	c.id, c.peer.id = s.ID, s.PeerID
 	c.local = address(c.typ, cmp.Or(s.Chosen, s.Local)) // whoever gets a socket looks what it is called now
 	c.remote = address(c.typ, cmp.Or(s.PeerName, s.Remote))
 	opener, err := c.pipe.Opener()
@@ -203,12 +203,13 @@ func (u *unpacker) assemble(c *session, s *wire.ConnState) error {
 	}
 	o := &c.out
 	c.pass = has(wire.ConnPass)
-	o.opener, o.peerPass = opener, has(wire.ConnPeerPass)
-	o.severed = has(wire.ConnAlone)
-	o.owed.name = []byte(s.Chosen)
-	o.owed.window, o.owed.pass = o.box.Window(), c.pass
+	c.peer.opener, c.peer.pass = opener, has(wire.ConnPeerPass)
+	if has(wire.ConnAlone) {
+		c.pen.hold = severed
+	}
+	c.pen.owed.name = []byte(s.Chosen)
 	o.shift.Arrive(has(wire.ConnShifting), has(wire.ConnDeferred))
-	if !o.severed && !o.box.Gone() {
+	if !c.pen.severed() && !o.box.Gone() {
 		if err := c.introduce(); err != nil {
 			return err
 		}
@@ -233,19 +234,22 @@ func (c *session) introduce() error {
 func (u *unpacker) fill(c *session, s *wire.ConnState) error {
 	has := func(flag uint32) bool { return s.Flags&flag != 0 }
 	in := &c.in
-	in.started, in.claimed, in.untaken = false, true, true
-	in.embryo, in.naming, in.peerName = has(wire.ConnEmbryo), has(wire.ConnNaming), s.PeerName
+	c.stage, c.peer.claimed, c.custody = unborn, true, untaken
+	if has(wire.ConnEmbryo) {
+		c.custody = embryo
+	}
+	c.peer.naming, c.peer.name = has(wire.ConnNaming), s.PeerName
 	mover := u.c.current()
 	for _, w := range s.Writers {
-		in.writers = append(in.writers, believed(w, mover))
+		c.peer.writers = append(c.peer.writers, believed(w, mover))
 	}
-	if len(in.writers) == 0 {
-		in.writers = append(in.writers, nobody)
+	if len(c.peer.writers) == 0 {
+		c.peer.writers = append(c.peer.writers, nobody)
 	}
 	if has(wire.InFailed) {
 		in.failure = failure(errBroken)
 	}
-	segments, err := u.segments(s, len(in.writers))
+	segments, err := u.segments(s, len(c.peer.writers))
 	if err == nil {
 		in.box, err = sock.RestoreInbox(c.typ, sock.InboxState{
 			Shut: has(wire.InShut), Ended: has(wire.InEnded), Gone: has(wire.InGone),
@@ -276,8 +280,8 @@ func (u *unpacker) fill(c *session, s *wire.ConnState) error {
 func (c *Conn) Taken() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.catchUpLocked()
-	c.in.untaken = false
+	c.turn.catchUpLocked()
+	c.custody = withUser
 }
 
 // Taken has nothing to see: a listener's name does not change.
@@ -313,13 +317,6 @@ func (u *unpacker) segments(s *wire.ConnState, writers int) (segments []sock.Seg
 		segments = append(segments, to)
 	}
 	return segments, nil
-}
-
-// current is the process that has the other end of c now, as the system says.
-func (c *session) current() cred.Credentials {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return *c.in.writer(c.in.writing())
 }
 
 // believed returns whom a mover says bytes in a queue are from, if he could have written them himself as that user, and of that group: he is

@@ -19,7 +19,7 @@ type mutant struct{ name, file, old, new string }
 
 var mutants = []mutant{
 	{"an acknowledgement is lost", "sock/debts.go", "		o.ack = serial\n		o.Owe(DebtAck)\n", "		o.ack = serial\n"},
-	{"acknowledged before it is adopted", "endpoint/receive.go", "	set, err := u.message(p)\n", "	c.acknowledge(p.Serial)\n	set, err := u.message(p)\n"},
+	{"acknowledged before it is adopted", "endpoint/receive.go", "	set, err := u.message(p)\n", "	c.pen.acknowledge(p.Serial)\n	set, err := u.message(p)\n"},
 	{"released before the acknowledgement", "endpoint/put.go", "	m.of = &c.out\n	c.out.box.Track(&m.room, (*parked)(m))\n", "	c.out.box.Track(&m.room, nil)\n	c.mu.Unlock()\n	m.copies().Release()\n	c.mu.Lock()\n"},
 	{"no take-back after a goodbye", "sock/outbox.go", "o.end(Severed, Parked.TakeBack)", "o.end(Severed, Parked.Release)"},
 	{"no take-back of what was not written", "endpoint/message.go", "	m.TakeBack()\n	m.parcel.undo()", "	m.Release()\n	m.parcel.undo()"},
@@ -38,14 +38,14 @@ var mutants = []mutant{
 	{"descriptors go to a peer that is moving", "sock/shift.go", "	} else {\n		s.out = false\n	}\n", "	}\n"},
 	{"an end that did not move stays paused", "sock/shift.go", "	Detached:  {refused, refused, Detached, Stays,", "	Detached:  {refused, refused, Detached, Begun,"},
 	{"a moved end leaves its queue behind", "endpoint/parcel.go", "	s, segments := c.state()\n", "	s, segments := c.state()\n	segments = nil\n"},
-	{"the mover goes on reading", "endpoint/departure.go", "	if !d.over(c) {\n		c.drain()\n	}\n", ""},
+	{"the mover goes on reading", "endpoint/departure.go", "	if !d.over(c) {\n		c.turn.drain()\n	}\n", ""},
 	{"a packet that has found no room stays booked", "sock/outbox.go", "	o.sent -= a.cost()\n", ""},
-	{"what is owed while somebody writes is not said", "endpoint/put.go", "				c.payLocked()\n				return err\n", "				return err\n"},
+	{"what is owed while somebody writes is not said", "endpoint/put.go", "				c.pen.payLocked()\n				return err\n", "				return err\n"},
 	// What the simulator has found, put back.
 	{"who dies with a message has not had it", "sock/outbox.go", "o.end(Buried, Parked.Release)", "o.end(Severed, Parked.Release)"},
 	{"copies are released before the pipe is closed", "endpoint/receive.go", "	err := c.pipe.Hangup()\n	for _, p := range left {\n		(*message)(p.(*parked)).copies().Release()\n	}\n", "	for _, p := range left {\n		(*message)(p.(*parked)).copies().Release()\n	}\n	err := c.pipe.Hangup()\n"},
 	{"a pull counts whatever its sender has done", "endpoint/receive.go", "(err != nil || route.Way == rights.Pull) && !told && !c.pipe.Connected()", "err != nil && !told && !c.pipe.Connected()"},
-	{"an acknowledgement that waited for room has not got out", "endpoint/receive.go", " && !(due && c.ackPaid())", " && (due || true)"},
+	{"an acknowledgement that waited for room has not got out", "endpoint/receive.go", " && !(due && c.pen.acknowledged())", " && (due || true)"},
 	{"a Read goes on though its end is closed", "endpoint/conn.go", "			if c.closed { // meanwhile", "			if false { // meanwhile"},
 	{"what is behind descriptors that died is lost", "endpoint/receive.go", "errors.Is(err, syscall.ESRCH), err == errLetGo:", "err == syscall.ENOENT:"},
 	{"both ends that move over themselves wait", "sock/shift.go", "if crossed && s.server {", "if crossed && false {"},
@@ -54,12 +54,12 @@ var mutants = []mutant{
 	{"an end that stays sends before it is answered", "sock/shift.go", "	s.out = false // until it has been answered\n", ""},
 	{"an acknowledgement that nobody has read is a lie", "sock/outbox.go", "	case o.inherited > 0 && serial <= o.inherited:", "	case false:"},
 	{"luggage stays in front of its message", "sock/shift.go", "s.Held() && !(begun && s.holds())", "s.Held()"},
-	{"credit is what it was", "endpoint/owed.go", "	if d == sock.DebtCredit {\n", "	if d == sock.DebtCredit && o.owed.credit == (sock.Credit{}) {\n"},
+	{"credit is what it was", "endpoint/owed.go", "		credit := c.in.box.Reported()\n", "		credit := sock.Credit{Rights: sock.RightsWindow}\n"},
 	{"what was read before its end began to live never does", "endpoint/shift.go", "	startAll(nested) // somebody", "	_ = nested // somebody"},
 	{"luggage waits for a message that will not come", "endpoint/shift.go", "		c.unclaimed() // while", "		// while"},
 	{"an acknowledgement takes back a later one", "sock/debts.go", "	if serial > o.ack {\n", "	if true {\n"},
-	{"an end moves again before it is answered", "endpoint/departure.go", "(mate != nil || c.out.answered())", "(mate != nil || true)"},
-	{"an end over itself nudges itself", "endpoint/departure.go", "	c.wakeWaitsLocked() // and not", "	c.wakeWritesLocked() // and not"},
+	{"an end moves again before it is answered", "endpoint/departure.go", "(mate != nil || c.answered())", "(mate != nil || true)"},
+	{"an end over itself nudges itself", "endpoint/departure.go", "	c.turn.wakeWritesLocked() // and not", "	c.wakeWritesLocked() // and not"},
 
 	// Datagrams and listeners.
 	{"a datagram goes to the next owner of the name, too", "endpoint/offer.go", "		return n, gone(incomplete)\n", "		_ = incomplete\n		return 0, errGone\n"},
