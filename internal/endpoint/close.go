@@ -131,7 +131,7 @@ func (c *session) lingering() {
 // dispose ends the reader and releases everything.
 func (c *session) dispose() error {
 	c.turn.drain()
-	c.unclaimed()
+	c.in.unclaimed()
 	c.pen.lock()
 	left := c.bereaveLocked(false)
 	bound := c.out.bound

@@ -58,7 +58,7 @@ func (c *Conn) readable() error {
 
 // readStoppedLocked says why no read can go on.
 func (c *Conn) readStoppedLocked() error {
-	return c.errorOf(sock.Stopped(c.closed, c.in.deadline.expired))
+	return c.out.errorOf(sock.Stopped(c.closed, c.in.deadline.expired))
 }
 
 // Recv receives one message: see transport.Conn.

@@ -102,7 +102,7 @@ func (d *departure) stopped() error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.writeStoppedLocked()
+	return c.out.writeStoppedLocked()
 }
 
 // nested gets the ends ready that wait in the queue of c. EAGAIN: some have come with the first piece of a datagram, which its sender may

@@ -80,7 +80,7 @@ func (l *link) cancelled(serial uint64) error {
 
 func (l *link) refusedLocked(serial uint64, why sock.Fate) error {
 	l.turn.servedLocked()
-	defer l.settleLocked()
+	defer l.out.settleLocked()
 	return l.out.box.Refuse(serial, why)
 }
 

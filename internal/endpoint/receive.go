@@ -17,7 +17,7 @@ import (
 func (c *session) packetLocked(buf *pipe.Buffer, n, placed int) error {
 	p, err := wire.Parse(buf[:n])
 	if err == nil && p.Type == wire.Data {
-		return c.dataLocked(&p, buf, placed)
+		return c.in.dataLocked(&p, buf, placed)
 	}
 	if err == nil {
 		err = c.adminLocked(&p)
@@ -27,7 +27,8 @@ func (c *session) packetLocked(buf *pipe.Buffer, n, placed int) error {
 }
 
 // dataLocked takes in a packet of the user's. It owns buf, where p lies.
-func (c *session) dataLocked(p *wire.Packet, buf *pipe.Buffer, placed int) error {
+func (in *inbox) dataLocked(p *wire.Packet, buf *pipe.Buffer, placed int) error {
+	c := in.c
 	s := sock.Segment{
 		Data:      p.Payload,
 		Buffer:    (*packetBuffer)(buf),
@@ -35,7 +36,7 @@ func (c *session) dataLocked(p *wire.Packet, buf *pipe.Buffer, placed int) error
 		Continued: p.Flags&wire.Continued != 0,
 		Placed:    placed,
 	}
-	take, err := c.admitLocked(&s, p)
+	take, err := in.admitLocked(&s, p)
 	if !take || err != nil {
 		packets.Put(buf)
 		return err
@@ -45,13 +46,14 @@ func (c *session) dataLocked(p *wire.Packet, buf *pipe.Buffer, placed int) error
 	}
 	c.mu.Unlock()
 	defer c.mu.Lock()
-	return c.deliver(s, p, buf)
+	return in.deliver(s, p, buf)
 }
 
 // deliver takes in a packet with descriptors.
-func (c *session) deliver(s sock.Segment, p *wire.Packet, buf *pipe.Buffer) error {
-	defer c.adopted()
-	if err := c.adopt(&s, p); err != nil {
+func (in *inbox) deliver(s sock.Segment, p *wire.Packet, buf *pipe.Buffer) error {
+	c := in.c
+	defer in.endAdoption()
+	if err := in.adopt(&s, p); err != nil {
 		packets.Put(buf)
 		return err
 	}
@@ -64,14 +66,13 @@ func (c *session) deliver(s sock.Segment, p *wire.Packet, buf *pipe.Buffer) erro
 // whether there is anything to be taken in: luggage waits for its message, and what comes behind
 // our goodbye is the peer's to take back. If there are descriptors, the goodbye waits from then on
 // until adopted.
-func (c *session) admitLocked(s *sock.Segment, p *wire.Packet) (take bool, err error) {
-	if err := c.above.headedLocked(p.Name, p.Serial, p.Flags); err != nil {
+func (in *inbox) admitLocked(s *sock.Segment, p *wire.Packet) (take bool, err error) {
+	if err := in.c.above.headedLocked(p.Name, p.Serial, p.Flags); err != nil {
 		return false, err
 	}
 	luggage := p.Flags&wire.Luggage != 0
-	in := &c.in
 	if p.Flags&wire.Credentials != 0 {
-		s.Creds = c.peer.writing()
+		s.Creds = in.c.peer.writing()
 	}
 	err = in.box.Admit(sock.Arrival{Bytes: len(p.Payload), Rights: p.Records, Continued: s.Continued, Luggage: luggage})
 	switch {
@@ -92,12 +93,13 @@ func (c *session) admitLocked(s *sock.Segment, p *wire.Packet) (take bool, err e
 
 // adopt takes over the descriptors of a packet before its sender hears that they have arrived (P3). A connection that has
 // been closed here closes them at once.
-func (c *session) adopt(s *sock.Segment, p *wire.Packet) error {
-	route, err := c.receiveRoute()
+func (in *inbox) adopt(s *sock.Segment, p *wire.Packet) error {
+	c := in.c
+	route, err := in.receiveRoute()
 	if err != nil {
 		return err
 	}
-	luggage, closed := c.claim()
+	luggage, closed := in.claim()
 	u := unpacker{c: c, route: route, baggage: luggage}
 	s.Luggage = u.weight
 	if closed {
@@ -125,7 +127,7 @@ func (c *session) adopt(s *sock.Segment, p *wire.Packet) error {
 	case errors.Is(err, descriptor.ErrRightsTruncated), errors.Is(err, syscall.ESRCH), err == errLetGo:
 		s.Lost = true
 		c.mu.Lock()
-		c.in.box.Refund(p.Records + s.Luggage)
+		in.box.Refund(p.Records + s.Luggage)
 		c.mu.Unlock()
 		s.Luggage = 0
 		c.pen.creditWhatIsDue()
@@ -139,11 +141,12 @@ func (c *session) adopt(s *sock.Segment, p *wire.Packet) error {
 }
 
 // claim takes the luggage that has come, and reports whether the connection has been closed here.
-func (c *session) claim() (luggage baggage, closed bool) {
+func (in *inbox) claim() (luggage baggage, closed bool) {
+	c := in.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	luggage = c.in.luggage
-	c.in.luggage = baggage{}
+	luggage = in.luggage
+	in.luggage = baggage{}
 	return luggage, c.closed
 }
 
@@ -152,18 +155,19 @@ func (c *session) claim() (luggage baggage, closed bool) {
 // takes; else it may be anything, or fail in any way.
 var errLetGo = errors.New("the sender may have let go of the descriptors")
 
-// adopted lets the goodbye be said.
-func (c *session) adopted() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.in.intake == adopting {
-		c.in.intake = open
+// endAdoption lets the goodbye be said.
+func (in *inbox) endAdoption() {
+	in.c.mu.Lock()
+	defer in.c.mu.Unlock()
+	if in.intake == adopting {
+		in.intake = open
 	}
-	c.in.cond.Broadcast()
+	in.cond.Broadcast()
 }
 
 // receiveRoute returns how descriptors come from the peer, which must have said that it is ready first.
-func (c *session) receiveRoute() (rights.Route, error) {
+func (in *inbox) receiveRoute() (rights.Route, error) {
+	c := in.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.out.shift.Agreed() || c.peer.from.Way == rights.Nobody {
@@ -245,7 +249,7 @@ func (c *session) peerAcknowledgesLocked(serial uint64) error {
 	if c.out.box.Gone() && c.out.box.Outstanding() == 0 {
 		return nil // it was severed by a goodbye that overtook us
 	}
-	defer c.settleLocked()
+	defer c.out.settleLocked()
 	return c.out.box.Ack(serial)
 }
 
@@ -297,7 +301,7 @@ func (c *session) peerShutdownLocked(p *wire.Packet) {
 func (c *session) peerClosedLocked(reset bool) {
 	c.pen.awaitLocked()
 	c.out.box.Farewell()
-	c.settleLocked()
+	c.out.settleLocked()
 	c.out.cond.Broadcast()
 	c.out.nudgeGuests()
 	if reset {
@@ -309,10 +313,10 @@ func (c *session) peerClosedLocked(reset bool) {
 }
 
 // unclaimed closes luggage whose message will not come.
-func (c *session) unclaimed() {
-	left, _ := c.claim()
-	if route, err := c.receiveRoute(); err == nil && !left.empty() {
-		u := unpacker{c: c, route: route, baggage: left}
+func (in *inbox) unclaimed() {
+	left, _ := in.claim()
+	if route, err := in.receiveRoute(); err == nil && !left.empty() {
+		u := unpacker{c: in.c, route: route, baggage: left}
 		u.discard()
 	}
 }
@@ -344,10 +348,10 @@ func (c *session) abandon(left []sock.Parked) error {
 
 // ended notes that no packet will come any more: io.EOF, or why the connection broke.
 func (c *session) ended(err error) {
-	c.unclaimed()
+	c.in.unclaimed()
 	c.pen.lock()
 	left := c.bereaveLocked(err == io.EOF)
-	c.settleLocked()
+	c.out.settleLocked()
 	switch {
 	case err == io.EOF:
 		c.in.box.Finish()

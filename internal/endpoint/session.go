@@ -74,6 +74,7 @@ const (
 
 // inbox is the receiving half: sock.Inbox with its deadline, and what has come with messages.
 type inbox struct {
+	c        *session
 	cond     sync.Cond // a Read waits on it, and whoever waits for the end of a turn or of a move
 	box      *sock.Inbox
 	deadline deadline
@@ -96,6 +97,7 @@ const (
 
 // outbox is the sending half: sock.Outbox with its deadline, and what travels over the session.
 type outbox struct {
+	c        *session
 	cond     sync.Cond // whoever waits for anything but data waits on it: room, an acknowledgement, the pen, a peer that moves
 	box      *sock.Outbox
 	deadline deadline
@@ -114,7 +116,7 @@ type outbox struct {
 // descriptors ahead of its reader.
 func (c *session) setUp(a upper, p pipe.Pipe, cfg Config, server bool, rights int) {
 	c.above, c.pipe, c.typ, c.server, c.table, c.world = a, p, cfg.Type, server, cfg.table(), cfg.World
-	c.turn.c, c.pen.c = c, c
+	c.turn.c, c.pen.c, c.in.c, c.out.c = c, c, c, c
 	c.turn.done = make(chan struct{})
 	c.id = randomID()
 	c.local, c.remote = address(cfg.Type, cfg.Local), address(cfg.Type, "")

@@ -60,7 +60,7 @@ func (c *session) rehello(p *wire.Packet) error {
 		return errUnexpected
 	}
 	if moved {
-		c.unclaimed() // while it is known how it came: its message will not
+		c.in.unclaimed() // while it is known how it came: its message will not
 	}
 	who, can, err := c.pipe.Identify(h.Proof)
 	if err != nil {

@@ -229,7 +229,6 @@ func (t *turn) readNowLocked(into []byte) bool {
 
 // endLocked gives the pipe back. It notes how that went, and whether there was a packet.
 func (t *turn) endLocked(err error, packet bool) {
-	c := t.c
 	if packet {
 		t.packets++
 		if t.flow == draining {
@@ -240,7 +239,7 @@ func (t *turn) endLocked(err error, packet bool) {
 	}
 	t.by = byNobody
 	if t.kicked && t.flow != draining {
-		c.pipe.Resume()
+		t.c.pipe.Resume()
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			err = nil
 		}
@@ -256,7 +255,7 @@ func (t *turn) endLocked(err error, packet bool) {
 	if t.ended() || !t.resting {
 		t.relief.Signal()
 	}
-	c.in.cond.Broadcast() // a Read may wait for its turn, and a catchUp for the end of this one
+	t.c.in.cond.Broadcast() // a Read may wait for its turn, and a catchUp for the end of this one
 }
 
 // worthPlacing is the length from which on copying a payload costs more than reading it in parts.

@@ -20,7 +20,7 @@ type mutant struct{ name, file, old, new string }
 var mutants = []mutant{
 	{"an acknowledgement is lost", "sock/debts.go", "		o.ack = serial\n		o.Owe(DebtAck)\n", "		o.ack = serial\n"},
 	{"acknowledged before it is adopted", "endpoint/receive.go", "	set, err := u.message(p)\n", "	c.pen.acknowledge(p.Serial)\n	set, err := u.message(p)\n"},
-	{"released before the acknowledgement", "endpoint/put.go", "	m.of = &c.out\n	c.out.box.Track(&m.room, (*parked)(m))\n", "	c.out.box.Track(&m.room, nil)\n	c.mu.Unlock()\n	m.copies().Release()\n	c.mu.Lock()\n"},
+	{"released before the acknowledgement", "endpoint/put.go", "	m.of = o\n	o.box.Track(&m.room, (*parked)(m))\n", "	o.box.Track(&m.room, nil)\n	o.c.mu.Unlock()\n	m.copies().Release()\n	o.c.mu.Lock()\n"},
 	{"no take-back after a goodbye", "sock/outbox.go", "o.end(Severed, Parked.TakeBack)", "o.end(Severed, Parked.Release)"},
 	{"no take-back of what was not written", "endpoint/message.go", "	m.TakeBack()\n	m.parcel.undo()", "	m.Release()\n	m.parcel.undo()"},
 	{"take-back after the death of the pipe", "sock/outbox.go", "o.end(Buried, Parked.Release)", "o.end(Buried, Parked.TakeBack)"},
@@ -56,7 +56,7 @@ var mutants = []mutant{
 	{"luggage stays in front of its message", "sock/shift.go", "s.Held() && !(begun && s.holds())", "s.Held()"},
 	{"credit is what it was", "endpoint/owed.go", "		credit := c.in.box.Reported()\n", "		credit := sock.Credit{Rights: sock.RightsWindow}\n"},
 	{"what was read before its end began to live never does", "endpoint/shift.go", "	startAll(nested) // somebody", "	_ = nested // somebody"},
-	{"luggage waits for a message that will not come", "endpoint/shift.go", "		c.unclaimed() // while", "		// while"},
+	{"luggage waits for a message that will not come", "endpoint/shift.go", "		c.in.unclaimed() // while", "		// while"},
 	{"an acknowledgement takes back a later one", "sock/debts.go", "	if serial > o.ack {\n", "	if true {\n"},
 	{"an end moves again before it is answered", "endpoint/departure.go", "(mate != nil || c.answered())", "(mate != nil || true)"},
 	{"an end over itself nudges itself", "endpoint/departure.go", "	c.turn.wakeWritesLocked() // and not", "	c.wakeWritesLocked() // and not"},
