@@ -10,14 +10,14 @@ import (
 
 // CloseWrite shuts down the sending half: the peer reads what is queued, and then the end.
 func (c *Conn) CloseWrite() error {
-	c.lockToWrite()
+	c.pen.lock()
 	defer c.mu.Unlock()
 	if c.closed {
 		return net.ErrClosed
 	}
 	if c.out.box.Shut() {
-		c.out.owed.OweShutdown(sock.WriteHalf)
-		c.payLocked()
+		c.pen.owed.OweShutdown(sock.WriteHalf)
+		c.pen.payLocked()
 		c.wakeWritesLocked()
 	}
 	return nil
@@ -26,15 +26,15 @@ func (c *Conn) CloseWrite() error {
 // CloseRead shuts down the receiving half: what is queued can still be read, then comes the end, and the peer's writes fail with
 // EPIPE from here on (row 152).
 func (c *Conn) CloseRead() error {
-	c.lockToWrite()
+	c.pen.lock()
 	defer c.mu.Unlock()
 	if c.closed {
 		return net.ErrClosed
 	}
 	c.in.box.Shut()
-	c.wakeReadsLocked()
+	c.turn.wakeReadsLocked()
 	if !c.out.box.Gone() {
-		c.out.owed.OweShutdown(sock.ReadHalf)
+		c.pen.owed.OweShutdown(sock.ReadHalf)
 		c.tellLocked(sock.DebtShutdown)
 	}
 	return nil
@@ -51,7 +51,7 @@ func (c *session) Close() error { return c.close(false) }
 // (row 199).
 func (c *session) close(embryo bool) error {
 	c.mu.Lock()
-	first, moving := !c.closed, c.in.paused
+	first, moving := !c.closed, c.stage == paused
 	c.markClosedLocked()
 	c.mu.Unlock()
 	switch {
@@ -66,23 +66,23 @@ func (c *session) close(embryo bool) error {
 // depose closes a connection that has been marked as closed.
 func (c *session) depose(embryo bool) error {
 	c.mu.Lock()
-	started, underWay := c.in.started, c.out.box.Outstanding() > 0
-	if !started {
+	born, underWay := c.stage != unborn, c.out.box.Outstanding() > 0
+	if !born {
 		c.in.box.Close()
 	}
 	c.unlock()
 	switch {
-	case !started: // its former owner may still have it
+	case !born: // its former owner may still have it
 		return c.pipe.Close()
 	case !underWay:
-		c.drain()
+		c.turn.drain()
 	}
 	c.mu.Lock()
-	for c.in.adopting {
+	for c.in.intake == adopting {
 		c.in.cond.Wait()
 	}
 	c.in.box.Close()
-	c.in.farewell = true
+	c.in.intake = farewell
 	unread := c.in.box.Unread()
 	c.unlock()
 	if c.goodbye(unread || embryo) {
@@ -94,10 +94,10 @@ func (c *session) depose(embryo bool) error {
 
 // goodbye tells the peer that this end is closed, and reports whether nothing is under way.
 func (c *session) goodbye(reset bool) (finished bool) {
-	c.lockToWrite()
+	c.pen.lock()
 	defer c.mu.Unlock()
-	c.out.owed.OweBye(reset)
-	c.payLocked()
+	c.pen.owed.OweBye(reset)
+	c.pen.payLocked()
 	return c.finishedLocked()
 }
 
@@ -106,26 +106,14 @@ func (c *session) markClosedLocked() {
 	c.closed = true
 	c.in.deadline.stop()
 	c.out.deadline.stop()
-	c.wakeReadsLocked()
+	c.turn.wakeReadsLocked()
 	c.wakeWritesLocked()
-	c.in.turn.relieve() // the reader has to find the end
-}
-
-// drain takes in what the peer has sent before our Close, so that whether anything is left unread does not depend on how far
-// the reader has come. It ends the reader.
-func (c *session) drain() {
-	c.mu.Lock()
-	c.in.turn.draining = true
-	c.in.turn.relieve()
-	c.mu.Unlock()
-	c.pipe.Interrupt()
-	<-c.done
+	c.turn.relieve() // the reader has to find the end
 }
 
 // finishedLocked reports whether nothing of ours is under way.
 func (c *session) finishedLocked() bool {
-	o := &c.out
-	return !o.pen && (o.severed || !o.owed.Any() && o.box.Outstanding() == 0)
+	return !c.pen.writing() && (c.pen.severed() || !c.pen.owed.Any() && c.out.box.Outstanding() == 0)
 }
 
 // lingering ends a connection once nothing is under way any more, or after a bounded time.
@@ -142,9 +130,9 @@ func (c *session) lingering() {
 
 // dispose ends the reader and releases everything.
 func (c *session) dispose() error {
-	c.drain()
-	c.unclaimed()
-	c.lockToWrite()
+	c.turn.drain()
+	c.in.unclaimed()
+	c.pen.lock()
 	left := c.bereaveLocked(false)
 	bound := c.out.bound
 	c.mu.Unlock()

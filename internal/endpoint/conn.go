@@ -58,7 +58,7 @@ func (c *Conn) readable() error {
 
 // readStoppedLocked says why no read can go on.
 func (c *Conn) readStoppedLocked() error {
-	return c.errorOf(sock.Stopped(c.closed, c.in.deadline.expired))
+	return c.out.errorOf(sock.Stopped(c.closed, c.in.deadline.expired))
 }
 
 // Recv receives one message: see transport.Conn.
@@ -93,10 +93,10 @@ func (c *Conn) Recv(b []byte, peek bool) (transport.Message, error) {
 func (c *Conn) sender() *net.UnixAddr {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.typ != sock.Datagram || c.in.peerName == "" {
+	if c.typ != sock.Datagram || c.peer.name == "" {
 		return nil
 	}
-	return address(c.typ, c.in.peerName)
+	return address(c.typ, c.peer.name)
 }
 
 // nothing is a message that is none.
@@ -115,13 +115,13 @@ func (c *Conn) receive(b []byte) (sock.Result, error) {
 	defer c.mu.Unlock()
 	if err := c.lookLocked(b, len(b)); err != nil {
 		c.in.box.Settle(b)
-		c.leaveLocked()
+		c.turn.leaveLocked()
 		return sock.Result{}, err
 	}
 	r := c.in.box.Read(b)
 	c.in.box.Settle(b[r.N:])
-	c.leaveLocked()
-	c.creditWhatIsDueLocked()
+	c.turn.leaveLocked()
+	c.pen.creditWhatIsDueLocked()
 	return r, nil
 }
 
@@ -131,7 +131,7 @@ func (c *Conn) peek(b []byte) (sock.Result, error) {
 	defer c.reading.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	defer c.leaveLocked()
+	defer c.turn.leaveLocked()
 	if err := c.lookLocked(nil, math.MaxInt); err != nil { // it may show descriptors that lie behind b: see Inbox.Peek
 		return sock.Result{}, err
 	}
@@ -143,10 +143,10 @@ func (c *Conn) peek(b []byte) (sock.Result, error) {
 // them. It may place bytes in into. The caller holds reading, too.
 func (c *Conn) lookLocked(into []byte, n int) error {
 	looked, fresh := false, false
-	for ; ; fresh = c.awaitLocked(into) {
-		for c.in.paused && c.readStoppedLocked() == nil { // what comes of it?
+	for ; ; fresh = c.turn.awaitLocked(into) {
+		for c.stage == paused && c.readStoppedLocked() == nil { // what comes of it?
 			c.in.box.Settle(into)
-			c.leaveLocked() // it may have had the pipe, and whoever moves the end waits for what that brings
+			c.turn.leaveLocked() // it may have had the pipe, and whoever moves the end waits for what that brings
 			c.in.cond.Wait()
 			fresh = false
 		}
@@ -156,10 +156,10 @@ func (c *Conn) lookLocked(into []byte, n int) error {
 		if c.in.box.Ready() {
 			switch {
 			case fresh:
-			case c.typ == sock.Datagram && c.in.naming:
-				c.takeInLocked()
+			case c.typ == sock.Datagram && c.peer.naming:
+				c.turn.takeInLocked()
 			default:
-				c.absorbLocked(into, n)
+				c.turn.absorbLocked(into, n)
 			}
 			if c.closed { // meanwhile, and the descriptors of what came have been discarded: see adopt
 				return net.ErrClosed
@@ -171,7 +171,7 @@ func (c *Conn) lookLocked(into []byte, n int) error {
 		}
 		if c.in.box.Ending() && !looked { // behind the end there may be a reset
 			looked = true
-			c.takeInLocked()
+			c.turn.takeInLocked()
 			if c.in.box.Ready() {
 				return nil
 			}
@@ -216,32 +216,17 @@ func (c *Conn) credentials(writer uint32) *cred.Credentials {
 	if !c.pass {
 		return nil
 	}
-	return c.in.writer(writer)
+	return c.peer.writer(writer)
 }
-
-// writer returns the credentials with this number; nobody's for 0.
-func (in *inbox) writer(n uint32) *cred.Credentials {
-	who := nobody
-	if 0 < n && int(n) <= len(in.writers) {
-		who = in.writers[n-1]
-	}
-	return &who
-}
-
-// writing is the number of the process that writes now.
-func (in *inbox) writing() uint32 { return uint32(len(in.writers)) }
-
-// nobody is what Linux says of a message that was sent before anybody asked for credentials (row 66).
-var nobody = cred.Credentials{UID: 65534, GID: 65534}
 
 // SetPassCredentials makes messages carry their sender's credentials: those that are sent once it has returned.
 func (c *Conn) SetPassCredentials(on bool) error {
-	c.lockToWrite()
+	c.pen.lock()
 	defer c.mu.Unlock()
 	if c.closed {
 		return net.ErrClosed
 	}
-	c.pass, c.out.owed.pass = on, on
+	c.pass = on
 	c.in.box.TellApart(on)
 	c.tellLocked(sock.DebtOptions)
 	return nil
@@ -252,7 +237,7 @@ func (c *Conn) SetPassCredentials(on bool) error {
 func (c *Conn) PeerCredentials() (cred.Credentials, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.out.opener, nil
+	return c.peer.opener, nil
 }
 
 // SetDeadline sets both deadlines.
@@ -289,7 +274,7 @@ func (c *session) SetWriteDeadline(t time.Time) error {
 func (c *Conn) Packets() (sent, received uint64, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.out.packets, c.in.packets, true
+	return c.pen.packets, c.turn.packets, true
 }
 
 // Transport is the pipe transport.

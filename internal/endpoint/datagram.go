@@ -73,7 +73,7 @@ func (s *PacketConn) unlock() {
 	s.discarded, s.arrived = nil, nil
 	s.mu.Unlock()
 	for _, l := range debtors {
-		l.pay()
+		l.pen.pay()
 	}
 	closeAll(discarded)
 	s.startAll(arrived)
@@ -95,7 +95,7 @@ func (s *PacketConn) startAll(ends []mover) {
 func (s *PacketConn) owe(l *link, note func(*owed)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	note(&l.out.owed)
+	note(&l.pen.owed)
 	s.debtors = append(s.debtors, l)
 }
 
@@ -104,7 +104,7 @@ func (s *PacketConn) owe(l *link, note func(*owed)) {
 func (s *PacketConn) credit(l *link) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.oweCreditLocked() {
+	if l.pen.oweCreditLocked() {
 		s.debtors = append(s.debtors, l)
 	}
 }
@@ -238,7 +238,7 @@ func (s *PacketConn) recognize(id uint64, who cred.Credentials) {
 	strange := s.peerID == id && !s.isPeer(id, who)
 	s.mu.Unlock()
 	if strange && peer != nil {
-		peer.catchUp()
+		peer.turn.catchUp()
 	}
 }
 
@@ -330,7 +330,7 @@ func (s *PacketConn) credentials(l *link, writer uint32) *cred.Credentials {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.in.writer(writer)
+	return l.peer.writer(writer)
 }
 
 // Close closes the socket. What has been sent can still be read by its receivers. The socket file stays (row 191).

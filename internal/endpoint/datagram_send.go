@@ -26,7 +26,7 @@ func (s *PacketConn) connect(ctx context.Context, name string) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.peer, s.peerID = l, l.peerID
+	s.peer, s.peerID = l, l.peer.id
 	s.mail.SetPeer(sock.Connected)
 	s.remote = l.remote // what it is bound to (row 89)
 	return nil
@@ -122,13 +122,13 @@ func (s *PacketConn) autobind(to *net.UnixAddr) error {
 func (s *PacketConn) introduce(toPeer bool) {
 	name := s.boundName()
 	for _, c := range s.destinations() {
-		c.lockToWrite()
-		c.out.owed.name = name
+		c.pen.lock()
+		c.pen.owed.name = name
 		if toPeer && c == s.peer {
 			c.tellLocked(sock.DebtOptions)
 		} else {
-			c.out.owed.Owe(sock.DebtOptions)
-			c.payLocked()
+			c.pen.owed.Owe(sock.DebtOptions)
+			c.pen.payLocked()
 		}
 		c.mu.Unlock()
 	}

@@ -48,7 +48,7 @@ var errCycle = errors.New("an end would wait in its own queue")
 
 // begin begins to move e.
 func (d *departure) begin(e mover) error {
-	if d.carrier != nil && e.receives(d.carrier.peerID) {
+	if d.carrier != nil && e.receives(d.carrier.peer.id) {
 		return errCycle
 	}
 	d.watches(e)
@@ -102,7 +102,7 @@ func (d *departure) stopped() error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.writeStoppedLocked()
+	return c.out.writeStoppedLocked()
 }
 
 // nested gets the ends ready that wait in the queue of c. EAGAIN: some have come with the first piece of a datagram, which its sender may
@@ -145,7 +145,7 @@ func (d *departure) mate(c *session) *session {
 		if !ok {
 			continue
 		}
-		if m := other.base(); m != c && m.id == c.peerID && m.peerID == c.id && m.server != c.server && m.hasEnded() {
+		if m := other.base(); m != c && m.id == c.peer.id && m.peer.id == c.id && m.server != c.server && m.hasEnded() {
 			return m
 		}
 	}
@@ -156,7 +156,7 @@ func (d *departure) mate(c *session) *session {
 func (c *session) hasEnded() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.in.turn.over
+	return c.turn.ended()
 }
 
 // over reports whether c is moved over itself.
@@ -186,11 +186,11 @@ func (c *session) begin(d *departure) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed || c.in.paused || !c.out.shift.Begin(d.route(c)) {
+	if c.closed || c.stage == paused || !c.out.shift.Begin(d.route(c)) {
 		return syscall.EBADF
 	}
-	c.in.paused, c.out.nudged = true, true
-	c.wakeReadsLocked()
+	c.stage, c.out.nudged = paused, true
+	c.turn.wakeReadsLocked()
 	c.wakeWritesLocked() // what is loaded is taken back
 	return nil
 }
@@ -200,7 +200,7 @@ func (c *session) nudge() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.out.nudged = true
-	c.wakeWaitsLocked() // and not its guests: it is one itself, if it moves over itself
+	c.turn.wakeWritesLocked() // and not its guests: it is one itself, if it moves over itself
 }
 
 // watchLocked waits for something about c, as long as the carrier can send. done is called with mu
@@ -236,19 +236,21 @@ func (c *session) watchLocked(d *departure, done func() bool) error {
 }
 
 // quiet reports whether nothing of this side's is half done.
-func (o *outbox) quiet() bool {
-	return !o.pen && (o.severed || o.shift.Quiet() && !o.full)
+func (c *session) quiet() bool {
+	return c.pen.severed() || c.pen.idle() && c.out.shift.Quiet()
 }
 
 // answered reports whether there has been a hello since ours, or none will come.
-func (o *outbox) answered() bool { return o.shift.Answered() || o.severed || o.box.Gone() }
+func (c *session) answered() bool {
+	return c.out.shift.Answered() || c.pen.severed() || c.out.box.Gone()
+}
 
 func (c *session) ready(d *departure) error {
 	if err := c.announce(d); err != nil {
 		return err
 	}
 	if !d.over(c) {
-		c.drain()
+		c.turn.drain()
 	}
 	if err := d.nested(c); err != nil {
 		return err
@@ -256,14 +258,14 @@ func (c *session) ready(d *departure) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	err := c.watchLocked(d, func() bool { // what reading it has made us owe
-		c.payLocked()
-		return c.out.quiet() && (c.out.severed || !c.out.owed.Any() || c.out.shift.Held())
+		c.pen.payLocked()
+		return c.quiet() && (c.pen.severed() || !c.pen.owed.Any() || c.out.shift.Held())
 	})
 	if err != nil || d.over(c) {
 		return err
 	}
 	c.out.shift.Detach()
-	if c.out.severed {
+	if c.pen.severed() {
 		return nil
 	}
 	return c.flushedLocked(d)
@@ -289,11 +291,11 @@ func (c *session) announce(d *departure) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for {
-		err := c.watchLocked(d, func() bool { return c.out.quiet() && (mate != nil || c.out.answered()) })
+		err := c.watchLocked(d, func() bool { return c.quiet() && (mate != nil || c.answered()) })
 		switch {
 		case err != nil:
 			return err
-		case c.out.box.Gone() || c.out.severed:
+		case c.out.box.Gone() || c.pen.severed():
 			return nil // nobody is left to be told
 		case mate != nil: // nothing is under way from there, and nobody listens
 			c.out.shift.Announce()
@@ -320,10 +322,10 @@ func (c *session) announce(d *departure) error {
 func (c *session) leaveWordLocked() bool {
 	o := &c.out
 	if !o.shift.Waits() { // else it has been said
-		o.owed.OweMove(sock.Elsewhere)
-		c.payLocked()
-		if o.owed.Owes(sock.DebtMove) {
-			o.owed.Strike(sock.DebtMove)
+		c.pen.owed.OweMove(sock.Elsewhere)
+		c.pen.payLocked()
+		if c.pen.owed.Owes(sock.DebtMove) {
+			c.pen.owed.Strike(sock.DebtMove)
 			return false
 		}
 	}
@@ -334,21 +336,21 @@ func (c *session) leaveWordLocked() bool {
 // requestLocked tells the peer that this end moves, and waits until it has taken note of it. The
 // caller has waited for the pen.
 func (c *session) requestLocked(d *departure) error {
-	t := c.out.owed.Ask(sock.DebtMove)
-	c.out.owed.OweMove(d.route(c))
+	t := c.pen.owed.Ask(sock.DebtMove)
+	c.pen.owed.OweMove(d.route(c))
 	c.out.shift.Announce()
-	c.payLocked()
-	return c.watchLocked(d, func() bool { return t.Fate != sock.Written || c.out.severed })
+	c.pen.payLocked()
+	return c.watchLocked(d, func() bool { return t.Fate != sock.Written || c.pen.severed() })
 }
 
 // stay makes c what it was. The peer, if it has been told, gets another hello.
 func (c *session) stay() {
 	proof, err := c.pipe.Proof()
-	c.lockToWrite()
+	c.pen.lock()
 	if c.out.shift.Stay() && err == nil { // else the pipe is closed
 		c.greetLocked(proof)
 	}
-	c.payLocked()
+	c.pen.payLocked()
 	c.wakeWritesLocked()
 	closed := c.resumeLocked()
 	c.mu.Unlock()
@@ -356,32 +358,26 @@ func (c *session) stay() {
 		c.depose(false)
 		return
 	}
-	c.catchUp() // the peer has not waited until this end had taken note of everything: see tellLocked
+	c.turn.catchUp() // the peer has not waited until this end had taken note of everything: see tellLocked
 }
 
 // resumeLocked starts the reader again that drain has ended. It reports whether Close was called
 // meanwhile, or the end has been taken for moved.
 func (c *session) resumeLocked() (closed bool) {
-	c.in.paused = false
-	if t := &c.in.turn; t.drained {
-		t.over, t.draining, t.drained, t.kicked, t.resting = false, false, false, false, false
-		t.glances = 0
-		c.pipe.Resume()
-		c.done = make(chan struct{})
-		go c.run()
-	}
+	c.stage = live
+	c.turn.resumeLocked()
 	c.in.cond.Broadcast()
 	return c.closed
 }
 
 // moved closes c without a goodbye.
 func (c *session) moved() {
-	c.lockToWrite()
+	c.pen.lock()
 	defer c.unlock()
 	c.markClosedLocked()
 	c.in.box.Close()
-	c.in.farewell = true
-	c.in.paused = false
+	c.in.intake = farewell
+	c.stage = live
 	c.in.cond.Broadcast()
 	c.out.shift.Detach()
 }
@@ -391,10 +387,10 @@ func (c *session) release() {
 	itself := c.out.shift.Itself()
 	c.mu.Unlock()
 	if itself {
-		c.drain()
-		c.lockToWrite()
+		c.turn.drain()
+		c.pen.lock()
 		c.out.shift.LetGo()
-		c.payLocked()
+		c.pen.payLocked()
 		c.mu.Unlock()
 	}
 	c.dispose() // fails if the pipe broke before

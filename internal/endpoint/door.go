@@ -137,7 +137,7 @@ func (l *door[C]) heard(at *sock.Place[C]) {
 func (l *door[C]) greet(at *sock.Place[C]) {
 	c := at.Client.base()
 	p := c.pipe
-	c.in.embryo = true
+	c.custody = embryo
 	l.bequeath(c)
 	impatience := time.AfterFunc(helloTimeout, func() { p.Close() })
 	err := c.welcome(l.cfg, func() { l.heard(at) }, func() (int, wire.Status) { return l.admit(at) })
@@ -151,9 +151,9 @@ func (l *door[C]) greet(at *sock.Place[C]) {
 		return
 	}
 	if at.Crowded() {
-		c.in.turn.resting = true // until somebody here waits for what the pipe brings, or accepts it
+		c.turn.restFirst() // until somebody here waits for what the pipe brings, or accepts it
 	}
-	go c.run()
+	go c.turn.run()
 	l.establish(at)
 }
 

@@ -13,7 +13,6 @@ import (
 	"afunix/internal/cred"
 	"afunix/internal/descriptor"
 	"afunix/internal/pipe"
-	"afunix/internal/rights"
 	"afunix/internal/sock"
 	"afunix/internal/wire"
 )
@@ -68,7 +67,7 @@ func (c *session) dial(ctx context.Context, cfg Config) error {
 		c.pipe.Close()
 		return err
 	}
-	go c.run()
+	go c.turn.run()
 	return nil
 }
 
@@ -97,7 +96,7 @@ func (c *session) greet(cfg Config) error {
 		return err
 	}
 	c.remote = address(c.typ, name)
-	c.meet(who, can)
+	c.peer.meet(who, can)
 	c.agree(pipe.Ability(h.Ability), can)
 	ready := wire.Packet{Type: wire.Ready, Payload: []byte{byte(can)}}
 	if err := c.writeFirst(&ready); err != nil && !errors.Is(err, syscall.ECONNREFUSED) {
@@ -125,19 +124,9 @@ func (c *session) awaitHello() (h wire.HelloBody, name string, err error) {
 	return h, name, err
 }
 
-// meet notes who is at the other end of a new connection, and what this side can do to it.
-func (c *session) meet(who cred.Credentials, can pipe.Ability) {
-	c.in.writers = append(c.in.writers, who)
-	c.out.opener, c.out.can = who, can
-}
-
 // agree notes how descriptors travel, and that they may. What a side can do is over the other.
 func (c *session) agree(server, client pipe.Ability) {
-	toClient, toServer := rights.Elect(true, server, client), rights.Elect(false, server, client)
-	c.out.sendRoute, c.out.recvRoute = toServer, toClient
-	if c.server {
-		c.out.sendRoute, c.out.recvRoute = toClient, toServer
-	}
+	c.peer.elect(c.server, server, client)
 	c.out.shift.Agree()
 }
 
@@ -207,8 +196,8 @@ func (c *session) readHello(role uint8) (wire.HelloBody, string, error) {
 		return wire.HelloBody{}, "", failure(err)
 	}
 	c.out.box.Grant(h.Rights)
-	c.peerID = h.Socket
-	c.out.peerPass = p.Flags&wire.PassCredentials != 0
+	c.peer.id = h.Socket
+	c.peer.pass = p.Flags&wire.PassCredentials != 0
 	h.Proof = append([]byte(nil), h.Proof...) // buf goes back
 	return h, string(p.Name), nil
 }
@@ -254,7 +243,7 @@ func (c *session) welcome(cfg Config, heard func(), admit func() (rightsWindow i
 	}
 	c.in.box.Grant(window)
 	c.remote = address(c.typ, name)
-	c.meet(who, can)
+	c.peer.meet(who, can)
 	return c.hello(wire.HelloBody{Ability: uint8(can)}, wire.FromServer, cfg.Local)
 }
 
@@ -275,9 +264,9 @@ func (c *session) peerReadyLocked(p *wire.Packet) error {
 		return errUnproved
 	}
 	if peer := pipe.Ability(p.Payload[0]); c.server {
-		c.agree(c.out.can, peer)
+		c.agree(c.peer.can, peer)
 	} else {
-		c.agree(peer, c.out.can)
+		c.agree(peer, c.peer.can)
 	}
 	c.out.cond.Broadcast()
 	return nil
@@ -323,7 +312,7 @@ func Pair(a, b pipe.Pipe, cfg Config) (*Conn, *Conn, error) {
 		b.Close()
 		return nil, nil, err
 	}
-	go server.run()
-	go client.run()
+	go server.turn.run()
+	go client.turn.run()
 	return server, client, nil
 }

@@ -91,7 +91,7 @@ func (b *Bequest) Done() {
 // Inherit makes a connection of what Bequeath returned in another process, which is believed: it has started this one. It owns v.
 func Inherit(w *World, v uintptr, state []byte) (*Conn, error) {
 	parent := &session{table: descriptor.System, world: w}
-	parent.in.writers = []cred.Credentials{cred.Self()}
+	parent.peer.writers = []cred.Credentials{cred.Self()}
 	u := &unpacker{c: parent, baggage: baggage{states: state}}
 	tag, rest, err := wire.ParseTag(state)
 	if err != nil || tag != wire.ConnTag {

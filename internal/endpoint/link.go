@@ -30,14 +30,14 @@ func (s *PacketConn) newLink(p pipe.Pipe, cfg Config, server bool, rights int) *
 	l.mail.Conn = l
 	l.setUp(l, p, cfg, server, rights)
 	l.id = s.id
-	l.out.owed.window = l.out.box.SetBuffer(s.sendBuffer())
+	l.out.box.SetBuffer(s.sendBuffer())
 	return l
 }
 
 // Taken is never called: nobody is given a link.
 func (l *link) Taken() {}
 
-func (l *link) permits(who cred.Credentials) wire.Status { return l.owner.permits(l.peerID, who) }
+func (l *link) permits(who cred.Credentials) wire.Status { return l.owner.permits(l.peer.id, who) }
 
 // headedLocked notes what a datagram's first packet says of it. Nothing comes on a link that this side has opened.
 func (l *link) headedLocked(name []byte, serial uint64, flags uint8) error {
@@ -81,8 +81,8 @@ func (l *link) cancelled(serial uint64) error {
 }
 
 func (l *link) refusedLocked(serial uint64, why sock.Fate) error {
-	l.servedLocked()
-	defer l.settleLocked()
+	l.turn.servedLocked()
+	defer l.out.settleLocked()
 	return l.out.box.Refuse(serial, why)
 }
 
@@ -106,12 +106,12 @@ func (l *link) named(name []byte) {
 // deliver takes in a datagram, or a piece of one, that has come on l, and the ends with its first piece.
 func (s *PacketConn) deliver(l *link, seg sock.Segment, ends []mover) error {
 	who := l.current()
-	s.recognize(l.peerID, who)
+	s.recognize(l.peer.id, who)
 	s.mu.Lock()
 	defer s.unlock()
 	l.mu.Lock()
 	if s.pass {
-		seg.Creds = l.in.writing()
+		seg.Creds = l.peer.writing()
 	}
 	whole, err := l.in.box.Put(seg)
 	s.discarded = append(s.discarded, l.in.box.Discarded()...)
@@ -122,7 +122,7 @@ func (s *PacketConn) deliver(l *link, seg sock.Segment, ends []mover) error {
 	if err != nil || !whole {
 		return err
 	}
-	offer := sock.Offer{Serial: l.mail.Offering(), Peer: s.isPeer(l.peerID, who), Own: s.own(l.peerID, who), Ends: len(l.ends) > 0}
+	offer := sock.Offer{Serial: l.mail.Offering(), Peer: s.isPeer(l.peer.id, who), Own: s.own(l.peer.id, who), Ends: len(l.ends) > 0}
 	if err := s.mail.Offer(&l.mail, offer); err != nil {
 		return err
 	}

@@ -73,23 +73,22 @@ func (p *parked) settle(let func(sock.Parked)) {
 
 // settleLocked does what has been decided about the copies of messages, with mu released: it closes
 // descriptors here and in the other process. Their senders wait for that.
-func (c *session) settleLocked() {
-	o := &c.out
+func (o *outbox) settleLocked() {
 	for len(o.settling) > 0 {
 		m := o.settling[0]
 		o.settling = slices.Delete(o.settling, 0, 1)
-		c.mu.Unlock()
+		o.c.mu.Unlock()
 		m.let(m.copies())
-		c.mu.Lock()
+		o.c.mu.Lock()
 		m.let = nil
 		o.cond.Broadcast()
 	}
 }
 
 // settledLocked waits until nothing is to be done about the copies of m.
-func (c *session) settledLocked(m *message) {
+func (o *outbox) settledLocked(m *message) {
 	for m.let != nil {
-		c.out.cond.Wait()
+		o.cond.Wait()
 	}
 }
 
@@ -104,39 +103,39 @@ func (m *message) seal(p *wire.Packet) (err error) {
 
 // undo takes back a message that has not been written, for the reason why. The caller holds
 // writing, so that no other one is loaded.
-func (c *session) undo(m *message, why error) {
+func (o *outbox) undo(m *message, why error) {
 	if m.Outgoing == nil {
 		return
 	}
 	exported := m.Exported() || m.parcel.exported()
 	m.TakeBack()
 	m.parcel.undo()
-	c.unload()
-	if exported && !errors.Is(why, syscall.ESRCH) && !c.outlives() {
-		c.ended(syscall.ECONNABORTED) // what was exported cannot be taken back (P4)
+	o.unload()
+	if exported && !errors.Is(why, syscall.ESRCH) && !o.outlives() {
+		o.c.ended(syscall.ECONNABORTED) // what was exported cannot be taken back (P4)
 	}
 }
 
 // outlives reports whether the peer is gone. What it has said before can still be read.
-func (c *session) outlives() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.out.box.Gone()
+func (o *outbox) outlives() bool {
+	o.c.mu.Lock()
+	defer o.c.mu.Unlock()
+	return o.box.Gone()
 }
 
 // gather looks at files, and gets the ends among them ready to move. On an error nothing has
 // happened.
-func (c *session) gather(files []transport.File) (*message, error) {
-	route, err := c.sendRoute()
+func (o *outbox) gather(files []transport.File) (*message, error) {
+	route, err := o.sendRoute()
 	if err != nil {
 		return nil, err
 	}
-	m := &message{Outgoing: rights.NewOutgoing(c.table, c.pipe, route, len(files))}
+	m := &message{Outgoing: rights.NewOutgoing(o.c.table, o.c.pipe, route, len(files))}
 	for i, f := range files {
 		if f.End == nil {
 			err = m.Add(f.Value)
 		} else {
-			err = c.addEnd(m, route, f.End)
+			err = o.addEnd(m, route, f.End)
 		}
 		if err != nil {
 			return nil, &descriptor.IndexError{Index: i, Err: err}
@@ -150,13 +149,13 @@ func (c *session) gather(files []transport.File) (*message, error) {
 
 // load duplicates the descriptors of m for the peer: errShifted if the peer's end moves away from
 // where they would go. The caller holds writing.
-func (c *session) load(m *message) error {
+func (o *outbox) load(m *message) error {
 	if m.Outgoing == nil {
 		return nil
 	}
-	c.mu.Lock()
-	ready := c.out.shift.Load()
-	c.mu.Unlock()
+	o.c.mu.Lock()
+	ready := o.shift.Load()
+	o.c.mu.Unlock()
 	if !ready {
 		return errShifted
 	}
@@ -168,15 +167,15 @@ func (c *session) load(m *message) error {
 }
 
 // unload notes that no message is loaded that has not been written.
-func (c *session) unload() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.unloadedLocked()
+func (o *outbox) unload() {
+	o.c.mu.Lock()
+	defer o.c.mu.Unlock()
+	o.unloadedLocked()
 }
 
-func (c *session) unloadedLocked() {
-	if c.out.shift.Unload() {
-		c.payLocked()
+func (o *outbox) unloadedLocked() {
+	if o.shift.Unload() {
+		o.c.pen.payLocked()
 	}
-	c.out.cond.Broadcast()
+	o.cond.Broadcast()
 }

@@ -24,7 +24,7 @@ func (l *link) offer(b []byte, files []transport.File) (int, error) {
 		var m *message
 		if len(files) > 0 {
 			var err error
-			if m, err = l.gather(files); err == errCycle {
+			if m, err = l.out.gather(files); err == errCycle {
 				return len(b), nil
 			} else if err != nil {
 				return 0, gone(err)
@@ -47,14 +47,14 @@ func (l *link) offerWith(b []byte, m *message) (int, error) {
 		m = l.plain()
 	}
 	l.name, l.vouched = l.owner.signature()
-	err := l.load(m)
+	err := l.out.load(m)
 	n := 0
 	if err == nil {
-		n, err = l.pieces(b, wire.MaxPayload-m.maxLen(), m)
+		n, err = l.out.pieces(b, wire.MaxPayload-m.maxLen(), m)
 	}
 	if m.transfer == nil {
-		l.undo(m, err)
-		return 0, gone(l.bereaved(err))
+		l.out.undo(m, err)
+		return 0, gone(l.out.bereaved(err))
 	}
 	return l.verdict(m, n, err)
 }
@@ -99,7 +99,7 @@ func (l *link) verdict(m *message, n int, err error) (int, error) {
 	if t.Fate == sock.Written {
 		l.cancelLocked(t, &w)
 	}
-	l.settledLocked(m)
+	l.out.settledLocked(m)
 	switch t.Fate {
 	case sock.Acknowledged:
 		return n, nil
@@ -123,11 +123,11 @@ func (l *link) verdict(m *message, n int, err error) (int, error) {
 // cancelLocked tells the receiver that nobody waits any longer for a datagram to be queued, and
 // waits for what it says to that: either it is in the queue all the same, or nothing has happened.
 func (l *link) cancelLocked(t *sock.Transfer, w *wait) {
-	l.out.owed.Cancel(t.Serial())
-	l.payLocked()
+	l.pen.owed.Cancel(t.Serial())
+	l.pen.payLocked()
 	late := l.after(patience)
 	defer late.stop()
-	for t.Fate == sock.Written && !late.passed && !l.out.severed {
+	for t.Fate == sock.Written && !late.passed && !l.pen.severed() {
 		w.moreLocked()
 	}
 	if t.Fate == sock.Written {

@@ -31,14 +31,14 @@ func (c *Conn) ReadBuffer() (int, error) {
 
 // SetWriteBuffer sets SO_SNDBUF: how much may be under way to the peer.
 func (c *session) SetWriteBuffer(bytes int) error {
-	c.lockToWrite()
+	c.pen.lock()
 	defer c.mu.Unlock()
 	if c.closed {
 		return net.ErrClosed
 	}
-	c.out.owed.window = c.out.box.SetBuffer(sock.WriteBuffer(bytes))
-	c.out.owed.Owe(sock.DebtOptions)
-	c.payLocked()
+	c.out.box.SetBuffer(sock.WriteBuffer(bytes))
+	c.pen.owed.Owe(sock.DebtOptions)
+	c.pen.payLocked()
 	c.wakeWritesLocked()
 	return nil
 }
@@ -61,8 +61,8 @@ func (c *Conn) PendingError() error {
 	if c.closed {
 		return net.ErrClosed
 	}
-	c.takeInLocked()
-	defer c.leaveLocked()
+	c.turn.takeInLocked()
+	defer c.turn.leaveLocked()
 	if c.in.box.TakeReset() {
 		return syscall.ECONNRESET
 	}

@@ -27,13 +27,13 @@ type parcel struct {
 }
 
 // addEnd adds an end to m. It has not been touched, if there is an error.
-func (c *session) addEnd(m *message, route rights.Route, end any) error {
+func (o *outbox) addEnd(m *message, route rights.Route, end any) error {
 	e, ok := end.(mover)
-	if !ok || c.world == nil {
+	if !ok || o.c.world == nil {
 		return descriptor.ErrNotSendable
 	}
 	if m.parcel == nil {
-		m.parcel = &parcel{departure: departure{carrier: c}, message: m.Outgoing, route: route, decided: make(chan struct{})}
+		m.parcel = &parcel{departure: departure{carrier: o.c}, message: m.Outgoing, route: route, decided: make(chan struct{})}
 	}
 	p := m.parcel
 	p.direct, p.places = append(p.direct, e), append(p.places, m.Outgoing.Len())
@@ -80,7 +80,7 @@ func (p *parcel) pack(m *rights.Outgoing) error {
 
 // depart gets all ends ready to be packed.
 func (p *parcel) depart() error {
-	p.carrier.host(&p.departure)
+	p.carrier.out.host(&p.departure)
 	for i, e := range p.direct {
 		if err := p.begin(e); err != nil {
 			return p.blame(i, err)
@@ -103,17 +103,17 @@ func (p *parcel) blame(i int, err error) error {
 }
 
 // host makes the ends of d, which are being moved over c, look around when it cannot send any more.
-func (c *session) host(d *departure) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.out.hosted = append(c.out.hosted, d)
+func (o *outbox) host(d *departure) {
+	o.c.mu.Lock()
+	defer o.c.mu.Unlock()
+	o.hosted = append(o.hosted, d)
 }
 
 // dismiss ends what host began.
-func (c *session) dismiss(d *departure) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.out.hosted = slices.DeleteFunc(c.out.hosted, func(h *departure) bool { return h == d })
+func (o *outbox) dismiss(d *departure) {
+	o.c.mu.Lock()
+	defer o.c.mu.Unlock()
+	o.hosted = slices.DeleteFunc(o.hosted, func(h *departure) bool { return h == d })
 }
 
 // value returns the descriptor of e.
@@ -202,7 +202,7 @@ func (p *parcel) undo() {
 		}
 	}
 	p.stay()
-	p.carrier.dismiss(&p.departure)
+	p.carrier.out.dismiss(&p.departure)
 }
 
 // Release is called when the peer has adopted the ends, or nobody will ever know.
@@ -243,7 +243,7 @@ func (m *message) arrived() {
 		return
 	}
 	p := m.parcel
-	p.carrier.dismiss(&p.departure)
+	p.carrier.out.dismiss(&p.departure)
 	if m.fate() != sock.Unknown {
 		<-p.decided
 		return
@@ -269,15 +269,15 @@ func (p *parcel) itself() bool {
 }
 
 // sendLuggageLocked writes the packets in front of a message. The caller holds writing, too.
-func (c *session) sendLuggageLocked(m *message) error {
+func (o *outbox) sendLuggageLocked(m *message) error {
 	p := m.parcel
 	left, sets := p.states, p.luggage
 	for begun := false; len(left) > 0 || len(sets) > 0; begun = true {
 		packet := wire.Packet{Type: wire.Data, Flags: wire.Luggage}
 		if len(sets) > 0 {
-			c.mu.Unlock()
+			o.c.mu.Unlock()
 			block, err := sets[0].Records()
-			c.mu.Lock()
+			o.c.mu.Lock()
 			if err != nil {
 				return err
 			}
@@ -286,7 +286,7 @@ func (c *session) sendLuggageLocked(m *message) error {
 		}
 		n := min(len(left), wire.MaxPayload-len(packet.Ancillary))
 		packet.Payload, left = left[:n], left[n:]
-		if err := c.putLocked(&packet, m, begun); err != nil {
+		if err := o.putLocked(&packet, m, begun); err != nil {
 			return err
 		}
 		p.written = len(p.luggage) - len(sets)
@@ -352,11 +352,11 @@ func (c *session) state() (s sock.ConnState) {
 // endStateLocked returns what moves of c beside its halves.
 func (c *session) endStateLocked() sock.EndState {
 	s := sock.EndState{
-		Type: c.typ, Server: c.server, ID: c.id, PeerID: c.peerID, Local: c.local.Name, Remote: c.remote.Name,
-		Pass: c.pass, PeerPass: c.out.peerPass, Alone: c.out.severed, Embryo: c.in.embryo,
-		Chosen: string(c.out.owed.name), PeerName: c.in.peerName, Naming: c.in.naming,
+		Type: c.typ, Server: c.server, ID: c.id, PeerID: c.peer.id, Local: c.local.Name, Remote: c.remote.Name,
+		Pass: c.pass, PeerPass: c.peer.pass, Alone: c.pen.severed(), Embryo: c.custody == embryo,
+		Chosen: string(c.pen.owed.name), PeerName: c.peer.name, Naming: c.peer.naming,
 	}
-	for _, w := range c.in.writers {
+	for _, w := range c.peer.writers {
 		s.Writers = append(s.Writers, sock.Writer{PID: uint64(w.PID), UID: uint64(w.UID), GID: uint64(w.GID), SID: w.SID})
 	}
 	return s

@@ -17,7 +17,7 @@ import (
 func (c *session) packetLocked(buf *pipe.Buffer, n, placed int) error {
 	p, err := wire.Parse(buf[:n])
 	if err == nil && p.Type == wire.Data {
-		return c.dataLocked(&p, buf, placed)
+		return c.in.dataLocked(&p, buf, placed)
 	}
 	if err == nil {
 		err = c.adminLocked(&p)
@@ -27,7 +27,8 @@ func (c *session) packetLocked(buf *pipe.Buffer, n, placed int) error {
 }
 
 // dataLocked takes in a packet of the user's. It owns buf, where p lies.
-func (c *session) dataLocked(p *wire.Packet, buf *pipe.Buffer, placed int) error {
+func (in *inbox) dataLocked(p *wire.Packet, buf *pipe.Buffer, placed int) error {
+	c := in.c
 	s := sock.Segment{
 		Data:      p.Payload,
 		Buffer:    (*packetBuffer)(buf),
@@ -35,7 +36,7 @@ func (c *session) dataLocked(p *wire.Packet, buf *pipe.Buffer, placed int) error
 		Continued: p.Flags&wire.Continued != 0,
 		Placed:    placed,
 	}
-	take, err := c.admitLocked(&s, p)
+	take, err := in.admitLocked(&s, p)
 	if !take || err != nil {
 		packets.Put(buf)
 		return err
@@ -45,13 +46,14 @@ func (c *session) dataLocked(p *wire.Packet, buf *pipe.Buffer, placed int) error
 	}
 	c.mu.Unlock()
 	defer c.mu.Lock()
-	return c.deliver(s, p, buf)
+	return in.deliver(s, p, buf)
 }
 
 // deliver takes in a packet with descriptors.
-func (c *session) deliver(s sock.Segment, p *wire.Packet, buf *pipe.Buffer) error {
-	defer c.adopted()
-	if err := c.adopt(&s, p); err != nil {
+func (in *inbox) deliver(s sock.Segment, p *wire.Packet, buf *pipe.Buffer) error {
+	c := in.c
+	defer in.endAdoption()
+	if err := in.adopt(&s, p); err != nil {
 		packets.Put(buf)
 		return err
 	}
@@ -64,14 +66,13 @@ func (c *session) deliver(s sock.Segment, p *wire.Packet, buf *pipe.Buffer) erro
 // whether there is anything to be taken in: luggage waits for its message, and what comes behind
 // our goodbye is the peer's to take back. If there are descriptors, the goodbye waits from then on
 // until adopted.
-func (c *session) admitLocked(s *sock.Segment, p *wire.Packet) (take bool, err error) {
-	if err := c.above.headedLocked(p.Name, p.Serial, p.Flags); err != nil {
+func (in *inbox) admitLocked(s *sock.Segment, p *wire.Packet) (take bool, err error) {
+	if err := in.c.above.headedLocked(p.Name, p.Serial, p.Flags); err != nil {
 		return false, err
 	}
 	luggage := p.Flags&wire.Luggage != 0
-	in := &c.in
 	if p.Flags&wire.Credentials != 0 {
-		s.Creds = in.writing()
+		s.Creds = in.c.peer.writing()
 	}
 	err = in.box.Admit(sock.Arrival{Bytes: len(p.Payload), Rights: p.Records, Continued: s.Continued, Luggage: luggage})
 	switch {
@@ -80,10 +81,10 @@ func (c *session) admitLocked(s *sock.Segment, p *wire.Packet) (take bool, err e
 	case luggage:
 		in.luggage.add(p)
 		return false, nil
-	case in.farewell:
+	case in.intake == farewell:
 		return false, nil
 	case p.Records > 0:
-		in.adopting, in.adopted = true, p.Serial
+		in.intake, in.adopted = adopting, p.Serial
 	case !in.luggage.empty():
 		return false, errNoEnd
 	}
@@ -92,18 +93,19 @@ func (c *session) admitLocked(s *sock.Segment, p *wire.Packet) (take bool, err e
 
 // adopt takes over the descriptors of a packet before its sender hears that they have arrived (P3). A connection that has
 // been closed here closes them at once.
-func (c *session) adopt(s *sock.Segment, p *wire.Packet) error {
-	route, err := c.receiveRoute()
+func (in *inbox) adopt(s *sock.Segment, p *wire.Packet) error {
+	c := in.c
+	route, err := in.receiveRoute()
 	if err != nil {
 		return err
 	}
-	luggage, closed := c.claim()
+	luggage, closed := in.claim()
 	u := unpacker{c: c, route: route, baggage: luggage}
 	s.Luggage = u.weight
 	if closed {
 		rights.Discard(c.table, c.pipe, route, p.Ancillary, p.Records)
 		u.discard()
-		c.acknowledge(p.Serial)
+		c.pen.acknowledge(p.Serial)
 		return nil
 	}
 	set, err := u.message(p)
@@ -113,24 +115,24 @@ func (c *session) adopt(s *sock.Segment, p *wire.Packet) error {
 		c.mu.Unlock()
 	}
 	due := err == nil && c.above.receipt()
-	told := due && c.acknowledge(p.Serial)
-	if (err != nil || route.Way == rights.Pull) && !told && !c.pipe.Connected() && !(due && c.ackPaid()) { // it may have been told since
+	told := due && c.pen.acknowledge(p.Serial)
+	if (err != nil || route.Way == rights.Pull) && !told && !c.pipe.Connected() && !(due && c.pen.acknowledged()) { // it may have been told since
 		set.Close()
 		err = errLetGo
 	}
 	switch {
 	case err == nil:
 		s.Rights = set
-		c.creditWhatIsDue() // a connection that has been accepted takes more than its hello said
+		c.pen.creditWhatIsDue() // a connection that has been accepted takes more than its hello said
 	case errors.Is(err, descriptor.ErrRightsTruncated), errors.Is(err, syscall.ESRCH), err == errLetGo:
 		s.Lost = true
 		c.mu.Lock()
-		c.in.box.Refund(p.Records + s.Luggage)
+		in.box.Refund(p.Records + s.Luggage)
 		c.mu.Unlock()
 		s.Luggage = 0
-		c.creditWhatIsDue()
+		c.pen.creditWhatIsDue()
 		if c.above.receipt() {
-			c.acknowledge(p.Serial)
+			c.pen.acknowledge(p.Serial)
 		}
 	default:
 		return err
@@ -139,11 +141,12 @@ func (c *session) adopt(s *sock.Segment, p *wire.Packet) error {
 }
 
 // claim takes the luggage that has come, and reports whether the connection has been closed here.
-func (c *session) claim() (luggage baggage, closed bool) {
+func (in *inbox) claim() (luggage baggage, closed bool) {
+	c := in.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	luggage = c.in.luggage
-	c.in.luggage = baggage{}
+	luggage = in.luggage
+	in.luggage = baggage{}
 	return luggage, c.closed
 }
 
@@ -152,37 +155,39 @@ func (c *session) claim() (luggage baggage, closed bool) {
 // takes; else it may be anything, or fail in any way.
 var errLetGo = errors.New("the sender may have let go of the descriptors")
 
-// adopted lets the goodbye be said.
-func (c *session) adopted() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.in.adopting = false
-	c.in.cond.Broadcast()
+// endAdoption lets the goodbye be said.
+func (in *inbox) endAdoption() {
+	in.c.mu.Lock()
+	defer in.c.mu.Unlock()
+	if in.intake == adopting {
+		in.intake = open
+	}
+	in.cond.Broadcast()
 }
 
 // receiveRoute returns how descriptors come from the peer, which must have said that it is ready first.
-func (c *session) receiveRoute() (rights.Route, error) {
+func (in *inbox) receiveRoute() (rights.Route, error) {
+	c := in.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.out.shift.Agreed() || c.out.recvRoute.Way == rights.Nobody {
+	if !c.out.shift.Agreed() || c.peer.from.Way == rights.Nobody {
 		return rights.Route{}, errUnasked
 	}
-	return c.out.recvRoute, nil
+	return c.peer.from, nil
 }
 
 // queueLocked gives a segment to the inbox. If nobody is there to read it at once, it moves into a
 // buffer of its size.
 func (c *session) queueLocked(s sock.Segment) error {
-	if !c.in.waiting {
+	if !c.turn.waiting {
 		fit(&s)
 	}
-	if c.in.embryo {
-		s.Creds = c.in.writing()
+	if c.custody == embryo {
+		s.Creds = c.peer.writing()
 	}
 	wake, err := c.in.box.Put(s)
-	if wake && c.in.waiting {
-		c.in.turn.served = true
-		c.in.cond.Signal()
+	if wake {
+		c.turn.servedReadLocked()
 	}
 	return err
 }
@@ -240,11 +245,11 @@ func (c *session) adminLocked(p *wire.Packet) error {
 }
 
 func (c *session) peerAcknowledgesLocked(serial uint64) error {
-	c.servedLocked()
+	c.turn.servedLocked()
 	if c.out.box.Gone() && c.out.box.Outstanding() == 0 {
 		return nil // it was severed by a goodbye that overtook us
 	}
-	defer c.settleLocked()
+	defer c.out.settleLocked()
 	return c.out.box.Ack(serial)
 }
 
@@ -253,15 +258,8 @@ func (c *session) peerCreditsLocked(p *wire.Packet) error {
 	if err != nil {
 		return err
 	}
-	c.servedLocked()
+	c.turn.servedLocked()
 	return c.out.box.Credit(sock.Credit{Consumed: body.Consumed, Rights: body.Rights})
-}
-
-// servedLocked wakes whoever waits for the sending half, which is about to change.
-func (c *session) servedLocked() {
-	c.out.cond.Broadcast()
-	t := &c.in.turn
-	t.served = t.served || t.needed > 0
 }
 
 func (c *session) peerOptionsLocked(p *wire.Packet) error {
@@ -272,14 +270,13 @@ func (c *session) peerOptionsLocked(p *wire.Packet) error {
 	if err != nil {
 		return err
 	}
-	c.out.peerPass = p.Flags&wire.PassCredentials != 0
 	if len(p.Name) > 0 {
 		c.above.renamedLocked(p.Name)
 	}
-	c.in.naming = c.out.peerPass && c.in.peerName == ""
-	c.creditWhatIsDueLocked() // a smaller window may be full of what has been read
+	c.peer.options(p.Flags&wire.PassCredentials != 0)
+	c.pen.creditWhatIsDueLocked() // a smaller window may be full of what has been read
 	if p.Serial != 0 {
-		c.acknowledgeLocked(p.Serial)
+		c.pen.acknowledgeLocked(p.Serial)
 	}
 	return nil
 }
@@ -295,16 +292,16 @@ func (c *session) peerShutdownLocked(p *wire.Packet) {
 		c.out.nudgeGuests()
 	}
 	if p.Serial != 0 {
-		c.acknowledgeLocked(p.Serial)
+		c.pen.acknowledgeLocked(p.Serial)
 	}
 }
 
 // peerClosedLocked notes that the peer's socket is closed: what it sent can be read, what is sent
 // to it is lost.
 func (c *session) peerClosedLocked(reset bool) {
-	c.awaitPenLocked()
+	c.pen.awaitLocked()
 	c.out.box.Farewell()
-	c.settleLocked()
+	c.out.settleLocked()
 	c.out.cond.Broadcast()
 	c.out.nudgeGuests()
 	if reset {
@@ -316,10 +313,10 @@ func (c *session) peerClosedLocked(reset bool) {
 }
 
 // unclaimed closes luggage whose message will not come.
-func (c *session) unclaimed() {
-	left, _ := c.claim()
-	if route, err := c.receiveRoute(); err == nil && !left.empty() {
-		u := unpacker{c: c, route: route, baggage: left}
+func (in *inbox) unclaimed() {
+	left, _ := in.claim()
+	if route, err := in.receiveRoute(); err == nil && !left.empty() {
+		u := unpacker{c: in.c, route: route, baggage: left}
 		u.discard()
 	}
 }
@@ -332,7 +329,7 @@ func (c *session) bereaveLocked(peerEnded bool) (left []sock.Parked) {
 	} else {
 		left = c.out.box.Sever()
 	}
-	c.out.silence()
+	c.pen.severLocked()
 	return left
 }
 
@@ -351,10 +348,10 @@ func (c *session) abandon(left []sock.Parked) error {
 
 // ended notes that no packet will come any more: io.EOF, or why the connection broke.
 func (c *session) ended(err error) {
-	c.unclaimed()
-	c.lockToWrite()
+	c.in.unclaimed()
+	c.pen.lock()
 	left := c.bereaveLocked(err == io.EOF)
-	c.settleLocked()
+	c.out.settleLocked()
 	switch {
 	case err == io.EOF:
 		c.in.box.Finish()

@@ -21,7 +21,7 @@ func (c *Conn) Write(b []byte) (int, error) {
 	}
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	n, err := c.pieces(b, wire.MaxPayload, nil)
+	n, err := c.out.pieces(b, wire.MaxPayload, nil)
 	return n, c.blame(len(b), nil, err)
 }
 
@@ -33,7 +33,7 @@ func (c *Conn) blame(n int, files []transport.File, err error) error {
 		return err
 	}
 	if c.typ != sock.Stream {
-		c.catchUp()
+		c.turn.catchUp()
 	}
 	if c.typ == sock.Seqpacket {
 		if reset := c.resetFirst(); reset != nil {
@@ -74,41 +74,41 @@ func (c *Conn) blameState(n int, files []transport.File) error {
 	case o == sock.Left:
 		return c.part()
 	}
-	return c.errorOf(o)
+	return c.out.errorOf(o)
 }
 
 // part is told to a sender who finds the peer gone. A datagram socket then discards what it has not
 // read.
 func (c *Conn) part() error {
 	if c.typ != sock.Datagram {
-		return c.errorOf(sock.Left)
+		return c.out.errorOf(sock.Left)
 	}
 	c.mu.Lock()
 	defer c.unlock()
 	o := c.out.box.Part()
 	if o == sock.Left {
-		for c.in.paused { // what is in the queue is being sent
+		for c.stage == paused { // what is in the queue is being sent
 			c.in.cond.Wait()
 		}
 		c.in.box.Disconnect()
 	}
-	return c.errorOf(o)
+	return c.out.errorOf(o)
 }
 
 // errorOf returns the error that o is to a sender.
-func (c *session) errorOf(o sock.Obstacle) error { return errorOf(o, c.out.left) }
+func (o *outbox) errorOf(why sock.Obstacle) error { return errorOf(why, o.left) }
 
 // writable says why a write would fail whatever it sent. That the peer has closed may be in the pipe still.
 func (c *Conn) writable() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.catchUpLocked()
-	return c.writeStoppedLocked()
+	c.turn.catchUpLocked()
+	return c.out.writeStoppedLocked()
 }
 
 // writeStoppedLocked says why no write can go on.
-func (c *session) writeStoppedLocked() error {
-	return c.errorOf(min(sock.Stopped(c.closed, c.out.deadline.expired), c.out.box.Obstacle()))
+func (o *outbox) writeStoppedLocked() error {
+	return o.errorOf(min(sock.Stopped(o.c.closed, o.deadline.expired), o.box.Obstacle()))
 }
 
 // gone says that the peer is gone.
@@ -159,7 +159,8 @@ func badFile(t descriptor.Table, files []transport.File) error {
 
 // sendRoute returns how descriptors travel to the peer. It waits until the peer is ready; EPERM if
 // nobody can duplicate, EAGAIN if nobody has taken the other end for long.
-func (c *session) sendRoute() (rights.Route, error) {
+func (o *outbox) sendRoute() (rights.Route, error) {
+	c := o.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	w := wait{c: c}
@@ -167,10 +168,10 @@ func (c *session) sendRoute() (rights.Route, error) {
 	late := absence{c: c}
 	defer late.end()
 	for {
-		if err := c.writeStoppedLocked(); err != nil {
+		if err := o.writeStoppedLocked(); err != nil {
 			return rights.Route{}, err
 		}
-		if c.out.shift.Ready() {
+		if o.shift.Ready() {
 			break
 		}
 		if late.passed() {
@@ -178,10 +179,10 @@ func (c *session) sendRoute() (rights.Route, error) {
 		}
 		w.moreLocked()
 	}
-	if c.out.sendRoute.Way == rights.Nobody {
+	if c.peer.to.Way == rights.Nobody {
 		return rights.Route{}, syscall.EPERM
 	}
-	return c.out.sendRoute, nil
+	return c.peer.to, nil
 }
 
 // attempt gathers files, and writes b with them; without a message, it has not got so far. If this end is among the files, it waits for whoever
@@ -192,38 +193,38 @@ func (c *Conn) attempt(b []byte, files []transport.File) (m *message, n int, err
 		c.writing.Lock()
 		defer c.writing.Unlock()
 	}
-	if m, err = c.gather(files); err != nil {
+	if m, err = c.out.gather(files); err != nil {
 		return nil, 0, err
 	}
 	if !itself {
 		c.writing.Lock()
 		defer c.writing.Unlock()
 	}
-	n, err = c.sendWith(b, m)
+	n, err = c.out.sendWith(b, m)
 	return m, n, err
 }
 
 // sendWith writes b with the descriptors of m beside its first byte. If nothing has been written m has no transfer, and has been taken back.
 // The caller holds writing.
-func (c *session) sendWith(b []byte, m *message) (n int, err error) {
-	if err = c.load(m); err == nil {
-		n, err = c.pieces(b, wire.MaxPayload-m.MaxLen(), m)
+func (o *outbox) sendWith(b []byte, m *message) (n int, err error) {
+	if err = o.load(m); err == nil {
+		n, err = o.pieces(b, wire.MaxPayload-m.MaxLen(), m)
 	}
 	if m.transfer == nil {
-		c.undo(m, err)
-		err = c.bereaved(err)
+		o.undo(m, err)
+		err = o.bereaved(err)
 	}
 	return n, err
 }
 
 // bereaved translates that the peer's process is dead, if duplicating into it has found that out before its end of the pipe was read.
-func (c *session) bereaved(err error) error {
+func (o *outbox) bereaved(err error) error {
 	if !errors.Is(err, syscall.ESRCH) {
 		return err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.out.gone()
+	o.c.mu.Lock()
+	defer o.c.mu.Unlock()
+	return o.gone()
 }
 
 // acknowledged waits until the peer has adopted the descriptors of a message of which n bytes have been written; err is what
@@ -248,7 +249,7 @@ func (c *Conn) acknowledged(m *message, n int, err error) (int, error) {
 		}
 		w.moreLocked()
 	}
-	c.settledLocked(m)
+	c.out.settledLocked(m)
 	switch {
 	case t.Fate == sock.Severed:
 		return 0, c.out.gone()
@@ -261,11 +262,12 @@ func (c *Conn) acknowledged(m *message, n int, err error) (int, error) {
 // pieces writes b, with the descriptors of m (if not nil) in the first packet, whose payload is at most first bytes. The caller holds
 // writing. On a stream each piece waits for room in the window, and n tells how far it came; a record waits
 // once, and then goes whole (S4).
-func (c *session) pieces(b []byte, first int, m *message) (n int, err error) {
+func (o *outbox) pieces(b []byte, first int, m *message) (n int, err error) {
+	c := o.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.typ != sock.Stream && len(b) > c.out.box.MaxMessage() {
-		return 0, c.tooLongLocked()
+	if c.typ != sock.Stream && len(b) > o.box.MaxMessage() {
+		return 0, o.tooLongLocked()
 	}
 	name, err := c.above.signatureLocked()
 	if err != nil {
@@ -273,7 +275,7 @@ func (c *session) pieces(b []byte, first int, m *message) (n int, err error) {
 	}
 	begun := false // only the end of the connection stops it
 	if m != nil && m.parcel != nil {
-		if err := c.sendLuggageLocked(m); err != nil {
+		if err := o.sendLuggageLocked(m); err != nil {
 			return 0, err
 		}
 		begun = true
@@ -286,13 +288,13 @@ func (c *session) pieces(b []byte, first int, m *message) (n int, err error) {
 		case n == 0:
 			p.Name = name // none on a stream
 		}
-		if limit = c.pieceLocked(limit); len(p.Payload) > limit {
+		if limit = o.pieceLocked(limit); len(p.Payload) > limit {
 			p.Payload = p.Payload[:limit]
 			if c.typ != sock.Stream {
 				p.Flags |= wire.More
 			}
 		}
-		if err := c.putLocked(&p, m, begun); err != nil {
+		if err := o.putLocked(&p, m, begun); err != nil {
 			if c.typ != sock.Stream {
 				n = 0 // a record goes whole or not at all
 			}
@@ -306,8 +308,8 @@ func (c *session) pieces(b []byte, first int, m *message) (n int, err error) {
 }
 
 // tooLongLocked is EMSGSIZE, but for what package net finds out before it asks the kernel.
-func (c *session) tooLongLocked() error {
-	return c.errorOf(min(sock.Stopped(c.closed, c.out.deadline.expired), sock.TooLong))
+func (o *outbox) tooLongLocked() error {
+	return o.errorOf(min(sock.Stopped(o.c.closed, o.deadline.expired), sock.TooLong))
 }
 
 // A socket that wants credentials chooses a name when it first sends, and tells the peer before
@@ -317,25 +319,25 @@ func (c *Conn) signatureLocked() ([]byte, error) {
 	if !c.pass || o.autobind == nil {
 		return nil, nil
 	}
-	c.awaitPenLocked()
+	c.pen.awaitLocked()
 	if stop := sock.Stopped(c.closed, o.deadline.expired); stop != sock.NoObstacle {
-		return nil, c.errorOf(stop)
+		return nil, c.out.errorOf(stop)
 	}
 	name, bound, err := o.autobind()
 	if err != nil {
 		return nil, err
 	}
-	o.owed.name, o.bound, o.autobind = []byte(name), bound, nil
-	o.owed.Owe(sock.DebtOptions)
-	c.payLocked()
+	c.pen.owed.name, o.bound, o.autobind = []byte(name), bound, nil
+	c.pen.owed.Owe(sock.DebtOptions)
+	c.pen.payLocked()
 	return nil, nil
 }
 
 // pieceLocked bounds a piece of at most limit bytes: a stream is cut so that two pieces fit into
 // the window.
-func (c *session) pieceLocked(limit int) int {
-	if c.typ != sock.Stream {
+func (o *outbox) pieceLocked(limit int) int {
+	if o.c.typ != sock.Stream {
 		return limit
 	}
-	return min(limit, c.out.box.MaxPiece())
+	return min(limit, o.box.MaxPiece())
 }

@@ -42,7 +42,7 @@ func (c *session) peerMoves(p *wire.Packet) error {
 	if err := c.out.shift.PeerMoves(p.Serial, p.Flags&wire.Itself != 0); err != nil {
 		return err
 	}
-	c.payLocked()
+	c.pen.payLocked()
 	c.wakeWritesLocked() // whoever has loaded a message takes it back
 	return nil
 }
@@ -56,11 +56,11 @@ func (c *session) rehello(p *wire.Packet) error {
 		return err
 	case p.Flags&wire.FromServer != 0 == c.server:
 		return errRole
-	case h.SocketType != uint8(c.typ) || h.Socket != c.peerID || !c.expects(moved):
+	case h.SocketType != uint8(c.typ) || h.Socket != c.peer.id || !c.expects(moved):
 		return errUnexpected
 	}
 	if moved {
-		c.unclaimed() // while it is known how it came: its message will not
+		c.in.unclaimed() // while it is known how it came: its message will not
 	}
 	who, can, err := c.pipe.Identify(h.Proof)
 	if err != nil {
@@ -76,21 +76,21 @@ func (c *session) rehello(p *wire.Packet) error {
 	if err := c.reacquaint(who, h.Window, moved); err != nil {
 		return err
 	}
-	c.lockToWrite()
+	c.pen.lock()
 	defer c.mu.Unlock()
 	if err := c.out.box.Raise(h.Rights); err != nil {
 		return err
 	}
-	c.out.peerPass = p.Flags&wire.PassCredentials != 0
-	c.out.can = can
+	c.peer.pass = p.Flags&wire.PassCredentials != 0
+	c.peer.can = can
 	if err := c.out.shift.PeerHello(moved, c.parkedLocked()); err != nil {
 		return err
 	}
-	c.out.owed.able = can
+	c.pen.owed.able = can
 	if moved {
-		c.out.owed.proof = proof // of the answer
+		c.pen.owed.proof = proof // of the answer
 	}
-	c.payLocked()
+	c.pen.payLocked()
 	c.wakeWritesLocked()
 	return nil
 }
@@ -100,7 +100,7 @@ func (c *session) rehello(p *wire.Packet) error {
 func (c *session) presentLocked() error {
 	c.mu.Unlock()
 	proof, err := c.pipe.Proof()
-	c.lockToWrite()
+	c.pen.lock()
 	if err != nil {
 		return err
 	}
@@ -124,15 +124,15 @@ func (c *session) parkedLocked() bool { return len(c.out.waiting) > 0 }
 func (c *session) reacquaint(who cred.Credentials, window uint32, moved bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch n := len(c.in.writers); {
+	switch n := len(c.peer.writers); {
 	case moved && n >= maxWriters:
 		return errUnexpected
-	case moved && c.in.writers[n-1] != who:
-		c.in.writers = append(c.in.writers, who)
-	case c.in.claimed:
-		c.in.writers[n-1] = who
+	case moved && c.peer.writers[n-1] != who:
+		c.peer.writers = append(c.peer.writers, who)
+	case c.peer.claimed:
+		c.peer.writers[n-1] = who
 	}
-	c.in.claimed = false
+	c.peer.claimed = false
 	return c.in.box.SetWindow(window)
 }
 
@@ -141,21 +141,23 @@ const maxWriters = 1 << 16
 
 // greetLocked makes our hello the next thing that is said. The caller has waited for the pen.
 func (c *session) greetLocked(proof []byte) {
-	c.out.owed.proof = proof
+	c.pen.owed.proof = proof
 	c.out.shift.Greet()
 }
 
 // rehelloPacketLocked is the hello that is owed.
 func (c *session) rehelloPacketLocked(moved bool) wire.Packet {
 	flags := flag(moved, wire.Moved) | flag(c.server, wire.FromServer)
-	return *c.helloPacket(wire.HelloBody{Proof: c.out.owed.proof}, flags, "")
+	return *c.helloPacket(wire.HelloBody{Proof: c.pen.owed.proof}, flags, "")
 }
 
 // start makes an end live that has moved here, with those in its queue. Before that, Close closes its pipe and nothing else.
 func (c *session) start() {
 	c.mu.Lock()
 	closed := c.closed
-	c.in.started = c.in.started || !closed
+	if !closed {
+		c.stage = live
+	}
 	nested := c.in.nested
 	c.in.nested = nil
 	c.mu.Unlock()
@@ -165,10 +167,10 @@ func (c *session) start() {
 	}
 	c.mu.Lock()
 	c.out.shift.Live()
-	c.payLocked()
+	c.pen.payLocked()
 	c.wakeWritesLocked()
 	c.mu.Unlock()
-	go c.run()
+	go c.turn.run()
 }
 
 func startAll(ends []mover) {
@@ -199,7 +201,7 @@ func (c *session) settle(ends []mover) {
 // has: two processes must never read one end.
 func (c *session) lookForOwner() {
 	c.mu.Lock()
-	waiting, severed := c.parkedLocked(), c.out.severed
+	waiting, severed := c.parkedLocked(), c.pen.severed()
 	c.mu.Unlock()
 	if !waiting {
 		return
@@ -224,11 +226,11 @@ func (c *session) peerLetGo() error {
 		ends = nil
 	}
 	c.out.waiting = nil
-	c.payLocked()
+	c.pen.payLocked()
 	c.wakeWritesLocked()
 	c.mu.Unlock()
 	for _, e := range ends {
-		if other, ok := e.(client); ok && other.base().id == c.peerID {
+		if other, ok := e.(client); ok && other.base().id == c.peer.id {
 			mate := other.base()
 			mate.mu.Lock()
 			mate.out.box.Follow(arrived, rights, serial, credit)

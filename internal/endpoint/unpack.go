@@ -203,7 +203,7 @@ func restored[C client](u *unpacker, v uintptr, s *sock.ConnState, check func(*s
 // assemble gives c its state.
 func (u *unpacker) assemble(c *session, s *sock.ConnState) error {
 	end := &s.End
-	c.id, c.peerID = end.ID, end.PeerID
+	c.id, c.peer.id = end.ID, end.PeerID
 	c.local = address(c.typ, cmp.Or(end.Chosen, end.Local)) // whoever gets a socket looks what it is called now
 	c.remote = address(c.typ, cmp.Or(end.PeerName, end.Remote))
 	opener, err := c.pipe.Opener()
@@ -215,12 +215,13 @@ func (u *unpacker) assemble(c *session, s *sock.ConnState) error {
 	}
 	o := &c.out
 	c.pass = end.Pass
-	o.opener, o.peerPass = opener, end.PeerPass
-	o.severed = end.Alone
-	o.owed.name = []byte(end.Chosen)
-	o.owed.window, o.owed.pass = o.box.Window(), c.pass
+	c.peer.opener, c.peer.pass = opener, end.PeerPass
+	if end.Alone {
+		c.pen.hold = severed
+	}
+	c.pen.owed.name = []byte(end.Chosen)
 	o.shift.Arrive(s.Shift)
-	if !o.severed && !o.box.Gone() {
+	if !c.pen.severed() && !o.box.Gone() {
 		if err := c.introduce(); err != nil {
 			return err
 		}
@@ -244,19 +245,22 @@ func (c *session) introduce() error {
 // fill makes the receiving half of c.
 func (u *unpacker) fill(c *session, s *sock.ConnState) error {
 	in, end := &c.in, &s.End
-	in.started, in.claimed, in.untaken = false, true, true
-	in.embryo, in.naming, in.peerName = end.Embryo, end.Naming, end.PeerName
+	c.stage, c.peer.claimed, c.custody = unborn, true, untaken
+	if end.Embryo {
+		c.custody = embryo
+	}
+	c.peer.naming, c.peer.name = end.Naming, end.PeerName
 	mover := u.c.current()
 	for _, w := range end.Writers {
-		in.writers = append(in.writers, believed(w, mover))
+		c.peer.writers = append(c.peer.writers, believed(w, mover))
 	}
-	if len(in.writers) == 0 {
-		in.writers = append(in.writers, nobody)
+	if len(c.peer.writers) == 0 {
+		c.peer.writers = append(c.peer.writers, nobody)
 	}
 	if s.In.Failed {
 		in.failure = failure(errBroken)
 	}
-	err := u.claim(s.Segments, len(in.writers))
+	err := u.claim(s.Segments, len(c.peer.writers))
 	if err == nil {
 		in.box, err = sock.RestoreInbox(c.typ, s.In, s.Segments)
 	}
@@ -280,8 +284,8 @@ func (u *unpacker) fill(c *session, s *sock.ConnState) error {
 func (c *Conn) Taken() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.catchUpLocked()
-	c.in.untaken = false
+	c.turn.catchUpLocked()
+	c.custody = withUser
 }
 
 // Taken has nothing to see: a listener's name does not change.
@@ -312,13 +316,6 @@ func (u *unpacker) claim(segments []sock.Segment, writers int) error {
 		s.Rights = set
 	}
 	return nil
-}
-
-// current is the process that has the other end of c now, as the system says.
-func (c *session) current() cred.Credentials {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return *c.in.writer(c.in.writing())
 }
 
 // believed returns whom a mover says bytes in a queue are from, if he could have written them himself as that user, and of that group: he is

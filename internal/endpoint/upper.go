@@ -71,12 +71,12 @@ func (c *Conn) receipt() bool { return true }
 // renamedLocked notes what the peer has chosen to be called. Accept shows it, if it comes before that, and so does whoever takes an end that
 // has moved here.
 func (c *Conn) renamedLocked(name []byte) {
-	if c.in.peerName == string(name) {
+	if c.peer.name == string(name) {
 		return
 	}
-	c.in.peerName = string(name)
-	if c.in.embryo || c.in.untaken {
-		c.remote = address(c.typ, c.in.peerName)
+	c.peer.name = string(name)
+	if c.custody != withUser {
+		c.remote = address(c.typ, c.peer.name)
 	}
 }
 
