@@ -73,8 +73,8 @@ func (c *session) goodbye(reset bool) (finished bool) {
 // markClosedLocked wakes everybody.
 func (c *session) markClosedLocked() {
 	c.closed = true
-	c.in.deadline.stop()
-	c.out.deadline.stop()
+	c.in.deadline.stopLocked()
+	c.out.deadline.stopLocked()
 	c.turn.wakeReadsLocked()
 	c.wakeWritesLocked()
 	c.turn.relieve() // the reader has to find the end

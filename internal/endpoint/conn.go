@@ -3,7 +3,6 @@ package endpoint
 import (
 	"net"
 	"syscall"
-	"time"
 
 	"afunix/internal/cred"
 	"afunix/internal/locks"
@@ -32,55 +31,12 @@ func newConn(p pipe.Pipe, cfg Config, server bool, rights int) *Conn {
 	return c
 }
 
-// SetPassCredentials makes messages carry their sender's credentials: those that are sent once it has returned.
-func (c *Conn) SetPassCredentials(on bool) error {
-	c.pen.lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return net.ErrClosed
-	}
-	c.pass = on
-	c.in.box.TellApart(on)
-	c.tellLocked(sock.DebtOptions)
-	return nil
-}
-
 // PeerCredentials returns the process that was at the other end when the connection was made, as the system knows it; after Close,
 // too.
 func (c *Conn) PeerCredentials() (cred.Credentials, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.peer.opener, nil
-}
-
-// SetDeadline sets both deadlines.
-func (c *Conn) SetDeadline(t time.Time) error {
-	if err := c.SetReadDeadline(t); err != nil {
-		return err
-	}
-	return c.SetWriteDeadline(t)
-}
-
-// SetReadDeadline sets when reads give up.
-func (c *Conn) SetReadDeadline(t time.Time) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return net.ErrClosed
-	}
-	c.in.deadline.set(t)
-	return nil
-}
-
-// SetWriteDeadline sets when writes give up.
-func (c *session) SetWriteDeadline(t time.Time) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return net.ErrClosed
-	}
-	c.out.deadline.set(t)
-	return nil
 }
 
 // Packets returns how many packets this end has sent and received since the handshake.
@@ -101,38 +57,6 @@ func (c *session) RemoteAddr() *net.UnixAddr { return c.remote }
 
 // SyscallConn gives access to this end of the message pipe. Whoever reads or writes it breaks the connection.
 func (c *Conn) SyscallConn() (syscall.RawConn, error) { return c.pipe.SyscallConn(), nil }
-
-// CloseWrite shuts down the sending half: the peer reads what is queued, and then the end.
-func (c *Conn) CloseWrite() error {
-	c.pen.lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return net.ErrClosed
-	}
-	if c.out.box.Shut() {
-		c.pen.owed.OweShutdown(sock.WriteHalf)
-		c.pen.payLocked()
-		c.wakeWritesLocked()
-	}
-	return nil
-}
-
-// CloseRead shuts down the receiving half: what is queued can still be read, then comes the end, and the peer's writes fail with
-// EPIPE from here on (row 152).
-func (c *Conn) CloseRead() error {
-	c.pen.lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return net.ErrClosed
-	}
-	c.in.box.Shut()
-	c.turn.wakeReadsLocked()
-	if !c.out.box.Gone() {
-		c.pen.owed.OweShutdown(sock.ReadHalf)
-		c.tellLocked(sock.DebtShutdown)
-	}
-	return nil
-}
 
 // Anybody may connect to a socket that listens, unless Config.Authorize is against it.
 func (c *Conn) permits(cred.Credentials) wire.Status { return wire.OK }

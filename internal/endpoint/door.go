@@ -251,7 +251,7 @@ func (l *door[C]) markClosed() (first, moving bool) {
 	defer l.mu.Unlock()
 	first, moving = !l.closed, l.paused
 	l.closed = true
-	l.deadline.stop()
+	l.deadline.stopLocked()
 	l.cond.Broadcast()
 	return first, moving
 }
