@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"afunix/internal/pipe"
+	"afunix/internal/sock"
 )
 
 // packets lends the buffers that packets are read into.
@@ -25,3 +26,22 @@ type (
 func (b *smallBuffer) Release()  { smalls.Put(b) }
 func (b *mediumBuffer) Release() { mediums.Put(b) }
 func (b *packetBuffer) Release() { packets.Put((*pipe.Buffer)(b)) }
+
+// fit moves a segment that will have to wait into a buffer that is not much larger than it.
+func fit(s *sock.Segment) {
+	n := len(s.Data)
+	switch {
+	case n <= len(smallBuffer{}):
+		b := smalls.Get().(*smallBuffer)
+		move(s, b[:n], b)
+	case n <= len(mediumBuffer{}):
+		b := mediums.Get().(*mediumBuffer)
+		move(s, b[:n], b)
+	}
+}
+
+func move(s *sock.Segment, to []byte, b sock.Buffer) {
+	copy(to, s.Data)
+	s.Buffer.Release()
+	s.Data, s.Buffer = to, b
+}

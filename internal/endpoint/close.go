@@ -2,43 +2,12 @@ package endpoint
 
 import (
 	"errors"
+	"io"
 	"net"
 	"time"
 
 	"afunix/internal/sock"
 )
-
-// CloseWrite shuts down the sending half: the peer reads what is queued, and then the end.
-func (c *Conn) CloseWrite() error {
-	c.pen.lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return net.ErrClosed
-	}
-	if c.out.box.Shut() {
-		c.pen.owed.OweShutdown(sock.WriteHalf)
-		c.pen.payLocked()
-		c.wakeWritesLocked()
-	}
-	return nil
-}
-
-// CloseRead shuts down the receiving half: what is queued can still be read, then comes the end, and the peer's writes fail with
-// EPIPE from here on (row 152).
-func (c *Conn) CloseRead() error {
-	c.pen.lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return net.ErrClosed
-	}
-	c.in.box.Shut()
-	c.turn.wakeReadsLocked()
-	if !c.out.box.Gone() {
-		c.pen.owed.OweShutdown(sock.ReadHalf)
-		c.tellLocked(sock.DebtShutdown)
-	}
-	return nil
-}
 
 // linger bounds how long a closed connection waits for a peer to adopt descriptors whose sender gave up waiting for that, or
 // to make room for our goodbye.
@@ -104,8 +73,8 @@ func (c *session) goodbye(reset bool) (finished bool) {
 // markClosedLocked wakes everybody.
 func (c *session) markClosedLocked() {
 	c.closed = true
-	c.in.deadline.stop()
-	c.out.deadline.stop()
+	c.in.deadline.stopLocked()
+	c.out.deadline.stopLocked()
 	c.turn.wakeReadsLocked()
 	c.wakeWritesLocked()
 	c.turn.relieve() // the reader has to find the end
@@ -143,4 +112,53 @@ func (c *session) dispose() error {
 		return err
 	}
 	return nil
+}
+
+// bereaveLocked ends sending. If the peer has not ended, it returns what is to be released by
+// abandon. The caller has called lockToWrite.
+func (c *session) bereaveLocked(peerEnded bool) (left []sock.Parked) {
+	if peerEnded {
+		c.out.box.Bury()
+	} else {
+		left = c.out.box.Sever()
+	}
+	c.pen.severLocked()
+	return left
+}
+
+// abandon closes this end, and then lets go of what is parked for a peer that may live: else it could pull whatever has got the values since,
+// and take it for what was sent (see errLetGo).
+func (c *session) abandon(left []sock.Parked) error {
+	if len(left) == 0 {
+		return c.pipe.Close()
+	}
+	err := c.pipe.Hangup()
+	for _, p := range left {
+		(*message)(p.(*parked)).copies().Release()
+	}
+	return err
+}
+
+// ended notes that no packet will come any more: io.EOF, or why the connection broke.
+func (c *session) ended(err error) {
+	c.in.unclaimed()
+	c.pen.lock()
+	left := c.bereaveLocked(err == io.EOF)
+	c.out.settleLocked()
+	switch {
+	case err == io.EOF:
+		c.in.box.Finish()
+	case c.in.failure == nil:
+		c.in.failure = failure(err)
+		c.in.box.Fail()
+	}
+	c.in.cond.Broadcast()
+	c.mu.Unlock()
+	switch {
+	case len(left) > 0:
+		go c.abandon(left)
+	case err != io.EOF:
+		c.pipe.Close() // nothing more is to be said to such a peer
+	}
+	c.above.lost()
 }

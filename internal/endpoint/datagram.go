@@ -7,7 +7,6 @@ import (
 	"os"
 	"sync"
 	"syscall"
-	"time"
 
 	"afunix/internal/cred"
 	"afunix/internal/descriptor"
@@ -341,7 +340,7 @@ func (s *PacketConn) Close() error {
 		return net.ErrClosed
 	}
 	s.mail.Close()
-	s.deadline.stop()
+	s.deadline.stopLocked()
 	s.cond.Broadcast()
 	moving := s.mail.Moving()
 	s.mu.Unlock()
@@ -374,45 +373,6 @@ func (s *PacketConn) depose() error {
 		l.Close() // a link that broke is closed already
 	}
 	return err
-}
-
-// CloseRead makes senders fail with EPIPE. What is queued can still be read, and then nothing comes; it is no end (row 197).
-func (s *PacketConn) CloseRead() error {
-	return s.change(s.mail.Shut)
-}
-
-// CloseWrite makes sending fail with EPIPE. Nobody else notices (row 130).
-func (s *PacketConn) CloseWrite() error {
-	return s.change(func() { s.mute = true })
-}
-
-// SetPassCredentials makes messages carry their sender's credentials: those that are sent once it has returned.
-func (s *PacketConn) SetPassCredentials(on bool) error {
-	return s.change(func() { s.pass = on })
-}
-
-// SetReadDeadline sets when reads give up.
-func (s *PacketConn) SetReadDeadline(t time.Time) error {
-	return s.change(func() { s.deadline.set(t) })
-}
-
-// change changes an open socket.
-func (s *PacketConn) change(how func()) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.mail.Closed() {
-		return net.ErrClosed
-	}
-	how()
-	return nil
-}
-
-// SetDeadline sets both deadlines.
-func (s *PacketConn) SetDeadline(t time.Time) error {
-	if err := s.SetReadDeadline(t); err != nil {
-		return err
-	}
-	return s.SetWriteDeadline(t)
 }
 
 // PeerCredentials are unknown: Linux has none for datagram sockets (row 73).

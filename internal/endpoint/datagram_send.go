@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"syscall"
-	"time"
 
 	"afunix/internal/sock"
 	"afunix/internal/transport"
@@ -184,30 +183,6 @@ func (s *PacketConn) sendTo(b []byte, files []transport.File, name string) (int,
 			return 0, syscall.ECONNREFUSED
 		}
 	}
-}
-
-// SetWriteDeadline sets when writes give up.
-func (s *PacketConn) SetWriteDeadline(t time.Time) error {
-	return s.sending(func(o *outgoing) { o.deadline.set(t) }, func(c *link) error { return c.SetWriteDeadline(t) })
-}
-
-// sending changes the sending half, and each of its links.
-func (s *PacketConn) sending(half func(*outgoing), link func(*link) error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.mail.Closed() {
-		return net.ErrClosed
-	}
-	s.out.mu.Lock()
-	defer s.out.mu.Unlock()
-	half(&s.out)
-	for _, d := range s.out.links {
-		link(d.link) // one that is closed needs it no more
-	}
-	if s.peer != nil {
-		link(s.peer)
-	}
-	return nil
 }
 
 // signature is what each datagram says of its sender: its name, which nobody changes, and whether it has credentials.

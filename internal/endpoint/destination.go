@@ -200,7 +200,7 @@ func (o *outgoing) close() (links []*link) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.closed = true
-	o.deadline.stop()
+	o.deadline.stopLocked()
 	o.expire()
 	for _, d := range o.links {
 		links = append(links, d.link)

@@ -140,7 +140,8 @@ func (l *door[C]) greet(at *sock.Place[C]) {
 	c.custody = embryo
 	l.bequeath(c)
 	impatience := time.AfterFunc(helloTimeout, func() { p.Close() })
-	err := c.welcome(l.cfg, func() { l.heard(at) }, func() (int, wire.Status) { return l.admit(at) })
+	g := greeting{c: c, cfg: l.cfg}
+	err := g.asServer(func() { l.heard(at) }, func() (int, wire.Status) { return l.admit(at) })
 	if errors.Is(err, os.ErrDeadlineExceeded) && impatience.Stop() {
 		l.shelve(at)
 		return
@@ -250,7 +251,7 @@ func (l *door[C]) markClosed() (first, moving bool) {
 	defer l.mu.Unlock()
 	first, moving = !l.closed, l.paused
 	l.closed = true
-	l.deadline.stop()
+	l.deadline.stopLocked()
 	l.cond.Broadcast()
 	return first, moving
 }

@@ -165,28 +165,6 @@ func (s *PacketConn) discard(l *link, records func(*sock.Inbox)) {
 	s.discarded = append(s.discarded, l.in.box.Discarded()...)
 }
 
-// reason is how a packet says what becomes of a datagram that is not queued.
-func reason(f sock.Fate) uint8 {
-	switch f {
-	case sock.Barred:
-		return wire.Stranger
-	case sock.Severed:
-		return wire.Closing
-	}
-	return 0
-}
-
-// fate is what such a packet says.
-func fate(reason uint8) sock.Fate {
-	switch reason {
-	case wire.Stranger:
-		return sock.Barred
-	case wire.Closing:
-		return sock.Severed
-	}
-	return sock.Refused
-}
-
 // withdraw takes in that the sender of a datagram does not wait for it any longer.
 func (s *PacketConn) withdraw(l *link, serial uint64) {
 	s.mu.Lock()

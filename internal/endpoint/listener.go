@@ -43,7 +43,7 @@ func (l *Listener) SetDeadline(t time.Time) error {
 	if l.closed {
 		return net.ErrClosed
 	}
-	l.deadline.set(t)
+	l.deadline.setLocked(t)
 	return nil
 }
 

@@ -60,3 +60,37 @@ var moveFlags = [...]uint8{sock.Elsewhere: 0, sock.Itself: wire.Itself, sock.Let
 func shutFlags(h sock.Halves) uint8 {
 	return flag(h&sock.ReadHalf != 0, wire.ShutRead) | flag(h&sock.WriteHalf != 0, wire.ShutWrite)
 }
+
+// reason is how a packet says what becomes of a datagram that is not queued.
+func reason(f sock.Fate) uint8 {
+	switch f {
+	case sock.Barred:
+		return wire.Stranger
+	case sock.Severed:
+		return wire.Closing
+	}
+	return 0
+}
+
+// fate is what such a packet says.
+func fate(reason uint8) sock.Fate {
+	switch reason {
+	case wire.Stranger:
+		return sock.Barred
+	case wire.Closing:
+		return sock.Severed
+	}
+	return sock.Refused
+}
+
+// helloPacket completes h by what is the same in each hello.
+func (c *session) helloPacket(h wire.HelloBody, flags uint8, name string) *wire.Packet {
+	h.SocketType = uint8(c.typ)
+	h.Socket = c.id
+	h.Window = c.out.box.Window()
+	h.Rights = c.in.box.Granted()
+	if c.pass {
+		flags |= wire.PassCredentials
+	}
+	return &wire.Packet{Type: wire.Hello, Flags: flags, Name: []byte(name), Payload: h.Append(nil)}
+}

@@ -64,3 +64,9 @@ func (c *session) current() cred.Credentials {
 	defer c.mu.Unlock()
 	return *c.peer.writer(c.peer.writing())
 }
+
+// agree notes how descriptors travel, and that they may. What a side can do is over the other.
+func (c *session) agree(server, client pipe.Ability) {
+	c.peer.elect(c.server, server, client)
+	c.out.shift.Agree()
+}

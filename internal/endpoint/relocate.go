@@ -200,7 +200,7 @@ func (l *door[C]) moved() {
 	l.source.Unlink() // nobody is there to be told
 	l.mu.Lock()
 	l.closed, l.paused = true, false
-	l.deadline.stop()
+	l.deadline.stopLocked()
 	l.backlog.Clear()
 	l.cond.Broadcast()
 	l.mu.Unlock()

@@ -246,7 +246,7 @@ func (s *PacketConn) stay() {
 func (s *PacketConn) moved() {
 	s.mu.Lock()
 	s.mail.Leave()
-	s.deadline.stop()
+	s.deadline.stopLocked()
 	s.cond.Broadcast()
 	s.mu.Unlock()
 	s.out.close()

@@ -40,9 +40,9 @@ func (l *door[C]) shed() bool {
 	}
 	defer p.Close()
 	p.Interrupt() // it has said hello by now, or is cut off
-	c := l.make(p, l.cfg, true, 0).base()
-	if _, _, err := c.readHello(0); err == nil {
-		_ = c.refuse(wire.Full, nil) // it may have gone
+	g := greeting{c: l.make(p, l.cfg, true, 0).base(), cfg: l.cfg}
+	if _, _, err := g.hear(0); err == nil {
+		_ = g.refuse(wire.Full, nil) // it may have gone
 	}
 	return true
 }

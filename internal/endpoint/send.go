@@ -1,14 +1,12 @@
 package endpoint
 
 import (
-	"errors"
 	"net"
 	"os"
 	"slices"
 	"syscall"
 
 	"afunix/internal/descriptor"
-	"afunix/internal/rights"
 	"afunix/internal/sock"
 	"afunix/internal/transport"
 	"afunix/internal/wire"
@@ -95,9 +93,6 @@ func (c *Conn) part() error {
 	return c.out.errorOf(o)
 }
 
-// errorOf returns the error that o is to a sender.
-func (o *outbox) errorOf(why sock.Obstacle) error { return errorOf(why, o.left) }
-
 // writable says why a write would fail whatever it sent. That the peer has closed may be in the pipe still.
 func (c *Conn) writable() error {
 	c.mu.Lock()
@@ -105,14 +100,6 @@ func (c *Conn) writable() error {
 	c.turn.catchUpLocked()
 	return c.out.writeStoppedLocked()
 }
-
-// writeStoppedLocked says why no write can go on.
-func (o *outbox) writeStoppedLocked() error {
-	return o.errorOf(min(sock.Stopped(o.c.closed, o.deadline.expired), o.box.Obstacle()))
-}
-
-// gone says that the peer is gone.
-func (o *outbox) gone() error { return errorOf(o.box.Loss(), o.left) }
 
 // Send sends b and files as one message: see transport.Conn.
 func (c *Conn) Send(b []byte, files []transport.File, to *net.UnixAddr) (int, error) {
@@ -157,34 +144,6 @@ func badFile(t descriptor.Table, files []transport.File) error {
 	return nil
 }
 
-// sendRoute returns how descriptors travel to the peer. It waits until the peer is ready; EPERM if
-// nobody can duplicate, EAGAIN if nobody has taken the other end for long.
-func (o *outbox) sendRoute() (rights.Route, error) {
-	c := o.c
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	w := wait{c: c}
-	defer w.endLocked()
-	late := absence{c: c}
-	defer late.end()
-	for {
-		if err := o.writeStoppedLocked(); err != nil {
-			return rights.Route{}, err
-		}
-		if o.shift.Ready() {
-			break
-		}
-		if late.passed() {
-			return rights.Route{}, syscall.EAGAIN
-		}
-		w.moreLocked()
-	}
-	if c.peer.to.Way == rights.Nobody {
-		return rights.Route{}, syscall.EPERM
-	}
-	return c.peer.to, nil
-}
-
 // attempt gathers files, and writes b with them; without a message, it has not got so far. If this end is among the files, it waits for whoever
 // is writing first: while the end is being moved, he would not go on.
 func (c *Conn) attempt(b []byte, files []transport.File) (m *message, n int, err error) {
@@ -202,29 +161,6 @@ func (c *Conn) attempt(b []byte, files []transport.File) (m *message, n int, err
 	}
 	n, err = c.out.sendWith(b, m)
 	return m, n, err
-}
-
-// sendWith writes b with the descriptors of m beside its first byte. If nothing has been written m has no transfer, and has been taken back.
-// The caller holds writing.
-func (o *outbox) sendWith(b []byte, m *message) (n int, err error) {
-	if err = o.load(m); err == nil {
-		n, err = o.pieces(b, wire.MaxPayload-m.MaxLen(), m)
-	}
-	if m.transfer == nil {
-		o.undo(m, err)
-		err = o.bereaved(err)
-	}
-	return n, err
-}
-
-// bereaved translates that the peer's process is dead, if duplicating into it has found that out before its end of the pipe was read.
-func (o *outbox) bereaved(err error) error {
-	if !errors.Is(err, syscall.ESRCH) {
-		return err
-	}
-	o.c.mu.Lock()
-	defer o.c.mu.Unlock()
-	return o.gone()
 }
 
 // acknowledged waits until the peer has adopted the descriptors of a message of which n bytes have been written; err is what
@@ -259,59 +195,6 @@ func (c *Conn) acknowledged(m *message, n int, err error) (int, error) {
 	return n, err
 }
 
-// pieces writes b, with the descriptors of m (if not nil) in the first packet, whose payload is at most first bytes. The caller holds
-// writing. On a stream each piece waits for room in the window, and n tells how far it came; a record waits
-// once, and then goes whole (S4).
-func (o *outbox) pieces(b []byte, first int, m *message) (n int, err error) {
-	c := o.c
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.typ != sock.Stream && len(b) > o.box.MaxMessage() {
-		return 0, o.tooLongLocked()
-	}
-	name, err := c.above.signatureLocked()
-	if err != nil {
-		return 0, err
-	}
-	begun := false // only the end of the connection stops it
-	if m != nil && m.parcel != nil {
-		if err := o.sendLuggageLocked(m); err != nil {
-			return 0, err
-		}
-		begun = true
-	}
-	for limit := first - len(name); ; limit = wire.MaxPayload {
-		p := wire.Packet{Type: wire.Data, Payload: b[n:]}
-		switch {
-		case n > 0 && c.typ != sock.Stream:
-			p.Flags = wire.Continued
-		case n == 0:
-			p.Name = name // none on a stream
-		}
-		if limit = o.pieceLocked(limit); len(p.Payload) > limit {
-			p.Payload = p.Payload[:limit]
-			if c.typ != sock.Stream {
-				p.Flags |= wire.More
-			}
-		}
-		if err := o.putLocked(&p, m, begun); err != nil {
-			if c.typ != sock.Stream {
-				n = 0 // a record goes whole or not at all
-			}
-			return n, err
-		}
-		m, begun = nil, c.typ != sock.Stream
-		if n += len(p.Payload); n == len(b) {
-			return n, nil
-		}
-	}
-}
-
-// tooLongLocked is EMSGSIZE, but for what package net finds out before it asks the kernel.
-func (o *outbox) tooLongLocked() error {
-	return o.errorOf(min(sock.Stopped(o.c.closed, o.deadline.expired), sock.TooLong))
-}
-
 // A socket that wants credentials chooses a name when it first sends, and tells the peer before
 // anything else (row 75).
 func (c *Conn) signatureLocked() ([]byte, error) {
@@ -331,13 +214,4 @@ func (c *Conn) signatureLocked() ([]byte, error) {
 	c.pen.owed.Owe(sock.DebtOptions)
 	c.pen.payLocked()
 	return nil, nil
-}
-
-// pieceLocked bounds a piece of at most limit bytes: a stream is cut so that two pieces fit into
-// the window.
-func (o *outbox) pieceLocked(limit int) int {
-	if o.c.typ != sock.Stream {
-		return limit
-	}
-	return min(limit, o.box.MaxPiece())
 }

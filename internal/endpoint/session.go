@@ -1,9 +1,7 @@
 package endpoint
 
 import (
-	"io"
 	"net"
-	"sync"
 	"syscall"
 
 	"afunix/internal/descriptor"
@@ -71,46 +69,6 @@ const (
 	untaken          // it has moved here, and its user has not seen it
 	embryo           // it has not been accepted: what comes has its sender's credentials all the same, as in the kernel
 )
-
-// inbox is the receiving half: sock.Inbox with its deadline, and what has come with messages.
-type inbox struct {
-	c        *session
-	cond     sync.Cond // a Read waits on it, and whoever waits for the end of a turn or of a move
-	box      *sock.Inbox
-	deadline deadline
-	intake   intake
-	adopted  uint64 // the serial number of the message whose descriptors were the last ones
-	failure  error  // why the connection broke, if it did
-	luggage  baggage
-	nested   []mover // ends that came in the queue of one that has moved here, whether they have been read or not
-	buffer   int     // SO_RCVBUF
-}
-
-// An intake says what becomes of messages that come.
-type intake uint8
-
-const (
-	open     intake = iota
-	adopting        // descriptors are being adopted, and their sender answered: the goodbye waits, or both sides would close them
-	farewell        // the goodbye has been said, or is owed: messages that come now are the peer's to take back
-)
-
-// outbox is the sending half: sock.Outbox with its deadline, and what travels over the session.
-type outbox struct {
-	c        *session
-	cond     sync.Cond // whoever waits for anything but data waits on it: room, an acknowledgement, the pen, a peer that moves
-	box      *sock.Outbox
-	deadline deadline
-	settling []*message // whose copies are let go: see settleLocked
-	left     error      // to a sender who finds the peer gone
-	autobind Autobind   // nil if the socket has a name
-	bound    io.Closer  // to the one that it has chosen
-
-	shift   sock.Shift
-	hosted  []*departure // that go over this connection
-	waiting []mover      // ends that have come over it, and are to be started when the other end is let go
-	nudged  bool         // whoever moves this end has to look around
-}
 
 // setUp makes c a session below a, over p. Its hello is still to come. It takes up to rights
 // descriptors ahead of its reader.

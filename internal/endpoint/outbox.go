@@ -1,0 +1,255 @@
+package endpoint
+
+import (
+	"errors"
+	"io"
+	"os"
+	"sync"
+	"syscall"
+
+	"afunix/internal/rights"
+	"afunix/internal/sock"
+	"afunix/internal/wire"
+)
+
+// outbox is the sending half: sock.Outbox with its deadline, and what travels over the session.
+type outbox struct {
+	c        *session
+	cond     sync.Cond // whoever waits for anything but data waits on it: room, an acknowledgement, the pen, a peer that moves
+	box      *sock.Outbox
+	deadline deadline
+	settling []*message // whose copies are let go: see settleLocked
+	left     error      // to a sender who finds the peer gone
+	autobind Autobind   // nil if the socket has a name
+	bound    io.Closer  // to the one that it has chosen
+
+	shift   sock.Shift
+	hosted  []*departure // that go over this connection
+	waiting []mover      // ends that have come over it, and are to be started when the other end is let go
+	nudged  bool         // whoever moves this end has to look around
+}
+
+// errorOf returns the error that o is to a sender.
+func (o *outbox) errorOf(why sock.Obstacle) error { return errorOf(why, o.left) }
+
+// writeStoppedLocked says why no write can go on.
+func (o *outbox) writeStoppedLocked() error {
+	return o.errorOf(min(sock.Stopped(o.c.closed, o.deadline.expired), o.box.Obstacle()))
+}
+
+// gone says that the peer is gone.
+func (o *outbox) gone() error { return errorOf(o.box.Loss(), o.left) }
+
+// sendRoute returns how descriptors travel to the peer. It waits until the peer is ready; EPERM if
+// nobody can duplicate, EAGAIN if nobody has taken the other end for long.
+func (o *outbox) sendRoute() (rights.Route, error) {
+	c := o.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w := wait{c: c}
+	defer w.endLocked()
+	late := absence{c: c}
+	defer late.end()
+	for {
+		if err := o.writeStoppedLocked(); err != nil {
+			return rights.Route{}, err
+		}
+		if o.shift.Ready() {
+			break
+		}
+		if late.passed() {
+			return rights.Route{}, syscall.EAGAIN
+		}
+		w.moreLocked()
+	}
+	if c.peer.to.Way == rights.Nobody {
+		return rights.Route{}, syscall.EPERM
+	}
+	return c.peer.to, nil
+}
+
+// sendWith writes b with the descriptors of m beside its first byte. If nothing has been written m has no transfer, and has been taken back.
+// The caller holds writing.
+func (o *outbox) sendWith(b []byte, m *message) (n int, err error) {
+	if err = o.load(m); err == nil {
+		n, err = o.pieces(b, wire.MaxPayload-m.MaxLen(), m)
+	}
+	if m.transfer == nil {
+		o.undo(m, err)
+		err = o.bereaved(err)
+	}
+	return n, err
+}
+
+// pieces writes b, with the descriptors of m (if not nil) in the first packet, whose payload is at most first bytes. The caller holds
+// writing. On a stream each piece waits for room in the window, and n tells how far it came; a record waits
+// once, and then goes whole (S4).
+func (o *outbox) pieces(b []byte, first int, m *message) (n int, err error) {
+	c := o.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.typ != sock.Stream && len(b) > o.box.MaxMessage() {
+		return 0, o.tooLongLocked()
+	}
+	name, err := c.above.signatureLocked()
+	if err != nil {
+		return 0, err
+	}
+	begun := false // only the end of the connection stops it
+	if m != nil && m.parcel != nil {
+		if err := o.sendLuggageLocked(m); err != nil {
+			return 0, err
+		}
+		begun = true
+	}
+	for limit := first - len(name); ; limit = wire.MaxPayload {
+		p := wire.Packet{Type: wire.Data, Payload: b[n:]}
+		switch {
+		case n > 0 && c.typ != sock.Stream:
+			p.Flags = wire.Continued
+		case n == 0:
+			p.Name = name // none on a stream
+		}
+		if limit = o.pieceLocked(limit); len(p.Payload) > limit {
+			p.Payload = p.Payload[:limit]
+			if c.typ != sock.Stream {
+				p.Flags |= wire.More
+			}
+		}
+		if err := o.putLocked(&p, m, begun); err != nil {
+			if c.typ != sock.Stream {
+				n = 0 // a record goes whole or not at all
+			}
+			return n, err
+		}
+		m, begun = nil, c.typ != sock.Stream
+		if n += len(p.Payload); n == len(b) {
+			return n, nil
+		}
+	}
+}
+
+// tooLongLocked is EMSGSIZE, but for what package net finds out before it asks the kernel.
+func (o *outbox) tooLongLocked() error {
+	return o.errorOf(min(sock.Stopped(o.c.closed, o.deadline.expired), sock.TooLong))
+}
+
+// pieceLocked bounds a piece of at most limit bytes: a stream is cut so that two pieces fit into
+// the window.
+func (o *outbox) pieceLocked(limit int) int {
+	if o.c.typ != sock.Stream {
+		return limit
+	}
+	return min(limit, o.box.MaxPiece())
+}
+
+// bereaved translates that the peer's process is dead, if duplicating into it has found that out before its end of the pipe was read.
+func (o *outbox) bereaved(err error) error {
+	if !errors.Is(err, syscall.ESRCH) {
+		return err
+	}
+	o.c.mu.Lock()
+	defer o.c.mu.Unlock()
+	return o.gone()
+}
+
+// putLocked waits for room and writes one Data packet, with the descriptors of m if that is not
+// nil. If its message has begun, only the end of the connection stops it. The caller holds writing,
+// too.
+func (o *outbox) putLocked(p *wire.Packet, m *message, begun bool) error {
+	c := o.c
+	weight := m.weight()
+	own := m != nil && m.parcel.itself() // it may begin, though this end is being moved
+	w := wait{c: c}
+	defer w.endLocked()
+	for {
+		if err := o.writeStoppedLocked(); err != nil && !(begun && errors.Is(err, os.ErrDeadlineExceeded)) {
+			return err
+		}
+		if !begun && weight > 0 && !o.shift.Ready() {
+			return errShifted
+		}
+		switch {
+		case o.shift.Presents():
+			if err := c.presentLocked(); err != nil {
+				return err
+			}
+		case c.pen.payLocked(): // anything may have happened meanwhile
+		case c.pen.blocked(), o.shift.Stops(begun || own), !begun && !o.box.Room(weight):
+			w.moreLocked()
+		case c.pen.taken():
+			c.pen.yieldLocked()
+		default:
+			err := o.putNowLocked(p, m)
+			if err != syscall.EAGAIN { // else a flusher waits
+				c.pen.payLocked()
+				return err
+			}
+		}
+	}
+}
+
+// putNowLocked writes one Data packet. The caller has found room. What becomes of the packet is
+// booked before it is written, since its acknowledgement may be here before the writer is back.
+func (o *outbox) putNowLocked(p *wire.Packet, m *message) error {
+	c := o.c
+	if c.peer.pass || c.above.vouchedLocked() {
+		p.Flags |= wire.Credentials
+	}
+	luggage := p.Flags&wire.Luggage != 0
+	var t *sock.Transfer
+	if m != nil {
+		p.Serial = o.box.NextSerial()
+	}
+	if m != nil && !luggage {
+		p.Records = m.records()
+		m.room = sock.Transfer{}
+		t = &m.room
+		o.trackLocked(m)
+	}
+	a := sock.Arrival{Bytes: len(p.Payload), Rights: p.Records, Luggage: luggage}
+	o.box.Sent(a)
+	err := c.pen.writeLocked(p, m)
+	if err != nil && o.withdrawnLocked(a, t) {
+		return err
+	}
+	o.shift.Wrote(p.Flags&(wire.More|wire.Luggage) != 0)
+	if t != nil {
+		m.transfer = t
+		o.unloadedLocked()
+	}
+	return err
+}
+
+// trackLocked books that m is to be acknowledged.
+func (o *outbox) trackLocked(m *message) {
+	if m.Outgoing == nil {
+		o.box.Track(&m.room, nil)
+		return
+	}
+	m.of = o
+	o.box.Track(&m.room, (*parked)(m))
+}
+
+// withdrawnLocked takes back what has been booked of a packet that has not been written. If the
+// peer has answered it all the same, that is the end of the connection; of a message that the peer
+// has acknowledged, nothing is left to be taken back.
+func (o *outbox) withdrawnLocked(a sock.Arrival, t *sock.Transfer) bool {
+	c := o.c
+	err := o.box.Unsend(a, t)
+	if err != nil {
+		c.mu.Unlock()
+		c.ended(err)
+		c.mu.Lock()
+	}
+	return t == nil || t.Fate == sock.Written
+}
+
+// nudgeGuests makes ends look around that are being moved over this connection.
+func (o *outbox) nudgeGuests() {
+	for _, d := range o.hosted {
+		for _, e := range d.guests {
+			go e.nudge() // it has locks of its own
+		}
+	}
+}
