@@ -33,14 +33,14 @@ func fit(s *sock.Segment) {
 	switch {
 	case n <= len(smallBuffer{}):
 		b := smalls.Get().(*smallBuffer)
-		move(s, b[:n], b)
+		replaceBuffer(s, b[:n], b)
 	case n <= len(mediumBuffer{}):
 		b := mediums.Get().(*mediumBuffer)
-		move(s, b[:n], b)
+		replaceBuffer(s, b[:n], b)
 	}
 }
 
-func move(s *sock.Segment, to []byte, b sock.Buffer) {
+func replaceBuffer(s *sock.Segment, to []byte, b sock.Buffer) {
 	copy(to, s.Data)
 	s.Buffer.Release()
 	s.Data, s.Buffer = to, b

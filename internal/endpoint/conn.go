@@ -6,6 +6,7 @@ import (
 
 	"afunix/internal/cred"
 	"afunix/internal/locks"
+	"afunix/internal/move"
 	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/transport"
@@ -69,7 +70,7 @@ func (c *Conn) headedLocked(name []byte, _ uint64, _ uint8) error {
 	return nil
 }
 
-func (c *Conn) arriveLocked(s sock.Segment, ends []mover) error {
+func (c *Conn) arriveLocked(s sock.Segment, ends []move.End) error {
 	if len(ends) > 0 {
 		c.mu.Unlock()
 		c.settle(ends) // before anybody can read them, and send them on

@@ -11,6 +11,7 @@ import (
 	"afunix/internal/cred"
 	"afunix/internal/descriptor"
 	"afunix/internal/locks"
+	"afunix/internal/move"
 	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/transport"
@@ -52,7 +53,7 @@ type PacketConn struct {
 	// What is to be done once mu is free: see unlock.
 	debtors   []*link       // links that owe their peer something
 	discarded []sock.Rights // descriptors of datagrams that nobody will read
-	arrived   []mover       // ends that have come with datagrams, and begin to live
+	arrived   []move.End    // ends that have come with datagrams, and begin to live
 	arriving  int           // how many ends do not live yet, so that nobody reads their datagrams
 
 	out outgoing
@@ -79,11 +80,11 @@ func (s *PacketConn) unlock() {
 }
 
 // startAll makes ends live that have come with datagrams.
-func (s *PacketConn) startAll(ends []mover) {
+func (s *PacketConn) startAll(ends []move.End) {
 	if len(ends) == 0 {
 		return
 	}
-	startAll(ends)
+	move.StartAll(ends)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.arriving -= len(ends)
@@ -167,7 +168,7 @@ func (s *PacketConn) bind(name string) error {
 	s.bound = []byte(name)
 	s.door = new(door[*link])
 	s.door.open(source, s.linkConfig(), 0, s.newLink)
-	s.door.start()
+	s.door.Start()
 	go s.serve(s.door)
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"afunix/internal/locks"
+	"afunix/internal/move"
 	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/wire"
@@ -33,12 +34,12 @@ type door[C client] struct {
 	err      error // of the source, for one Accept
 	closed   bool
 	pass     bool // SO_PASSCRED, which connections get from it
-	relocation
+	doorMove
 }
 
 // A client is a session with what is above it.
 type client interface {
-	mover
+	move.End
 	base() *session
 }
 
@@ -143,7 +144,7 @@ func (l *door[C]) greet(at *sock.Place[C]) {
 	g := greeting{c: c, cfg: l.cfg}
 	err := g.asServer(func() { l.heard(at) }, func() (int, wire.Status) { return l.admit(at) })
 	if errors.Is(err, os.ErrDeadlineExceeded) && impatience.Stop() {
-		l.shelve(at)
+		l.keepSilent(at)
 		return
 	}
 	if !impatience.Stop() || err != nil {
@@ -278,7 +279,7 @@ func (l *door[C]) depose() error {
 		}
 	}
 	if !started {
-		l.release()
+		l.Release()
 	}
 	return err
 }

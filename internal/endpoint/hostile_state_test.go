@@ -10,7 +10,7 @@ import (
 	"afunix/internal/wire"
 )
 
-// States of ends that parse, and in which no end can be: the unpacker, sock.RestoreInbox and sock.RestoreOutbox. Whoever says them really
+// States of ends that parse, and in which no end can be: package move and states.go, sock.RestoreInbox and sock.RestoreOutbox. Whoever says them really
 // hands over an end, or what listens.
 
 // impossible is why a state is refused by package sock.

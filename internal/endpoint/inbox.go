@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"afunix/internal/descriptor"
+	"afunix/internal/move"
 	"afunix/internal/pipe"
 	"afunix/internal/rights"
 	"afunix/internal/sock"
@@ -22,9 +23,9 @@ type inbox struct {
 	intake   intake
 	adopted  uint64 // the serial number of the message whose descriptors were the last ones
 	failure  error  // why the connection broke, if it did
-	luggage  baggage
-	nested   []mover // ends that came in the queue of one that has moved here, whether they have been read or not
-	buffer   int     // SO_RCVBUF
+	luggage  move.Luggage
+	nested   []move.End // ends that came in the queue of one that has moved here, whether they have been read or not
+	buffer   int        // SO_RCVBUF
 }
 
 // An intake says what becomes of messages that come.
@@ -69,7 +70,7 @@ func (in *inbox) deliver(s sock.Segment, p *wire.Packet, buf *pipe.Buffer) error
 	}
 	c.mu.Lock()
 	defer c.unlock()
-	return c.above.arriveLocked(s, ends(&s))
+	return c.above.arriveLocked(s, move.Ends(s.Rights))
 }
 
 // admitLocked checks and books a packet of the user's, and notes in s whose it is. It reports
@@ -89,13 +90,13 @@ func (in *inbox) admitLocked(s *sock.Segment, p *wire.Packet) (take bool, err er
 	case err != nil:
 		return false, err
 	case luggage:
-		in.luggage.add(p)
+		in.luggage.Add(p)
 		return false, nil
 	case in.intake == farewell:
 		return false, nil
 	case p.Records > 0:
 		in.intake, in.adopted = adopting, p.Serial
-	case !in.luggage.empty():
+	case !in.luggage.Empty():
 		return false, errNoEnd
 	}
 	return true, nil
@@ -110,15 +111,15 @@ func (in *inbox) adopt(s *sock.Segment, p *wire.Packet) error {
 		return err
 	}
 	luggage, closed := in.claim()
-	u := unpacker{c: c, route: route, baggage: luggage}
-	s.Luggage = u.weight
+	ends := c.receiveEnds(luggage, route)
+	s.Luggage = luggage.Weight()
 	if closed {
 		rights.Discard(c.table, c.pipe, route, p.Ancillary, p.Records)
-		u.discard()
+		ends.Discard()
 		c.pen.acknowledge(p.Serial)
 		return nil
 	}
-	set, err := u.message(p)
+	set, err := ends.Message(p)
 	if err == nil && len(set.Ends()) > 0 {
 		c.mu.Lock()
 		c.out.shift.EndCame()
@@ -177,21 +178,20 @@ func (in *inbox) receiveRoute() (rights.Route, error) {
 }
 
 // claim takes the luggage that has come, and reports whether the connection has been closed here.
-func (in *inbox) claim() (luggage baggage, closed bool) {
+func (in *inbox) claim() (luggage move.Luggage, closed bool) {
 	c := in.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	luggage = in.luggage
-	in.luggage = baggage{}
+	in.luggage = move.Luggage{}
 	return luggage, c.closed
 }
 
 // unclaimed closes luggage whose message will not come.
 func (in *inbox) unclaimed() {
 	left, _ := in.claim()
-	if route, err := in.receiveRoute(); err == nil && !left.empty() {
-		u := unpacker{c: in.c, route: route, baggage: left}
-		u.discard()
+	if route, err := in.receiveRoute(); err == nil && !left.Empty() {
+		in.c.receiveEnds(left, route).Discard()
 	}
 }
 

@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"afunix/internal/cred"
+	"afunix/internal/move"
 	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/transport"
@@ -15,8 +16,8 @@ type link struct {
 
 	// Of a link on which datagrams come:
 	mail    sock.Link[*link]
-	ends    []mover // that have come with the datagram of which pieces are coming; only the reader uses them
-	offered []mover // … with the datagram that waits for room in the queue
+	ends    []move.End // that have come with the datagram of which pieces are coming; only the reader uses them
+	offered []move.End // … with the datagram that waits for room in the queue
 
 	// Of a link on which datagrams go:
 	name    []byte   // ours; guarded by writing
@@ -65,7 +66,7 @@ func (l *link) renamedLocked(name []byte) {
 	l.named(name)
 }
 
-func (l *link) arriveLocked(seg sock.Segment, ends []mover) error {
+func (l *link) arriveLocked(seg sock.Segment, ends []move.End) error {
 	l.mu.Unlock()
 	defer l.mu.Lock()
 	fit(&seg)
@@ -104,7 +105,7 @@ func (l *link) named(name []byte) {
 }
 
 // deliver takes in a datagram, or a piece of one, that has come on l, and the ends with its first piece.
-func (s *PacketConn) deliver(l *link, seg sock.Segment, ends []mover) error {
+func (s *PacketConn) deliver(l *link, seg sock.Segment, ends []move.End) error {
 	who := l.current()
 	s.recognize(l.peer.id, who)
 	s.mu.Lock()

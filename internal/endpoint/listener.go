@@ -14,7 +14,7 @@ type Listener struct{ door[*Conn] }
 // Listen returns a listener for the pipes of source, which it owns. A backlog below 1 means the maximum.
 func Listen(source pipe.Source, cfg Config, backlog int) *Listener {
 	l := newListener(source, cfg, backlog)
-	l.start()
+	l.Start()
 	return l
 }
 

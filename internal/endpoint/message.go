@@ -6,6 +6,7 @@ import (
 	"syscall"
 
 	"afunix/internal/descriptor"
+	"afunix/internal/move"
 	"afunix/internal/rights"
 	"afunix/internal/sock"
 	"afunix/internal/transport"
@@ -16,7 +17,7 @@ import (
 // been queued.
 type message struct {
 	*rights.Outgoing                // nil if it has no descriptors
-	parcel           *parcel        // of its descriptors that are ends of ours; nil if none is
+	ends             *move.Outgoing // those of its descriptors that are ends of ours; nil if none is
 	transfer         *sock.Transfer // once it has been written
 	room             sock.Transfer  // for that
 
@@ -36,7 +37,7 @@ func (m *message) records() int {
 func (m *message) weight() int {
 	n := m.records()
 	if n > 0 {
-		n += m.parcel.weight()
+		n += m.ends.Weight()
 	}
 	return n
 }
@@ -52,8 +53,8 @@ func (m *message) maxLen() int {
 // copies are what is parked until m has arrived: descriptors of this process, and what has been put
 // into the other one.
 func (m *message) copies() sock.Parked {
-	if m.parcel != nil {
-		return m.parcel
+	if m.ends != nil {
+		return m.ends
 	}
 	return m.Outgoing
 }
@@ -107,9 +108,9 @@ func (o *outbox) undo(m *message, why error) {
 	if m.Outgoing == nil {
 		return
 	}
-	exported := m.Exported() || m.parcel.exported()
+	exported := m.Exported() || m.ends.Exported()
 	m.TakeBack()
-	m.parcel.undo()
+	m.ends.Undo()
 	o.unload()
 	if exported && !errors.Is(why, syscall.ESRCH) && !o.outlives() {
 		o.c.ended(syscall.ECONNABORTED) // what was exported cannot be taken back (P4)
@@ -141,8 +142,10 @@ func (o *outbox) gather(files []transport.File) (*message, error) {
 			return nil, &descriptor.IndexError{Index: i, Err: err}
 		}
 	}
-	if err := m.parcel.pack(m.Outgoing); err != nil {
-		return nil, err
+	if m.ends != nil {
+		if err := m.ends.Pack(); err != nil {
+			return nil, err
+		}
 	}
 	return m, nil
 }
@@ -161,7 +164,7 @@ func (o *outbox) load(m *message) error {
 	}
 	err := m.Duplicate()
 	if err == nil {
-		err = m.parcel.duplicate()
+		err = m.ends.Duplicate()
 	}
 	return err
 }
@@ -178,4 +181,18 @@ func (o *outbox) unloadedLocked() {
 		o.c.pen.payLocked()
 	}
 	o.cond.Broadcast()
+}
+
+// arrived ends the sending of a message, unless it has not been written: then undo has.
+func (m *message) arrived() {
+	if m != nil && m.ends != nil && m.transfer != nil {
+		m.ends.End(m.fate() != sock.Unknown)
+	}
+}
+
+// fate returns what has become of a message that has been written.
+func (m *message) fate() sock.Fate {
+	m.of.c.mu.Lock()
+	defer m.of.c.mu.Unlock()
+	return m.transfer.Fate
 }

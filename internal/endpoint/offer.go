@@ -6,6 +6,7 @@ import (
 	"os"
 	"syscall"
 
+	"afunix/internal/move"
 	"afunix/internal/sock"
 	"afunix/internal/transport"
 	"afunix/internal/wire"
@@ -24,7 +25,7 @@ func (l *link) offer(b []byte, files []transport.File) (int, error) {
 		var m *message
 		if len(files) > 0 {
 			var err error
-			if m, err = l.out.gather(files); err == errCycle {
+			if m, err = l.out.gather(files); err == move.ErrCycle {
 				return len(b), nil
 			} else if err != nil {
 				return 0, gone(err)

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"syscall"
 
+	"afunix/internal/move"
 	"afunix/internal/rights"
 	"afunix/internal/sock"
 	"afunix/internal/wire"
@@ -24,9 +25,9 @@ type outbox struct {
 	bound    io.Closer  // to the one that it has chosen
 
 	shift   sock.Shift
-	hosted  []*departure // that go over this connection
-	waiting []mover      // ends that have come over it, and are to be started when the other end is let go
-	nudged  bool         // whoever moves this end has to look around
+	guests  []guest    // ends that are being moved over this connection
+	waiting []move.End // ends that have come over it, and are to be started when the other end is let go
+	nudged  bool       // whoever moves this end has to look around
 }
 
 // errorOf returns the error that o is to a sender.
@@ -96,7 +97,7 @@ func (o *outbox) pieces(b []byte, first int, m *message) (n int, err error) {
 		return 0, err
 	}
 	begun := false // only the end of the connection stops it
-	if m != nil && m.parcel != nil {
+	if m != nil && m.ends != nil {
 		if err := o.sendLuggageLocked(m); err != nil {
 			return 0, err
 		}
@@ -159,7 +160,7 @@ func (o *outbox) bereaved(err error) error {
 func (o *outbox) putLocked(p *wire.Packet, m *message, begun bool) error {
 	c := o.c
 	weight := m.weight()
-	own := m != nil && m.parcel.itself() // it may begin, though this end is being moved
+	own := o.carriesItself(m) // it may begin, though this end is being moved
 	w := wait{c: c}
 	defer w.endLocked()
 	for {
@@ -243,13 +244,4 @@ func (o *outbox) withdrawnLocked(a sock.Arrival, t *sock.Transfer) bool {
 		c.mu.Lock()
 	}
 	return t == nil || t.Fate == sock.Written
-}
-
-// nudgeGuests makes ends look around that are being moved over this connection.
-func (o *outbox) nudgeGuests() {
-	for _, d := range o.hosted {
-		for _, e := range d.guests {
-			go e.nudge() // it has locks of its own
-		}
-	}
 }

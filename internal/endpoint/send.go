@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"afunix/internal/descriptor"
+	"afunix/internal/move"
 	"afunix/internal/sock"
 	"afunix/internal/transport"
 	"afunix/internal/wire"
@@ -115,7 +116,7 @@ func (c *Conn) Send(b []byte, files []transport.File, to *net.UnixAddr) (int, er
 	for {
 		m, n, err := c.attempt(b, files)
 		switch {
-		case err == errCycle:
+		case err == move.ErrCycle:
 			return len(b), nil
 		case err == errShifted:
 			continue // to whoever has the other end now

@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"afunix/internal/move"
 	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/wire"
@@ -13,9 +14,9 @@ import (
 func checkConn(s *sock.ConnState) error {
 	switch t := s.End.Type; {
 	case !t.Valid():
-		return badLuggage("the state of a connection of type %d", t)
+		return move.Bad("the state of a connection of type %d", t)
 	case len(s.Link.Offers) > 0:
-		return badLuggage("%d datagrams that wait, of a connection", len(s.Link.Offers))
+		return move.Bad("%d datagrams that wait, of a connection", len(s.Link.Offers))
 	}
 	return checkSession(s)
 }
@@ -24,9 +25,9 @@ func checkConn(s *sock.ConnState) error {
 func checkLink(s *sock.ConnState) error {
 	switch t := s.End.Type; {
 	case t != sock.Datagram:
-		return badLuggage("the state of a connection of type %d", t)
+		return move.Bad("the state of a connection of type %d", t)
 	case len(s.Link.Offers) > sock.MaxOffers:
-		return badLuggage("%d datagrams that wait, of a link", len(s.Link.Offers))
+		return move.Bad("%d datagrams that wait, of a link", len(s.Link.Offers))
 	}
 	return checkSession(s)
 }
@@ -35,11 +36,11 @@ func checkLink(s *sock.ConnState) error {
 func checkSession(s *sock.ConnState) error {
 	switch {
 	case s.Shift.Waits && !s.Shift.PeerAway:
-		return badLuggage("the state of a connection that waits for a hello, and has heard it")
+		return move.Bad("the state of a connection that waits for a hello, and has heard it")
 	case s.Out.Peer == sock.Apart: // one of datagrams that has is a PacketConn by now
-		return badLuggage("a connection of type %d that has lost its peer", s.End.Type)
+		return move.Bad("a connection of type %d that has lost its peer", s.End.Type)
 	case len(s.End.Writers) > maxWriters:
-		return badLuggage("%d writers", len(s.End.Writers))
+		return move.Bad("%d writers", len(s.End.Writers))
 	}
 	return checkNames(s.End.Local, s.End.Remote, s.End.PeerName, s.End.Chosen, s.Link.Sender)
 }
@@ -47,7 +48,7 @@ func checkSession(s *sock.ConnState) error {
 // checkListener says what is wrong with the state of a listener.
 func checkListener(s *sock.ListenerState) error {
 	if t := s.Type; t == sock.Datagram || !t.Valid() {
-		return badLuggage("a listener of type %d", t)
+		return move.Bad("a listener of type %d", t)
 	}
 	return checkDoor(s)
 }
@@ -55,7 +56,7 @@ func checkListener(s *sock.ListenerState) error {
 // checkLinks says what is wrong with the state of the door of a datagram socket.
 func checkLinks(s *sock.ListenerState) error {
 	if s.Type != sock.Datagram {
-		return badLuggage("a listener of type %d", s.Type)
+		return move.Bad("a listener of type %d", s.Type)
 	}
 	return checkDoor(s)
 }
@@ -64,7 +65,7 @@ func checkLinks(s *sock.ListenerState) error {
 func checkDoor(s *sock.ListenerState) error {
 	switch {
 	case s.Handles >= pipe.MaxHandles, len(s.Source) > pipe.MaxSourceState:
-		return badLuggage("a listener with %d further descriptors and %d bytes", s.Handles, len(s.Source))
+		return move.Bad("a listener with %d further descriptors and %d bytes", s.Handles, len(s.Source))
 	}
 	return checkNames(s.Local)
 }
@@ -72,7 +73,7 @@ func checkDoor(s *sock.ListenerState) error {
 // checkPacketConn says what is wrong with the state of a datagram socket, whose links have at most so many descriptors.
 func checkPacketConn(s *sock.PacketState, descriptors int) error {
 	if uint64(s.Links) > uint64(descriptors) {
-		return badLuggage("%d links and %d descriptors", s.Links, descriptors)
+		return move.Bad("%d links and %d descriptors", s.Links, descriptors)
 	}
 	return checkNames(s.Local, s.Bound, s.Remote)
 }
@@ -81,7 +82,7 @@ func checkPacketConn(s *sock.PacketState, descriptors int) error {
 func checkNames(names ...string) error {
 	for _, name := range names {
 		if len(name) > wire.MaxName {
-			return badLuggage("a name of %d bytes", len(name))
+			return move.Bad("a name of %d bytes", len(name))
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"afunix/internal/cred"
+	"afunix/internal/move"
 	"afunix/internal/sock"
 	"afunix/internal/transport"
 	"afunix/internal/wire"
@@ -17,7 +18,7 @@ type upper interface {
 	headedLocked(name []byte, serial uint64, flags uint8) error
 	// arriveLocked takes in a packet of the user's, with the ends that have come with it. It owns
 	// s. It may release mu.
-	arriveLocked(s sock.Segment, ends []mover) error
+	arriveLocked(s sock.Segment, ends []move.End) error
 	// receipt reports whether a message has arrived for its sender as soon as its descriptors have
 	// been adopted.
 	receipt() bool

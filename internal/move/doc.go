@@ -65,8 +65,6 @@ type Carrier interface {
 	Watch(m *Outgoing, e End)
 	// Unwatch ends that for all ends of m.
 	Unwatch(m *Outgoing)
-	// Descriptors returns room for descriptors that go over it.
-	Descriptors() *rights.Outgoing
 }
 
 // ErrCycle: an end would wait in its own queue.

@@ -25,14 +25,10 @@ type Outgoing struct {
 	decided chan struct{} // closed when it has been decided where the ends are, after the message has been written
 }
 
-// New returns a move over c of ends that go with a message. Both are nil for an end that a child
-// process inherits.
-func New(c Carrier, message *rights.Outgoing) *Outgoing {
-	m := &Outgoing{carrier: c, message: message, decided: make(chan struct{})}
-	if c != nil {
-		m.room = c.Descriptors
-	}
-	return m
+// New returns a move over c of ends that go with a message. What goes in front of the message has
+// its descriptors in what room returns, a packet's in each.
+func New(c Carrier, message *rights.Outgoing, room func() *rights.Outgoing) *Outgoing {
+	return &Outgoing{carrier: c, message: message, packed: packed{room: room}, decided: make(chan struct{})}
 }
 
 // Carrier is what the ends move over.

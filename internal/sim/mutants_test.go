@@ -19,10 +19,10 @@ type mutant struct{ name, file, old, new string }
 
 var mutants = []mutant{
 	{"an acknowledgement is lost", "sock/debts.go", "		o.ack = serial\n		o.Owe(DebtAck)\n", "		o.ack = serial\n"},
-	{"acknowledged before it is adopted", "endpoint/inbox.go", "	set, err := u.message(p)\n", "	c.pen.acknowledge(p.Serial)\n	set, err := u.message(p)\n"},
+	{"acknowledged before it is adopted", "endpoint/inbox.go", "	set, err := ends.Message(p)\n", "	c.pen.acknowledge(p.Serial)\n	set, err := ends.Message(p)\n"},
 	{"released before the acknowledgement", "endpoint/outbox.go", "	m.of = o\n	o.box.Track(&m.room, (*parked)(m))\n", "	o.box.Track(&m.room, nil)\n	o.c.mu.Unlock()\n	m.copies().Release()\n	o.c.mu.Lock()\n"},
 	{"no take-back after a goodbye", "sock/outbox.go", "o.end(Severed, Parked.TakeBack)", "o.end(Severed, Parked.Release)"},
-	{"no take-back of what was not written", "endpoint/message.go", "	m.TakeBack()\n	m.parcel.undo()", "	m.Release()\n	m.parcel.undo()"},
+	{"no take-back of what was not written", "endpoint/message.go", "	m.TakeBack()\n	m.ends.Undo()", "	m.Release()\n	m.ends.Undo()"},
 	{"take-back after the death of the pipe", "sock/outbox.go", "o.end(Buried, Parked.Release)", "o.end(Buried, Parked.TakeBack)"},
 	{"parked copies are never released", "sock/outbox.go", "o.finish(Acknowledged, Parked.Release)", "o.finish(Acknowledged, func(Parked) {})"},
 	{"more is granted than is bounded", "sock/inbox.go", "	grant := in.state.RightsConsumed + in.state.RightsWindow\n", "	grant := in.state.RightsConsumed + 2*in.state.RightsWindow\n"},
@@ -37,8 +37,8 @@ var mutants = []mutant{
 	{"a waiting send is not woken by the acknowledgement", "endpoint/message.go", "		m.let = nil\n		o.cond.Broadcast()\n", "		m.let = nil\n"},
 	{"descriptors go to a peer that is moving", "sock/shift.go", "	} else {\n		s.out = false\n	}\n", "	}\n"},
 	{"an end that did not move stays paused", "sock/shift.go", "	Detached:  {refused, refused, Detached, Stays,", "	Detached:  {refused, refused, Detached, Begun,"},
-	{"a moved end leaves its queue behind", "endpoint/parcel.go", "	s := c.state()\n", "	s := c.state()\n	s.Segments = nil\n"},
-	{"the mover goes on reading", "endpoint/departure.go", "	if !d.over(c) {\n		c.turn.drain()\n	}\n", ""},
+	{"a moved end leaves its queue behind", "endpoint/move_session.go", "	s := c.state()\n", "	s := c.state()\n	s.Segments = nil\n"},
+	{"the mover goes on reading", "endpoint/move_session.go", "	if !c.over(m) {\n		c.turn.drain()\n	}\n", ""},
 	{"a packet that has found no room stays booked", "sock/outbox.go", "	o.state.Sent -= a.cost()\n", ""},
 	{"what is owed while somebody writes is not said", "endpoint/outbox.go", "				c.pen.payLocked()\n				return err\n", "				return err\n"},
 	// What the simulator has found, put back.
@@ -55,11 +55,11 @@ var mutants = []mutant{
 	{"an acknowledgement that nobody has read is a lie", "sock/outbox.go", "	case o.inherited > 0 && serial <= o.inherited:", "	case false:"},
 	{"luggage stays in front of its message", "sock/shift.go", "s.Held() && !(begun && s.holds())", "s.Held()"},
 	{"credit is what it was", "endpoint/owed.go", "		credit := c.in.box.Reported()\n", "		credit := sock.Credit{Rights: sock.RightsWindow}\n"},
-	{"what was read before its end began to live never does", "endpoint/shift.go", "	startAll(nested) // somebody", "	_ = nested // somebody"},
-	{"luggage waits for a message that will not come", "endpoint/shift.go", "		c.in.unclaimed() // while", "		// while"},
+	{"what was read before its end began to live never does", "endpoint/move_peer.go", "	move.StartAll(nested) // somebody", "	_ = nested // somebody"},
+	{"luggage waits for a message that will not come", "endpoint/move_peer.go", "		c.in.unclaimed() // while", "		// while"},
 	{"an acknowledgement takes back a later one", "sock/debts.go", "	if serial > o.ack {\n", "	if true {\n"},
-	{"an end moves again before it is answered", "endpoint/departure.go", "(mate != nil || c.answered())", "(mate != nil || true)"},
-	{"an end over itself nudges itself", "endpoint/departure.go", "	c.turn.wakeWritesLocked() // and not", "	c.wakeWritesLocked() // and not"},
+	{"an end moves again before it is answered", "endpoint/move_session.go", "(mate != nil || c.answered())", "(mate != nil || true)"},
+	{"an end over itself nudges itself", "endpoint/move_session.go", "	c.turn.wakeWritesLocked() // and not", "	c.wakeWritesLocked() // and not"},
 
 	// Datagrams and listeners.
 	{"a datagram goes to the next owner of the name, too", "endpoint/offer.go", "		return n, gone(incomplete)\n", "		_ = incomplete\n		return 0, errGone\n"},
@@ -67,7 +67,7 @@ var mutants = []mutant{
 	{"a datagram is acknowledged twice, the next one never", "endpoint/link.go", "owed.Acknowledge(e.Serial)", "owed.Acknowledge(max(e.Serial, 2) - 1)"},
 	{"datagrams that are held do not move", "sock/state.go", "	for _, l := range m.held {\n		o.Held", "	for _, l := range m.held[:0] {\n		o.Held"},
 	{"a number of a moved end does not move", "wire/luggage.go", "[]*uint32{&in.Message, &in.Pieces,", "[]*uint32{&in.Pieces, &in.Pieces,"},
-	{"clients do not move with their listener", "endpoint/relocate.go", "	for _, at := range l.backlog.Queue() {\n		if err := p.addConn(at.Client.base()); err != nil {", "	for _, at := range l.backlog.Queue()[:0] {\n		if err := p.addConn(at.Client.base()); err != nil {"},
+	{"clients do not move with their listener", "endpoint/move_door.go", "	for _, at := range l.backlog.Queue() {\n		if err := m.AddPart(at.Client); err != nil {", "	for _, at := range l.backlog.Queue()[:0] {\n		if err := m.AddPart(at.Client); err != nil {"},
 	{"an exported socket is not discarded", "rights/adopt.go", "		if v, err := obtain(peer, route, r); err == nil {", "		if v, err := obtain(peer, route, r); err == nil && r.Owner != wire.Exported {"},
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"afunix/internal/cred"
+	"afunix/internal/move"
 	"afunix/internal/wire"
 )
 
@@ -14,7 +15,7 @@ import (
 //	this end                            the other end
 //	Move                         ─▶     sends no more descriptors here, and acknowledges
 //	      ◀─         acknowledgement    that there are none under way
-//	stops reading; its state goes to the new owner by another connection (parcel.go, unpack.go)
+//	stops reading; its state goes to the new owner by another connection (packages move and wire)
 //	hello (moved)                ─▶     finds the new owner's process, and opens it
 //	      ◀─                   hello
 //	ready                        ◀▶     ready; descriptors may travel again
@@ -151,8 +152,8 @@ func (c *session) rehelloPacketLocked(moved bool) wire.Packet {
 	return *c.helloPacket(wire.HelloBody{Proof: c.pen.owed.proof}, flags, "")
 }
 
-// start makes an end live that has moved here, with those in its queue. Before that, Close closes its pipe and nothing else.
-func (c *session) start() {
+// Start makes an end live that has moved here, with those in its queue. Before that, Close closes its pipe and nothing else.
+func (c *session) Start() {
 	c.mu.Lock()
 	closed := c.closed
 	if !closed {
@@ -161,7 +162,7 @@ func (c *session) start() {
 	nested := c.in.nested
 	c.in.nested = nil
 	c.mu.Unlock()
-	startAll(nested) // somebody may have read them already
+	move.StartAll(nested) // somebody may have read them already
 	if closed {
 		return
 	}
@@ -173,15 +174,9 @@ func (c *session) start() {
 	go c.turn.run()
 }
 
-func startAll(ends []mover) {
-	for _, e := range ends {
-		e.start()
-	}
-}
-
 // settle starts ends that have come over c, whose message has been acknowledged. One that has come over itself waits until it has been
 // let go: until then its former owner reads it.
-func (c *session) settle(ends []mover) {
+func (c *session) settle(ends []move.End) {
 	if len(ends) == 0 {
 		return
 	}
@@ -194,7 +189,7 @@ func (c *session) settle(ends []mover) {
 		ends = nil
 	}
 	c.mu.Unlock()
-	startAll(ends)
+	move.StartAll(ends)
 }
 
 // lookForOwner starts the ends that wait for a process that has ended meanwhile. That nothing can be learnt about it does not mean that it
@@ -236,7 +231,7 @@ func (c *session) peerLetGo() error {
 			mate.out.box.Follow(arrived, rights, serial, credit)
 			mate.mu.Unlock()
 		}
-		e.start()
+		e.Start()
 	}
 	return nil
 }

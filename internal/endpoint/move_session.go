@@ -1,83 +1,21 @@
 package endpoint
 
 import (
-	"errors"
 	"os"
 	"sync"
 	"syscall"
 
 	"afunix/internal/descriptor"
+	"afunix/internal/move"
+	"afunix/internal/pipe"
 	"afunix/internal/sock"
 )
 
-// This file is about leaving (P8): what moves over a connection, and how a connection itself is quieted, stays or goes.
+// This file is about an end of a connection that moves to another process (P8): how it is quieted, what it is made of, and how it stays or
+// goes. See move.End.
 
-// A departure is an attempt to move ends over a connection.
-type departure struct {
-	carrier *session // nil for one that a child process inherits
-	ends    []mover  // in the order in which they began to depart
-	guests  []mover  // to be nudged when the carrier may not be able to send any more; guarded by its lock
-}
-
-// A mover is an end that can move. Its methods are called in this order: begin, ready, pack; then either stay or, once it has
-// arrived, moved; and at last release.
-type mover interface {
-	// begin makes it do nothing new, and tells whoever has to know. One that has come over itself waits until its former owner has let go of
-	// it (see settle), as long as the carrier can send. EBADF: it is closed, or being moved already.
-	begin(d *departure) error
-	// ready waits until nothing is under way. The error is why the departure has to end.
-	ready(d *departure) error
-	// pack says what it is made of.
-	pack(p *parcel) error
-	// stay undoes all this.
-	stay()
-	// moved makes it behave as closed.
-	moved()
-	// release lets go of what this process has of it.
-	release()
-	// nudge makes it look whether its carrier can still send.
-	nudge()
-	// start makes it live in the process that it has come to.
-	start()
-	// receives reports whether it is the socket with this number.
-	receives(id uint64) bool
-	descriptor.End
-}
-
-var errCycle = errors.New("an end would wait in its own queue")
-
-// begin begins to move e.
-func (d *departure) begin(e mover) error {
-	if d.carrier != nil && e.receives(d.carrier.peer.id) {
-		return errCycle
-	}
-	d.watches(e)
-	if err := e.begin(d); err != nil {
-		return err
-	}
-	d.ends = append(d.ends, e)
-	return nil
-}
-
-// watches makes e look around from now on when the carrier may not be able to send any more.
-func (d *departure) watches(e mover) {
-	if d.carrier == nil {
-		return
-	}
-	d.carrier.mu.Lock()
-	defer d.carrier.mu.Unlock()
-	d.guests = append(d.guests, e)
-}
-
-// stay gives up.
-func (d *departure) stay() {
-	for _, e := range d.ends {
-		e.stay()
-	}
-}
-
-// watch waits on cond until done, as long as the carrier can send. The caller holds the lock of cond, which guards nudged, too.
-func (d *departure) watch(cond *sync.Cond, nudged *bool, done func() bool) error {
+// watch waits on cond until done, as long as the carrier of m can send. The caller holds the lock of cond, which guards nudged, too.
+func watch(m *move.Outgoing, cond *sync.Cond, nudged *bool, done func() bool) error {
 	for *nudged = true; !done(); {
 		if !*nudged {
 			cond.Wait()
@@ -85,7 +23,7 @@ func (d *departure) watch(cond *sync.Cond, nudged *bool, done func() bool) error
 		}
 		*nudged = false
 		cond.L.Unlock()
-		err := d.stopped()
+		err := m.Stopped()
 		cond.L.Lock()
 		if err != nil {
 			return err
@@ -94,20 +32,9 @@ func (d *departure) watch(cond *sync.Cond, nudged *bool, done func() bool) error
 	return nil
 }
 
-// stopped says why the carrier's send has to end.
-func (d *departure) stopped() error {
-	c := d.carrier
-	if c == nil {
-		return nil
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.out.writeStoppedLocked()
-}
-
-// nested gets the ends ready that wait in the queue of c. EAGAIN: some have come with the first piece of a datagram, which its sender may
+// nest gets the ends ready that wait in the queue of c. EAGAIN: some have come with the first piece of a datagram, which its sender may
 // still take back.
-func (d *departure) nested(c *session) error {
+func (c *session) nest(m *move.Outgoing) error {
 	if c.above.unsettled() {
 		return syscall.EAGAIN
 	}
@@ -115,38 +42,22 @@ func (d *departure) nested(c *session) error {
 	_, segments := c.in.box.Look()
 	c.mu.Unlock()
 	for i := range segments {
-		for _, e := range ends(&segments[i]) {
-			if err := d.begin(e); err != nil {
-				return err
-			}
-			if err := e.ready(d); err != nil {
-				return err
-			}
+		if err := m.Nest(move.Ends(segments[i].Rights)); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// ends are those among the descriptors of s.
-func ends(s *sock.Segment) (movers []mover) {
-	if s.Rights == nil {
-		return nil
-	}
-	for _, e := range s.Rights.(*descriptor.Set).Ends() {
-		movers = append(movers, e.(mover))
-	}
-	return movers
-}
-
-// mate returns the other end of c, if that moves, too, and does not read any more. It never sends anything else.
-func (d *departure) mate(c *session) *session {
-	for _, e := range d.ends {
+// mate returns the other end of c, if that moves with it, and does not read any more. It never sends anything else.
+func (c *session) mate(m *move.Outgoing) *session {
+	for _, e := range m.Ends() {
 		other, ok := e.(client)
 		if !ok {
 			continue
 		}
-		if m := other.base(); m != c && m.id == c.peer.id && m.peer.id == c.id && m.server != c.server && m.hasEnded() {
-			return m
+		if mate := other.base(); mate != c && mate.id == c.peer.id && mate.peer.id == c.id && mate.server != c.server && mate.hasEnded() {
+			return mate
 		}
 	}
 	return nil
@@ -160,33 +71,36 @@ func (c *session) hasEnded() bool {
 }
 
 // over reports whether c is moved over itself.
-func (d *departure) over(c *session) bool { return d.carrier == c }
+func (c *session) over(m *move.Outgoing) bool { return carrierOf(m) == c }
 
 // route is how c moves, as its peer hears of it.
-func (d *departure) route(c *session) sock.Route {
-	if d.over(c) {
+func (c *session) route(m *move.Outgoing) sock.Route {
+	if c.over(m) {
 		return sock.Itself
 	}
 	return sock.Elsewhere
 }
 
-func (c *session) receives(id uint64) bool { return c.id == id }
+// Receives reports whether c is an end of the socket with this number.
+func (c *session) Receives(id uint64) bool { return c.id == id }
 
 // alive waits until c is live, or closed.
-func (c *session) alive(d *departure) error {
+func (c *session) alive(m *move.Outgoing) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.out.nudged = true
-	return c.watchLocked(d, func() bool { return c.out.shift.Lives() || c.closed })
+	return c.watchLocked(m, func() bool { return c.out.shift.Lives() || c.closed })
 }
 
-func (c *session) begin(d *departure) error {
-	if err := c.alive(d); err != nil {
+// Begin makes c quiet. One that has come over itself waits until its former owner has let go of it (see settle), as long as the carrier can
+// send.
+func (c *session) Begin(m *move.Outgoing) error {
+	if err := c.alive(m); err != nil {
 		return err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed || c.stage == paused || !c.out.shift.Begin(d.route(c)) {
+	if c.closed || c.stage == paused || !c.out.shift.Begin(c.route(m)) {
 		return syscall.EBADF
 	}
 	c.stage, c.out.nudged = paused, true
@@ -195,8 +109,8 @@ func (c *session) begin(d *departure) error {
 	return nil
 }
 
-// nudge makes the mover of c look whether its carrier can still send.
-func (c *session) nudge() {
+// Nudge makes the mover of c look whether its carrier can still send.
+func (c *session) Nudge() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.out.nudged = true
@@ -205,7 +119,7 @@ func (c *session) nudge() {
 
 // watchLocked waits for something about c, as long as the carrier can send. done is called with mu
 // held.
-func (c *session) watchLocked(d *departure, done func() bool) error {
+func (c *session) watchLocked(m *move.Outgoing, done func() bool) error {
 	w := wait{c: c}
 	defer w.endLocked()
 	late := absence{c: c}
@@ -214,20 +128,20 @@ func (c *session) watchLocked(d *departure, done func() bool) error {
 		if late.passed() {
 			return syscall.EAGAIN
 		}
-		if d.over(c) && c.out.shift.Held() {
+		if c.over(m) && c.out.shift.Held() {
 			return errShifted // the other end is about to come here over this connection, too
 		}
 		if c.out.nudged {
 			c.out.nudged = false
 			c.mu.Unlock()
-			err := d.stopped()
+			err := m.Stopped()
 			c.mu.Lock()
 			if err != nil {
 				return err
 			}
 			continue
 		}
-		if d.carrier == nil && c.out.deadline.expired { // it has no other
+		if carrierOf(m) == nil && c.out.deadline.expired { // it has no other
 			return os.ErrDeadlineExceeded
 		}
 		w.moreLocked()
@@ -245,35 +159,36 @@ func (c *session) answered() bool {
 	return c.out.shift.Answered() || c.pen.severed() || c.out.box.Gone()
 }
 
-func (c *session) ready(d *departure) error {
-	if err := c.announce(d); err != nil {
+// Ready waits until nothing is under way, and the peer knows that c moves.
+func (c *session) Ready(m *move.Outgoing) error {
+	if err := c.announce(m); err != nil {
 		return err
 	}
-	if !d.over(c) {
+	if !c.over(m) {
 		c.turn.drain()
 	}
-	if err := d.nested(c); err != nil {
+	if err := c.nest(m); err != nil {
 		return err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	err := c.watchLocked(d, func() bool { // what reading it has made us owe
+	err := c.watchLocked(m, func() bool { // what reading it has made us owe
 		c.pen.payLocked()
 		return c.quiet() && (c.pen.severed() || !c.pen.owed.Any() || c.out.shift.Held())
 	})
-	if err != nil || d.over(c) {
+	if err != nil || c.over(m) {
 		return err
 	}
 	c.out.shift.Detach()
 	if c.pen.severed() {
 		return nil
 	}
-	return c.flushedLocked(d)
+	return c.flushedLocked(m)
 }
 
 // flushedLocked waits until the pipe has room: what it has taken and not made room for is lost with
 // the process that wrote it (Windows).
-func (c *session) flushedLocked(d *departure) error {
+func (c *session) flushedLocked(m *move.Outgoing) error {
 	done := false
 	go func() {
 		_ = c.pipe.WaitWritable() // after an error there is nobody who could miss anything
@@ -282,16 +197,16 @@ func (c *session) flushedLocked(d *departure) error {
 		done = true
 		c.wakeWritesLocked()
 	}()
-	return c.watchLocked(d, func() bool { return done })
+	return c.watchLocked(m, func() bool { return done })
 }
 
 // announce tells the peer, once nothing is half done.
-func (c *session) announce(d *departure) error {
-	mate := d.mate(c) // it answers no more
+func (c *session) announce(m *move.Outgoing) error {
+	mate := c.mate(m) // it answers no more
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for {
-		err := c.watchLocked(d, func() bool { return c.quiet() && (mate != nil || c.answered()) })
+		err := c.watchLocked(m, func() bool { return c.quiet() && (mate != nil || c.answered()) })
 		switch {
 		case err != nil:
 			return err
@@ -306,7 +221,7 @@ func (c *session) announce(d *departure) error {
 			c.mu.Lock()
 			return nil
 		case !c.out.shift.Abroad():
-			return c.requestLocked(d)
+			return c.requestLocked(m)
 		case c.leaveWordLocked():
 			return nil
 		}
@@ -335,16 +250,63 @@ func (c *session) leaveWordLocked() bool {
 
 // requestLocked tells the peer that this end moves, and waits until it has taken note of it. The
 // caller has waited for the pen.
-func (c *session) requestLocked(d *departure) error {
+func (c *session) requestLocked(m *move.Outgoing) error {
 	t := c.pen.owed.Ask(sock.DebtMove)
-	c.pen.owed.OweMove(d.route(c))
+	c.pen.owed.OweMove(c.route(m))
 	c.out.shift.Announce()
 	c.pen.payLocked()
-	return c.watchLocked(d, func() bool { return t.Fate != sock.Written || c.pen.severed() })
+	return c.watchLocked(m, func() bool { return t.Fate != sock.Written || c.pen.severed() })
 }
 
-// stay makes c what it was. The peer, if it has been told, gets another hello.
-func (c *session) stay() {
+// Kind is that of an end of a connection.
+func (c *session) Kind() descriptor.Kind { return descriptor.Unix }
+
+// Descriptor returns that of the pipe.
+func (c *session) Descriptor() (uintptr, error) { return descriptorOf(c.pipe) }
+
+// descriptorOf returns the descriptor of a pipe that nobody else closes for the time being.
+func descriptorOf(p pipe.Pipe) (v uintptr, err error) {
+	if p.SyscallConn().Control(func(fd uintptr) { v = fd }) != nil {
+		return 0, syscall.EBADF
+	}
+	return v, nil
+}
+
+// Pack says what c is made of.
+func (c *session) Pack(m *move.Outgoing) error {
+	s := c.state()
+	return m.AddConn(&s)
+}
+
+// state returns the state of c. Its segments are still the Inbox's.
+func (c *session) state() (s sock.ConnState) {
+	c.above.describe(&s)
+	c.mu.Lock()
+	defer c.unlock()
+	if c.out.box.Apart() {
+		c.in.box.Disconnect() // if part has not come to it
+	}
+	s.End = c.endStateLocked()
+	s.Out, s.Shift = c.out.box.Look(), c.out.shift.Look()
+	s.In, s.Segments = c.in.box.Look()
+	return s
+}
+
+// endStateLocked returns what moves of c beside its halves.
+func (c *session) endStateLocked() sock.EndState {
+	s := sock.EndState{
+		Type: c.typ, Server: c.server, ID: c.id, PeerID: c.peer.id, Local: c.local.Name, Remote: c.remote.Name,
+		Pass: c.pass, PeerPass: c.peer.pass, Alone: c.pen.severed(), Embryo: c.custody == embryo,
+		Chosen: string(c.pen.owed.name), PeerName: c.peer.name, Naming: c.peer.naming,
+	}
+	for _, w := range c.peer.writers {
+		s.Writers = append(s.Writers, sock.Writer{PID: uint64(w.PID), UID: uint64(w.UID), GID: uint64(w.GID), SID: w.SID})
+	}
+	return s
+}
+
+// Stay makes c what it was. The peer, if it has been told, gets another hello.
+func (c *session) Stay() {
 	proof, err := c.pipe.Proof()
 	c.pen.lock()
 	if c.out.shift.Stay() && err == nil { // else the pipe is closed
@@ -370,8 +332,8 @@ func (c *session) resumeLocked() (closed bool) {
 	return c.closed
 }
 
-// moved closes c without a goodbye.
-func (c *session) moved() {
+// Moved closes c without a goodbye.
+func (c *session) Moved() {
 	c.pen.lock()
 	defer c.unlock()
 	c.markClosedLocked()
@@ -382,7 +344,8 @@ func (c *session) moved() {
 	c.out.shift.Detach()
 }
 
-func (c *session) release() {
+// Release closes the pipe.
+func (c *session) Release() {
 	c.mu.Lock()
 	itself := c.out.shift.Itself()
 	c.mu.Unlock()

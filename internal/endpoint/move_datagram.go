@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"afunix/internal/descriptor"
+	"afunix/internal/move"
 	"afunix/internal/sock"
 	"afunix/internal/transport"
 	"afunix/internal/wire"
@@ -23,9 +24,9 @@ type packetMove struct {
 	links   []*link // that move with it; the first one is the peer, if it has one
 }
 
-func (s *PacketConn) receives(id uint64) bool { return s.id == id }
+func (s *PacketConn) Receives(id uint64) bool { return s.id == id }
 
-func (s *PacketConn) nudge() {
+func (s *PacketConn) Nudge() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.nudged = true
@@ -67,12 +68,12 @@ func (s *PacketConn) exit() {
 	}
 }
 
-func (s *PacketConn) begin(d *departure) error {
-	if err := s.pause(d); err != nil {
+func (s *PacketConn) Begin(m *move.Outgoing) error {
+	if err := s.pause(m); err != nil {
 		return err
 	}
 	s.mu.Lock()
-	err := s.awaitSends(d)
+	err := s.awaitSends(m)
 	door := s.door
 	s.mu.Unlock()
 	for _, c := range s.out.forget() {
@@ -80,13 +81,13 @@ func (s *PacketConn) begin(d *departure) error {
 	}
 	var arrivals []*link
 	if err == nil && door != nil {
-		if err = d.begin(door); err == nil {
+		if err = m.Begin(door); err == nil {
 			arrivals = door.takeAll()
 		}
 	}
 	var links []*link
 	if err == nil {
-		links, err = s.beginLinks(d)
+		links, err = s.beginLinks(m)
 	}
 	for _, c := range arrivals {
 		c.accepted()
@@ -98,22 +99,22 @@ func (s *PacketConn) begin(d *departure) error {
 	s.links = append(links, arrivals...)
 	s.mu.Unlock()
 	if err != nil {
-		s.stay()
+		s.Stay()
 	}
 	return err
 }
 
 // pause makes the socket neither receive nor send anything new.
-func (s *PacketConn) pause(d *departure) error {
+func (s *PacketConn) pause(m *move.Outgoing) error {
 	s.mu.Lock()
 	defer s.unlock()
-	err := d.watch(&s.cond, &s.nudged, func() bool { return s.started || s.mail.Closed() })
+	err := watch(m, &s.cond, &s.nudged, func() bool { return s.started || s.mail.Closed() })
 	switch {
 	case err != nil:
 		return err
 	case s.mail.Closed() || s.mail.Moving():
 		return syscall.EBADF
-	case s.peer != nil && d.carrier == &s.peer.session:
+	case s.peer != nil && carrierOf(m) == &s.peer.session:
 		return descriptor.ErrNotSendable // its receiver could not tell who reads the link
 	}
 	s.mail.Move()
@@ -122,9 +123,9 @@ func (s *PacketConn) pause(d *departure) error {
 }
 
 // beginLinks begins to move the links. One that has been closed meanwhile was of no use any more.
-func (s *PacketConn) beginLinks(d *departure) (links []*link, err error) {
+func (s *PacketConn) beginLinks(m *move.Outgoing) (links []*link, err error) {
 	for _, c := range s.attached() {
-		switch err := d.begin(c); err {
+		switch err := m.Begin(c); err {
 		case nil:
 			links = append(links, c)
 		case syscall.EBADF:
@@ -150,41 +151,40 @@ func (s *PacketConn) attached() (links []*link) {
 
 // awaitSends waits until no send is under way, as long as the carrier can send, but for the one that sends the socket itself. The caller
 // holds mu.
-func (s *PacketConn) awaitSends(d *departure) error {
+func (s *PacketConn) awaitSends(m *move.Outgoing) error {
 	own := 0
-	if c := d.carrier; c != nil && c.above.socket() == transport.Conn(s) {
+	if c := carrierOf(m); c != nil && c.above.socket() == transport.Conn(s) {
 		own = 1
 	}
-	return d.watch(&s.cond, &s.nudged, func() bool { return s.sends <= own })
+	return watch(m, &s.cond, &s.nudged, func() bool { return s.sends <= own })
 }
 
-func (s *PacketConn) ready(d *departure) error {
+func (s *PacketConn) Ready(m *move.Outgoing) error {
 	if s.door != nil {
-		if err := s.door.ready(d); err != nil {
+		if err := s.door.Ready(m); err != nil {
 			return err
 		}
 	}
 	for _, c := range s.links {
-		if err := c.ready(d); err != nil {
+		if err := c.Ready(m); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *PacketConn) pack(p *parcel) error {
+func (s *PacketConn) Pack(m *move.Outgoing) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	links := s.living()
-	p.states = wire.AppendPacket(p.states, s.state(links))
-	if l := s.door; l != nil {
-		p.addEnd(l.handles[0], descriptor.UnixListener)
-		if err := l.pack(p); err != nil {
+	m.AddPacket(s.state(links))
+	if s.door != nil {
+		if err := m.AddPart(s.door); err != nil {
 			return err
 		}
 	}
-	for _, c := range links {
-		if err := p.addConn(&c.session); err != nil {
+	for _, l := range links {
+		if err := m.AddPart(l); err != nil {
 			return err
 		}
 	}
@@ -229,8 +229,8 @@ func (l *link) describe(s *sock.ConnState) { s.Link = l.mail.Look() }
 // restore undoes describe.
 func (l *link) restore(s *sock.ConnState) { l.mail.Restore(s.Link) }
 
-// stay makes the socket what it was. Its listener and its links are ends of the departure themselves.
-func (s *PacketConn) stay() {
+// Stay makes the socket what it was. Its listener and its links are ends of the move themselves.
+func (s *PacketConn) Stay() {
 	s.mu.Lock()
 	s.mail.Stay()
 	s.links = nil
@@ -242,8 +242,8 @@ func (s *PacketConn) stay() {
 	}
 }
 
-// moved makes the socket behave as closed.
-func (s *PacketConn) moved() {
+// Moved makes the socket behave as closed.
+func (s *PacketConn) Moved() {
 	s.mu.Lock()
 	s.mail.Leave()
 	s.deadline.stopLocked()
@@ -253,40 +253,46 @@ func (s *PacketConn) moved() {
 	s.cancel()
 }
 
-func (s *PacketConn) release() {}
+// Release has nothing to let go of: the socket has no descriptor of its own.
+func (s *PacketConn) Release() {}
 
-func (s *PacketConn) start() {
+// Kind is that of a socket.
+func (s *PacketConn) Kind() descriptor.Kind { return descriptor.Unix }
+
+// Descriptor returns none.
+func (s *PacketConn) Descriptor() (uintptr, error) { return 0, nil }
+
+func (s *PacketConn) Start() {
 	s.mu.Lock()
 	links := s.links
 	s.links = nil
 	door := s.door
 	s.mu.Unlock()
 	for _, c := range links {
-		c.start()
+		c.Start()
 	}
 	s.mu.Lock()
 	s.started = true // all that it is linked to has been told who sends from now on
 	s.cond.Broadcast()
 	s.mu.Unlock()
 	if door != nil {
-		door.start()
+		door.Start()
 		go s.serve(door)
 	}
 }
 
 // packetConn makes a datagram socket that has moved here, and is not live yet.
-func (u *unpacker) packetConn() (*PacketConn, error) {
-	state, rest, err := wire.ParsePacket(u.states)
+func (b builder) packetConn() (*PacketConn, error) {
+	state, err := b.in.Packet()
 	if err == nil {
-		err = checkPacketConn(&state, u.n)
+		err = checkPacketConn(&state, b.in.Left())
 	}
 	if err != nil {
 		return nil, err
 	}
-	u.states = rest
-	s := newPacketConn(u.c.world.Network, Config{Table: u.c.table, World: u.c.world})
+	s := newPacketConn(b.c.world.Network, Config{Table: b.c.table, World: b.c.world})
 	s.started = false
-	if err := u.furnish(s, &state); err != nil {
+	if err := b.furnish(s, &state); err != nil {
 		s.Close()
 		return nil, err
 	}
@@ -294,7 +300,7 @@ func (u *unpacker) packetConn() (*PacketConn, error) {
 }
 
 // furnish gives a socket its state, its listener and its links.
-func (u *unpacker) furnish(s *PacketConn, state *sock.PacketState) error {
+func (b builder) furnish(s *PacketConn, state *sock.PacketState) error {
 	s.id, s.peerID = state.ID, state.PeerID
 	s.mute, s.pass = state.Mute, state.Pass
 	s.bound, s.local = []byte(state.Bound), address(sock.Datagram, cmp.Or(state.Bound, state.Local))
@@ -303,12 +309,12 @@ func (u *unpacker) furnish(s *PacketConn, state *sock.PacketState) error {
 		s.remote = address(sock.Datagram, state.Remote)
 	}
 	if state.Listens {
-		if err := u.listens(s); err != nil {
+		if err := b.listens(s); err != nil {
 			return err
 		}
 	}
 	for i := range state.Links {
-		c, err := u.link(s)
+		c, err := b.link(s)
 		if err != nil {
 			return err
 		}
@@ -324,44 +330,25 @@ func (u *unpacker) furnish(s *PacketConn, state *sock.PacketState) error {
 	}
 	err := s.mail.Restore(state.Mail, mails(s.links), state.Order, func(c *link) int { return c.in.box.Records() })
 	if err != nil {
-		return badLuggage("%w", err)
+		return move.Bad("%w", err)
 	}
 	return nil
 }
 
-// listens makes the listener of s.
-func (u *unpacker) listens(s *PacketConn) error {
-	v, err := u.part(wire.ListenerTag)
+// listens makes the door of s.
+func (b builder) listens(s *PacketConn) error {
+	v, err := b.in.Part(wire.ListenerTag)
 	if err == nil {
-		s.door, err = u.door(v, s)
+		s.door, err = b.door(v, s)
 	}
 	return err
 }
 
 // link makes the next link of s.
-func (u *unpacker) link(s *PacketConn) (*link, error) {
-	v, err := u.part(wire.ConnTag)
+func (b builder) link(s *PacketConn) (*link, error) {
+	v, err := b.in.Part(wire.ConnTag)
 	if err != nil {
 		return nil, err
 	}
-	state, err := u.session(v)
-	if err != nil {
-		return nil, err
-	}
-	return restored(u, v, &state, checkLink, s.newLink)
-}
-
-// part adopts the descriptor of the next part of an end, of which a state with this tag follows.
-func (u *unpacker) part(want wire.Tag) (uintptr, error) {
-	tag, rest, err := wire.ParseTag(u.states)
-	if err != nil || tag != want {
-		return 0, badLuggage("state %d where %d was announced", tag, want)
-	}
-	u.states = rest
-	block, err := u.block(1)
-	if err != nil {
-		return 0, err
-	}
-	v, _, err := u.handle(block)
-	return v, err
+	return restored(b, v, checkLink, s.newLink)
 }

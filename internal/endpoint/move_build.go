@@ -1,0 +1,208 @@
+package endpoint
+
+import (
+	"cmp"
+	"fmt"
+
+	"afunix/internal/cred"
+	"afunix/internal/descriptor"
+	"afunix/internal/move"
+	"afunix/internal/rights"
+	"afunix/internal/sock"
+	"afunix/internal/wire"
+)
+
+// This file is about ends that have moved here (P8): see move.Incoming. What a state says is checked in states.go, and its numbers by
+// package sock.
+
+// A builder makes ends of what has come over a connection.
+type builder struct {
+	c  *session
+	in *move.Incoming
+}
+
+// receiveEnds returns what makes ends of luggage that has come over c.
+func (c *session) receiveEnds(l move.Luggage, route rights.Route) *move.Incoming {
+	if c.world == nil {
+		return move.Receive(l, c.table, c.pipe, route, nil)
+	}
+	return move.Receive(l, c.table, c.pipe, route, c.build)
+}
+
+// build makes the next end: see move.Builder.
+func (c *session) build(in *move.Incoming, tag wire.Tag, v uintptr) (move.End, error) {
+	b := builder{c, in}
+	switch tag {
+	case wire.ConnTag:
+		return b.connOrPacketConn(v)
+	case wire.ListenerTag:
+		return b.listener(v)
+	}
+	return b.packetConn()
+}
+
+// connOrPacketConn makes a connection. But one of a pair of datagram sockets that has lost its peer is a socket like any other that is not
+// connected.
+func (b builder) connOrPacketConn(v uintptr) (move.End, error) {
+	s, err := b.in.Conn(v)
+	switch {
+	case err != nil:
+		return nil, err
+	case s.End.Type == sock.Datagram && s.Out.Peer == sock.Apart:
+		b.in.Close(v, descriptor.Unix)
+		return b.parted(&s)
+	}
+	return restore(b, v, &s, checkConn, newConn)
+}
+
+// parted makes a datagram socket of one of a pair, which has lost its peer.
+func (b builder) parted(s *sock.ConnState) (*PacketConn, error) {
+	if len(s.Segments) > 0 {
+		return nil, move.Bad("datagrams of a socket that has lost its peer")
+	}
+	p := newPacketConn(b.c.world.Network, Config{Table: b.c.table, World: b.c.world})
+	p.started = false
+	p.mute, p.pass = s.Out.Shut, s.End.Pass
+	if s.In.Shut {
+		p.mail.Shut()
+	}
+	p.out.buffer = bufferSize(int(s.Out.Buffer))
+	return p, nil
+}
+
+// conn makes a connection, which is not live yet. It owns v.
+func (b builder) conn(v uintptr) (*Conn, error) { return restored(b, v, checkConn, newConn) }
+
+// restored makes a session of its descriptor and the next state, which is not live yet, with what make puts above it.
+func restored[C client](b builder, v uintptr, check func(*sock.ConnState) error, make maker[C]) (none C, err error) {
+	s, err := b.in.Conn(v)
+	if err != nil {
+		return none, err
+	}
+	return restore(b, v, &s, check, make)
+}
+
+// restore makes a session of its descriptor and its state.
+func restore[C client](b builder, v uintptr, s *sock.ConnState, check func(*sock.ConnState) error, make maker[C]) (none C, err error) {
+	if err := check(s); err != nil {
+		b.in.Close(v, descriptor.Unix)
+		return none, err
+	}
+	p, err := b.c.world.System.OpenPipe(v, s.End.Server)
+	if err != nil {
+		return none, err
+	}
+	cfg := Config{Type: s.End.Type, Table: b.c.table, World: b.c.world}
+	if c := b.c.world.Autobind; c != nil && s.End.Chosen == "" && s.End.Local == noName {
+		cfg.Autobind = c(cfg.Type)
+	}
+	c := make(p, cfg, s.End.Server, 0)
+	if err := b.assemble(c.base(), s); err != nil {
+		p.Close()
+		return none, err
+	}
+	return c, nil
+}
+
+// assemble gives c its state.
+func (b builder) assemble(c *session, s *sock.ConnState) error {
+	end := &s.End
+	c.id, c.peer.id = end.ID, end.PeerID
+	c.local = address(c.typ, cmp.Or(end.Chosen, end.Local)) // whoever gets a socket looks what it is called now
+	c.remote = address(c.typ, cmp.Or(end.PeerName, end.Remote))
+	opener, err := c.pipe.Opener()
+	if err != nil {
+		return err
+	}
+	if c.out.box, err = sock.RestoreOutbox(c.typ, s.Out); err != nil {
+		return err
+	}
+	o := &c.out
+	c.pass = end.Pass
+	c.peer.opener, c.peer.pass = opener, end.PeerPass
+	if end.Alone {
+		c.pen.hold = severed
+	}
+	c.pen.owed.name = []byte(end.Chosen)
+	o.shift.Arrive(s.Shift)
+	if !c.pen.severed() && !o.box.Gone() {
+		if err := c.introduce(); err != nil {
+			return err
+		}
+	}
+	return b.fill(c, s)
+}
+
+// introduce gets ready for the hello of whoever has the other end, and says ours, unless that waits
+// for it.
+func (c *session) introduce() error {
+	proof, err := c.pipe.Proof()
+	if err == nil {
+		err = c.pipe.Expect()
+	}
+	if err == nil && !c.out.shift.Waits() {
+		c.greetLocked(proof) // nobody else knows c yet
+	}
+	return err
+}
+
+// fill makes the receiving half of c.
+func (b builder) fill(c *session, s *sock.ConnState) error {
+	in, end := &c.in, &s.End
+	c.stage, c.peer.claimed, c.custody = unborn, true, untaken
+	if end.Embryo {
+		c.custody = embryo
+	}
+	c.peer.naming, c.peer.name = end.Naming, end.PeerName
+	mover := b.c.current()
+	for _, w := range end.Writers {
+		c.peer.writers = append(c.peer.writers, believed(w, mover))
+	}
+	if len(c.peer.writers) == 0 {
+		c.peer.writers = append(c.peer.writers, nobody)
+	}
+	if s.In.Failed {
+		in.failure = failure(errBroken)
+	}
+	err := b.in.Queue(s.Segments, len(c.peer.writers))
+	if err != nil {
+		return err
+	}
+	if in.box, err = sock.RestoreInbox(c.typ, s.In, s.Segments); err != nil {
+		move.DiscardQueue(s.Segments)
+		return err
+	}
+	in.box.TellApart(c.pass)
+	for i := range s.Segments {
+		in.nested = append(in.nested, move.Ends(s.Segments[i].Rights)...)
+	}
+	c.above.restore(s)
+	return nil
+}
+
+// Taken takes in what the peer has said before: it may have chosen a name.
+func (c *Conn) Taken() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.turn.catchUpLocked()
+	c.custody = withUser
+}
+
+// Taken has nothing to see: a listener's name does not change.
+func (l *door[C]) Taken() {}
+
+// Taken has nothing to see: nobody looks at the name again (row 75).
+func (s *PacketConn) Taken() {}
+
+// errBroken: the connection was broken before its end moved.
+var errBroken = fmt.Errorf("%w: broken before it moved here", sock.ErrProtocol)
+
+// believed returns whom a mover says bytes in a queue are from, if he could have written them himself as that user, and of that group: he is
+// both, or root. Else they are nobody's.
+func believed(w sock.Writer, mover cred.Credentials) cred.Credentials {
+	who := cred.Credentials{PID: int(w.PID), UID: int(w.UID), GID: int(w.GID), SID: w.SID}
+	if mover.UID == 0 || who.UID == mover.UID && who.GID == mover.GID && who.SID == mover.SID {
+		return who
+	}
+	return nobody
+}
