@@ -99,7 +99,7 @@ func (c *Conn) refusedLocked(uint64, sock.Fate) error { return errUnexpected }
 func (c *Conn) vouchedLocked() bool { return c.pass }
 
 func (c *Conn) lost()                    {}
-func (c *Conn) describe(*wire.ConnState) {}
-func (c *Conn) restore(*wire.ConnState)  {}
+func (c *Conn) look() (s sock.LinkState) { return s }
+func (c *Conn) restore(sock.LinkState)   {}
 func (c *Conn) unsettled() bool          { return false }
 func (c *Conn) socket() transport.Conn   { return c }

@@ -312,10 +312,11 @@ func (s *PacketConn) receive(b []byte, peek bool) (*link, sock.Result, error) {
 func (s *PacketConn) sender(l *link) *net.UnixAddr {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if l.sender == "" {
+	name := l.mail.Sender()
+	if name == "" {
 		return nil
 	}
-	return address(sock.Datagram, l.sender)
+	return address(sock.Datagram, name)
 }
 
 // credentials returns those that a datagram carries that came on l, if anybody wants them.

@@ -14,11 +14,9 @@ type link struct {
 	owner *PacketConn
 
 	// Of a link on which datagrams come:
-	mail     sock.Link[*link]
-	offering uint64  // the serial number of the datagram of which pieces are coming; only the reader uses it
-	ends     []mover // … that have come with it; likewise
-	offered  []mover // … with the datagram that waits for room in the queue
-	sender   string  // the name in the last datagram
+	mail    sock.Link[*link]
+	ends    []mover // that have come with the datagram of which pieces are coming; only the reader uses them
+	offered []mover // … with the datagram that waits for room in the queue
 
 	// Of a link on which datagrams go:
 	name    []byte   // ours; guarded by writing
@@ -51,16 +49,22 @@ func (l *link) headedLocked(name []byte, serial uint64, flags uint8) error {
 	case serial == 0:
 		return errUnexpected
 	}
-	l.offering = serial
-	l.renamedLocked(name)
+	l.mu.Unlock() // it is the socket that notes it, whose lock comes first
+	defer l.mu.Lock()
+	l.owner.mu.Lock()
+	defer l.owner.mu.Unlock()
+	l.mail.Sign(serial)
+	l.mail.Name(name)
 	return nil
 }
 
-// renamedLocked notes what the socket at the other end is called. It is the socket that does, whose lock comes first.
+// renamedLocked notes what the socket at the other end is called.
 func (l *link) renamedLocked(name []byte) {
 	l.mu.Unlock()
 	defer l.mu.Lock()
-	l.named(name)
+	l.owner.mu.Lock()
+	defer l.owner.mu.Unlock()
+	l.mail.Name(name)
 }
 
 func (l *link) arriveLocked(seg sock.Segment, ends []mover) error {
@@ -94,15 +98,6 @@ func (l *link) unsettled() bool { return len(l.ends) > 0 }
 
 func (l *link) socket() transport.Conn { return l.owner }
 
-// named notes what the socket at the other end is called.
-func (l *link) named(name []byte) {
-	l.owner.mu.Lock()
-	defer l.owner.mu.Unlock()
-	if string(name) != l.sender {
-		l.sender = string(name)
-	}
-}
-
 // deliver takes in a datagram, or a piece of one, that has come on l, and the ends with its first piece.
 func (s *PacketConn) deliver(l *link, seg sock.Segment, ends []mover) error {
 	who := l.current()
@@ -122,7 +117,7 @@ func (s *PacketConn) deliver(l *link, seg sock.Segment, ends []mover) error {
 	if err != nil || !whole {
 		return err
 	}
-	offer := sock.Offer{Serial: l.offering, Peer: s.isPeer(l.peer.id, who), Own: s.own(l.peer.id, who), Ends: len(l.ends) > 0}
+	offer := sock.Offer{Serial: l.mail.Offering(), Peer: s.isPeer(l.peer.id, who), Own: s.own(l.peer.id, who), Ends: len(l.ends) > 0}
 	if err := s.mail.Offer(&l.mail, offer); err != nil {
 		return err
 	}

@@ -150,11 +150,11 @@ func (l *door[C]) ready(d *departure) error {
 }
 
 func (l *door[C]) pack(p *parcel) error {
-	s := wire.ListenerState{
-		SocketType: uint8(l.cfg.Type), Backlog: uint32(l.backlog.Limit()), Local: l.cfg.Local,
+	s := sock.ListenerState{
+		Type: l.cfg.Type, Backlog: uint32(l.backlog.Limit()), Local: l.cfg.Local,
 		Handles: uint8(len(l.handles) - 1), Source: l.state, Clients: uint32(len(l.backlog.Queue()) + len(l.shelved)),
 	}
-	p.states = s.Append(p.states)
+	p.states = wire.AppendListener(p.states, &s)
 	for _, v := range l.handles[1:] {
 		p.addEnd(v, descriptor.UnixListener)
 	}
@@ -267,10 +267,10 @@ func (u *unpacker) noLink(v uintptr) (*link, error) {
 }
 
 // unpackDoor opens l. next makes its next client, of one that has said hello.
-func unpackDoor[C client](u *unpacker, v uintptr, l *door[C], check func(*wire.ListenerState) error,
+func unpackDoor[C client](u *unpacker, v uintptr, l *door[C], check func(*sock.ListenerState) error,
 	make maker[C], next func(uintptr) (C, error),
 ) error {
-	s, rest, err := wire.ParseListenerState(u.states)
+	s, rest, err := wire.ParseListener(u.states)
 	if err == nil {
 		err = check(&s)
 	}
@@ -288,7 +288,7 @@ func unpackDoor[C client](u *unpacker, v uintptr, l *door[C], check func(*wire.L
 		return err
 	}
 	source.SetUnlinkOnClose(false) // as one that the kernel has handed over
-	cfg := Config{Type: sock.Type(s.SocketType), Local: s.Local, Table: u.c.table, World: u.c.world}
+	cfg := Config{Type: s.Type, Local: s.Local, Table: u.c.table, World: u.c.world}
 	l.open(source, cfg, int(s.Backlog), make)
 	for range s.Clients {
 		if err := unpackClient(u, l, next); err != nil {

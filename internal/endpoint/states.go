@@ -10,60 +10,58 @@ import (
 // two halves.
 
 // checkConn says what is wrong with the state of a connection.
-func checkConn(s *wire.ConnState) error {
-	switch t := sock.Type(s.SocketType); {
-	case !t.Valid():
-		return badLuggage("the state of a connection of type %d", t)
-	case len(s.Offers) > 0:
-		return badLuggage("%d datagrams that wait, of a connection", len(s.Offers))
+func checkConn(s *sock.ConnState) error {
+	switch {
+	case !s.End.Type.Valid():
+		return badLuggage("the state of a connection of type %d", s.End.Type)
+	case len(s.Link.Offers) > 0:
+		return badLuggage("%d datagrams that wait, of a connection", len(s.Link.Offers))
 	}
 	return checkSession(s)
 }
 
 // checkLink says what is wrong with the state of a link.
-func checkLink(s *wire.ConnState) error {
-	switch t := sock.Type(s.SocketType); {
-	case t != sock.Datagram:
-		return badLuggage("the state of a connection of type %d", t)
-	case len(s.Offers) > sock.MaxOffers:
-		return badLuggage("%d datagrams that wait, of a link", len(s.Offers))
+func checkLink(s *sock.ConnState) error {
+	switch {
+	case s.End.Type != sock.Datagram:
+		return badLuggage("the state of a connection of type %d", s.End.Type)
+	case len(s.Link.Offers) > sock.MaxOffers:
+		return badLuggage("%d datagrams that wait, of a link", len(s.Link.Offers))
 	}
 	return checkSession(s)
 }
 
 // checkSession says what is wrong with the state of either.
-func checkSession(s *wire.ConnState) error {
+func checkSession(s *sock.ConnState) error {
 	switch {
-	case s.Flags&wire.ConnDeferred != 0 && s.Flags&wire.ConnShifting == 0:
+	case s.Shift.Waits && !s.Shift.PeerAway:
 		return badLuggage("the state of a connection that waits for a hello, and has heard it")
-	case s.Flags&wire.ConnApart != 0: // one of datagrams that has is a PacketConn by now
-		return badLuggage("a connection of type %d that has lost its peer", s.SocketType)
-	case len(s.Writers) > maxWriters:
-		return badLuggage("%d writers", len(s.Writers))
-	case len(s.Segments) > sock.MaxSegments:
-		return badLuggage("a queue of %d segments", len(s.Segments))
+	case s.Out.Peer == sock.Apart: // one of datagrams that has is a PacketConn by now
+		return badLuggage("a connection of type %d that has lost its peer", s.End.Type)
+	case len(s.End.Writers) > maxWriters:
+		return badLuggage("%d writers", len(s.End.Writers))
 	}
-	return checkNames(s.Local, s.Remote, s.PeerName, s.Chosen, s.Sender)
+	return checkNames(s.End.Local, s.End.Remote, s.End.PeerName, s.End.Chosen, s.Link.Sender)
 }
 
 // checkListener says what is wrong with the state of a listener.
-func checkListener(s *wire.ListenerState) error {
-	if t := sock.Type(s.SocketType); t == sock.Datagram || !t.Valid() {
-		return badLuggage("a listener of type %d", t)
+func checkListener(s *sock.ListenerState) error {
+	if s.Type == sock.Datagram || !s.Type.Valid() {
+		return badLuggage("a listener of type %d", s.Type)
 	}
 	return checkDoor(s)
 }
 
 // checkLinks says what is wrong with the state of the door of a datagram socket.
-func checkLinks(s *wire.ListenerState) error {
-	if t := sock.Type(s.SocketType); t != sock.Datagram {
-		return badLuggage("a listener of type %d", t)
+func checkLinks(s *sock.ListenerState) error {
+	if s.Type != sock.Datagram {
+		return badLuggage("a listener of type %d", s.Type)
 	}
 	return checkDoor(s)
 }
 
 // checkDoor says what is wrong with the state of either.
-func checkDoor(s *wire.ListenerState) error {
+func checkDoor(s *sock.ListenerState) error {
 	switch {
 	case s.Handles >= pipe.MaxHandles, len(s.Source) > pipe.MaxSourceState:
 		return badLuggage("a listener with %d further descriptors and %d bytes", s.Handles, len(s.Source))
@@ -72,7 +70,7 @@ func checkDoor(s *wire.ListenerState) error {
 }
 
 // checkPacketConn says what is wrong with the state of a datagram socket, whose links have at most so many descriptors.
-func checkPacketConn(s *wire.PacketState, descriptors int) error {
+func checkPacketConn(s *sock.PacketState, descriptors int) error {
 	if uint64(s.Links) > uint64(descriptors) {
 		return badLuggage("%d links and %d descriptors", s.Links, descriptors)
 	}

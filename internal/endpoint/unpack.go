@@ -135,49 +135,65 @@ func (u *unpacker) close(v uintptr, k descriptor.Kind) {
 // connOrPacketConn makes a connection. But one of a pair of datagram sockets that has lost its peer is a socket like any other that is not
 // connected.
 func (u *unpacker) connOrPacketConn(v uintptr) (mover, error) {
-	s, rest, err := wire.ParseConnState(u.states)
-	if err != nil || sock.Type(s.SocketType) != sock.Datagram || s.Flags&wire.ConnApart == 0 {
-		return u.conn(v)
+	s, err := u.connState(v)
+	switch {
+	case err != nil:
+		return nil, err
+	case s.End.Type == sock.Datagram && s.Out.Peer == sock.Apart:
+		u.close(v, descriptor.Unix)
+		return u.parted(&s)
 	}
-	u.close(v, descriptor.Unix)
+	return restored(u, v, &s, checkConn, newConn)
+}
+
+// parted makes a datagram socket of one of a pair, which has lost its peer.
+func (u *unpacker) parted(s *sock.ConnState) (*PacketConn, error) {
 	if len(s.Segments) > 0 {
 		return nil, badLuggage("datagrams of a socket that has lost its peer")
 	}
-	u.states = rest
 	p := newPacketConn(u.c.world.Network, Config{Table: u.c.table, World: u.c.world})
 	p.started = false
-	p.mute, p.pass = s.Flags&wire.OutShut != 0, s.Flags&wire.ConnPass != 0
-	if s.Flags&wire.InShut != 0 {
+	p.mute, p.pass = s.Out.Shut, s.End.Pass
+	if s.In.Shut {
 		p.mail.Shut()
 	}
-	p.out.buffer = bufferSize(int(s.Buffer))
+	p.out.buffer = bufferSize(int(s.Out.Buffer))
 	return p, nil
 }
 
-// conn makes a connection, which is not live yet.
-func (u *unpacker) conn(v uintptr) (*Conn, error) { return restored(u, v, checkConn, newConn) }
-
-// restored makes a session, which is not live yet, with what make puts above it.
-func restored[C client](u *unpacker, v uintptr, check func(*wire.ConnState) error, make maker[C]) (none C, err error) {
-	s, rest, err := wire.ParseConnState(u.states)
-	if err == nil {
-		err = check(&s)
-	}
+// conn makes a connection, which is not live yet. It owns v.
+func (u *unpacker) conn(v uintptr) (*Conn, error) {
+	s, err := u.connState(v)
 	if err != nil {
+		return nil, err
+	}
+	return restored(u, v, &s, checkConn, newConn)
+}
+
+// connState takes the next state, of a connection, and closes its descriptor v if there is none.
+func (u *unpacker) connState(v uintptr) (s sock.ConnState, err error) {
+	if s, u.states, err = wire.ParseConn(u.states); err != nil {
+		u.close(v, descriptor.Unix)
+	}
+	return s, err
+}
+
+// restored makes a session of its descriptor and its state, with what make puts above it.
+func restored[C client](u *unpacker, v uintptr, s *sock.ConnState, check func(*sock.ConnState) error, make maker[C]) (none C, err error) {
+	if err := check(s); err != nil {
 		u.close(v, descriptor.Unix)
 		return none, err
 	}
-	u.states = rest
-	p, err := u.c.world.System.OpenPipe(v, s.Flags&wire.ConnServer != 0)
+	p, err := u.c.world.System.OpenPipe(v, s.End.Server)
 	if err != nil {
 		return none, err
 	}
-	cfg := Config{Type: sock.Type(s.SocketType), Table: u.c.table, World: u.c.world}
-	if c := u.c.world.Autobind; c != nil && s.Chosen == "" && s.Local == noName {
+	cfg := Config{Type: s.End.Type, Table: u.c.table, World: u.c.world}
+	if c := u.c.world.Autobind; c != nil && s.End.Chosen == "" && s.End.Local == noName {
 		cfg.Autobind = c(cfg.Type)
 	}
-	c := make(p, cfg, s.Flags&wire.ConnServer != 0, 0)
-	if err := u.assemble(c.base(), &s); err != nil {
+	c := make(p, cfg, s.End.Server, 0)
+	if err := u.assemble(c.base(), s); err != nil {
 		p.Close()
 		return none, err
 	}
@@ -185,30 +201,26 @@ func restored[C client](u *unpacker, v uintptr, check func(*wire.ConnState) erro
 }
 
 // assemble gives c its state.
-func (u *unpacker) assemble(c *session, s *wire.ConnState) error {
-	has := func(flag uint32) bool { return s.Flags&flag != 0 }
-	c.id, c.peer.id = s.ID, s.PeerID
-	c.local = address(c.typ, cmp.Or(s.Chosen, s.Local)) // whoever gets a socket looks what it is called now
-	c.remote = address(c.typ, cmp.Or(s.PeerName, s.Remote))
+func (u *unpacker) assemble(c *session, s *sock.ConnState) error {
+	end := &s.End
+	c.id, c.peer.id = end.ID, end.PeerID
+	c.local = address(c.typ, cmp.Or(end.Chosen, end.Local)) // whoever gets a socket looks what it is called now
+	c.remote = address(c.typ, cmp.Or(end.PeerName, end.Remote))
 	opener, err := c.pipe.Opener()
 	if err != nil {
 		return err
 	}
-	if c.out.box, err = sock.RestoreOutbox(c.typ, sock.OutboxState{
-		Shut: has(wire.OutShut), Deaf: has(wire.OutDeaf), Gone: has(wire.OutGone),
-		Sent: s.Sent, Consumed: s.SentConsumed, Buffer: s.Buffer,
-		RightsSent: s.RightsSent, RightsLimit: s.RightsLimit, Serial: s.Serial,
-	}); err != nil {
+	if c.out.box, err = sock.RestoreOutbox(c.typ, s.Out); err != nil {
 		return err
 	}
 	o := &c.out
-	c.pass = has(wire.ConnPass)
-	c.peer.opener, c.peer.pass = opener, has(wire.ConnPeerPass)
-	if has(wire.ConnAlone) {
+	c.pass = end.Pass
+	c.peer.opener, c.peer.pass = opener, end.PeerPass
+	if end.Alone {
 		c.pen.hold = severed
 	}
-	c.pen.owed.name = []byte(s.Chosen)
-	o.shift.Arrive(has(wire.ConnShifting), has(wire.ConnDeferred))
+	c.pen.owed.name = []byte(end.Chosen)
+	o.shift.Arrive(s.Shift)
 	if !c.pen.severed() && !o.box.Gone() {
 		if err := c.introduce(); err != nil {
 			return err
@@ -231,48 +243,40 @@ func (c *session) introduce() error {
 }
 
 // fill makes the receiving half of c.
-func (u *unpacker) fill(c *session, s *wire.ConnState) error {
-	has := func(flag uint32) bool { return s.Flags&flag != 0 }
-	in := &c.in
+func (u *unpacker) fill(c *session, s *sock.ConnState) error {
+	in, end := &c.in, &s.End
 	c.stage, c.peer.claimed, c.custody = unborn, true, untaken
-	if has(wire.ConnEmbryo) {
+	if end.Embryo {
 		c.custody = embryo
 	}
-	c.peer.naming, c.peer.name = has(wire.ConnNaming), s.PeerName
+	c.peer.naming, c.peer.name = end.Naming, end.PeerName
 	mover := u.c.current()
-	for _, w := range s.Writers {
+	for _, w := range end.Writers {
 		c.peer.writers = append(c.peer.writers, believed(w, mover))
 	}
 	if len(c.peer.writers) == 0 {
 		c.peer.writers = append(c.peer.writers, nobody)
 	}
-	if has(wire.InFailed) {
+	if s.In.Failed {
 		in.failure = failure(errBroken)
 	}
-	segments, err := u.segments(s, len(c.peer.writers))
+	err := u.claim(s.Segments, len(c.peer.writers))
 	if err == nil {
-		in.box, err = sock.RestoreInbox(c.typ, sock.InboxState{
-			Shut: has(wire.InShut), Ended: has(wire.InEnded), Gone: has(wire.InGone),
-			Reset: has(wire.InReset), Failed: has(wire.InFailed),
-			Arrived: s.Arrived, Consumed: s.Consumed, Reported: s.Reported, Window: s.InWindow,
-			RightsArrived: s.RightsArrived, RightsConsumed: s.RightsConsumed,
-			RightsGranted: s.RightsGranted, RightsWindow: s.RightsWindow,
-			Message: s.Message, Pieces: s.Pieces,
-		}, segments)
+		in.box, err = sock.RestoreInbox(c.typ, s.In, s.Segments)
 	}
 	if err != nil {
-		for i := range segments {
-			if segments[i].Rights != nil {
-				segments[i].Rights.Discard()
+		for i := range s.Segments {
+			if r := s.Segments[i].Rights; r != nil {
+				r.Discard()
 			}
 		}
 		return err
 	}
 	in.box.TellApart(c.pass)
-	for i := range segments {
-		in.nested = append(in.nested, ends(&segments[i])...)
+	for i := range s.Segments {
+		in.nested = append(in.nested, ends(&s.Segments[i])...)
 	}
-	c.above.restore(s)
+	c.above.restore(s.Link)
 	return nil
 }
 
@@ -293,35 +297,30 @@ func (s *PacketConn) Taken() {}
 // errBroken: the connection was broken before its end moved.
 var errBroken = fmt.Errorf("%w: broken before it moved here", sock.ErrProtocol)
 
-// segments makes the queue of a connection that has had so many writers. Also with an error the caller owns what is returned.
-func (u *unpacker) segments(s *wire.ConnState, writers int) (segments []sock.Segment, err error) {
-	for i := range s.Segments {
-		from := &s.Segments[i]
-		to := sock.Segment{
-			Data:      append([]byte(nil), from.Data...),
-			Creds:     from.Writer,
-			More:      from.Flags&wire.SegmentMore != 0,
-			Continued: from.Flags&wire.SegmentContinued != 0,
-			Lost:      from.Flags&wire.SegmentLost != 0,
+// claim makes what was announced of a queue the queue of a connection that has had so many writers: its bytes are its own from here on,
+// and its descriptors adopted. Also with an error the caller owns those.
+func (u *unpacker) claim(segments []sock.Segment, writers int) error {
+	for i := range segments {
+		s := &segments[i]
+		s.Data = append([]byte(nil), s.Data...)
+		if int64(s.Creds) > int64(writers) {
+			return badLuggage("bytes of writer %d of %d", s.Creds, writers)
 		}
-		if int(from.Writer) > writers {
-			return segments, badLuggage("bytes of writer %d of %d", from.Writer, writers)
+		if s.Rights == nil {
+			continue
 		}
-		if from.Rights > 0 {
-			set, err := u.next(int(from.Rights))
-			if err != nil {
-				return segments, err
-			}
-			to.Rights = set
+		set, err := u.next(s.Rights.Len())
+		if err != nil {
+			return err
 		}
-		segments = append(segments, to)
+		s.Rights = set
 	}
-	return segments, nil
+	return nil
 }
 
 // believed returns whom a mover says bytes in a queue are from, if he could have written them himself as that user, and of that group: he is
 // both, or root. Else they are nobody's.
-func believed(w wire.Writer, mover cred.Credentials) cred.Credentials {
+func believed(w sock.Writer, mover cred.Credentials) cred.Credentials {
 	who := cred.Credentials{PID: int(w.PID), UID: int(w.UID), GID: int(w.GID), SID: w.SID}
 	if mover.UID == 0 || who.UID == mover.UID && who.GID == mover.GID && who.SID == mover.SID {
 		return who
