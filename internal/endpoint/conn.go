@@ -100,7 +100,7 @@ func (c *Conn) refusedLocked(uint64, sock.Fate) error { return errUnexpected }
 func (c *Conn) vouchedLocked() bool { return c.pass }
 
 func (c *Conn) lost()                    {}
-func (c *Conn) describe(*sock.ConnState) {}
-func (c *Conn) restore(*sock.ConnState)  {}
+func (c *Conn) look() (s sock.LinkState) { return s }
+func (c *Conn) restore(sock.LinkState)   {}
 func (c *Conn) unsettled() bool          { return false }
 func (c *Conn) socket() transport.Conn   { return c }

@@ -50,7 +50,7 @@ func (l *link) headedLocked(name []byte, serial uint64, flags uint8) error {
 	case serial == 0:
 		return errUnexpected
 	}
-	l.mu.Unlock()
+	l.mu.Unlock() // it is the socket that notes it, whose lock comes first
 	defer l.mu.Lock()
 	l.owner.mu.Lock()
 	defer l.owner.mu.Unlock()
@@ -59,11 +59,13 @@ func (l *link) headedLocked(name []byte, serial uint64, flags uint8) error {
 	return nil
 }
 
-// renamedLocked notes what the socket at the other end is called. It is the socket that does, whose lock comes first.
+// renamedLocked notes what the socket at the other end is called.
 func (l *link) renamedLocked(name []byte) {
 	l.mu.Unlock()
 	defer l.mu.Lock()
-	l.named(name)
+	l.owner.mu.Lock()
+	defer l.owner.mu.Unlock()
+	l.mail.Name(name)
 }
 
 func (l *link) arriveLocked(seg sock.Segment, ends []move.End) error {
@@ -96,13 +98,6 @@ func (l *link) lost() { l.owner.lost(l) }
 func (l *link) unsettled() bool { return len(l.ends) > 0 }
 
 func (l *link) socket() transport.Conn { return l.owner }
-
-// named notes what the socket at the other end is called.
-func (l *link) named(name []byte) {
-	l.owner.mu.Lock()
-	defer l.owner.mu.Unlock()
-	l.mail.Name(name)
-}
 
 // deliver takes in a datagram, or a piece of one, that has come on l, and the ends with its first piece.
 func (s *PacketConn) deliver(l *link, seg sock.Segment, ends []move.End) error {

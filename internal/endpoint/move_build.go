@@ -176,7 +176,7 @@ func (b builder) fill(c *session, s *sock.ConnState) error {
 	for i := range s.Segments {
 		in.nested = append(in.nested, move.Ends(s.Segments[i].Rights)...)
 	}
-	c.above.restore(s)
+	c.above.restore(s.Link)
 	return nil
 }
 

@@ -223,11 +223,8 @@ func mails(links []*link) []*sock.Link[*link] {
 	return mails
 }
 
-// describe adds to the state of a link what its socket knows of it. The caller holds the socket's lock.
-func (l *link) describe(s *sock.ConnState) { s.Link = l.mail.Look() }
-
-// restore undoes describe.
-func (l *link) restore(s *sock.ConnState) { l.mail.Restore(s.Link) }
+func (l *link) look() sock.LinkState     { return l.mail.Look() }
+func (l *link) restore(s sock.LinkState) { l.mail.Restore(s) }
 
 // Stay makes the socket what it was. Its listener and its links are ends of the move themselves.
 func (s *PacketConn) Stay() {

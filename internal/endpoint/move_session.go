@@ -280,7 +280,7 @@ func (c *session) Pack(m *move.Outgoing) error {
 
 // state returns the state of c. Its segments are still the Inbox's.
 func (c *session) state() (s sock.ConnState) {
-	c.above.describe(&s)
+	s.Link = c.above.look()
 	c.mu.Lock()
 	defer c.unlock()
 	if c.out.box.Apart() {

@@ -12,9 +12,9 @@ import (
 
 // checkConn says what is wrong with the state of a connection.
 func checkConn(s *sock.ConnState) error {
-	switch t := s.End.Type; {
-	case !t.Valid():
-		return move.Bad("the state of a connection of type %d", t)
+	switch {
+	case !s.End.Type.Valid():
+		return move.Bad("the state of a connection of type %d", s.End.Type)
 	case len(s.Link.Offers) > 0:
 		return move.Bad("%d datagrams that wait, of a connection", len(s.Link.Offers))
 	}
@@ -23,9 +23,9 @@ func checkConn(s *sock.ConnState) error {
 
 // checkLink says what is wrong with the state of a link.
 func checkLink(s *sock.ConnState) error {
-	switch t := s.End.Type; {
-	case t != sock.Datagram:
-		return move.Bad("the state of a connection of type %d", t)
+	switch {
+	case s.End.Type != sock.Datagram:
+		return move.Bad("the state of a connection of type %d", s.End.Type)
 	case len(s.Link.Offers) > sock.MaxOffers:
 		return move.Bad("%d datagrams that wait, of a link", len(s.Link.Offers))
 	}
@@ -47,8 +47,8 @@ func checkSession(s *sock.ConnState) error {
 
 // checkListener says what is wrong with the state of a listener.
 func checkListener(s *sock.ListenerState) error {
-	if t := s.Type; t == sock.Datagram || !t.Valid() {
-		return move.Bad("a listener of type %d", t)
+	if s.Type == sock.Datagram || !s.Type.Valid() {
+		return move.Bad("a listener of type %d", s.Type)
 	}
 	return checkDoor(s)
 }

@@ -37,10 +37,9 @@ type upper interface {
 	// lost takes in that nothing more comes.
 	lost()
 
-	// describe adds what is above the session to the state of an end that moves, and restore takes
-	// it from there.
-	describe(*sock.ConnState)
-	restore(*sock.ConnState)
+	// look returns what of a link moves with an end, and restore takes it from there.
+	look() sock.LinkState
+	restore(sock.LinkState)
 	// unsettled reports whether ends have come that may still be taken back.
 	unsettled() bool
 	// socket returns the socket that the user has.
