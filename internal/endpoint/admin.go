@@ -123,7 +123,7 @@ func (c *session) peerClosedLocked(reset bool) {
 
 // peerReadyLocked notes what the peer has said it can do, once it has proved which process it is.
 func (c *session) peerReadyLocked(p *wire.Packet) error {
-	switch counts, err := c.out.shift.Readies(); {
+	switch counts, err := c.out.moves.Readies(); {
 	case err != nil || !counts:
 		return err
 	case !c.confirmedLocked():

@@ -122,7 +122,7 @@ func (in *inbox) adopt(s *sock.Segment, p *wire.Packet) error {
 	set, err := ends.Message(p)
 	if err == nil && len(set.Ends()) > 0 {
 		c.mu.Lock()
-		c.out.shift.EndCame()
+		c.out.moves.EndCame()
 		c.mu.Unlock()
 	}
 	due := err == nil && c.above.receipt()
@@ -171,7 +171,7 @@ func (in *inbox) receiveRoute() (rights.Route, error) {
 	c := in.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.out.shift.Agreed() || c.peer.from.Way == rights.Nobody {
+	if !c.out.moves.Agreed() || c.peer.from.Way == rights.Nobody {
 		return rights.Route{}, errUnasked
 	}
 	return c.peer.from, nil

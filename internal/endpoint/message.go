@@ -150,17 +150,17 @@ func (o *outbox) gather(files []transport.File) (*message, error) {
 	return m, nil
 }
 
-// load duplicates the descriptors of m for the peer: errShifted if the peer's end moves away from
+// load duplicates the descriptors of m for the peer: errMoving if the peer's end moves away from
 // where they would go. The caller holds writing.
 func (o *outbox) load(m *message) error {
 	if m.Outgoing == nil {
 		return nil
 	}
 	o.c.mu.Lock()
-	ready := o.shift.Load()
+	ready := o.moves.Load()
 	o.c.mu.Unlock()
 	if !ready {
-		return errShifted
+		return errMoving
 	}
 	err := m.Duplicate()
 	if err == nil {
@@ -177,7 +177,7 @@ func (o *outbox) unload() {
 }
 
 func (o *outbox) unloadedLocked() {
-	if o.shift.Unload() {
+	if o.moves.Unload() {
 		o.c.pen.payLocked()
 	}
 	o.cond.Broadcast()

@@ -124,7 +124,7 @@ func (b builder) assemble(c *session, s *sock.ConnState) error {
 		c.pen.hold = severed
 	}
 	c.pen.owed.name = []byte(end.Chosen)
-	o.shift.Arrive(s.Shift)
+	o.moves.Arrive(s.Moves)
 	if !c.pen.severed() && !o.box.Gone() {
 		if err := c.introduce(); err != nil {
 			return err
@@ -140,7 +140,7 @@ func (c *session) introduce() error {
 	if err == nil {
 		err = c.pipe.Expect()
 	}
-	if err == nil && !c.out.shift.Waits() {
+	if err == nil && !c.out.moves.Waits() {
 		c.greetLocked(proof) // nobody else knows c yet
 	}
 	return err

@@ -25,10 +25,10 @@ import (
 // time: each hello of an end that moved is answered, and the last one counts. If both move over this very connection, the server's moves
 // first, and the client's stays meanwhile.
 
-// What comes when, and what may be said meanwhile, is decided by sock.Shift.
+// What comes when, and what may be said meanwhile, is decided by sock.Moves.
 
-// errShifted: the peer's end is moving, so descriptors have to be duplicated for another process.
-var errShifted = errors.New("the peer is moving")
+// errMoving: the peer's end is moving, so descriptors have to be duplicated for another process.
+var errMoving = errors.New("the peer is moving")
 
 // peerMoves takes in that the other end is about to move, or has been let go.
 func (c *session) peerMoves(p *wire.Packet) error {
@@ -40,7 +40,7 @@ func (c *session) peerMoves(p *wire.Packet) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.out.shift.PeerMoves(p.Serial, p.Flags&wire.Itself != 0); err != nil {
+	if err := c.out.moves.PeerMoves(p.Serial, p.Flags&wire.Itself != 0); err != nil {
 		return err
 	}
 	c.pen.payLocked()
@@ -84,7 +84,7 @@ func (c *session) rehello(p *wire.Packet) error {
 	}
 	c.peer.pass = p.Flags&wire.PassCredentials != 0
 	c.peer.can = can
-	if err := c.out.shift.PeerHello(moved, c.parkedLocked()); err != nil {
+	if err := c.out.moves.PeerHello(moved, c.parkedLocked()); err != nil {
 		return err
 	}
 	c.pen.owed.able = can
@@ -105,7 +105,7 @@ func (c *session) presentLocked() error {
 	if err != nil {
 		return err
 	}
-	if c.out.shift.Presents() { // still
+	if c.out.moves.Presents() { // still
 		c.greetLocked(proof)
 	}
 	return nil
@@ -115,7 +115,7 @@ func (c *session) presentLocked() error {
 func (c *session) expects(moved bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.out.shift.Expects(moved, c.parkedLocked())
+	return c.out.moves.Expects(moved, c.parkedLocked())
 }
 
 // parkedLocked reports whether the other end has come here, and is not live.
@@ -143,7 +143,7 @@ const maxWriters = 1 << 16
 // greetLocked makes our hello the next thing that is said. The caller has waited for the pen.
 func (c *session) greetLocked(proof []byte) {
 	c.pen.owed.proof = proof
-	c.out.shift.Greet()
+	c.out.moves.Greet()
 }
 
 // rehelloPacketLocked is the hello that is owed.
@@ -167,7 +167,7 @@ func (c *session) Start() {
 		return
 	}
 	c.mu.Lock()
-	c.out.shift.Live()
+	c.out.moves.Live()
 	c.pen.payLocked()
 	c.wakeWritesLocked()
 	c.mu.Unlock()
@@ -181,7 +181,7 @@ func (c *session) settle(ends []move.End) {
 		return
 	}
 	c.mu.Lock()
-	if c.out.shift.Held() {
+	if c.out.moves.Held() {
 		if !c.parkedLocked() {
 			time.AfterFunc(patience, c.lookForOwner)
 		}
@@ -217,7 +217,7 @@ func (c *session) peerLetGo() error {
 	arrived, rights := c.in.box.Arrived()
 	serial, credit := c.in.adopted, c.in.box.Reported()
 	ends := c.out.waiting
-	if !c.out.shift.PeerLetGo() {
+	if !c.out.moves.PeerLetGo() {
 		ends = nil
 	}
 	c.out.waiting = nil

@@ -89,7 +89,7 @@ func (c *session) alive(m *move.Outgoing) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.out.nudged = true
-	return c.watchLocked(m, func() bool { return c.out.shift.Lives() || c.closed })
+	return c.watchLocked(m, func() bool { return c.out.moves.Lives() || c.closed })
 }
 
 // Begin makes c quiet. One that has come over itself waits until its former owner has let go of it (see settle), as long as the carrier can
@@ -100,7 +100,7 @@ func (c *session) Begin(m *move.Outgoing) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed || c.stage == paused || !c.out.shift.Begin(c.route(m)) {
+	if c.closed || c.stage == paused || !c.out.moves.Begin(c.route(m)) {
 		return syscall.EBADF
 	}
 	c.stage, c.out.nudged = paused, true
@@ -128,8 +128,8 @@ func (c *session) watchLocked(m *move.Outgoing, done func() bool) error {
 		if late.passed() {
 			return syscall.EAGAIN
 		}
-		if c.over(m) && c.out.shift.Held() {
-			return errShifted // the other end is about to come here over this connection, too
+		if c.over(m) && c.out.moves.Held() {
+			return errMoving // the other end is about to come here over this connection, too
 		}
 		if c.out.nudged {
 			c.out.nudged = false
@@ -151,12 +151,12 @@ func (c *session) watchLocked(m *move.Outgoing, done func() bool) error {
 
 // quiet reports whether nothing of this side's is half done.
 func (c *session) quiet() bool {
-	return c.pen.severed() || c.pen.idle() && c.out.shift.Quiet()
+	return c.pen.severed() || c.pen.idle() && c.out.moves.Quiet()
 }
 
 // answered reports whether there has been a hello since ours, or none will come.
 func (c *session) answered() bool {
-	return c.out.shift.Answered() || c.pen.severed() || c.out.box.Gone()
+	return c.out.moves.Answered() || c.pen.severed() || c.out.box.Gone()
 }
 
 // Ready waits until nothing is under way, and the peer knows that c moves.
@@ -174,12 +174,12 @@ func (c *session) Ready(m *move.Outgoing) error {
 	defer c.mu.Unlock()
 	err := c.watchLocked(m, func() bool { // what reading it has made us owe
 		c.pen.payLocked()
-		return c.quiet() && (c.pen.severed() || !c.pen.owed.Any() || c.out.shift.Held())
+		return c.quiet() && (c.pen.severed() || !c.pen.owed.Any() || c.out.moves.Held())
 	})
 	if err != nil || c.over(m) {
 		return err
 	}
-	c.out.shift.Detach()
+	c.out.moves.Detach()
 	if c.pen.severed() {
 		return nil
 	}
@@ -213,14 +213,14 @@ func (c *session) announce(m *move.Outgoing) error {
 		case c.out.box.Gone() || c.pen.severed():
 			return nil // nobody is left to be told
 		case mate != nil: // nothing is under way from there, and nobody listens
-			c.out.shift.Announce()
+			c.out.moves.Announce()
 			c.mu.Unlock()
 			mate.mu.Lock()
-			mate.out.shift.PeerLeft()
+			mate.out.moves.PeerLeft()
 			mate.mu.Unlock()
 			c.mu.Lock()
 			return nil
-		case !c.out.shift.Abroad():
+		case !c.out.moves.Abroad():
 			return c.requestLocked(m)
 		case c.leaveWordLocked():
 			return nil
@@ -231,12 +231,12 @@ func (c *session) announce(m *move.Outgoing) error {
 // leaveWordLocked tells whoever will have the other end, which is away, that this one moves.
 // Nothing is waited for, since there may be nobody for a long time; and nothing is under way from
 // there, since its owner sends no descriptors before he has had a hello from here. His own comes in
-// any case, and is answered by whoever has this end then, who says nothing before (see sock.Shift),
+// any case, and is answered by whoever has this end then, who says nothing before (see sock.Moves),
 // unless he writes something (see presentLocked). It fails if the pipe is full. The caller has
 // waited for the pen.
 func (c *session) leaveWordLocked() bool {
 	o := &c.out
-	if !o.shift.Waits() { // else it has been said
+	if !o.moves.Waits() { // else it has been said
 		c.pen.owed.OweMove(sock.Elsewhere)
 		c.pen.payLocked()
 		if c.pen.owed.Owes(sock.DebtMove) {
@@ -244,7 +244,7 @@ func (c *session) leaveWordLocked() bool {
 			return false
 		}
 	}
-	o.shift.LeaveWord()
+	o.moves.LeaveWord()
 	return true
 }
 
@@ -253,7 +253,7 @@ func (c *session) leaveWordLocked() bool {
 func (c *session) requestLocked(m *move.Outgoing) error {
 	t := c.pen.owed.Ask(sock.DebtMove)
 	c.pen.owed.OweMove(c.route(m))
-	c.out.shift.Announce()
+	c.out.moves.Announce()
 	c.pen.payLocked()
 	return c.watchLocked(m, func() bool { return t.Fate != sock.Written || c.pen.severed() })
 }
@@ -287,7 +287,7 @@ func (c *session) state() (s sock.ConnState) {
 		c.in.box.Disconnect() // if part has not come to it
 	}
 	s.End = c.endStateLocked()
-	s.Out, s.Shift = c.out.box.Look(), c.out.shift.Look()
+	s.Out, s.Moves = c.out.box.Look(), c.out.moves.Look()
 	s.In, s.Segments = c.in.box.Look()
 	return s
 }
@@ -309,7 +309,7 @@ func (c *session) endStateLocked() sock.EndState {
 func (c *session) Stay() {
 	proof, err := c.pipe.Proof()
 	c.pen.lock()
-	if c.out.shift.Stay() && err == nil { // else the pipe is closed
+	if c.out.moves.Stay() && err == nil { // else the pipe is closed
 		c.greetLocked(proof)
 	}
 	c.pen.payLocked()
@@ -341,18 +341,18 @@ func (c *session) Moved() {
 	c.in.intake = farewell
 	c.stage = live
 	c.in.cond.Broadcast()
-	c.out.shift.Detach()
+	c.out.moves.Detach()
 }
 
 // Release closes the pipe.
 func (c *session) Release() {
 	c.mu.Lock()
-	itself := c.out.shift.Itself()
+	itself := c.out.moves.Itself()
 	c.mu.Unlock()
 	if itself {
 		c.turn.drain()
 		c.pen.lock()
-		c.out.shift.LetGo()
+		c.out.moves.LetGo()
 		c.pen.payLocked()
 		c.mu.Unlock()
 	}

@@ -32,7 +32,7 @@ func (l *link) offer(b []byte, files []transport.File) (int, error) {
 			}
 		}
 		n, err := l.offerWith(b, m)
-		if err == errShifted {
+		if err == errMoving {
 			continue
 		}
 		m.arrived()

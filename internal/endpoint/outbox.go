@@ -24,7 +24,7 @@ type outbox struct {
 	autobind Autobind   // nil if the socket has a name
 	bound    io.Closer  // to the one that it has chosen
 
-	shift   sock.Shift
+	moves   sock.Moves
 	guests  []guest    // ends that are being moved over this connection
 	waiting []move.End // ends that have come over it, and are to be started when the other end is let go
 	nudged  bool       // whoever moves this end has to look around
@@ -55,7 +55,7 @@ func (o *outbox) sendRoute() (rights.Route, error) {
 		if err := o.writeStoppedLocked(); err != nil {
 			return rights.Route{}, err
 		}
-		if o.shift.Ready() {
+		if o.moves.Ready() {
 			break
 		}
 		if late.passed() {
@@ -167,16 +167,16 @@ func (o *outbox) putLocked(p *wire.Packet, m *message, begun bool) error {
 		if err := o.writeStoppedLocked(); err != nil && !(begun && errors.Is(err, os.ErrDeadlineExceeded)) {
 			return err
 		}
-		if !begun && weight > 0 && !o.shift.Ready() {
-			return errShifted
+		if !begun && weight > 0 && !o.moves.Ready() {
+			return errMoving
 		}
 		switch {
-		case o.shift.Presents():
+		case o.moves.Presents():
 			if err := c.presentLocked(); err != nil {
 				return err
 			}
 		case c.pen.payLocked(): // anything may have happened meanwhile
-		case c.pen.blocked(), o.shift.Stops(begun || own), !begun && !o.box.Room(weight):
+		case c.pen.blocked(), o.moves.Stops(begun || own), !begun && !o.box.Room(weight):
 			w.moreLocked()
 		case c.pen.taken():
 			c.pen.yieldLocked()
@@ -214,7 +214,7 @@ func (o *outbox) putNowLocked(p *wire.Packet, m *message) error {
 	if err != nil && o.withdrawnLocked(a, t) {
 		return err
 	}
-	o.shift.Wrote(p.Flags&(wire.More|wire.Luggage) != 0)
+	o.moves.Wrote(p.Flags&(wire.More|wire.Luggage) != 0)
 	if t != nil {
 		m.transfer = t
 		o.unloadedLocked()

@@ -18,7 +18,7 @@ import (
 // and credit), or ends transfers but by the peer's acknowledgement. The flusher lives while the pen
 // is blocked; severed is for ever, and then out.box is Gone. What is owed is paid by whoever notes
 // it, or by whoever has the pen: while that is free, something is owed only if the peer cannot hear
-// it (out.shift.Hears).
+// it (out.moves.Hears).
 type pen struct {
 	c *session
 
@@ -105,7 +105,7 @@ func (p *pen) writeLocked(packet *wire.Packet, m *message) error {
 	}
 	c.mu.Lock()
 	p.hold = idle
-	if p.queuing > 0 || p.yielding || c.out.shift.Moving() || c.closed {
+	if p.queuing > 0 || p.yielding || c.out.moves.Moving() || c.closed {
 		c.out.cond.Broadcast()
 	}
 	switch {
@@ -171,7 +171,7 @@ func (p *pen) severLocked() {
 // for that. If somebody is writing it is left to him: whoever has had the pen calls this.
 func (p *pen) payLocked() (released bool) {
 	for p.hold == idle {
-		d, ok := p.owed.Next(p.c.out.shift.Hears())
+		d, ok := p.owed.Next(p.c.out.moves.Hears())
 		if !ok {
 			break
 		}
@@ -185,7 +185,7 @@ func (p *pen) payLocked() (released bool) {
 
 func (p *pen) payOneLocked(d sock.Debt) error {
 	c := p.c
-	pay := p.owed.Pay(d, c.out.box, c.out.shift.Abroad())
+	pay := p.owed.Pay(d, c.out.box, c.out.moves.Abroad())
 	packet := c.owedPacketLocked(pay)
 	err := p.writeLocked(&packet, nil)
 	if err != nil {

@@ -118,7 +118,7 @@ func (c *Conn) Send(b []byte, files []transport.File, to *net.UnixAddr) (int, er
 		switch {
 		case err == move.ErrCycle:
 			return len(b), nil
-		case err == errShifted:
+		case err == errMoving:
 			continue // to whoever has the other end now
 		case m == nil || m.transfer == nil:
 			return 0, c.blame(len(b), files, err)

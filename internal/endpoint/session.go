@@ -25,7 +25,7 @@ import (
 //     (sock.HearsNothing). One that has moved is closed.
 //   - The intake only goes forward to farewell, for ever: nothing is being adopted then, and what
 //     comes is not queued. Like closed that is for ever.
-//   - What in.box has placed lies in the buffer of the one who holds reading. What out.shift knows
+//   - What in.box has placed lies in the buffer of the one who holds reading. What out.moves knows
 //     of a message is changed by the one who holds the lock writing.
 type session struct {
 	above  upper
@@ -84,7 +84,7 @@ func (c *session) setUp(a upper, p pipe.Pipe, cfg Config, server bool, rights in
 	c.in.box = sock.NewInbox(cfg.Type, rights)
 	c.in.buffer = sock.DefaultBuffer
 	c.out.box = sock.NewOutbox(cfg.Type)
-	c.out.shift = sock.NewShift(&c.pen.owed.Debts, server)
+	c.out.moves = sock.NewMoves(&c.pen.owed.Debts, server)
 	c.out.left = syscall.EPIPE
 }
 

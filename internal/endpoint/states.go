@@ -35,7 +35,7 @@ func checkLink(s *sock.ConnState) error {
 // checkSession says what is wrong with the state of either.
 func checkSession(s *sock.ConnState) error {
 	switch {
-	case s.Shift.Waits && !s.Shift.PeerAway:
+	case s.Moves.Waits && !s.Moves.PeerAway:
 		return move.Bad("the state of a connection that waits for a hello, and has heard it")
 	case s.Out.Peer == sock.Apart: // one of datagrams that has is a PacketConn by now
 		return move.Bad("a connection of type %d that has lost its peer", s.End.Type)

@@ -13,7 +13,7 @@ type ConnState struct {
 	In       InboxState
 	Segments []Segment // in the queue of the Inbox
 	Out      OutboxState
-	Shift    ShiftState
+	Moves    MovesState
 	Link     LinkState // of a link only
 }
 
@@ -79,8 +79,8 @@ type OutboxState struct {
 	Serial      uint64 // of the last transfer
 }
 
-// A ShiftState is what a new owner has to know of moves that are under way.
-type ShiftState struct {
+// A MovesState is what a new owner has to know of moves that are under way.
+type MovesState struct {
 	PeerAway bool // whoever has the other end next has not said hello
 	Waits    bool // the end says hello when he has
 }

@@ -93,8 +93,8 @@ func TestEveryFieldOfAStateMoves(t *testing.T) {
 // Flags are where docs/PROTOCOL.md says.
 func TestFlagsOfStates(t *testing.T) {
 	for i, name := range []string{
-		"End.Server", "End.Embryo", "End.Pass", "End.PeerPass", "End.Alone", "Shift.PeerAway", "Out.Peer", "End.Naming", "Link.Over",
-		"In.Shut", "In.Ended", "In.Gone", "In.Reset", "In.Failed", "Out.Shut", "Out.Deaf", "Out.Gone", "Shift.Waits",
+		"End.Server", "End.Embryo", "End.Pass", "End.PeerPass", "End.Alone", "Moves.PeerAway", "Out.Peer", "End.Naming", "Link.Over",
+		"In.Shut", "In.Ended", "In.Gone", "In.Reset", "In.Failed", "Out.Shut", "Out.Deaf", "Out.Gone", "Moves.Waits",
 	} {
 		var s sock.ConnState
 		fill(t, field(reflect.ValueOf(&s).Elem(), name))

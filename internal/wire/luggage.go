@@ -32,8 +32,8 @@ func visitConn(v visitor, s *sock.ConnState) {
 	end, in, out := &s.End, &s.In, &s.Out
 	apart := out.Peer == sock.Apart
 	v.u8((*uint8)(&end.Type))
-	v.flags(&end.Server, &end.Embryo, &end.Pass, &end.PeerPass, &end.Alone, &s.Shift.PeerAway, &apart, &end.Naming, &s.Link.Over,
-		&in.Shut, &in.Ended, &in.Gone, &in.Reset, &in.Failed, &out.Shut, &out.Deaf, &out.Gone, &s.Shift.Waits)
+	v.flags(&end.Server, &end.Embryo, &end.Pass, &end.PeerPass, &end.Alone, &s.Moves.PeerAway, &apart, &end.Naming, &s.Link.Over,
+		&in.Shut, &in.Ended, &in.Gone, &in.Reset, &in.Failed, &out.Shut, &out.Deaf, &out.Gone, &s.Moves.Waits)
 	if apart {
 		out.Peer = sock.Apart
 	}

@@ -115,7 +115,7 @@ const (
 	anyReady         // an end has moved, or is about to: there are hellos, each with a ready behind it
 )
 
-// A Shift is what a connection knows of moves, of either end. Its methods are the events; those that only ask change nothing.
+// Moves is what a connection knows of moves, of either end. Its methods are the events; those that only ask change nothing.
 //
 // The phase of this end, the place of the other one, what this side has to say, and the message that it sends are independent of each
 // other, but for this:
@@ -127,7 +127,7 @@ const (
 //   - out is false while the other end is not Present, unless both ends go over this connection and this is the server's, whose message
 //     goes first; and while a hello has not been answered.
 //   - A step that the tables refuse changes nothing; what the peer says out of turn is ErrProtocol, and changes nothing.
-type Shift struct {
+type Moves struct {
 	debts  *Debts
 	server bool // this side created the connection
 
@@ -142,338 +142,338 @@ type Shift struct {
 	in, out bool // descriptors may come, and go: it is known who duplicates them
 }
 
-// NewShift returns what a new connection knows. It owes what has to be said to debts.
-func NewShift(debts *Debts, server bool) Shift {
-	s := Shift{debts: debts, server: server}
+// NewMoves returns what a new connection knows. It owes what has to be said to debts.
+func NewMoves(debts *Debts, server bool) Moves {
+	m := Moves{debts: debts, server: server}
 	if server {
-		s.readies = oneReady
+		m.readies = oneReady
 	}
-	return s
+	return m
 }
 
 // Look returns what a new owner of this end has to know.
-func (s *Shift) Look() ShiftState { return ShiftState{PeerAway: s.PeerAway(), Waits: s.Waits()} }
+func (m *Moves) Look() MovesState { return MovesState{PeerAway: m.PeerAway(), Waits: m.Waits()} }
 
-// Arrive makes s what an end knows that has come here with that state. One that does not wait says
+// Arrive makes m what an end knows that has come here with that state. One that does not wait says
 // hello itself (Greet).
-func (s *Shift) Arrive(is ShiftState) {
-	s.phase, s.readies = Unborn, anyReady
+func (m *Moves) Arrive(is MovesState) {
+	m.phase, m.readies = Unborn, anyReady
 	if is.PeerAway {
-		s.other = Away
+		m.other = Away
 	}
 	if is.Waits {
-		s.word = deferred
+		m.word = deferred
 	}
 }
 
 // take takes a step, and reports whether that was possible.
-func (s *Shift) take(step Step) bool {
-	to := next[s.phase][step]
+func (m *Moves) take(step Step) bool {
+	to := next[m.phase][step]
 	if to == refused {
 		return false
 	}
-	s.phase = to
+	m.phase = to
 	return true
 }
 
 // Begin begins to move this end. It is false if the end is moving already, or has not come to life.
-func (s *Shift) Begin(r Route) bool {
-	if !s.take(Begin) {
+func (m *Moves) Begin(r Route) bool {
+	if !m.take(Begin) {
 		return false
 	}
-	s.route, s.readies = r, anyReady
+	m.route, m.readies = r, anyReady
 	return true
 }
 
 // Announce notes that the peer is to be told that this end moves, or need not be.
-func (s *Shift) Announce() bool { return s.take(Announce) }
+func (m *Moves) Announce() bool { return m.take(Announce) }
 
 // LeaveWord notes that whoever has the other end next has been told that this end moves: nobody
 // acknowledges that, and the hello is said when he has said his.
-func (s *Shift) LeaveWord() bool {
-	if s.other == Present || !s.take(Announce) {
+func (m *Moves) LeaveWord() bool {
+	if m.other == Present || !m.take(Announce) {
 		return false
 	}
-	s.word = deferred
+	m.word = deferred
 	return true
 }
 
 // Detach notes that this end writes nothing any more.
-func (s *Shift) Detach() bool { return s.take(Detach) }
+func (m *Moves) Detach() bool { return m.take(Detach) }
 
 // Live notes that this end may write.
-func (s *Shift) Live() bool { return s.take(Live) }
+func (m *Moves) Live() bool { return m.take(Live) }
 
 // LetGo notes that this end has gone over itself, and what its former owner says last.
-func (s *Shift) LetGo() bool {
-	if s.route != Itself || !s.take(LetGoOf) {
+func (m *Moves) LetGo() bool {
+	if m.route != Itself || !m.take(LetGoOf) {
 		return false
 	}
-	s.debts.Forgive()
-	s.debts.OweMove(LetGo)
+	m.debts.Forgive()
+	m.debts.OweMove(LetGo)
 	return true
 }
 
 // Stay makes this end what it was. It reports whether the peer has been told that it moves, and so
 // is to hear a hello (Greet).
-func (s *Shift) Stay() (greet bool) {
-	told := s.Leaving()
-	if !s.take(Stay) {
+func (m *Moves) Stay() (greet bool) {
+	told := m.Leaving()
+	if !m.take(Stay) {
 		return false
 	}
 	switch {
 	case !told:
-		s.debts.Strike(DebtMove)
+		m.debts.Strike(DebtMove)
 		return false
-	case s.word == deferred: // nobody has come whom to tell
+	case m.word == deferred: // nobody has come whom to tell
 		return false
 	}
-	s.out = false // until it has been answered
+	m.out = false // until it has been answered
 	return true
 }
 
 // Greet notes that a hello is owed, of an end that has moved or has stayed. It says all that an
 // earlier one would have.
-func (s *Shift) Greet() {
-	s.word, s.asked = greeting, true
-	s.debts.OweHello(true)
+func (m *Moves) Greet() {
+	m.word, m.asked = greeting, true
+	m.debts.OweHello(true)
 }
 
 // PeerMoves takes in that the other end is about to move, and acknowledges that under this serial
 // number, if it has one, once nothing is on its way to the process that has that end now. Without
 // one the Move was left for whoever would have this end.
-func (s *Shift) PeerMoves(serial uint64, itself bool) error {
+func (m *Moves) PeerMoves(serial uint64, itself bool) error {
 	heard := HeardMove
 	if itself {
 		heard = HeardItself
 	}
-	to := place[s.other][heard]
-	if to == lie || serial == 0 && !s.asked && !s.Leaving() {
+	to := place[m.other][heard]
+	if to == lie || serial == 0 && !m.asked && !m.Leaving() {
 		return errMove
 	}
-	crossed := itself && s.route == Itself && s.Leaving()
-	if crossed && s.server { // the other end gives way
+	crossed := itself && m.route == Itself && m.Leaving()
+	if crossed && m.server { // the other end gives way
 		to = Away
 	} else {
-		s.out = false
+		m.out = false
 	}
-	s.other, s.unacked, s.readies = to, serial, anyReady
-	s.release()
+	m.other, m.unacked, m.readies = to, serial, anyReady
+	m.release()
 	return nil
 }
 
 // release acknowledges the other end's Move once nothing is on its way there, and reports whether
 // it has.
-func (s *Shift) release() bool {
-	if s.unacked == 0 || s.holds() {
+func (m *Moves) release() bool {
+	if m.unacked == 0 || m.holds() {
 		return false
 	}
-	s.debts.Acknowledge(s.unacked)
-	s.unacked = 0
+	m.debts.Acknowledge(m.unacked)
+	m.unacked = 0
 	return true
 }
 
 // PeerLeft notes that the other end has moved, which this side has moved as well.
-func (s *Shift) PeerLeft() {
-	if s.other == Present {
-		s.other = Away
+func (m *Moves) PeerLeft() {
+	if m.other == Present {
+		m.other = Away
 	}
 }
 
 // EndCame notes that ends have come over this connection.
-func (s *Shift) EndCame() { s.other = place[s.other][HeardEnd] }
+func (m *Moves) EndCame() { m.other = place[m.other][HeardEnd] }
 
 // PeerLetGo notes that the former owner of the other end has let go of it, and reports whether it
 // was moving over this connection.
-func (s *Shift) PeerLetGo() bool {
-	held := s.Held()
-	s.other = place[s.other][HeardGone]
+func (m *Moves) PeerLetGo() bool {
+	held := m.Held()
+	m.other = place[m.other][HeardGone]
 	return held
 }
 
 // Expects reports whether a hello can come now: that of the other end's owner, unless that end has
 // come here and waits to live (parked), or the answer to ours.
-func (s *Shift) Expects(moved, parked bool) bool {
+func (m *Moves) Expects(moved, parked bool) bool {
 	if !moved {
-		return s.asked
+		return m.asked
 	}
-	return place[s.other][HeardHello] != lie && !parked
+	return place[m.other][HeardHello] != lie && !parked
 }
 
 // PeerHello takes in a hello, and owes what is to be said to it. An end that leaves says nothing:
 // whoever has it then does.
-func (s *Shift) PeerHello(moved, parked bool) error {
-	if !s.Expects(moved, parked) {
+func (m *Moves) PeerHello(moved, parked bool) error {
+	if !m.Expects(moved, parked) {
 		return errMove
 	}
-	s.readies = anyReady
+	m.readies = anyReady
 	if moved {
-		s.other = place[s.other][HeardHello]
-		s.in = false
-		s.answer()
+		m.other = place[m.other][HeardHello]
+		m.in = false
+		m.answer()
 	} else {
-		s.asked = false
+		m.asked = false
 	}
-	if s.Leaving() || s.other != Present {
+	if m.Leaving() || m.other != Present {
 		return nil
 	}
-	s.debts.Owe(DebtReady)
-	if !moved && !s.Answered() {
-		s.word = silent
+	m.debts.Owe(DebtReady)
+	if !moved && !m.Answered() {
+		m.word = silent
 	}
 	return nil
 }
 
 // answer owes the answer to the hello of an end that has moved. It is a hello of the same kind if
 // this end has moved, too, and has said nothing yet.
-func (s *Shift) answer() {
-	switch waited := s.word == deferred; {
-	case s.Leaving() && waited:
-		s.word = silent
-	case s.Leaving():
+func (m *Moves) answer() {
+	switch waited := m.word == deferred; {
+	case m.Leaving() && waited:
+		m.word = silent
+	case m.Leaving():
 	case waited:
-		s.Greet()
-		s.word = crossed
+		m.Greet()
+		m.word = crossed
 	default:
-		if s.word == greeting {
-			s.word = crossed
+		if m.word == greeting {
+			m.word = crossed
 		}
-		s.debts.OweHello(false)
+		m.debts.OweHello(false)
 	}
 }
 
 // Readies says whether a ready of the peer's can come, and whether it counts: while the other end
 // is not Present it is not about whoever will have that.
-func (s *Shift) Readies() (counts bool, err error) {
-	if s.readies == noReady {
+func (m *Moves) Readies() (counts bool, err error) {
+	if m.readies == noReady {
 		return false, errMove
 	}
-	return s.other == Present, nil
+	return m.other == Present, nil
 }
 
 // Agree notes that both sides know how descriptors travel. One that was said before a hello of ours
 // lets us receive what was sent before.
-func (s *Shift) Agree() {
-	s.in, s.out = true, s.word != greeting
-	if s.word == crossed { // it comes behind the answer, or there is none
-		s.word = silent
+func (m *Moves) Agree() {
+	m.in, m.out = true, m.word != greeting
+	if m.word == crossed { // it comes behind the answer, or there is none
+		m.word = silent
 	}
-	if s.readies == oneReady {
-		s.readies = noReady
+	if m.readies == oneReady {
+		m.readies = noReady
 	}
 }
 
 // Load notes that the descriptors of a message are being duplicated for the peer: false if they
 // cannot be now.
-func (s *Shift) Load() bool {
-	if !s.Ready() {
+func (m *Moves) Load() bool {
+	if !m.Ready() {
 		return false
 	}
-	s.message = loaded
+	m.message = loaded
 	return true
 }
 
 // Unload notes that those of a message have been written, or taken back. It reports whether the
 // peer's Move is acknowledged by that.
-func (s *Shift) Unload() bool {
-	switch s.message {
+func (m *Moves) Unload() bool {
+	switch m.message {
 	case loaded:
-		s.message = none
+		m.message = none
 	case sealed:
-		s.message = partly
+		m.message = partly
 	}
-	return s.release()
+	return m.release()
 }
 
 // Wrote notes that a packet of a message has been written, and whether there is more.
-func (s *Shift) Wrote(more bool) {
+func (m *Moves) Wrote(more bool) {
 	switch {
-	case s.holds() && more:
-		s.message = sealed
-	case s.holds():
-		s.message = loaded
+	case m.holds() && more:
+		m.message = sealed
+	case m.holds():
+		m.message = loaded
 	case more:
-		s.message = partly
+		m.message = partly
 	default:
-		s.message = none
+		m.message = none
 	}
 }
 
 // holds reports whether descriptors have been duplicated for the peer, and not been written.
-func (s *Shift) holds() bool { return s.message == loaded || s.message == sealed }
+func (m *Moves) holds() bool { return m.message == loaded || m.message == sealed }
 
 // Quiet reports whether no message is half done.
-func (s *Shift) Quiet() bool { return s.message == none }
+func (m *Moves) Quiet() bool { return m.message == none }
 
 // Moving reports whether this end is being moved, or has moved.
-func (s *Shift) Moving() bool { return s.phase != Stays && s.phase != Unborn }
+func (m *Moves) Moving() bool { return m.phase != Stays && m.phase != Unborn }
 
 // Leaving reports whether the peer knows that this end moves: it hears the next hello from whoever
 // has the end then.
-func (s *Shift) Leaving() bool {
-	switch s.phase {
+func (m *Moves) Leaving() bool {
+	switch m.phase {
 	case Announced, Detached, LettingGo:
-		return !s.debts.Owes(DebtMove)
+		return !m.debts.Owes(DebtMove)
 	}
 	return false
 }
 
 // Lives reports whether this end's former owner has let go of it.
-func (s *Shift) Lives() bool { return s.phase != Unborn }
+func (m *Moves) Lives() bool { return m.phase != Unborn }
 
 // Itself reports whether the last move of this end is over itself.
-func (s *Shift) Itself() bool { return s.route == Itself }
+func (m *Moves) Itself() bool { return m.route == Itself }
 
 // silenced reports whether this end writes nothing.
-func (s *Shift) silenced() bool {
-	return s.phase == Detached || s.phase == Unmissed || s.phase == Unborn
+func (m *Moves) silenced() bool {
+	return m.phase == Detached || m.phase == Unmissed || m.phase == Unborn
 }
 
 // Held reports whether the other end is moving over this very connection, so that hardly anything
 // is said.
-func (s *Shift) Held() bool { return s.other == Coming || s.other == Come }
+func (m *Moves) Held() bool { return m.other == Coming || m.other == Come }
 
 // Abroad reports whether the other end may be in nobody's hands.
-func (s *Shift) Abroad() bool { return s.other == Away }
+func (m *Moves) Abroad() bool { return m.other == Away }
 
 // PeerAway reports whether whoever has the other end next has not said hello.
-func (s *Shift) PeerAway() bool { return s.other != Present }
+func (m *Moves) PeerAway() bool { return m.other != Present }
 
 // Waits reports whether the hello of an end that has moved, or is about to, waits for that of the
 // other one.
-func (s *Shift) Waits() bool { return s.word == deferred }
+func (m *Moves) Waits() bool { return m.word == deferred }
 
 // Presents reports whether this end has to say hello before its owner says anything else: what he
 // writes is not the former owner's.
-func (s *Shift) Presents() bool { return s.word == deferred && !s.Moving() }
+func (m *Moves) Presents() bool { return m.word == deferred && !m.Moving() }
 
 // Answered reports whether a hello has come since ours. Before that this end does not move again:
 // if it stayed, two answers would be under way, and the first be taken for both. A peer that is not
 // moving itself answers before it would acknowledge the move, so that this costs no time.
-func (s *Shift) Answered() bool { return s.word != greeting && s.word != crossed }
+func (m *Moves) Answered() bool { return m.word != greeting && m.word != crossed }
 
 // Ready reports whether descriptors may go: no end is moving, or this one over itself.
-func (s *Shift) Ready() bool { return s.out && (!s.Moving() || s.route == Itself) }
+func (m *Moves) Ready() bool { return m.out && (!m.Moving() || m.route == Itself) }
 
 // Agreed reports whether descriptors may come.
-func (s *Shift) Agreed() bool { return s.in }
+func (m *Moves) Agreed() bool { return m.in }
 
 // Stops reports whether no packet of the user's can be written now, of a message that has begun or
 // not. A message whose luggage has been written is what the peer's Move waits for.
-func (s *Shift) Stops(begun bool) bool {
-	return s.Held() && !(begun && s.holds()) || s.silenced() || s.Moving() && !begun
+func (m *Moves) Stops(begun bool) bool {
+	return m.Held() && !(begun && m.holds()) || m.silenced() || m.Moving() && !begun
 }
 
 // Hears says which debts the peer can hear now. While its end moves over this connection it hears
 // acknowledgements; and as long as that has not come, the credit that it may need, and that there
 // is nobody to take it.
-func (s *Shift) Hears() Hearing {
+func (m *Moves) Hears() Hearing {
 	switch {
-	case s.silenced():
+	case m.silenced():
 		return HearsNothing
-	case s.other == Come:
+	case m.other == Come:
 		return HearsAcks
-	case s.other == Coming:
+	case m.other == Coming:
 		return HearsCredit
 	}
 	return HearsAll
