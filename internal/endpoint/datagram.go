@@ -87,7 +87,8 @@ func newPacketConn(n pipe.Network, cfg Config) *PacketConn {
 	s.in.deadline.mu, s.in.deadline.wake = &s.mu, s.in.cond.Broadcast
 	s.started = true
 	s.in.buffer, s.out.buffer = sock.DefaultBuffer, sock.DefaultBuffer
-	s.out.deadline.mu, s.out.deadline.wake = &s.out.mu, s.expireLocked
+	s.out.s = s
+	s.out.deadline.mu, s.out.deadline.wake = &s.out.mu, s.out.wakeLocked
 	return s
 }
 

@@ -21,7 +21,7 @@ func (s *PacketConn) ReadBuffer() (bytes int, err error) {
 // SetWriteBuffer sets how much may be under way to any socket: see Conn.SetWriteBuffer.
 func (s *PacketConn) SetWriteBuffer(bytes int) error {
 	var links []*link
-	err := s.sending(func(o *outgoing) { o.buffer = sock.WriteBuffer(bytes) },
+	err := s.out.sending(func(o *outgoing) { o.buffer = sock.WriteBuffer(bytes) },
 		func(c *link) error { links = append(links, c); return nil })
 	for _, c := range links { // each tells its peer, which it does under no lock
 		c.SetWriteBuffer(bytes) // one that is closed needs it no more
@@ -31,15 +31,15 @@ func (s *PacketConn) SetWriteBuffer(bytes int) error {
 
 // WriteBuffer returns SO_SNDBUF.
 func (s *PacketConn) WriteBuffer() (bytes int, err error) {
-	err = s.change(func() { bytes = s.sendBuffer() })
+	err = s.change(func() { bytes = s.out.size() })
 	return bytes, err
 }
 
-// sendBuffer is SO_SNDBUF.
-func (s *PacketConn) sendBuffer() int {
-	s.out.mu.Lock()
-	defer s.out.mu.Unlock()
-	return s.out.buffer
+// size is SO_SNDBUF.
+func (o *outgoing) size() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buffer
 }
 
 // PassCredentials returns SO_PASSCRED.
@@ -100,20 +100,21 @@ func (s *PacketConn) change(how func()) error {
 
 // SetWriteDeadline sets when writes give up.
 func (s *PacketConn) SetWriteDeadline(t time.Time) error {
-	return s.sending(func(o *outgoing) { o.deadline.setLocked(t) }, func(c *link) error { return c.SetWriteDeadline(t) })
+	return s.out.sending(func(o *outgoing) { o.deadline.setLocked(t) }, func(c *link) error { return c.SetWriteDeadline(t) })
 }
 
 // sending changes the sending half, and each of its links.
-func (s *PacketConn) sending(half func(*outgoing), link func(*link) error) error {
+func (o *outgoing) sending(half func(*outgoing), link func(*link) error) error {
+	s := o.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.in.mail.Closed() {
 		return net.ErrClosed
 	}
-	s.out.mu.Lock()
-	defer s.out.mu.Unlock()
-	half(&s.out)
-	for _, d := range s.out.links {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	half(o)
+	for _, d := range o.links {
 		link(d.link) // one that is closed needs it no more
 	}
 	if s.peer != nil {

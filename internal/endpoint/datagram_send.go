@@ -19,7 +19,7 @@ func (s *PacketConn) connect(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	l, err := s.link(ctx, p)
+	l, err := s.out.link(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -36,10 +36,10 @@ func (s *PacketConn) Write(b []byte) (int, error) { return s.Send(b, nil, nil) }
 
 // Send sends one datagram: see transport.Conn.
 func (s *PacketConn) Send(b []byte, files []transport.File, to *net.UnixAddr) (int, error) {
-	if err := s.enter(); err != nil {
+	if err := s.out.enter(); err != nil {
 		return 0, err
 	}
-	defer s.exit()
+	defer s.out.exit()
 	if err := s.sendable(len(b), files, to); err != nil {
 		return 0, err
 	}
@@ -52,7 +52,7 @@ func (s *PacketConn) Send(b []byte, files []transport.File, to *net.UnixAddr) (i
 // sendable says why n bytes and files cannot be sent. A socket that wants credentials is given a
 // name before anything else (row 75).
 func (s *PacketConn) sendable(n int, files []transport.File, to *net.UnixAddr) error {
-	if s.nameless() && !s.out.late() && !s.misnamed(to) {
+	if s.nameless() && !s.out.late() && !s.out.misnamed(to) {
 		if err := s.autobind(to); err != nil {
 			return err
 		}
@@ -63,7 +63,7 @@ func (s *PacketConn) sendable(n int, files []transport.File, to *net.UnixAddr) e
 			return bad
 		}
 	}
-	if sock.BadName < o && o < sock.NoObstacle && s.misnamed(to) {
+	if sock.BadName < o && o < sock.NoObstacle && s.out.misnamed(to) {
 		o = sock.BadName
 	}
 	return errorOf(o, syscall.ECONNREFUSED)
@@ -86,11 +86,11 @@ func (s *PacketConn) obstacle(n int, toPeer bool) sock.Obstacle {
 }
 
 // misnamed reports whether to is no name.
-func (s *PacketConn) misnamed(to *net.UnixAddr) bool {
+func (o *outgoing) misnamed(to *net.UnixAddr) bool {
 	if to == nil {
 		return false
 	}
-	_, err := s.network.Find(to.Name)
+	_, err := o.s.network.Find(to.Name)
 	return err == syscall.EINVAL
 }
 
@@ -120,7 +120,7 @@ func (s *PacketConn) autobind(to *net.UnixAddr) error {
 // for, which may fail all the same, and for nobody else.
 func (s *PacketConn) introduce(toPeer bool) {
 	name := s.boundName()
-	for _, c := range s.destinations() {
+	for _, c := range s.out.destinations() {
 		c.pen.lock()
 		c.pen.owed.name = name
 		if toPeer && c == s.peer {
@@ -134,12 +134,13 @@ func (s *PacketConn) introduce(toPeer bool) {
 }
 
 // destinations are the links that the socket sends on.
-func (s *PacketConn) destinations() (links []*link) {
+func (o *outgoing) destinations() (links []*link) {
+	s := o.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.out.mu.Lock()
-	defer s.out.mu.Unlock()
-	for _, d := range s.out.links {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, d := range o.links {
 		links = append(links, d.link)
 	}
 	if s.peer != nil {
@@ -167,13 +168,13 @@ func (s *PacketConn) sendToPeer(b []byte, files []transport.File) (int, error) {
 // sendTo sends to the socket called name. A link that turns out to be gone says nothing of whoever has the name now.
 func (s *PacketConn) sendTo(b []byte, files []transport.File, name string) (int, error) {
 	for {
-		d, fresh, err := s.reach(name)
+		d, fresh, err := s.out.reach(name)
 		if err != nil {
 			return 0, err
 		}
 		n, err := d.link.offer(b, files)
 		gone := err == errGone || err == errLost || err == syscall.ECONNREFUSED
-		s.leave(name, d, gone)
+		s.out.leave(name, d, gone)
 		switch {
 		case !gone:
 			return n, err

@@ -24,8 +24,7 @@ type inbox struct {
 	adopted  uint64 // the serial number of the message whose descriptors were the last ones
 	failure  error  // why the connection broke, if it did
 	luggage  move.Luggage
-	nested   []move.End // ends that came in the queue of one that has moved here, whether they have been read or not
-	buffer   int        // SO_RCVBUF
+	buffer   int // SO_RCVBUF
 }
 
 // An intake says what becomes of messages that come.
@@ -122,7 +121,7 @@ func (in *inbox) adopt(s *sock.Segment, p *wire.Packet) error {
 	set, err := ends.Message(p)
 	if err == nil && len(set.Ends()) > 0 {
 		c.mu.Lock()
-		c.out.moves.EndCame()
+		c.moves.EndCame()
 		c.mu.Unlock()
 	}
 	due := err == nil && c.above.receipt()
@@ -171,7 +170,7 @@ func (in *inbox) receiveRoute() (rights.Route, error) {
 	c := in.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.out.moves.Agreed() || c.peer.from.Way == rights.Nobody {
+	if !c.moves.Agreed() || c.peer.from.Way == rights.Nobody {
 		return rights.Route{}, errUnasked
 	}
 	return c.peer.from, nil

@@ -31,7 +31,7 @@ func (s *PacketConn) newLink(p pipe.Pipe, cfg Config, server bool, rights int) *
 	l.mail.Conn = l
 	l.setUp(l, p, cfg, server, rights)
 	l.id = s.id
-	l.out.box.SetBuffer(s.sendBuffer())
+	l.out.box.SetBuffer(s.out.size())
 	return l
 }
 

@@ -157,7 +157,7 @@ func (o *outbox) load(m *message) error {
 		return nil
 	}
 	o.c.mu.Lock()
-	ready := o.moves.Load()
+	ready := o.c.moves.Load()
 	o.c.mu.Unlock()
 	if !ready {
 		return errMoving
@@ -177,7 +177,7 @@ func (o *outbox) unload() {
 }
 
 func (o *outbox) unloadedLocked() {
-	if o.moves.Unload() {
+	if o.c.moves.Unload() {
 		o.c.pen.payLocked()
 	}
 	o.cond.Broadcast()

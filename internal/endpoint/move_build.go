@@ -124,7 +124,7 @@ func (b builder) assemble(c *session, s *sock.ConnState) error {
 		c.pen.hold = severed
 	}
 	c.pen.owed.name = []byte(end.Chosen)
-	o.moves.Arrive(s.Moves)
+	c.moves.Arrive(s.Moves)
 	if !c.pen.severed() && !o.box.Gone() {
 		if err := c.introduce(); err != nil {
 			return err
@@ -140,8 +140,8 @@ func (c *session) introduce() error {
 	if err == nil {
 		err = c.pipe.Expect()
 	}
-	if err == nil && !c.out.moves.Waits() {
-		c.greetLocked(proof) // nobody else knows c yet
+	if err == nil && !c.moves.Waits() {
+		c.moves.greetLocked(proof) // nobody else knows c yet
 	}
 	return err
 }
@@ -174,7 +174,7 @@ func (b builder) fill(c *session, s *sock.ConnState) error {
 	}
 	in.box.TellApart(c.pass)
 	for i := range s.Segments {
-		in.nested = append(in.nested, move.Ends(s.Segments[i].Rights)...)
+		c.moves.nested = append(c.moves.nested, move.Ends(s.Segments[i].Rights)...)
 	}
 	c.above.restore(s.Link)
 	return nil

@@ -34,14 +34,15 @@ func (s *PacketConn) Nudge() {
 }
 
 // enter begins a send, as soon as the socket does not move.
-func (s *PacketConn) enter() error {
+func (o *outgoing) enter() error {
+	s := o.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for s.in.mail.Moving() || !s.started {
 		switch {
 		case s.in.mail.Closed():
 			return net.ErrClosed
-		case s.out.late():
+		case o.late():
 			return os.ErrDeadlineExceeded
 		}
 		s.in.cond.Wait()
@@ -50,17 +51,19 @@ func (s *PacketConn) enter() error {
 	return nil
 }
 
-// expireLocked ends what a send waits for whose deadline has come: a dial, or the end of a move. The lock is out.mu, which comes after mu.
-func (s *PacketConn) expireLocked() {
-	s.out.expireLocked()
+// wakeLocked ends what a send waits for whose deadline has come: a dial, or the end of a move. The
+// lock of the socket comes before that of its sending half.
+func (o *outgoing) wakeLocked() {
+	o.expireLocked()
 	go func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.in.cond.Broadcast()
+		o.s.mu.Lock()
+		defer o.s.mu.Unlock()
+		o.s.in.cond.Broadcast()
 	}()
 }
 
-func (s *PacketConn) exit() {
+func (o *outgoing) exit() {
+	s := o.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.sends--; s.in.mail.Moving() {
@@ -203,7 +206,7 @@ func (s *PacketConn) livingLocked() (links []*link) {
 // stateLocked returns the state of a socket with these links.
 func (s *PacketConn) stateLocked(links []*link) *sock.PacketState {
 	p := &sock.PacketState{
-		ID: s.id, PeerID: s.peerID, Local: s.local.Name, Bound: string(s.bound), Buffer: uint32(s.sendBuffer()), Mute: s.mute, Pass: s.pass,
+		ID: s.id, PeerID: s.peerID, Local: s.local.Name, Bound: string(s.bound), Buffer: uint32(s.out.size()), Mute: s.mute, Pass: s.pass,
 		Listens: s.door != nil, Links: uint32(len(links)), PeerLink: len(links) > 0 && links[0] == s.peer,
 	}
 	if s.remote != nil {

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"syscall"
 
-	"afunix/internal/move"
 	"afunix/internal/rights"
 	"afunix/internal/sock"
 	"afunix/internal/wire"
@@ -24,10 +23,7 @@ type outbox struct {
 	autobind Autobind   // nil if the socket has a name
 	bound    io.Closer  // to the one that it has chosen
 
-	moves   sock.Moves
-	guests  []guest    // ends that are being moved over this connection
-	waiting []move.End // ends that have come over it, and are to be started when the other end is let go
-	nudged  bool       // whoever moves this end has to look around
+	guests []guest // ends that are being moved over this connection
 }
 
 // errorOf returns the error that o is to a sender.
@@ -55,7 +51,7 @@ func (o *outbox) sendRoute() (rights.Route, error) {
 		if err := o.writeStoppedLocked(); err != nil {
 			return rights.Route{}, err
 		}
-		if o.moves.Ready() {
+		if o.c.moves.Ready() {
 			break
 		}
 		if late.passed() {
@@ -167,16 +163,16 @@ func (o *outbox) putLocked(p *wire.Packet, m *message, begun bool) error {
 		if err := o.writeStoppedLocked(); err != nil && !(begun && errors.Is(err, os.ErrDeadlineExceeded)) {
 			return err
 		}
-		if !begun && weight > 0 && !o.moves.Ready() {
+		if !begun && weight > 0 && !o.c.moves.Ready() {
 			return errMoving
 		}
 		switch {
-		case o.moves.Presents():
-			if err := c.presentLocked(); err != nil {
+		case o.c.moves.Presents():
+			if err := c.moves.presentLocked(); err != nil {
 				return err
 			}
 		case c.pen.payLocked(): // anything may have happened meanwhile
-		case c.pen.blocked(), o.moves.Stops(begun || own), !begun && !o.box.Room(weight):
+		case c.pen.blocked(), o.c.moves.Stops(begun || own), !begun && !o.box.Room(weight):
 			w.moreLocked()
 		case c.pen.taken():
 			c.pen.yieldLocked()
@@ -214,7 +210,7 @@ func (o *outbox) putNowLocked(p *wire.Packet, m *message) error {
 	if err != nil && o.withdrawnLocked(a, t) {
 		return err
 	}
-	o.moves.Wrote(p.Flags&(wire.More|wire.Luggage) != 0)
+	o.c.moves.Wrote(p.Flags&(wire.More|wire.Luggage) != 0)
 	if t != nil {
 		m.transfer = t
 		o.unloadedLocked()

@@ -23,7 +23,7 @@ func (c *session) owedPacketLocked(p sock.Payment) wire.Packet {
 	o := &c.pen.owed
 	switch p.Debt {
 	case sock.DebtHello:
-		return c.rehelloPacketLocked(p.Moved)
+		return c.moves.rehelloPacketLocked(p.Moved)
 	case sock.DebtReady:
 		return wire.Packet{Type: wire.Ready, Payload: append(o.payload[:0], byte(o.able))}
 	case sock.DebtMove:

@@ -68,5 +68,5 @@ func (c *session) current() cred.Credentials {
 // agree notes how descriptors travel, and that they may. What a side can do is over the other.
 func (c *session) agree(server, client pipe.Ability) {
 	c.peer.elect(c.server, server, client)
-	c.out.moves.Agree()
+	c.moves.Agree()
 }

@@ -105,7 +105,7 @@ func (p *pen) writeLocked(packet *wire.Packet, m *message) error {
 	}
 	c.mu.Lock()
 	p.hold = idle
-	if p.queuing > 0 || p.yielding || c.out.moves.Moving() || c.closed {
+	if p.queuing > 0 || p.yielding || c.moves.Moving() || c.closed {
 		c.out.cond.Broadcast()
 	}
 	switch {
@@ -171,7 +171,7 @@ func (p *pen) severLocked() {
 // for that. If somebody is writing it is left to him: whoever has had the pen calls this.
 func (p *pen) payLocked() (released bool) {
 	for p.hold == idle {
-		d, ok := p.owed.Next(p.c.out.moves.Hears())
+		d, ok := p.owed.Next(p.c.moves.Hears())
 		if !ok {
 			break
 		}
@@ -185,7 +185,7 @@ func (p *pen) payLocked() (released bool) {
 
 func (p *pen) payOneLocked(d sock.Debt) error {
 	c := p.c
-	pay := p.owed.Pay(d, c.out.box, c.out.moves.Abroad())
+	pay := p.owed.Pay(d, c.out.box, c.moves.Abroad())
 	packet := c.owedPacketLocked(pay)
 	err := p.writeLocked(&packet, nil)
 	if err != nil {

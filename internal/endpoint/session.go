@@ -25,7 +25,7 @@ import (
 //     (sock.HearsNothing). One that has moved is closed.
 //   - The intake only goes forward to farewell, for ever: nothing is being adopted then, and what
 //     comes is not queued. Like closed that is for ever.
-//   - What in.box has placed lies in the buffer of the one who holds reading. What out.moves knows
+//   - What in.box has placed lies in the buffer of the one who holds reading. What moves knows
 //     of a message is changed by the one who holds the lock writing.
 type session struct {
 	above  upper
@@ -50,6 +50,7 @@ type session struct {
 	peer    peer // who is at the other end
 	in      inbox
 	out     outbox
+	moves   moves // of either end
 }
 
 // A stage is how far the life of an end is in this process.
@@ -74,7 +75,7 @@ const (
 // descriptors ahead of its reader.
 func (c *session) setUp(a upper, p pipe.Pipe, cfg Config, server bool, rights int) {
 	c.above, c.pipe, c.typ, c.server, c.table, c.world = a, p, cfg.Type, server, cfg.table(), cfg.World
-	c.turn.c, c.pen.c, c.in.c, c.out.c = c, c, c, c
+	c.turn.c, c.pen.c, c.in.c, c.out.c, c.moves.c = c, c, c, c, c
 	c.turn.done = make(chan struct{})
 	c.id = randomID()
 	c.local, c.remote = address(cfg.Type, cfg.Local), address(cfg.Type, "")
@@ -84,7 +85,7 @@ func (c *session) setUp(a upper, p pipe.Pipe, cfg Config, server bool, rights in
 	c.in.box = sock.NewInbox(cfg.Type, rights)
 	c.in.buffer = sock.DefaultBuffer
 	c.out.box = sock.NewOutbox(cfg.Type)
-	c.out.moves = sock.NewMoves(&c.pen.owed.Debts, server)
+	c.moves.Moves = sock.NewMoves(&c.pen.owed.Debts, server)
 	c.out.left = syscall.EPIPE
 }
 

@@ -70,7 +70,7 @@ type absence struct {
 // passed reports whether that has been so for too long. The wait is over then.
 func (a *absence) passed() bool {
 	switch {
-	case !a.c.out.moves.Abroad():
+	case !a.c.moves.Abroad():
 		a.end()
 		return false
 	case a.limit == nil:
@@ -102,7 +102,7 @@ func (c *session) tellLocked(d sock.Debt) {
 	defer late.stop()
 	w := wait{c: c}
 	defer w.endLocked()
-	for t.Fate == sock.Written && !late.passed && !c.closed && !c.pen.severed() && !c.out.moves.Abroad() {
+	for t.Fate == sock.Written && !late.passed && !c.closed && !c.pen.severed() && !c.moves.Abroad() {
 		w.moreLocked()
 	}
 }
