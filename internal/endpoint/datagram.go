@@ -41,7 +41,6 @@ type PacketConn struct {
 	peerID uint64        // … which is the only one that may send to this one
 	mute   bool          // shut down for writing
 	pass   bool          // SO_PASSCRED
-	buffer int           // SO_RCVBUF
 	packetMove
 
 	in  incoming
