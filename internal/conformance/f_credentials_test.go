@@ -80,7 +80,34 @@ func TestRow071(t *testing.T) {
 	})
 }
 
-func TestRow072(t *testing.T) { notObservable(t, "a Listener has no options") }
+func TestRow072(t *testing.T) {
+	each(t, "sq", func(e *env) {
+		l := e.listen(e.path())
+		before := e.dial(l.Addr().String())
+		e.check(l.SetPassCredentials(true))
+		after := e.dial(l.Addr().String())
+		e.check(l.SetPassCredentials(false))
+		e.send(before, "before")
+		e.send(after, "after")
+
+		for _, want := range []struct {
+			text string
+			on   bool
+		}{{"before", false}, {"after", true}} {
+			c := e.accept(l)
+			if on, err := c.PassCredentials(); on != want.on || err != nil {
+				e.Errorf("%s: SO_PASSCRED %t, %v", want.text, on, err)
+			}
+			m := e.recv(c, 9, want.text, 0)
+			switch {
+			case want.on:
+				e.mine(m.Credentials)
+			case m.Credentials != nil:
+				e.Errorf("%s: credentials %+v", want.text, m.Credentials)
+			}
+		}
+	})
+}
 
 func TestRow073(t *testing.T) {
 	each(t, "sdq", func(e *env) {
