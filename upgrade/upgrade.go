@@ -61,21 +61,23 @@ type Config struct {
 	Command func() *exec.Cmd
 
 	// Failed, if not nil, is told of each upgrade that was begun and failed while this process
-	// served, after which nothing has changed; and of what cannot make an upgrade fail, but an
-	// operator should know: that the service manager could not be told who serves, that nobody can
-	// call at the Address, or that clients cannot find a socket (ErrUnreachable). It must not call
-	// Close.
+	// served. Nothing has changed then. Failed is also told of three things that cannot make an
+	// upgrade fail, but that an operator should know: the service manager could not be told who
+	// serves, nobody can connect at the Address, or clients cannot find a socket (ErrUnreachable).
+	// Failed must not call Close.
 	Failed func(err error)
 
-	// Transport is how the processes talk to each other. For sockets of the pipe transport it has
-	// to be that, too.
+	// Transport is how the processes talk to each other. To hand over sockets of the pipe
+	// transport, it has to be the pipe transport, too.
 	Transport afunix.Transport
 
-	// Listen and ListenPacket, if not nil, make the sockets that no predecessor had. Those that
-	// they return must be Sendable. With nil, it is package afunix that makes those of the networks
-	// "unix", "unixpacket" and "unixgram", and package net all others. If EADDRINUSE is the error
-	// because a dead process has left its socket file, that is removed, and they are called again.
-	Listen       func(ctx context.Context, network, address string) (net.Listener, error)
+	// Listen, if not nil, makes the listeners that no predecessor had, which must be Sendable. With
+	// nil, package afunix makes the listeners of the networks "unix" and "unixpacket", and package
+	// net all others. If Listen fails with EADDRINUSE because a dead process has left its socket
+	// file, that file is removed, and Listen is called again.
+	Listen func(ctx context.Context, network, address string) (net.Listener, error)
+	// ListenPacket is to datagram sockets what Listen is to listeners. Package afunix makes those
+	// of the network "unixgram".
 	ListenPacket func(ctx context.Context, network, address string) (net.PacketConn, error)
 }
 

@@ -76,11 +76,14 @@ var (
 
 // IndexError says which descriptor of a message could not be sent, and why.
 type IndexError struct {
-	Index int
+	Index int // in the message
 	Err   error
 }
 
+// Error is the number of the descriptor, and the text of e.Err.
 func (e *IndexError) Error() string { return fmt.Sprintf("descriptor %d: %v", e.Index, e.Err) }
+
+// Unwrap returns e.Err.
 func (e *IndexError) Unwrap() error { return e.Err }
 
 // A kindError says that a descriptor is not what it was to be taken as.

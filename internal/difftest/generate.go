@@ -278,10 +278,11 @@ func (t *Tester) Check(tr afunix.Transport, seed uint64, n, max int, progress fu
 
 // Progress says how far Check has come.
 type Progress struct {
-	Ops, Programs, Differences int
-	Seed                       uint64
+	Ops, Programs, Differences int    // so many so far
+	Seed                       uint64 // of the whole run
 }
 
+// String is a line for a log.
 func (p Progress) String() string {
 	return fmt.Sprintf("%d operations, %d programs, %d differences, seed %d", p.Ops, p.Programs, p.Differences, p.Seed)
 }

@@ -14,7 +14,7 @@ type Class interface{ isClass() }
 type Lock struct {
 	Class  Class
 	Name   string // where the mutex is declared: package, type and field
-	Guards string
+	Guards string // what the mutexes guard
 
 	// Long locks make calls come one after the other that may wait. A lock that is not Long is free
 	// again soon: under it nobody waits on the condition of another, and nobody calls MayWait.
