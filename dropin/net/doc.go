@@ -68,8 +68,8 @@
 //     net writes as much as there is room for.
 //   - [Dialer] and [ListenConfig] refuse a Control function for Unix networks: there is no
 //     descriptor at that time that the function could be shown.
-//   - Package net makes sockets that are of no use of [Listen] of "unixgram", and of [ListenPacket]
-//     of "unix" and "unixpacket". These calls are left to package net. What they return is no
+//   - For [Listen] of "unixgram", and for [ListenPacket] of "unix" and "unixpacket", package net
+//     makes sockets that are of no use. These calls are left to package net. What they return is no
 //     *[UnixListener] and no *[UnixConn] of this package.
 //
 // Types: [Dialer], [ListenConfig] and [Buffers] are types of their own there, which can be

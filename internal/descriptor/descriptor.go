@@ -1,5 +1,5 @@
-// Package descriptor deals with open descriptors of this process: what each one is, and who closes
-// it. A descriptor is a file descriptor on Unix and a handle on Windows.
+// Package descriptor deals with open descriptors of this process: of what kind each one is, and who
+// closes it. A descriptor is a file descriptor on Unix and a handle on Windows.
 package descriptor
 
 import (

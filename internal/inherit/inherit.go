@@ -1,5 +1,5 @@
-// Package inherit takes sockets to child processes: their descriptors by the system's own means,
-// and what else a child has to know of them by its environment.
+// Package inherit takes sockets to child processes. A socket's descriptor goes by the system's own
+// means. What else the child has to know of the socket goes by its environment.
 package inherit
 
 import (

@@ -1,9 +1,9 @@
 // Package locks has the mutexes of the library, and the order in which a goroutine may take them.
 //
 // The order stands in one place, [Order]. Built with the tag afunix_locks, every mutex checks what
-// its goroutine holds, and whoever takes one against the order panics with the place where the
-// other was taken. Built without, a [Mutex] is a sync.Mutex and an [RWMutex] a sync.RWMutex:
-// nothing is recorded, and there is nothing to pay.
+// its goroutine holds. A goroutine that takes a mutex against the order panics, with the place
+// where the other mutex was taken. Built without the tag, a [Mutex] is a sync.Mutex and an
+// [RWMutex] a sync.RWMutex: nothing is recorded, and there is nothing to pay.
 package locks
 
 // A Class is what a mutex is for. It is the type parameter of a mutex, so that a mutex of any

@@ -1,5 +1,5 @@
-// Package transport says what the public API asks of a transport. Package kernel and package piped
-// have the two; package transports has them by their numbers. Their errors are plain
+// Package transport says what the public API asks of a transport. There are two transports, in
+// packages kernel and piped. Package transports has them by their numbers. Their errors are plain
 // (syscall.Errno, io.EOF, net.ErrClosed, os.ErrDeadlineExceeded and the sentinels of package
 // descriptor) and are wrapped once, at the root.
 package transport
