@@ -63,9 +63,9 @@ func environment(env []string) []string {
 }
 
 // Upgrade starts the program again, as it is on disk now, and returns nil when a successor has
-// taken over. If it fails, this process goes on serving, and the new one has ended: by itself, or
-// killed. A process that was started by somebody else may be the successor as well; then Upgrade of
-// this one is nothing but a name for the wait.
+// taken over. If Upgrade fails, this process goes on serving, and the new process has ended: by
+// itself, or killed. A process that was started in another way may become the successor as well,
+// and Upgrade then returns nil, too.
 func (u *Upgrader) Upgrade(ctx context.Context) error {
 	if err := u.upgrade(ctx); err != nil {
 		return fmt.Errorf("upgrade: %w", err)
