@@ -122,7 +122,8 @@ func (d *demo) showKinds() error {
 			return err
 		}
 		if err != nil {
-			d.lines = append(d.lines, line{what: e.what, seen: observation{Did: "this system has no descriptors for it"}, leftOut: true})
+			d.lines = append(d.lines, line{what: e.what,
+				seen: observation{Did: "this system has no descriptors for it"}, leftOut: true})
 			continue
 		}
 		shown = append(shown, e)
