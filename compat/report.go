@@ -127,7 +127,8 @@ func (r result) failures(w io.Writer) (surprises []string) {
 	}
 	natively := slices.DeleteFunc(r.outcomes[native].with("fail"), r.byChance)
 	if len(natively) > 0 {
-		fmt.Fprintf(w, "- %s, natively and therefore everywhere: %s. %s\n", r.module, strings.Join(natively, ", "), r.nativeCause)
+		fmt.Fprintf(w, "- %s, natively and therefore everywhere: %s. %s\n", r.module,
+			strings.Join(natively, ", "), r.nativeCause)
 	}
 	where := make(map[string][]string) // by test
 	for _, way := range columns[1:] {
@@ -142,7 +143,8 @@ func (r result) failures(w io.Writer) (surprises []string) {
 		c := r.causes[test]
 		for _, way := range where[test] {
 			if !slices.Contains(c.ways, way) {
-				surprises = append(surprises, fmt.Sprintf("%s: %s fails on %s, and nobody knows why", r.module, test, way))
+				surprises = append(surprises,
+					fmt.Sprintf("%s: %s fails on %s, and nobody knows why", r.module, test, way))
 			}
 		}
 		key := c.text + "\x00" + strings.Join(where[test], ", ")
@@ -158,7 +160,8 @@ func (r result) failures(w io.Writer) (surprises []string) {
 	for test, c := range r.causes {
 		for _, way := range c.ways {
 			if _, ran := r.outcomes[way]; ran && r.outcomes[way][test] == "pass" {
-				surprises = append(surprises, fmt.Sprintf("%s: %s passes on %s, but has a cause not to", r.module, test, way))
+				surprises = append(surprises,
+					fmt.Sprintf("%s: %s passes on %s, but has a cause not to", r.module, test, way))
 			}
 		}
 	}
