@@ -212,7 +212,8 @@ func isUnix(network string) bool { return strings.HasPrefix(network, "unix") }
 // else knows when it may be removed, since a predecessor may still be using it. Two processes that
 // do so at the same time do it one after the other, or the second would remove what the first has
 // just made.
-func overStale[S any](ctx context.Context, cfg *Config, network, address string, listen func() (S, error)) (s S, err error) {
+func overStale[S any](ctx context.Context, cfg *Config, network, address string,
+	listen func() (S, error)) (s S, err error) {
 	if !hasFile(network, address) {
 		return listen()
 	}

@@ -113,7 +113,8 @@ func (p *predecessor) note(m message, rights afunix.Rights) error {
 		}
 		return err
 	}
-	o := &offer{key: m.Key, addr: &net.UnixAddr{Name: string(m.Addr), Net: m.Key.Network}, moves: m.Moves, rights: rights}
+	o := &offer{key: m.Key, addr: &net.UnixAddr{Name: string(m.Addr), Net: m.Key.Network},
+		moves: m.Moves, rights: rights}
 	if m.File != nil {
 		o.file = *m.File
 	}
@@ -146,7 +147,8 @@ func left(err error) error {
 
 // isGone reports whether err says that the other process has ended, or has closed the channel.
 func isGone(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errno.ECONNRESET) || errors.Is(err, errno.EPIPE)
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, errno.ECONNRESET) || errors.Is(err, errno.EPIPE)
 }
 
 // yield asks the predecessor to stop, and returns when it waits for nothing but confirm. Sockets

@@ -138,7 +138,8 @@ func New(ctx context.Context, cfg Config) (*Upgrader, error) {
 	if cfg.Address, err = checkAddress(cfg.Address); err != nil {
 		return nil, fmt.Errorf("upgrade: %w", err)
 	}
-	u := &Upgrader{cfg: cfg, taken: make(chan struct{}), told: make(chan struct{}), arrivals: newArrivals(), turn: newTurn()}
+	u := &Upgrader{cfg: cfg, taken: make(chan struct{}), told: make(chan struct{}),
+		arrivals: newArrivals(), turn: newTurn()}
 	u.stopped, u.stop = context.WithCancel(context.Background())
 	if u.passed, err = takeActivated(); err != nil {
 		return nil, fmt.Errorf("upgrade: sockets of the service manager: %w", err)
