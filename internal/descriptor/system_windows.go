@@ -157,7 +157,8 @@ func (t *objectType) query(v uintptr) error {
 		return syscall.EBADF
 	}
 	const objectTypeInformation = 2 // the class of NtQueryObject
-	return translate(ntQueryObject(windows.Handle(v), objectTypeInformation, unsafe.Pointer(t), uint32(unsafe.Sizeof(*t)), nil))
+	return translate(ntQueryObject(windows.Handle(v), objectTypeInformation, unsafe.Pointer(t),
+		uint32(unsafe.Sizeof(*t)), nil))
 }
 
 // is compares the type's name without making a string of it.

@@ -16,7 +16,8 @@ type Difference struct {
 
 // String shows both results, and the program.
 func (d *Difference) String() string {
-	return fmt.Sprintf("the last operation differs\nkernel: %v\n%v:   %v\n%v", d.Reference, d.Transport, d.Result, d.Program)
+	return fmt.Sprintf("the last operation differs\nkernel: %v\n%v:   %v\n%v", d.Reference,
+		d.Transport, d.Result, d.Program)
 }
 
 // Compare runs the program on the kernel transport and then on another. It returns where they

@@ -42,7 +42,8 @@ func (l *Legacy) attach(cmd *exec.Cmd, b Bequest) Bequest {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = new(syscall.SysProcAttr)
 	}
-	cmd.SysProcAttr.AdditionalInheritedHandles = append(cmd.SysProcAttr.AdditionalInheritedHandles, syscall.Handle(l.handle))
+	cmd.SysProcAttr.AdditionalInheritedHandles = append(cmd.SysProcAttr.AdditionalInheritedHandles,
+		syscall.Handle(l.handle))
 	b.Value = uintptr(l.handle)
 	return b
 }

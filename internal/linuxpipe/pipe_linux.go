@@ -109,7 +109,8 @@ func (in *input) attempt(fd uintptr) bool {
 // whole reads a packet into in.buf. Nothing is said of a control block, so descriptors that a peer
 // attaches are closed by the kernel.
 func (in *input) whole(fd uintptr) (int, error) {
-	n, _, errno := syscall.Syscall6(unix.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(in.buf)), uintptr(len(in.buf)), unix.MSG_DONTWAIT, 0, 0)
+	n, _, errno := syscall.Syscall6(unix.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(in.buf)),
+		uintptr(len(in.buf)), unix.MSG_DONTWAIT, 0, 0)
 	if errno != 0 {
 		return 0, errno
 	}

@@ -101,7 +101,8 @@ func TestElectEveryCombination(t *testing.T) {
 					}
 				}
 				if got := rights.Elect(e.serverSends, server, client); got != e.outcome[row] {
-					t.Errorf("server %03b, client %03b, server sends %t: %+v, want %+v", server, client, e.serverSends, got, e.outcome[row])
+					t.Errorf("server %03b, client %03b, server sends %t: %+v, want %+v", server,
+						client, e.serverSends, got, e.outcome[row])
 				}
 			}
 		}

@@ -79,7 +79,8 @@ var errNotOurs = errors.New("another file")
 // be another user's, who would decide on its content.
 func takeOver(name *uint16, content sockfile, attributes *windows.SecurityAttributes) error {
 	return winfile.Patiently(func() error {
-		h, err := winfile.Open(name, windows.GENERIC_READ|windows.GENERIC_WRITE|windows.WRITE_DAC, windows.FILE_SHARE_READ)
+		h, err := winfile.Open(name, windows.GENERIC_READ|windows.GENERIC_WRITE|windows.WRITE_DAC,
+			windows.FILE_SHARE_READ)
 		if err != nil {
 			return err
 		}
