@@ -82,28 +82,20 @@ func TestRow071(t *testing.T) {
 
 func TestRow072(t *testing.T) {
 	each(t, "sq", func(e *env) {
-		l := e.listen(e.path())
-		before := e.dial(l.Addr().String())
-		e.check(l.SetPassCredentials(true))
-		after := e.dial(l.Addr().String())
-		e.check(l.SetPassCredentials(false))
-		e.send(before, "before")
-		e.send(after, "after")
-
-		for _, want := range []struct {
-			text string
-			on   bool
-		}{{"before", false}, {"after", true}} {
-			c := e.accept(l)
-			if on, err := c.PassCredentials(); on != want.on || err != nil {
-				e.Errorf("%s: SO_PASSCRED %t, %v", want.text, on, err)
+		for _, on := range []bool{true, false} {
+			l := e.listen(e.path())
+			e.check(l.SetPassCredentials(on))
+			client := e.dial(l.Addr().String())
+			e.check(l.SetPassCredentials(!on))
+			e.send(client, "x")
+			server := e.accept(l)
+			if got, err := server.PassCredentials(); got != on || err != nil {
+				e.Errorf("PassCredentials = %v, %v; want %v, which the client found", got, err, on)
 			}
-			m := e.recv(c, 9, want.text, 0)
-			switch {
-			case want.on:
-				e.mine(m.Credentials)
-			case m.Credentials != nil:
-				e.Errorf("%s: credentials %+v", want.text, m.Credentials)
+			if c := e.recv(server, 9, "x", 0).Credentials; on {
+				e.mine(c)
+			} else if c != nil {
+				e.Errorf("credentials %+v that nobody wants", c)
 			}
 		}
 	})

@@ -7,11 +7,11 @@ import (
 	"fmt"
 
 	"afunix/internal/errno"
-	"afunix/internal/wire"
+	"afunix/internal/sock"
 )
 
 // Max is the largest number of descriptors in one message.
-const Max = wire.MaxRecords
+const Max = sock.MaxRights
 
 // Kind says what a descriptor refers to.
 type Kind uint8
