@@ -27,10 +27,10 @@ func startedAs() (program, directory string) {
 	return locate(os.Args[0]), directory
 }
 
-// locate returns the path of this process's program, by the name that it was started with: what
-// that means may be the next version tomorrow. A program that is found in the current directory has
-// been asked for (ErrDot). One that is not found was started under a name that is none, and then it
-// is only known by its file.
+// locate returns the path of this process's program, by the name that the program was started with:
+// the file at that path may be the next version tomorrow. A program in the current directory
+// counts, because it has been asked for (ErrDot). If the program was started under a name that
+// leads to no program, only its file is known (os.Executable).
 func locate(name string) string {
 	path, err := exec.LookPath(name)
 	if err == nil || errors.Is(err, exec.ErrDot) {

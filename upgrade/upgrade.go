@@ -344,8 +344,8 @@ func (u *Upgrader) endControl() error {
 	return control.end()
 }
 
-// add makes s one of those that are offered to a successor, and which are opened by Ready; one that
-// comes later, at once. The caller holds readying.
+// add makes s one of the sockets that are offered to a successor, and that Ready opens. If Ready
+// has succeeded already, s is opened at once. The caller holds readying.
 func (u *Upgrader) add(s socket) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -251,8 +251,8 @@ func (system) Close(v uintptr, k Kind) error {
 	return translate(windows.CloseHandle(windows.Handle(v)))
 }
 
-// translate gives an error of the calls above the number that it has on Linux; one that has none
-// stays what it is.
+// translate gives an error of the calls above the number that the error has on Linux. An error that
+// Linux does not have stays what it is.
 func translate(err error) error {
 	if status, ok := err.(windows.NTStatus); ok {
 		err = status.Errno()

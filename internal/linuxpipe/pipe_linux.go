@@ -282,8 +282,8 @@ func (p *Pipe) Close() error {
 	return err
 }
 
-// Hangup is Close for whoever else has this end, too: a child process that has just been forked has
-// it until its exec. What has been written stays readable.
+// Hangup is Close for other processes that have this end, too: a child process that has just been
+// forked has it until its exec. What has been written stays readable.
 func (p *Pipe) Hangup() error {
 	locks.MayWait()
 	p.raw.Control(func(fd uintptr) { unix.Shutdown(int(fd), unix.SHUT_RDWR) }) // fails if it is closed, or the other end is

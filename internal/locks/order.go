@@ -26,8 +26,8 @@ type Lock struct {
 	Anew bool
 }
 
-// Order returns the locks in the order in which they may be taken: each while those above it are
-// held, and none that is below it. Two of one class are never held by one goroutine.
+// Order returns the locks in the order in which they may be taken. A lock may be taken while those
+// above it are held, and while none below it is. A goroutine never holds two locks of one class.
 func Order() []Lock {
 	return []Lock{
 		{Class: Readying{}, Name: "upgrade.Upgrader.readying", Guards: "one Ready at a time", Long: true},

@@ -29,8 +29,9 @@ const (
 	Device = "it is the name of a device"
 )
 
-// Name says what a name of Windows leads to that is no file of this machine; "" if it may be one.
-// The name is a full one, as GetFullPathName makes it: that turns CON and the like into \\.\CON.
+// Name says what a name of Windows leads to if that is no file of this machine, and returns "" if
+// it may be one. The name is a full one, as GetFullPathName makes it, which turns CON and the like
+// into \\.\CON.
 func Name(full string) string {
 	slashed := strings.ReplaceAll(full, "/", `\`)
 	rest, local := cutDevice(slashed)

@@ -111,8 +111,8 @@ func (f *File) Remove() {
 	}
 }
 
-// remove removes the file want. By its absolute path it may be out of reach, where it is not by the
-// one that was given.
+// remove removes the file want. The file may be out of reach by its absolute path, and not by the
+// path that was given.
 func (f *File) remove(want id) {
 	if !remove(f.absolute, want) {
 		remove(f.path, want)

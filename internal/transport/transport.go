@@ -44,8 +44,8 @@ type Transport interface {
 	// Pair returns two sockets that are connected to each other.
 	Pair(network string) (a, b Conn, err error)
 
-	// Inherit makes a socket of what [Conn.HandDown] has given in the process that started this
-	// one. It owns fd, also if it fails.
+	// Inherit makes a socket of the descriptor and the state that [Conn.HandDown] has given in the
+	// parent process. It owns fd, also if it fails.
 	Inherit(fd uintptr, state []byte) (Conn, error)
 }
 

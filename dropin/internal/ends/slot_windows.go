@@ -67,8 +67,8 @@ func open(messages bool) (fd int, k key, keeper *os.File, err error) {
 	return fd, key{fd, name}, os.NewFile(uintptr(server), "keeper"), nil
 }
 
-// identify asks a handle for its name only if it may be one of ours: asking another may wait for
-// what is pending on it.
+// identify asks a handle for its name only if the handle may be one of this package's. To ask
+// another handle may wait for what is pending on it.
 func identify(fd int) (key, bool) {
 	numbers.mu.Lock()
 	g, ok := numbers.m[fd]

@@ -199,8 +199,8 @@ func (d *demo) showBequest(ctx context.Context) error {
 	return nil
 }
 
-// sendAndDie runs a process that sends the file at path to the address, and kills it as soon as its
-// WriteMsg has returned. When it returns, that process is gone.
+// sendAndDie runs a process that sends the file at path to the address, and kills the process as
+// soon as its WriteMsg has returned. When sendAndDie returns, the process is gone.
 func (d *demo) sendAndDie(ctx context.Context, address, path string) error {
 	cmd := d.child(ctx, SenderCommand, address, path)
 	out, err := cmd.StdoutPipe()
