@@ -245,7 +245,7 @@ func (u *unpacker) fill(c *Conn, s *wire.ConnState) error {
 		in.writers = append(in.writers, nobody)
 	}
 	if has(wire.InFailed) {
-		in.failure = failure(errBroken)
+		in.failure = errBroken
 	}
 	segments, err := u.segments(s, len(in.writers))
 	if err == nil {
@@ -291,8 +291,9 @@ func (l *Listener) Taken() {}
 // Taken has nothing to see: nobody looks at the name again (row 75).
 func (s *PacketConn) Taken() {}
 
-// errBroken: the connection was broken before its end moved.
-var errBroken = fmt.Errorf("%w: broken before it moved here", sock.ErrProtocol)
+// errBroken: the connection was broken before its end moved. Nobody here knows by whom, so that it
+// is not said to be the peer's fault.
+var errBroken = fmt.Errorf("%w: broken before it moved here", syscall.EIO)
 
 // segments makes the queue of a connection that has had so many writers. Also with an error the caller owns what is returned.
 func (u *unpacker) segments(s *wire.ConnState, writers int) (segments []sock.Segment, err error) {
