@@ -13,12 +13,13 @@ import (
 	"afunix/internal/lookalike"
 )
 
-// ErrRightsTruncated is what ReadMsg returns beside the data if descriptors came, but not all of them could be installed: this
-// process is out of descriptors. All of them were closed. (MSG_CTRUNC in recvmsg.)
+// ErrRightsTruncated is what ReadMsg returns beside the data if descriptors came, but not all of
+// them could be installed: this process is out of descriptors. All of them were closed. (MSG_CTRUNC
+// in recvmsg.)
 var ErrRightsTruncated = descriptor.ErrRightsTruncated
 
-// ErrNotSendable says that a descriptor of this kind cannot be passed here, or not to this peer. The [RightsError] around it says
-// which one.
+// ErrNotSendable says that a descriptor of this kind cannot be passed here, or not to this peer.
+// The [RightsError] around it says which one.
 var ErrNotSendable = descriptor.ErrNotSendable
 
 // A RightsError says which descriptor of a message is the cause of an error.
@@ -47,15 +48,16 @@ func (e contextError) Unwrap() error { return e.error }
 // Timeout tells errors of net.Error that time was up, and not that somebody gave up.
 func (e contextError) Timeout() bool { return e.error == context.DeadlineExceeded }
 
-// An operation is what an error of it needs to say: the fields of a net.OpError, and the name of the system call that an errno
-// came from.
+// An operation is what an error of it needs to say: the fields of a net.OpError, and the name of
+// the system call that an errno came from.
 type operation struct {
 	op, network  string
 	source, addr *net.UnixAddr
 	call         string
 }
 
-// wrap makes of a transport's error what package net would have made of it. It is the only place where errors are wrapped.
+// wrap makes of a transport's error what package net would have made of it. It is the only place
+// where errors are wrapped.
 func (o operation) wrap(err error) error {
 	if err == nil || err == io.EOF {
 		return err
@@ -63,7 +65,8 @@ func (o operation) wrap(err error) error {
 	return &net.OpError{Op: o.op, Net: o.network, Source: netAddr(o.source), Addr: netAddr(o.addr), Err: o.named(err)}
 }
 
-// named adds to an errno the name of the call, and to the errors of single descriptors their public type.
+// named adds to an errno the name of the call, and to the errors of single descriptors their public
+// type.
 func (o operation) named(err error) error {
 	switch err {
 	case context.Canceled:
@@ -80,7 +83,8 @@ func (o operation) named(err error) error {
 	return err
 }
 
-// netAddr is nil for a nil address, and gives a socket without a name the one that package net gives it.
+// netAddr is nil for a nil address, and gives a socket without a name the one that package net
+// gives it.
 func netAddr(a *net.UnixAddr) net.Addr {
 	switch {
 	case a == nil:

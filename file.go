@@ -12,14 +12,14 @@ import (
 	"afunix/internal/transport"
 )
 
-// Sendable is whatever has a descriptor: *[os.File], *[net.TCPConn], *[net.TCPListener], *[net.UDPConn], *[Conn],
-// *[Listener], …
+// Sendable is whatever has a descriptor: *[os.File], *[net.TCPConn], *[net.TCPListener],
+// *[net.UDPConn], *[Conn], *[Listener], …
 type Sendable interface {
 	SyscallConn() (syscall.RawConn, error)
 }
 
-// Descriptor is a bare file descriptor or handle that the caller keeps open: for events, sections, processes, pidfds. What
-// [Rights.Descriptor] returned is the caller's to close.
+// Descriptor is a bare file descriptor or handle that the caller keeps open: for events, sections,
+// processes, pidfds. What [Rights.Descriptor] returned is the caller's to close.
 type Descriptor uintptr
 
 // SyscallConn returns access to the descriptor itself; there is nothing to wait for I/O with.
@@ -36,9 +36,9 @@ func (d rawDescriptor) Control(f func(uintptr)) error {
 func (rawDescriptor) Read(func(uintptr) bool) error  { return errors.ErrUnsupported }
 func (rawDescriptor) Write(func(uintptr) bool) error { return errors.ErrUnsupported }
 
-// A loan holds the files of one message open while it is sent: it calls the RawConn.Control of each from within that
-// of the one before. It is pooled together with the function that Control calls, so that the files cost no garbage
-// but what they make themselves.
+// A loan holds the files of one message open while it is sent: it calls the RawConn.Control of each
+// from within that of the one before. It is pooled together with the function that Control calls,
+// so that the files cost no garbage but what they make themselves.
 type loan struct {
 	files []Sendable       // a copy, so that the caller's slice can stay on the stack
 	lent  []transport.File // of files[:len(lent)]
@@ -76,7 +76,8 @@ func (l *loan) free() {
 	loans.Put(l)
 }
 
-// next borrows the first file that is not yet lent, or sends when all are. When it returns, done is set.
+// next borrows the first file that is not yet lent, or sends when all are. When it returns, done is
+// set.
 func (l *loan) next() {
 	if len(l.lent) == len(l.files) {
 		l.n, l.err = l.conn.Send(l.data, l.lent, l.to)
@@ -111,8 +112,8 @@ func (l *loan) next() {
 	}
 }
 
-// control borrows f by way of its RawConn. That Control fails, or does not show the descriptor, means that there is none any
-// more: package os has no exported name for its error.
+// control borrows f by way of its RawConn. That Control fails, or does not show the descriptor,
+// means that there is none any more: package os has no exported name for its error.
 func (l *loan) control(f Sendable) {
 	raw, err := f.SyscallConn()
 	if err != nil {
@@ -138,8 +139,8 @@ func (l *loan) addEnd(end any) {
 	l.next()
 }
 
-// fail ends the loan with an error of the file that could not be borrowed. One that is closed, or nil, is EBADF, whatever its
-// package calls that.
+// fail ends the loan with an error of the file that could not be borrowed. One that is closed, or
+// nil, is EBADF, whatever its package calls that.
 func (l *loan) fail(err error) {
 	if errors.Is(err, os.ErrClosed) || errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrInvalid) {
 		err = errno.EBADF

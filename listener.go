@@ -22,8 +22,9 @@ type ListenConfig struct {
 	// it has not said anything. A datagram socket has no such peer, and ListenPacket is refused.
 	Authorize func(peer Credentials) error
 	Backlog   int // as listen(2); 0 means the system's maximum
-	// Mode is the permission of the socket file, from the start (but see below); 0 means that the process's umask decides.
-	// On macOS and the BSDs a datagram socket has the umask's permission for a moment.
+	// Mode is the permission of the socket file, from the start (but see below); 0 means that the
+	// process's umask decides. On macOS and the BSDs a datagram socket has the umask's permission
+	// for a moment.
 	Mode               fs.FileMode
 	SecurityDescriptor string // Windows: SDDL for pipe and socket file; "" means the current user and SYSTEM only
 }
@@ -33,8 +34,8 @@ func Listen(network, address string) (*Listener, error) {
 	return new(ListenConfig).Listen(context.Background(), network, address)
 }
 
-// ListenPacket binds a datagram socket to the address; with "" the system chooses a name, where it can. The network is
-// "unixgram". Close does not remove the socket file, as in package net.
+// ListenPacket binds a datagram socket to the address; with "" the system chooses a name, where it
+// can. The network is "unixgram". Close does not remove the socket file, as in package net.
 func ListenPacket(network, address string) (*Conn, error) {
 	return new(ListenConfig).ListenPacket(context.Background(), network, address)
 }
@@ -138,8 +139,8 @@ func (l *Listener) SetDeadline(t time.Time) error {
 	return l.operation("set", "").wrap(l.t.SetDeadline(t))
 }
 
-// SetUnlinkOnClose sets whether Close removes the socket file. By default it does if Listen made it. A file that is not the listener's is
-// never removed, whatever the path leads to.
+// SetUnlinkOnClose sets whether Close removes the socket file. By default it does if Listen made
+// it. A file that is not the listener's is never removed, whatever the path leads to.
 func (l *Listener) SetUnlinkOnClose(unlink bool) { l.t.SetUnlinkOnClose(unlink) }
 
 // Transport tells which transport carries the connections.

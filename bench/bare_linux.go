@@ -25,7 +25,8 @@ var bareContender = Contender{
 	},
 }
 
-// bareBuffer is what the pipe transport asks for: enough that a writer of 64 KiB messages seldom waits.
+// bareBuffer is what the pipe transport asks for: enough that a writer of 64 KiB messages seldom
+// waits.
 const bareBuffer = 1 << 19
 
 func barePair() (a, b End, err error) {

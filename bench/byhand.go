@@ -9,9 +9,9 @@ import (
 	"os"
 )
 
-// A handEnd passes descriptors by hand over a message pipe: their values in a message, and the system's call that
-// duplicates a descriptor from process to process for each. It checks nothing, owns nothing and survives nothing: it is the
-// floor for what the pipe transport does.
+// A handEnd passes descriptors by hand over a message pipe: their values in a message, and the
+// system's call that duplicates a descriptor from process to process for each. It checks nothing,
+// owns nothing and survives nothing: it is the floor for what the pipe transport does.
 type handEnd struct {
 	io.ReadWriteCloser
 	peer neighbour // the process at the other end
@@ -48,7 +48,8 @@ func (e *handEnd) meet() error {
 	return err
 }
 
-// handPair makes both ends of a connection out of the ends of a pipe of this process, which it owns.
+// handPair makes both ends of a connection out of the ends of a pipe of this process, which it
+// owns.
 func handPair(x, y io.ReadWriteCloser) (a, b End, err error) {
 	first, err := newHandEnd(x)
 	if err != nil {

@@ -9,7 +9,8 @@ const acknowledges = true
 type neighbour struct{ pidfd int }
 
 func openNeighbour(pid int) (neighbour, error) {
-	// Where Yama restricts ptrace(2), this lets the neighbour pull. It fails where there is no Yama.
+	// Where Yama restricts ptrace(2), this lets the neighbour pull. It fails where there is no
+	// Yama.
 	_ = unix.Prctl(unix.PR_SET_PTRACER, uintptr(pid), 0, 0, 0)
 	fd, err := unix.PidfdOpen(pid, 0)
 	return neighbour{fd}, err

@@ -8,8 +8,8 @@ import (
 	"afunix"
 )
 
-// Cargo is descriptors to be passed: one regular file, as often as wanted, in the form that each contender takes. It is made
-// beforehand, so that only the passing is measured.
+// Cargo is descriptors to be passed: one regular file, as often as wanted, in the form that each
+// contender takes. It is made beforehand, so that only the passing is measured.
 type Cargo struct {
 	file      *os.File
 	values    []uintptr

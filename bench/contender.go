@@ -7,13 +7,16 @@ import (
 
 // An End is one end of a connection.
 type End interface {
-	// Read and Write carry bytes. A Write of at most 64 KiB is taken whole; where there are messages it is one.
+	// Read and Write carry bytes. A Write of at most 64 KiB is taken whole; where there are
+	// messages it is one.
 	io.ReadWriteCloser
 
-	// Pass sends data, which is not empty, and descriptors as one message. The descriptors stay the cargo's.
+	// Pass sends data, which is not empty, and descriptors as one message. The descriptors stay the
+	// cargo's.
 	Pass(data []byte, cargo *Cargo) error
 
-	// Receive receives such a message into buf, closes its descriptors, and returns how many there were.
+	// Receive receives such a message into buf, closes its descriptors, and returns how many there
+	// were.
 	Receive(buf []byte) (descriptors int, err error)
 }
 
@@ -31,7 +34,8 @@ type Contender struct {
 	// Pair connects two ends within this process, in the cheapest way that there is.
 	Pair func() (a, b End, err error)
 
-	// Listen makes an address, in directory dir if it needs a file, that Dial takes, in another process, too.
+	// Listen makes an address, in directory dir if it needs a file, that Dial takes, in another
+	// process, too.
 	Listen func(dir string) (l Listener, address string, err error)
 	Dial   func(address string) (End, error)
 }

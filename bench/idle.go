@@ -20,8 +20,9 @@ type Idle struct {
 // Footprint returns heap and stack.
 func (i Idle) Footprint() float64 { return i.Heap + i.Stack }
 
-// MeasureIdle makes n connections, dialled and accepted in this process, and has each carry a message to and fro. Quiet is
-// what an end then costs while nobody uses it; reading, while a goroutine, which is counted, waits in Read for a message.
+// MeasureIdle makes n connections, dialled and accepted in this process, and has each carry a
+// message to and fro. Quiet is what an end then costs while nobody uses it; reading, while a
+// goroutine, which is counted, waits in Read for a message.
 func MeasureIdle(c Contender, dir string, n int) (quiet, reading Idle, err error) {
 	l, address, err := c.Listen(dir)
 	if err != nil {
@@ -120,7 +121,8 @@ type stock struct {
 	descriptors int
 }
 
-// settled is how long everything takes to come to rest: goroutines that end, and those that take over from others.
+// settled is how long everything takes to come to rest: goroutines that end, and those that take
+// over from others.
 const settled = 100 * time.Millisecond
 
 func takeStock() (s stock, err error) {

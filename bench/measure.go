@@ -35,8 +35,9 @@ type Plan struct {
 	Batch  time.Duration // how long a turn takes, about
 }
 
-// Compare runs the sessions in turn, one batch each and round by round, each round in the opposite order of the one before, so
-// that whatever else the machine does meets all of them alike. The samples are by session, then by round.
+// Compare runs the sessions in turn, one batch each and round by round, each round in the opposite
+// order of the one before, so that whatever else the machine does meets all of them alike. The
+// samples are by session, then by round.
 func (p Plan) Compare(sessions []*Session) ([][]Sample, error) {
 	sizes := make([]int, len(sessions))
 	for i, s := range sessions {
@@ -90,7 +91,8 @@ func Time(s Sample) float64    { return float64(s.Time) }
 func Mallocs(s Sample) float64 { return s.Mallocs }
 func Bytes(s Sample) float64   { return s.Bytes }
 
-// A Ratio compares the times of two sessions that were run side by side: the quartiles of the ratios within each round.
+// A Ratio compares the times of two sessions that were run side by side: the quartiles of the
+// ratios within each round.
 type Ratio struct{ Low, Median, High float64 }
 
 // Compared returns how many times the time of b is that of a.

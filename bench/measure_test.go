@@ -12,7 +12,8 @@ func TestRatioIsTakenWithinEachRound(t *testing.T) {
 		}
 		return samples
 	}
-	// The machine was ten times as slow in the second round, and in the third one disturbed the first contender.
+	// The machine was ten times as slow in the second round, and in the third one disturbed the
+	// first contender.
 	a, b := times(20, 200, 90, 20, 20), times(10, 100, 10, 10, 10)
 	if r := Compared(a, b); r != (Ratio{2, 2, 2}) {
 		t.Errorf("ratio %v, want 2 in all quartiles", r)

@@ -11,7 +11,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// An engine makes something that reads and writes of the overlapped handle of a message pipe, which it owns.
+// An engine makes something that reads and writes of the overlapped handle of a message pipe, which
+// it owns.
 type engine func(windows.Handle) (io.ReadWriteCloser, error)
 
 // openFile is the engine of Go's own runtime.
@@ -23,7 +24,8 @@ func openFile(h windows.Handle) (io.ReadWriteCloser, error) {
 	return f, nil
 }
 
-// namedPipeContender is an engine on both ends of a message pipe like that of the pipe transport, with no protocol.
+// namedPipeContender is an engine on both ends of a message pipe like that of the pipe transport,
+// with no protocol.
 func namedPipeContender(name, about string, open engine) Contender {
 	return Contender{
 		Name:  name,
@@ -101,7 +103,8 @@ func namedPipePair(open engine) (a, b End, err error) {
 	return handPair(x, y)
 }
 
-// A pipeListener has one instance that waits for its client. (go-winio's own listener does not work on Wine.)
+// A pipeListener has one instance that waits for its client. (go-winio's own listener does not work
+// on Wine.)
 type pipeListener struct {
 	open    engine
 	address string

@@ -16,8 +16,9 @@ import (
 	"afunix/internal/wire"
 )
 
-// CountPackets does w n times over the engine of the pipe transport, on a pipe of this process that counts. Receiver is the end
-// that only answers. What one batch costs as a whole, the command and its answer, is taken out by doing a longer one, too.
+// CountPackets does w n times over the engine of the pipe transport, on a pipe of this process that
+// counts. Receiver is the end that only answers. What one batch costs as a whole, the command and
+// its answer, is taken out by doing a longer one, too.
 func CountPackets(w Workload, n int) (sender, receiver Tally, err error) {
 	a, b, err := system{}.Pair()
 	if err != nil {

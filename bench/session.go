@@ -21,7 +21,8 @@ type Session struct {
 // stuck is how long a Run may take. Whoever hangs for ever should say where.
 const stuck = 2 * time.Minute
 
-// Run does the workload n times. If that takes for ever, the program ends with the stacks of all goroutines.
+// Run does the workload n times. If that takes for ever, the program ends with the stacks of all
+// goroutines.
 func (s *Session) Run(n int) error {
 	if s.watch == nil {
 		s.watch = time.AfterFunc(stuck, func() {
@@ -37,8 +38,8 @@ func (s *Session) Run(n int) error {
 // Close ends the session, and reports what went wrong at the other end, if anything did.
 func (s *Session) Close() error { return s.close() }
 
-// OneProcess sets up w with both ends in this process. The peer is another goroutine, except that descriptors are sent,
-// received and closed by one goroutine in turn.
+// OneProcess sets up w with both ends in this process. The peer is another goroutine, except that
+// descriptors are sent, received and closed by one goroutine in turn.
 func OneProcess(c Contender, w Workload) (*Session, error) {
 	a, b, err := c.Pair()
 	if err != nil {
@@ -80,8 +81,8 @@ func passHere(a, b End, n int, cargo *Cargo, buf []byte) error {
 	return nil
 }
 
-// TwoProcesses sets up w with the peer in another process, which start is to start. That one calls [RunPeer]. dir is for
-// files that the contender may need.
+// TwoProcesses sets up w with the peer in another process, which start is to start. That one calls
+// [RunPeer]. dir is for files that the contender may need.
 func TwoProcesses(c Contender, w Workload, dir string, start func(address string) (*exec.Cmd, error)) (*Session, error) {
 	e, ended, err := c.meet(dir, start)
 	if err != nil {
@@ -98,7 +99,8 @@ func TwoProcesses(c Contender, w Workload, dir string, start func(address string
 	}, nil
 }
 
-// meet listens, has the other process started, and accepts its connection. How that process ends comes over the channel.
+// meet listens, has the other process started, and accepts its connection. How that process ends
+// comes over the channel.
 func (c Contender) meet(dir string, start func(address string) (*exec.Cmd, error)) (End, <-chan error, error) {
 	l, address, err := c.Listen(dir)
 	if err != nil {
@@ -129,8 +131,8 @@ const (
 	addressVariable = "AFUNIX_BENCH_ADDRESS"
 )
 
-// StartPeer starts this program again, to be the peer of contender c at the address; prefix, if any, is the command line
-// that runs it. The program calls RunPeer first of all.
+// StartPeer starts this program again, to be the peer of contender c at the address; prefix, if
+// any, is the command line that runs it. The program calls RunPeer first of all.
 func (c Contender) StartPeer(address string, prefix ...string) (*exec.Cmd, error) {
 	self, err := os.Executable()
 	if err != nil {

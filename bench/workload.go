@@ -129,7 +129,8 @@ func drain(e End, n, _ int, buf []byte) error {
 	return answer(e)
 }
 
-// pass waits for an answer to each message, so that as many descriptors are under way with every contender.
+// pass waits for an answer to each message, so that as many descriptors are under way with every
+// contender.
 func pass(e End, n int, cargo *Cargo, buf []byte) error {
 	for range n {
 		if err := e.Pass(buf[:small], cargo); err != nil {

@@ -35,7 +35,8 @@ var internals = map[string]string{
 	"internal/syscall/unix": "gotests/unix",
 }
 
-// fromGo makes a module of Go's own tests, in which what they test is imported: the tests of package net are in that package.
+// fromGo makes a module of Go's own tests, in which what they test is imported: the tests of
+// package net are in that package.
 func fromGo(b *bench) (string, error) {
 	out, err := output(exec.Command("go", "env", "GOROOT"))
 	if err != nil {
@@ -61,7 +62,8 @@ func fromGo(b *bench) (string, error) {
 	return dir, b.command(dir, "go", "mod", "tidy")
 }
 
-// transform returns the file with another package clause and other imports, and perhaps with fewer functions.
+// transform returns the file with another package clause and other imports, and perhaps with fewer
+// functions.
 func (t goTest) transform(path string) ([]byte, error) {
 	fset := token.NewFileSet()
 	f, err := parser.ParseFile(fset, path, nil, parser.ParseComments)

@@ -1,9 +1,10 @@
-// Compat runs the test suites of published modules with nothing but the imports of net, syscall and golang.org/x/sys/unix changed to those
-// below afunix/dropin, and prints docs/COMPATIBILITY.md. The modules come from the module proxy, at the versions in subjects.go,
-// into a directory of their own; nothing of them stays.
+// Compat runs the test suites of published modules with nothing but the imports of net, syscall and
+// golang.org/x/sys/unix changed to those below afunix/dropin, and prints docs/COMPATIBILITY.md. The
+// modules come from the module proxy, at the versions in subjects.go, into a directory of their
+// own; nothing of them stays.
 //
-// A test that fails with dropin, but not natively, has its cause in subjects.go. One that has not, and one that no longer fails,
-// makes compat exit with status 1.
+// A test that fails with dropin, but not natively, has its cause in subjects.go. One that has not,
+// and one that no longer fails, makes compat exit with status 1.
 package main
 
 import (

@@ -106,8 +106,8 @@ func swapImports(path, text string) (string, error) {
 
 var constraint = regexp.MustCompile(`(?m)^//(go:build| \+build) .*\n`)
 
-// lift removes what keeps a file from being built on Windows: its build constraint, or the end of its name. What it returns is the name
-// that the file then has.
+// lift removes what keeps a file from being built on Windows: its build constraint, or the end of
+// its name. What it returns is the name that the file then has.
 func lift(dir, file string) error {
 	path := filepath.Join(dir, file)
 	text, err := os.ReadFile(path)
@@ -125,7 +125,8 @@ func lift(dir, file string) error {
 	return os.WriteFile(to, constraint.ReplaceAll(text, nil), 0o644)
 }
 
-// prepare makes the copy of a module in which its tests are run. With dropin its imports are changed.
+// prepare makes the copy of a module in which its tests are run. With dropin its imports are
+// changed.
 func (b *bench) prepare(s subject, from, name string, dropin, windows bool) (string, error) {
 	dir := filepath.Join(b.scratch, regexp.MustCompile(`[^a-zA-Z0-9.]+`).ReplaceAllString(s.module, "_")+"-"+name)
 	if err := os.RemoveAll(dir); err != nil {
@@ -190,9 +191,10 @@ func output(cmd *exec.Cmd) ([]byte, error) {
 	return out, err
 }
 
-// wineOverlay adds to the overlay with which tests are built for Wine one more file: Wine 8 cannot delete a file in the newer of the two ways
-// that package os has (FileDispositionInformationEx), and answers with an error that package os does not expect. Without it every test
-// that uses T.TempDir fails. The copy uses the older way.
+// wineOverlay adds to the overlay with which tests are built for Wine one more file: Wine 8 cannot
+// delete a file in the newer of the two ways that package os has (FileDispositionInformationEx),
+// and answers with an error that package os does not expect. Without it every test that uses
+// T.TempDir fails. The copy uses the older way.
 func wineOverlay(base, scratch string) (string, error) {
 	text, err := os.ReadFile(base)
 	if err != nil {

@@ -112,7 +112,8 @@ func (r result) changes() string {
 
 func (r result) byChance(test string) bool { return r.chance[test] != "" }
 
-// failures writes why tests failed, and returns those for which there is no cause, and causes without a failure.
+// failures writes why tests failed, and returns those for which there is no cause, and causes
+// without a failure.
 func (r result) failures(w io.Writer) (surprises []string) {
 	for _, test := range slices.Sorted(maps.Keys(r.chance)) {
 		fmt.Fprintf(w, "- %s, by chance and natively, too: %s. %s\n", r.module, test, r.chance[test])

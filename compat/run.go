@@ -51,8 +51,9 @@ func (b *bench) ways() []way {
 	return append(ways, way{name: wine, dropin: true, windows: true, args: []string{"-overlay", b.overlay, "-exec", exec}})
 }
 
-// An outcome is what the tests of a suite did, by name; a package whose tests could not be built, or did not end, or that failed though
-// none of its tests did, has a test of its own name that failed. Of tests with the same name one that failed counts.
+// An outcome is what the tests of a suite did, by name; a package whose tests could not be built,
+// or did not end, or that failed though none of its tests did, has a test of its own name that
+// failed. Of tests with the same name one that failed counts.
 type outcome map[string]string // pass, fail, skip
 
 func (o outcome) with(what string) (names []string) {
@@ -137,7 +138,8 @@ func (b *bench) test(s subject, w way, dir string) (outcome, error) {
 	return o, nil
 }
 
-// parse reads what "go test -json" prints: outcomes of tests without their subtests, and the text of all that failed.
+// parse reads what "go test -json" prints: outcomes of tests without their subtests, and the text
+// of all that failed.
 func parse(r io.Reader) (outcome, string, error) {
 	o := make(outcome)
 	texts := make(map[string]*strings.Builder)

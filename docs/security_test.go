@@ -40,7 +40,8 @@ func TestSecurityDocumentNamesItsTests(t *testing.T) {
 	}
 }
 
-// testFunctions returns the tests and fuzz targets of this module, for every system, and where they are.
+// testFunctions returns the tests and fuzz targets of this module, for every system, and where they
+// are.
 func testFunctions(t *testing.T) map[string]string {
 	t.Helper()
 	function := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Za-z0-9]+)\(`)

@@ -14,7 +14,8 @@ import (
 	"afunix/internal/locks"
 )
 
-// protocolVersion changes when two processes of different versions would not understand each other any more.
+// protocolVersion changes when two processes of different versions would not understand each other
+// any more.
 const protocolVersion = 2
 
 // maxMessage bounds what the other process may make this one allocate.
@@ -86,8 +87,8 @@ func (k *key) UnmarshalJSON(text []byte) error {
 
 func (k key) String() string { return fmt.Sprintf("%s (%s %s)", k.Name, k.Network, k.Address) }
 
-// A channel carries messages between a process and its successor: each is its length in four bytes, and JSON. Descriptors come
-// with the first byte.
+// A channel carries messages between a process and its successor: each is its length in four bytes,
+// and JSON. Descriptors come with the first byte.
 type channel struct {
 	conn    *afunix.Conn
 	writing locks.Mutex[locks.Channel]
@@ -115,8 +116,8 @@ func (c *channel) send(m message, files ...afunix.Sendable) error {
 	return err
 }
 
-// receive returns the next message, with the descriptors that came with it; io.EOF if the other process has left. One that it sends
-// to call everything off is an error.
+// receive returns the next message, with the descriptors that came with it; io.EOF if the other
+// process has left. One that it sends to call everything off is an error.
 func (c *channel) receive() (message, afunix.Rights, error) {
 	m, rights, err := c.read()
 	if err != nil {
@@ -151,7 +152,8 @@ func (c *channel) read() (m message, rights afunix.Rights, err error) {
 	return m, rights, json.Unmarshal(body, &m)
 }
 
-// bound makes calls on conn fail when ctx ends, until release is called; that leaves no deadline behind.
+// bound makes calls on conn fail when ctx ends, until release is called; that leaves no deadline
+// behind.
 func bound(ctx context.Context, conn *afunix.Conn) (release func()) {
 	ended := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
@@ -182,8 +184,9 @@ func (c *channel) expect(typ string) (message, error) {
 	return m, nil
 }
 
-// hasSaid reports whether the other process has said typ, and makes it impossible for it to say so any more: on this both agree, since who
-// can no longer be heard gets EPIPE. (What has arrived before this side is shut down stays: so it is on Linux, and over the pipe transport.)
+// hasSaid reports whether the other process has said typ, and makes it impossible for it to say so
+// any more: on this both agree, since who can no longer be heard gets EPIPE. (What has arrived
+// before this side is shut down stays: so it is on Linux, and over the pipe transport.)
 func (c *channel) hasSaid(typ string) bool {
 	if c.conn.SetDeadline(time.Time{}) != nil || c.conn.CloseRead() != nil {
 		return false // it has ended

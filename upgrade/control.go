@@ -12,8 +12,8 @@ import (
 	"afunix/internal/errno"
 )
 
-// A control is where the successor of this process calls. It listens under a name of its own until it is published at the
-// Address, in one step: whoever dials there finds one process or the other.
+// A control is where the successor of this process calls. It listens under a name of its own until
+// it is published at the Address, in one step: whoever dials there finds one process or the other.
 type control struct {
 	cfg      *Config
 	listener *afunix.Listener
@@ -65,7 +65,8 @@ func (c *control) file() socketFile {
 	return socketFile{Path: []byte(absolute(c.path)), ID: []byte(c.id)}
 }
 
-// publish puts c at the address, if check, when it is not nil, has no objection: nobody else publishes anything meanwhile.
+// publish puts c at the address, if check, when it is not nil, has no objection: nobody else
+// publishes anything meanwhile.
 func (c *control) publish(ctx context.Context, check func(context.Context) error) error {
 	return c.cfg.exclusively(ctx, func() error {
 		if check != nil {
@@ -103,8 +104,8 @@ const lockPause = 10 * time.Millisecond
 // errLocked is the error of lock when another process has the lock.
 var errLocked = errors.New("locked by another process")
 
-// exclusively runs f while no other process with this Address does the like. What it guards takes a moment: replacing a socket file
-// whose owner is dead, or is this process.
+// exclusively runs f while no other process with this Address does the like. What it guards takes a
+// moment: replacing a socket file whose owner is dead, or is this process.
 func (cfg *Config) exclusively(ctx context.Context, f func() error) error {
 	for {
 		unlock, err := lock(cfg.Address + ".lock")

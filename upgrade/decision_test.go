@@ -24,7 +24,8 @@ func (r *rig) toldToServe(t *testing.T) *channel {
 	return c
 }
 
-// One that hangs at the last moment is not waited for for ever. When it goes on it learns that it does not serve, and has left nothing behind.
+// One that hangs at the last moment is not waited for for ever. When it goes on it learns that it
+// does not serve, and has left nothing behind.
 func TestSuccessorThatHangsAfterCommit(t *testing.T) {
 	eachTransport(t, func(t *testing.T, transport afunix.Transport) {
 		r := newRig(t, transport, func(cfg *Config) { cfg.ReadyTimeout = time.Second })
@@ -67,7 +68,8 @@ func TestSuccessorThatDiesWithWhatHasMoved(t *testing.T) {
 	})
 }
 
-// Whether the successor serves is decided by what comes first, its word or the end of the wait for it; and both know.
+// Whether the successor serves is decided by what comes first, its word or the end of the wait for
+// it; and both know.
 func TestTheLastWordIsHeardOrCannotBeSaid(t *testing.T) {
 	eachTransport(t, func(t *testing.T, transport afunix.Transport) {
 		for _, inTime := range []bool{true, false} {

@@ -1,5 +1,6 @@
-// Package upgrade restarts a server without dropping a connection, on Linux, macOS, the BSDs and Windows with the same code. The running
-// process hands its sockets to its successor: listeners of TCP, UDP, AF_UNIX and package afunix, and live connections where asked.
+// Package upgrade restarts a server without dropping a connection, on Linux, macOS, the BSDs and
+// Windows with the same code. The running process hands its sockets to its successor: listeners of
+// TCP, UDP, AF_UNIX and package afunix, and live connections where asked.
 //
 //	u, err := upgrade.New(ctx, upgrade.Config{Address: "/run/app/upgrade.sock"})
 //	l, err := u.Listen(ctx, "web", "tcp", ":8080")  // the predecessor's, if there is one
@@ -8,28 +9,34 @@
 //	<-u.Done()                                      // a successor has taken over
 //	err = server.Shutdown(ctx)                      // finish what there is, and leave
 //
-// That is all of it, for the first process and for each one after. A successor is simply the program, started once more: by hand, by a
-// deployment script, by the service manager, or by [Upgrader.Upgrade] of the running process (on SIGHUP, for example). It finds the
-// running process at the Address.
+// That is all of it, for the first process and for each one after. A successor is simply the
+// program, started once more: by hand, by a deployment script, by the service manager, or by
+// [Upgrader.Upgrade] of the running process (on SIGHUP, for example). It finds the running process
+// at the Address.
 //
 // # What is promised
 //
-// The socket itself goes to the successor, with the connections that wait to be accepted: at no moment is there nobody who listens, and
-// no connection is refused or reset because of an upgrade. Over the pipe transport of package afunix a listener moves, and its
-// clients wait for a moment; they are not lost, either.
+// The socket itself goes to the successor, with the connections that wait to be accepted: at no
+// moment is there nobody who listens, and no connection is refused or reset because of an upgrade.
+// Over the pipe transport of package afunix a listener moves, and its clients wait for a moment;
+// they are not lost, either.
 //
-// The running process goes on until the successor has called Ready. One that crashes before, hangs, is not ready in time, or may not take
-// over (Config.Authorize; by default only the same user may) changes nothing, and the error says why. The decision is one step: at any time
-// one of the two serves, and both know which. A successor that dies in the very moment in which it is told to serve has not taken
-// over; only if it had been given a listener of the pipe transport is that made anew, and then those who waited in its queue are lost.
-// If it is the predecessor that dies while its successor prepares, Ready succeeds: the service goes on.
+// The running process goes on until the successor has called Ready. One that crashes before, hangs,
+// is not ready in time, or may not take over (Config.Authorize; by default only the same user may)
+// changes nothing, and the error says why. The decision is one step: at any time one of the two
+// serves, and both know which. A successor that dies in the very moment in which it is told to
+// serve has not taken over; only if it had been given a listener of the pipe transport is that made
+// anew, and then those who waited in its queue are lost. If it is the predecessor that dies while
+// its successor prepares, Ready succeeds: the service goes on.
 //
-// A connection that a process has accepted is its own. It serves it to the end; how, is for the server to know. For HTTP/1.1 and HTTP/2,
-// afunix/upgrade/httpdrain does it without losing a request, which the Shutdown of package http does not (an idle connection
-// may be about to carry a request). Servers whose clients stay for hours can pass live connections on, with [Upgrader.SendConn].
+// A connection that a process has accepted is its own. It serves it to the end; how, is for the
+// server to know. For HTTP/1.1 and HTTP/2, afunix/upgrade/httpdrain does it without losing a
+// request, which the Shutdown of package http does not (an idle connection may be about to carry a
+// request). Servers whose clients stay for hours can pass live connections on, with
+// [Upgrader.SendConn].
 //
-// Datagrams go to the successor from the moment in which it serves. A protocol that keeps a state of its own for each of its peers, as
-// QUIC does, needs to pass that on itself.
+// Datagrams go to the successor from the moment in which it serves. A protocol that keeps a state
+// of its own for each of its peers, as QUIC does, needs to pass that on itself.
 //
 // # Socket files
 //
@@ -63,9 +70,10 @@
 //
 // # Windows
 //
-// A running program's file cannot be replaced there, but renamed; or the next version has another name. Sockets are passed with
-// WSADuplicateSocket. A listener that came from another process is not served by Go's poller: each of its blocked calls, and each of the
-// connections that it accepts, needs a thread while it is blocked.
+// A running program's file cannot be replaced there, but renamed; or the next version has another
+// name. Sockets are passed with WSADuplicateSocket. A listener that came from another process is
+// not served by Go's poller: each of its blocked calls, and each of the connections that it
+// accepts, needs a thread while it is blocked.
 //
 // docs/UPGRADE.md has the protocol, what can fail when, and what was measured.
 package upgrade

@@ -36,7 +36,8 @@ func Example() {
 			log.Fatal(err)
 		}
 	}()
-	// Whatever else has to be there before this process can serve: open the database, warm the caches.
+	// Whatever else has to be there before this process can serve: open the database, warm the
+	// caches.
 	if err := u.Ready(ctx); err != nil {
 		log.Fatal(err) // the former process goes on
 	}

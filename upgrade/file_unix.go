@@ -27,7 +27,8 @@ func isSocketFile(path string) bool {
 	return err == nil && info.Mode()&fs.ModeSocket != 0
 }
 
-// fileID returns what tells the file from any other that is put in its place while its socket is open.
+// fileID returns what tells the file from any other that is put in its place while its socket is
+// open.
 func fileID(path string) (string, error) {
 	var st unix.Stat_t
 	if err := unix.Lstat(path, &st); err != nil {
@@ -56,7 +57,8 @@ func removeIf(path, _ string) error { return os.Remove(path) }
 // replace renames a file to a name that another file may have, in one step.
 func replace(from, to string) error { return os.Rename(from, to) }
 
-// lock makes errLocked the error of all other calls with this path, of any process, until unlock is called or this process ends.
+// lock makes errLocked the error of all other calls with this path, of any process, until unlock is
+// called or this process ends.
 func lock(path string) (unlock func() error, err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {

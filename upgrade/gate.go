@@ -11,9 +11,10 @@ import (
 	"afunix/internal/locks"
 )
 
-// A gate says whether this process may take something from a socket: not before Ready has succeeded, nor after a successor has taken
-// over. Whoever comes too early or too late waits, until the gate opens or the socket is closed. For one who came too late that is
-// all there is to wait for; an error would make servers fail in the moment in which they should finish their work.
+// A gate says whether this process may take something from a socket: not before Ready has
+// succeeded, nor after a successor has taken over. Whoever comes too early or too late waits, until
+// the gate opens or the socket is closed. For one who came too late that is all there is to wait
+// for; an error would make servers fail in the moment in which they should finish their work.
 type gate[S closer] struct {
 	mu       locks.Mutex[locks.Gate]
 	changed  *sync.Cond
@@ -57,15 +58,16 @@ func (g *gate[S]) pass() (socket S, err error) {
 	return g.socket, nil
 }
 
-// wake lets those who wait look again. It takes the lock so that nobody is between looking and waiting.
+// wake lets those who wait look again. It takes the lock so that nobody is between looking and
+// waiting.
 func (g *gate[S]) wake() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.changed.Broadcast()
 }
 
-// admits reports whether socket is behind the gate and the gate is open. If not, an error of the socket only says that somebody has
-// shut the gate, or closed it.
+// admits reports whether socket is behind the gate and the gate is open. If not, an error of the
+// socket only says that somebody has shut the gate, or closed it.
 func (g *gate[S]) admits(socket S) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -80,7 +82,8 @@ func (g *gate[S]) update(change func()) {
 	g.changed.Broadcast()
 }
 
-// get returns the socket whether the gate is open or not. There is none before one has come from a predecessor, and after take.
+// get returns the socket whether the gate is open or not. There is none before one has come from a
+// predecessor, and after take.
 func (g *gate[S]) get() (socket S, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

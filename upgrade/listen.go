@@ -39,7 +39,8 @@ type offer struct {
 // another process listens there by now, Listen fails. A predecessor goes on with its own, in which
 // there may be clients that came before.
 //
-// What a listener knows only in its own process does not go along: that of a successor has no afunix.ListenConfig.Authorize.
+// What a listener knows only in its own process does not go along: that of a successor has no
+// afunix.ListenConfig.Authorize.
 func (u *Upgrader) Listen(ctx context.Context, name, network, address string) (*Listener, error) {
 	l := &Listener{key: key{name, network, address}, u: u}
 	if err := u.obtain(ctx, l); err != nil {
@@ -205,9 +206,10 @@ func listenUnixPacket(ctx context.Context, network, address string) (net.PacketC
 
 func isUnix(network string) bool { return strings.HasPrefix(network, "unix") }
 
-// overStale lets listen make a socket where a dead process may have left its socket file: nobody else knows when it may be removed,
-// since a predecessor may still be using it. Two processes that do so at the same time do it one after the other, or the second would
-// remove what the first has just made.
+// overStale lets listen make a socket where a dead process may have left its socket file: nobody
+// else knows when it may be removed, since a predecessor may still be using it. Two processes that
+// do so at the same time do it one after the other, or the second would remove what the first has
+// just made.
 func overStale[S any](ctx context.Context, cfg *Config, network, address string, listen func() (S, error)) (s S, err error) {
 	if !hasFile(network, address) {
 		return listen()

@@ -72,7 +72,8 @@ func pendingUpgrade(t *testing.T, cfg upgrade.Config) (u *upgrade.Upgrader, addr
 	return u, addr, p
 }
 
-// While a process waits for its own child others may try to take over, and fail. That says nothing about the child.
+// While a process waits for its own child others may try to take over, and fail. That says nothing
+// about the child.
 func TestUpgradeHearsNothingOfTheFailuresOfOthers(t *testing.T) {
 	cfg, failed := withFailures(t)
 	first, addr, p := pendingUpgrade(t, cfg)

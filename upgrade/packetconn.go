@@ -24,8 +24,8 @@ type PacketConn struct {
 
 var _ net.PacketConn = (*PacketConn)(nil)
 
-// ReadFrom receives a datagram. Until [Upgrader.Ready] has succeeded, and once a successor has taken over, it takes nothing from the
-// socket: it waits for its deadline, or for Close.
+// ReadFrom receives a datagram. Until [Upgrader.Ready] has succeeded, and once a successor has
+// taken over, it takes nothing from the socket: it waits for its deadline, or for Close.
 func (c *PacketConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	for {
 		inner, err := c.gate.pass()
@@ -39,8 +39,9 @@ func (c *PacketConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	}
 }
 
-// WriteTo sends a datagram. That also works while this process finishes its work, after a successor has taken over; but not over
-// the pipe transport, where the socket has moved to the successor: [net.ErrClosed].
+// WriteTo sends a datagram. That also works while this process finishes its work, after a successor
+// has taken over; but not over the pipe transport, where the socket has moved to the successor:
+// [net.ErrClosed].
 func (c *PacketConn) WriteTo(b []byte, to net.Addr) (int, error) {
 	inner, err := c.gate.get()
 	if err != nil {

@@ -32,7 +32,8 @@ const (
 	callPause = 10 * time.Millisecond
 )
 
-// findPredecessor calls the process that serves now, and receives what it offers. Without one, it is nil.
+// findPredecessor calls the process that serves now, and receives what it offers. Without one, it
+// is nil.
 func (u *Upgrader) findPredecessor(ctx context.Context) (*predecessor, error) {
 	for try := 1; ; try++ {
 		p, err := u.call(ctx)
@@ -120,8 +121,8 @@ func (p *predecessor) note(m message, rights afunix.Rights) error {
 	return nil
 }
 
-// tell sends a message. A predecessor that does not want to hear it says why, before it closes the channel; or it is dead, and the error is
-// one for isGone.
+// tell sends a message. A predecessor that does not want to hear it says why, before it closes the
+// channel; or it is dead, and the error is one for isGone.
 func (p *predecessor) tell(m message) error {
 	err := p.send(m)
 	if !isGone(err) {
@@ -148,19 +149,21 @@ func isGone(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errno.ECONNRESET) || errors.Is(err, errno.EPIPE)
 }
 
-// yield asks the predecessor to stop, and returns when it waits for nothing but confirm. Sockets that move have arrived.
+// yield asks the predecessor to stop, and returns when it waits for nothing but confirm. Sockets
+// that move have arrived.
 func (p *predecessor) yield(ctx context.Context, sockets []socket) error {
 	refuseAll(&p.offers)
 	return p.unlessGone(ctx, func() error { return p.askToYield(sockets) })
 }
 
-// confirm tells the predecessor that this process serves from now on. An error means that it must not: the predecessor has given up
-// waiting for it.
+// confirm tells the predecessor that this process serves from now on. An error means that it must
+// not: the predecessor has given up waiting for it.
 func (p *predecessor) confirm(ctx context.Context) error {
 	return p.unlessGone(ctx, func() error { return p.tell(message{Type: typeTaken}) })
 }
 
-// unlessGone lets f talk to the predecessor until ctx ends. If that has died there is nobody to ask.
+// unlessGone lets f talk to the predecessor until ctx ends. If that has died there is nobody to
+// ask.
 func (p *predecessor) unlessGone(ctx context.Context, f func() error) error {
 	if p.gone {
 		return nil

@@ -174,7 +174,8 @@ func expectExitStatus(t *testing.T, err error) {
 	}
 }
 
-// A predecessor that is killed while its successor gets ready leaves its sockets to that: the service goes on.
+// A predecessor that is killed while its successor gets ready leaves its sockets to that: the
+// service goes on.
 func TestPredecessorThatDiesIsReplaced(t *testing.T) {
 	cfg := upgrade.Config{Address: address(t)}
 	cmd := child("serve", "first", cfg.Address)

@@ -168,8 +168,9 @@ func eachTransport(t *testing.T, f func(t *testing.T, transport afunix.Transport
 	}
 }
 
-// A successor that dies when it has been told to serve, and before it says that it does, takes nothing along: not even a listener that
-// had moved to it, nor the address where the next one calls.
+// A successor that dies when it has been told to serve, and before it says that it does, takes
+// nothing along: not even a listener that had moved to it, nor the address where the next one
+// calls.
 func TestSuccessorThatDiesAfterCommit(t *testing.T) {
 	eachTransport(t, func(t *testing.T, transport afunix.Transport) {
 		r := newRig(t, transport)

@@ -18,7 +18,8 @@ import (
 
 func init() { children["scarce"] = scarce }
 
-// scarce serves, and has no descriptor left until it is told on standard input that it may have some.
+// scarce serves, and has no descriptor left until it is told on standard input that it may have
+// some.
 func scarce(args []string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -53,7 +54,8 @@ func scarce(args []string) error {
 	}
 }
 
-// A process that has no descriptor left when a successor calls says so, and attends to it when it has.
+// A process that has no descriptor left when a successor calls says so, and attends to it when it
+// has.
 func TestNoDescriptorForTheSuccessor(t *testing.T) {
 	at := address(t)
 	cmd := child("scarce", at)

@@ -47,8 +47,8 @@ func (m serviceManager) expect(t *testing.T, want string) {
 	}
 }
 
-// The first process tells the manager that it is ready. That another one serves, the manager is told by the one that it knows, and only when
-// it does.
+// The first process tells the manager that it is ready. That another one serves, the manager is
+// told by the one that it knows, and only when it does.
 func TestServiceManagerIsToldWhoServes(t *testing.T) {
 	cfg, failed := withFailures(t)
 	manager := newServiceManager(t, cfg.Address+".notify")

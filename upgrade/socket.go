@@ -9,8 +9,8 @@ import (
 	"afunix"
 )
 
-// A socket is what goes from process to process: a [Listener] or a [PacketConn]. Its methods are called by one goroutine at a time,
-// except that its user may close it at any time.
+// A socket is what goes from process to process: a [Listener] or a [PacketConn]. Its methods are
+// called by one goroutine at a time, except that its user may close it at any time.
 type socket interface {
 	id() key
 	address() string
@@ -22,9 +22,11 @@ type socket interface {
 	// was.
 	adopt(o *offer) error
 
-	// lend returns the descriptor for a message. If it moves, the socket is of no use here once the message is sent.
+	// lend returns the descriptor for a message. If it moves, the socket is of no use here once the
+	// message is sent.
 	lend() (file afunix.Sendable, moves bool, err error)
-	// give is lend for a descriptor that moves: from now on nobody takes anything from the socket here.
+	// give is lend for a descriptor that moves: from now on nobody takes anything from the socket
+	// here.
 	give() (afunix.Sendable, error)
 	// leave ends taking from the socket here, since the successor does.
 	leave()
@@ -34,7 +36,8 @@ type socket interface {
 	// arrive owns a descriptor that has moved here.
 	arrive(afunix.Rights) error
 
-	// withdraw closes a socket that cannot be used by two processes, so that the other one can make it anew.
+	// withdraw closes a socket that cannot be used by two processes, so that the other one can make
+	// it anew.
 	withdraw()
 	// prepare does what may fail before the gate is opened.
 	prepare() error
@@ -95,9 +98,10 @@ type Listener struct {
 
 var _ net.Listener = (*Listener)(nil)
 
-// Accept waits for the next connection. Until [Upgrader.Ready] has succeeded it accepts nobody, and once a successor has taken
-// over it accepts nobody any more, but waits until Close is called and then returns [net.ErrClosed]. A connection is exactly what the
-// listener below accepts, such as a *[net.TCPConn].
+// Accept waits for the next connection. Until [Upgrader.Ready] has succeeded it accepts nobody, and
+// once a successor has taken over it accepts nobody any more, but waits until Close is called and
+// then returns [net.ErrClosed]. A connection is exactly what the listener below accepts, such as a
+// *[net.TCPConn].
 func (l *Listener) Accept() (net.Conn, error) {
 	for {
 		inner, err := l.gate.pass()
@@ -111,7 +115,8 @@ func (l *Listener) Accept() (net.Conn, error) {
 	}
 }
 
-// Close stops listening here. If a successor has taken over it goes on listening, and clients notice nothing.
+// Close stops listening here. If a successor has taken over it goes on listening, and clients
+// notice nothing.
 func (l *Listener) Close() error {
 	l.u.forget(l)
 	return l.gate.close(func(inner net.Listener) {
@@ -230,7 +235,8 @@ func (l *Listener) open() {
 	})
 }
 
-// unlinkOnClose makes, or does not make, the last process of several that have had a listener remove its socket file.
+// unlinkOnClose makes, or does not make, the last process of several that have had a listener
+// remove its socket file.
 func unlinkOnClose(l net.Listener, unlink bool) {
 	if l, ok := l.(interface{ SetUnlinkOnClose(bool) }); ok {
 		l.SetUnlinkOnClose(unlink)

@@ -15,8 +15,8 @@ import (
 // lastWords is how long a successor that has failed may take to say why and end by itself.
 const lastWords = 2 * time.Second
 
-// program and directory are what this process was started as, and where. Both are noted early: the directory may be changed, and
-// the file replaced, after which Linux knows it by another name.
+// program and directory are what this process was started as, and where. Both are noted early: the
+// directory may be changed, and the file replaced, after which Linux knows it by another name.
 var program, directory = startedAs()
 
 func startedAs() (program, directory string) {
@@ -27,9 +27,10 @@ func startedAs() (program, directory string) {
 	return locate(os.Args[0]), directory
 }
 
-// locate returns the path of this process's program, by the name that it was started with: what that means may be the next version
-// tomorrow. A program that is found in the current directory has been asked for (ErrDot). One that is not found was started
-// under a name that is none, and then it is only known by its file.
+// locate returns the path of this process's program, by the name that it was started with: what
+// that means may be the next version tomorrow. A program that is found in the current directory has
+// been asked for (ErrDot). One that is not found was started under a name that is none, and then it
+// is only known by its file.
 func locate(name string) string {
 	path, err := exec.LookPath(name)
 	if err == nil || errors.Is(err, exec.ErrDot) {
@@ -54,15 +55,17 @@ func (cfg *Config) command() *exec.Cmd {
 	return cmd
 }
 
-// environment is what the successor sees of this process's. Without WATCHDOG_PID, the watchdog (sd_watchdog_enabled(3)) is for
-// whoever serves; with it, for the process that the service manager has started.
+// environment is what the successor sees of this process's. Without WATCHDOG_PID, the watchdog
+// (sd_watchdog_enabled(3)) is for whoever serves; with it, for the process that the service manager
+// has started.
 func environment(env []string) []string {
 	return slices.DeleteFunc(env, func(v string) bool { return strings.HasPrefix(v, "WATCHDOG_PID=") })
 }
 
-// Upgrade starts the program again, as it is on disk now, and returns nil when a successor has taken over. If it fails, this process
-// goes on serving, and the new one has ended: by itself, or killed. A process that was started by somebody else may be the successor as
-// well; then Upgrade of this one is nothing but a name for the wait.
+// Upgrade starts the program again, as it is on disk now, and returns nil when a successor has
+// taken over. If it fails, this process goes on serving, and the new one has ended: by itself, or
+// killed. A process that was started by somebody else may be the successor as well; then Upgrade of
+// this one is nothing but a name for the wait.
 func (u *Upgrader) Upgrade(ctx context.Context) error {
 	if err := u.upgrade(ctx); err != nil {
 		return fmt.Errorf("upgrade: %w", err)
@@ -107,7 +110,8 @@ func (u *Upgrader) upgrade(ctx context.Context) error {
 	return u.callOff(child, w, err)
 }
 
-// A waiter waits for the failure of one particular process to take over. Of others it hears nothing.
+// A waiter waits for the failure of one particular process to take over. Of others it hears
+// nothing.
 type waiter struct {
 	pid    int           // 0 before it has been started
 	early  map[int]error // what has failed before
@@ -162,7 +166,8 @@ func (u *Upgrader) awaitNothing() {
 	u.awaited = nil
 }
 
-// callOff ends the child, unless it has become the successor. cause is why; nil if it has ended by itself.
+// callOff ends the child, unless it has become the successor. cause is why; nil if it has ended by
+// itself.
 func (u *Upgrader) callOff(c *child, w *waiter, cause error) error {
 	u.mu.Lock()
 	a := u.attempt
@@ -211,7 +216,8 @@ type child struct {
 
 var errKilled = errors.New("killed")
 
-// watch also takes care that a successor that outlives its success, but not this process, does not stay a zombie.
+// watch also takes care that a successor that outlives its success, but not this process, does not
+// stay a zombie.
 func (c *child) watch() {
 	c.err = c.wait()
 	close(c.exited)

@@ -34,7 +34,8 @@ func asSibling(cmd *exec.Cmd) (wait func() error) {
 	}
 }
 
-// waitReadable waits for a process to end, which is when its pidfd can be read from (pidfd_open(2)).
+// waitReadable waits for a process to end, which is when its pidfd can be read from
+// (pidfd_open(2)).
 func waitReadable(pidfd int) {
 	for {
 		_, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, -1)

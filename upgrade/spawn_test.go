@@ -9,7 +9,8 @@ import (
 	"afunix/internal/testenv"
 )
 
-// However a program was started, it can be started again, when the current directory is another one and its file has been replaced.
+// However a program was started, it can be started again, when the current directory is another one
+// and its file has been replaced.
 func TestTheProgramIsFoundAgain(t *testing.T) {
 	dir := testenv.TempDir(t)
 	path := filepath.Join(dir, "server.exe")

@@ -13,10 +13,12 @@ import (
 	"afunix"
 )
 
-// helloTimeout is how long another process may take to say what needs no thought: who it is, or that it has heard something.
+// helloTimeout is how long another process may take to say what needs no thought: who it is, or
+// that it has heard something.
 const helloTimeout = 10 * time.Second
 
-// acceptPause is how long to wait when nobody can be accepted, since this process has no descriptors left, for example.
+// acceptPause is how long to wait when nobody can be accepted, since this process has no
+// descriptors left, for example.
 const acceptPause = time.Second
 
 // errCalledOff is the error of an upgrade that this process has called off.
@@ -125,14 +127,16 @@ func (a *attempt) release() {
 	}
 }
 
-// turnAway adds to the reason why an upgrade has failed for whom that is, and tells Upgrade, if it is for that.
+// turnAway adds to the reason why an upgrade has failed for whom that is, and tells Upgrade, if it
+// is for that.
 func (u *Upgrader) turnAway(a *attempt, err error) error {
 	err = fmt.Errorf("hand over to %v: %w", number(a.pid), err)
 	u.failedOf(a.pid, err)
 	return err
 }
 
-// meet returns nil if the other process is a successor that may be one. What it wants it says first: until then nothing is begun.
+// meet returns nil if the other process is a successor that may be one. What it wants it says
+// first: until then nothing is begun.
 func (a *attempt) meet() error {
 	peer, err := a.conn.PeerCredentials()
 	if err != nil {
@@ -164,8 +168,8 @@ func (a *attempt) untilStopped() (release func() bool) {
 	return context.AfterFunc(a.u.stopped, func() { a.conn.SetDeadline(past) })
 }
 
-// refuse tells the other process why it may not take over, and closes the channel when it has heard that, or has had time to. It may
-// have left: that may be what err says.
+// refuse tells the other process why it may not take over, and closes the channel when it has heard
+// that, or has had time to. It may have left: that may be what err says.
 func (a *attempt) refuse(err error) {
 	defer a.conn.Close()
 	a.conn.SetDeadline(time.Now().Add(helloTimeout))
@@ -176,7 +180,8 @@ func (a *attempt) refuse(err error) {
 	}
 }
 
-// busyPause is how long a successor waits for another one to end, which may have failed a moment ago.
+// busyPause is how long a successor waits for another one to end, which may have failed a moment
+// ago.
 const busyPause = time.Second / 2
 
 // begin makes a the upgrade that is under way.
@@ -320,8 +325,8 @@ func (u *Upgrader) commit(a *attempt) error {
 	return nil
 }
 
-// commit lets the successor serve, and waits until it says that it does. What moves has to go before. Meanwhile this process goes on
-// with everything else.
+// commit lets the successor serve, and waits until it says that it does. What moves has to go
+// before. Meanwhile this process goes on with everything else.
 func (a *attempt) commit(keys []key) (err error) {
 	if err := a.within(a.u.cfg.readyTimeout()); err != nil {
 		return err

@@ -18,12 +18,13 @@ import (
 
 // Errors of an upgrade. Whatever comes around them says more.
 var (
-	// ErrRefused is the error of a successor that the running process has sent away. The text says why.
+	// ErrRefused is the error of a successor that the running process has sent away. The text says
+	// why.
 	ErrRefused = errors.New("refused by the running process")
 	// ErrBusy says that another upgrade is under way.
 	ErrBusy = errors.New("another upgrade is under way")
-	// ErrNotReady says that this process cannot have a successor: Ready has not succeeded, a successor has taken over already, or
-	// Close was called.
+	// ErrNotReady says that this process cannot have a successor: Ready has not succeeded, a
+	// successor has taken over already, or Close was called.
 	ErrNotReady = errors.New("this process is not the one that serves")
 )
 
@@ -46,15 +47,17 @@ type Config struct {
 	// NTFS, and before Windows 10 1607), any program that has the file open is in the way.
 	Address string
 
-	// Authorize, if not nil, says who may take over, and from whom this process takes over; nil means the same user only.
+	// Authorize, if not nil, says who may take over, and from whom this process takes over; nil
+	// means the same user only.
 	Authorize func(peer afunix.Credentials) error
 
-	// ReadyTimeout is how long a successor may take until it is ready, and again until it serves once it has been told to; 0 means a
-	// minute.
+	// ReadyTimeout is how long a successor may take until it is ready, and again until it serves
+	// once it has been told to; 0 means a minute.
 	ReadyTimeout time.Duration
 
-	// Command returns the command by which Upgrade starts the successor. With nil that is the program of this process, found
-	// again by the name that it was started with, with the same arguments, directory, environment and standard files.
+	// Command returns the command by which Upgrade starts the successor. With nil that is the
+	// program of this process, found again by the name that it was started with, with the same
+	// arguments, directory, environment and standard files.
 	Command func() *exec.Cmd
 
 	// Failed, if not nil, is told of each upgrade that was begun and failed while this process
@@ -64,12 +67,14 @@ type Config struct {
 	// Close.
 	Failed func(err error)
 
-	// Transport is how the processes talk to each other. For sockets of the pipe transport it has to be that, too.
+	// Transport is how the processes talk to each other. For sockets of the pipe transport it has
+	// to be that, too.
 	Transport afunix.Transport
 
-	// Listen and ListenPacket, if not nil, make the sockets that no predecessor had. Those that they return must be Sendable. With
-	// nil, it is package afunix that makes those of the networks "unix", "unixpacket" and "unixgram", and package net all
-	// others. If EADDRINUSE is the error because a dead process has left its socket file, that is removed, and they are called again.
+	// Listen and ListenPacket, if not nil, make the sockets that no predecessor had. Those that
+	// they return must be Sendable. With nil, it is package afunix that makes those of the networks
+	// "unix", "unixpacket" and "unixgram", and package net all others. If EADDRINUSE is the error
+	// because a dead process has left its socket file, that is removed, and they are called again.
 	Listen       func(ctx context.Context, network, address string) (net.Listener, error)
 	ListenPacket func(ctx context.Context, network, address string) (net.PacketConn, error)
 }
@@ -92,8 +97,8 @@ func (cfg *Config) authorize(peer afunix.Credentials) error {
 	return nil
 }
 
-// An Upgrader is the part of one process in a chain of processes that serve one after the other. Its methods may be called by several
-// goroutines at once.
+// An Upgrader is the part of one process in a chain of processes that serve one after the other.
+// Its methods may be called by several goroutines at once.
 type Upgrader struct {
 	cfg Config
 
@@ -122,8 +127,9 @@ type Upgrader struct {
 	sending locks.Mutex[locks.Sending] // held while a live connection goes to the successor
 }
 
-// New looks for the process that serves now and, if there is one, receives its sockets. It does not disturb it: that goes on
-// serving until [Upgrader.Ready] is called here, and also if this process never comes so far.
+// New looks for the process that serves now and, if there is one, receives its sockets. It does not
+// disturb it: that goes on serving until [Upgrader.Ready] is called here, and also if this process
+// never comes so far.
 func New(ctx context.Context, cfg Config) (*Upgrader, error) {
 	var err error
 	if cfg.Address, err = checkAddress(cfg.Address); err != nil {
@@ -147,13 +153,14 @@ func New(ctx context.Context, cfg Config) (*Upgrader, error) {
 	return u, nil
 }
 
-// Done returns a channel that is closed when a successor has taken over: this process takes no new work any more. It finishes what
-// it has, and leaves.
+// Done returns a channel that is closed when a successor has taken over: this process takes no new
+// work any more. It finishes what it has, and leaves.
 func (u *Upgrader) Done() <-chan struct{} { return u.taken }
 
-// Ready says that this process can serve, and returns nil once it does: the predecessor has stopped taking new work, and Accept and
-// ReadFrom of the sockets here begin to. An error means that this process does not serve; the predecessor, if it lives, goes on as
-// if there had been nothing. If the predecessor has died meanwhile, this process serves in its place.
+// Ready says that this process can serve, and returns nil once it does: the predecessor has stopped
+// taking new work, and Accept and ReadFrom of the sockets here begin to. An error means that this
+// process does not serve; the predecessor, if it lives, goes on as if there had been nothing. If
+// the predecessor has died meanwhile, this process serves in its place.
 //
 // Then the service manager is told, if there is one, for which Ready waits ten seconds at most.
 // That it does not hear, Config.Failed is told; only if it knows the predecessor as the process
@@ -198,7 +205,8 @@ func (u *Upgrader) becomeReady(ctx context.Context) error {
 // followsSomebody reports whether there is a predecessor that is alive.
 func (u *Upgrader) followsSomebody() bool { return u.predecessor != nil && !u.predecessor.gone }
 
-// awaitYielded waits for the predecessor to do what it does when its successor serves; but not for long, since that does already.
+// awaitYielded waits for the predecessor to do what it does when its successor serves; but not for
+// long, since that does already.
 func (u *Upgrader) awaitYielded(ctx context.Context) {
 	select {
 	case <-u.predecessor.yielded:
@@ -217,7 +225,8 @@ func (u *Upgrader) unready() ([]socket, error) {
 	return slices.Clone(u.sockets), nil
 }
 
-// takeOver does everything that may fail, and the predecessor's consent last: until then, to close the channel undoes it all.
+// takeOver does everything that may fail, and the predecessor's consent last: until then, to close
+// the channel undoes it all.
 func (u *Upgrader) takeOver(ctx context.Context, sockets []socket, control *control) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -253,7 +262,8 @@ func (u *Upgrader) expectNobody(ctx context.Context) error {
 	return err
 }
 
-// withdraw undoes takeOver. The channel is closed last: that makes the predecessor go on, for which nothing may be in its way.
+// withdraw undoes takeOver. The channel is closed last: that makes the predecessor go on, for which
+// nothing may be in its way.
 func (u *Upgrader) withdraw(sockets []socket, control *control) error {
 	err := control.end()
 	if u.predecessor == nil {
@@ -282,8 +292,8 @@ func (u *Upgrader) open(control *control) {
 	}
 }
 
-// Close ends the part of this process: it has no successor any more, and an upgrade under way is called off. The sockets stay open for
-// whoever serves with them.
+// Close ends the part of this process: it has no successor any more, and an upgrade under way is
+// called off. The sockets stay open for whoever serves with them.
 func (u *Upgrader) Close() error {
 	u.stop() // also what Ready waits for
 	u.readying.Lock()
@@ -329,8 +339,8 @@ func (u *Upgrader) endControl() error {
 	return control.end()
 }
 
-// add makes s one of those that are offered to a successor, and which are opened by Ready; one that comes later, at once. The caller
-// holds readying.
+// add makes s one of those that are offered to a successor, and which are opened by Ready; one that
+// comes later, at once. The caller holds readying.
 func (u *Upgrader) add(s socket) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()

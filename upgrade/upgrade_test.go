@@ -81,7 +81,8 @@ func TestSuccessorGoesOnWithAListener(t *testing.T) {
 	}
 }
 
-// Nothing is accepted before Ready, nor after a successor has taken over; a server that only waits to be told to stop sees no error.
+// Nothing is accepted before Ready, nor after a successor has taken over; a server that only waits
+// to be told to stop sees no error.
 func TestAcceptWaitsWhileAnotherProcessServes(t *testing.T) {
 	cfg := upgrade.Config{Address: address(t)}
 	first := start(t, cfg)

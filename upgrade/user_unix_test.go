@@ -55,7 +55,8 @@ func anybody(args []string) error {
 	return c.Close()
 }
 
-// asNobody runs this program as a user without any rights, in a directory where everybody may do everything.
+// asNobody runs this program as a user without any rights, in a directory where everybody may do
+// everything.
 func asNobody(t *testing.T, at string) *exec.Cmd {
 	t.Helper()
 	if os.Getuid() != 0 {

@@ -90,7 +90,8 @@ func skipUnlessHere(t *testing.T, name string) {
 	b.Close()
 }
 
-// Many clients at once get back what they have sent, over connections that are kept and over fresh ones, and Shutdown waits for them.
+// Many clients at once get back what they have sent, over connections that are kept and over fresh
+// ones, and Shutdown waits for them.
 func TestHTTP(t *testing.T) {
 	each(t, func(t *testing.T, l net.Listener, dial func(context.Context) (net.Conn, error)) {
 		server := &http.Server{
@@ -179,7 +180,8 @@ func TestGRPC(t *testing.T) {
 	})
 }
 
-// callHealth makes a connection of its own, some calls, and opens a stream whose first message it reads.
+// callHealth makes a connection of its own, some calls, and opens a stream whose first message it
+// reads.
 func callHealth(ctx context.Context, dial func(context.Context) (net.Conn, error)) error {
 	conn, err := grpc.NewClient("passthrough:///afunix",
 		grpc.WithTransportCredentials(insecure.NewCredentials()),

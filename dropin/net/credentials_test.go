@@ -27,7 +27,7 @@ func TestPeerCredentials(t *testing.T) {
 	})
 }
 
-// Credentials come before descriptors (case 22), and are not put where there is no room.
+// Credentials come before descriptors (row 22), and are not put where there is no room.
 func TestPassCredentials(t *testing.T) {
 	needRights(t)
 	each(t, all, func(t *testing.T, network string) {
@@ -78,7 +78,8 @@ func TestPassCredentials(t *testing.T) {
 	})
 }
 
-// Nobody but root says that it is somebody else, and over pipes not even root: the receiver is told what the system knows.
+// Nobody but root says that it is somebody else, and over pipes not even root: the receiver is told
+// what the system knows.
 func TestFalseCredentials(t *testing.T) {
 	if !overPipe && os.Getuid() == 0 {
 		t.Skip("the kernel believes root")
@@ -90,7 +91,8 @@ func TestFalseCredentials(t *testing.T) {
 	}
 }
 
-// A descriptor says whether it listens, and of what type it is: so do programs tell what they have been given.
+// A descriptor says whether it listens, and of what type it is: so do programs tell what they have
+// been given.
 func TestWhatADescriptorIs(t *testing.T) {
 	each(t, listened, func(t *testing.T, network string) {
 		path := socketPath(t)

@@ -30,8 +30,9 @@ func DialUnix(network string, laddr, raddr *UnixAddr) (*UnixConn, error) {
 	return dialUnix(context.Background(), &Dialer{}, network, laddr, raddr)
 }
 
-// Dialer is net.Dialer, which can be had of it by conversion, but dials Unix networks over the pipe transport. Those it refuses to dial with a
-// Control function: there is no descriptor before they are connected.
+// Dialer is net.Dialer, which can be had of it by conversion, but dials Unix networks over the pipe
+// transport. Those it refuses to dial with a Control function: there is no descriptor before they
+// are connected.
 type Dialer net.Dialer
 
 // Dial connects to the address on the named network.
@@ -78,7 +79,8 @@ func (d *Dialer) DialUnix(ctx context.Context, network string, laddr, raddr *Uni
 // MultipathTCP reports whether MPTCP will be used.
 func (d *Dialer) MultipathTCP() bool { return (*net.Dialer)(d).MultipathTCP() }
 
-// SetMultipathTCP directs the Dialer to use, or not use, MPTCP, if supported by the operating system.
+// SetMultipathTCP directs the Dialer to use, or not use, MPTCP, if supported by the operating
+// system.
 func (d *Dialer) SetMultipathTCP(use bool) { (*net.Dialer)(d).SetMultipathTCP(use) }
 
 func dialUnix(ctx context.Context, d *Dialer, network string, laddr, raddr *UnixAddr) (*UnixConn, error) {

@@ -13,8 +13,8 @@ import (
 // errMissingAddress has the text that package net gives, which does not export it.
 var errMissingAddress = errors.New("missing address")
 
-// plain strips an error of package afunix of what package net's errors do not have: the operation, which the caller knows better, and
-// which of the descriptors it was.
+// plain strips an error of package afunix of what package net's errors do not have: the operation,
+// which the caller knows better, and which of the descriptors it was.
 func plain(err error) error {
 	if op, ok := err.(*net.OpError); ok {
 		err = op.Err

@@ -14,7 +14,8 @@ import (
 	"afunix/internal/testenv"
 )
 
-// The shapes of errors are those of package net: its own, of the same call, is what ours is held against.
+// The shapes of errors are those of package net: its own, of the same call, is what ours is held
+// against.
 func TestShapesOfErrors(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("package net has other errors on Windows")

@@ -10,8 +10,9 @@ import (
 	"afunix/dropin/internal/ends"
 )
 
-// FileConn returns a copy of the network connection corresponding to the open file f. One of the pipe transport is a *UnixConn. It is the
-// caller's responsibility to close f when finished. Closing c does not affect f, and closing f does not affect c.
+// FileConn returns a copy of the network connection corresponding to the open file f. One of the
+// pipe transport is a *UnixConn. It is the caller's responsibility to close f when finished.
+// Closing c does not affect f, and closing f does not affect c.
 func FileConn(f *os.File) (c Conn, err error) {
 	ref := lookup(f)
 	switch {
@@ -23,8 +24,8 @@ func FileConn(f *os.File) (c Conn, err error) {
 	return unixConn(ref.NewRef(), false), nil
 }
 
-// FilePacketConn returns a copy of the packet network connection corresponding to the open file f. One of the pipe transport is a
-// *UnixConn.
+// FilePacketConn returns a copy of the packet network connection corresponding to the open file f.
+// One of the pipe transport is a *UnixConn.
 func FilePacketConn(f *os.File) (c PacketConn, err error) {
 	ref := lookup(f)
 	switch {
@@ -36,8 +37,8 @@ func FilePacketConn(f *os.File) (c PacketConn, err error) {
 	return unixConn(ref.NewRef(), false), nil
 }
 
-// FileListener returns a copy of the network listener corresponding to the open file f. One of the pipe transport is a *UnixListener, which
-// does not remove the socket file when it is closed.
+// FileListener returns a copy of the network listener corresponding to the open file f. One of the
+// pipe transport is a *UnixListener, which does not remove the socket file when it is closed.
 func FileListener(f *os.File) (ln Listener, err error) {
 	ref := lookup(f)
 	switch {
@@ -49,7 +50,8 @@ func FileListener(f *os.File) (ln Listener, err error) {
 	return unixListener(ref.NewRef()), nil
 }
 
-// lookup returns the end that f is a descriptor of; nil if it is none, or f is closed, of which package net says what it thinks.
+// lookup returns the end that f is a descriptor of; nil if it is none, or f is closed, of which
+// package net says what it thinks.
 func lookup(f *os.File) (ref *ends.Ref) {
 	raw, err := f.SyscallConn()
 	if err != nil {

@@ -43,7 +43,8 @@ func TestCloseOfADescriptor(t *testing.T) {
 			if _, err := peer.Read(make([]byte, 1)); err != io.EOF {
 				t.Error(err)
 			}
-			// Somebody else in this process may have got the number by now: then it is a descriptor, but no end.
+			// Somebody else in this process may have got the number by now: then it is a
+			// descriptor, but no end.
 			if err := syscall.Sendmsg(a, []byte("x"), nil, nil, 0); err != syscall.EBADF && err != syscall.ENOTSOCK {
 				t.Errorf("it can be used still: %v", err)
 			}
@@ -298,8 +299,8 @@ func TestReceivedSockets(t *testing.T) {
 	})
 }
 
-// overPair sends s over a pair and returns what is received. (Not by way of s.File, which Wine 8 cannot do: it cannot take a socket off a
-// completion port.)
+// overPair sends s over a pair and returns what is received. (Not by way of s.File, which Wine 8
+// cannot do: it cannot take a socket off a completion port.)
 func overPair(t *testing.T, s syscall.Conn) *os.File {
 	t.Helper()
 	raw, err := s.SyscallConn()

@@ -10,7 +10,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// A socket that was received is bound to a completion port of somebody else's, and package net cannot take it. Package winsock can.
+// A socket that was received is bound to a completion port of somebody else's, and package net
+// cannot take it. Package winsock can.
 
 func fileConn(f *os.File) (Conn, error) {
 	if c, err := net.FileConn(f); err == nil {

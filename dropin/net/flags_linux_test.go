@@ -8,7 +8,8 @@ import (
 	"afunix/internal/testenv"
 )
 
-// What is received is inherited by child processes, unless MSG_CMSG_CLOEXEC says otherwise (case 3).
+// What is received is inherited by child processes, unless MSG_CMSG_CLOEXEC says otherwise (case
+// 3).
 func TestCloexec(t *testing.T) {
 	needRights(t)
 	each(t, all, func(t *testing.T, network string) {

@@ -47,7 +47,8 @@ func send(t *testing.T, fd int, text string, rights ...int) {
 	}
 }
 
-// With MSG_WAITALL a stream waits for all that there is room for, or the end, but not past descriptors (cases 32, 139).
+// With MSG_WAITALL a stream waits for all that there is room for, or the end, but not past
+// descriptors (rows 32, 139).
 func TestWaitall(t *testing.T) {
 	needRights(t)
 	f := testenv.TempFile(t, "hello")
@@ -110,7 +111,8 @@ func TestWaitall(t *testing.T) {
 	})
 }
 
-// With MSG_TRUNC the length of a record or datagram is known, however long the buffer is. On a stream it means nothing (case 135).
+// With MSG_TRUNC the length of a record or datagram is known, however long the buffer is. On a
+// stream it means nothing (row 135).
 func TestTrunc(t *testing.T) {
 	needRights(t)
 	each(t, all, func(t *testing.T, network string) {

@@ -11,14 +11,14 @@ import (
 	"afunix/dropin/internal/ends"
 )
 
-// Listen announces on the local network address, as net.Listen. What that returns for network "unixgram" accepts nobody, and is
-// package net's.
+// Listen announces on the local network address, as net.Listen. What that returns for network
+// "unixgram" accepts nobody, and is package net's.
 func Listen(network, address string) (Listener, error) {
 	return new(ListenConfig).Listen(context.Background(), network, address)
 }
 
-// ListenPacket announces on the local network address, as net.ListenPacket. What that returns for networks "unix" and "unixpacket" receives
-// nothing, and is package net's.
+// ListenPacket announces on the local network address, as net.ListenPacket. What that returns for
+// networks "unix" and "unixpacket" receives nothing, and is package net's.
 func ListenPacket(network, address string) (PacketConn, error) {
 	return new(ListenConfig).ListenPacket(context.Background(), network, address)
 }
@@ -33,8 +33,9 @@ func ListenUnixgram(network string, laddr *UnixAddr) (*UnixConn, error) {
 	return listenUnixgram(context.Background(), &ListenConfig{}, network, laddr)
 }
 
-// ListenConfig is net.ListenConfig, which can be had of it by conversion, but listens on Unix networks over the pipe transport. There it
-// refuses to listen with a Control function: the function would be shown a descriptor that is not a socket's.
+// ListenConfig is net.ListenConfig, which can be had of it by conversion, but listens on Unix
+// networks over the pipe transport. There it refuses to listen with a Control function: the
+// function would be shown a descriptor that is not a socket's.
 type ListenConfig net.ListenConfig
 
 // Listen announces on the local network address.
@@ -64,7 +65,8 @@ func (lc *ListenConfig) ListenPacket(ctx context.Context, network, address strin
 // MultipathTCP reports whether MPTCP will be used.
 func (lc *ListenConfig) MultipathTCP() bool { return (*net.ListenConfig)(lc).MultipathTCP() }
 
-// SetMultipathTCP directs whether any Listen method will use, or not use, MPTCP, if supported by the operating system.
+// SetMultipathTCP directs whether any Listen method will use, or not use, MPTCP, if supported by
+// the operating system.
 func (lc *ListenConfig) SetMultipathTCP(use bool) { (*net.ListenConfig)(lc).SetMultipathTCP(use) }
 
 func listenUnix(ctx context.Context, lc *ListenConfig, network string, laddr *UnixAddr) (*UnixListener, error) {

@@ -14,7 +14,8 @@ import (
 	"afunix/internal/testenv"
 )
 
-// These tests are what programs do. They are run three times: on the kernel of Linux, with the tag afunix_pipe, and on Windows.
+// These tests are what programs do. They are run three times: on the kernel of Linux, with the tag
+// afunix_pipe, and on Windows.
 
 func TestMain(m *testing.M) {
 	testchild.Main(m, map[string]func(args []string) error{"sender": sender})

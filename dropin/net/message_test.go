@@ -16,7 +16,8 @@ import (
 	"afunix/internal/testenv"
 )
 
-// Rights without data get a zero byte to go with on streams and in records (case 182), and a datagram may be empty.
+// Rights without data get a zero byte to go with on streams and in records (row 182), and a
+// datagram may be empty.
 func TestRightsWithoutData(t *testing.T) {
 	needRights(t)
 	each(t, all, func(t *testing.T, network string) {
@@ -39,7 +40,8 @@ func TestRightsWithoutData(t *testing.T) {
 	})
 }
 
-// A receiver without room for data takes a byte all the same, and counts it (case 183); of a datagram it takes nothing (case 17).
+// A receiver without room for data takes a byte all the same, and counts it (row 183); of a
+// datagram it takes nothing (row 17).
 func TestRightsIntoNoBuffer(t *testing.T) {
 	needRights(t)
 	each(t, all, func(t *testing.T, network string) {
@@ -61,7 +63,8 @@ func TestRightsIntoNoBuffer(t *testing.T) {
 	})
 }
 
-// Descriptors that the buffer has no room for are closed, and MSG_CTRUNC says so; room for some is room for those (cases 19, 38 to 40).
+// Descriptors that the buffer has no room for are closed, and MSG_CTRUNC says so; room for some is
+// room for those (rows 19, 38 to 40).
 func TestControlTruncation(t *testing.T) {
 	needRights(t)
 	header := syscall.CmsgLen(0)
@@ -115,7 +118,7 @@ func TestControlTruncation(t *testing.T) {
 	}
 }
 
-// A plain read closes descriptors (case 18).
+// A plain read closes descriptors (row 18).
 func TestReadDiscardsRights(t *testing.T) {
 	needRights(t)
 	each(t, all, func(t *testing.T, network string) {
@@ -131,7 +134,7 @@ func TestReadDiscardsRights(t *testing.T) {
 	})
 }
 
-// What is not right in ancillary data sends nothing (cases 7, 8, 10, 11).
+// What is not right in ancillary data sends nothing (rows 7, 8, 10, 11).
 func TestBadControlData(t *testing.T) {
 	needRights(t)
 	each(t, all, func(t *testing.T, network string) {
@@ -183,7 +186,8 @@ func many(n, fd int) []int {
 	return fds
 }
 
-// Messages of another level, and a buffer that is too short for any, are none; two messages are one (cases 8, 11).
+// Messages of another level, and a buffer that is too short for any, are none; two messages are one
+// (rows 8, 11).
 func TestOddControlData(t *testing.T) {
 	needRights(t)
 	each(t, all, func(t *testing.T, network string) {

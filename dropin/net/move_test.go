@@ -163,7 +163,8 @@ func TestUnreadEndIsClosed(t *testing.T) {
 	}
 }
 
-// A listener that has been sent removes its socket file when it is closed, as package net's does, unless it was told not to.
+// A listener that has been sent removes its socket file when it is closed, as package net's does,
+// unless it was told not to.
 func TestUnlinkOfASentListener(t *testing.T) {
 	needRights(t)
 	path := socketPath(t)

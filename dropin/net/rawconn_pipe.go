@@ -32,7 +32,8 @@ func (c rawConn) Read(f func(fd uintptr) bool) error {
 	return c.until("raw-read", f, c.ref.Readable, c.ref.AwaitReadable)
 }
 
-// Write calls f, and again a little later, until it returns true: when there is room cannot be told without writing.
+// Write calls f, and again a little later, until it returns true: when there is room cannot be told
+// without writing.
 func (c rawConn) Write(f func(fd uintptr) bool) error {
 	return c.until("raw-write", f, c.ref.Writable, func() error {
 		time.Sleep(pause)
@@ -42,7 +43,8 @@ func (c rawConn) Write(f func(fd uintptr) bool) error {
 
 const pause = 2 * time.Millisecond
 
-// until calls f until it returns true: as long as may returns nil at first, and wait does after each call.
+// until calls f until it returns true: as long as may returns nil at first, and wait does after
+// each call.
 func (c rawConn) until(op string, f func(fd uintptr) bool, may, wait func() error) error {
 	defer runtime.KeepAlive(c.by)
 	fd, err := c.fd()

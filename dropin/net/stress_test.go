@@ -10,8 +10,8 @@ import (
 	"afunix/dropin/net"
 )
 
-// Copies of a connection are read from and closed while others go on reading: every record is read by one of them, and nobody but those that
-// were closed is told that they are.
+// Copies of a connection are read from and closed while others go on reading: every record is read
+// by one of them, and nobody but those that were closed is told that they are.
 func TestManyCopies(t *testing.T) {
 	const records, copies = 2000, 8
 	a, b := connPair(t, "unixpacket")

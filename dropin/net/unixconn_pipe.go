@@ -115,11 +115,12 @@ func (c *UnixConn) ReadFrom(b []byte) (int, Addr, error) {
 	return n, addr, err
 }
 
-// ReadMsgUnix reads a message into b and the associated out-of-band data into oob. It returns the number of bytes copied into b, the
-// number of bytes copied into oob, the flags that were set on the message and the source address of the message.
+// ReadMsgUnix reads a message into b and the associated out-of-band data into oob. It returns the
+// number of bytes copied into b, the number of bytes copied into oob, the flags that were set on
+// the message and the source address of the message.
 //
-// Descriptors for which oob has no room are closed, and flags has MSG_CTRUNC. Those that are ends of this transport are numbers that the
-// functions of the packages below afunix/dropin know.
+// Descriptors for which oob has no room are closed, and flags has MSG_CTRUNC. Those that are ends
+// of this transport are numbers that the functions of the packages below afunix/dropin know.
 func (c *UnixConn) ReadMsgUnix(b, oob []byte) (n, oobn, flags int, addr *UnixAddr, err error) {
 	if !c.ok() {
 		return 0, 0, 0, nil, syscall.EINVAL
@@ -172,10 +173,11 @@ func (c *UnixConn) WriteTo(b []byte, addr Addr) (int, error) {
 	return c.WriteToUnix(b, to)
 }
 
-// WriteMsgUnix writes a message to addr via c, copying the payload from b and the associated out-of-band data from oob. It returns the
-// number of payload and out-of-band bytes written.
+// WriteMsgUnix writes a message to addr via c, copying the payload from b and the associated
+// out-of-band data from oob. It returns the number of payload and out-of-band bytes written.
 //
-// Descriptors may be closed as soon as it returns. Those that are ends of this transport move: here they behave as closed then.
+// Descriptors may be closed as soon as it returns. Those that are ends of this transport move: here
+// they behave as closed then.
 func (c *UnixConn) WriteMsgUnix(b, oob []byte, addr *UnixAddr) (n, oobn int, err error) {
 	if !c.ok() {
 		return 0, 0, syscall.EINVAL
@@ -229,7 +231,8 @@ func (c *UnixConn) RemoteAddr() Addr {
 	return c.ref.Conn.RemoteAddr()
 }
 
-// SetDeadline implements the Conn SetDeadline method. Connections that were made of one by File and FileConn share deadlines.
+// SetDeadline implements the Conn SetDeadline method. Connections that were made of one by File and
+// FileConn share deadlines.
 func (c *UnixConn) SetDeadline(t time.Time) error {
 	if err := c.SetReadDeadline(t); err != nil {
 		return err
@@ -253,12 +256,14 @@ func (c *UnixConn) SetWriteDeadline(t time.Time) error {
 	return c.setError(c.ref.SetWriteDeadline(t))
 }
 
-// SetReadBuffer sets the size of the operating system's receive buffer associated with the connection.
+// SetReadBuffer sets the size of the operating system's receive buffer associated with the
+// connection.
 func (c *UnixConn) SetReadBuffer(bytes int) error {
 	return c.setBuffer((*afunix.Conn).SetReadBuffer, bytes)
 }
 
-// SetWriteBuffer sets the size of the operating system's transmit buffer associated with the connection.
+// SetWriteBuffer sets the size of the operating system's transmit buffer associated with the
+// connection.
 func (c *UnixConn) SetWriteBuffer(bytes int) error {
 	return c.setBuffer((*afunix.Conn).SetWriteBuffer, bytes)
 }
@@ -270,8 +275,8 @@ func (c *UnixConn) setBuffer(set func(*afunix.Conn, int) error, bytes int) error
 	return c.setError(c.ref.Do(func() error { return set(c.ref.Conn, bytes) }))
 }
 
-// File returns a file whose descriptor is a copy of the connection's: the functions of the packages below afunix/dropin know it. Closing
-// c does not affect it, and closing it does not affect c.
+// File returns a file whose descriptor is a copy of the connection's: the functions of the packages
+// below afunix/dropin know it. Closing c does not affect it, and closing it does not affect c.
 //
 // The file cannot be read: see package afunix/dropin/net.
 func (c *UnixConn) File() (*os.File, error) {
@@ -282,7 +287,8 @@ func (c *UnixConn) File() (*os.File, error) {
 	return f, c.opError("file", err)
 }
 
-// SyscallConn returns a raw network connection. Its descriptor is one that the functions of the packages below afunix/dropin know.
+// SyscallConn returns a raw network connection. Its descriptor is one that the functions of the
+// packages below afunix/dropin know.
 func (c *UnixConn) SyscallConn() (syscall.RawConn, error) {
 	if !c.ok() {
 		return nil, syscall.EINVAL

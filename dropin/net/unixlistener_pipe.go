@@ -75,7 +75,8 @@ func (l *UnixListener) AcceptUnix() (*UnixConn, error) {
 	return newUnixConn(c, false), nil
 }
 
-// Accept implements the Accept method in the Listener interface. Returned connections will be of type *UnixConn.
+// Accept implements the Accept method in the Listener interface. Returned connections will be of
+// type *UnixConn.
 func (l *UnixListener) Accept() (Conn, error) {
 	c, err := l.AcceptUnix()
 	if err != nil {
@@ -113,7 +114,8 @@ func (l *UnixListener) unlinkName() {
 // Addr returns the listener's network address.
 func (l *UnixListener) Addr() Addr { return l.ref.Listener.Addr() }
 
-// SetDeadline sets the deadline associated with the listener. A zero time value disables the deadline.
+// SetDeadline sets the deadline associated with the listener. A zero time value disables the
+// deadline.
 func (l *UnixListener) SetDeadline(t time.Time) error {
 	if !l.ok() {
 		return syscall.EINVAL
@@ -121,12 +123,12 @@ func (l *UnixListener) SetDeadline(t time.Time) error {
 	return l.ref.SetReadDeadline(t) // package net does not wrap the error either
 }
 
-// SetUnlinkOnClose sets whether the underlying socket file should be removed from the file system when the listener is closed. By
-// default it is if Listen or ListenUnix made it.
+// SetUnlinkOnClose sets whether the underlying socket file should be removed from the file system
+// when the listener is closed. By default it is if Listen or ListenUnix made it.
 func (l *UnixListener) SetUnlinkOnClose(unlink bool) { l.unlink.Store(unlink) }
 
-// File returns a file whose descriptor is a copy of the listener's: the functions of the packages below afunix/dropin know it. Closing
-// l does not affect it, and closing it does not affect l.
+// File returns a file whose descriptor is a copy of the listener's: the functions of the packages
+// below afunix/dropin know it. Closing l does not affect it, and closing it does not affect l.
 func (l *UnixListener) File() (*os.File, error) {
 	if !l.ok() {
 		return nil, syscall.EINVAL
@@ -135,7 +137,8 @@ func (l *UnixListener) File() (*os.File, error) {
 	return f, l.opError("file", err)
 }
 
-// SyscallConn returns a raw network connection. It only has a Control function: as with package net, Read and Write are EINVAL.
+// SyscallConn returns a raw network connection. It only has a Control function: as with package
+// net, Read and Write are EINVAL.
 func (l *UnixListener) SyscallConn() (syscall.RawConn, error) {
 	if !l.ok() {
 		return nil, syscall.EINVAL

@@ -28,8 +28,8 @@ func Close[T FD](fd T) error {
 // CloseOnExec makes a descriptor one that child processes do not inherit.
 func CloseOnExec[T FD](fd T) { syscall.CloseOnExec(Handle(fd)) }
 
-// SetNonblock sets whether calls that name fd, an end of the pipe transport, may wait. For others Windows has no such thing, and nothing
-// happens, as in package syscall.
+// SetNonblock sets whether calls that name fd, an end of the pipe transport, may wait. For others
+// Windows has no such thing, and nothing happens, as in package syscall.
 func SetNonblock[T FD](fd T, nonblocking bool) error {
 	if _, ok := ends.Lookup(int(fd)); ok {
 		return ends.SetNonblock(int(fd), nonblocking)
@@ -99,7 +99,8 @@ func Getpeername[T FD](fd T) (sa Sockaddr, err error) {
 	return &syscall.SockaddrUnix{Name: name}, nil
 }
 
-// Windows has no such calls for its own sockets: what is not an end of the pipe transport is EBADF, ENOTSOCK or EOPNOTSUPP.
+// Windows has no such calls for its own sockets: what is not an end of the pipe transport is EBADF,
+// ENOTSOCK or EOPNOTSUPP.
 
 func sendmsgN(fd int, _, _ []byte, _ Sockaddr, _ int) (int, error) { return 0, ends.NotAnEnd(fd) }
 

@@ -76,7 +76,8 @@ type Ucred struct {
 	Gid uint32
 }
 
-// CmsgLen returns the value to store in the Len field of the header of a message with datalen bytes.
+// CmsgLen returns the value to store in the Len field of the header of a message with datalen
+// bytes.
 func CmsgLen(datalen int) int { return control.Len(datalen) }
 
 // CmsgSpace returns the number of bytes that such a message takes in a buffer.
@@ -98,7 +99,8 @@ func ParseSocketControlMessage(b []byte) ([]SocketControlMessage, error) {
 	}
 }
 
-// UnixRights encodes a set of descriptors into a socket control message for sending to another process.
+// UnixRights encodes a set of descriptors into a socket control message for sending to another
+// process.
 func UnixRights(fds ...int) []byte { return control.Rights(fds...) }
 
 // ParseUnixRights decodes a socket control message that contains descriptors from another process.

@@ -1,5 +1,6 @@
-// Package syscall is package syscall of the standard library under another import path, for programs that pass descriptors: with it they
-// run on Windows, over the pipe transport of package afunix. How to use it is said in package afunix/dropin/net.
+// Package syscall is package syscall of the standard library under another import path, for
+// programs that pass descriptors: with it they run on Windows, over the pipe transport of package
+// afunix. How to use it is said in package afunix/dropin/net.
 //
 // On Unix every name is that of package syscall. On Linux with the build tag afunix_pipe, and on
 // Windows, the calls that take the descriptor of a socket of that transport know it as such:
@@ -8,19 +9,23 @@
 // options of level SOL_SOCKET. Other descriptors they hand to the system. What a socket that is
 // such a number cannot do is said in package afunix/dropin/net, too.
 //
-// Windows gets what Linux has for messages with descriptors, with the values and the layout of Linux: [UnixRights], [ParseUnixRights],
-// [ParseSocketControlMessage], [UnixCredentials], [ParseUnixCredentials], [CmsgSpace], [CmsgLen], MSG_…, SCM_…, SO_PASSCRED, SO_PEERCRED. A
-// descriptor is an int of 4 bytes in a message, and there may be a handle behind it; functions that Windows has already take either type, int
-// and [Handle]. SOL_SOCKET is that of Linux there; functions of this package that take a level translate it for Windows' own sockets.
+// Windows gets what Linux has for messages with descriptors, with the values and the layout of
+// Linux: [UnixRights], [ParseUnixRights], [ParseSocketControlMessage], [UnixCredentials],
+// [ParseUnixCredentials], [CmsgSpace], [CmsgLen], MSG_…, SCM_…, SO_PASSCRED, SO_PEERCRED. A
+// descriptor is an int of 4 bytes in a message, and there may be a handle behind it; functions that
+// Windows has already take either type, int and [Handle]. SOL_SOCKET is that of Linux there;
+// functions of this package that take a level translate it for Windows' own sockets.
 //
 // # Flags
 //
-// On sockets of the pipe transport MSG_PEEK, MSG_DONTWAIT, MSG_WAITALL, MSG_TRUNC and MSG_CMSG_CLOEXEC do what they do on Linux (but
-// on Windows nothing received is inherited by child processes in any case). MSG_OOB is EOPNOTSUPP, as with a kernel that lacks it. Other
-// flags change nothing there, and nothing here: there are no signals that MSG_NOSIGNAL could keep away.
+// On sockets of the pipe transport MSG_PEEK, MSG_DONTWAIT, MSG_WAITALL, MSG_TRUNC and
+// MSG_CMSG_CLOEXEC do what they do on Linux (but on Windows nothing received is inherited by child
+// processes in any case). MSG_OOB is EOPNOTSUPP, as with a kernel that lacks it. Other flags change
+// nothing there, and nothing here: there are no signals that MSG_NOSIGNAL could keep away.
 //
-// A call that is not to wait, by MSG_DONTWAIT or [SetNonblock], waits five milliseconds before it says EAGAIN, and up to 25 if the
-// machine is busy: what has been sent is in a pipe first, and is taken out of that by goroutines, perhaps of another process.
+// A call that is not to wait, by MSG_DONTWAIT or [SetNonblock], waits five milliseconds before it
+// says EAGAIN, and up to 25 if the machine is busy: what has been sent is in a pipe first, and is
+// taken out of that by goroutines, perhaps of another process.
 //
 // # Options
 //
@@ -42,14 +47,17 @@
 //
 // # What cannot be had
 //
-// Over the pipe transport a process can send no credentials but its own (EPERM, for root as well). A call that is not in the list above
-// takes the descriptor for what it is to the system, and says ENOTSOCK, or the like. To poll(2), select(2) and epoll(7) it is a pipe that can always be
-// written to and never read: wait in calls that wait, with deadlines of [afunix/dropin/net.UnixConn], or in goroutines.
+// Over the pipe transport a process can send no credentials but its own (EPERM, for root as well).
+// A call that is not in the list above takes the descriptor for what it is to the system, and says
+// ENOTSOCK, or the like. To poll(2), select(2) and epoll(7) it is a pipe that can always be written
+// to and never read: wait in calls that wait, with deadlines of [afunix/dropin/net.UnixConn], or in
+// goroutines.
 //
-// Names are those of the version of Go with which the files were generated. Those that only some architectures have are there on
-// those, as in package syscall. [ForkLock] is a pointer to that of package syscall:
-// it is locked in the same way. Other variables are copied when the program starts, and SocketDisableIPv6, which is there to be
-// assigned to, is missing: set it in package syscall.
+// Names are those of the version of Go with which the files were generated. Those that only some
+// architectures have are there on those, as in package syscall. [ForkLock] is a pointer to that of
+// package syscall: it is locked in the same way. Other variables are copied when the program
+// starts, and SocketDisableIPv6, which is there to be assigned to, is missing: set it in package
+// syscall.
 package syscall
 
 //go:generate go run afunix/dropin/internal/gen syscall

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// Constants are untyped where those of package syscall are: these are conversions to what they are no constants of.
+// Constants are untyped where those of package syscall are: these are conversions to what they are
+// no constants of.
 var (
 	_ uint8 = SOCK_STREAM
 	_ int64 = O_RDWR
@@ -26,7 +27,8 @@ func TestForkLockIsTheOne(t *testing.T) {
 	}
 }
 
-// A function that takes an address as a number is told of it as the original is: what is there does not move (go:uintptrescapes).
+// A function that takes an address as a number is told of it as the original is: what is there does
+// not move (go:uintptrescapes).
 func TestFunctionsAreThoseOfSyscall(t *testing.T) {
 	if Getpid() != syscall.Getpid() {
 		t.Error("another process")

@@ -17,7 +17,8 @@ func Sendmsg(fd int, p, oob []byte, to Sockaddr, flags int) error {
 	return err
 }
 
-// SendmsgN is sendmsg(2), and returns how much of p was sent. Descriptors without data get a zero byte to go with, which does not count.
+// SendmsgN is sendmsg(2), and returns how much of p was sent. Descriptors without data get a zero
+// byte to go with, which does not count.
 func SendmsgN(fd int, p, oob []byte, to Sockaddr, flags int) (n int, err error) {
 	r, ok := ends.Lookup(fd)
 	if !ok {

@@ -1,5 +1,5 @@
-// Foreign exchanges descriptors with programs in other languages, by the kernel's own SCM_RIGHTS: over the kernel transport there is
-// nothing of ours on the wire.
+// Foreign exchanges descriptors with programs in other languages, by the kernel's own SCM_RIGHTS:
+// over the kernel transport there is nothing of ours on the wire.
 //
 //	foreign s.sock greeting.txt                                      # the Go side, for one peer
 //	cc -o peer c/peer.c && ./peer s.sock /etc/hostname               # the C side, in another terminal

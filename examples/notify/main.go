@@ -1,10 +1,11 @@
-// Notify sends the two kinds of datagrams that every service on Linux knows: what sd_notify(3) tells the service manager, and what
-// syslog(3) tells the log.
+// Notify sends the two kinds of datagrams that every service on Linux knows: what sd_notify(3)
+// tells the service manager, and what syslog(3) tells the log.
 //
 //	notify ready                       # READY=1 to $NOTIFY_SOCKET
 //	notify log "disk full"             # to /dev/log, or $SYSLOG_SOCKET
 //
-// Both come in one piece or not at all, and the receiver can be told by the system who has sent them.
+// Both come in one piece or not at all, and the receiver can be told by the system who has sent
+// them.
 package main
 
 import (

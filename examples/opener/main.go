@@ -1,10 +1,12 @@
-// Opener is a privileged process that opens files for one that may open none, as servers do that drop their privileges:
+// Opener is a privileged process that opens files for one that may open none, as servers do that
+// drop their privileges:
 //
 //	sudo opener serve /run/opener.sock /etc/secrets www-data   # opens what is in /etc/secrets, read-only, for www-data alone
 //	opener read /run/opener.sock key.pem                       # as www-data
 //
-// Who asks, the system says (Credentials), and the opener decides before it reads a byte of the request. That the worker may have the
-// file, but not open others, needs no trust in the worker: it gets descriptors, not permissions.
+// Who asks, the system says (Credentials), and the opener decides before it reads a byte of the
+// request. That the worker may have the file, but not open others, needs no trust in the worker: it
+// gets descriptors, not permissions.
 package main
 
 import (

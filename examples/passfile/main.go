@@ -3,7 +3,8 @@
 //	passfile receive s.sock            # waits, and prints the file's text and where it was
 //	passfile send s.sock notes.txt     # in another terminal
 //
-// The receiver needs no permission to open the file, and does not learn its name: it has the sender's open file, position included.
+// The receiver needs no permission to open the file, and does not learn its name: it has the
+// sender's open file, position included.
 package main
 
 import (

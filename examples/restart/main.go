@@ -1,5 +1,5 @@
-// Restart is an HTTP server that is replaced while it serves, and no client notices. Start it, build another version, and start that in
-// the same way, on Linux or Windows:
+// Restart is an HTTP server that is replaced while it serves, and no client notices. Start it,
+// build another version, and start that in the same way, on Linux or Windows:
 //
 //	go build -ldflags "-X main.version=1" -o restart . && ./restart -listen :8080 -control restart.sock
 //	go build -ldflags "-X main.version=2" -o restart2 . && ./restart2 -listen :8080 -control restart.sock

@@ -18,7 +18,8 @@ import (
 
 const versionVariable = "AFUNIX_TEST_VERSION"
 
-// TestMain is also main of the servers, each of which is told by the environment which version it is.
+// TestMain is also main of the servers, each of which is told by the environment which version it
+// is.
 func TestMain(m *testing.M) {
 	version = os.Getenv(versionVariable)
 	if version == "" {
@@ -50,7 +51,8 @@ func launch(t *testing.T, version int, address, control string) *server {
 	cmd.Env = append(os.Environ(), fmt.Sprint(versionVariable, "=", version), "GORACE=atexit_sleep_ms=0")
 	cmd.Stderr = os.Stderr
 	cmd.WaitDelay = patience
-	// A pipe of our own is there until the test ends. That of exec.Cmd would end with this process, though its successor may write to it, too.
+	// A pipe of our own is there until the test ends. That of exec.Cmd would end with this process,
+	// though its successor may write to it, too.
 	out, in, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +83,8 @@ func (s *server) expectExit(t *testing.T) {
 	}
 }
 
-// expectSeen waits until a client has had an answer of the version: on a machine that does much else, it could be replaced before.
+// expectSeen waits until a client has had an answer of the version: on a machine that does much
+// else, it could be replaced before.
 func expectSeen(t *testing.T, run *load.Run, version int) {
 	t.Helper()
 	late := time.After(patience)

@@ -37,7 +37,8 @@ func TestHangupRestarts(t *testing.T) {
 	expectGone(t, control)
 }
 
-// expectGone waits until a file is removed, which is how a process that is nobody's child shows that it ends.
+// expectGone waits until a file is removed, which is how a process that is nobody's child shows
+// that it ends.
 func expectGone(t *testing.T, path string) {
 	t.Helper()
 	late := time.After(patience)

@@ -90,15 +90,16 @@ func awaitListener(t *testing.T, address string) {
 	}
 }
 
-// A systemdRig is a service manager of our own: "systemd --user" in namespaces where it sees nobody but what it starts.
+// A systemdRig is a service manager of our own: "systemd --user" in namespaces where it sees nobody
+// but what it starts.
 type systemdRig struct {
 	commands io.Writer
 	answers  *bufio.Reader
 	units    string
 }
 
-// enterScript gives a shell cgroups and namespaces of its own, in which it starts the service manager. The shell then runs each line that it
-// reads, and says how that has ended.
+// enterScript gives a shell cgroups and namespaces of its own, in which it starts the service
+// manager. The shell then runs each line that it reads, and says how that has ended.
 const enterScript = `
 set -eu
 cd /sys/fs/cgroup
@@ -270,7 +271,8 @@ func (r *systemdRig) mainPID(t *testing.T) int {
 	return pid
 }
 
-// The service manager itself follows from process to process, and knows of a restart that has failed as little as the clients.
+// The service manager itself follows from process to process, and knows of a restart that has
+// failed as little as the clients.
 func TestSystemdFollowsTheMainProcess(t *testing.T) {
 	r := newSystemd(t)
 	self, err := os.Executable()

@@ -4,7 +4,8 @@ package main
 
 import "os"
 
-// createFile makes a file that has lost its name: these systems have nothing that Go could make without one.
+// createFile makes a file that has lost its name: these systems have nothing that Go could make
+// without one.
 func createFile() (*os.File, error) {
 	f, err := os.CreateTemp("", "memory")
 	if err != nil {

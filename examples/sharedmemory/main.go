@@ -1,5 +1,6 @@
-// Sharedmemory lets two processes count in the same memory. The parent makes the memory, and a pair of connected sockets of which the child
-// inherits one end; what the child needs to know, and the memory itself, comes over that.
+// Sharedmemory lets two processes count in the same memory. The parent makes the memory, and a pair
+// of connected sockets of which the child inherits one end; what the child needs to know, and the
+// memory itself, comes over that.
 package main
 
 import (

@@ -40,7 +40,8 @@ func mapMemory(section afunix.Descriptor, size int) (*memory, error) {
 		windows.CloseHandle(windows.Handle(section))
 		return nil, os.NewSyscallError("MapViewOfFile", err)
 	}
-	// The view is no memory of Go's, so that its address may be a number; vet cannot know that of a plain conversion.
+	// The view is no memory of Go's, so that its address may be a number; vet cannot know that of a
+	// plain conversion.
 	view := *(**byte)(unsafe.Pointer(&addr))
 	return &memory{section, unsafe.Slice(view, size)}, nil
 }

@@ -78,8 +78,8 @@ func TestReadAndWriteAllocateNothing(t *testing.T) {
 	})
 }
 
-// Passing descriptors allocates no more than package net does: one object for what was received. A file costs what its
-// SyscallConn makes; a Descriptor and a Conn, nothing.
+// Passing descriptors allocates no more than package net does: one object for what was received. A
+// file costs what its SyscallConn makes; a Descriptor and a Conn, nothing.
 func TestPassingDescriptorsAllocatesNoMoreThanPackageNet(t *testing.T) {
 	a, b := pair(t, afunix.KernelTransport, "unix")
 	f := testenv.TempFile(t, "")

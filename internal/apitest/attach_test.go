@@ -35,7 +35,8 @@ func init() {
 	}
 }
 
-// heirMain echoes one message over each inherited end, and starts a process that must inherit nothing.
+// heirMain echoes one message over each inherited end, and starts a process that must inherit
+// nothing.
 func heirMain(args []string) error {
 	cmd := testchild.Command(context.Background(), "heir of nothing")
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -147,7 +148,8 @@ func TestChildInheritsTheEndsThatAreAttached(t *testing.T) {
 	})
 }
 
-// Children that are started while an end is attached to another one, or by that, do not get it: or its peer would see no EOF.
+// Children that are started while an end is attached to another one, or by that, do not get it: or
+// its peer would see no EOF.
 func TestOtherChildrenInheritNothing(t *testing.T) {
 	each(t, listened, func(t *testing.T, tr afunix.Transport, network string) {
 		ours, theirs := pair(t, tr, network)
@@ -177,8 +179,8 @@ func TestOtherChildrenInheritNothing(t *testing.T) {
 	})
 }
 
-// Many children are started at the same moment, and each gets what is attached to it, and nothing else: those that stay would keep from
-// the others' peers that these have died.
+// Many children are started at the same moment, and each gets what is attached to it, and nothing
+// else: those that stay would keep from the others' peers that these have died.
 func TestChildrenThatAreStartedAtTheSameMoment(t *testing.T) {
 	const many = 4
 	each(t, listened, func(t *testing.T, tr afunix.Transport, network string) {

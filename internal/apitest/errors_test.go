@@ -78,7 +78,8 @@ func TestErrorsOfAddresses(t *testing.T) {
 	})
 }
 
-// checkShape expects an OpError around a SyscallError around an Errno, whose text names the address.
+// checkShape expects an OpError around a SyscallError around an Errno, whose text names the
+// address.
 func checkShape(t *testing.T, err error, op, network, address string) {
 	t.Helper()
 	opError, ok := err.(*net.OpError)

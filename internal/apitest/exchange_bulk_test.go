@@ -28,7 +28,8 @@ func init() {
 // besideRights is the payload that goes into one packet with a full set of descriptors (S2).
 const besideRights = 32_000
 
-// S2, S3: a full set of the descriptors whose records are longest, which on Windows are sockets, beside 32,000 bytes.
+// S2, S3: a full set of the descriptors whose records are longest, which on Windows are sockets,
+// beside 32,000 bytes.
 func TestExchangeOfAFullMessage(t *testing.T) {
 	eachSide(t, all, func(t *testing.T, a meeting) {
 		files := make([]afunix.Sendable, afunix.MaxRights+1)
@@ -88,8 +89,8 @@ func roundTrips(messages [3]int) []round {
 	return []round{{1, messages[0]}, {17, messages[1]}, {afunix.MaxRights, messages[2]}}
 }
 
-// 10,000 sends and as many receives, half of them in each process; 500 on Windows, because of what a call costs on Wine.
-// Most are small, or most descriptors would be in the large ones.
+// 10,000 sends and as many receives, half of them in each process; 500 on Windows, because of what
+// a call costs on Wine. Most are small, or most descriptors would be in the large ones.
 func rounds() []round {
 	if runtime.GOOS == "windows" {
 		return roundTrips([3]int{200, 40, 10})
@@ -117,7 +118,8 @@ func TestExchangeLeavesNothingOpen(t *testing.T) {
 	})
 }
 
-// mixedFiles returns a full set of descriptors of the kinds that travel differently: files and pipes, and sockets.
+// mixedFiles returns a full set of descriptors of the kinds that travel differently: files and
+// pipes, and sockets.
 func mixedFiles(t *testing.T) []afunix.Sendable {
 	t.Helper()
 	r, w := makePipe(t)
@@ -147,7 +149,8 @@ func passAround(t *testing.T, p *peer, files []afunix.Sendable, rounds []round) 
 	}
 }
 
-// returnEverything sends back what it receives: so each descriptor is received, sent and received again.
+// returnEverything sends back what it receives: so each descriptor is received, sent and received
+// again.
 func returnEverything(k *talk) error {
 	var before resources
 	for {
@@ -204,7 +207,8 @@ func takeAny(rights afunix.Rights, i int) (io.Closer, error) {
 // floodSize is more than any buffer between the two holds.
 const floodSize = 1 << 20
 
-// P5: both sides send much more than there is room for, with descriptors, and read only when both are stuck.
+// P5: both sides send much more than there is room for, with descriptors, and read only when both
+// are stuck.
 func TestExchangeOfFloodsInBothDirections(t *testing.T) {
 	eachPassing(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
 		a := newMeeting(t, tr, network, listening)
@@ -252,7 +256,8 @@ func floodBoth(k *talk, mine, theirs string, bothAreStuck func() error) error {
 	}
 }
 
-// P5: what fits goes, although nobody reads on either side: descriptors wait for the other process, not for its reader.
+// P5: what fits goes, although nobody reads on either side: descriptors wait for the other process,
+// not for its reader.
 func TestExchangeOfRightsThatNobodyReadsYet(t *testing.T) {
 	eachPassing(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
 		a := newMeeting(t, tr, network, listening)
@@ -294,8 +299,8 @@ func (p *peer) goOn(t *testing.T) func() error {
 
 func signalAndAwait() error { return errors.Join(tell("here I am"), await()) }
 
-// drain receives exactly the bytes of want, with descriptors that come in messages of the numbers that rights lists, the first
-// with the first byte. It closes them.
+// drain receives exactly the bytes of want, with descriptors that come in messages of the numbers
+// that rights lists, the first with the first byte. It closes them.
 func drain(k *talk, want []byte, rights []int) error {
 	got := make([]byte, 0, len(want))
 	var came []int

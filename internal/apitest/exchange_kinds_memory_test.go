@@ -14,7 +14,8 @@ func init() {
 	children["idle"] = func([]string) error { _, err := io.Copy(io.Discard, os.Stdin); return err }
 }
 
-// The text that the sender puts into shared memory before it sends it, and where the receiver puts its own.
+// The text that the sender puts into shared memory before it sends it, and where the receiver puts
+// its own.
 const (
 	senderText   = "the sender was here"
 	receiverText = "and so was the receiver"

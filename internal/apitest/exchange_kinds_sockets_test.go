@@ -12,8 +12,8 @@ import (
 	"afunix"
 )
 
-// The articles that are sockets. What is received must have deadlines, and a Close that wakes whoever waits; the sender's poller
-// has worked with each before it is sent.
+// The articles that are sockets. What is received must have deadlines, and a Close that wakes
+// whoever waits; the sender's poller has worked with each before it is sent.
 
 // listenTCP returns a listener that the poller of this process has worked with.
 func listenTCP(t *testing.T) *net.TCPListener {
@@ -62,7 +62,8 @@ func offerTCPConn(t *testing.T) (afunix.Sendable, func(*testing.T, *peer)) {
 	}
 }
 
-// goOnWithConn plays the far end of a connection. The near end, which was sent, stays open here while the receiver uses it.
+// goOnWithConn plays the far end of a connection. The near end, which was sent, stays open here
+// while the receiver uses it.
 func goOnWithConn(t *testing.T, p *peer, near, far net.Conn) {
 	p.says(t, "echo")
 	far.SetDeadline(time.Now().Add(patience))

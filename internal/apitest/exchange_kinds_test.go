@@ -14,12 +14,14 @@ import (
 	"afunix/internal/testenv"
 )
 
-// An article is something that is handed over: one process offers it, the other uses it, and they talk about what they see.
+// An article is something that is handed over: one process offers it, the other uses it, and they
+// talk about what they see.
 type article struct {
 	name string
 	kind afunix.Kind
 
-	// offer opens what is sent, and returns how the sender goes on after it has sent it: it begins and ends by hearing something.
+	// offer opens what is sent, and returns how the sender goes on after it has sent it: it begins
+	// and ends by hearing something.
 	offer func(t *testing.T) (afunix.Sendable, func(t *testing.T, p *peer))
 
 	// use is the receiver's side: it begins and ends by saying something.
@@ -58,7 +60,8 @@ func TestExchangeOfEveryKind(t *testing.T) {
 	})
 }
 
-// useArticles receives articles until it is told that there are no more. None may leave anything open.
+// useArticles receives articles until it is told that there are no more. None may leave anything
+// open.
 func useArticles(k *talk) error {
 	for {
 		name, rights, err := k.hear()

@@ -26,9 +26,10 @@ var systemArticles = []article{
 	{"overlapped pipe that is not bound", afunix.KindPipe, offerUnboundPipe, useOverlapped},
 }
 
-// handlesOfThreads is by how much the number of handles may grow without a leak: package leaktest cannot tell an event that a
-// thread got for its first call on a socket (on Wine 8) from another without a name, and knows only how many threads have on
-// average. The number stays the same after 500 messages and after 2,000; one leak in each would be 500.
+// handlesOfThreads is by how much the number of handles may grow without a leak: package leaktest
+// cannot tell an event that a thread got for its first call on a socket (on Wine 8) from another
+// without a name, and knows only how many threads have on average. The number stays the same after
+// 500 messages and after 2,000; one leak in each would be 500.
 const handlesOfThreads = 4
 
 // lend closes a handle that the test has opened when the test ends.
@@ -162,7 +163,8 @@ func openOverlapped(t *testing.T, path string, disposition uint32) windows.Handl
 	return h
 }
 
-// bind binds h to the completion port of this process's poller, which package os does to what is overlapped.
+// bind binds h to the completion port of this process's poller, which package os does to what is
+// overlapped.
 func bind(t *testing.T, h windows.Handle) *os.File {
 	f := os.NewFile(uintptr(h), "overlapped")
 	t.Cleanup(func() { f.Close() })
@@ -200,8 +202,8 @@ func overlappedPipe(t *testing.T) (near windows.Handle, far *os.File) {
 	return openOverlapped(t, path, windows.OPEN_EXISTING), far
 }
 
-// offerOverlappedPipe offers an end that is bound to the port of this process. If the receiver's operations were posted there, the
-// runtime of this process would crash.
+// offerOverlappedPipe offers an end that is bound to the port of this process. If the receiver's
+// operations were posted there, the runtime of this process would crash.
 func offerOverlappedPipe(t *testing.T) (afunix.Sendable, func(*testing.T, *peer)) {
 	h, far := overlappedPipe(t)
 	near := bind(t, h)
@@ -216,8 +218,9 @@ func offerOverlappedPipe(t *testing.T) (afunix.Sendable, func(*testing.T, *peer)
 	}
 }
 
-// offerUnboundPipe offers an end that is not bound to any port, with which this process goes on in a way that has completions posted
-// to the port, if there is one. If the receiver had bound it to its own, the runtime of the receiver would crash.
+// offerUnboundPipe offers an end that is not bound to any port, with which this process goes on in
+// a way that has completions posted to the port, if there is one. If the receiver had bound it to
+// its own, the runtime of the receiver would crash.
 func offerUnboundPipe(t *testing.T) (afunix.Sendable, func(*testing.T, *peer)) {
 	h, far := overlappedPipe(t)
 	return lend(t, h, nil), func(t *testing.T, p *peer) {

@@ -28,8 +28,8 @@ const (
 	legacyVariable = "AFUNIX_TEST_FILE" // a file that the sender opens
 )
 
-// P3: when WriteMsg has returned, the descriptors arrive, whatever becomes of the sender, and whether or not the receiver has
-// accepted the connection by then.
+// P3: when WriteMsg has returned, the descriptors arrive, whatever becomes of the sender, and
+// whether or not the receiver has accepted the connection by then.
 func TestExchangeRightsSurviveTheirSender(t *testing.T) {
 	eachSide(t, all, func(t *testing.T, a meeting) {
 		for _, end := range []string{isKilled, closesConn, endsByItself} {
@@ -43,7 +43,8 @@ func TestExchangeRightsSurviveTheirSender(t *testing.T) {
 	})
 }
 
-// expectLegacy reads the message of a sender that has ended; early means before this process has called Accept.
+// expectLegacy reads the message of a sender that has ended; early means before this process has
+// called Accept.
 func expectLegacy(t *testing.T, a meeting, end string, early bool) {
 	file := createTemp(t)
 	if _, err := file.WriteString(fileText); err != nil {
@@ -222,7 +223,8 @@ func inherit(t *testing.T, rights afunix.Rights, far net.Conn, addresses string)
 	expectAnswer(t, client)
 }
 
-// beside runs f beside the test, which ends only after it. What f waits for, the test sends, or closes when it ends.
+// beside runs f beside the test, which ends only after it. What f waits for, the test sends, or
+// closes when it ends.
 func beside(t *testing.T, f func() error) {
 	done := make(chan error, 1)
 	go func() { done <- f() }()

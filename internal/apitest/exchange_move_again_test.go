@@ -22,7 +22,8 @@ func meetAnother(t *testing.T, a meeting) *peer {
 	return meet(t, a, "obey")
 }
 
-// From here to a second process, from there to a third one over a connection whose ends have been passed themselves, and back here.
+// From here to a second process, from there to a third one over a connection whose ends have been
+// passed themselves, and back here.
 func TestExchangeAnEndMovesAround(t *testing.T) {
 	eachMove(t, all, func(t *testing.T, a meeting) {
 		p, q := meet(t, a, "obey"), meetAnother(t, a)
@@ -98,7 +99,8 @@ func TestExchangeTwoProcessesSendTheTwoEndsAtOnce(t *testing.T) {
 	})
 }
 
-// Nothing is left in either process of ends that have come and gone: the child looks for itself when it ends.
+// Nothing is left in either process of ends that have come and gone: the child looks for itself
+// when it ends.
 func TestExchangeMovesLeaveNothingBehind(t *testing.T) {
 	eachMove(t, all, func(t *testing.T, a meeting) {
 		p := meet(t, a, "obey")
@@ -166,7 +168,8 @@ func TestExchangeAnEndDiesWithItsReceiver(t *testing.T) {
 	})
 }
 
-// A deadline that comes while the receiver does nothing: the message is on its way, and so is the end.
+// A deadline that comes while the receiver does nothing: the message is on its way, and so is the
+// end.
 func TestExchangeADeadlineDoesNotLoseAnEnd(t *testing.T) {
 	eachMove(t, all, func(t *testing.T, a meeting) {
 		p := meet(t, a, "obey")

@@ -15,7 +15,8 @@ import (
 	"afunix/internal/testenv"
 )
 
-// Sockets with a name that move: listeners and datagram sockets, while others dial them and send to them.
+// Sockets with a name that move: listeners and datagram sockets, while others dial them and send to
+// them.
 
 var socketNumbers = map[string]uint8{"unix": 1, "unixgram": 2, "unixpacket": 5}
 
@@ -30,8 +31,8 @@ func dialAt(t *testing.T, a meeting, address string) *afunix.Conn {
 	return c
 }
 
-// A listener moves with its clients: those that wait are accepted in the other process, in their order, and whoever dials meanwhile
-// notices nothing. What has been accepted stays.
+// A listener moves with its clients: those that wait are accepted in the other process, in their
+// order, and whoever dials meanwhile notices nothing. What has been accepted stays.
 func TestExchangeAListenerMovesWithItsClients(t *testing.T) {
 	eachMove(t, listened, func(t *testing.T, a meeting) {
 		p := meet(t, a, "obey")
@@ -171,8 +172,8 @@ func bound(t *testing.T, a meeting, path string) *afunix.Conn {
 	return c
 }
 
-// A datagram socket moves with what has been sent to it, by senders with and without a name, and those that are connected to it go
-// on; it answers under its own name.
+// A datagram socket moves with what has been sent to it, by senders with and without a name, and
+// those that are connected to it go on; it answers under its own name.
 func TestExchangeADatagramSocketMovesWithItsQueue(t *testing.T) {
 	eachMove(t, []string{"unixgram"}, func(t *testing.T, a meeting) {
 		p := meet(t, a, "obey")
@@ -247,7 +248,8 @@ func TestExchangeADatagramSenderMoves(t *testing.T) {
 	})
 }
 
-// Senders never stop while the socket moves there and back: each datagram arrives once, those of a sender in their order.
+// Senders never stop while the socket moves there and back: each datagram arrives once, those of a
+// sender in their order.
 func TestExchangeADatagramSocketMovesUnderFire(t *testing.T) {
 	eachMove(t, []string{"unixgram"}, func(t *testing.T, a meeting) {
 		p := meet(t, a, "obey")

@@ -28,7 +28,8 @@ type servant struct {
 	send []afunix.Sendable
 }
 
-// orders are what a servant can be told, with what it is to answer. Their words are numbers of ends, unless it is said otherwise.
+// orders are what a servant can be told, with what it is to answer. Their words are numbers of
+// ends, unless it is said otherwise.
 var orders = map[string]func(s *servant, words []string, r afunix.Rights) (string, error){
 	"take":   (*servant).take,
 	"read":   (*servant).read,
@@ -116,7 +117,8 @@ func (s *servant) take(_ []string, r afunix.Rights) (string, error) {
 	return "taken", nil
 }
 
-// read reads one message, and says what it was, what is in the files that came with it, and whose it is.
+// read reads one message, and says what it was, what is in the files that came with it, and whose
+// it is.
 func (s *servant) read(words []string, _ afunix.Rights) (string, error) {
 	c, err := s.conn(words, 0)
 	if err != nil {

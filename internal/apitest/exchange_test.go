@@ -21,14 +21,16 @@ import (
 	"afunix/internal/testenv"
 )
 
-// The tests named TestExchange… are conversations of two processes: this one, and a child that plays one of the parts below.
+// The tests named TestExchange… are conversations of two processes: this one, and a child that
+// plays one of the parts below.
 
 // parts are what a child can play, once it is connected.
 var parts = map[string]func(k *talk) error{}
 
 func init() { children["exchange"] = playPart }
 
-// The sides of a connection. A datagram socket that listens is one that is bound, and learns its peer from its first message.
+// The sides of a connection. A datagram socket that listens is one that is bound, and learns its
+// peer from its first message.
 const (
 	dialling  = "dialling"
 	listening = "listening"
@@ -41,7 +43,8 @@ func otherSide(side string) string {
 	return dialling
 }
 
-// eachSide runs f for every network on every transport that has it, with this process on either side.
+// eachSide runs f for every network on every transport that has it, with this process on either
+// side.
 func eachSide(t *testing.T, networks []string, f func(t *testing.T, a meeting)) {
 	eachPassing(t, networks, func(t *testing.T, tr afunix.Transport, network string) {
 		for _, side := range []string{dialling, listening} {
@@ -86,7 +89,8 @@ func parseMeeting(args []string) (meeting, error) {
 	return a, nil
 }
 
-// connect connects with the other side. The listening side calls ready as soon as it can be dialled.
+// connect connects with the other side. The listening side calls ready as soon as it can be
+// dialled.
 func (a meeting) connect(ready func() error) (*talk, error) {
 	k, err := a.open(ready)
 	if err != nil {
@@ -133,7 +137,8 @@ func (a meeting) open(ready func() error) (*talk, error) {
 	return &talk{c: c}, err
 }
 
-// A talk is one side of a conversation: the two take turns to say a line of text, with descriptors beside some.
+// A talk is one side of a conversation: the two take turns to say a line of text, with descriptors
+// beside some.
 type talk struct {
 	c  *afunix.Conn
 	to *net.UnixAddr // whom to answer, if c is not connected
@@ -258,8 +263,8 @@ type peer struct {
 	limit  *time.Timer // kills it; a test that goes on for long sets it again
 }
 
-// start starts a child that plays a part. It is killed when the test ends, or has lasted far too long: so nothing that waits for it
-// waits for ever.
+// start starts a child that plays a part. It is killed when the test ends, or has lasted far too
+// long: so nothing that waits for it waits for ever.
 func start(t *testing.T, name string, args ...string) *peer {
 	t.Helper()
 	p := &peer{cmd: child(t, name, args...), stderr: new(bytes.Buffer)}
@@ -317,7 +322,8 @@ func (p *peer) awaitLine(t *testing.T, want string) {
 	}
 }
 
-// kill ends the child at once, unless it has ended. No trace of the process is left when kill returns.
+// kill ends the child at once, unless it has ended. No trace of the process is left when kill
+// returns.
 func (p *peer) kill() {
 	if p.cmd.ProcessState == nil {
 		p.cmd.Process.Kill()
@@ -369,8 +375,8 @@ func countResources() (resources, error) {
 	return resources{n, runtime.NumGoroutine()}, err
 }
 
-// settle waits until this process has no more open than when r was counted, and handlesOfThreads. Copies that are parked, and
-// goroutines, may end a little after the call that used them.
+// settle waits until this process has no more open than when r was counted, and handlesOfThreads.
+// Copies that are parked, and goroutines, may end a little after the call that used them.
 func (r resources) settle() error {
 	give := time.After(patience / 4)
 	again := time.NewTicker(5 * time.Millisecond)

@@ -17,7 +17,8 @@ import (
 	"afunix/internal/testenv"
 )
 
-// Ends of the pipe transport that move (P8), within one process: what fails, what waits in queues, and what nobody takes.
+// Ends of the pipe transport that move (P8), within one process: what fails, what waits in queues,
+// and what nobody takes.
 
 // eachPipe is each over the pipe transport.
 func eachPipe(t *testing.T, networks []string, f func(t *testing.T, tr afunix.Transport, network string)) {
@@ -29,7 +30,8 @@ func eachPipe(t *testing.T, networks []string, f func(t *testing.T, tr afunix.Tr
 	})
 }
 
-// expectWhole expects that two ends still are what they were: nothing has been lost, and whoever waits is served.
+// expectWhole expects that two ends still are what they were: nothing has been lost, and whoever
+// waits is served.
 func expectWhole(t *testing.T, a, b *afunix.Conn) {
 	t.Helper()
 	expectMsg(t, a, "early +words")
@@ -187,7 +189,8 @@ func TestAnEndStaysIfADatagramIsRefused(t *testing.T) {
 	})
 }
 
-// Whatever is called while the end waits for its message to be read works as if the end had been closed, and the peer goes on.
+// Whatever is called while the end waits for its message to be read works as if the end had been
+// closed, and the peer goes on.
 func TestAnEndInAQueueWaits(t *testing.T) {
 	eachPipe(t, all, func(t *testing.T, tr afunix.Transport, network string) {
 		over, from := pair(t, tr, network)
@@ -252,7 +255,8 @@ func TestAnEndPassesThroughItself(t *testing.T) {
 	})
 }
 
-// Ends that nobody can ever reach are closed: an end in its own queue, two in each other's. So is all that waits with them.
+// Ends that nobody can ever reach are closed: an end in its own queue, two in each other's. So is
+// all that waits with them.
 func TestCyclesOfEndsAreClosed(t *testing.T) {
 	eachPipe(t, all, func(t *testing.T, tr afunix.Transport, network string) {
 		w := testenv.NewWitness(t)
@@ -342,7 +346,8 @@ func TestAnEndIsNoBareDescriptor(t *testing.T) {
 	})
 }
 
-// What nobody takes is closed: by Rights.Close, with the connection that it came over, or by the garbage collector.
+// What nobody takes is closed: by Rights.Close, with the connection that it came over, or by the
+// garbage collector.
 func TestEndsThatNobodyTakesAreClosed(t *testing.T) {
 	eachPipe(t, listened, func(t *testing.T, tr afunix.Transport, network string) {
 		for name, drop := range map[string]func(from *afunix.Conn){

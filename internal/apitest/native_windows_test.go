@@ -53,7 +53,8 @@ func TestReceivedNativeSocketIsAConn(t *testing.T) {
 	}
 }
 
-// Dial finds sockets of Windows' own AF_UNIX, Docker's for example, by itself. They are plain streams.
+// Dial finds sockets of Windows' own AF_UNIX, Docker's for example, by itself. They are plain
+// streams.
 func TestDialFindsNativeSockets(t *testing.T) {
 	path := filepath.Join(testenv.TempDir(t), "s")
 	l, err := net.Listen("unix", path)

@@ -39,7 +39,8 @@ func TestNetConn(t *testing.T) {
 	})
 }
 
-// pass sends ends over a connection, closes them here, if they are still open, and returns what comes out at its other end.
+// pass sends ends over a connection, closes them here, if they are still open, and returns what
+// comes out at its other end.
 func pass(t *testing.T, over, from *afunix.Conn, ends ...*afunix.Conn) (passed []*afunix.Conn) {
 	t.Helper()
 	files := make([]afunix.Sendable, len(ends))

@@ -25,7 +25,8 @@ func receive(t *testing.T, tr afunix.Transport, network string, kind afunix.Kind
 	return r
 }
 
-// expectEcho writes on one connection what arrives at the other, in both directions, and then sees deadlines work.
+// expectEcho writes on one connection what arrives at the other, in both directions, and then sees
+// deadlines work.
 func expectEcho(t *testing.T, x, y net.Conn) {
 	t.Helper()
 	for _, c := range [][2]net.Conn{{x, y}, {y, x}} {

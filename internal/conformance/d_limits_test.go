@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// How many fit into SO_SNDBUF depends on the kernel's accounting: only that there is a limit, and that it is not that of a
-// receiver's queue, can be expected.
+// How many fit into SO_SNDBUF depends on the kernel's accounting: only that there is a limit, and
+// that it is not that of a receiver's queue, can be expected.
 func TestRow048(t *testing.T) {
 	each(t, "dq", func(e *env) {
 		a, _ := e.pair()

@@ -57,7 +57,8 @@ func TestRow066(t *testing.T) {
 func TestRow068(t *testing.T) { notObservable(t, "no call sends credentials of its own making") }
 func TestRow069(t *testing.T) { notObservable(t, "no call sends credentials of its own making") }
 
-// That two processes write to one stream takes a socket that both have: over pipes an end moves, so that there is one.
+// That two processes write to one stream takes a socket that both have: over pipes an end moves, so
+// that there is one.
 func TestRow071(t *testing.T) {
 	each(t, "s", func(e *env) {
 		a, b := e.pair()
@@ -79,7 +80,26 @@ func TestRow071(t *testing.T) {
 	})
 }
 
-func TestRow072(t *testing.T) { notObservable(t, "a Listener has no options") }
+func TestRow072(t *testing.T) {
+	each(t, "sq", func(e *env) {
+		for _, on := range []bool{true, false} {
+			l := e.listen(e.path())
+			e.check(l.SetPassCredentials(on))
+			client := e.dial(l.Addr().String())
+			e.check(l.SetPassCredentials(!on))
+			e.send(client, "x")
+			server := e.accept(l)
+			if got, err := server.PassCredentials(); got != on || err != nil {
+				e.Errorf("PassCredentials = %v, %v; want %v, which the client found", got, err, on)
+			}
+			if c := e.recv(server, 9, "x", 0).Credentials; on {
+				e.mine(c)
+			} else if c != nil {
+				e.Errorf("credentials %+v that nobody wants", c)
+			}
+		}
+	})
+}
 
 func TestRow073(t *testing.T) {
 	each(t, "sdq", func(e *env) {

@@ -176,7 +176,7 @@ func TestRow089(t *testing.T) {
 func TestRow091(t *testing.T) {
 	each(t, "sdq", func(e *env) {
 		if runtime.GOOS == "windows" {
-			e.Skip("files have no such type or mode there: see WINDOWS.md, Names")
+			e.Skip("the files of Windows have no such type and no such mode")
 		}
 		defer umask(umask(0o027))
 		path := e.path()

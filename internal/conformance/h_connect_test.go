@@ -79,8 +79,8 @@ func TestRow112(t *testing.T) {
 	})
 }
 
-// Connects succeed before Accept, and what was sent before it arrives, descriptors included; connections come in the order in
-// which they were made.
+// Connects succeed before Accept, and what was sent before it arrives, descriptors included;
+// connections come in the order in which they were made.
 func TestDataBeforeAccept(t *testing.T) {
 	eachPassing(t, "sq", func(e *env) {
 		l := e.listen(e.path())

@@ -72,7 +72,8 @@ type env struct {
 
 var networks = map[rune]string{'s': "unix", 'd': "unixgram", 'q': "unixpacket"}
 
-// each runs a row for every type in types, on every transport that has it. The rows are Linux's: other kernels differ.
+// each runs a row for every type in types, on every transport that has it. The rows are Linux's:
+// other kernels differ.
 func each(t *testing.T, types string, test func(e *env)) {
 	if runtime.GOOS != "linux" && runtime.GOOS != "windows" {
 		t.Skip("this kernel is not Linux, and is not held to its ways; nor is there a pipe transport here")
@@ -316,7 +317,8 @@ func (e *env) fill(c *afunix.Conn, data string) (n int) {
 	}
 }
 
-// A witness is a pipe whose reading end tells when the last copy of its writing end is closed ("pipe EOF").
+// A witness is a pipe whose reading end tells when the last copy of its writing end is closed
+// ("pipe EOF").
 type witness struct {
 	e    *env
 	r, w *os.File

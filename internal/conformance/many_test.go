@@ -12,8 +12,8 @@ import (
 	"afunix"
 )
 
-// many returns how many sockets a test has at once: fewer where each costs hundreds of trips to a server (Wine), or the race
-// detector's bookkeeping.
+// many returns how many sockets a test has at once: fewer where each costs hundreds of trips to a
+// server (Wine), or the race detector's bookkeeping.
 func many(n int) int {
 	if runtime.GOOS == "windows" {
 		return n / 10
@@ -96,7 +96,8 @@ func talkTwice(c *afunix.Conn, file *os.File, text string) error {
 	return nil
 }
 
-// Two hundred senders at once to one datagram socket: every datagram comes, once, in its sender's order.
+// Two hundred senders at once to one datagram socket: every datagram comes, once, in its sender's
+// order.
 func TestManySenders(t *testing.T) {
 	each(t, "d", func(e *env) {
 		const rounds = 10

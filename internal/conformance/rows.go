@@ -1,124 +1,23 @@
 package conformance
 
-// A Row is a behaviour of Linux's AF_UNIX. docs/CONFORMANCE.md lists them.
+import "slices"
+
+// A Row is a behaviour of Linux's AF_UNIX. docs/CONFORMANCE.md lists them, and comments cite them
+// by their numbers. The numbering has gaps.
 type Row struct {
-	Number int
-	Types  string // of sockets: s stream, d datagram, q seqpacket
-	Title  string
-	Note   string // what of it this API does not show
+	Number    int
+	Types     string // of sockets: s stream, d datagram, q seqpacket
+	Behaviour string // of Linux, in full: a row is read without the one above it
+	Untested  string // what of it the test leaves out; "" for nothing
 }
 
 // Rows are all of them, in order.
-var Rows = []Row{
-	{1, "sdq", "a descriptor arrives beside its byte, for the same open file", ""},
-	{2, "sdq", "both copies share offset and flags", ""},
-	{3, "sdq", "FD_CLOEXEC is not transferred; what is received has it", "receiving without MSG_CMSG_CLOEXEC"},
-	{5, "sdq", "five descriptors come in their order", "their numbers"},
-	{7, "sdq", "253 descriptors are delivered, 254 are EINVAL", ""},
-	{8, "sdq", "two control headers are merged", ""},
-	{10, "sdq", "a descriptor that is not open is EBADF, and nothing is queued", ""},
-	{11, "sdq", "control headers that lie", ""},
-	{13, "sdq", "O_PATH, epoll, eventfd, memfd, directory and pidfd can be passed", ""},
-	{14, "d", "a sender without a name passes descriptors; its address is empty", "a socket that is neither bound nor connected"},
-	{15, "s", "descriptors without a byte never arrive", "the kernel's silence about it: the API says EINVAL"},
-	{17, "sdq", "a read of nothing takes the descriptors: a stream's byte stays, a record goes", ""},
-	{18, "sdq", "a plain read closes the descriptors", ""},
-	{19, "sdq", "a receive without a control buffer closes them", ""},
-	{21, "s", "descriptors belong to their own bytes", ""},
-	{22, "sdq", "credentials and descriptors come together", "their order in the control buffer"},
-	{24, "sdq", "a send that fails releases its descriptors at once", ""},
-	{26, "s", "plain data before is merged; a read stops behind a segment with descriptors", ""},
-	{27, "s", "… and does not take what follows", ""},
-	{30, "s", "… nor does a plain read", ""},
-	{32, "s", "nor MSG_WAITALL", ""},
-	{33, "s", "each peek gives fresh duplicates", ""},
-	{37, "sdq", "a peek without a control buffer loses nothing", ""},
-	{38, "sdq", "three descriptors and room for two", ""},
-	{39, "sdq", "one descriptor and room for none", ""},
-	{40, "sdq", "one descriptor and room without padding", ""},
-	{42, "s", "no room in the descriptor table is no failure of the read, and the surplus is closed", "that Linux keeps what fits: the API closes all"},
-	{48, "dq", "a datagram queue takes 11 messages; a pair's is bounded by SO_SNDBUF alone", "the exact number of the latter"},
-	{49, "dq", "the largest message is SO_SNDBUF − 32", ""},
-	{51, "sdq", "a message survives its sender's process", ""},
-	{52, "sdq", "a receiver that closes closes what it did not read", ""},
-	{54, "sdq", "a socket passed through itself", ""},
-	{55, "sdq", "cycles of sockets in flight are freed", ""},
-	{56, "sq", "a listener in its own connection's queue is freed", ""},
-	{57, "sq", "a listener is passed with its waiting connections", ""},
-	{59, "sq", "a listener that closes closes what was sent to its queue", ""},
-	{60, "sdq", "a passed copy acts on the same socket", ""},
-	{62, "sq", "the only reference in flight: no end before the last copy is closed", ""},
-	{65, "sdq", "with SO_PASSCRED every message carries credentials", ""},
-	{66, "sdq", "… but for those that were sent before: nobody's", ""},
-	{68, "sdq", "explicit credentials that nobody wants", ""},
-	{69, "sdq", "credentials that root claims", ""},
-	{71, "s", "messages with different credentials are not merged", "two processes that write to one end"},
-	{72, "sq", "SO_PASSCRED of a listener is inherited", ""},
-	{73, "sdq", "SO_PEERCRED of each kind of socket", "unbound, bound and listening sockets"},
-	{75, "sqd", "SO_PASSCRED makes a socket choose a name when it sends", "the names of stream clients"},
-	{77, "sdq", "names of fresh sockets and pairs", ""},
-	{78, "sdq", "lengths of addresses", ""},
-	{79, "sdq", "a path of 108 bytes", ""},
-	{80, "sdq", "addresses that are malformed", ""},
-	{81, "sdq", "autobind: unique names of five digits", "streams: Listen wants a name"},
-	{82, "sdq", "the abstract name of one NUL", ""},
-	{84, "sdq", "an abstract name is taken, and free when its owner closes", ""},
-	{87, "sdq", "missing directory, file as directory, loop of links; no socket at the path", ""},
-	{88, "sd", "no permission for socket or directory", ""},
-	{89, "sq", "links and new names of a socket file reach the listener", ""},
-	{91, "sdq", "type and mode of the socket file", ""},
-	{92, "sq", "names of listener, client and accepted end", ""},
-	{95, "sq", "relative paths count from the current directory, and are reported as given", ""},
-	{98, "sdq", "listen on sockets of each kind", ""},
-	{100, "sq", "accept has a deadline", "accept on what does not listen"},
-	{101, "sq", "connect to what does not listen", "connecting twice or to itself"},
-	{102, "sq", "a backlog of n takes n + 1, then EAGAIN", ""},
-	{104, "sq", "a blocked connect and a listener that is shut down", ""},
-	{107, "sq", "a listener that is shut down", ""},
-	{109, "sdq", "connect to AF_UNSPEC", ""},
-	{110, "sq", "what an accepted socket inherits", ""},
-	{112, "sdq", "a stale socket file is ECONNREFUSED, and in use", ""},
-	{115, "d", "a send without destination is ENOTCONN", ""},
-	{116, "d", "a send to nobody: ENOENT, ECONNREFUSED", ""},
-	{117, "d", "strangers to a connected socket get EPERM", "disconnecting by hand"},
-	{119, "d", "a connected socket sends to another address", "that the kernel allows it: Go refuses"},
-	{120, "d", "the peer closes: no end; ECONNREFUSED, then ENOTCONN", ""},
-	{121, "d", "the peer closes with unread data: no reset", ""},
-	{124, "d", "a socket connected to itself", ""},
-	{125, "d", "empty datagrams", ""},
-	{126, "d", "a full queue is full for everybody", ""},
-	{127, "d", "POLLOUT", ""},
-	{129, "d", "the receiver shuts down reading: EPIPE", ""},
-	{130, "d", "the sender shuts down writing: its peer is not affected", ""},
-	{133, "d", "a send that waits, and a receiver that closes or shuts down reading", ""},
-	{134, "s", "reads and peeks merge writes", ""},
-	{135, "s", "a stream is never truncated", ""},
-	{138, "s", "a write of nothing: nothing, or EPIPE", ""},
-	{139, "sdq", "MSG_WAITALL", ""},
-	{145, "sdq", "timeouts: a short count, then none", "SO_SNDTIMEO's own errors"},
-	{147, "sq", "an address for a connected socket", "that the kernel tells types apart: Go refuses"},
-	{148, "sq", "data on sockets that were never connected", ""},
-	{151, "sq", "half-close of writing", ""},
-	{152, "sq", "half-close of reading", ""},
-	{153, "sdq", "both, again and again", ""},
-	{154, "s", "close with unread input: the peer's data first, then ECONNRESET once, then the end", ""},
-	{157, "sq", "close with nothing unread: the end, EPIPE", ""},
-	{160, "sq", "SO_LINGER", ""},
-	{161, "sq", "the end comes after the last copy", ""},
-	{171, "q", "records are never merged, and a short read loses the tail", ""},
-	{173, "q", "MSG_EOR", ""},
-	{182, "sq", "package net inserts a byte for descriptors without data", ""},
-	{183, "s", "package net consumes a byte for a read of nothing", ""},
-	{186, "sd", "writes and reads of nothing", ""},
-	{187, "sd", "how unnamed ends are called", ""},
-	{188, "s", "an abstract name with a NUL inside", ""},
-	{189, "s", "a full backlog: EAGAIN at once, a timeout", ""},
-	{190, "sq", "errors of Dial and Listen; lengths of names", ""},
-	{191, "sd", "who removes socket files", "FileListener"},
-	{193, "sdq", "deadlines, and Close during a call", ""},
-	{196, "d", "sends to a full queue wait, and honour deadlines", ""},
-	{197, "d", "a read after CloseRead waits", ""},
-	{198, "q", "a short buffer loses the record's tail", "File and FileConn"},
-	{199, "s", "a listener closed with a connection waiting: ECONNRESET, then the end", ""},
-	{200, "s", "a message of 1 MiB", "the short count of package net: WriteMsg goes on"},
+var Rows = slices.Concat(rightsRows, namesRows, dataRows)
+
+// Text is what the document says of the row.
+func (r Row) Text() string {
+	if r.Untested == "" {
+		return r.Behaviour
+	}
+	return r.Behaviour + " *Not tested:* " + r.Untested + "."
 }

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"syscall"
@@ -80,7 +81,7 @@ func isSocketFile(path string) error {
 		return errors.New("no socket file")
 	}
 	if _, err := os.OpenFile(path, os.O_RDWR, 0); !errors.Is(err, unix.ENXIO) {
-		return err
+		return fmt.Errorf("open(2) says %v; want ENXIO", err)
 	}
 	return nil
 }

@@ -7,8 +7,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// selfSID is the user of this process's token: of the process, whomever the calling thread impersonates. It cannot
-// change while the process lives. Empty if the system does not say, and then nobody is the same user.
+// selfSID is the user of this process's token: of the process, whomever the calling thread
+// impersonates. It cannot change while the process lives. Empty if the system does not say, and
+// then nobody is the same user.
 var selfSID = sync.OnceValue(func() string {
 	user, err := windows.GetCurrentProcessToken().GetTokenUser()
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package descriptor deals with open descriptors of this process: what each one is, and who closes it. A descriptor
-// is a file descriptor on Unix and a handle on Windows.
+// Package descriptor deals with open descriptors of this process: what each one is, and who closes
+// it. A descriptor is a file descriptor on Unix and a handle on Windows.
 package descriptor
 
 import (
@@ -7,11 +7,11 @@ import (
 	"fmt"
 
 	"afunix/internal/errno"
-	"afunix/internal/wire"
+	"afunix/internal/sock"
 )
 
 // Max is the largest number of descriptors in one message.
-const Max = wire.MaxRecords
+const Max = sock.MaxRights
 
 // Kind says what a descriptor refers to.
 type Kind uint8
@@ -102,15 +102,17 @@ func (e kindError) Unwrap() error {
 	return errno.ENOTSOCK
 }
 
-// A Table is the descriptor table of this process. [System] is the real one; the simulator has others.
+// A Table is the descriptor table of this process. [System] is the real one; the simulator has
+// others.
 type Table interface {
 	// Kind tells what v is. A v that is not open is EBADF. On Windows a file on which an operation
 	// is pending is a Pipe, after a moment.
 	Kind(v uintptr) (Kind, error)
-	// Matches reports whether v may be of kind k, as far as that can be told without ever waiting: a stranger chose v. A v
-	// that is not open is EBADF.
+	// Matches reports whether v may be of kind k, as far as that can be told without ever waiting:
+	// a stranger chose v. A v that is not open is EBADF.
 	Matches(v uintptr, k Kind) (bool, error)
-	// Dup returns a new descriptor for what v, of kind k, refers to. Child processes do not inherit it.
+	// Dup returns a new descriptor for what v, of kind k, refers to. Child processes do not inherit
+	// it.
 	Dup(v uintptr, k Kind) (uintptr, error)
 	// Close closes v, which is of kind k.
 	Close(v uintptr, k Kind) error

@@ -9,7 +9,8 @@ import (
 	"afunix/internal/testenv"
 )
 
-// A user's own file system answers what it is asked when it likes (fuse(4)): nothing that is asked about a stranger's descriptor may wait for that.
+// A user's own file system answers what it is asked when it likes (fuse(4)): nothing that is asked
+// about a stranger's descriptor may wait for that.
 func TestAFileSystemThatDoesNotAnswerHoldsUpNothing(t *testing.T) {
 	fs := testenv.MountFUSE(t)
 	f, err := os.Open(filepath.Join(fs.Dir, "file"))

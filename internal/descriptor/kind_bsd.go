@@ -8,7 +8,8 @@ import (
 
 func stat(fd int, st *unix.Stat_t) error { return unix.Fstat(fd, st) }
 
-// specialKind leaves shared memory, processes and events to the systems that have descriptors for them and say so.
+// specialKind leaves shared memory, processes and events to the systems that have descriptors for
+// them and say so.
 func specialKind(_ int, st *unix.Stat_t) Kind {
 	if uint32(st.Mode)&unix.S_IFMT == 0 {
 		return Other
@@ -26,8 +27,8 @@ func isUnixSocket(fd int) bool {
 	return ok
 }
 
-// listens asks for SO_ACCEPTCONN. Where the system does not answer, a stream socket that has a name but no peer is taken to
-// listen: a socket that is of no use yet is not passed on.
+// listens asks for SO_ACCEPTCONN. Where the system does not answer, a stream socket that has a name
+// but no peer is taken to listen: a socket that is of no use yet is not passed on.
 func listens(fd, typ int) bool {
 	on, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
 	if err == nil {

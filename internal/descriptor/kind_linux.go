@@ -11,8 +11,8 @@ import (
 // noPath makes a call about the descriptor itself.
 var noPath [1]byte
 
-// stat is fstat(2), as far as Kind goes by it, but asks no file system that is not in the kernel: a stranger's may never answer. What the kernel
-// knows does: a file's type never changes.
+// stat is fstat(2), as far as Kind goes by it, but asks no file system that is not in the kernel: a
+// stranger's may never answer. What the kernel knows does: a file's type never changes.
 func stat(fd int, st *unix.Stat_t) error {
 	const wanted = unix.STATX_TYPE | unix.STATX_MODE | unix.STATX_NLINK | unix.STATX_SIZE
 	var x unix.Statx_t
@@ -33,10 +33,11 @@ func stat(fd int, st *unix.Stat_t) error {
 	return nil
 }
 
-// specialKind tells what a descriptor is that fstat calls a regular file, or nothing at all. Most are what they look like, and
-// cost no further call: a memfd has no link, and a pidfd was an empty regular file with permission 0700 between Linux 6.9,
-// which gave it a file system of its own, and 6.16, which hid its type. Those and what has no type (the anonymous inodes) tell
-// their name in /proc; without /proc they stay what fstat said.
+// specialKind tells what a descriptor is that fstat calls a regular file, or nothing at all. Most
+// are what they look like, and cost no further call: a memfd has no link, and a pidfd was an empty
+// regular file with permission 0700 between Linux 6.9, which gave it a file system of its own, and
+// 6.16, which hid its type. Those and what has no type (the anonymous inodes) tell their name in
+// /proc; without /proc they stay what fstat said.
 func specialKind(fd int, st *unix.Stat_t) Kind {
 	typed := st.Mode&unix.S_IFMT != 0
 	if typed && st.Nlink != 0 && (st.Size != 0 || st.Mode&0o777 != 0o700) {

@@ -7,7 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// made turns what a system call returns into a descriptor of the test; a system that lacks the call skips.
+// made turns what a system call returns into a descriptor of the test; a system that lacks the call
+// skips.
 func made(call func() (int, error)) func(t *testing.T) uintptr {
 	return func(t *testing.T) uintptr {
 		fd, err := call()

@@ -11,8 +11,8 @@ import (
 	"afunix/internal/locks"
 )
 
-// An item is one descriptor that a Set owns. File descriptors are 31 bits long, and handles have 32 significant bits on every
-// Windows, so it is kept small.
+// An item is one descriptor that a Set owns. File descriptors are 31 bits long, and handles have 32
+// significant bits on every Windows, so it is kept small.
 type item struct {
 	value uint32 // of an end: its index; of one that was refused: the errno
 	kind  Kind
@@ -27,8 +27,8 @@ const (
 	refused              // the kernel has put an errno in its place
 )
 
-// A Set owns the descriptors that came with one message. Each can be taken once; Close closes the others. A Set that is
-// dropped is closed by a finalizer.
+// A Set owns the descriptors that came with one message. Each can be taken once; Close closes the
+// others. A Set that is dropped is closed by a finalizer.
 type Set struct {
 	more  *more // nil: descriptors of System, and no ends
 	mu    locks.Mutex[locks.Set]
@@ -68,8 +68,8 @@ func (s *Set) in() Table {
 // Add gives v, which is of kind k, to the set.
 func (s *Set) Add(v uintptr, k Kind) { s.items = append(s.items, item{value: uint32(v), kind: k}) }
 
-// AddUnnamed gives v to the set, which finds out its kind when it is asked. Only for systems on which a descriptor of
-// any kind is closed in the same way.
+// AddUnnamed gives v to the set, which finds out its kind when it is asked. Only for systems on
+// which a descriptor of any kind is closed in the same way.
 func (s *Set) AddUnnamed(v uintptr) {
 	s.items = append(s.items, item{value: uint32(v), state: unnamed})
 }
@@ -164,8 +164,8 @@ func (s *Set) Take(i int) (uintptr, Kind, error) {
 	return uintptr(it.value), k, nil
 }
 
-// Give shows descriptor i, which may be an end and then has no value, to take, which owns it from then on if, and only if, it
-// returns nil. Errors are those of Take, and what take returns.
+// Give shows descriptor i, which may be an end and then has no value, to take, which owns it from
+// then on if, and only if, it returns nil. Errors are those of Take, and what take returns.
 func (s *Set) Give(i int, take func(v uintptr, k Kind, e End) error) error {
 	if i < 0 || i >= s.Len() {
 		return syscall.EINVAL
@@ -191,9 +191,10 @@ func (s *Set) Give(i int, take func(v uintptr, k Kind, e End) error) error {
 	return nil
 }
 
-// Dup returns a set of fresh duplicates of every descriptor that is still here. Ends cannot be duplicated: in their place is one
-// that was taken. If one fails, the others are closed, by another goroutine if that may wait: the
-// caller may hold the lock of a connection, and a stranger's file system may never let go.
+// Dup returns a set of fresh duplicates of every descriptor that is still here. Ends cannot be
+// duplicated: in their place is one that was taken. If one fails, the others are closed, by another
+// goroutine if that may wait: the caller may hold the lock of a connection, and a stranger's file
+// system may never let go.
 func (s *Set) Dup() (*Set, error) {
 	d := NewSet(s.in(), len(s.items))
 	err := s.dupTo(d)
@@ -230,11 +231,13 @@ func (s *Set) dupTo(d *Set) error {
 	return nil
 }
 
-// discarding is how many goroutines may wait at a time for strangers' files to be closed. Each holds a thread.
+// discarding is how many goroutines may wait at a time for strangers' files to be closed. Each
+// holds a thread.
 var discarding = make(chan struct{}, 32)
 
-// Discard is Close for a set that nobody has looked at. A stranger's file system, or his socket, may never let go of a descriptor (FUSE's flush,
-// SO_LINGER), and who discards it may serve others: so he waits for a moment, and not at all while others do that still.
+// Discard is Close for a set that nobody has looked at. A stranger's file system, or his socket,
+// may never let go of a descriptor (FUSE's flush, SO_LINGER), and who discards it may serve others:
+// so he waits for a moment, and not at all while others do that still.
 func (s *Set) Discard() {
 	if !s.lingers() {
 		s.Close() // nobody is there to be told
@@ -260,7 +263,8 @@ func (s *Set) Discard() {
 // stuck is how many sets were not closed in a moment, and are not yet.
 var stuck atomic.Int32
 
-// discard is Close on another goroutine: also for a set that was dropped, since one goroutine runs all finalizers.
+// discard is Close on another goroutine: also for a set that was dropped, since one goroutine runs
+// all finalizers.
 func (s *Set) discard() (done chan struct{}) {
 	done = make(chan struct{})
 	go func() {

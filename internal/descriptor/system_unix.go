@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Kind asks stat, and for sockets their options. Everything that has no file type (the anonymous inodes of Linux) and what
-// only looks like a regular file is left to [specialKind].
+// Kind asks stat, and for sockets their options. Everything that has no file type (the anonymous
+// inodes of Linux) and what only looks like a regular file is left to [specialKind].
 func (system) Kind(v uintptr) (Kind, error) {
 	var st unix.Stat_t
 	if err := retry(func() error { return stat(int(v), &st) }); err != nil {
@@ -28,7 +28,8 @@ func (system) Kind(v uintptr) (Kind, error) {
 	return Other, nil
 }
 
-// socketKind is Other for sockets that are neither AF_UNIX nor stream nor datagram: raw and SCTP's one-to-many sockets, …
+// socketKind is Other for sockets that are neither AF_UNIX nor stream nor datagram: raw and SCTP's
+// one-to-many sockets, …
 func socketKind(fd int) Kind {
 	typ, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
 	if err != nil {
@@ -67,7 +68,8 @@ func (system) Dup(v uintptr, _ Kind) (uintptr, error) {
 	return uintptr(fd), nil
 }
 
-// Close does not need to know the kind. It is not repeated after EINTR: the descriptor is gone all the same (close(2)).
+// Close does not need to know the kind. It is not repeated after EINTR: the descriptor is gone all
+// the same (close(2)).
 func (system) Close(v uintptr, _ Kind) error {
 	if err := unix.Close(int(v)); err != nil && err != unix.EINTR {
 		return err
@@ -75,8 +77,8 @@ func (system) Close(v uintptr, _ Kind) error {
 	return nil
 }
 
-// Sendable reports whether descriptors of kind k can be passed to another process: on Unix all can, as far as this process
-// can tell (the kernel refuses a few with EINVAL, io_uring's for one).
+// Sendable reports whether descriptors of kind k can be passed to another process: on Unix all can,
+// as far as this process can tell (the kernel refuses a few with EINVAL, io_uring's for one).
 func Sendable(_ uintptr, _ Kind) error { return nil }
 
 // retry repeats f as long as a signal interrupts it.
@@ -94,7 +96,8 @@ func (t system) Matches(v uintptr, k Kind) (bool, error) {
 	return err == nil && got == k, err
 }
 
-// lingers reports whether closing a descriptor of kind k may wait for somebody: for a file system, what is unsent, or a line.
+// lingers reports whether closing a descriptor of kind k may wait for somebody: for a file system,
+// what is unsent, or a line.
 func lingers(k Kind) bool {
 	switch k {
 	case File, Directory, Stream, Terminal, Other:

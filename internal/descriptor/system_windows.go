@@ -36,8 +36,8 @@ func (system) Kind(v uintptr) (Kind, error) {
 	return Other, nil // Mutant, Semaphore, Timer, Job, Thread, Token, Key, …
 }
 
-// Matches compares the object's type only: which kind of file it is cannot be asked without waiting. That a handle is a
-// socket has been seen when it was imported.
+// Matches compares the object's type only: which kind of file it is cannot be asked without
+// waiting. That a handle is a socket has been seen when it was imported.
 func (system) Matches(v uintptr, k Kind) (bool, error) {
 	var t objectType
 	if err := t.query(v); err != nil {
@@ -72,8 +72,9 @@ func fileKind(h windows.Handle) (Kind, error) {
 	return Other, nil
 }
 
-// properHandle reports whether v can be a handle in this process's table: not zero, not INVALID_HANDLE_VALUE or another
-// pseudo-handle (they are negative), a multiple of four. Handles have 32 significant bits on every Windows.
+// properHandle reports whether v can be a handle in this process's table: not zero, not
+// INVALID_HANDLE_VALUE or another pseudo-handle (they are negative), a multiple of four. Handles
+// have 32 significant bits on every Windows.
 func properHandle(v uintptr) bool { return v != 0 && v&3 == 0 && v < 1<<31 }
 
 func diskKind(h windows.Handle) (Kind, error) {
@@ -120,8 +121,8 @@ func socketOption(h windows.Handle, option int32) (value int32, err error) {
 	return value, err
 }
 
-// socketFamily asks for the protocol, because a socket without an address has no name to take the family from. It is 0
-// if the system does not say.
+// socketFamily asks for the protocol, because a socket without an address has no name to take the
+// family from. It is 0 if the system does not say.
 func socketFamily(h windows.Handle) int32 {
 	const soProtocolInfo = 0x2005 // SO_PROTOCOL_INFOW
 	var info windows.WSAProtocolInfo
@@ -132,8 +133,8 @@ func socketFamily(h windows.Handle) int32 {
 	return info.AddressFamily
 }
 
-// characterKind tells consoles from NUL and serial lines. A console that was opened for writing only may not be asked
-// for its mode, but says so in a way of its own.
+// characterKind tells consoles from NUL and serial lines. A console that was opened for writing
+// only may not be asked for its mode, but says so in a way of its own.
 func characterKind(h windows.Handle) Kind {
 	var mode uint32
 	err := windows.GetConsoleMode(h, &mode)
@@ -143,7 +144,8 @@ func characterKind(h windows.Handle) Kind {
 	return Other
 }
 
-// An objectType is what NtQueryObject says about an object's type: OBJECT_TYPE_INFORMATION, which starts with the name.
+// An objectType is what NtQueryObject says about an object's type: OBJECT_TYPE_INFORMATION, which
+// starts with the name.
 type objectType struct {
 	name windows.NTUnicodeString
 	rest [512]byte // its other fields, and the text that name points to
@@ -172,8 +174,9 @@ func (t *objectType) is(name string) bool {
 	return true
 }
 
-// ObjectType returns the name that the kernel has for the type of what v refers to: File (pipes and sockets, too), Section,
-// Event, Process, … It never waits for anything. A v that is not open is EBADF.
+// ObjectType returns the name that the kernel has for the type of what v refers to: File (pipes and
+// sockets, too), Section, Event, Process, … It never waits for anything. A v that is not open is
+// EBADF.
 func ObjectType(v uintptr) (string, error) {
 	var t objectType
 	if err := t.query(v); err != nil {
@@ -182,9 +185,10 @@ func ObjectType(v uintptr) (string, error) {
 	return t.name.String(), nil
 }
 
-// Sendable reports whether DuplicateHandle can pass v, of kind k, to another process: ErrNotSendable if not. A console handle
-// means something to its own process only; of a completion port "no error is returned, but the duplicate handle cannot be
-// used" (DuplicateHandle, Microsoft), and the same goes for what the thread pool and tracing make.
+// Sendable reports whether DuplicateHandle can pass v, of kind k, to another process:
+// ErrNotSendable if not. A console handle means something to its own process only; of a completion
+// port "no error is returned, but the duplicate handle cannot be used" (DuplicateHandle,
+// Microsoft), and the same goes for what the thread pool and tracing make.
 func Sendable(v uintptr, k Kind) error {
 	switch k {
 	case Terminal:
@@ -220,8 +224,8 @@ func (system) Dup(v uintptr, k Kind) (uintptr, error) {
 	return uintptr(dup), nil
 }
 
-// dupSocket goes through Winsock, as if to another process: what DuplicateHandle makes of a socket reads and writes, but is no
-// socket to Winsock.
+// dupSocket goes through Winsock, as if to another process: what DuplicateHandle makes of a socket
+// reads and writes, but is no socket to Winsock.
 func dupSocket(h windows.Handle) (uintptr, error) {
 	var info windows.WSAProtocolInfo
 	if err := windows.WSADuplicateSocket(h, windows.GetCurrentProcessId(), &info); err != nil {
@@ -265,8 +269,8 @@ func translate(err error) error {
 	return err
 }
 
-// lingers reports whether closing a handle of kind k may wait for somebody: that of a file object for an operation that is under way, a
-// stream's for what is unsent.
+// lingers reports whether closing a handle of kind k may wait for somebody: that of a file object
+// for an operation that is under way, a stream's for what is unsent.
 func lingers(k Kind) bool {
 	switch k {
 	case File, Directory, Pipe, Stream, Terminal, Other:

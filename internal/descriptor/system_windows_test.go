@@ -245,7 +245,8 @@ func TestWhatIsNotAHandleIsEBADF(t *testing.T) {
 	}
 }
 
-// A socket that was duplicated by DuplicateHandle reads and writes, but is no socket to Winsock; Dup's is.
+// A socket that was duplicated by DuplicateHandle reads and writes, but is no socket to Winsock;
+// Dup's is.
 func TestDuplicatedSocketIsASocketToWinsock(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -69,7 +69,8 @@ func (w *world) burst(i int, op Op) (r Result) {
 	return r
 }
 
-// fill sends from a socket of its own, and closes it when it has to wait. It leaves the messages to be read.
+// fill sends from a socket of its own, and closes it when it has to wait. It leaves the messages to
+// be read.
 func (w *world) fill(i int, op Op, h Hint) (r Result) {
 	c, err := (&afunix.ListenConfig{Transport: w.Transport}).ListenPacket(context.Background(), "unixgram", "")
 	if err != nil {

@@ -18,7 +18,8 @@ func (d *Difference) String() string {
 	return fmt.Sprintf("the last operation differs\nkernel: %v\n%v:   %v\n%v", d.Reference, d.Transport, d.Result, d.Program)
 }
 
-// Compare runs the program on the kernel transport and then on another. It returns where they differ, or nil.
+// Compare runs the program on the kernel transport and then on another. It returns where they
+// differ, or nil.
 func (t *Tester) Compare(p Program, tr afunix.Transport) (*Difference, error) {
 	ref, err := t.begin(afunix.KernelTransport, nil)
 	if err != nil {

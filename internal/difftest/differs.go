@@ -3,17 +3,21 @@ package difftest
 // This file is the only place that knows in what two transports may differ.
 //
 // Not compared at all:
-//   - how much fits into a buffer before a writer waits: the kernel's own accounting. The reference leaves out what might not
-//     fit (accountable), and Flood compares only that its writer waits and that everything arrives;
-//   - buffers larger than 212,992 bytes: net.core.wmem_max bounds them, which a system may raise; over pipes it is what Linux
-//     comes with;
-//   - how many descriptors may wait to be read: unlimited in the kernel for a privileged process, bounded over pipes (P3);
-//   - the letters of a name that the system chose (autobind): names, each unique, of one "@" and five digits are equal;
+//   - how much fits into a buffer before a writer waits: the kernel's own accounting. The reference
+//     leaves out what might not fit (accountable), and Flood compares only that its writer waits
+//     and that everything arrives;
+//   - buffers larger than 212,992 bytes: net.core.wmem_max bounds them, which a system may raise;
+//     over pipes it is what Linux comes with;
+//   - how many descriptors may wait to be read: unlimited in the kernel for a privileged process,
+//     bounded over pipes (P3);
+//   - the letters of a name that the system chose (autobind): names, each unique, of one "@" and
+//     five digits are equal;
 //   - the order between two senders at the same moment (Together);
-//   - when the kernel frees sockets that only messages in flight hold (row 55): no such cycle is made (unpassable).
+//   - when the kernel frees sockets that only messages in flight hold (row 55): no such cycle is
+//     made (unpassable).
 
-// allowed returns why a pipe's result of op may differ from the kernel's; "" if it may not. empty counts zero-length unixpacket records
-// that were sent and have not been read.
+// allowed returns why a pipe's result of op may differ from the kernel's; "" if it may not. empty
+// counts zero-length unixpacket records that were sent and have not been read.
 func allowed(op Op, kernel, pipe Result, empty *int) string {
 	if lateDestination(op, kernel) && !newerOrder() && (pipe.Err.What == "EMSGSIZE" || pipe.Err.What == "EPIPE") {
 		return "a kernel before 6.16 looks for the destination before anything else; the pipe transport has the order of those since"

@@ -247,8 +247,9 @@ func (g *generator) onConn(i int) Op {
 	return op
 }
 
-// Check compares about n operations of random programs with the kernel transport, and returns the shrunk differences that it found: at
-// most max of them, no two of one signature. progress is told after each program.
+// Check compares about n operations of random programs with the kernel transport, and returns the
+// shrunk differences that it found: at most max of them, no two of one signature. progress is told
+// after each program.
 func (t *Tester) Check(tr afunix.Transport, seed uint64, n, max int, progress func(Progress)) ([]*Difference, error) {
 	p := Progress{Seed: seed}
 	var found []*Difference

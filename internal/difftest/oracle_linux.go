@@ -13,8 +13,8 @@ import (
 // Supported reports whether there is a kernel to compare with.
 const Supported = true
 
-// waitsToRead reports whether reading, or accepting, would have to wait now. A datagram socket that was shut down for reading is always
-// readable for poll(2), and yet has nothing to read (row 129).
+// waitsToRead reports whether reading, or accepting, would have to wait now. A datagram socket that
+// was shut down for reading is always readable for poll(2), and yet has nothing to read (row 129).
 func waitsToRead(s afunix.Sendable) (waits bool) {
 	if !polled(s, unix.POLLIN) {
 		return true
@@ -28,8 +28,9 @@ func waitsToRead(s afunix.Sendable) (waits bool) {
 	return waits
 }
 
-// waitsToWrite reports whether a datagram socket would have to wait for its receiver's queue. For other sockets accountable has seen
-// to it that there is room, of which poll(2) wants more than a message takes.
+// waitsToWrite reports whether a datagram socket would have to wait for its receiver's queue. For
+// other sockets accountable has seen to it that there is room, of which poll(2) wants more than a
+// message takes.
 func waitsToWrite(s afunix.Sendable) bool {
 	c, ok := s.(*afunix.Conn)
 	return ok && c.LocalAddr().Network() == "unixgram" && !polled(s, unix.POLLOUT)
@@ -56,7 +57,8 @@ func control(s afunix.Sendable, f func(fd int)) {
 	}
 }
 
-// queued returns what the kernel has charged to the sender for what nobody has read, and the size of the buffer.
+// queued returns what the kernel has charged to the sender for what nobody has read, and the size
+// of the buffer.
 func queued(s afunix.Sendable) (bytes, buffer int) {
 	control(s, func(fd int) {
 		bytes, _ = unix.IoctlGetInt(fd, unix.SIOCOUTQ)
@@ -65,8 +67,8 @@ func queued(s afunix.Sendable) (bytes, buffer int) {
 	return bytes, buffer
 }
 
-// wholeBuffer is a size that one sk_buff of a stream surely takes. A longer message is cut, and if descriptors come with it a read stops at
-// the cut (row 26), which is accounting again.
+// wholeBuffer is a size that one sk_buff of a stream surely takes. A longer message is cut, and if
+// descriptors come with it a read stops at the cut (row 26), which is accounting again.
 const wholeBuffer = 32000
 
 func drained(c *afunix.Conn) bool {
@@ -74,8 +76,9 @@ func drained(c *afunix.Conn) bool {
 	return n == 0
 }
 
-// accountable says why a message is not sent: how much fits into a buffer is the kernel's own accounting, and is not compared; how
-// many descriptors wait to be read is unlimited in a kernel (for root) and bounded over pipes (P3).
+// accountable says why a message is not sent: how much fits into a buffer is the kernel's own
+// accounting, and is not compared; how many descriptors wait to be read is unlimited in a kernel
+// (for root) and bounded over pipes (P3).
 func (s *socket) accountable(n, descs int) string {
 	out, buffer := queued(s.conn)
 	if out == 0 {

@@ -66,7 +66,8 @@ type Op struct {
 	On          bool
 }
 
-// A Program is a list of operations. Any part of a program is a program, too: an operation on an empty slot is skipped.
+// A Program is a list of operations. Any part of a program is a program, too: an operation on an
+// empty slot is skipped.
 type Program []Op
 
 // String returns the operation as a Go literal.

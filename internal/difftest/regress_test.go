@@ -8,7 +8,8 @@ import (
 	"afunix/internal/testenv"
 )
 
-// Programs that have shown a difference once, as short as they come. New ones are printed by TestPipeIsLikeKernel.
+// Programs that have shown a difference once, as short as they come. New ones are printed by
+// TestPipeIsLikeKernel.
 var regressions = map[string]difftest.Program{
 	"the error of a bind inside Dial": {
 		{Kind: difftest.Dial, Net: "unix", Name: "@a0", Name2: "p3"},

@@ -19,8 +19,8 @@ type Tester struct {
 	runs   int
 }
 
-// NewTester starts the second process, which start prepares: it must call [Serve] with files. dir is for files and
-// sockets.
+// NewTester starts the second process, which start prepares: it must call [Serve] with files. dir
+// is for files and sockets.
 func NewTester(dir string, start func(files string) *exec.Cmd) (*Tester, error) {
 	files := filepath.Join(dir, "files")
 	if err := os.Mkdir(files, 0o700); err != nil {
@@ -156,8 +156,9 @@ func (r *run) execute(i int, op Op, h Hint) Result {
 	return r.procs()[s.proc].do(i, op, h)
 }
 
-// unpassable says why the socket in a slot cannot be passed through s. When the kernel frees a cycle of sockets in flight is open
-// (row 55), so none is made: the receiver must be a socket that somebody holds, and another than the one that is passed.
+// unpassable says why the socket in a slot cannot be passed through s. When the kernel frees a
+// cycle of sockets in flight is open (row 55), so none is made: the receiver must be a socket that
+// somebody holds, and another than the one that is passed.
 func (r *run) unpassable(s *slot, passed int) string {
 	o := r.slots[passed]
 	switch {
@@ -234,7 +235,8 @@ func (r *run) received(op Op, res Result) {
 	}
 }
 
-// file does what a system call on a name does. The errors of package os name the two paths, which are not compared.
+// file does what a system call on a name does. The errors of package os name the two paths, which
+// are not compared.
 func (r *run) file(op Op) Result {
 	name, other := r.setting.path(op.Name), r.setting.path(op.Name2)
 	var err error
@@ -308,7 +310,8 @@ func (r *run) connectDatagram(i int, op Op, server, client process) Result {
 	return res
 }
 
-// flood fills a connection and empties it. How much fits is not compared, but that what was written is read.
+// flood fills a connection and empties it. How much fits is not compared, but that what was written
+// is read.
 func (r *run) flood(i int, op Op, h Hint) Result {
 	s := r.slots[op.Slot]
 	if s.net == "unixgram" {
@@ -330,7 +333,8 @@ func (r *run) flood(i int, op Op, h Hint) Result {
 	return res
 }
 
-// fill sends datagrams to a socket until its queue is full. How many that takes is exact, and is compared.
+// fill sends datagrams to a socket until its queue is full. How many that takes is exact, and is
+// compared.
 func (r *run) fill(i int, op Op, h Hint) Result {
 	name := r.slots[op.Slot].name
 	if name == "" {
@@ -343,8 +347,8 @@ func (r *run) fill(i int, op Op, h Hint) Result {
 	return r.procs()[op.Proc].do(i, send, h)
 }
 
-// together lets both processes send to a socket at the same time. Linux leaves open in which order the messages of two senders come,
-// but keeps each sender's own order: that is what is compared.
+// together lets both processes send to a socket at the same time. Linux leaves open in which order
+// the messages of two senders come, but keeps each sender's own order: that is what is compared.
 func (r *run) together(i int, op Op) Result {
 	s := r.slots[op.Slot]
 	if s.net != "unixgram" || s.name == "" || op.N > 5 { // more than the receiver's queue takes would wait

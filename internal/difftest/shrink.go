@@ -8,8 +8,8 @@ import (
 // shrinkTime bounds how long a difference is shrunk.
 const shrinkTime = 30 * time.Second
 
-// shrink looks for a shorter program with smaller numbers that differs at the same kind of operation. What does not differ again is
-// returned as it is: a rare difference is one, too.
+// shrink looks for a shorter program with smaller numbers that differs at the same kind of
+// operation. What does not differ again is returned as it is: a rare difference is one, too.
 func (t *Tester) shrink(d *Difference) *Difference {
 	want := d.signature()
 	give := time.Now().Add(shrinkTime)

@@ -70,7 +70,8 @@ func (s *socket) end() end {
 	return s.conn
 }
 
-// path returns the name that an operation means: "p" is a socket file, "@a" an abstract name, and "long:107" a path of 107 bytes.
+// path returns the name that an operation means: "p" is a socket file, "@a" an abstract name, and
+// "long:107" a path of 107 bytes.
 func (s Setting) path(name string) string {
 	base, abstract := s.Dir+string(filepath.Separator), false
 	if rest, ok := strings.CutPrefix(name, "@"); ok {
@@ -243,7 +244,8 @@ func (w *world) onConn(i int, op Op, h Hint, s *socket) Result {
 	return Result{Skipped: "not for connections"}
 }
 
-// limit sets the deadline of what comes next: as the reference says, or, if this is the reference, as the kernel says.
+// limit sets the deadline of what comes next: as the reference says, or, if this is the reference,
+// as the kernel says.
 func (w *world) limit(s *socket, h Hint, waits func(afunix.Sendable) bool) {
 	if w.Reference {
 		h.Waits = waits(s.end())
@@ -335,7 +337,8 @@ func (w *world) receive(op Op, s *socket) Result {
 	return r
 }
 
-// identify says which descriptors came, and closes them, but for the first socket, which goes into op.Other.
+// identify says which descriptors came, and closes them, but for the first socket, which goes into
+// op.Other.
 func (w *world) identify(rights afunix.Rights, op Op) (found []string) {
 	defer rights.Close()
 	for i := range rights.Len() {

@@ -4,12 +4,12 @@ import (
 	"testing"
 
 	"afunix/internal/cred"
-	"afunix/internal/wire"
+	"afunix/internal/sock"
 )
 
 // Who moves a socket cannot give what is in its queue a user or a group that he is not himself.
 func TestAMoverIsBelievedWhatHeIs(t *testing.T) {
-	writer := wire.Writer{PID: 7, UID: 10, GID: 1}
+	writer := sock.Writer{PID: 7, UID: 10, GID: 1}
 	who := cred.Credentials{PID: 7, UID: 10, GID: 1}
 	for _, c := range []struct {
 		mover, want cred.Credentials

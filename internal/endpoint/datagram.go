@@ -311,10 +311,11 @@ func (s *PacketConn) receive(b []byte, peek bool) (*Conn, sock.Result, error) {
 func (s *PacketConn) sender(c *Conn) *net.UnixAddr {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c.link.sender == "" {
+	name := c.link.mail.Sender()
+	if name == "" {
 		return nil
 	}
-	return address(sock.Datagram, c.link.sender)
+	return address(sock.Datagram, name)
 }
 
 // credentials returns those that a datagram carries that came on c, if anybody wants them.

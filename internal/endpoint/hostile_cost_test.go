@@ -151,11 +151,11 @@ func TestP7CostOfDescriptors(t *testing.T) {
 
 // What ends take along is 4 MiB for a message, and making the ends of it takes a few times as much memory, whatever it says.
 func TestP7CostOfLuggage(t *testing.T) {
-	for name, change := range map[string]func(*wire.ConnState){
-		"segments": func(s *wire.ConnState) { s.Segments = slices.Repeat([]wire.Segment{{}}, sock.MaxLuggage/14) },
-		"writers":  func(s *wire.ConnState) { s.Writers = slices.Repeat([]wire.Writer{{}}, sock.MaxLuggage/26) },
-		"offers":   func(s *wire.ConnState) { s.Offers = make([]uint64, sock.MaxLuggage/9) },
-		"data":     func(s *wire.ConnState) { s.Segments = []wire.Segment{{Data: make([]byte, sock.MaxLuggage/8*7)}} },
+	for name, change := range map[string]func(*sock.ConnState){
+		"segments": func(s *sock.ConnState) { s.Segments = slices.Repeat([]sock.Segment{{}}, sock.MaxLuggage/14) },
+		"writers":  func(s *sock.ConnState) { s.End.Writers = slices.Repeat([]sock.Writer{{}}, sock.MaxLuggage/26) },
+		"offers":   func(s *sock.ConnState) { s.Link.Offers = make([]uint64, sock.MaxLuggage/9) },
+		"data":     func(s *sock.ConnState) { s.Segments = []sock.Segment{{Data: make([]byte, sock.MaxLuggage/8*7)}} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -176,7 +176,7 @@ func TestP7CostOfLuggage(t *testing.T) {
 				e.packet(wire.Packet{Type: wire.Options, Payload: wire.AppendOptions(nil, sock.MaxWindow)})
 				synctest.Wait()
 				s.hold()
-				e.moves(aConn(change).Append(nil), e.end(descriptor.Unix, e.cargo(descriptor.Unix).values[0]))
+				e.moves(theConn(change), e.end(descriptor.Unix, e.cargo(descriptor.Unix).values[0]))
 				var before, after runtime.MemStats
 				runtime.ReadMemStats(&before)
 				s.letGo()

@@ -28,7 +28,7 @@ func moved(socket uint64) func(*wire.Packet, *wire.HelloBody) {
 
 var (
 	aMove      = wire.Packet{Type: wire.Move, Serial: 1}
-	emptyState = new(wire.PacketState).Append(nil)
+	emptyState = wire.AppendPacket(nil, new(sock.PacketState))
 )
 
 var moves = map[string]attack{
@@ -63,12 +63,12 @@ var moves = map[string]attack{
 	}},
 	"an end without luggage":    {says: "record 0: bad record: malformed packet: luggage of nothing that is known", do: func(e *enemy) { e.packet(withRecords(1, 1, e.end(descriptor.Unix, 0))) }},
 	"an end that is a file":     {says: "record 0: bad record: an end of kind 1", do: func(e *enemy) { e.packet(withRecords(1, 1, e.end(descriptor.File, e.file))) }},
-	"an end with a file behind": {says: "record 0: bad record: …", do: func(e *enemy) { e.moves(new(wire.ConnState).Append(nil), e.end(descriptor.Unix, e.file)) }},
-	"a state of another kind":   {says: "record 0: bad record: state 2 of a descriptor of kind 7", do: func(e *enemy) { e.moves(new(wire.ListenerState).Append(nil), e.end(descriptor.Unix, 0)) }},
+	"an end with a file behind": {says: "record 0: bad record: …", do: func(e *enemy) { e.moves(wire.AppendConn(nil, new(sock.ConnState)), e.end(descriptor.Unix, e.file)) }},
+	"a state of another kind":   {says: "record 0: bad record: state 2 of a descriptor of kind 7", do: func(e *enemy) { e.moves(wire.AppendListener(nil, new(sock.ListenerState)), e.end(descriptor.Unix, 0)) }},
 	"a pipe that is no end": {says: "record 0: bad record: state 4 of a descriptor of kind 7", do: func(e *enemy) {
 		e.moves([]byte{byte(wire.PipeTag)}, e.end(descriptor.Unix, e.cargo(descriptor.Unix).values[0]))
 	}},
-	"an end that is not open": {says: "bad record 0: …", do: func(e *enemy) { e.moves(new(wire.ConnState).Append(nil), e.end(descriptor.Unix, 1<<30)) }},
+	"an end that is not open": {says: "bad record 0: …", do: func(e *enemy) { e.moves(wire.AppendConn(nil, new(sock.ConnState)), e.end(descriptor.Unix, 1<<30)) }},
 
 	"a move that cannot be acknowledged": {says: "protocol error: packet out of place", do: func(e *enemy) { e.packet(wire.Packet{Type: wire.Move}) }},
 	"a move in the middle of a move": {says: "protocol error: packet out of place", do: func(e *enemy) {

@@ -139,11 +139,11 @@ func TestP7EndsInEndsInEnds(t *testing.T) {
 		var states []byte
 		serial := uint64(1)
 		for i := range deep {
-			states = aConn(func(s *wire.ConnState) {
+			states = append(states, theConn(func(s *sock.ConnState) {
 				if i < deep-1 {
-					s.Arrived, s.RightsArrived, s.Segments = 1000, 1, []wire.Segment{{Data: []byte("x"), Rights: 1}}
+					s.In.Arrived, s.In.RightsArrived, s.Segments = 1000, 1, []sock.Segment{{Data: []byte("x"), Rights: wire.Announced(1)}}
 				}
-			}).Append(states)
+			})...)
 		}
 		for left := deep - 1; left > 0; serial++ {
 			n := min(left, wire.MaxRecords)
@@ -217,11 +217,11 @@ func TestP7EndsThatTwoHave(t *testing.T) {
 			p := wire.Packet{Type: wire.Data, Flags: wire.Luggage, Serial: 1}
 			m := wire.Packet{Type: wire.Data, Serial: 2, Payload: []byte("x")}
 			for _, v := range tt.what(e) {
-				p.Payload = aConn(func(s *wire.ConnState) {
+				p.Payload = append(p.Payload, theConn(func(s *sock.ConnState) {
 					if tt.ends {
-						s.Flags = 0 // the client's end
+						s.End.Server = false // the client's end
 					}
-				}).Append(p.Payload)
+				})...)
 				m.Ancillary = e.end(descriptor.Unix, v).Append(m.Ancillary)
 				m.Records++
 			}

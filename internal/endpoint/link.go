@@ -10,11 +10,9 @@ type link struct {
 	socket *PacketConn
 
 	// Of a link on which datagrams come:
-	mail     sock.Link[*Conn]
-	offering uint64  // the serial number of the datagram of which pieces are coming; only the reader uses it
-	ends     []mover // … that have come with it; likewise
-	offered  []mover // … with the datagram that waits for room in the queue
-	sender   string  // the name in the last datagram
+	mail    sock.Link[*Conn]
+	ends    []mover // that have come with the datagram of which pieces are coming; only the reader uses them
+	offered []mover // … with the datagram that waits for room in the queue
 
 	// Of a link on which datagrams go:
 	name []byte   // ours; guarded by Conn.writing
@@ -32,8 +30,10 @@ func (l *link) sign(s *sock.Segment, p *wire.Packet, server bool) error {
 	case p.Serial == 0:
 		return errUnexpected
 	}
-	l.offering = p.Serial
-	l.named(p.Name)
+	l.socket.mu.Lock()
+	defer l.socket.mu.Unlock()
+	l.mail.Sign(p.Serial)
+	l.mail.Name(p.Name)
 	return nil
 }
 
@@ -41,9 +41,7 @@ func (l *link) sign(s *sock.Segment, p *wire.Packet, server bool) error {
 func (l *link) named(name []byte) {
 	l.socket.mu.Lock()
 	defer l.socket.mu.Unlock()
-	if string(name) != l.sender {
-		l.sender = string(name)
-	}
+	l.mail.Name(name)
 }
 
 // deliver takes in a datagram, or a piece of one, that has come on c, and the ends with its first piece.
@@ -66,7 +64,7 @@ func (s *PacketConn) deliver(c *Conn, seg sock.Segment, ends []mover) error {
 	if err != nil || !whole {
 		return err
 	}
-	offer := sock.Offer{Serial: l.offering, Peer: s.isPeer(c.peerID, who), Own: s.own(c.peerID, who), Ends: len(l.ends) > 0}
+	offer := sock.Offer{Serial: l.mail.Offering(), Peer: s.isPeer(c.peerID, who), Own: s.own(c.peerID, who), Ends: len(l.ends) > 0}
 	if err := s.mail.Offer(&l.mail, offer); err != nil {
 		return err
 	}

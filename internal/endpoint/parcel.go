@@ -303,26 +303,13 @@ func (c *Conn) sendLuggageLocked(m *message) error {
 
 // pack says what c is made of.
 func (c *Conn) pack(p *parcel) error {
-	s, segments := c.state()
-	sets := make([]*descriptor.Set, len(segments))
-	for i := range segments {
-		seg := &segments[i]
-		to := wire.Segment{Writer: seg.Creds, Data: seg.Data}
-		for flag, on := range map[uint8]bool{wire.SegmentMore: seg.More, wire.SegmentContinued: seg.Continued, wire.SegmentLost: seg.Lost} {
-			if on {
-				to.Flags |= flag
+	s := c.state()
+	p.states = wire.AppendConn(p.states, &s)
+	for i := range s.Segments {
+		if r := s.Segments[i].Rights; r != nil {
+			if err := p.addSet(r.(*descriptor.Set)); err != nil {
+				return err
 			}
-		}
-		if seg.Rights != nil {
-			sets[i] = seg.Rights.(*descriptor.Set)
-			to.Rights = uint8(sets[i].Len())
-		}
-		s.Segments = append(s.Segments, to)
-	}
-	p.states = s.Append(p.states)
-	for _, set := range sets {
-		if err := p.addSet(set); err != nil {
-			return err
 		}
 	}
 	return nil
@@ -355,55 +342,33 @@ func (p *parcel) addSet(set *descriptor.Set) error {
 	return nil
 }
 
-// state returns the state of c without its queue, and the queue.
-func (c *Conn) state() (wire.ConnState, []sock.Segment) {
-	s := wire.ConnState{SocketType: uint8(c.typ), ID: c.id, PeerID: c.peerID, Local: c.local.Name, Remote: c.remote.Name}
-	set := func(flag uint32, on bool) {
-		if on {
-			s.Flags |= flag
-		}
-	}
-	set(wire.ConnServer, c.server)
+// state returns the state of c. Its segments are still the Inbox's.
+func (c *Conn) state() (s sock.ConnState) {
 	if c.link != nil {
-		c.link.describe(&s)
+		s.Link = c.link.mail.Look()
 	}
-
 	c.mu.Lock()
 	defer c.unlock()
-	o := c.out.box.Look()
-	set(wire.ConnPass, c.pass)
-	set(wire.ConnPeerPass, c.out.peerPass)
-	set(wire.ConnAlone, c.out.severed)
-	set(wire.ConnShifting, c.out.shift.PeerAway())
-	set(wire.ConnDeferred, c.out.shift.Waits())
-	set(wire.ConnApart, c.out.box.Apart())
-	s.Chosen = string(c.out.owed.name)
-	set(wire.OutShut, o.Shut)
-	set(wire.OutDeaf, o.Deaf)
-	set(wire.OutGone, o.Gone)
-	s.Sent, s.SentConsumed, s.Buffer = o.Sent, o.Consumed, o.Buffer
-	s.RightsSent, s.RightsLimit, s.Serial = o.RightsSent, o.RightsLimit, o.Serial
-
-	if s.Flags&wire.ConnApart != 0 {
+	if c.out.box.Apart() {
 		c.in.box.Disconnect() // if part has not come to it
 	}
-	i, segments := c.in.box.Look()
-	set(wire.ConnEmbryo, c.in.embryo)
-	set(wire.ConnNaming, c.in.naming)
-	set(wire.InShut, i.Shut)
-	set(wire.InEnded, i.Ended)
-	set(wire.InGone, i.Gone)
-	set(wire.InReset, i.Reset)
-	set(wire.InFailed, i.Failed)
-	s.PeerName = c.in.peerName
-	s.Arrived, s.Consumed, s.Reported, s.InWindow = i.Arrived, i.Consumed, i.Reported, i.Window
-	s.RightsArrived, s.RightsConsumed = i.RightsArrived, i.RightsConsumed
-	s.RightsGranted, s.RightsWindow = i.RightsGranted, i.RightsWindow
-	s.Message, s.Pieces = i.Message, i.Pieces
-	for _, w := range c.in.writers {
-		s.Writers = append(s.Writers, wire.Writer{PID: uint64(w.PID), UID: uint64(w.UID), GID: uint64(w.GID), SID: w.SID})
+	s.End = c.endStateLocked()
+	s.Out, s.Shift = c.out.box.Look(), c.out.shift.Look()
+	s.In, s.Segments = c.in.box.Look()
+	return s
+}
+
+// endStateLocked returns what moves of c beside its halves.
+func (c *Conn) endStateLocked() sock.EndState {
+	s := sock.EndState{
+		Type: c.typ, Server: c.server, ID: c.id, PeerID: c.peerID, Local: c.local.Name, Remote: c.remote.Name,
+		Pass: c.pass, PeerPass: c.out.peerPass, Alone: c.out.severed, Embryo: c.in.embryo,
+		Chosen: string(c.out.owed.name), PeerName: c.in.peerName, Naming: c.in.naming,
 	}
-	return s, segments
+	for _, w := range c.in.writers {
+		s.Writers = append(s.Writers, sock.Writer{PID: uint64(w.PID), UID: uint64(w.UID), GID: uint64(w.GID), SID: w.SID})
+	}
+	return s
 }
 
 // baggage is luggage that has come, before its message.

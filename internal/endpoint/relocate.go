@@ -150,11 +150,11 @@ func (l *Listener) ready(d *departure) error {
 }
 
 func (l *Listener) pack(p *parcel) error {
-	s := wire.ListenerState{
-		SocketType: uint8(l.cfg.Type), Backlog: uint32(l.backlog.Limit()), Local: l.cfg.Local,
+	s := sock.ListenerState{
+		Type: l.cfg.Type, Backlog: uint32(l.backlog.Limit()), Local: l.cfg.Local,
 		Handles: uint8(len(l.handles) - 1), Source: l.state, Clients: uint32(len(l.backlog.Queue()) + len(l.shelved)),
 	}
-	p.states = s.Append(p.states)
+	p.states = wire.AppendListener(p.states, &s)
 	for _, v := range l.handles[1:] {
 		p.addEnd(v, descriptor.UnixListener)
 	}
@@ -244,7 +244,7 @@ func (l *Listener) resume(silent []pipe.Pipe) {
 
 // listener makes a listener that has moved here, and does not accept yet. It owns v.
 func (u *unpacker) listener(v uintptr, socket *PacketConn) (*Listener, error) {
-	s, rest, err := wire.ParseListenerState(u.states)
+	s, rest, err := wire.ParseListener(u.states)
 	if err == nil {
 		err = checkListener(&s, socket != nil)
 	}
@@ -262,7 +262,7 @@ func (u *unpacker) listener(v uintptr, socket *PacketConn) (*Listener, error) {
 		return nil, err
 	}
 	source.SetUnlinkOnClose(false) // as one that the kernel has handed over
-	cfg := Config{Type: sock.Type(s.SocketType), Local: s.Local, Table: u.c.table, World: u.c.world, socket: socket}
+	cfg := Config{Type: s.Type, Local: s.Local, Table: u.c.table, World: u.c.world, socket: socket}
 	l := newListener(source, cfg, int(s.Backlog))
 	for range s.Clients {
 		if err := u.client(l); err != nil {

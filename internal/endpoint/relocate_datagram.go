@@ -175,7 +175,7 @@ func (s *PacketConn) pack(p *parcel) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	links := s.living()
-	p.states = s.description(links).Append(p.states)
+	p.states = wire.AppendPacket(p.states, s.state(links))
 	if l := s.listener; l != nil {
 		p.addEnd(l.handles[0], descriptor.UnixListener)
 		if err := l.pack(p); err != nil {
@@ -200,28 +200,16 @@ func (s *PacketConn) living() (links []*Conn) {
 	return links
 }
 
-// description returns the state of a socket with these links. The caller holds mu.
-func (s *PacketConn) description(links []*Conn) *wire.PacketState {
-	p := &wire.PacketState{
-		ID: s.id, PeerID: s.peerID, Buffer: uint32(s.sendBuffer()),
-		Local: s.local.Name, Bound: string(s.bound), Links: uint32(len(links)),
+// state returns the state of a socket with these links. The caller holds mu.
+func (s *PacketConn) state(links []*Conn) *sock.PacketState {
+	p := &sock.PacketState{
+		ID: s.id, PeerID: s.peerID, Local: s.local.Name, Bound: string(s.bound), Buffer: uint32(s.sendBuffer()), Mute: s.mute, Pass: s.pass,
+		Listens: s.listener != nil, Links: uint32(len(links)), PeerLink: len(links) > 0 && links[0] == s.peer,
 	}
 	if s.remote != nil {
 		p.Remote = s.remote.Name
 	}
-	set := func(flag uint32, on bool) {
-		if on {
-			p.Flags |= flag
-		}
-	}
-	set(wire.PacketListens, s.listener != nil)
-	set(wire.PacketPeer, len(links) > 0 && links[0] == s.peer)
-	set(wire.PacketApart, s.mail.Peer() == sock.Apart)
-	set(wire.PacketDeaf, s.mail.Deaf())
-	set(wire.PacketMute, s.mute)
-	set(wire.PacketPass, s.pass)
-	order := s.mail.Look(mails(links))
-	p.Queue, p.Held = order.Queue, order.Held
+	p.Mail, p.Order = s.mail.Look(mails(links))
 	return p
 }
 
@@ -232,15 +220,6 @@ func mails(links []*Conn) []*sock.Link[*Conn] {
 		mails[i] = &c.link.mail
 	}
 	return mails
-}
-
-// describe adds to the state of a link what its socket knows of it. The caller holds the socket's lock.
-func (l *link) describe(s *wire.ConnState) {
-	mail := l.mail.Look()
-	s.Sender, s.Offering, s.Queued, s.Offers = l.sender, l.offering, uint32(mail.Queued), mail.Offers
-	if mail.Over {
-		s.Flags |= wire.ConnOver
-	}
 }
 
 // stay makes the socket what it was. Its listener and its links are ends of the departure themselves.
@@ -290,7 +269,7 @@ func (s *PacketConn) start() {
 
 // packetConn makes a datagram socket that has moved here, and is not live yet.
 func (u *unpacker) packetConn() (*PacketConn, error) {
-	state, rest, err := wire.ParsePacketState(u.states)
+	state, rest, err := wire.ParsePacket(u.states)
 	if err == nil {
 		err = checkPacketConn(&state, u.n)
 	}
@@ -308,19 +287,15 @@ func (u *unpacker) packetConn() (*PacketConn, error) {
 }
 
 // furnish gives a socket its state, its listener and its links.
-func (u *unpacker) furnish(s *PacketConn, state *wire.PacketState) error {
-	has := func(flag uint32) bool { return state.Flags&flag != 0 }
+func (u *unpacker) furnish(s *PacketConn, state *sock.PacketState) error {
 	s.id, s.peerID = state.ID, state.PeerID
-	s.mute, s.pass = has(wire.PacketMute), has(wire.PacketPass)
-	if has(wire.PacketDeaf) {
-		s.mail.Shut()
-	}
+	s.mute, s.pass = state.Mute, state.Pass
 	s.bound, s.local = []byte(state.Bound), address(sock.Datagram, cmp.Or(state.Bound, state.Local))
 	s.out.buffer = bufferSize(int(state.Buffer))
-	if state.Remote != "" && !has(wire.PacketApart) {
+	if state.Remote != "" && state.Mail.Peer != sock.Apart {
 		s.remote = address(sock.Datagram, state.Remote)
 	}
-	if has(wire.PacketListens) {
+	if state.Listens {
 		if err := u.listens(s); err != nil {
 			return err
 		}
@@ -331,19 +306,16 @@ func (u *unpacker) furnish(s *PacketConn, state *wire.PacketState) error {
 			return err
 		}
 		s.links = append(s.links, c)
-		if i == 0 && has(wire.PacketPeer) {
+		if i == 0 && state.PeerLink {
 			s.peer = c
 		} else {
 			s.mail.Attach(&c.link.mail)
 		}
 	}
-	switch {
-	case has(wire.PacketApart):
-		s.mail.SetPeer(sock.Apart)
-	case s.peer != nil:
-		s.mail.SetPeer(sock.Connected)
+	if s.peer != nil && state.Mail.Peer != sock.Apart {
+		state.Mail.Peer = sock.Connected
 	}
-	err := s.mail.Restore(mails(s.links), sock.Order{Queue: state.Queue, Held: state.Held}, func(c *Conn) int { return c.in.box.Records() })
+	err := s.mail.Restore(state.Mail, mails(s.links), state.Order, func(c *Conn) int { return c.in.box.Records() })
 	if err != nil {
 		return badLuggage("%w", err)
 	}

@@ -1,6 +1,8 @@
 package endpoint_test
 
 import (
+	"encoding/binary"
+
 	"afunix/internal/descriptor"
 	"afunix/internal/sock"
 	"afunix/internal/wire"
@@ -67,43 +69,47 @@ func (l *luggage) lie(numbers ...*uint64) {
 // conn is a connection, which says how many records are in its queue.
 func (l *luggage) conn(typ sock.Type) (records uint32) {
 	b := l.s.script
-	c := wire.ConnState{
-		SocketType: uint8(typ), Flags: uint32(b.byte()) | uint32(b.byte())<<8 | uint32(b.byte()&1)<<16,
-		Local: "@", Remote: "@", Buffer: sock.DefaultBuffer, InWindow: sock.DefaultWindow,
-		Arrived: 1 << 20, RightsArrived: 100, RightsGranted: 300, RightsWindow: 300, RightsLimit: 300, Sent: 1 << 20, SentConsumed: 1 << 20,
-		Writers: make([]wire.Writer, b.byte()%3),
+	flags := uint32(b.byte()) | uint32(b.byte())<<8 | uint32(b.byte()&1)<<16
+	c := sock.ConnState{
+		End: sock.EndState{Type: typ, Local: "@", Remote: "@"},
+		In:  sock.InboxState{Window: sock.DefaultWindow, Arrived: 1 << 20, RightsArrived: 100, RightsGranted: 300, RightsWindow: 300},
+		Out: sock.OutboxState{Buffer: sock.DefaultBuffer, RightsLimit: 300, Sent: 1 << 20, Consumed: 1 << 20},
 	}
+	c.End.Writers = make([]sock.Writer, b.byte()%3)
 	for range b.byte() % 4 {
-		seg := wire.Segment{Rights: b.byte() % 3, Writer: uint32(b.byte() % 3), Data: b.bytes(1 + int(b.byte())%100)}
+		seg := sock.Segment{Rights: wire.Announced(b.byte() % 3), Creds: uint32(b.byte() % 3), Data: b.bytes(1 + int(b.byte())%100)}
 		if shape := b.byte(); shape < 8 {
-			seg.Flags = shape
+			seg.More, seg.Continued, seg.Lost = shape&1 != 0, shape&2 != 0, shape&4 != 0
 		}
-		for range seg.Rights {
+		for range seg.Rights.Len() {
 			l.records = append(l.records, l.s.record(l.m, b.byte(), b.number()))
 		}
-		if c.Segments = append(c.Segments, seg); seg.Flags&wire.SegmentMore == 0 {
+		if c.Segments = append(c.Segments, seg); !seg.More {
 			records++
 		}
 	}
 	if typ == sock.Datagram {
-		c.Queued = records
+		c.Link.Queued = records
 		if b.byte() < 64 && records > 0 { // one waits
-			c.Queued, c.Offers = records-1, []uint64{b.number()}
+			c.Link.Queued, c.Link.Offers = records-1, []uint64{b.number()}
 		}
 	}
-	l.lie(&c.PeerID, &c.Arrived, &c.Consumed, &c.Reported, &c.InWindow, &c.RightsArrived, &c.RightsConsumed, &c.RightsGranted, &c.RightsWindow,
-		&c.Sent, &c.SentConsumed, &c.RightsSent, &c.RightsLimit, &c.Serial, &c.Offering)
-	l.states = c.Append(l.states)
-	return c.Queued
+	in, out := &c.In, &c.Out
+	l.lie(&c.End.PeerID, &in.Arrived, &in.Consumed, &in.Reported, &in.Window, &in.RightsArrived, &in.RightsConsumed, &in.RightsGranted,
+		&in.RightsWindow, &out.Sent, &out.Consumed, &out.RightsSent, &out.RightsLimit, &out.Serial, &c.Link.Offering)
+	at := len(l.states)
+	l.states = wire.AppendConn(l.states, &c)
+	binary.LittleEndian.PutUint32(l.states[at+2:], flags) // behind the tag and the type
+	return c.Link.Queued
 }
 
 // listener is a listener with what it has besides.
 func (l *luggage) listener(typ sock.Type) {
 	b := l.s.script
-	state := wire.ListenerState{
-		SocketType: uint8(typ), Backlog: uint32(b.byte()), Local: "/run/l", Handles: b.byte() % 3, Source: []byte("state"), Clients: uint32(b.byte() % 4),
+	state := sock.ListenerState{
+		Type: typ, Backlog: uint32(b.byte()), Local: "/run/l", Handles: b.byte() % 3, Source: []byte("state"), Clients: uint32(b.byte() % 4),
 	}
-	l.states = state.Append(l.states)
+	l.states = wire.AppendListener(l.states, &state)
 	for range state.Handles {
 		l.records = append(l.records, l.s.newEnd(l.m, descriptor.UnixListener))
 	}
@@ -120,23 +126,27 @@ func (l *luggage) listener(typ sock.Type) {
 // packetConn is a datagram socket with its links.
 func (l *luggage) packetConn() {
 	b := l.s.script
-	p := wire.PacketState{
-		Flags: uint32(b.byte() & 63), ID: 99, PeerID: b.number(), Buffer: sock.DefaultBuffer, Local: "@", Bound: "/run/p", Remote: enemyName, Links: uint32(b.byte() % 3),
+	flags := uint32(b.byte() & 63)
+	p := sock.PacketState{
+		ID: 99, PeerID: b.number(), Buffer: sock.DefaultBuffer, Local: "@", Bound: "/run/p", Remote: enemyName, Links: uint32(b.byte() % 3),
 	}
 	links := &luggage{s: l.s, m: l.m}
-	if p.Flags&wire.PacketListens != 0 {
+	if flags&1 != 0 {
 		links.records = append(links.records, l.s.newEnd(l.m, descriptor.UnixListener))
 		links.listener(sock.Datagram)
 	}
 	for i := range p.Links {
 		links.records = append(links.records, l.s.newEnd(l.m, descriptor.Unix))
 		for range links.conn(sock.Datagram) {
-			p.Queue = append(p.Queue, i)
+			p.Order.Queue = append(p.Order.Queue, i)
 		}
 	}
 	if n := b.byte(); n < 8 {
-		p.Held = append(p.Held, uint32(n))
+		p.Order.Held = append(p.Order.Held, uint32(n))
 	}
-	l.states = append(p.Append(l.states), links.states...)
+	at := len(l.states)
+	l.states = wire.AppendPacket(l.states, &p)
+	binary.LittleEndian.PutUint32(l.states[at+1:], flags) // behind the tag
+	l.states = append(l.states, links.states...)
 	l.records = append(l.records, links.records...)
 }

@@ -92,22 +92,25 @@ func TestReadThatHasThePipeLeavesItToTheMover(t *testing.T) {
 
 // P7: a datagram socket with a link that has datagrams which its queue knows nothing of is refused, whatever of it has been made.
 func TestP7LuggageWithDatagramsOfNobody(t *testing.T) {
-	link := wire.ConnState{
-		SocketType: uint8(sock.Datagram), Local: "@", Remote: "@", Buffer: sock.DefaultBuffer, InWindow: sock.DefaultWindow,
-		Arrived: 1 << 20, RightsWindow: 1, RightsGranted: 1, Segments: []wire.Segment{{}}, Offers: []uint64{1},
+	link := sock.ConnState{
+		End:      sock.EndState{Type: sock.Datagram, Local: "@", Remote: "@"},
+		In:       sock.InboxState{Window: sock.DefaultWindow, Arrived: 1 << 20, RightsWindow: 1, RightsGranted: 1},
+		Segments: []sock.Segment{{}},
+		Out:      sock.OutboxState{Buffer: sock.DefaultBuffer},
+		Link:     sock.LinkState{Offers: []uint64{1}},
 	}
-	listener := wire.ListenerState{SocketType: uint8(sock.Datagram), Clients: 1}
+	listener := sock.ListenerState{Type: sock.Datagram, Clients: 1}
 	for name, tt := range map[string]struct {
 		states []byte
 		ends   []descriptor.Kind
 		says   string
 	}{
 		"a link": {
-			link.Append((&wire.PacketState{Buffer: sock.DefaultBuffer, Links: 1}).Append(nil)),
+			wire.AppendConn(wire.AppendPacket(nil, &sock.PacketState{Buffer: sock.DefaultBuffer, Links: 1}), &link),
 			[]descriptor.Kind{descriptor.Unix}, "a link with 1 datagrams, of which 0 are queued and 1 wait",
 		},
 		"a client of its listener": {
-			link.Append(listener.Append((&wire.PacketState{Buffer: sock.DefaultBuffer, Flags: wire.PacketListens}).Append(nil))),
+			wire.AppendConn(wire.AppendListener(wire.AppendPacket(nil, &sock.PacketState{Buffer: sock.DefaultBuffer, Listens: true}), &listener), &link),
 			[]descriptor.Kind{descriptor.UnixListener, descriptor.Unix}, "a link that nobody has taken in",
 		},
 	} {

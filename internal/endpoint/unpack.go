@@ -136,41 +136,60 @@ func (u *unpacker) close(v uintptr, k descriptor.Kind) {
 // connOrPacketConn makes a connection. But one of a pair of datagram sockets that has lost its peer is a socket like any other that is not
 // connected.
 func (u *unpacker) connOrPacketConn(v uintptr) (mover, error) {
-	s, rest, err := wire.ParseConnState(u.states)
-	if err != nil || sock.Type(s.SocketType) != sock.Datagram || s.Flags&wire.ConnApart == 0 {
-		return u.conn(v, nil)
+	s, err := u.connState(v)
+	switch {
+	case err != nil:
+		return nil, err
+	case s.End.Type == sock.Datagram && s.Out.Peer == sock.Apart:
+		u.close(v, descriptor.Unix)
+		return u.parted(&s)
 	}
-	u.close(v, descriptor.Unix)
+	return u.connOf(v, &s, nil)
+}
+
+// parted makes a datagram socket of one of a pair, which has lost its peer.
+func (u *unpacker) parted(s *sock.ConnState) (*PacketConn, error) {
 	if len(s.Segments) > 0 {
 		return nil, badLuggage("datagrams of a socket that has lost its peer")
 	}
-	u.states = rest
 	p := newPacketConn(u.c.world.Network, Config{Table: u.c.table, World: u.c.world})
 	p.started = false
-	p.mute, p.pass = s.Flags&wire.OutShut != 0, s.Flags&wire.ConnPass != 0
-	if s.Flags&wire.InShut != 0 {
+	p.mute, p.pass = s.Out.Shut, s.End.Pass
+	if s.In.Shut {
 		p.mail.Shut()
 	}
-	p.out.buffer = bufferSize(int(s.Buffer))
+	p.out.buffer = bufferSize(int(s.Out.Buffer))
 	return p, nil
 }
 
-// conn makes a connection, which is not live yet. A link belongs to a socket.
+// conn makes a connection, which is not live yet. It owns v. A link belongs to a socket.
 func (u *unpacker) conn(v uintptr, socket *PacketConn) (*Conn, error) {
-	s, rest, err := wire.ParseConnState(u.states)
-	if err == nil {
-		err = checkConn(&s, socket != nil)
-	}
+	s, err := u.connState(v)
 	if err != nil {
+		return nil, err
+	}
+	return u.connOf(v, &s, socket)
+}
+
+// connState takes the next state, of a connection, and closes its descriptor v if there is none.
+func (u *unpacker) connState(v uintptr) (s sock.ConnState, err error) {
+	if s, u.states, err = wire.ParseConn(u.states); err != nil {
+		u.close(v, descriptor.Unix)
+	}
+	return s, err
+}
+
+// connOf makes a connection of its descriptor and its state.
+func (u *unpacker) connOf(v uintptr, s *sock.ConnState, socket *PacketConn) (*Conn, error) {
+	if err := checkConn(s, socket != nil); err != nil {
 		u.close(v, descriptor.Unix)
 		return nil, err
 	}
-	u.states = rest
-	p, err := u.c.world.System.OpenPipe(v, s.Flags&wire.ConnServer != 0)
+	p, err := u.c.world.System.OpenPipe(v, s.End.Server)
 	if err != nil {
 		return nil, err
 	}
-	c, err := u.assemble(p, &s, socket)
+	c, err := u.assemble(p, s, socket)
 	if err != nil {
 		p.Close()
 		return nil, err
@@ -179,34 +198,30 @@ func (u *unpacker) conn(v uintptr, socket *PacketConn) (*Conn, error) {
 }
 
 // assemble makes a connection of its parts.
-func (u *unpacker) assemble(p pipe.Pipe, s *wire.ConnState, socket *PacketConn) (*Conn, error) {
-	has := func(flag uint32) bool { return s.Flags&flag != 0 }
-	cfg := Config{Type: sock.Type(s.SocketType), Table: u.c.table, World: u.c.world, socket: socket}
-	if c := u.c.world.Autobind; c != nil && s.Chosen == "" && s.Local == noName {
+func (u *unpacker) assemble(p pipe.Pipe, s *sock.ConnState, socket *PacketConn) (*Conn, error) {
+	end := &s.End
+	cfg := Config{Type: end.Type, Table: u.c.table, World: u.c.world, socket: socket}
+	if c := u.c.world.Autobind; c != nil && end.Chosen == "" && end.Local == noName {
 		cfg.Autobind = c(cfg.Type)
 	}
-	c := newConn(p, cfg, has(wire.ConnServer), 0)
-	c.id, c.peerID = s.ID, s.PeerID
-	c.local = address(c.typ, cmp.Or(s.Chosen, s.Local)) // whoever gets a socket looks what it is called now
-	c.remote = address(c.typ, cmp.Or(s.PeerName, s.Remote))
+	c := newConn(p, cfg, end.Server, 0)
+	c.id, c.peerID = end.ID, end.PeerID
+	c.local = address(c.typ, cmp.Or(end.Chosen, end.Local)) // whoever gets a socket looks what it is called now
+	c.remote = address(c.typ, cmp.Or(end.PeerName, end.Remote))
 	opener, err := p.Opener()
 	if err != nil {
 		return nil, err
 	}
-	if c.out.box, err = sock.RestoreOutbox(c.typ, sock.OutboxState{
-		Shut: has(wire.OutShut), Deaf: has(wire.OutDeaf), Gone: has(wire.OutGone),
-		Sent: s.Sent, Consumed: s.SentConsumed, Buffer: s.Buffer,
-		RightsSent: s.RightsSent, RightsLimit: s.RightsLimit, Serial: s.Serial,
-	}); err != nil {
+	if c.out.box, err = sock.RestoreOutbox(c.typ, s.Out); err != nil {
 		return nil, err
 	}
 	o := &c.out
-	c.pass = has(wire.ConnPass)
-	o.opener, o.peerPass = opener, has(wire.ConnPeerPass)
-	o.severed = has(wire.ConnAlone)
-	o.owed.name = []byte(s.Chosen)
+	c.pass = end.Pass
+	o.opener, o.peerPass = opener, end.PeerPass
+	o.severed = end.Alone
+	o.owed.name = []byte(end.Chosen)
 	o.owed.window, o.owed.pass = o.box.Window(), c.pass
-	o.shift.Arrive(has(wire.ConnShifting), has(wire.ConnDeferred))
+	o.shift.Arrive(s.Shift)
 	if !o.severed && !o.box.Gone() {
 		if err := c.introduce(); err != nil {
 			return nil, err
@@ -232,47 +247,38 @@ func (c *Conn) introduce() error {
 }
 
 // fill makes the receiving half of c.
-func (u *unpacker) fill(c *Conn, s *wire.ConnState) error {
-	has := func(flag uint32) bool { return s.Flags&flag != 0 }
-	in := &c.in
+func (u *unpacker) fill(c *Conn, s *sock.ConnState) error {
+	in, end := &c.in, &s.End
 	in.started, in.claimed, in.untaken = false, true, true
-	in.embryo, in.naming, in.peerName = has(wire.ConnEmbryo), has(wire.ConnNaming), s.PeerName
+	in.embryo, in.naming, in.peerName = end.Embryo, end.Naming, end.PeerName
 	mover := u.c.current()
-	for _, w := range s.Writers {
+	for _, w := range end.Writers {
 		in.writers = append(in.writers, believed(w, mover))
 	}
 	if len(in.writers) == 0 {
 		in.writers = append(in.writers, nobody)
 	}
-	if has(wire.InFailed) {
+	if s.In.Failed {
 		in.failure = errBroken
 	}
-	segments, err := u.segments(s, len(in.writers))
+	err := u.claim(s.Segments, len(in.writers))
 	if err == nil {
-		in.box, err = sock.RestoreInbox(c.typ, sock.InboxState{
-			Shut: has(wire.InShut), Ended: has(wire.InEnded), Gone: has(wire.InGone),
-			Reset: has(wire.InReset), Failed: has(wire.InFailed),
-			Arrived: s.Arrived, Consumed: s.Consumed, Reported: s.Reported, Window: s.InWindow,
-			RightsArrived: s.RightsArrived, RightsConsumed: s.RightsConsumed,
-			RightsGranted: s.RightsGranted, RightsWindow: s.RightsWindow,
-			Message: s.Message, Pieces: s.Pieces,
-		}, segments)
+		in.box, err = sock.RestoreInbox(c.typ, s.In, s.Segments)
 	}
 	if err != nil {
-		for i := range segments {
-			if segments[i].Rights != nil {
-				segments[i].Rights.Discard()
+		for i := range s.Segments {
+			if r := s.Segments[i].Rights; r != nil {
+				r.Discard()
 			}
 		}
 		return err
 	}
 	in.box.TellApart(c.pass)
-	for i := range segments {
-		in.nested = append(in.nested, ends(&segments[i])...)
+	for i := range s.Segments {
+		in.nested = append(in.nested, ends(&s.Segments[i])...)
 	}
 	if l := c.link; l != nil {
-		l.sender, l.offering = s.Sender, s.Offering
-		l.mail.Restore(sock.LinkState{Over: has(wire.ConnOver), Queued: int(s.Queued), Offers: s.Offers})
+		l.mail.Restore(s.Link)
 	}
 	return nil
 }
@@ -295,30 +301,25 @@ func (s *PacketConn) Taken() {}
 // is not said to be the peer's fault.
 var errBroken = fmt.Errorf("%w: broken before it moved here", syscall.EIO)
 
-// segments makes the queue of a connection that has had so many writers. Also with an error the caller owns what is returned.
-func (u *unpacker) segments(s *wire.ConnState, writers int) (segments []sock.Segment, err error) {
-	for i := range s.Segments {
-		from := &s.Segments[i]
-		to := sock.Segment{
-			Data:      append([]byte(nil), from.Data...),
-			Creds:     from.Writer,
-			More:      from.Flags&wire.SegmentMore != 0,
-			Continued: from.Flags&wire.SegmentContinued != 0,
-			Lost:      from.Flags&wire.SegmentLost != 0,
+// claim makes what was announced of a queue the queue of a connection that has had so many writers: its bytes are its own from here on,
+// and its descriptors adopted. Also with an error the caller owns those.
+func (u *unpacker) claim(segments []sock.Segment, writers int) error {
+	for i := range segments {
+		s := &segments[i]
+		s.Data = append([]byte(nil), s.Data...)
+		if int64(s.Creds) > int64(writers) {
+			return badLuggage("bytes of writer %d of %d", s.Creds, writers)
 		}
-		if int(from.Writer) > writers {
-			return segments, badLuggage("bytes of writer %d of %d", from.Writer, writers)
+		if s.Rights == nil {
+			continue
 		}
-		if from.Rights > 0 {
-			set, err := u.next(int(from.Rights))
-			if err != nil {
-				return segments, err
-			}
-			to.Rights = set
+		set, err := u.next(s.Rights.Len())
+		if err != nil {
+			return err
 		}
-		segments = append(segments, to)
+		s.Rights = set
 	}
-	return segments, nil
+	return nil
 }
 
 // current is the process that has the other end of c now, as the system says.
@@ -330,7 +331,7 @@ func (c *Conn) current() cred.Credentials {
 
 // believed returns whom a mover says bytes in a queue are from, if he could have written them himself as that user, and of that group: he is
 // both, or root. Else they are nobody's.
-func believed(w wire.Writer, mover cred.Credentials) cred.Credentials {
+func believed(w sock.Writer, mover cred.Credentials) cred.Credentials {
 	who := cred.Credentials{PID: int(w.PID), UID: int(w.UID), GID: int(w.GID), SID: w.SID}
 	if mover.UID == 0 || who.UID == mover.UID && who.GID == mover.GID && who.SID == mover.SID {
 		return who

@@ -20,8 +20,8 @@ type counts struct {
 	memory      uint64 // what the heap and the stacks hold once all garbage is gone
 }
 
-// By how much counts may differ of a process that does the same as before. The runtime keeps threads that it once needed, and memory comes
-// with the buffers of whoever is just about to end.
+// By how much counts may differ of a process that does the same as before. The runtime keeps
+// threads that it once needed, and memory comes with the buffers of whoever is just about to end.
 const (
 	threadSlack = 24
 	memorySlack = 2 << 20
@@ -60,15 +60,17 @@ func countWarm(tr afunix.Transport, g *goods) (counts, error) {
 	return count()
 }
 
-// agree reports whether now is like c. Of descriptors there may be neither more nor fewer, as far as they can be counted (handleSlack).
+// agree reports whether now is like c. Of descriptors there may be neither more nor fewer, as far
+// as they can be counted (handleSlack).
 func (c counts) agree(now counts) bool {
 	off := now.descriptors - c.descriptors
 	return -handleSlack <= off && off <= handleSlack && now.goroutines <= c.goroutines && now.threads <= c.threads+threadSlack &&
 		now.memory <= c.memory+memorySlack
 }
 
-// settle waits until this process has what it had when c was counted: copies that are parked, and goroutines, may end a little after the call
-// that used them. A connection that was closed while its peer was suspended lingers for five seconds.
+// settle waits until this process has what it had when c was counted: copies that are parked, and
+// goroutines, may end a little after the call that used them. A connection that was closed while
+// its peer was suspended lingers for five seconds.
 func (c counts) settle() error {
 	give := time.After(patience)
 	again := time.NewTicker(5 * time.Millisecond)

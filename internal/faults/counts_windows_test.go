@@ -7,8 +7,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// handleSlack is by how much the number of handles may differ without a leak: package leaktest knows only on average how many events the
-// threads have. It stays the same however often a scenario is repeated.
+// handleSlack is by how much the number of handles may differ without a leak: package leaktest
+// knows only on average how many events the threads have. It stays the same however often a
+// scenario is repeated.
 const handleSlack = 4
 
 // threads counts those of this process in the list of all.

@@ -30,7 +30,8 @@ func (r *round) mount(options string) (dir string, done func(), err error) {
 	return dir, func() { unix.Unmount(dir, unix.MNT_DETACH); os.Remove(dir) }, nil
 }
 
-// fillDisk has a disk with room for one file, but it is taken. A socket file is nothing but an inode. Then there is room.
+// fillDisk has a disk with room for one file, but it is taken. A socket file is nothing but an
+// inode. Then there is room.
 func fillDisk(r *round) error {
 	dir, done, err := r.mount("nr_inodes=2")
 	if err != nil {
@@ -50,8 +51,8 @@ func fillDisk(r *round) error {
 	return errors.Join(r.listenAndClose("unix", path), r.listenAndClose("unixpacket", path))
 }
 
-// writeProtect has a disk that is read-only, first from the beginning, and then from when there is a listener on it; and a directory in which
-// this user may not write.
+// writeProtect has a disk that is read-only, first from the beginning, and then from when there is
+// a listener on it; and a directory in which this user may not write.
 func writeProtect(r *round) error {
 	dir, done, err := r.mount("mode=755")
 	if err != nil {

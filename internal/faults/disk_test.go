@@ -9,7 +9,8 @@ import (
 	"slices"
 )
 
-// A socket file cannot be made, since the disk is full or must not be written. The error says so, as bind(2) would, and there is no file.
+// A socket file cannot be made, since the disk is full or must not be written. The error says so,
+// as bind(2) would, and there is no file.
 
 // A disk is one on which none can be made.
 type disk struct {

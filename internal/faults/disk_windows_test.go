@@ -7,7 +7,8 @@ import (
 	"syscall"
 )
 
-// disksVariable names a directory in which there are disks that scripts/faulty-disks has mounted; a Windows program cannot.
+// disksVariable names a directory in which there are disks that scripts/faulty-disks has mounted; a
+// Windows program cannot.
 const disksVariable = "AFUNIX_FAULTY_DISKS"
 
 func faultyDisk(name string) (string, error) {
@@ -18,7 +19,8 @@ func faultyDisk(name string) (string, error) {
 	return filepath.Join(disks, name), nil
 }
 
-// fillDisk has a disk on which no file can be made, and one on which none can be written: there it is removed again.
+// fillDisk has a disk on which no file can be made, and one on which none can be written: there it
+// is removed again.
 func fillDisk(r *round) error {
 	for _, name := range []string{"no-inode", "no-block"} {
 		dir, err := faultyDisk(name)
@@ -32,7 +34,8 @@ func fillDisk(r *round) error {
 	return nil
 }
 
-// writeProtect has a disk that is read-only. Wine says of it that access is denied; Windows would say ERROR_WRITE_PROTECT, which is EROFS.
+// writeProtect has a disk that is read-only. Wine says of it that access is denied; Windows would
+// say ERROR_WRITE_PROTECT, which is EROFS.
 func writeProtect(r *round) error {
 	dir, err := faultyDisk("read-only")
 	if err != nil {

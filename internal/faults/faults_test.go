@@ -51,7 +51,8 @@ type round struct {
 	names     int
 }
 
-// settle waits until this process has what it had before the round, but for what victims have left here.
+// settle waits until this process has what it had before the round, but for what victims have left
+// here.
 func (r *round) settle() error {
 	before := r.before
 	before.descriptors += r.tally.orphans

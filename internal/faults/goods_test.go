@@ -13,9 +13,10 @@ import (
 	"afunix"
 )
 
-// goods are what is sent: open files, each at a position of its own, by which it is known again in any process that has a descriptor of it; and
-// a datagram socket, which on Windows goes another way than a file. The file is the test binary itself: what a victim has left in this
-// process may keep it open, so it could not be removed.
+// goods are what is sent: open files, each at a position of its own, by which it is known again in
+// any process that has a descriptor of it; and a datagram socket, which on Windows goes another way
+// than a file. The file is the test binary itself: what a victim has left in this process may keep
+// it open, so it could not be removed.
 type goods struct {
 	files  []*os.File
 	socket *net.UDPConn
@@ -60,8 +61,8 @@ func (g *goods) close() {
 	}
 }
 
-// A label is the text of a message: who sends it, the how manieth it is of that sender's, how many files there are beside it, and the address of the
-// socket behind them, if there is one.
+// A label is the text of a message: who sends it, the how manieth it is of that sender's, how many
+// files there are beside it, and the address of the socket behind them, if there is one.
 type label struct {
 	sender, number, files int
 	address               string
@@ -88,7 +89,8 @@ func parseLabel(text []byte) (l label, err error) {
 	return l, nil
 }
 
-// message returns a message with so many files, and with the socket behind them if it has an odd number.
+// message returns a message with so many files, and with the socket behind them if it has an odd
+// number.
 func (g *goods) message(sender, number, files int) (text []byte, beside []afunix.Sendable) {
 	l := label{sender: sender, number: number, files: files}
 	for i := range files {
@@ -121,8 +123,8 @@ type onItsWay struct{ error }
 
 func (o *onItsWay) Unwrap() error { return o.error }
 
-// receive receives a message, checks that everything came with it that should, and closes that. With ErrRightsTruncated the label is there,
-// too.
+// receive receives a message, checks that everything came with it that should, and closes that.
+// With ErrRightsTruncated the label is there, too.
 func receive(c *afunix.Conn) (label, error) {
 	m, err := c.ReadMsg(make([]byte, labelSize))
 	if err != nil && !errors.Is(err, afunix.ErrRightsTruncated) {

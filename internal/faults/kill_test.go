@@ -13,9 +13,10 @@ import (
 	"afunix"
 )
 
-// The sender or the receiver is killed. The other process lives, and must be told the truth: each message whose sending had succeeded is
-// received, with all of its descriptors; the one that was being sent is, or is not, or its descriptors are missing and the receiver is told so; of a
-// send that failed nothing is. Then comes the end, and nothing is left.
+// The sender or the receiver is killed. The other process lives, and must be told the truth: each
+// message whose sending had succeeded is received, with all of its descriptors; the one that was
+// being sent is, or is not, or its descriptors are missing and the receiver is told so; of a send
+// that failed nothing is. Then comes the end, and nothing is left.
 
 // A variant is what the victim does.
 type variant struct {
@@ -37,7 +38,8 @@ var variants = []variant{
 	{"unixgram", true, sends}, {"unixgram", false, receives},
 }
 
-// stormy are those in which the victim is killed at some moment, with as much going on as there can be.
+// stormy are those in which the victim is killed at some moment, with as much going on as there can
+// be.
 var stormy = []variant{{"unix", true, both}, {"unix", false, both}, {"unixpacket", true, both}, {"unixpacket", false, both},
 	{"unixgram", true, sends}, {"unixgram", false, receives}}
 
@@ -67,8 +69,8 @@ func (r *round) newKilling(v variant, messages int) *killing {
 	}}
 }
 
-// killAtSteps first lets each victim finish, to learn how many steps there are, and then kills it at some of them, which are spread
-// over all at random.
+// killAtSteps first lets each victim finish, to learn how many steps there are, and then kills it
+// at some of them, which are spread over all at random.
 func killAtSteps(r *round) error {
 	for _, v := range r.choose(variants) {
 		if !canStep(v) {
@@ -90,7 +92,8 @@ func killAtSteps(r *round) error {
 	return nil
 }
 
-// killAt runs a victim that is killed at a step, if it comes so far. It returns how many steps there were.
+// killAt runs a victim that is killed at a step, if it comes so far. It returns how many steps
+// there were.
 func (r *round) killAt(v variant, at int) (steps int, err error) {
 	const messages = 4
 	k := r.newKilling(v, messages)
@@ -103,7 +106,8 @@ func (r *round) killAt(v variant, at int) (steps int, err error) {
 	return t.steps + rep.steps, k.nothingIsLeft(rep, t.killed)
 }
 
-// killAtMoments kills victims that send and receive a lot, at a moment between the first message and the end.
+// killAtMoments kills victims that send and receive a lot, at a moment between the first message
+// and the end.
 func killAtMoments(r *round) error {
 	for _, v := range r.choose(stormy) {
 		begun := time.Now()
@@ -166,7 +170,8 @@ func (k *killing) run(start func() (*worker, error), killed func() bool, connect
 	return rep, k.compare(a, rep, killed())
 }
 
-// beDialled listens, and serves the victim. A client of our own comes after it, and shows that the listener goes on.
+// beDialled listens, and serves the victim. A client of our own comes after it, and shows that the
+// listener goes on.
 func (k *killing) beDialled(start func() (*worker, error), connected func()) (a *account, lines []string, err error) {
 	l, err := listenTo(k.errand)
 	if err != nil {
@@ -292,7 +297,8 @@ func (k *killing) compare(a *account, rep report, killed bool) error {
 	return nil
 }
 
-// nothingIsLeft compares the counts, except for what a sender that died had pushed here, and not told us of: nobody knows of that.
+// nothingIsLeft compares the counts, except for what a sender that died had pushed here, and not
+// told us of: nobody knows of that.
 func (k *killing) nothingIsLeft(rep report, killed bool) error {
 	if killed && pushes(k.variant) {
 		now, err := count()

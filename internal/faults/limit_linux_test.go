@@ -14,8 +14,9 @@ import (
 	"afunix/internal/testenv"
 )
 
-// A process is out of descriptors (RLIMIT_NOFILE): whoever receives, sends, accepts or dials. It is told so, nothing is lost but what had no
-// room, and once it has descriptors again everything goes on.
+// A process is out of descriptors (RLIMIT_NOFILE): whoever receives, sends, accepts or dials. It is
+// told so, nothing is lost but what had no room, and once it has descriptors again everything goes
+// on.
 
 func init() { parts["pauper"] = playPauper }
 
@@ -100,7 +101,8 @@ func playPauper(h *household, e errand) error {
 	return errors.Join(play(h, e, g), before.settle())
 }
 
-// receivePoorly has no room for some of three descriptors: it gets the data, and is told. None of the three stays open.
+// receivePoorly has no room for some of three descriptors: it gets the data, and is told. None of
+// the three stays open.
 func receivePoorly(h *household, e errand, g *goods) error {
 	c, err := e.connect(nil)
 	if err != nil {
@@ -167,7 +169,8 @@ func (p *pauper) giveTooMuch() error {
 	return nil
 }
 
-// sendPoorly has no room for the copies that the pipe transport parks; the kernel needs none. What has no descriptors goes all the same.
+// sendPoorly has no room for the copies that the pipe transport parks; the kernel needs none. What
+// has no descriptors goes all the same.
 func sendPoorly(h *household, e errand, g *goods) error {
 	c, err := e.connect(nil)
 	if err != nil {
@@ -213,8 +216,8 @@ func (p *pauper) takeWhatItSends() error {
 	return nil
 }
 
-// acceptPoorly is told EMFILE, as long as there is no room. Whoever dials then waits, or is refused where there is room for the connection but
-// not for what shows who it is. The listener goes on.
+// acceptPoorly is told EMFILE, as long as there is no room. Whoever dials then waits, or is refused
+// where there is room for the connection but not for what shows who it is. The listener goes on.
 func acceptPoorly(h *household, e errand, g *goods) error {
 	l, err := (&afunix.ListenConfig{Transport: e.Transport}).Listen(context.Background(), e.Network, e.Path)
 	if err != nil {

@@ -15,5 +15,6 @@ func TestMain(m *testing.M) {
 	runTests(m)
 }
 
-// patience bounds every wait that should not last; a worker that lasts three times as long is killed.
+// patience bounds every wait that should not last; a worker that lasts three times as long is
+// killed.
 const patience = 30 * time.Second

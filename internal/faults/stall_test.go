@@ -13,13 +13,15 @@ import (
 	"afunix"
 )
 
-// Ten million bytes are written to a process that reads a few of them and stops. The writer waits, its deadline holds, and neither process
-// grows. Then the reader goes on, and gets all of them; or it closes, and the writer is told so.
+// Ten million bytes are written to a process that reads a few of them and stops. The writer waits,
+// its deadline holds, and neither process grows. Then the reader goes on, and gets all of them; or
+// it closes, and the writer is told so.
 
 const (
 	manyBytes  = 10_000_000
 	pieceBytes = 50_000
-	// growth is by how much a process may grow meanwhile: what fits into the window, and half as much again.
+	// growth is by how much a process may grow meanwhile: what fits into the window, and half as
+	// much again.
 	growth = 3 << 20
 )
 
@@ -174,7 +176,8 @@ func (r *round) stopReadingOver(network, order string) error {
 	return errors.Join(c.Close(), w.finish())
 }
 
-// writeUntilStuck writes until the reader has stopped, and then until deadlines pass in which nothing goes. It returns how much went.
+// writeUntilStuck writes until the reader has stopped, and then until deadlines pass in which
+// nothing goes. It returns how much went.
 func writeUntilStuck(c *afunix.Conn, w *worker) (offset int, err error) {
 	if err := w.say("a few"); err != nil {
 		return 0, err

@@ -9,7 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// On Linux a step is where a system call begins or ends. The victim is traced, so nothing in it knows of that.
+// On Linux a step is where a system call begins or ends. The victim is traced, so nothing in it
+// knows of that.
 
 // syscallStop is the signal of a stop at a system call, with PTRACE_O_TRACESYSGOOD.
 const syscallStop = unix.SIGTRAP | 0x80
@@ -36,7 +37,8 @@ func (t *trace) by(cmd *exec.Cmd) (wait func() error, err error) {
 	return func() error { return <-ended }, <-started
 }
 
-// follow lets a process run until it ends, or is killed at its step. Each wait4 returns one thread that has stopped or ended.
+// follow lets a process run until it ends, or is killed at its step. Each wait4 returns one thread
+// that has stopped or ended.
 func (t *trace) follow(pid int) error {
 	marked, options := false, false
 	for {
@@ -102,7 +104,8 @@ const stepsLine = "steps"
 
 func canStep(variant) bool { return true }
 
-// pushes reports whether a victim may have pushed descriptors here before it died. Linux has no such thing.
+// pushes reports whether a victim may have pushed descriptors here before it died. Linux has no
+// such thing.
 func pushes(variant) bool { return false }
 
 // open connects a victim.

@@ -20,8 +20,9 @@ import (
 	"afunix/internal/winpipe"
 )
 
-// On Windows a step is where the engine begins or ends an operation on its message pipe, or on the other process. Nobody can stop a victim
-// there from outside, so it terminates itself. For that its end is made here of a pipe that counts, and not by the public API.
+// On Windows a step is where the engine begins or ends an operation on its message pipe, or on the
+// other process. Nobody can stop a victim there from outside, so it terminates itself. For that its
+// end is made here of a pipe that counts, and not by the public API.
 
 // stepStatus is the exit status of a victim that was killed at its step.
 const stepStatus = 77
@@ -56,11 +57,12 @@ func endSteps(h *household, e errand) error {
 
 func beginSteps(errand) error { return nil }
 
-// canStep reports whether a victim can be made of a pipe. Datagram sockets have many; they are killed at a moment.
+// canStep reports whether a victim can be made of a pipe. Datagram sockets have many; they are
+// killed at a moment.
 func canStep(v variant) bool { return v.network != "unixgram" }
 
-// pushes reports whether a victim may have pushed descriptors here before it died, or exported a socket. Between equals the server
-// duplicates; a socket is exported by whoever has it.
+// pushes reports whether a victim may have pushed descriptors here before it died, or exported a
+// socket. Between equals the server duplicates; a socket is exported by whoever has it.
 func pushes(v variant) bool { return v.flow != receives }
 
 // manyFiles is how many files there are beside some messages.

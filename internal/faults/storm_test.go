@@ -14,10 +14,11 @@ import (
 	"afunix"
 )
 
-// 24 threads in four processes send and receive descriptors both ways, into queues that are full: this process has a connection to each of
-// three others, and on each end of each two threads send and two receive. Nobody receives on a side before each of its senders has found the
-// queue full. Sends have short deadlines, and are tried again. In the end each message was received exactly once, and those of a sender in their
-// order.
+// 24 threads in four processes send and receive descriptors both ways, into queues that are full:
+// this process has a connection to each of three others, and on each end of each two threads send
+// and two receive. Nobody receives on a side before each of its senders has found the queue full.
+// Sends have short deadlines, and are tried again. In the end each message was received exactly
+// once, and those of a sender in their order.
 
 const (
 	stormProcesses = 3
@@ -159,7 +160,8 @@ func (s *storm) send(sender int) (err error) {
 	return nil
 }
 
-// receive receives until the end. A receiver sees the messages of each sender in their order, though not all of them.
+// receive receives until the end. A receiver sees the messages of each sender in their order,
+// though not all of them.
 func (s *storm) receive() error {
 	s.blocked.Wait()
 	var next [stormSenders]int

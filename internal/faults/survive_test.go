@@ -22,7 +22,8 @@ type account struct {
 	refused        bool  // there was no connection
 }
 
-// survive does its part of the conversation, up to its end. Whatever happens, it must not wait for ever.
+// survive does its part of the conversation, up to its end. Whatever happens, it must not wait for
+// ever.
 func (k *killing) survive(c *afunix.Conn, a *account) (err error) {
 	defer func() { err = errors.Join(err, c.Close()) }()
 	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
@@ -45,8 +46,9 @@ func (k *killing) survive(c *afunix.Conn, a *account) (err error) {
 	return err
 }
 
-// readToTheEnd receives messages, in their order, until the end. A peer that died with something unread has reset the connection, which is
-// told once: on a stream behind the messages, else in front of them (rows 154 and 199 of docs/CONFORMANCE.md).
+// readToTheEnd receives messages, in their order, until the end. A peer that died with something
+// unread has reset the connection, which is told once: on a stream behind the messages, else in
+// front of them (rows 154 and 199 of docs/CONFORMANCE.md).
 func (k *killing) readToTheEnd(c *afunix.Conn, a *account) error {
 	for {
 		l, err := receive(c)
@@ -65,8 +67,8 @@ func (k *killing) readToTheEnd(c *afunix.Conn, a *account) error {
 	}
 }
 
-// isBare reports whether a message came without its descriptors because its sender died before this process had taken them. Over the kernel
-// there is no such thing.
+// isBare reports whether a message came without its descriptors because its sender died before this
+// process had taken them. Over the kernel there is no such thing.
 func (k *killing) isBare(err error) bool {
 	return k.Transport == afunix.PipeTransport && errors.Is(err, afunix.ErrRightsTruncated)
 }

@@ -14,11 +14,13 @@ import (
 	"afunix/internal/testenv"
 )
 
-// The other process is suspended. Every call with a deadline keeps it, Close does not wait, and when the other goes on, so does everything:
-// what was sent arrives, once and in order, and nothing else.
+// The other process is suspended. Every call with a deadline keeps it, Close does not wait, and
+// when the other goes on, so does everything: what was sent arrives, once and in order, and nothing
+// else.
 
-// An absentee has three connections that it has accepted: one for messages with descriptors, one for bytes, and one on which it does nothing.
-// It tells of each message that it has received, and of all the bytes.
+// An absentee has three connections that it has accepted: one for messages with descriptors, one
+// for bytes, and one on which it does nothing. It tells of each message that it has received, and
+// of all the bytes.
 func playAbsentee(h *household, e errand) error {
 	g, err := openGoods()
 	if err != nil {

@@ -13,8 +13,9 @@ import (
 	"afunix"
 )
 
-// A victim is a worker that is killed while it does what its errand says. It tells what it has done, each thing once that is done, so that
-// its parent knows from the lines what it had been promised.
+// A victim is a worker that is killed while it does what its errand says. It tells what it has
+// done, each thing once that is done, so that its parent knows from the lines what it had been
+// promised.
 
 // A flow is in which direction messages go.
 type flow string
@@ -32,7 +33,8 @@ const (
 	gotLine   = "got"
 )
 
-// A victimEnd is the victim's end of the connection, whose descriptors a victim on Windows uses by way of its own steps.
+// A victimEnd is the victim's end of the connection, whose descriptors a victim on Windows uses by
+// way of its own steps.
 type victimEnd interface {
 	send(number int) error
 	receive() (number int, err error)
@@ -126,7 +128,8 @@ func (e errand) openOverAPI(h *household, g *goods) (victimEnd, error) {
 	return overAPI{c, g}, nil
 }
 
-// connect connects with the other process. Whoever listens calls ready as soon as it can be dialled.
+// connect connects with the other process. Whoever listens calls ready as soon as it can be
+// dialled.
 func (e errand) connect(ready func() error) (*afunix.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()

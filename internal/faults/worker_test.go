@@ -18,8 +18,8 @@ import (
 	"afunix"
 )
 
-// A worker is a second process: the test binary again, which plays a part. The two speak in lines, on the worker's standard input and
-// output; so they need no socket for what is said about sockets.
+// A worker is a second process: the test binary again, which plays a part. The two speak in lines,
+// on the worker's standard input and output; so they need no socket for what is said about sockets.
 
 const errandVariable = "AFUNIX_FAULTS_ERRAND"
 
@@ -99,7 +99,8 @@ type worker struct {
 	over   bool        // its end has been waited for
 }
 
-// command returns a command that runs an errand, and the parent's ends of its standard input and output.
+// command returns a command that runs an errand, and the parent's ends of its standard input and
+// output.
 func (e errand) command() (cmd *exec.Cmd, in, out *os.File, err error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -134,8 +135,8 @@ type starter func(cmd *exec.Cmd) (wait func() error, err error)
 
 func plainly(cmd *exec.Cmd) (wait func() error, err error) { return cmd.Wait, cmd.Start() }
 
-// startBy starts a worker that starter runs. Wine now and then cannot start a process, which says nothing about what is tested; it is
-// tried again, as scripts/test does.
+// startBy starts a worker that starter runs. Wine now and then cannot start a process, which says
+// nothing about what is tested; it is tried again, as scripts/test does.
 func (e errand) startBy(s starter) (*worker, error) {
 	for tries := 1; ; tries++ {
 		w, err := e.tryStart(s)
@@ -164,7 +165,8 @@ func (e errand) tryStart(s starter) (*worker, error) {
 	return w, nil
 }
 
-// listen takes in what the worker says, until it has ended. So the worker never waits for its parent to listen.
+// listen takes in what the worker says, until it has ended. So the worker never waits for its
+// parent to listen.
 func (w *worker) listen(out *os.File, wait func() error) {
 	defer out.Close()
 	for lines := bufio.NewScanner(out); lines.Scan(); {
@@ -211,7 +213,8 @@ func (w *worker) kill() {
 	w.cmd.Process.Kill() // fails only if it has ended
 }
 
-// rest returns what the worker has said until its end, which is waited for. It fails if the worker ended unhappily and was not killed.
+// rest returns what the worker has said until its end, which is waited for. It fails if the worker
+// ended unhappily and was not killed.
 func (w *worker) rest() (lines []string, err error) {
 	for {
 		line, err := w.hear()

@@ -12,9 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A controlBlock has room for a full set of descriptors (CMSG_SPACE(4 × 253) = 1,032 bytes), for the sender's credentials, and
-// for whatever else the owner of the socket may have switched on behind our back (SO_PASSSEC, SO_TIMESTAMP, …). It is an array of
-// words because headers must be aligned.
+// A controlBlock has room for a full set of descriptors (CMSG_SPACE(4 × 253) = 1,032 bytes), for
+// the sender's credentials, and for whatever else the owner of the socket may have switched on
+// behind our back (SO_PASSSEC, SO_TIMESTAMP, …). It is an array of words because headers must be
+// aligned.
 type controlBlock [2048 / 8]uint64
 
 func (b *controlBlock) bytes() []byte {
@@ -39,7 +40,8 @@ func putRights(b []byte, files []transport.File) int {
 	return unix.CmsgSpace(sizeofInt32 * len(files))
 }
 
-// nextControl splits the first header and its body off a control block that the kernel wrote; h is nil at the end.
+// nextControl splits the first header and its body off a control block that the kernel wrote; h is
+// nil at the end.
 func nextControl(b []byte) (h *unix.Cmsghdr, body, rest []byte) {
 	if len(b) < unix.CmsgLen(0) {
 		return nil, nil, nil
@@ -53,8 +55,8 @@ func nextControl(b []byte) (h *unix.Cmsghdr, body, rest []byte) {
 	return h, body, b[min(unix.CmsgSpace(len(body)), len(b)):]
 }
 
-// parseControl takes over the descriptors in a control block that the kernel wrote; nil if there are none. It allocates
-// nothing but what it returns.
+// parseControl takes over the descriptors in a control block that the kernel wrote; nil if there
+// are none. It allocates nothing but what it returns.
 func parseControl(b []byte) (rights *descriptor.Set, creds *cred.Credentials) {
 	for h, body, rest := nextControl(b); h != nil; h, body, rest = nextControl(rest) {
 		switch {
@@ -76,7 +78,8 @@ func descriptors(body []byte) []int32 {
 	return unsafe.Slice((*int32)(unsafe.Pointer(unsafe.SliceData(body))), len(body)/sizeofInt32)
 }
 
-// addRights adds the descriptors in the body of an SCM_RIGHTS message to set, which is made if it is nil.
+// addRights adds the descriptors in the body of an SCM_RIGHTS message to set, which is made if it
+// is nil.
 func addRights(set *descriptor.Set, body []byte) *descriptor.Set {
 	fds := descriptors(body)
 	if set == nil && len(fds) > 0 {

@@ -8,7 +8,8 @@ import (
 	"afunix/internal/cred"
 )
 
-// SetPassCredentials is not possible: what these systems send for LOCAL_CREDS does not name the process.
+// SetPassCredentials is not possible: what these systems send for LOCAL_CREDS does not name the
+// process.
 func (c *Conn) SetPassCredentials(bool) error { return errors.ErrUnsupported }
 
 // PassCredentials is never on.

@@ -39,8 +39,8 @@ func TestBacklog(t *testing.T) {
 	}
 }
 
-// Nobody sees the socket file with a permission that is wider than the mode: what others see between bind and chmod is
-// watched while many are made.
+// Nobody sees the socket file with a permission that is wider than the mode: what others see
+// between bind and chmod is watched while many are made.
 func TestModeIsNeverWiderThanAsked(t *testing.T) {
 	path := socketPath(t)
 	before := unix.Umask(0)
@@ -206,7 +206,8 @@ func TestAddressesOfUnnamedSockets(t *testing.T) {
 	}
 }
 
-// O_NONBLOCK of a received socket is its sender's, too: Send and Recv never wait in the kernel, where no deadline would reach them.
+// O_NONBLOCK of a received socket is its sender's, too: Send and Recv never wait in the kernel,
+// where no deadline would reach them.
 func TestASocketThatIsMadeBlockingHeedsItsDeadline(t *testing.T) {
 	for _, tt := range []struct {
 		name string

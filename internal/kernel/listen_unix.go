@@ -39,8 +39,8 @@ func (Transport) Listen(ctx context.Context, network, name string, o transport.O
 	return k, nil
 }
 
-// A Listener is a socket that listens: a [transport.Listener]. The socket file is removed by us, and not by package net, which does not
-// look whether it is still the listener's.
+// A Listener is a socket that listens: a [transport.Listener]. The socket file is removed by us,
+// and not by package net, which does not look whether it is still the listener's.
 type Listener struct {
 	l    *net.UnixListener
 	raw  syscall.RawConn // of l
@@ -108,8 +108,8 @@ func setBacklog(l syscall.Conn, backlog int) error {
 // hasFile reports whether a socket bound to the address has a socket file.
 func hasFile(address string) bool { return address != "" && !isAbstract(address) }
 
-// chmod sets the permission of a socket file. It does not follow a symbolic link that somebody put there instead, where the system
-// can do that.
+// chmod sets the permission of a socket file. It does not follow a symbolic link that somebody put
+// there instead, where the system can do that.
 func chmod(path string, mode fs.FileMode) error {
 	perm := uint32(mode.Perm())
 	err := unix.Fchmodat(unix.AT_FDCWD, path, perm, unix.AT_SYMLINK_NOFOLLOW)
@@ -119,8 +119,9 @@ func chmod(path string, mode fs.FileMode) error {
 	return os.NewSyscallError("chmod", err)
 }
 
-// listenPacketMode binds a datagram socket. Where [control] cannot keep others out from the start, there is a moment in which
-// those whom the umask lets in can send: such a socket receives as soon as it has a name.
+// listenPacketMode binds a datagram socket. Where [control] cannot keep others out from the start,
+// there is a moment in which those whom the umask lets in can send: such a socket receives as soon
+// as it has a name.
 func listenPacketMode(ctx context.Context, network, address string, mode fs.FileMode) (*net.UnixConn, error) {
 	lc := net.ListenConfig{Control: control(mode)}
 	p, err := lc.ListenPacket(ctx, network, address)

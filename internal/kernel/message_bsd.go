@@ -9,9 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A message is what sendmsg and recvmsg take besides the data. Both are called through package unix, and so through the system's
-// C library where that is the only way. It puts a byte of its own beside descriptors without data, and reads one into
-// an empty buffer: rather than that, both are refused here.
+// A message is what sendmsg and recvmsg take besides the data. Both are called through package
+// unix, and so through the system's C library where that is the only way. It puts a byte of its own
+// beside descriptors without data, and reads one into an empty buffer: rather than that, both are
+// refused here.
 type message struct {
 	to      unix.Sockaddr // nil, or the destination
 	from    unix.Sockaddr
@@ -52,8 +53,9 @@ func (m *message) sendmsg(fd uintptr, data []byte, control int) (int, error) {
 // wantName has nothing to do: recvmsg always asks.
 func (m *message) wantName() {}
 
-// recvmsg returns the length of the control block, and the flags of the message. These systems do not install descriptors for
-// MSG_PEEK, but show how the kernel keeps them; so a peek asks for none.
+// recvmsg returns the length of the control block, and the flags of the message. These systems do
+// not install descriptors for MSG_PEEK, but show how the kernel keeps them; so a peek asks for
+// none.
 func (m *message) recvmsg(fd uintptr, data []byte, peek bool) (n, control, flags int, err error) {
 	if peek {
 		n, _, flags, m.from, err = unix.Recvmsg(int(fd), data, nil, unix.MSG_PEEK|dontWait)

@@ -41,7 +41,8 @@ func (m *message) set(data []byte, control int) {
 	m.hdr.SetControllen(control)
 }
 
-// setName makes to the destination of sendmsg; nil is none. The name is what follows "@" for an abstract one.
+// setName makes to the destination of sendmsg; nil is none. The name is what follows "@" for an
+// abstract one.
 func (m *message) setName(to *net.UnixAddr) error {
 	if to == nil {
 		return nil
@@ -66,7 +67,8 @@ func (m *message) setName(to *net.UnixAddr) error {
 
 const sizeofFamily = 2 // of a sockaddr_un, before the path
 
-// name returns the sender's name after recvmsg; nil if it has none. An abstract name is complete, with any NUL that is in it.
+// name returns the sender's name after recvmsg; nil if it has none. An abstract name is complete,
+// with any NUL that is in it.
 func (m *message) name(network string) *net.UnixAddr {
 	n := min(int(m.hdr.Namelen), int(unsafe.Sizeof(m.addr))) - sizeofFamily // may be longer: row 79
 	if n <= 0 {

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// listenMode sets the permission of the socket file between bind and listen, when nobody can connect yet. Package net leaves no
-// room there, so the socket is made by hand.
+// listenMode sets the permission of the socket file between bind and listen, when nobody can
+// connect yet. Package net leaves no room there, so the socket is made by hand.
 func listenMode(ctx context.Context, network, address string, mode fs.FileMode) (*net.UnixListener, error) {
 	if mode == 0 || !hasFile(address) {
 		var lc net.ListenConfig

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// listenMode creates the socket file with a permission that is never wider than mode: see [control]. What the umask took away
-// is given back afterwards.
+// listenMode creates the socket file with a permission that is never wider than mode: see
+// [control]. What the umask took away is given back afterwards.
 func listenMode(ctx context.Context, network, address string, mode fs.FileMode) (*net.UnixListener, error) {
 	lc := net.ListenConfig{Control: control(mode)}
 	l, err := lc.Listen(ctx, network, address)
@@ -27,8 +27,8 @@ func listenMode(ctx context.Context, network, address string, mode fs.FileMode) 
 	return l.(*net.UnixListener), nil
 }
 
-// control gives the socket itself the permission before it is bound: bind makes the socket file with the socket's permission,
-// less the umask (unix_bind_bsd in Linux's net/unix/af_unix.c).
+// control gives the socket itself the permission before it is bound: bind makes the socket file
+// with the socket's permission, less the umask (unix_bind_bsd in Linux's net/unix/af_unix.c).
 func control(mode fs.FileMode) func(network, address string, c syscall.RawConn) error {
 	if mode == 0 {
 		return nil

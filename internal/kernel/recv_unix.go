@@ -54,7 +54,8 @@ func (c *Conn) Recv(b []byte, peek bool) (transport.Message, error) {
 	m.Truncated = c.network != stream && r.flags&unix.MSG_TRUNC != 0
 	switch {
 	case r.flags&unix.MSG_CTRUNC != 0:
-		// There is always room for a full set, so what did not fit is this process's table: all or nothing (P3).
+		// There is always room for a full set, so what did not fit is this process's table: all or
+		// nothing (P3).
 		m.Rights.Close()
 		m.Rights = nil
 		return m, descriptor.ErrRightsTruncated

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A sending is one Send in progress. It is pooled together with the function that package net calls with the descriptor, so
-// that sending makes no garbage.
+// A sending is one Send in progress. It is pooled together with the function that package net calls
+// with the descriptor, so that sending makes no garbage.
 type sending struct {
 	message
 	data    []byte // what has not been sent
@@ -32,8 +32,9 @@ var sendings = sync.Pool{New: func() any {
 	return s
 }}
 
-// Send makes one sendmsg of the message. If a stream takes only the beginning of b, then the files went with that, and the rest
-// follows without any; no other Send or Write comes in between, because package net holds the socket's write lock meanwhile.
+// Send makes one sendmsg of the message. If a stream takes only the beginning of b, then the files
+// went with that, and the rest follows without any; no other Send or Write comes in between,
+// because package net holds the socket's write lock meanwhile.
 func (c *Conn) Send(b []byte, files []transport.File, to *net.UnixAddr) (int, error) {
 	if len(files) > 0 && len(b) == 0 && c.network == stream {
 		return 0, syscall.EINVAL // the kernel would discard them: row 15

@@ -1,8 +1,9 @@
-// Package leaktest makes tests fail that leave a goroutine or an open descriptor behind. It is for tests only.
+// Package leaktest makes tests fail that leave a goroutine or an open descriptor behind. It is for
+// tests only.
 //
-// A descriptor is a file descriptor on Unix and a handle on Windows. What the runtime itself opens is not counted: see
-// the files for each system. Counting is for the whole process, so tests that use [Check] or [Descriptors] must not run in
-// parallel with others.
+// A descriptor is a file descriptor on Unix and a handle on Windows. What the runtime itself opens
+// is not counted: see the files for each system. Counting is for the whole process, so tests that
+// use [Check] or [Descriptors] must not run in parallel with others.
 package leaktest
 
 import (
@@ -22,14 +23,15 @@ import (
 type snapshot struct {
 	// open has every descriptor that can be told apart from the runtime's, ascending.
 	open []uintptr
-	// anonymous is the number of further descriptors that look as if they were the runtime's, beyond what it needs.
-	// Only Windows has such.
+	// anonymous is the number of further descriptors that look as if they were the runtime's,
+	// beyond what it needs. Only Windows has such.
 	anonymous int
 }
 
 func (s snapshot) len() int { return len(s.open) + s.anonymous }
 
-// since returns those descriptors of s that were not open in before, each with a text, as far as they can be named.
+// since returns those descriptors of s that were not open in before, each with a text, as far as
+// they can be named.
 func (s snapshot) since(before snapshot) []string {
 	var leaked []string
 	for _, d := range s.open {
@@ -43,9 +45,9 @@ func (s snapshot) since(before snapshot) []string {
 	return leaked
 }
 
-// Main is the body of a TestMain: it runs the tests and ends the process. If all of them passed, but left a goroutine or a
-// descriptor behind, it lists those on standard error and exits with status 1. A test binary that starts itself as a
-// second process branches off before it calls Main.
+// Main is the body of a TestMain: it runs the tests and ends the process. If all of them passed,
+// but left a goroutine or a descriptor behind, it lists those on standard error and exits with
+// status 1. A test binary that starts itself as a second process branches off before it calls Main.
 func Main(m *testing.M) {
 	os.Exit(run(m.Run, os.Stderr))
 }
@@ -78,7 +80,8 @@ func run(tests func() int, stderr io.Writer) int {
 	return status
 }
 
-// Descriptors returns how many descriptors this process has open now. Only differences mean something.
+// Descriptors returns how many descriptors this process has open now. Only differences mean
+// something.
 func Descriptors() (int, error) {
 	if err := warmUp(); err != nil {
 		return 0, err
@@ -87,7 +90,8 @@ func Descriptors() (int, error) {
 	return now.len(), err
 }
 
-// Check makes t fail if, once it and its other cleanups are done, it has left a descriptor open. Call it first.
+// Check makes t fail if, once it and its other cleanups are done, it has left a descriptor open.
+// Call it first.
 func Check(t testing.TB) {
 	t.Helper()
 	before, err := baseline()
@@ -105,8 +109,8 @@ func Check(t testing.TB) {
 	})
 }
 
-// baseline is a snapshot from which later ones may only differ by leaks: with everything open that the runtime opens on first
-// use, and without what is about to be closed because it is garbage.
+// baseline is a snapshot from which later ones may only differ by leaks: with everything open that
+// the runtime opens on first use, and without what is about to be closed because it is garbage.
 func baseline() (snapshot, error) {
 	if err := warmUp(); err != nil {
 		return snapshot{}, err
@@ -116,11 +120,12 @@ func baseline() (snapshot, error) {
 	return take()
 }
 
-// patience is how long settle waits for descriptors that are being closed by another goroutine or process. The tests of
-// this package, which leak on purpose, have less.
+// patience is how long settle waits for descriptors that are being closed by another goroutine or
+// process. The tests of this package, which leak on purpose, have less.
 var patience = 5 * time.Second
 
-// settle waits until nothing is open that was not open before, for as long as patience lasts, and returns what still is.
+// settle waits until nothing is open that was not open before, for as long as patience lasts, and
+// returns what still is.
 func settle(before snapshot) ([]string, error) {
 	give := time.After(patience)
 	again := time.NewTicker(10 * time.Millisecond)

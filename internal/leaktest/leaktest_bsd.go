@@ -8,11 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mostDescriptors bounds the search where the limit is much higher, or infinite. Descriptors are given out from the
-// lowest free number on.
+// mostDescriptors bounds the search where the limit is much higher, or infinite. Descriptors are
+// given out from the lowest free number on.
 const mostDescriptors = 1 << 14
 
-// candidates lists every number that a descriptor may have: these systems have no common list of what is open.
+// candidates lists every number that a descriptor may have: these systems have no common list of
+// what is open.
 func candidates() ([]int, error) {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {

@@ -6,7 +6,8 @@ import (
 	"strconv"
 )
 
-// candidates lists the numbers in /proc/self/fd. The one by which that directory is read is among them, but not open any more.
+// candidates lists the numbers in /proc/self/fd. The one by which that directory is read is among
+// them, but not open any more.
 func candidates() ([]int, error) {
 	entries, err := os.ReadDir("/proc/self/fd")
 	if err != nil {

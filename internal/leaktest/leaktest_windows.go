@@ -9,20 +9,25 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// The handles of this process come from NtQuerySystemInformation(SystemExtendedHandleInformation), which lists those of
-// the whole system. GetProcessHandleCount would be simpler, but is always 0 on Wine 8, and says nothing about types.
+// The handles of this process come from NtQuerySystemInformation(SystemExtendedHandleInformation),
+// which lists those of the whole system. GetProcessHandleCount would be simpler, but is always 0 on
+// Wine 8, and says nothing about types.
 //
-// Threads come with handles of their own, and the runtime makes threads whenever it needs one; none of that is a leak:
-//   - Go's runtime has a thread handle, up to two timers, up to one wait completion packet and up to two events for each
-//     (src/runtime/os_windows.go, minit and semacreate, Go 1.26);
-//   - Winsock has an event for each thread that made a blocking call on a socket (ws2_32's sync_event on Wine 8).
+// Threads come with handles of their own, and the runtime makes threads whenever it needs one; none
+// of that is a leak:
+//   - Go's runtime has a thread handle, up to two timers, up to one wait completion packet and up
+//     to two events for each (src/runtime/os_windows.go, minit and semacreate, Go 1.26);
+//   - Winsock has an event for each thread that made a blocking call on a socket (ws2_32's
+//     sync_event on Wine 8).
 //
-// Handles of types that nothing else has are not counted, nor timers opened with the runtime's access mask. Of events
-// without a name and with every right, three per thread are not counted; so an event that was leaked once may go unseen, one
-// per operation may not. Code that asks for the rights that it needs, CreateEventEx with EVENT_MODIFY_STATE and SYNCHRONIZE for
-// overlapped I/O, has its events counted exactly.
+// Handles of types that nothing else has are not counted, nor timers opened with the runtime's
+// access mask. Of events without a name and with every right, three per thread are not counted; so
+// an event that was leaked once may go unseen, one per operation may not. Code that asks for the
+// rights that it needs, CreateEventEx with EVENT_MODIFY_STATE and SYNCHRONIZE for overlapped I/O,
+// has its events counted exactly.
 //
-// The types that only the system's libraries use are not counted, either: they open them at their first use.
+// The types that only the system's libraries use are not counted, either: they open them at their
+// first use.
 
 // What belongs to threads is known by these figures.
 const (
@@ -71,9 +76,11 @@ func currentDirectory() uintptr {
 	return uintptr(windows.RtlGetCurrentPeb().ProcessParameters.CurrentDirectory.Handle)
 }
 
-// ownHandles lists the handles of this process: it tries every value, since the table is dense. To ask for the handles of the whole
-// system (NtQuerySystemInformation) ends Wine 8's server if some other process has an empty table at that moment, as each has that is just
-// being started: enum_handles compares an unsigned index with a last one of -1. Every program in the prefix then hangs.
+// ownHandles lists the handles of this process: it tries every value, since the table is dense. To
+// ask for the handles of the whole system (NtQuerySystemInformation) ends Wine 8's server if some
+// other process has an empty table at that moment, as each has that is just being started:
+// enum_handles compares an unsigned index with a last one of -1. Every program in the prefix then
+// hangs.
 func ownHandles() ([]handle, error) {
 	var list []handle
 	for v, missing := uintptr(4), 0; missing < gap; v += 4 {
@@ -113,8 +120,8 @@ const (
 	objectTypeInformation = 2
 )
 
-// typeName returns the name of the type of h's object, such as "File"; "" if h is not open. The type's index would be
-// cheaper, but differs between versions of Windows.
+// typeName returns the name of the type of h's object, such as "File"; "" if h is not open. The
+// type's index would be cheaper, but differs between versions of Windows.
 func typeName(h windows.Handle) string { return queryObject(h, objectTypeInformation) }
 
 // queryObject returns the UNICODE_STRING with which the answer begins; "" if there is none.
@@ -142,8 +149,9 @@ func describe(d uintptr) string {
 	return fmt.Sprintf("handle %#x: %s", d, kind)
 }
 
-// objectName returns the name of h's object, if it has one. Asking for the name of a pipe that is opened for synchronous
-// I/O blocks while such I/O is under way, so the answer is not waited for for ever; this is only called to report a failure.
+// objectName returns the name of h's object, if it has one. Asking for the name of a pipe that is
+// opened for synchronous I/O blocks while such I/O is under way, so the answer is not waited for
+// for ever; this is only called to report a failure.
 func objectName(h windows.Handle) string {
 	name := make(chan string, 1)
 	go func() { name <- queryObject(h, objectNameInformation) }()

@@ -47,7 +47,8 @@ func useTCP() error {
 	return server.Close()
 }
 
-// useUDP ignores that there is none: on Wine a program that was built without our overlay has no UDP.
+// useUDP ignores that there is none: on Wine a program that was built without our overlay has no
+// UDP.
 func useUDP() error {
 	if c, err := net.ListenPacket("udp", "127.0.0.1:0"); err == nil {
 		c.Close()

@@ -111,9 +111,10 @@ func (l *Listener) Accept() (pipe.Pipe, error) {
 	return newPipe(fd)
 }
 
-// acceptNow fails with EAGAIN where there is nobody. There is no MSG_DONTWAIT for accept4(2), so for a socket that its former owner may make
-// blocking at any time it is looked first whether somebody is there. (He could still take that client himself in between: then the call
-// waits for the next one.)
+// acceptNow fails with EAGAIN where there is nobody. There is no MSG_DONTWAIT for accept4(2), so
+// for a socket that its former owner may make blocking at any time it is looked first whether
+// somebody is there. (He could still take that client himself in between: then the call waits for
+// the next one.)
 func (l *Listener) acceptNow(s uintptr) (fd int, err error) {
 	if l.shared {
 		if ready, err := poll(s, unix.POLLIN); err != nil || !ready {
@@ -124,8 +125,8 @@ func (l *Listener) acceptNow(s uintptr) (fd int, err error) {
 	return fd, err
 }
 
-// SetUnlinkOnClose says whether Close removes the socket file, if that is still the listener's. It does if Listen made it, unless told
-// otherwise.
+// SetUnlinkOnClose says whether Close removes the socket file, if that is still the listener's. It
+// does if Listen made it, unless told otherwise.
 func (l *Listener) SetUnlinkOnClose(unlink bool) { l.bound.SetUnlink(unlink) }
 
 // Unlink does what comes first in Close: see pipe.Source.
@@ -134,7 +135,8 @@ func (l *Listener) Unlink() error {
 	return nil
 }
 
-// Close stops listening. As in package net, the socket file is removed first, so that it is never a stale one.
+// Close stops listening. As in package net, the socket file is removed first, so that it is never a
+// stale one.
 func (l *Listener) Close() error {
 	l.bound.Close(l.raw)
 	l.spare.close()

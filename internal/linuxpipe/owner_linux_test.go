@@ -12,7 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Whoever has handed an end on, and kept a duplicate, cannot speak for the process that has said hello since.
+// Whoever has handed an end on, and kept a duplicate, cannot speak for the process that has said
+// hello since.
 func TestOnlyTheNewOwnerOfAnEndIsHeard(t *testing.T) {
 	for name, tt := range map[string]struct {
 		moved bool
@@ -57,7 +58,8 @@ func TestOnlyTheNewOwnerOfAnEndIsHeard(t *testing.T) {
 	}
 }
 
-// An end that is to move, and stays after all, may say so before anybody has asked the kernel who it is.
+// An end that is to move, and stays after all, may say so before anybody has asked the kernel who
+// it is.
 func TestAHelloThatComesTooEarlyIsOfWhoSaidTheOneBefore(t *testing.T) {
 	testenv.NeedPipeRights(t)
 	server, client := connected(t)

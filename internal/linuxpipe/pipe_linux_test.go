@@ -177,8 +177,8 @@ func TestCloseLeavesPacketsForThePeer(t *testing.T) {
 	}
 }
 
-// A peer sees at once that an end was hung up, though somebody else has a duplicate of it, reads what was written, and learns by whether the
-// pipe is connected that nothing of his will be read.
+// A peer sees at once that an end was hung up, though somebody else has a duplicate of it, reads
+// what was written, and learns by whether the pipe is connected that nothing of his will be read.
 func TestHangupIsSeenThoughTheEndIsOpenElsewhere(t *testing.T) {
 	server, client := connected(t)
 	if !server.Connected() || !client.Connected() {

@@ -17,11 +17,13 @@ func bad(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrRecord, fmt.Sprintf(format, args...))
 }
 
-// An Opener makes an end of kind k of its descriptor v, 0 if it has none. It owns v, also if it fails.
+// An Opener makes an end of kind k of its descriptor v, 0 if it has none. It owns v, also if it
+// fails.
 type Opener func(v uintptr, k descriptor.Kind) (descriptor.End, error)
 
-// Adopt makes the descriptors of a message ours: n records in block, which package wire has checked, from a peer from which
-// descriptors come by route. All or none: on an error, those that were adopted have been closed. The errors are
+// Adopt makes the descriptors of a message ours: n records in block, which package wire has
+// checked, from a peer from which descriptors come by route. All or none: on an error, those that
+// were adopted have been closed. The errors are
 //   - descriptor.ErrRightsTruncated: this process has no room for them;
 //   - syscall.ESRCH: the peer has gone, and its descriptors with it;
 //   - one that wraps ErrRecord: the peer must not be listened to any longer.
@@ -76,7 +78,8 @@ func adoptEnd(set *descriptor.Set, t descriptor.Table, peer pipe.Process, route 
 	return err
 }
 
-// AdoptPart makes the descriptor of a record of owner End ours, of an end that is made of several. Errors are those of Adopt.
+// AdoptPart makes the descriptor of a record of owner End ours, of an end that is made of several.
+// Errors are those of Adopt.
 func AdoptPart(t descriptor.Table, peer pipe.Process, route Route, r wire.Record) (uintptr, error) {
 	kind, err := endKind(r)
 	if err != nil {
@@ -140,7 +143,8 @@ func obtain(peer pipe.Process, route Route, r wire.Record) (uintptr, error) {
 	return 0, bad("owner %d, which was not agreed", r.Owner)
 }
 
-// Discard closes what a message brought that nobody will read. Only what has been put into our table needs it.
+// Discard closes what a message brought that nobody will read. Only what has been put into our
+// table needs it.
 func Discard(t descriptor.Table, peer pipe.Process, route Route, block []byte, n int) {
 	for range n {
 		r, rest, err := wire.ParseRecord(block)

@@ -49,8 +49,9 @@ func TestP4AdoptingFailsAtEveryStep(t *testing.T) {
 	}
 }
 
-// leftByFailure is what cannot be closed: a socket that could not be imported stays where WSADuplicateSocket put it; and what
-// was pushed here, but cannot be asked what it is, may be the receiver's own.
+// leftByFailure is what cannot be closed: a socket that could not be imported stays where
+// WSADuplicateSocket put it; and what was pushed here, but cannot be asked what it is, may be the
+// receiver's own.
 func leftByFailure(w *world, f *failure) int {
 	pushed := w.route.Way == rights.Push && f.before != simproc.Import
 	if f.op == simproc.Import || f.op == simproc.Kind && pushed {
@@ -93,8 +94,8 @@ func TestSenderIsGoneBeforeThePull(t *testing.T) {
 	}
 }
 
-// P7: records that lie. Nothing is pulled that cannot be a descriptor, nothing is believed that was not agreed, and none of our
-// own descriptors is closed on a peer's word.
+// P7: records that lie. Nothing is pulled that cannot be a descriptor, nothing is believed that was
+// not agreed, and none of our own descriptors is closed on a peer's word.
 func TestP7RecordsThatLie(t *testing.T) {
 	const file, stream = uint8(descriptor.File), uint8(descriptor.Stream)
 	type lie struct {
@@ -226,7 +227,8 @@ func TestDiscard(t *testing.T) {
 	}
 }
 
-// P7: a socket that was exported is imported to be closed, also if it is another one than its record says.
+// P7: a socket that was exported is imported to be closed, also if it is another one than its
+// record says.
 func TestP7DiscardClosesAnExportedSocketOfAnotherKind(t *testing.T) {
 	w := newWorld(setting{"", pulledBoth, true, []descriptor.Kind{descriptor.Stream}})
 	o, block, err := w.send()

@@ -17,14 +17,15 @@ const (
 // A Route is what the two sides have agreed on for one direction.
 type Route struct {
 	Way Way
-	// Exports says whether sockets can go by ExportSocket where they must: the sender has to be able to put something into the
-	// receiver, whoever was elected, and the receiver to believe it.
+	// Exports says whether sockets can go by ExportSocket where they must: the sender has to be
+	// able to put something into the receiver, whoever was elected, and the receiver to believe it.
 	Exports bool
 }
 
-// Elect chooses who duplicates the descriptors that one side sends to the other (S5, P1): the server's side if it can, else the
-// client's. Either side's ability is over the other. A push counts only if the receiver believes the sender, who
-// otherwise could make it close descriptors of its own.
+// Elect chooses who duplicates the descriptors that one side sends to the other (S5, P1): the
+// server's side if it can, else the client's. Either side's ability is over the other. A push
+// counts only if the receiver believes the sender, who otherwise could make it close descriptors of
+// its own.
 func Elect(serverSends bool, server, client pipe.Ability) Route {
 	sender, receiver := client, server
 	if serverSends {

@@ -23,8 +23,8 @@ var (
 	pushed     = rights.Route{Way: rights.Push, Exports: true}
 )
 
-// The table of WINDOWS.md, "Security defaults": who duplicates. An ability is over the other side, and a side trusts what is at
-// least as privileged as itself.
+// The table of who duplicates. An ability is over the other side,
+// and a side trusts what is at least as privileged as itself.
 func TestElectWhoWindowsLets(t *testing.T) {
 	for _, tt := range []struct {
 		who                string
@@ -51,8 +51,8 @@ func TestElectWhoWindowsLets(t *testing.T) {
 	}
 }
 
-// elections names, for each direction, the three abilities that decide, and what comes of each of their combinations. It does
-// not matter what else the two sides can do.
+// elections names, for each direction, the three abilities that decide, and what comes of each of
+// their combinations. It does not matter what else the two sides can do.
 var elections = []struct {
 	serverSends bool
 	decides     [3]ability

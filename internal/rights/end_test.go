@@ -113,7 +113,8 @@ func TestEndsThatAreTakenBackOrDiscarded(t *testing.T) {
 	}
 }
 
-// P7: ends that lie are refused before anything is made of them, and nothing is left of what was pulled.
+// P7: ends that lie are refused before anything is made of them, and nothing is left of what was
+// pulled.
 func TestP7EndsThatLie(t *testing.T) {
 	unix, listener := uint8(descriptor.Unix), uint8(descriptor.UnixListener)
 	for _, tt := range []struct {

@@ -9,9 +9,10 @@ import (
 	"afunix/internal/wire"
 )
 
-// Outgoing are the descriptors of one message on their way to a peer. It owns whatever it has duplicated: copies of ours that
-// are parked in this process until the peer has pulled them, and duplicates that have been pushed into the peer.
-// Descriptors are added, then duplicated, and then their records are written; after that either Release or TakeBack ends it.
+// Outgoing are the descriptors of one message on their way to a peer. It owns whatever it has
+// duplicated: copies of ours that are parked in this process until the peer has pulled them, and
+// duplicates that have been pushed into the peer. Descriptors are added, then duplicated, and then
+// their records are written; after that either Release or TakeBack ends it.
 type Outgoing struct {
 	table      descriptor.Table
 	peer       pipe.Process
@@ -30,14 +31,16 @@ type item struct {
 	push   bool // it goes into the peer's table: value stays the caller's, and pushed is what is to be taken back
 }
 
-// NewOutgoing returns an empty message to a peer, to which descriptors travel by route, with room for n.
+// NewOutgoing returns an empty message to a peer, to which descriptors travel by route, with room
+// for n.
 func NewOutgoing(t descriptor.Table, peer pipe.Process, route Route, n int) *Outgoing {
 	return &Outgoing{table: t, peer: peer, route: route, items: make([]item, 0, n)}
 }
 
-// Add adds v, which the caller keeps, and keeps open until Duplicate. The error is about v: EBADF if it is not open,
-// descriptor.ErrNotSendable if its kind cannot be passed this way. Nothing is duplicated before all of a message's descriptors have
-// been looked at, since a duplicate may take the number of one that is not open.
+// Add adds v, which the caller keeps, and keeps open until Duplicate. The error is about v: EBADF
+// if it is not open, descriptor.ErrNotSendable if its kind cannot be passed this way. Nothing is
+// duplicated before all of a message's descriptors have been looked at, since a duplicate may take
+// the number of one that is not open.
 func (o *Outgoing) Add(v uintptr) error {
 	kind, err := o.table.Kind(v)
 	if err != nil {
@@ -60,8 +63,8 @@ func (o *Outgoing) Add(v uintptr) error {
 	return nil
 }
 
-// AddEnd adds an end of the pipe transport, of kind k, by its descriptor v, which the caller keeps open until Duplicate; 0 if it has
-// none.
+// AddEnd adds an end of the pipe transport, of kind k, by its descriptor v, which the caller keeps
+// open until Duplicate; 0 if it has none.
 func (o *Outgoing) AddEnd(v uintptr, k descriptor.Kind) {
 	o.items = append(o.items, item{kind: k, value: v, owner: wire.End, push: o.route.Way == Push})
 }
@@ -114,8 +117,9 @@ func (o *Outgoing) MaxLen() (n int) {
 	return n
 }
 
-// Records returns the ancillary block. Sockets that must be exported, which cannot be taken back, are exported here,
-// after everything else has succeeded (P4); a failure is a descriptor.IndexError.
+// Records returns the ancillary block. Sockets that must be exported, which cannot be taken back,
+// are exported here, after everything else has succeeded (P4); a failure is a
+// descriptor.IndexError.
 func (o *Outgoing) Records() ([]byte, error) {
 	block := make([]byte, 0, o.MaxLen())
 	for i, it := range o.items {
@@ -140,8 +144,8 @@ func (o *Outgoing) Records() ([]byte, error) {
 	return block, nil
 }
 
-// Exported reports whether Records has exported a socket: if the message is not written then, something stays behind in the
-// peer, and the connection must end (P4).
+// Exported reports whether Records has exported a socket: if the message is not written then,
+// something stays behind in the peer, and the connection must end (P4).
 func (o *Outgoing) Exported() bool { return o.exported }
 
 // Release closes our copies: the peer has its own, or will never have them.

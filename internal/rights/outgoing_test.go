@@ -41,7 +41,8 @@ func TestDescriptorsArriveAsTheyWere(t *testing.T) {
 	}
 }
 
-// P3: a pushed descriptor does not need its sender any more, and a parked copy does not need the user's.
+// P3: a pushed descriptor does not need its sender any more, and a parked copy does not need the
+// user's.
 func TestTheUsersDescriptorsMayBeClosedAtOnce(t *testing.T) {
 	for _, s := range settings {
 		t.Run(s.name, func(t *testing.T) {
@@ -67,8 +68,8 @@ func TestTheUsersDescriptorsMayBeClosedAtOnce(t *testing.T) {
 	}
 }
 
-// P4: whichever step of sending fails, nothing is left behind on either side, but for a socket that was exported already,
-// which must then be reported, so that the connection ends.
+// P4: whichever step of sending fails, nothing is left behind on either side, but for a socket that
+// was exported already, which must then be reported, so that the connection ends.
 func TestP4SendingFailsAtEveryStep(t *testing.T) {
 	for _, s := range settings {
 		t.Run(s.name, func(t *testing.T) {
@@ -163,8 +164,8 @@ func TestP4ExportedSaysWhatStaysBehind(t *testing.T) {
 	}
 }
 
-// The owner of a socket must be able to open its receiver, whoever was elected: if it is not, that is about the descriptor,
-// and nothing has happened.
+// The owner of a socket must be able to open its receiver, whoever was elected: if it is not, that
+// is about the descriptor, and nothing has happened.
 func TestSocketThatCannotBeExportedIsNotSendable(t *testing.T) {
 	w := newWorld(setting{"", pulled, true, []descriptor.Kind{descriptor.File, descriptor.Stream}})
 	if _, _, err := w.send(); !errors.Is(err, descriptor.ErrNotSendable) {
@@ -206,7 +207,8 @@ func TestPeerIsGoneBeforeThePush(t *testing.T) {
 	}
 }
 
-// Half of the message has been pushed when the peer dies: taking it back cannot succeed, and must not be missed.
+// Half of the message has been pushed when the peer dies: taking it back cannot succeed, and must
+// not be missed.
 func TestPeerDiesBeforeTheMessageIsTakenBack(t *testing.T) {
 	w := newWorld(settings[1])
 	o, _, err := w.send()

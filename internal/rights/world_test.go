@@ -50,7 +50,8 @@ func newWorld(s setting) *world {
 	return w
 }
 
-// send makes the message, up to its records. On an error it has been taken back, as the engine does.
+// send makes the message, up to its records. On an error it has been taken back, as the engine
+// does.
 func (w *world) send() (o *rights.Outgoing, block []byte, err error) {
 	o = rights.NewOutgoing(w.sender, w.toReceiver, w.route, len(w.files))
 	for _, v := range w.files {

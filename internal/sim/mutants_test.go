@@ -25,9 +25,9 @@ var mutants = []mutant{
 	{"no take-back of what was not written", "endpoint/message.go", "	m.TakeBack()\n	m.parcel.undo()", "	m.Release()\n	m.parcel.undo()"},
 	{"take-back after the death of the pipe", "sock/outbox.go", "o.end(Buried, Parked.Release)", "o.end(Buried, Parked.TakeBack)"},
 	{"parked copies are never released", "sock/outbox.go", "o.finish(Acknowledged, Parked.Release)", "o.finish(Acknowledged, func(Parked) {})"},
-	{"more is granted than is bounded", "sock/inbox.go", "	grant := in.rightsConsumed + in.rightsWindow\n", "	grant := in.rightsConsumed + 2*in.rightsWindow\n"},
-	{"the credit for descriptors is not looked at", "sock/outbox.go", "(weight == 0 || o.rightsSent+uint64(weight) <= o.rightsLimit)", "true"},
-	{"credit is not given back", "sock/inbox.go", "		in.rightsConsumed += s.rights()\n		r.Rights,", "		r.Rights,"},
+	{"more is granted than is bounded", "sock/inbox.go", "	grant := in.state.RightsConsumed + in.state.RightsWindow\n", "	grant := in.state.RightsConsumed + 2*in.state.RightsWindow\n"},
+	{"the credit for descriptors is not looked at", "sock/outbox.go", "(weight == 0 || o.state.RightsSent+uint64(weight) <= o.state.RightsLimit)", "true"},
+	{"credit is not given back", "sock/inbox.go", "		in.state.RightsConsumed += s.rights()\n		r.Rights,", "		r.Rights,"},
 	{"two packets are swapped", "sock/inbox.go", "	in.queue.push(s)\n	return true, nil", "	in.queue.push(s)\n	if n := in.queue.len(); n > 1 && in.queue.at(n-2).Rights == nil && in.queue.at(n-2).Placed+s.Placed == 0 {\n		*in.queue.at(n - 1), *in.queue.at(n - 2) = *in.queue.at(n - 2), *in.queue.at(n - 1)\n	}\n	return true, nil"},
 	{"a read goes on past descriptors", "sock/inbox.go", "		in.finish(s)\n		if stop {\n			break\n		}", "		in.finish(s)\n		_ = stop"},
 	{"descriptors nobody read are kept", "endpoint/conn.go", "		r.Discard()\n", "		_ = r\n"},
@@ -37,9 +37,9 @@ var mutants = []mutant{
 	{"a waiting send is not woken by the acknowledgement", "endpoint/message.go", "		m.let = nil\n		o.cond.Broadcast()\n", "		m.let = nil\n"},
 	{"descriptors go to a peer that is moving", "sock/shift.go", "	} else {\n		s.out = false\n	}\n", "	}\n"},
 	{"an end that did not move stays paused", "sock/shift.go", "	Detached:  {refused, refused, Detached, Stays,", "	Detached:  {refused, refused, Detached, Begun,"},
-	{"a moved end leaves its queue behind", "endpoint/parcel.go", "	s, segments := c.state()\n", "	s, segments := c.state()\n	segments = nil\n"},
+	{"a moved end leaves its queue behind", "endpoint/parcel.go", "	s := c.state()\n", "	s := c.state()\n	s.Segments = nil\n"},
 	{"the mover goes on reading", "endpoint/departure.go", "	if !d.over(c) {\n		c.drain()\n	}\n", ""},
-	{"a packet that has found no room stays booked", "sock/outbox.go", "	o.sent -= a.cost()\n", ""},
+	{"a packet that has found no room stays booked", "sock/outbox.go", "	o.state.Sent -= a.cost()\n", ""},
 	{"what is owed while somebody writes is not said", "endpoint/put.go", "				c.payLocked()\n				return err\n", "				return err\n"},
 	// What the simulator has found, put back.
 	{"who dies with a message has not had it", "sock/outbox.go", "o.end(Buried, Parked.Release)", "o.end(Severed, Parked.Release)"},
@@ -66,7 +66,8 @@ var mutants = []mutant{
 	{"a datagram goes to the next owner of the name, too", "endpoint/offer.go", "		return n, gone(incomplete)\n", "		_ = incomplete\n		return 0, errGone\n"},
 	{"the last datagram comes first", "sock/mailbox.go", "		m.queue = append(m.queue, l)\n", "		m.queue = append([]*Link[C]{l}, m.queue...)\n"},
 	{"a datagram is acknowledged twice, the next one never", "endpoint/link.go", "owed.Acknowledge(e.Serial)", "owed.Acknowledge(max(e.Serial, 2) - 1)"},
-	{"datagrams that are held do not move", "sock/mailbox_state.go", "	for _, l := range m.held {\n		o.Held", "	for _, l := range m.held[:0] {\n		o.Held"},
+	{"datagrams that are held do not move", "sock/state.go", "	for _, l := range m.held {\n		o.Held", "	for _, l := range m.held[:0] {\n		o.Held"},
+	{"a number of a moved end does not move", "wire/luggage.go", "[]*uint32{&in.Message, &in.Pieces,", "[]*uint32{&in.Pieces, &in.Pieces,"},
 	{"clients do not move with their listener", "endpoint/relocate.go", "	for _, at := range l.backlog.Queue() {\n		if err := p.addConn(at.Client); err != nil {", "	for _, at := range l.backlog.Queue()[:0] {\n		if err := p.addConn(at.Client); err != nil {"},
 	{"an exported socket is not discarded", "rights/adopt.go", "		if v, err := obtain(peer, route, r); err == nil {", "		if v, err := obtain(peer, route, r); err == nil && r.Owner != wire.Exported {"},
 }
@@ -114,6 +115,7 @@ var elsewhere = map[string][2]string{
 	"a Read goes on though its end is closed":                 {"../endpoint", "TestCloseWhileReading"},
 	"what is behind descriptors that died is lost":            {"../endpoint", "TestP3SenderDiesBeforeTheMessageIsAdopted"},
 	"a datagram goes to the next owner of the name, too":      {"../endpoint", "TestADatagramGoesToOneOwnerOfAName"},
+	"a number of a moved end does not move":                   {"../wire", "TestEveryFieldOfAStateMoves"},
 	"datagrams that are held do not move":                     {"../apitest", "TestExchangeADatagramSocketMovesUnderFire"},
 }
 

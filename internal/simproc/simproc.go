@@ -1,6 +1,7 @@
-// Package simproc has processes that exist in memory only: their descriptor tables, and what one process can do to the
-// table of another. Every descriptor is counted, and whatever a real system would punish is noted: a descriptor closed twice,
-// or as what it is not, or a descriptor of the process's own closed on a peer's word. It is for tests only.
+// Package simproc has processes that exist in memory only: their descriptor tables, and what one
+// process can do to the table of another. Every descriptor is counted, and whatever a real system
+// would punish is noted: a descriptor closed twice, or as what it is not, or a descriptor of the
+// process's own closed on a peer's word. It is for tests only.
 package simproc
 
 import (
@@ -18,7 +19,8 @@ import (
 // An Op is one thing that is done with a descriptor, and can be made to fail: see Process.Inject.
 type Op string
 
-// The operations. Those on a table name the process whose table it is; the others the process that calls.
+// The operations. Those on a table name the process whose table it is; the others the process that
+// calls.
 const (
 	Kind   Op = "kind"
 	Dup    Op = "dup"
@@ -43,7 +45,8 @@ func (f *File) Object() Object { return f.object }
 
 // An Object is what is behind a file that does something: the end of a pipe.
 type Object interface {
-	// Released is called when the last descriptor has been closed, by whatever process or its end. It must not call this package.
+	// Released is called when the last descriptor has been closed, by whatever process or its end.
+	// It must not call this package.
 	Released()
 }
 
@@ -77,8 +80,8 @@ func (p *Process) Open(k descriptor.Kind) uintptr {
 	return uintptr(v)
 }
 
-// OpenObject opens a new file of kind k with o behind it. The errors are those of a process that is dead or has no room; o is not
-// released then.
+// OpenObject opens a new file of kind k with o behind it. The errors are those of a process that is
+// dead or has no room; o is not released then.
 func (p *Process) OpenObject(k descriptor.Kind, o Object) (uintptr, error) {
 	system.Lock()
 	defer system.Unlock()
@@ -113,8 +116,8 @@ func (p *Process) free() uint64 {
 	}
 }
 
-// Reuse makes the process give the lowest value that is free, as a system does. Without it no value is given twice, so that
-// whatever is done with one that was closed shows.
+// Reuse makes the process give the lowest value that is free, as a system does. Without it no value
+// is given twice, so that whatever is done with one that was closed shows.
 func (p *Process) Reuse() {
 	system.Lock()
 	defer system.Unlock()
@@ -130,7 +133,8 @@ func (f *File) drop() {
 
 func (p *Process) count() int { return len(p.open) + len(p.awaiting) }
 
-// Len returns how many descriptors are open, those included that were exported to this process and not imported.
+// Len returns how many descriptors are open, those included that were exported to this process and
+// not imported.
 func (p *Process) Len() int {
 	system.Lock()
 	defer system.Unlock()
@@ -158,7 +162,8 @@ func (p *Process) Limit(n int) {
 	p.limit = n
 }
 
-// Inject makes operations fail for which f returns an error. It is called with every operation, before it is done.
+// Inject makes operations fail for which f returns an error. It is called with every operation,
+// before it is done.
 func (p *Process) Inject(f func(Op) error) {
 	system.Lock()
 	defer system.Unlock()
@@ -229,8 +234,8 @@ func (p *Process) Dup(v uintptr, _ descriptor.Kind) (uintptr, error) {
 	return uintptr(d), err
 }
 
-// Close closes v: see descriptor.Table. Closing what is not open is a fault, and so is closing as a socket what is none
-// (where sockets are apart: closesocket fails, and leaves it open).
+// Close closes v: see descriptor.Table. Closing what is not open is a fault, and so is closing as a
+// socket what is none (where sockets are apart: closesocket fails, and leaves it open).
 func (p *Process) Close(v uintptr, k descriptor.Kind) error {
 	system.Lock()
 	defer system.Unlock()
@@ -328,8 +333,8 @@ func (v *View) TakeBack(theirs uint64) error {
 // ExportsSockets reports whether sockets go by ExportSocket and ImportSocket.
 func (v *View) ExportsSockets() bool { return v.sockets }
 
-// ExportSocket puts a duplicate into the other process at once, as WSADuplicateSocket does, where it stays until it is
-// imported. The description has the length of what Windows needs.
+// ExportSocket puts a duplicate into the other process at once, as WSADuplicateSocket does, where
+// it stays until it is imported. The description has the length of what Windows needs.
 func (v *View) ExportSocket(ours uintptr) ([]byte, error) {
 	system.Lock()
 	defer system.Unlock()

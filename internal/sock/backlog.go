@@ -1,19 +1,15 @@
 package sock
 
-import (
-	"slices"
-
-	"afunix/internal/wire"
-)
+import "slices"
 
 // MaxBacklog is the system's maximum: net.core.somaxconn.
 const MaxBacklog = 4096
 
 // Bounds of what strangers may cost a listener.
 const (
-	MaxGreetings   = 256             // clients whose hello is under way
-	pendingRights  = wire.MaxRecords // descriptors of a client before it is accepted: one full message
-	pendingHolders = 16              // how many clients may have that, or anything else here (P3)
+	MaxGreetings   = 256       // clients whose hello is under way
+	pendingRights  = MaxRights // descriptors of a client before it is accepted: one full message
+	pendingHolders = 16        // how many clients may have that, or anything else here (P3)
 )
 
 // A Backlog is the clients of a listener that nobody has accepted: those that are greeted, in any

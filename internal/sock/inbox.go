@@ -1,7 +1,5 @@
 package sock
 
-import "afunix/internal/wire"
-
 // take copies as much of s as fits into b, unless that has been placed there.
 func (in *Inbox) take(s *Segment, b []byte) (n int) {
 	if n = s.Placed; n > 0 {
@@ -12,7 +10,7 @@ func (in *Inbox) take(s *Segment, b []byte) (n int) {
 	}
 	s.Data = s.Data[n:]
 	s.cost -= uint64(n)
-	in.consumed += uint64(n)
+	in.state.Consumed += uint64(n)
 	return n
 }
 
@@ -38,39 +36,23 @@ const (
 
 // An Inbox is the receiving half of a socket.
 type Inbox struct {
-	typ    Type
-	queue  queue
-	shut   bool // shut down for reading, by either side
-	ended  bool // by the peer, who must not send anything more
-	gone   bool // the peer is closed
-	reset  bool // ECONNRESET is to be reported
-	failed bool
-	apart  bool // bytes with different credentials are told apart (row 71)
-	closed bool // by its owner: whatever arrives is discarded
-	placed int  // how many segments have bytes in the buffer of the Read that waits
-	unread bool // something was discarded because it was closed
+	typ   Type
+	state InboxState // which moves with the socket, and the queue
 
-	discarded []Rights // … and what nobody will read
-
-	// Accounting, all totals since the hello. The peer may send while arrived < reported + window, and as long as
-	// its descriptors stay within granted.
-	arrived  uint64 // cost of what has come
-	consumed uint64 // cost of what has been read
-	reported uint64 // consumed, as the peer knows it
-	window   uint64 // the peer's buffer size
-	message  int    // bytes of the message that is arriving
-	pieces   int    // … and how many packets that took
-	luggage  bool   // … of which the last ones were luggage
-
-	rightsArrived  uint64
-	rightsConsumed uint64
-	rightsGranted  uint64
-	rightsWindow   uint64
+	queue     queue
+	apart     bool     // bytes with different credentials are told apart (row 71)
+	closed    bool     // by its owner: whatever arrives is discarded
+	placed    int      // how many segments have bytes in the buffer of the Read that waits
+	unread    bool     // something was discarded because it was closed
+	luggage   bool     // the last packets of the message that is arriving were luggage
+	discarded []Rights // what nobody will read
 }
 
 // NewInbox returns the receiving half of a socket that takes up to rights descriptors ahead of its reader.
 func NewInbox(t Type, rights int) *Inbox {
-	return &Inbox{typ: t, rightsGranted: uint64(rights), rightsWindow: uint64(rights), window: DefaultWindow}
+	return &Inbox{typ: t, state: InboxState{
+		RightsGranted: uint64(rights), RightsWindow: uint64(rights), Window: DefaultWindow,
+	}}
 }
 
 // SetWindow notes the peer's buffer size. It counts for what arrives from now on.
@@ -78,7 +60,7 @@ func (in *Inbox) SetWindow(bytes uint32) error {
 	if bytes < MinWindow || bytes > MaxWindow {
 		return errWindow
 	}
-	in.window = uint64(bytes)
+	in.state.Window = uint64(bytes)
 	return nil
 }
 
@@ -87,26 +69,26 @@ func (in *Inbox) SetWindow(bytes uint32) error {
 // the largest message.
 func (in *Inbox) Admit(a Arrival) error {
 	if !a.Continued && !in.luggage {
-		in.message, in.pieces = 0, 0
-		if in.arrived-in.reported >= in.window {
+		in.state.Message, in.state.Pieces = 0, 0
+		if in.state.Arrived-in.state.Reported >= in.state.Window {
 			return errWindow
 		}
 	}
 	in.luggage = in.luggage && !a.Continued || a.Luggage
-	in.message += a.Bytes
-	in.pieces++
-	size, pieces := MaxWindow, maxPieces
+	in.state.Message += uint32(a.Bytes)
+	in.state.Pieces++
+	size, pieces := uint32(MaxWindow), uint32(maxPieces)
 	if in.luggage {
 		size, pieces = MaxLuggage, maxLuggagePieces
 	}
-	if in.message > size || in.pieces > pieces {
+	if in.state.Message > size || in.state.Pieces > pieces {
 		return errWindow
 	}
-	if in.rightsArrived+uint64(a.Weight()) > in.rightsGranted {
+	if in.state.RightsArrived+uint64(a.Weight()) > in.state.RightsGranted {
 		return errRights
 	}
-	in.arrived += a.cost()
-	in.rightsArrived += uint64(a.Weight())
+	in.state.Arrived += a.cost()
+	in.state.RightsArrived += uint64(a.Weight())
 	return nil
 }
 
@@ -126,7 +108,7 @@ func (in *Inbox) Put(s Segment) (wake bool, err error) {
 		return false, nil
 	}
 	switch {
-	case in.ended:
+	case in.state.Ended:
 		in.discard(&s)
 		return false, errEnded
 	case in.typ != Stream:
@@ -184,8 +166,8 @@ func (in *Inbox) Skip(n int) {
 
 // lose discards s, and books it as read.
 func (in *Inbox) lose(s *Segment) {
-	in.consumed += s.cost
-	in.rightsConsumed += s.rights()
+	in.state.Consumed += s.cost
+	in.state.RightsConsumed += s.rights()
 	in.discard(s)
 }
 
@@ -222,7 +204,7 @@ func (in *Inbox) TellApart(on bool) { in.apart = on }
 // would take, to records, a reset.
 func (in *Inbox) Wants(n int) bool {
 	if in.typ != Stream {
-		return in.typ == Seqpacket && !in.gone
+		return in.typ == Seqpacket && !in.state.Gone
 	}
 	for i := range in.queue.len() {
 		s := in.queue.at(i)
@@ -234,7 +216,7 @@ func (in *Inbox) Wants(n int) bool {
 }
 
 // ResetFirst reports whether a reset comes before what is queued. On a stream it comes behind.
-func (in *Inbox) ResetFirst() bool { return in.typ == Seqpacket && in.reset }
+func (in *Inbox) ResetFirst() bool { return in.typ == Seqpacket && in.state.Reset }
 
 // Read takes what one recvmsg(2) would give: on a stream, bytes up to the end of the first segment that brought
 // descriptors; else one record. The Inbox must be Ready.
@@ -294,7 +276,7 @@ func (in *Inbox) takeRights(s *Segment, r *Result) bool {
 	}
 	r.Lost = r.Lost || s.Lost
 	if s.Rights != nil {
-		in.rightsConsumed += s.rights()
+		in.state.RightsConsumed += s.rights()
 		r.Rights, s.Rights, s.Luggage = s.Rights, nil, 0
 	}
 	s.Lost = false
@@ -303,7 +285,7 @@ func (in *Inbox) takeRights(s *Segment, r *Result) bool {
 
 // finish removes the first segment, s, from the queue, read or not.
 func (in *Inbox) finish(s *Segment) {
-	in.consumed += s.cost
+	in.state.Consumed += s.cost
 	s.release()
 	in.queue.pop()
 }
@@ -361,16 +343,18 @@ func (in *Inbox) Bytes() (n int) {
 }
 
 // Refund books descriptors that were admitted but will never be read, because they could not be installed.
-func (in *Inbox) Refund(descs int) { in.rightsConsumed += uint64(descs) }
+func (in *Inbox) Refund(descs int) { in.state.RightsConsumed += uint64(descs) }
 
 // Grant raises the number of descriptors that are taken ahead of the reader. The peer learns it from the hello or the next
 // credit.
-func (in *Inbox) Grant(window int) { in.rightsWindow = max(in.rightsWindow, uint64(window)) }
+func (in *Inbox) Grant(window int) {
+	in.state.RightsWindow = max(in.state.RightsWindow, uint64(window))
+}
 
 // Granted returns how many descriptors the peer may send, for our hello.
 func (in *Inbox) Granted() uint64 {
-	in.rightsGranted = in.rightsConsumed + in.rightsWindow
-	return in.rightsGranted
+	in.state.RightsGranted = in.state.RightsConsumed + in.state.RightsWindow
+	return in.state.RightsGranted
 }
 
 // A Credit says what the peer may send: totals since the hello.
@@ -383,48 +367,50 @@ type Credit struct {
 // may lack descriptors for a full message and there are some to give, or many. A peer that is held up always gets its credit: by the
 // time that everything has been read, one of the two is true.
 func (in *Inbox) CreditDue() (Credit, bool) {
-	grant := in.rightsConsumed + in.rightsWindow
-	bytes := in.consumed-in.reported >= in.window/4*3
-	rights := grant > in.rightsGranted && (in.rightsGranted-in.rightsArrived < wire.MaxRecords || grant-in.rightsGranted >= MaxWeight)
+	grant := in.state.RightsConsumed + in.state.RightsWindow
+	bytes := in.state.Consumed-in.state.Reported >= in.state.Window/4*3
+	rights := grant > in.state.RightsGranted && (in.state.RightsGranted-in.state.RightsArrived < MaxRights || grant-in.state.RightsGranted >= MaxWeight)
 	if !bytes && !rights {
 		return Credit{}, false
 	}
-	in.reported, in.rightsGranted = in.consumed, grant
-	return Credit{Consumed: in.consumed, Rights: grant}, true
+	in.state.Reported, in.state.RightsGranted = in.state.Consumed, grant
+	return Credit{Consumed: in.state.Consumed, Rights: grant}, true
 }
 
 // Reported is what the peer has been told by CreditDue, or is to be.
-func (in *Inbox) Reported() Credit { return Credit{Consumed: in.reported, Rights: in.rightsGranted} }
+func (in *Inbox) Reported() Credit {
+	return Credit{Consumed: in.state.Reported, Rights: in.state.RightsGranted}
+}
 
 // Shut notes that the owner has shut down reading. What is queued can still be read (row 152), and what the peer sent before
 // it knew of this, too.
-func (in *Inbox) Shut() { in.shut = true }
+func (in *Inbox) Shut() { in.state.Shut = true }
 
 // Finish notes that the peer sends nothing more: it has shut down writing, or is closed (row 151).
-func (in *Inbox) Finish() { in.shut, in.ended = true, true }
+func (in *Inbox) Finish() { in.state.Shut, in.state.Ended = true, true }
 
 // Leave notes that the peer has been closed.
 func (in *Inbox) Leave() {
 	in.Finish()
-	in.gone = true
+	in.state.Gone = true
 }
 
 // Reset notes that the peer has been closed and left something of ours unread (row 154).
 func (in *Inbox) Reset() {
 	in.Leave()
-	in.reset = true
+	in.state.Reset = true
 }
 
 // Fail notes that the connection broke. What is queued can still be read, but for an incomplete record.
-func (in *Inbox) Fail() { in.failed = true }
+func (in *Inbox) Fail() { in.state.Failed = true }
 
 // Ending reports whether reading has ended though the peer is not known to be closed.
-func (in *Inbox) Ending() bool { return in.shut && !in.gone }
+func (in *Inbox) Ending() bool { return in.state.Shut && !in.state.Gone }
 
 // TakeReset reports whether a reset is to be reported, and takes it away.
 func (in *Inbox) TakeReset() bool {
-	was := in.reset
-	in.reset = false
+	was := in.state.Reset
+	in.state.Reset = false
 	return was
 }
 
@@ -433,9 +419,9 @@ func (in *Inbox) End() End {
 	switch {
 	case in.TakeReset():
 		return ConnReset
-	case in.failed:
+	case in.state.Failed:
 		return Failed
-	case in.shut:
+	case in.state.Shut:
 		return EOF
 	}
 	return Open

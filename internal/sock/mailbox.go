@@ -17,7 +17,7 @@ const MaxSenders = 1024
 // A method changes the Mailbox at once. What is to be done outside of it is in Effects. C is the
 // connection of a link, which the Mailbox hands back and never looks at.
 //
-// Invariants: a link is in queue as often as its field queued says; it is in held if and only if
+// Invariants: a link is in queue as often as its state says that it has datagrams Queued; it is in held if and only if
 // one of its datagrams is offered; its Inbox holds the records of the former, in front of that of
 // the latter.
 type Mailbox[C any] struct {
@@ -25,10 +25,9 @@ type Mailbox[C any] struct {
 	queue []*Link[C] // the link of each datagram that can be read, oldest first
 	held  []*Link[C] // the link of each datagram that waits for room, in the order of arrival
 
-	peer   Peer // if the socket is connected, its peer alone may send
-	deaf   bool // shut down for reading
-	closed bool // by its owner, or moved away
-	moving bool // to another process: nothing is read
+	state  MailboxState // which moves with the socket
+	closed bool         // by its owner, or moved away
+	moving bool         // to another process: nothing is read
 
 	effects []Effect[C]
 }
@@ -38,11 +37,26 @@ type Link[C any] struct {
 	Conn C
 
 	attached bool
-	over     bool // nothing comes any more
-	queued   int  // datagrams in the queue
-	offered  bool // a datagram is held, which is
+	state    LinkState // which moves with the link
+	offered  bool      // a datagram is held, which is
 	offer    Offer
 }
+
+// Sign notes the serial number in the first packet of a datagram. Pieces may follow.
+func (l *Link[C]) Sign(serial uint64) { l.state.Offering = serial }
+
+// Offering is the serial number of the datagram that came last, or is coming.
+func (l *Link[C]) Offering() uint64 { return l.state.Offering }
+
+// Name notes what the socket at the other end is called.
+func (l *Link[C]) Name(sender []byte) {
+	if string(sender) != l.state.Sender {
+		l.state.Sender = string(sender)
+	}
+}
+
+// Sender is what the socket at the other end is called, "" if it has no name.
+func (l *Link[C]) Sender() string { return l.state.Sender }
 
 // An Offer is a datagram that has come whole, and whose sender waits for what becomes of it.
 type Offer struct {
@@ -89,13 +103,15 @@ func (m *Mailbox[C]) Effects() []Effect[C] {
 func (m *Mailbox[C]) effect(e Effect[C]) { m.effects = append(m.effects, e) }
 
 // Bars reports whether nobody but the peer may send (row 117), and this is not the peer.
-func (m *Mailbox[C]) Bars(peer bool) bool { return m.peer == Connected && !peer }
+func (m *Mailbox[C]) Bars(peer bool) bool { return m.state.Peer == Connected && !peer }
 
 // Crowded reports whether there is no room for one more link, while so many wait to be attached.
 func (m *Mailbox[C]) Crowded(waiting int) bool { return len(m.links)+waiting >= MaxSenders }
 
 // Useful reports whether a link is worth being attached.
-func (m *Mailbox[C]) Useful(l *Link[C]) bool { return !m.closed && (!l.over || l.queued > 0) }
+func (m *Mailbox[C]) Useful(l *Link[C]) bool {
+	return !m.closed && (!l.state.Over || l.state.Queued > 0)
+}
 
 // Attach takes in a link. Datagrams may have come on it before.
 func (m *Mailbox[C]) Attach(l *Link[C]) {
@@ -121,7 +137,7 @@ func (m *Mailbox[C]) Offer(l *Link[C], o Offer) error {
 		m.refuse(l, Severed)
 	case m.Bars(o.Peer):
 		m.refuse(l, Barred)
-	case m.deaf:
+	case m.state.Deaf:
 		m.refuse(l, Refused) // row 129
 	default:
 		m.admit()
@@ -136,13 +152,13 @@ func (m *Mailbox[C]) admit() {
 		switch {
 		case !m.room(l.offer):
 			return
-		case m.deaf:
+		case m.state.Deaf:
 			m.refuse(l, Refused)
 			continue
 		}
 		m.held = slices.Delete(m.held, 0, 1)
 		m.queue = append(m.queue, l)
-		l.queued++
+		l.state.Queued++
 		m.effect(Effect[C]{Link: l, Do: Acknowledge, Serial: l.offer.Serial})
 		l.offered, l.offer = false, Offer{}
 	}
@@ -167,7 +183,7 @@ func (m *Mailbox[C]) refuse(l *Link[C], f Fate) {
 	}
 	i := slices.Index(m.held, l)
 	m.held = slices.Delete(m.held, i, i+1)
-	m.effect(Effect[C]{Link: l, Do: Refuse, Serial: l.offer.Serial, Fate: f, Records: l.queued})
+	m.effect(Effect[C]{Link: l, Do: Refuse, Serial: l.offer.Serial, Fate: f, Records: int(l.state.Queued)})
 	l.offered, l.offer = false, Offer{}
 }
 
@@ -182,14 +198,14 @@ func (m *Mailbox[C]) Withdraw(l *Link[C], serial uint64) {
 // End takes in that nothing more comes on l. What is held was never sent (row 133). What is queued
 // can still be read (row 51).
 func (m *Mailbox[C]) End(l *Link[C]) {
-	l.over = true
+	l.state.Over = true
 	m.refuse(l, Severed)
 	m.dropIfDone(l)
 }
 
 // dropIfDone detaches a link on which nothing comes, and of which nothing is left to be read.
 func (m *Mailbox[C]) dropIfDone(l *Link[C]) {
-	if !l.over || l.queued > 0 || !l.attached {
+	if !l.state.Over || l.state.Queued > 0 || !l.attached {
 		return
 	}
 	l.attached = false
@@ -215,21 +231,21 @@ func (m *Mailbox[C]) Took() {
 func (m *Mailbox[C]) forget() (l *Link[C]) {
 	l = m.queue[0]
 	m.queue = slices.Delete(m.queue, 0, 1)
-	l.queued--
+	l.state.Queued--
 	m.dropIfDone(l)
 	return l
 }
 
 // SetPeer notes whether the socket is connected.
-func (m *Mailbox[C]) SetPeer(p Peer) { m.peer = p }
+func (m *Mailbox[C]) SetPeer(p Peer) { m.state.Peer = p }
 
 // Peer reports whether the socket is connected.
-func (m *Mailbox[C]) Peer() Peer { return m.peer }
+func (m *Mailbox[C]) Peer() Peer { return m.state.Peer }
 
 // Part takes in that a sender has found the peer gone, and returns what he is told. The first time
 // what is queued is discarded, and anybody may send from then on.
 func (m *Mailbox[C]) Part() Obstacle {
-	o := m.peer.Part()
+	o := m.state.Peer.Part()
 	if o == Left {
 		m.purge()
 	}
@@ -248,10 +264,10 @@ func (m *Mailbox[C]) purge() {
 
 // Shut shuts down reading. What is queued can still be read. Whoever waits for room goes on waiting
 // (row 133), and is refused when there is some.
-func (m *Mailbox[C]) Shut() { m.deaf = true }
+func (m *Mailbox[C]) Shut() { m.state.Deaf = true }
 
 // Deaf reports whether reading is shut down.
-func (m *Mailbox[C]) Deaf() bool { return m.deaf }
+func (m *Mailbox[C]) Deaf() bool { return m.state.Deaf }
 
 // Close takes in that the owner has closed the socket. Empty follows.
 func (m *Mailbox[C]) Close() { m.closed = true }
@@ -278,7 +294,7 @@ func (m *Mailbox[C]) reset() {
 		l.attached = false
 	}
 	for _, l := range m.queue {
-		l.queued = 0
+		l.state.Queued = 0
 	}
 	for _, l := range m.held {
 		l.offered, l.offer = false, Offer{}

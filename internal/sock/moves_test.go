@@ -37,8 +37,8 @@ type mover struct {
 
 // packed is what a new owner is told of an end.
 type packed struct {
-	away, waits bool
-	owner       int
+	state sock.ShiftState
+	owner int
 }
 
 // words are a packet.
@@ -237,7 +237,7 @@ func (m *mover) arrive(p *packed) {
 	m.out, _ = sock.RestoreOutbox(sock.Stream, m.out.Look())
 	m.debts = sock.Debts{}
 	m.shift = sock.NewShift(&m.debts, m == m.p.ends[0])
-	if m.shift.Arrive(p.away, p.waits); !p.waits {
+	if m.shift.Arrive(p.state); !p.state.Waits {
 		m.shift.Greet()
 	}
 	m.shift.Live()
@@ -333,7 +333,7 @@ func (m *mover) leave() {
 		return
 	}
 	m.p.owners++
-	m.arrive(&packed{away: m.shift.PeerAway(), waits: m.shift.Waits(), owner: m.p.owners})
+	m.arrive(&packed{state: m.shift.Look(), owner: m.p.owners})
 }
 
 // goOver writes the message that this end goes in.
@@ -345,7 +345,7 @@ func (m *mover) goOver() {
 	default:
 		m.sent = new(sock.Transfer)
 		m.out.Track(m.sent, nil)
-		end := &packed{away: m.shift.PeerAway(), waits: m.shift.Waits()}
+		end := &packed{state: m.shift.Look()}
 		m.write(words{Payment: sock.Payment{Debt: data}, rights: true, target: m.target, serial: m.sent.Serial(), end: end})
 		m.shift.Wrote(false)
 		m.stage = under

@@ -75,11 +75,11 @@ func (p *Peer) Part() Obstacle {
 // Obstacle says why nothing can be sent, as far as the state of the socket says.
 func (o *Outbox) Obstacle() Obstacle {
 	switch {
-	case o.shut:
+	case o.state.Shut:
 		return Silent
-	case o.gone:
+	case o.state.Gone:
 		return o.Loss()
-	case o.deaf:
+	case o.state.Deaf:
 		return Deaf
 	}
 	return NoObstacle
@@ -87,14 +87,14 @@ func (o *Outbox) Obstacle() Obstacle {
 
 // Loss is what the loss of the peer is to whoever sends now.
 func (o *Outbox) Loss() Obstacle {
-	if o.peer == Apart {
+	if o.Apart() {
 		return Alone
 	}
 	return Left
 }
 
 // Part takes in that a sender is told that the peer is gone: see Peer.Part.
-func (o *Outbox) Part() Obstacle { return o.peer.Part() }
+func (o *Outbox) Part() Obstacle { return o.state.Peer.Part() }
 
 // Apart reports whether a sender has been told that the peer is gone.
-func (o *Outbox) Apart() bool { return o.peer == Apart }
+func (o *Outbox) Apart() bool { return o.state.Peer == Apart }

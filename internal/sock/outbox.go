@@ -39,65 +39,56 @@ func (t *Transfer) Serial() uint64 { return t.serial }
 
 // An Outbox is the sending half of a socket.
 type Outbox struct {
-	typ Type
+	typ   Type
+	state OutboxState // which moves with the socket
 
-	shut     bool // shut down for writing by its owner
-	deaf     bool // the peer has shut down reading
-	gone     bool // the peer is closed, or the connection broke
-	peer     Peer // of a datagram socket: Apart once a sender has been told of that
-	sent     uint64
-	consumed uint64 // of sent, as the peer has told us
-	buffer   int    // SO_SNDBUF
-
-	rightsSent  uint64
-	rightsLimit uint64
-
-	serial    uint64      // of the last transfer
-	former    uint64      // that of the last transfer of a former owner's, which may be acknowledged still
+	former    uint64      // the serial number of the last transfer of a former owner's, which may be acknowledged still
 	inherited uint64      // that of the message by which the socket came: see Follow
 	transfers []*Transfer // unacknowledged, oldest first
 }
 
 // NewOutbox returns the sending half of a socket.
-func NewOutbox(t Type) *Outbox { return &Outbox{typ: t, peer: Connected, buffer: DefaultBuffer} }
+func NewOutbox(t Type) *Outbox {
+	return &Outbox{typ: t, state: OutboxState{Peer: Connected, Buffer: DefaultBuffer}}
+}
 
 // SetBuffer sets SO_SNDBUF, within its bounds, and returns the window that follows from it.
 func (o *Outbox) SetBuffer(bytes int) (window uint32) {
-	o.buffer = min(max(bytes, minBuffer), maxBuffer)
+	o.state.Buffer = uint32(min(max(bytes, minBuffer), maxBuffer))
 	return o.Window()
 }
 
 // Buffer returns SO_SNDBUF.
-func (o *Outbox) Buffer() int { return o.buffer }
+func (o *Outbox) Buffer() int { return int(o.state.Buffer) }
 
 // Window returns how much may be under way, in units of cost.
-func (o *Outbox) Window() uint32 { return uint32(buffersInWindow * o.buffer) }
+func (o *Outbox) Window() uint32 { return buffersInWindow * o.state.Buffer }
 
 // MaxMessage is the largest record (row 49).
-func (o *Outbox) MaxMessage() int { return MaxMessage(o.buffer) }
+func (o *Outbox) MaxMessage() int { return MaxMessage(o.Buffer()) }
 
 // MaxPiece bounds a piece of a stream so that two fit into the buffer, as in unix_stream_sendmsg.
-func (o *Outbox) MaxPiece() int { return o.buffer/2 - 64 }
+func (o *Outbox) MaxPiece() int { return o.Buffer()/2 - 64 }
 
 // Broken reports whether sending is over: EPIPE.
-func (o *Outbox) Broken() bool { return o.shut || o.deaf || o.gone }
+func (o *Outbox) Broken() bool { return o.state.Shut || o.state.Deaf || o.state.Gone }
 
 // Silent reports whether the owner has shut down writing.
-func (o *Outbox) Silent() bool { return o.shut }
+func (o *Outbox) Silent() bool { return o.state.Shut }
 
 // Gone reports whether the peer is closed, or the connection broken.
-func (o *Outbox) Gone() bool { return o.gone }
+func (o *Outbox) Gone() bool { return o.state.Gone }
 
 // Room reports whether a message with descriptors of this weight may be sent now. As on Linux, a message may overshoot
 // the window, but none begins while it is full.
 func (o *Outbox) Room(weight int) bool {
-	return o.sent-o.consumed < uint64(o.Window()) && (weight == 0 || o.rightsSent+uint64(weight) <= o.rightsLimit)
+	return o.state.Sent-o.state.Consumed < uint64(o.Window()) && (weight == 0 || o.state.RightsSent+uint64(weight) <= o.state.RightsLimit)
 }
 
 // Sent books a packet that is on its way into the pipe.
 func (o *Outbox) Sent(a Arrival) {
-	o.sent += a.cost()
-	o.rightsSent += uint64(a.Weight())
+	o.state.Sent += a.cost()
+	o.state.RightsSent += uint64(a.Weight())
 }
 
 // Unsend takes back what Sent has booked last, and Track (t may be nil): the packet has not got
@@ -107,22 +98,22 @@ func (o *Outbox) Unsend(a Arrival, t *Transfer) error {
 	if t != nil && !o.Untrack(t) {
 		return errAck
 	}
-	o.sent -= a.cost()
-	o.rightsSent -= uint64(a.Weight())
-	if o.sent < o.consumed {
+	o.state.Sent -= a.cost()
+	o.state.RightsSent -= uint64(a.Weight())
+	if o.state.Sent < o.state.Consumed {
 		return errCredit
 	}
 	return nil
 }
 
 // NextSerial is the number that the next transfer will have.
-func (o *Outbox) NextSerial() uint64 { return o.serial + 1 }
+func (o *Outbox) NextSerial() uint64 { return o.state.Serial + 1 }
 
 // Track notes that t is about to be written under NextSerial. The Outbox releases what is parked
 // (which may be nil) when t has been acknowledged, or the receiver closed.
 func (o *Outbox) Track(t *Transfer, parked Parked) {
-	o.serial++
-	t.serial, t.parked = o.serial, parked
+	o.state.Serial++
+	t.serial, t.parked = o.state.Serial, parked
 	o.transfers = append(o.transfers, t)
 }
 
@@ -134,14 +125,14 @@ func (o *Outbox) Untrack(t *Transfer) bool {
 		return false
 	}
 	o.transfers = slices.Delete(o.transfers, last, last+1)
-	o.serial--
+	o.state.Serial--
 	return true
 }
 
 // Ack books the peer's acknowledgement of all transfers up to serial.
 func (o *Outbox) Ack(serial uint64) error {
 	switch {
-	case serial > o.serial:
+	case serial > o.state.Serial:
 		return errAck
 	case o.inherited > 0 && serial <= o.inherited:
 		return nil
@@ -169,7 +160,7 @@ func (o *Outbox) finish(f Fate, let func(Parked)) {
 // Refuse books that the peer has not queued the datagrams up to serial, and what this means for them. What was put into the peer
 // with them, it has discarded.
 func (o *Outbox) Refuse(serial uint64, fate Fate) error {
-	if serial > o.serial {
+	if serial > o.state.Serial {
 		return errAck
 	}
 	for len(o.transfers) > 0 && o.transfers[0].serial <= serial {
@@ -183,41 +174,41 @@ func (o *Outbox) Outstanding() int { return len(o.transfers) }
 
 // Credit books what the peer has told us.
 func (o *Outbox) Credit(c Credit) error {
-	if o.inherited > 0 && c.Consumed <= o.consumed && c.Rights <= o.rightsLimit {
+	if o.inherited > 0 && c.Consumed <= o.state.Consumed && c.Rights <= o.state.RightsLimit {
 		return nil
 	}
-	if c.Consumed > o.sent || c.Consumed < o.consumed || c.Rights < o.rightsLimit {
+	if c.Consumed > o.state.Sent || c.Consumed < o.state.Consumed || c.Rights < o.state.RightsLimit {
 		return errCredit
 	}
-	o.consumed, o.rightsLimit = c.Consumed, c.Rights
+	o.state.Consumed, o.state.RightsLimit = c.Consumed, c.Rights
 	return nil
 }
 
 // Grant sets the number of descriptors that the peer's hello allows.
-func (o *Outbox) Grant(rights uint64) { o.rightsLimit = rights }
+func (o *Outbox) Grant(rights uint64) { o.state.RightsLimit = rights }
 
 // Raise sets the number of descriptors that a later hello allows.
 func (o *Outbox) Raise(rights uint64) error {
-	if rights < o.rightsLimit {
+	if rights < o.state.RightsLimit {
 		return errCredit
 	}
-	o.rightsLimit = rights
+	o.state.RightsLimit = rights
 	return nil
 }
 
 // Shut notes that the owner has shut down writing, and reports whether that is news.
 func (o *Outbox) Shut() bool {
-	was := o.shut
-	o.shut = true
+	was := o.state.Shut
+	o.state.Shut = true
 	return !was
 }
 
 // Deafen notes that the peer has shut down reading.
-func (o *Outbox) Deafen() { o.deaf = true }
+func (o *Outbox) Deafen() { o.state.Deaf = true }
 
 // Lose notes that nothing can be sent any more. What is unacknowledged waits for what the pipe still brings: its acknowledgement, the
 // goodbye, or the end.
-func (o *Outbox) Lose() { o.gone = true }
+func (o *Outbox) Lose() { o.state.Gone = true }
 
 // Bury notes that the peer has ended without a farewell. It looks at nothing any more.
 func (o *Outbox) Bury() { o.end(Buried, Parked.Release) }
@@ -233,7 +224,7 @@ func (o *Outbox) Sever() (left []Parked) {
 }
 
 func (o *Outbox) end(f Fate, let func(Parked)) {
-	o.gone = true
+	o.state.Gone = true
 	for len(o.transfers) > 0 {
 		o.finish(f, let)
 	}

@@ -85,7 +85,7 @@ func (p *post) anew() {
 			links = append(links, &r.link)
 		}
 	}
-	order := p.mail.Look(links)
+	mail, order := p.mail.Look(links)
 	states := make([]sock.LinkState, len(links))
 	for i, l := range links {
 		states[i] = l.Look()
@@ -95,19 +95,13 @@ func (p *post) anew() {
 		p.Fatalf("it has moved, and is here still")
 	}
 	p.mail = new(sock.Mailbox[*route])
-	if p.deaf {
-		p.mail.Shut()
-	}
-	if p.connected {
-		p.mail.SetPeer(sock.Connected)
-	}
 	for i, l := range links {
 		*l = sock.Link[*route]{Conn: l.Conn}
 		l.Restore(states[i])
 		p.mail.Attach(l)
 		p.refill(l.Conn)
 	}
-	if err := p.mail.Restore(links, order, func(r *route) int { return r.in.Records() }); err != nil {
+	if err := p.mail.Restore(mail, links, order, func(r *route) int { return r.in.Records() }); err != nil {
 		p.Fatalf("%v", err)
 	}
 	for _, x := range p.letters {

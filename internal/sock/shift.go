@@ -151,14 +151,17 @@ func NewShift(debts *Debts, server bool) Shift {
 	return s
 }
 
-// Arrive makes s what an end knows that has come here: where the other end is, and whether it waits
-// for a hello from there. It reports whether it has to say hello itself (Greet).
-func (s *Shift) Arrive(away, waits bool) {
+// Look returns what a new owner of this end has to know.
+func (s *Shift) Look() ShiftState { return ShiftState{PeerAway: s.PeerAway(), Waits: s.Waits()} }
+
+// Arrive makes s what an end knows that has come here with that state. One that does not wait says
+// hello itself (Greet).
+func (s *Shift) Arrive(is ShiftState) {
 	s.phase, s.readies = Unborn, anyReady
-	if away {
+	if is.PeerAway {
 		s.other = Away
 	}
-	if waits {
+	if is.Waits {
 		s.word = deferred
 	}
 }

@@ -1,6 +1,6 @@
 // Package sock is the state machine of a socket of the pipe transport: an event in, what is to be
-// done out. It does no I/O and knows no clock, no lock, no goroutine, and nothing of packets but
-// how much fits into one; package endpoint has those.
+// done out. It does no I/O and knows no clock, no lock, no goroutine, and no packets; package
+// endpoint has the former, package wire the latter.
 //
 // A socket is two halves that share nothing: an Inbox (what has arrived and was not read) and an
 // Outbox (what was sent and is still under way). Each may have a lock of its own. Their numbers
@@ -10,13 +10,12 @@
 //
 // A datagram socket that many may send to has a Mailbox over the Inboxes of its links: one queue,
 // which says what becomes of each datagram.
+//
+// A socket can move to another process (P8). What is known of it there is its State: state.go
+// declares that once, the live types contain it, and package wire encodes it.
 package sock
 
-import (
-	"errors"
-
-	"afunix/internal/wire"
-)
+import "errors"
 
 // Type is the type of a socket, with Linux's numbers.
 type Type uint8
@@ -87,18 +86,25 @@ const (
 	MinWindow     = buffersInWindow * minBuffer
 )
 
+// MaxRights is how many descriptors one message carries: SCM_MAX_FD (S3).
+const MaxRights = 253
+
+// MinPiece is the least that a message is cut into, but for its last piece: so much fits into one
+// packet, whatever there is beside it (S2).
+const MinPiece = 32000
+
 // overhead is what a message costs beside its bytes, as on Linux, where an sk_buff is charged with
 // its true size. It keeps a peer from filling our memory with empty messages.
 const overhead = 768
 
 // maxPieces is more than the largest message is cut into.
-const maxPieces = MaxWindow/wire.MinPayload + 1
+const maxPieces = MaxWindow/MinPiece + 1
 
 // Bounds of what sockets that move take along in one message: the queue of one with the largest
 // buffers, and more than two with those that are usual.
 const (
 	MaxLuggage       = 4 << 20 // bytes
-	maxLuggagePieces = MaxLuggage/wire.MinPayload + 64
+	maxLuggagePieces = MaxLuggage/MinPiece + 64
 )
 
 // Cost returns what a piece of n bytes is charged against a window.
@@ -106,7 +112,7 @@ func Cost(n int) uint64 { return uint64(n) + overhead }
 
 // RightsWindow is how many descriptors a connection adopts ahead of its reader (P3), a multiple of
 // the largest message.
-const RightsWindow = 8 * wire.MaxRecords
+const RightsWindow = 8 * MaxRights
 
 // MaxWeight bounds what one message takes of the credit for descriptors: half of it, so that the
 // rest is always told in time. See Inbox.CreditDue.

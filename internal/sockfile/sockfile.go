@@ -1,7 +1,8 @@
 //go:build unix
 
-// Package sockfile removes the socket files of listeners, and nothing else. A path that leads to another file by now is left alone, and
-// so is one that never led to the listener's: whoever hands a listener on names its path, and must not make us remove what he could not.
+// Package sockfile removes the socket files of listeners, and nothing else. A path that leads to
+// another file by now is left alone, and so is one that never led to the listener's: whoever hands
+// a listener on names its path, and must not make us remove what he could not.
 package sockfile
 
 import (
@@ -13,7 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A File is the socket file of a listener. The methods of nil, that of a listener without one, do nothing.
+// A File is the socket file of a listener. The methods of nil, that of a listener without one, do
+// nothing.
 type File struct {
 	path     string
 	absolute string // the process may change its directory
@@ -22,10 +24,12 @@ type File struct {
 	closing  sync.Once
 }
 
-// An id tells a file from all others. As long as a socket is open its file keeps it, even if it has been removed: the kernel holds on to it.
+// An id tells a file from all others. As long as a socket is open its file keeps it, even if it has
+// been removed: the kernel holds on to it.
 type id struct{ device, inode uint64 }
 
-// Made returns the file that bind(2) has just made at path. It goes with its listener, unless told otherwise.
+// Made returns the file that bind(2) has just made at path. It goes with its listener, unless told
+// otherwise.
 func Made(path string) *File {
 	if !hasFile(path) {
 		return nil
@@ -36,7 +40,8 @@ func Made(path string) *File {
 	return f
 }
 
-// Received returns the file of a socket that another process has bound, to path as somebody says. It stays, unless told otherwise.
+// Received returns the file of a socket that another process has bound, to path as somebody says.
+// It stays, unless told otherwise.
 func Received(path string) *File {
 	if !hasFile(path) {
 		return nil
@@ -113,7 +118,8 @@ func (f *File) remove(want id) {
 	}
 }
 
-// remove removes path, if that is the file want. The directory is held meanwhile, so that nobody can put another in its place.
+// remove removes path, if that is the file want. The directory is held meanwhile, so that nobody
+// can put another in its place.
 func remove(path string, want id) (removed bool) {
 	dir, err := unix.Open(filepath.Dir(path), forDirectory|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {

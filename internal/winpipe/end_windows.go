@@ -10,8 +10,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// An end is the handle of one end of a pipe, with the way in which this process may wait for packets there: [polled] for the
-// handles that it made itself, [foreign] for those that another process has handed on.
+// An end is the handle of one end of a pipe, with the way in which this process may wait for
+// packets there: [polled] for the handles that it made itself, [foreign] for those that another
+// process has handed on.
 type end interface {
 	// Read waits for a message, if apart with the peer in another process (see eager). waited: Read
 	// is known to have found the pipe empty. os.ErrDeadlineExceeded: wake was called, and nothing
@@ -19,12 +20,14 @@ type end interface {
 	// pipe may also be io.EOF.
 	Read(b []byte, apart bool) (n int, waited bool, err error)
 
-	// wake makes Read, also the one under way, fail with os.ErrDeadlineExceeded from now on, until rest undoes that.
+	// wake makes Read, also the one under way, fail with os.ErrDeadlineExceeded from now on, until
+	// rest undoes that.
 	wake()
 	rest()
 
-	// use calls f with the handle, which stays open meanwhile. net.ErrClosed: it is closed. EAGAIN: it is not known yet whether f would have
-	// to wait. EPROTO: it is not known to be a pipe such as ours.
+	// use calls f with the handle, which stays open meanwhile. net.ErrClosed: it is closed. EAGAIN:
+	// it is not known yet whether f would have to wait. EPROTO: it is not known to be a pipe such
+	// as ours.
 	use(f func(handle uintptr)) error
 
 	// settle waits until use does not fail with EAGAIN any more.

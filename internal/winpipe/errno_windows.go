@@ -6,8 +6,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// errno gives an error of Windows the number that it has on Linux; one that has none stays what it is. What a file that is
-// missing or in the way means depends on the call: see bindErrno and lookupErrno.
+// errno gives an error of Windows the number that it has on Linux; one that has none stays what it
+// is. What a file that is missing or in the way means depends on the call: see bindErrno and
+// lookupErrno.
 func errno(err error) error {
 	switch err {
 	case windows.ERROR_BROKEN_PIPE, windows.ERROR_NO_DATA, windows.ERROR_PIPE_NOT_CONNECTED:
@@ -43,7 +44,8 @@ func bindErrno(path string, err error) error {
 	return lookupErrno(path, err)
 }
 
-// lookupErrno is errno for finding path. ERROR_PATH_NOT_FOUND does not tell a missing directory from a file in its place.
+// lookupErrno is errno for finding path. ERROR_PATH_NOT_FOUND does not tell a missing directory
+// from a file in its place.
 func lookupErrno(path string, err error) error {
 	switch err {
 	case windows.ERROR_FILE_NOT_FOUND, windows.ERROR_PATH_NOT_FOUND, windows.ERROR_DIRECTORY:

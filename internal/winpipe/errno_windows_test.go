@@ -7,7 +7,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// What a disk says on which no socket file can be made is what it says on Linux. Wine does not tell the first from EACCES.
+// What a disk says on which no socket file can be made is what it says on Linux. Wine does not tell
+// the first from EACCES.
 func TestErrorsOfADisk(t *testing.T) {
 	for from, want := range map[error]error{
 		windows.ERROR_WRITE_PROTECT:    syscall.EROFS,

@@ -11,17 +11,20 @@ import (
 	"afunix/internal/descriptor"
 )
 
-// An examination finds out what handles are that a stranger chose. Of a handle for synchronous I/O every question but that for the
-// type of its object waits until the operation is over that is pending on it, in whatever process, and so may I/O and even closing
-// it; whether it is such a handle is one of those questions. So they are asked on a goroutine of their own, nobody waits
-// for it for longer than examinationLimit, and before the handles have passed nothing is done with them that the system could hold up.
+// An examination finds out what handles are that a stranger chose. Of a handle for synchronous I/O
+// every question but that for the type of its object waits until the operation is over that is
+// pending on it, in whatever process, and so may I/O and even closing it; whether it is such a
+// handle is one of those questions. So they are asked on a goroutine of their own, nobody waits for
+// it for longer than examinationLimit, and before the handles have passed nothing is done with them
+// that the system could hold up.
 type examination struct {
 	done   chan struct{} // closed with the verdict
 	err    error         // the verdict: valid once done is closed
 	looked chan struct{} // closed when nothing asks any more
 }
 
-// examinationLimit is how long the questions may take that are answered at once unless somebody means harm. (Tests have less time.)
+// examinationLimit is how long the questions may take that are answered at once unless somebody
+// means harm. (Tests have less time.)
 var examinationLimit = 5 * time.Second
 
 // examine starts an examination, which look carries out.
@@ -75,16 +78,18 @@ func (x *examination) close(h windows.Handle) error {
 	return nil
 }
 
-// isFile reports whether v is a handle of a file object, as those of pipes are, and anything else that can be read. Asking does not
-// wait.
+// isFile reports whether v is a handle of a file object, as those of pipes are, and anything else
+// that can be read. Asking does not wait.
 func isFile(v uintptr) bool {
 	name, err := descriptor.ObjectType(v)
 	return err == nil && name == "File"
 }
 
-// checkEnd checks that h is an end of a local pipe, on the side that it is said to be, and for overlapped I/O of whole messages, which
-// only a message pipe can be: EPROTO if not. A remote pipe would tell us what its server likes about processes. Whoever keeps a duplicate
-// can change how messages are read at any time; then packets are not whole, or the pipe seems to have ended, but nothing waits.
+// checkEnd checks that h is an end of a local pipe, on the side that it is said to be, and for
+// overlapped I/O of whole messages, which only a message pipe can be: EPROTO if not. A remote pipe
+// would tell us what its server likes about processes. Whoever keeps a duplicate can change how
+// messages are read at any time; then packets are not whole, or the pipe seems to have ended, but
+// nothing waits.
 func checkEnd(h windows.Handle, server bool) error {
 	flags, err := pipeFlags(h)
 	var state uint32
@@ -110,7 +115,8 @@ func isSynchronous(h windows.Handle) bool {
 	return err != nil || mode&synchronous != 0
 }
 
-// pipeFlags returns what GetNamedPipeInfo says of h, if that belongs to a pipe of this machine, or an error.
+// pipeFlags returns what GetNamedPipeInfo says of h, if that belongs to a pipe of this machine, or
+// an error.
 func pipeFlags(h windows.Handle) (flags uint32, err error) {
 	const (
 		fileFsDeviceInformation = 4

@@ -26,7 +26,8 @@ type foreign struct {
 	closed bool
 }
 
-// newForeign makes an end of h, which is being examined and which it owns from now on, even if it fails.
+// newForeign makes an end of h, which is being examined and which it owns from now on, even if it
+// fails.
 func newForeign(h windows.Handle, exam *examination) (*foreign, error) {
 	reads, err := newTimedRead()
 	if err != nil {

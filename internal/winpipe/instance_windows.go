@@ -17,8 +17,8 @@ type instance struct {
 // errNoClient: the wait for a client has failed, which concerns nobody.
 var errNoClient = errors.New("no client")
 
-// newInstance makes an instance of pipe id and starts its wait for a client. EACCES: first is true and the pipe exists, or it is
-// somebody else's.
+// newInstance makes an instance of pipe id and starts its wait for a client. EACCES: first is true
+// and the pipe exists, or it is somebody else's.
 func newInstance(id pipeID, attributes *windows.SecurityAttributes, first bool) (*instance, error) {
 	name, err := windows.UTF16PtrFromString(id.pipeName())
 	if err != nil {
@@ -40,7 +40,8 @@ func newInstance(id pipeID, attributes *windows.SecurityAttributes, first bool) 
 	return in, err
 }
 
-// startInstance makes an instance of h, which is the caller's if that fails, and starts its wait for a client.
+// startInstance makes an instance of h, which is the caller's if that fails, and starts its wait
+// for a client.
 func startInstance(h windows.Handle, foreign bool) (*instance, error) {
 	event, err := newEvent()
 	if err != nil {
@@ -54,8 +55,9 @@ func startInstance(h windows.Handle, foreign bool) (*instance, error) {
 	return in, nil
 }
 
-// listen starts the wait. A client may have come since the instance was made, and be gone again with its data still in the
-// pipe: then there is nothing to wait for. The low bit of the event keeps the end of the wait from being posted to a completion port.
+// listen starts the wait. A client may have come since the instance was made, and be gone again
+// with its data still in the pipe: then there is nothing to wait for. The low bit of the event
+// keeps the end of the wait from being posted to a completion port.
 func (in *instance) listen() error {
 	in.overlapped.HEvent = in.event | 1
 	inFlight.Store(in, nil)
@@ -71,8 +73,9 @@ func (in *instance) listen() error {
 	}
 }
 
-// accept turns an instance that has a client, or whose wait has failed, into a pipe. The instance is gone afterwards, whatever the
-// outcome. The system may have let the client in a moment before it says so here, and that moment is waited for.
+// accept turns an instance that has a client, or whose wait has failed, into a pipe. The instance
+// is gone afterwards, whatever the outcome. The system may have let the client in a moment before
+// it says so here, and that moment is waited for.
 func (in *instance) accept() (*Pipe, error) {
 	var n uint32
 	if err := windows.GetOverlappedResult(in.pipe, &in.overlapped, &n, true); err != nil {
@@ -95,7 +98,8 @@ func (in *instance) accept() (*Pipe, error) {
 // close gives up the instance, and its client if it has one.
 func (in *instance) close() { windows.CloseHandle(in.suspend()) }
 
-// suspend cancels the wait, and waits until the system is done with it. The pipe that it returns goes on taking in a client.
+// suspend cancels the wait, and waits until the system is done with it. The pipe that it returns
+// goes on taking in a client.
 func (in *instance) suspend() windows.Handle {
 	var n uint32
 	windows.CancelIoEx(in.pipe, &in.overlapped) // fails if the wait has ended

@@ -93,7 +93,8 @@ func newListener(t sock.Type, sddl string) (*Listener, error) {
 	return l, nil
 }
 
-// open makes the sentinel, which is the claim to the name, and the instances. The caller releases them, also after an error.
+// open makes the sentinel, which is the claim to the name, and the instances. The caller releases
+// them, also after an error.
 func (l *Listener) open() (err error) {
 	if l.sentinel, err = newSentinel(l.id, l.attributes); err != nil {
 		return err
@@ -106,8 +107,8 @@ func (l *Listener) open() (err error) {
 	return l.topUp()
 }
 
-// newSentinel makes the pipe that exists as long as the listener: EADDRINUSE if there is one. That it has one instance is
-// what Wine goes by, which ignores FILE_FLAG_FIRST_PIPE_INSTANCE.
+// newSentinel makes the pipe that exists as long as the listener: EADDRINUSE if there is one. That
+// it has one instance is what Wine goes by, which ignores FILE_FLAG_FIRST_PIPE_INSTANCE.
 func newSentinel(id pipeID, attributes *windows.SecurityAttributes) (windows.Handle, error) {
 	name, err := windows.UTF16PtrFromString(id.sentinelName())
 	if err != nil {
@@ -124,8 +125,9 @@ func newSentinel(id pipeID, attributes *windows.SecurityAttributes) (windows.Han
 	return 0, errno(err)
 }
 
-// firstInstance makes the first instance of the pipe. If the name exists, then because connections have outlived an earlier
-// listener to an abstract name: it can be used again, provided that it is the same user's. EADDRINUSE if it is not.
+// firstInstance makes the first instance of the pipe. If the name exists, then because connections
+// have outlived an earlier listener to an abstract name: it can be used again, provided that it is
+// the same user's. EADDRINUSE if it is not.
 func firstInstance(id pipeID, attributes *windows.SecurityAttributes) (*instance, error) {
 	first, err := newInstance(id, attributes, true)
 	if err != syscall.EACCES {
@@ -167,9 +169,10 @@ func (l *Listener) SetUnlinkOnClose(unlink bool) {
 	l.unlink = unlink
 }
 
-// Accept waits for the next client, in the order in which they came; it occupies a thread meanwhile. A client that has written
-// something and closed its end is one, too. net.ErrClosed once Close or Suspend was called. EPROTO: what was handed on is not a
-// listener. Any other error is one of resources (EMFILE, ENOMEM); trying again later makes sense.
+// Accept waits for the next client, in the order in which they came; it occupies a thread
+// meanwhile. A client that has written something and closed its end is one, too. net.ErrClosed once
+// Close or Suspend was called. EPROTO: what was handed on is not a listener. Any other error is one
+// of resources (EMFILE, ENOMEM); trying again later makes sense.
 func (l *Listener) Accept() (pipe.Pipe, error) {
 	l.accepting.Lock()
 	defer l.accepting.Unlock()
@@ -197,8 +200,8 @@ func (l *Listener) Accept() (pipe.Pipe, error) {
 	}
 }
 
-// wait returns the index of an instance whose wait for a client has ended: the oldest one, to which the system leads clients
-// first.
+// wait returns the index of an instance whose wait for a client has ended: the oldest one, to which
+// the system leads clients first.
 func (l *Listener) wait() (int, error) {
 	var events [1 + maxInstances]windows.Handle
 	events[0] = l.stop
@@ -262,8 +265,8 @@ func (l *Listener) end() {
 	l.release()
 }
 
-// release closes what open made. The sentinel goes last: while it is there, nobody else can bind the name, and so no client
-// meets an instance of ours in place of the new listener's.
+// release closes what open made. The sentinel goes last: while it is there, nobody else can bind
+// the name, and so no client meets an instance of ours in place of the new listener's.
 func (l *Listener) release() {
 	for _, in := range l.waiting {
 		in.close()

@@ -381,8 +381,8 @@ func TestRefusedBindLeavesNothingBehind(t *testing.T) {
 	dial(t, path)
 }
 
-// A connection outlives its listener, and its pipe's name with it: that must neither keep the name from being bound again nor
-// make clients wait.
+// A connection outlives its listener, and its pipe's name with it: that must neither keep the name
+// from being bound again nor make clients wait.
 func TestConnectionsThatOutliveTheirListenerDoNotHoldItsName(t *testing.T) {
 	name := abstractName(t)
 	path := filepath.Join(testenv.TempDir(t), "socket")

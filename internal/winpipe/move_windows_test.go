@@ -87,7 +87,8 @@ func (s *second) pushEnd(p *Pipe) {
 	s.expect("open", "end", "open", theirs, side)
 }
 
-// eachEnd runs test with each end of a pair as the one that moves; the reader of either has been waiting, as Go's poller does it.
+// eachEnd runs test with each end of a pair as the one that moves; the reader of either has been
+// waiting, as Go's poller does it.
 func eachEnd(t *testing.T, test func(t *testing.T, s *second, moving, staying *Pipe)) {
 	for _, side := range []string{"server", "client"} {
 		t.Run(side, func(t *testing.T) {
@@ -137,7 +138,8 @@ func TestEndGoesOnInAnotherProcess(t *testing.T) {
 				t.Errorf("got %q, want %q", got, want)
 			}
 		}
-		// The other process reads before there is anything, many times: what ends there must never be posted here.
+		// The other process reads before there is anything, many times: what ends there must never
+		// be posted here.
 		for i := range 100 {
 			answer := make(chan string, 1)
 			go func() { answer <- s.do("end", "read") }()
@@ -278,7 +280,8 @@ func (s *second) expectOpener(p *Pipe, pid int) {
 	}
 }
 
-// Both ends are somewhere else than where they were made: one here, but opened, the other in the second process.
+// Both ends are somewhere else than where they were made: one here, but opened, the other in the
+// second process.
 func TestBothEndsMoved(t *testing.T) {
 	eachEnd(t, func(t *testing.T, s *second, moving, staying *Pipe) {
 		interruptReader(t, staying)
@@ -298,7 +301,8 @@ func TestBothEndsMoved(t *testing.T) {
 	})
 }
 
-// The number of the process that opened the other end may be used again, by a stranger or by a process that was handed the end.
+// The number of the process that opened the other end may be used again, by a stranger or by a
+// process that was handed the end.
 func TestNumberThatWasUsedAgain(t *testing.T) {
 	s := startSecond(t)
 	pid := uint32(s.cmd.Process.Pid)

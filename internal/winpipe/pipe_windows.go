@@ -19,20 +19,22 @@ import (
 )
 
 const (
-	// quota is what a pipe takes, in each direction, before a write pends: sixteen of the largest packets, and more than the
-	// credit that the engine gives a sender by default, so that writes pend only in front of a process that is stopped. The system
-	// charges what is in the pipe, not the quota.
+	// quota is what a pipe takes, in each direction, before a write pends: sixteen of the largest
+	// packets, and more than the credit that the engine gives a sender by default, so that writes
+	// pend only in front of a process that is stopped. The system charges what is in the pipe, not
+	// the quota.
 	quota = 1 << 20
 
-	// lingerLimit bounds how long an end that was closed waits for the other end to take its last packet.
+	// lingerLimit bounds how long an end that was closed waits for the other end to take its last
+	// packet.
 	lingerLimit = 30 * time.Second
 )
 
 // A Pipe is one end of a named pipe in message mode: a [pipe.Pipe].
 //
-// How it waits for packets is its end's business. Writing must not wait, which os.File cannot do: it has an overlapped
-// operation of its own, whose event has its low bit set, so that nothing is posted to a completion port, that of Go's
-// runtime or another process's.
+// How it waits for packets is its end's business. Writing must not wait, which os.File cannot do:
+// it has an overlapped operation of its own, whose event has its low bit set, so that nothing is
+// posted to a completion port, that of Go's runtime or another process's.
 type Pipe struct {
 	end end // owns the handle
 
@@ -76,11 +78,12 @@ type writeOp struct {
 
 var writes = sync.Pool{New: func() any { return new(writeOp) }}
 
-// inFlight keeps alive what the system will still write to: a collector that frees it would let the system overwrite
-// whatever comes there. Elements are *writeOp and *instance.
+// inFlight keeps alive what the system will still write to: a collector that frees it would let the
+// system overwrite whatever comes there. Elements are *writeOp and *instance.
 var inFlight sync.Map
 
-// newPipe makes a pipe of the handle of an end that this process has made. It owns the handle, also if it fails.
+// newPipe makes a pipe of the handle of an end that this process has made. It owns the handle, also
+// if it fails.
 func newPipe(h windows.Handle, from origin) (*Pipe, error) {
 	e, err := newPolled(h)
 	if err != nil {
@@ -235,7 +238,8 @@ func (p *Pipe) submitWrite(fd uintptr) {
 	}
 }
 
-// startEarly writes what Write was given before it was known whether the end can be used. It is called once, when that is known.
+// startEarly writes what Write was given before it was known whether the end can be used. It is
+// called once, when that is known.
 func (p *Pipe) startEarly() {
 	w := &p.writer
 	w.mu.Lock()
@@ -250,8 +254,8 @@ func (p *Pipe) startEarly() {
 	}
 }
 
-// finish makes the pipe ready for the next write: EAGAIN if the pending one has not ended, EPIPE if it failed. The caller
-// holds w.mu.
+// finish makes the pipe ready for the next write: EAGAIN if the pending one has not ended, EPIPE if
+// it failed. The caller holds w.mu.
 func (p *Pipe) finish() error {
 	w := &p.writer
 	op := w.pending
@@ -270,8 +274,9 @@ func (p *Pipe) finish() error {
 	var n uint32
 	err := windows.GetOverlappedResult(0, &op.overlapped, &n, false)
 	if err == windows.ERROR_OPERATION_ABORTED {
-		// Not by us: the system takes back what a thread has started when that thread ends, and what this process has started when
-		// another handle of this end is closed that belongs to Go's poller (an end that moves within a process).
+		// Not by us: the system takes back what a thread has started when that thread ends, and
+		// what this process has started when another handle of this end is closed that belongs to
+		// Go's poller (an end that moves within a process).
 		if w.broken = p.start(op); w.broken == nil && w.pending != nil {
 			return syscall.EAGAIN
 		}
@@ -282,7 +287,8 @@ func (p *Pipe) finish() error {
 	return w.broken
 }
 
-// ended reports whether the system is done with op: the status is the last thing that it writes, before it sets the event.
+// ended reports whether the system is done with op: the status is the last thing that it writes,
+// before it sets the event.
 func (op *writeOp) ended() bool {
 	return atomic.LoadUintptr(&op.overlapped.Internal) != uintptr(windows.STATUS_PENDING)
 }
@@ -304,8 +310,8 @@ func (p *Pipe) WaitWritable() error {
 	}
 }
 
-// startWaiting returns EAGAIN and the event that Close sets, and has counted the caller among those who wait; any other outcome
-// is that of WaitWritable.
+// startWaiting returns EAGAIN and the event that Close sets, and has counted the caller among those
+// who wait; any other outcome is that of WaitWritable.
 func (p *Pipe) startWaiting() (stop windows.Handle, err error) {
 	w := &p.writer
 	w.mu.Lock()
@@ -325,9 +331,10 @@ func (p *Pipe) startWaiting() (stop windows.Handle, err error) {
 	return w.stop, syscall.EAGAIN
 }
 
-// Close closes this end, and releases the peer's process. What is in the pipe stays there for the other end; but closing the
-// handle would cancel a pending write, and so take back its packet. The handle therefore stays open, in the background,
-// until that packet has found room, the other end is closed or lingerLimit is over; it is lost if this process ends first.
+// Close closes this end, and releases the peer's process. What is in the pipe stays there for the
+// other end; but closing the handle would cancel a pending write, and so take back its packet. The
+// handle therefore stays open, in the background, until that packet has found room, the other end
+// is closed or lingerLimit is over; it is lost if this process ends first.
 func (p *Pipe) Close() error {
 	locks.MayWait()
 	full, err := p.leave()
@@ -379,7 +386,8 @@ func (p *Pipe) outlast() error {
 	return p.release()
 }
 
-// Connected reports whether both ends are open. An end whose other one is closed is closing, also while there is something to be read.
+// Connected reports whether both ends are open. An end whose other one is closed is closing, also
+// while there is something to be read.
 func (p *Pipe) Connected() bool {
 	var local pipeLocalInformation
 	err := net.ErrClosed
@@ -406,8 +414,8 @@ const (
 	pipeConnected            = 3  // FILE_PIPE_CONNECTED_STATE
 )
 
-// release closes the handles. A write that still pends is cancelled: closing the pipe would not do that while another process
-// has the end, too. The system is done with it when the event is set.
+// release closes the handles. A write that still pends is cancelled: closing the pipe would not do
+// that while another process has the end, too. The system is done with it when the event is set.
 func (p *Pipe) release() error {
 	w := &p.writer
 	w.mu.Lock()

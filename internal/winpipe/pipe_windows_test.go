@@ -242,7 +242,8 @@ func TestPendingPacketOutlivesTheWriter(t *testing.T) {
 	}
 }
 
-// Once an end has been hung up, with its last packet in the pipe or given up, the other one is not connected, and can write nothing more.
+// Once an end has been hung up, with its last packet in the pipe or given up, the other one is not
+// connected, and can write nothing more.
 func TestHangupIsOverWhenItReturns(t *testing.T) {
 	for _, full := range []bool{false, true} {
 		a, b := pair(t)
@@ -423,7 +424,8 @@ func TestPipeBelongsToTheUser(t *testing.T) {
 	}
 }
 
-// The client of an elevated server may not look at its token; the label on the pipe is what it goes by.
+// The client of an elevated server may not look at its token; the label on the pipe is what it goes
+// by.
 func TestPipeShowsTheIntegrityOfItsCreator(t *testing.T) {
 	self, err := selfSubject()
 	if err != nil {

@@ -14,8 +14,9 @@ import (
 	"afunix/internal/pipe"
 )
 
-// A process is the process at the other end, and the event by which this process proves itself to it. The lock is
-// shared by the calls that use the handles and exclusive for those that replace them.
+// A process is the process at the other end, and the event by which this process proves itself to
+// it. The lock is shared by the calls that use the handles and exclusive for those that replace
+// them.
 type process struct {
 	mu     locks.RWMutex[locks.PipeProcess]
 	closed bool
@@ -83,8 +84,9 @@ func (p *Pipe) Answer() error {
 	return errno(windows.SetEvent(own.proof))
 }
 
-// Confirmed reports whether the peer has set the event that its proof named. Where that could not be taken from its process there
-// is nothing to see: then the peer is known only as the system knows it, and this side cannot duplicate anyway.
+// Confirmed reports whether the peer has set the event that its proof named. Where that could not
+// be taken from its process there is nothing to see: then the peer is known only as the system
+// knows it, and this side cannot duplicate anyway.
 func (p *Pipe) Confirmed() bool {
 	own := &p.process
 	own.mu.Lock()
@@ -174,7 +176,8 @@ func (i identity) credentials() cred.Credentials {
 	return cred.Credentials{PID: int(i.pid), UID: -1, GID: -1, SID: i.who.user}
 }
 
-// abilities says what can be done to the peer, and whether it is believed. One that is not known is not, whoever made its end.
+// abilities says what can be done to the peer, and whether it is believed. One that is not known is
+// not, whoever made its end.
 func (i identity) abilities() pipe.Ability {
 	var a pipe.Ability
 	if i.peer.duplicates {
@@ -186,11 +189,13 @@ func (i identity) abilities() pipe.Ability {
 	return a
 }
 
-// identify opens the process that claim names and holds it against what is known about the connection.
+// identify opens the process that claim names and holds it against what is known about the
+// connection.
 //
-// A process whose number is that of whoever opened the other end, and which is older than the connection, is the peer. Any other
-// number means that the end was handed on (P2). If the number is right, but the process is younger, then the number was used again:
-// the peer is gone, or this process, too, was handed the end, if it can show that.
+// A process whose number is that of whoever opened the other end, and which is older than the
+// connection, is the peer. Any other number means that the end was handed on (P2). If the number is
+// right, but the process is younger, then the number was used again: the peer is gone, or this
+// process, too, was handed the end, if it can show that.
 func identify(claim proof, known witness) (identity, error) {
 	found := openPeer(claim.pid)
 	if claim.pid != known.pid {
@@ -205,8 +210,9 @@ func identify(claim proof, known witness) (identity, error) {
 	return found.verify(claim, known, false)
 }
 
-// verify decides whether p, which it owns, is the peer that claim names. A process to which the end was handed on must be open to us
-// and prove itself, and must not be more privileged than the one that had the end first.
+// verify decides whether p, which it owns, is the peer that claim names. A process to which the end
+// was handed on must be open to us and prove itself, and must not be more privileged than the one
+// that had the end first.
 func (p peer) verify(claim proof, known witness, moved bool) (identity, error) {
 	who, readable := known.subject, false
 	if p.handle != 0 {
@@ -231,8 +237,8 @@ func (p peer) verify(claim proof, known witness, moved bool) (identity, error) {
 	return identity{p, claim.pid, who}, nil
 }
 
-// openPeer opens a process as far as it may be opened. The right to duplicate amounts to control of that process, so the handle
-// never leaves this package.
+// openPeer opens a process as far as it may be opened. The right to duplicate amounts to control of
+// that process, so the handle never leaves this package.
 func openPeer(pid uint32) peer {
 	const identity = windows.PROCESS_QUERY_LIMITED_INFORMATION | windows.SYNCHRONIZE
 	h, err := windows.OpenProcess(windows.PROCESS_DUP_HANDLE|identity, false, pid)
@@ -251,9 +257,10 @@ func (p *peer) existedAt(t windows.Filetime) bool {
 	return err == nil && created.Nanoseconds() <= t.Nanoseconds()
 }
 
-// takeAnswer duplicates the event that the peer's proof names. If there is no such event, the peer has closed its end, or the whole process
-// is gone: what it wrote can still be read, and p is closed. EPROTO: the value is none of a handle. What is behind it is asked in a way
-// that cannot wait, and nothing is done to it before.
+// takeAnswer duplicates the event that the peer's proof names. If there is no such event, the peer
+// has closed its end, or the whole process is gone: what it wrote can still be read, and p is
+// closed. EPROTO: the value is none of a handle. What is behind it is asked in a way that cannot
+// wait, and nothing is done to it before.
 func (p *peer) takeAnswer(event uint32) error {
 	if !proper(uint64(event)) {
 		return syscall.EPROTO
@@ -277,9 +284,9 @@ func (p *peer) takeAnswer(event uint32) error {
 	return nil
 }
 
-// proper reports whether a value can be a handle in a process's table. Pseudo-handles (−1 … −12, in 64 bits or sign-extended in
-// 32) would mean our own process, thread or token to DuplicateHandle; the low two bits are ignored by the system, so
-// that one handle would have four names.
+// proper reports whether a value can be a handle in a process's table. Pseudo-handles (−1 … −12, in
+// 64 bits or sign-extended in 32) would mean our own process, thread or token to DuplicateHandle;
+// the low two bits are ignored by the system, so that one handle would have four names.
 func proper(value uint64) bool { return value != 0 && value&3 == 0 && value < 1<<31 }
 
 // Pull duplicates theirs into this process: see pipe.Process. The peer's own handle stays as it is.
@@ -325,8 +332,8 @@ func (p *Pipe) Push(ours uintptr) (uint64, error) {
 	return uint64(theirs), own.peer.errno(err)
 }
 
-// TakeBack closes theirs in the peer's process: it is moved here, and closed here. (With no target process Windows would close it
-// there at once, but Wine 8 does nothing then.)
+// TakeBack closes theirs in the peer's process: it is moved here, and closed here. (With no target
+// process Windows would close it there at once, but Wine 8 does nothing then.)
 func (p *Pipe) TakeBack(theirs uint64) error {
 	own := &p.process
 	own.mu.RLock()
@@ -348,8 +355,9 @@ func (p *Pipe) TakeBack(theirs uint64) error {
 	return errno(windows.CloseHandle(ours))
 }
 
-// errno is errno for a duplication from or to the peer. The system says of a process that has ended that the handle is invalid
-// or that access is denied. The process is held open, so its number cannot mean another one meanwhile.
+// errno is errno for a duplication from or to the peer. The system says of a process that has ended
+// that the handle is invalid or that access is denied. The process is held open, so its number
+// cannot mean another one meanwhile.
 func (p *peer) errno(err error) error {
 	if err == nil {
 		return nil
@@ -363,7 +371,8 @@ func (p *peer) errno(err error) error {
 	return err
 }
 
-// protocolInfo is what of a WSAPROTOCOL_INFOW matters for a duplicate: all but the protocol's name, with which it ends.
+// protocolInfo is what of a WSAPROTOCOL_INFOW matters for a duplicate: all but the protocol's name,
+// with which it ends.
 const protocolInfo = int(unsafe.Offsetof(windows.WSAProtocolInfo{}.ProtocolName))
 
 // A description must fit into a record.

@@ -31,7 +31,8 @@ func TestPeerIsIdentifiedAsTheProcessItIs(t *testing.T) {
 	}
 }
 
-// testFile makes a file. Call it before startSecond, so that it is removed after the second process has ended.
+// testFile makes a file. Call it before startSecond, so that it is removed after the second process
+// has ended.
 func testFile(t *testing.T) string {
 	path := filepath.Join(testenv.TempDir(t), "file")
 	if err := os.WriteFile(path, []byte("0123456789"), 0o600); err != nil {
@@ -290,7 +291,8 @@ func TestProofsThatAreNoneAreRefused(t *testing.T) {
 	}
 }
 
-// Its event is gone when an end is closed right after it has said hello, and the value may be another object's by then.
+// Its event is gone when an end is closed right after it has said hello, and the value may be
+// another object's by then.
 func TestPeerWhoseEventIsGoneCannotBeDuplicatedFrom(t *testing.T) {
 	path := testFile(t)
 	s := startSecond(t)
@@ -306,7 +308,8 @@ func TestPeerWhoseEventIsGoneCannotBeDuplicatedFrom(t *testing.T) {
 	}
 }
 
-// Whoever has the end now, his number is not known, and nothing that he says of our handles is believed.
+// Whoever has the end now, his number is not known, and nothing that he says of our handles is
+// believed.
 func TestNewOwnerThatDoesNotProveItselfIsNotKnown(t *testing.T) {
 	path := testFile(t)
 	s := startSecond(t)

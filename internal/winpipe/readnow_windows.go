@@ -40,8 +40,8 @@ func (o *poll) doRead(fd uintptr) {
 	o.n, _, o.err = o.reads.read(windows.Handle(fd), o.buf[:], 0)
 }
 
-// readNow reads a packet if there is one, and fails with os.ErrDeadlineExceeded if not. Whatever was in the pipe is found, and no
-// packet is lost to the cancellation.
+// readNow reads a packet if there is one, and fails with os.ErrDeadlineExceeded if not. Whatever
+// was in the pipe is found, and no packet is lost to the cancellation.
 func (p *Pipe) readNow(buf *pipe.Buffer) (int, error) {
 	o, err := p.startPoll()
 	if err != nil {

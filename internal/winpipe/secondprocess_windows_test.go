@@ -19,7 +19,8 @@ import (
 	"afunix/internal/winfile"
 )
 
-// childAddress is the environment variable that makes the test binary the second process, and says where the first one is.
+// childAddress is the environment variable that makes the test binary the second process, and says
+// where the first one is.
 const childAddress = "AFUNIX_WINPIPE_CHILD"
 
 func TestMain(m *testing.M) {
@@ -33,7 +34,8 @@ func TestMain(m *testing.M) {
 	leaktest.Main(m)
 }
 
-// child connects, introduces itself, and does what the parent's packets say until the connection ends.
+// child connects, introduces itself, and does what the parent's packets say until the connection
+// ends.
 func child(address string) error {
 	p, err := system.Dial(context.Background(), address, "", stream)
 	if err != nil {

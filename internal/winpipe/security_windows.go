@@ -30,12 +30,14 @@ var onWine = sync.OnceValue(func() bool {
 	return windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() == nil
 })
 
-// securityAttributes makes what a listener's pipes and its socket file are created with: sddl, or full access for the current
-// user and SYSTEM if that is empty. The owner is set explicitly to the user, because clients check it and an elevated
-// process would make its objects belong to Administrators.
+// securityAttributes makes what a listener's pipes and its socket file are created with: sddl, or
+// full access for the current user and SYSTEM if that is empty. The owner is set explicitly to the
+// user, because clients check it and an elevated process would make its objects belong to
+// Administrators.
 //
-// An sddl that lets other users in should grant them 0x12019B: reading and writing without FILE_CREATE_PIPE_INSTANCE, which
-// GENERIC_WRITE includes and with which a client could serve other clients. That is all that Dial asks for.
+// An sddl that lets other users in should grant them 0x12019B: reading and writing without
+// FILE_CREATE_PIPE_INSTANCE, which GENERIC_WRITE includes and with which a client could serve other
+// clients. That is all that Dial asks for.
 func securityAttributes(sddl string) (*windows.SecurityAttributes, error) {
 	user := cred.Self().SID
 	if user == "" {
@@ -59,8 +61,9 @@ func securityAttributes(sddl string) (*windows.SecurityAttributes, error) {
 	return attributes, nil
 }
 
-// ownLabel is the mandatory label by which an elevated process shows its integrity to clients that may not look at its token:
-// nobody can label an object above himself. It forbids nothing but execution.
+// ownLabel is the mandatory label by which an elevated process shows its integrity to clients that
+// may not look at its token: nobody can label an object above himself. It forbids nothing but
+// execution.
 func ownLabel() string {
 	if self, err := selfSubject(); err != nil || self.integrity < integrityHigh {
 		return "" // the system labels what is below medium, and no label means medium
@@ -68,8 +71,8 @@ func ownLabel() string {
 	return "S:(ML;;NX;;;HI)"
 }
 
-// ownerOf returns the owner of a file or a pipe. Wine has none to report for a pipe; but there, all processes that can see the
-// pipe are the same user's.
+// ownerOf returns the owner of a file or a pipe. Wine has none to report for a pipe; but there, all
+// processes that can see the pipe are the same user's.
 func ownerOf(h windows.Handle, objectType windows.SE_OBJECT_TYPE) (string, error) {
 	descriptor, err := windows.GetSecurityInfo(h, objectType, windows.OWNER_SECURITY_INFORMATION)
 	if err == nil {
@@ -84,9 +87,9 @@ func ownerOf(h windows.Handle, objectType windows.SE_OBJECT_TYPE) (string, error
 	return "", syscall.EACCES
 }
 
-// verifyOwner refuses a pipe that somebody else serves. fileOwner is that of the socket file that led to the pipe, "" if a
-// name did: the file's owner chose who may connect to what, so the pipe must be his. Without an owner to compare with,
-// it must be our own user's or the system's.
+// verifyOwner refuses a pipe that somebody else serves. fileOwner is that of the socket file that
+// led to the pipe, "" if a name did: the file's owner chose who may connect to what, so the pipe
+// must be his. Without an owner to compare with, it must be our own user's or the system's.
 func verifyOwner(pipeOwner, fileOwner string) error {
 	switch {
 	case fileOwner != "" && fileOwner != everyoneSID:
@@ -131,9 +134,10 @@ func processSubject(process windows.Handle) (subject, error) {
 	return subjectOf(token)
 }
 
-// clientSubject returns the subject that opened the client's end of pipe. The system knows it from the moment at which
-// the first packet was read; before that, it fails. The thread that impersonates the client runs nothing else, and ends with its
-// goroutine if it cannot become itself again. On Wine, the server impersonates itself.
+// clientSubject returns the subject that opened the client's end of pipe. The system knows it from
+// the moment at which the first packet was read; before that, it fails. The thread that
+// impersonates the client runs nothing else, and ends with its goroutine if it cannot become itself
+// again. On Wine, the server impersonates itself.
 func clientSubject(pipe windows.Handle) (subject, error) {
 	var client subject
 	failed := make(chan error)
@@ -180,8 +184,8 @@ func subjectOf(token windows.Token) (subject, error) {
 	return s, err
 }
 
-// hasRestrictedSIDs does what IsTokenRestricted does, whose result does not tell "no" from a failure. Wine 8 cannot be asked,
-// and has no restricted tokens.
+// hasRestrictedSIDs does what IsTokenRestricted does, whose result does not tell "no" from a
+// failure. Wine 8 cannot be asked, and has no restricted tokens.
 func hasRestrictedSIDs(token windows.Token) (bool, error) {
 	var groups windows.Tokengroups // room for the number and one group: more do not fit, and so tell themselves
 	var size uint32
@@ -221,8 +225,8 @@ func labelled(integrity uint32) uint32 {
 	return integrity
 }
 
-// pipeIntegrity returns the integrity that whoever created pipe had, at least: the system labels what is created with less than
-// medium integrity, and Listen what is created with more.
+// pipeIntegrity returns the integrity that whoever created pipe had, at least: the system labels
+// what is created with less than medium integrity, and Listen what is created with more.
 func pipeIntegrity(pipe windows.Handle) uint32 {
 	descriptor, err := windows.GetSecurityInfo(pipe, windows.SE_KERNEL_OBJECT, windows.LABEL_SECURITY_INFORMATION)
 	if err != nil {

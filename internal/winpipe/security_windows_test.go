@@ -18,7 +18,8 @@ import (
 	"afunix/internal/winfile"
 )
 
-// What rests on Windows' own security. Wine has little of it: tests that show nothing there say so and are skipped.
+// What rests on Windows' own security. Wine has little of it: tests that show nothing there say so
+// and are skipped.
 
 // A guard is who may do what to an object.
 type guard struct {
@@ -66,7 +67,8 @@ func guardOfHandle(t *testing.T, h windows.Handle, objectType windows.SE_OBJECT_
 	return guardOf(t, descriptor)
 }
 
-// private fails unless nobody but the user and SYSTEM is let in, with the access that full stands for.
+// private fails unless nobody but the user and SYSTEM is let in, with the access that full stands
+// for.
 func (g guard) private(t *testing.T, what string, full uint32) {
 	t.Helper()
 	want := map[string]uint32{user(): full, systemSID: full}
@@ -175,13 +177,15 @@ func TestServerMayActAsACarelessClient(t *testing.T) {
 	})
 }
 
-// asClient calls f on a thread that impersonates the client of pipe, and returns the level at which it does.
+// asClient calls f on a thread that impersonates the client of pipe, and returns the level at which
+// it does.
 func asClient(t *testing.T, pipe windows.Handle, f func() error) (level uint32, err error) {
 	t.Helper()
 	return impersonating(t, func() error { return impersonateNamedPipeClient(pipe) }, f)
 }
 
-// impersonating calls f on a thread that become has made somebody else's. A thread that cannot become itself again ends.
+// impersonating calls f on a thread that become has made somebody else's. A thread that cannot
+// become itself again ends.
 func impersonating(t *testing.T, become, f func() error) (level uint32, err error) {
 	t.Helper()
 	var fault error
@@ -220,7 +224,8 @@ func openOwnProgram() error {
 	return err
 }
 
-// A name that somebody has taken before cannot be listened to, whether he only claims it or serves it.
+// A name that somebody has taken before cannot be listened to, whether he only claims it or serves
+// it.
 func TestListenRefusesASquattedName(t *testing.T) {
 	address := abstractName(t)
 	id := abstractID(user(), address, stream)
@@ -242,7 +247,8 @@ func TestListenRefusesASquattedName(t *testing.T) {
 	listen(t, address) // it is free now
 }
 
-// foreignPipe makes an instance of pipe id that belongs to Administrators, as one of another user's would to him.
+// foreignPipe makes an instance of pipe id that belongs to Administrators, as one of another user's
+// would to him.
 func foreignPipe(t *testing.T, id pipeID) {
 	t.Helper()
 	attributes, err := securityAttributes("O:BAD:(A;;GA;;;WD)")
@@ -271,7 +277,8 @@ func TestListenRefusesTheInstanceOfAStranger(t *testing.T) {
 	}
 }
 
-// The user's socket file leads to a pipe that is not his: whoever serves that has taken the name between two listeners.
+// The user's socket file leads to a pipe that is not his: whoever serves that has taken the name
+// between two listeners.
 func TestDialRefusesTheInstanceOfAStranger(t *testing.T) {
 	id := pipeID{1, 2, 3, byte(os.Getpid()), byte(os.Getpid() >> 8)}
 	foreignPipe(t, id)
@@ -325,7 +332,8 @@ func openRemote(host string, id pipeID) (windows.Handle, error) {
 		windows.SECURITY_SQOS_PRESENT|windows.SECURITY_IDENTIFICATION, 0)
 }
 
-// reachable reports whether a pipe that does not turn remote clients away can be opened by way of host.
+// reachable reports whether a pipe that does not turn remote clients away can be opened by way of
+// host.
 func reachable(t *testing.T, host string) bool {
 	t.Helper()
 	id := pipeID{4, 5, 6, byte(os.Getpid()), byte(os.Getpid() >> 8)}

@@ -8,7 +8,8 @@ import (
 	"afunix/internal/sock"
 )
 
-// A sockfile is the content of a socket file: three lines of text, so that a person who opens it sees what it is.
+// A sockfile is the content of a socket file: three lines of text, so that a person who opens it
+// sees what it is.
 //
 //	!<afunix socket 1>
 //	stream
@@ -69,7 +70,8 @@ func (s sockfile) append(b []byte) []byte {
 	return append(b, '\n')
 }
 
-// What names consist of. The prefix is in upper case, because Wine 8 does not find some pipes otherwise.
+// What names consist of. The prefix is in upper case, because Wine 8 does not find some pipes
+// otherwise.
 const (
 	device         = `\\.\PIPE\`
 	prefix         = "afunix-"

@@ -60,7 +60,8 @@ func TestWhatIsNotASocketFileIsRefused(t *testing.T) {
 // documentedFile is what the head comment of sockfile says, said once more.
 var documentedFile = regexp.MustCompile(`^!<afunix socket 1>\n(stream|dgram|seqpacket)\n([0-9a-f]{32})\n$`)
 
-// Whatever is in a file: it is a socket file if, and only if, it is what the documents say, and then it is read as what it says.
+// Whatever is in a file: it is a socket file if, and only if, it is what the documents say, and
+// then it is read as what it says.
 func FuzzSocketFile(f *testing.F) {
 	for socketType := range typeNames {
 		f.Add(sockfile{socketType, exampleID}.append(nil))

@@ -15,9 +15,10 @@ import (
 	"afunix/internal/winfile"
 )
 
-// A boundFile is a socket file that a listener has made. The file is not kept open, so that it can be removed and the name
-// be bound again at any time, as on Linux. It is recognised by the pipe's random name in it: file IDs do not do for that,
-// because a file system may give that of a removed file to the next one (Wine does, with its inode).
+// A boundFile is a socket file that a listener has made. The file is not kept open, so that it can
+// be removed and the name be bound again at any time, as on Linux. It is recognised by the pipe's
+// random name in it: file IDs do not do for that, because a file system may give that of a removed
+// file to the next one (Wine does, with its inode).
 type boundFile struct {
 	path    string // absolute: the process may change its directory
 	content sockfile
@@ -145,7 +146,8 @@ func readSocketFile(path string) (file sockfile, owner string, err error) {
 	return file, owner, err
 }
 
-// readContent reads what h refers to, which has not been read yet: ECONNREFUSED if that is no socket file.
+// readContent reads what h refers to, which has not been read yet: ECONNREFUSED if that is no
+// socket file.
 func readContent(h windows.Handle) (sockfile, error) {
 	if kind, err := descriptor.System.Kind(uintptr(h)); err != nil || kind != descriptor.File {
 		return sockfile{}, syscall.ECONNREFUSED
@@ -176,8 +178,9 @@ const (
 	reparseTagSymlink = windows.IO_REPARSE_TAG_SYMLINK
 )
 
-// isNativeSocket reports whether a file that cannot be opened is a socket of Windows' own AF_UNIX. A symbolic link counts as one:
-// it leads to what cannot be opened, and the system's connect(2) will tell.
+// isNativeSocket reports whether a file that cannot be opened is a socket of Windows' own AF_UNIX.
+// A symbolic link counts as one: it leads to what cannot be opened, and the system's connect(2)
+// will tell.
 func isNativeSocket(name *uint16) bool {
 	h, err := windows.CreateFile(name, windows.FILE_READ_ATTRIBUTES, winfile.ShareAll, nil, windows.OPEN_EXISTING,
 		windows.FILE_FLAG_BACKUP_SEMANTICS|windows.FILE_FLAG_OPEN_REPARSE_POINT, 0)
@@ -191,7 +194,8 @@ func isNativeSocket(name *uint16) bool {
 	return err == nil && (info.tag == reparseTagUnix || info.tag == reparseTagSymlink)
 }
 
-// missing tells why path was not found: ENOTDIR if something on the way to it is not a directory, else ENOENT.
+// missing tells why path was not found: ENOTDIR if something on the way to it is not a directory,
+// else ENOENT.
 func missing(path string) error {
 	for dir, last := filepath.Dir(path), path; dir != last; dir, last = filepath.Dir(dir), dir {
 		name, err := windows.UTF16PtrFromString(dir)

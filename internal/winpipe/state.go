@@ -30,8 +30,9 @@ type sourceState struct {
 	sddl       string
 }
 
-// maxInstances bounds how many instances of a pipe wait for clients at a time. They are there for clients that come while
-// another one is being accepted; the backlog itself is the engine's, which accepts at once.
+// maxInstances bounds how many instances of a pipe wait for clients at a time. They are there for
+// clients that come while another one is being accepted; the backlog itself is the engine's, which
+// accepts at once.
 const maxInstances = 8
 
 const (
@@ -42,7 +43,8 @@ const (
 // errState: the bytes are not a listener's state.
 var errState = errors.New("not the state of a listener")
 
-// parseState accepts what append makes, and nothing else. It has not been checked that anything of what it says exists.
+// parseState accepts what append makes, and nothing else. It has not been checked that anything of
+// what it says exists.
 func parseState(b []byte) (sourceState, error) {
 	if len(b) < stateFixed || len(b) > pipe.MaxSourceState || b[0] != stateVersion || b[2] > 1 {
 		return sourceState{}, errState
@@ -64,8 +66,8 @@ func parseState(b []byte) (sourceState, error) {
 	return s, nil
 }
 
-// valid reports whether a listener can have this state. A path is one on a drive of this machine's: others may lead to a
-// machine, or a device, that a stranger chose.
+// valid reports whether a listener can have this state. A path is one on a drive of this machine's:
+// others may lead to a machine, or a device, that a stranger chose.
 func (s sourceState) valid() bool {
 	return s.socketType.Valid() &&
 		0 < s.instances && s.instances <= maxInstances &&

@@ -82,7 +82,8 @@ func TestStatesThatNoListenerHasAreRefused(t *testing.T) {
 	}
 }
 
-// What the comment of sourceState says, said once more: what is in front of the texts, and the path.
+// What the comment of sourceState says, said once more: what is in front of the texts, and the
+// path.
 var (
 	documentedHead = regexp.MustCompile(`(?s)^\x01[\x01\x02\x05][\x00\x01][\x01-\x08].{16}$`)
 	documentedPath = regexp.MustCompile(`(?s)^[A-Za-z]:\\[^\x00]*$`)
@@ -118,8 +119,8 @@ func latin1(b []byte) []byte {
 	return []byte(string(runes))
 }
 
-// Whatever another process says is its listener's state: it is one if, and only if, it is what the documents say, and then it is
-// read as what it says.
+// Whatever another process says is its listener's state: it is one if, and only if, it is what the
+// documents say, and then it is read as what it says.
 func FuzzState(f *testing.F) {
 	f.Add(exampleState.append(nil))
 	f.Add(sourceState{socketType: stream, instances: 1}.append(nil))

@@ -13,7 +13,8 @@ import (
 	"afunix/internal/testenv"
 )
 
-// Another user of this machine, whose name and password are in the environment: see .github/workflows/test.yml.
+// Another user of this machine, whose name and password are in the environment: see
+// .github/workflows/test.yml.
 const (
 	strangerName     = "AFUNIX_SECOND_USER"
 	strangerPassword = "AFUNIX_SECOND_PASSWORD"
@@ -103,7 +104,8 @@ func TestStrangersAreNotLetIn(t *testing.T) {
 	}
 }
 
-// One who has been let in is who he is, is not trusted, and can neither serve others nor be taken for the process that he borrows.
+// One who has been let in is who he is, is not trusted, and can neither serve others nor be taken
+// for the process that he borrows.
 func TestStrangersThatAreLetIn(t *testing.T) {
 	s := newStranger(t)
 	l, err := system.Listen(abstractName(t), stream, pipe.Options{SecurityDescriptor: "D:P(A;;GA;;;" + user() + ")(A;;0x12019b;;;WD)"})
@@ -133,7 +135,8 @@ func TestStrangersThatAreLetIn(t *testing.T) {
 			t.Errorf("the client is %+v, %v; want %s, who is not trusted", client, err, s.sid)
 		}
 	})
-	// The client's end was opened by this process on his behalf: what opened it, and who, do not fit.
+	// The client's end was opened by this process on his behalf: what opened it, and who, do not
+	// fit.
 	if who, can, err := a.Identify(proof); err == nil && (who.SID != s.sid || can != 0) {
 		t.Errorf("he is taken for %+v, with abilities %d", who, can)
 	}

@@ -48,7 +48,8 @@ func (l *Listener) Resume() {
 	windows.ResetEvent(l.stop) // fails only on what is no event
 }
 
-// stopAccepting makes Accept return, unless it fails, and returns the state from which another process goes on.
+// stopAccepting makes Accept return, unless it fails, and returns the state from which another
+// process goes on.
 func (l *Listener) stopAccepting() ([]byte, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -111,8 +112,8 @@ func newSource(handles []uintptr, state []byte) (*Listener, error) {
 	return l, nil
 }
 
-// check looks at the handles that were handed on. That they have the pipe's name matters: whoever may not serve a name must not make us
-// do it for him.
+// check looks at the handles that were handed on. That they have the pipe's name matters: whoever
+// may not serve a name must not make us do it for him.
 func (l *Listener) check() error {
 	if err := checkServer(l.sentinel, l.id.sentinelName()); err != nil {
 		return err
@@ -128,8 +129,8 @@ func (l *Listener) check() error {
 	return nil
 }
 
-// settle waits until it is known whether the handles are what they should be: nil if they are. net.ErrClosed once Close or Suspend was
-// called.
+// settle waits until it is known whether the handles are what they should be: nil if they are.
+// net.ErrClosed once Close or Suspend was called.
 func (l *Listener) settle() error {
 	select {
 	case <-l.stopped:

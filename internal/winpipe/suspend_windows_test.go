@@ -23,7 +23,8 @@ import (
 	"afunix/internal/testenv"
 )
 
-// movedSource is the listener that the second process was handed; sourceDone has what its goroutine ended with.
+// movedSource is the listener that the second process was handed; sourceDone has what its goroutine
+// ended with.
 var (
 	movedSource pipe.Source
 	sourceDone  = make(chan error, 1)
@@ -116,7 +117,8 @@ func TestListenerGoesOnInAnotherProcessAndNoClientIsTurnedAway(t *testing.T) {
 	t.Run("name", func(t *testing.T) { testListenerMoves(t, "@moving"+abstractName(t)) })
 }
 
-// The listener moves while it is accepting clients: each of them is answered by one process or the other.
+// The listener moves while it is accepting clients: each of them is answered by one process or the
+// other.
 func TestListenerMovesWhileItServes(t *testing.T) {
 	s := startSecond(t)
 	address := "@moving" + abstractName(t)
@@ -152,7 +154,8 @@ func TestListenerMovesWhileItServes(t *testing.T) {
 	s.expect(net.ErrClosed.Error(), "source", "close")
 }
 
-// askers dial address, one after the other in each of four goroutines, until stop, which returns the last answers.
+// askers dial address, one after the other in each of four goroutines, until stop, which returns
+// the last answers.
 func askers(address string) (answers chan string, stop func() []string) {
 	enough := make(chan struct{})
 	answers = make(chan string)

@@ -33,8 +33,9 @@ type otherAddr int32
 func (a otherAddr) Network() string { return fmt.Sprintf("family%d", int32(a)) }
 func (a otherAddr) String() string  { return "unknown" }
 
-// address makes a net.Addr of what Getsockname or Getpeername returned: nil if that was an error, as in package net. A socket
-// may not be bound, or its peer may be gone already; it can be received nevertheless.
+// address makes a net.Addr of what Getsockname or Getpeername returned: nil if that was an error,
+// as in package net. A socket may not be bound, or its peer may be gone already; it can be received
+// nevertheless.
 func (s *socket) address(sa windows.Sockaddr, err error) net.Addr {
 	if err == syscall.EAFNOSUPPORT { // the answer was good, but x/sys does not know the family
 		return otherAddr(s.info.AddressFamily)
@@ -113,7 +114,8 @@ func (o *operation) setName4(addr *net.UDPAddr) error {
 	return nil
 }
 
-// setName6 takes an empty address and 0.0.0.0 for ::, and maps other IPv4 addresses, as package net does.
+// setName6 takes an empty address and 0.0.0.0 for ::, and maps other IPv4 addresses, as package net
+// does.
 func (o *operation) setName6(addr *net.UDPAddr) error {
 	ip := addr.IP
 	if len(ip) == 0 || ip.Equal(net.IPv4zero) {
@@ -133,8 +135,8 @@ func (o *operation) setName6(addr *net.UDPAddr) error {
 	return nil
 }
 
-// source makes a net.Addr of the address from which o received a datagram, in one allocation; nil if it has none that
-// package net knows.
+// source makes a net.Addr of the address from which o received a datagram, in one allocation; nil
+// if it has none that package net knows.
 func (o *operation) source(zone *zone) net.Addr {
 	a := new(struct {
 		net.UDPAddr

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// A Conn is a connected stream socket. It does what *net.TCPConn does, with the same errors, at the cost of a thread for each
-// blocked call.
+// A Conn is a connected stream socket. It does what *net.TCPConn does, with the same errors, at the
+// cost of a thread for each blocked call.
 type Conn struct{ *socket }
 
 var (
@@ -19,9 +19,9 @@ var (
 	_ syscall.Conn = (*Conn)(nil)
 )
 
-// NewConn makes a Conn of the stream socket h, which must have been made for overlapped I/O (WSA_FLAG_OVERLAPPED) and must not
-// be inherited by child processes. On success the Conn owns h; on failure h is still the caller's: WSAENOTSOCK,
-// WSAEPROTOTYPE for a socket of another type.
+// NewConn makes a Conn of the stream socket h, which must have been made for overlapped I/O
+// (WSA_FLAG_OVERLAPPED) and must not be inherited by child processes. On success the Conn owns h;
+// on failure h is still the caller's: WSAENOTSOCK, WSAEPROTOTYPE for a socket of another type.
 func NewConn(h windows.Handle) (*Conn, error) {
 	s, err := newSocket(h, windows.SOCK_STREAM)
 	if err != nil {
@@ -48,7 +48,8 @@ func (c *Conn) Write(b []byte) (int, error) {
 // CloseRead shuts down the reading side, for every process that has the socket.
 func (c *Conn) CloseRead() error { return c.shutdown(windows.SHUT_RD) }
 
-// CloseWrite shuts down the writing side, for every process that has the socket: the peer reads io.EOF.
+// CloseWrite shuts down the writing side, for every process that has the socket: the peer reads
+// io.EOF.
 func (c *Conn) CloseWrite() error { return c.shutdown(windows.SHUT_WR) }
 
 func (c *Conn) shutdown(how int) error {
@@ -59,7 +60,8 @@ func (c *Conn) shutdown(how int) error {
 	return c.wrap("close", syscallError("shutdown", windows.Shutdown(c.handle, how)))
 }
 
-// SetNoDelay sets whether packets are sent at once, and not held back until there is more to send in them (TCP_NODELAY).
+// SetNoDelay sets whether packets are sent at once, and not held back until there is more to send
+// in them (TCP_NODELAY).
 func (c *Conn) SetNoDelay(noDelay bool) error {
 	return c.set(windows.IPPROTO_TCP, windows.TCP_NODELAY, number(noDelay))
 }
@@ -69,13 +71,15 @@ func (c *Conn) SetKeepAlive(keepalive bool) error {
 	return c.set(windows.SOL_SOCKET, windows.SO_KEEPALIVE, number(keepalive))
 }
 
-// SetKeepAlivePeriod sets how long the peer may be silent before it is asked (TCP_KEEPIDLE, Windows 10); it is rounded up to seconds.
+// SetKeepAlivePeriod sets how long the peer may be silent before it is asked (TCP_KEEPIDLE, Windows
+// 10); it is rounded up to seconds.
 func (c *Conn) SetKeepAlivePeriod(d time.Duration) error {
 	return c.set(windows.IPPROTO_TCP, windows.TCP_KEEPIDLE, int((d+time.Second-1)/time.Second))
 }
 
-// SetLinger sets what becomes of data that has not been acknowledged when the connection is closed: with sec < 0 it is sent in the
-// background, with 0 discarded, with sec > 0 sent for so long (SO_LINGER).
+// SetLinger sets what becomes of data that has not been acknowledged when the connection is closed:
+// with sec < 0 it is sent in the background, with 0 discarded, with sec > 0 sent for so long
+// (SO_LINGER).
 func (c *Conn) SetLinger(sec int) error {
 	l := windows.Linger{Onoff: int32(number(sec >= 0)), Linger: int32(max(sec, 0))}
 	return c.setting(func(h windows.Handle) error {
@@ -123,8 +127,8 @@ func (s *socket) receive(b []byte) (int, error) {
 	return s.read(d, submitRecv, "wsarecv", b)
 }
 
-// read is do for calls that fill b. A datagram that is longer fails with WSAEMSGSIZE and fills b; how many bytes the
-// system reports then depends on whether it was there already (Wine 8).
+// read is do for calls that fill b. A datagram that is longer fails with WSAEMSGSIZE and fills b;
+// how many bytes the system reports then depends on whether it was there already (Wine 8).
 func (s *socket) read(d *direction, start submit, call string, b []byte) (int, error) {
 	n, err := s.do(d, start, call, b)
 	if errors.Is(err, windows.WSAEMSGSIZE) {
@@ -133,7 +137,8 @@ func (s *socket) read(d *direction, start submit, call string, b []byte) (int, e
 	return n, err
 }
 
-// send writes b to the peer: a stream takes it in as many calls as are needed, a datagram goes in one, even an empty one.
+// send writes b to the peer: a stream takes it in as many calls as are needed, a datagram goes in
+// one, even an empty one.
 func (s *socket) send(b []byte) (int, error) {
 	if err := s.use(); err != nil {
 		return 0, err

@@ -151,7 +151,8 @@ func TestDeadlineCanBeMovedWhileBlocked(t *testing.T) {
 	}
 }
 
-// TestTimerOfAFormerDeadlineDoesNotCount fires a timer as if it had been running when the deadline was moved.
+// TestTimerOfAFormerDeadlineDoesNotCount fires a timer as if it had been running when the deadline
+// was moved.
 func TestTimerOfAFormerDeadlineDoesNotCount(t *testing.T) {
 	a, b := connPair(t)
 	for _, deadline := range []time.Time{time.Now().Add(time.Hour), {}} {
@@ -247,7 +248,8 @@ func TestCloseWakesEveryBlockedCall(t *testing.T) {
 	}
 }
 
-// TestInterruptionBetweenStartAndMark interrupts a call that Windows has already begun, but that nobody can cancel yet.
+// TestInterruptionBetweenStartAndMark interrupts a call that Windows has already begun, but that
+// nobody can cancel yet.
 func TestInterruptionBetweenStartAndMark(t *testing.T) {
 	for name, test := range map[string]struct {
 		interrupt func(c *Conn)
@@ -288,7 +290,8 @@ func TestInterruptionBetweenStartAndMark(t *testing.T) {
 	}
 }
 
-// TestReadSurvivesCancellationByOthers stands for the end of a thread, which cancels what the thread has started.
+// TestReadSurvivesCancellationByOthers stands for the end of a thread, which cancels what the
+// thread has started.
 func TestReadSurvivesCancellationByOthers(t *testing.T) {
 	a, b := connPair(t)
 	read := make(chan error, 1)
@@ -421,7 +424,8 @@ func TestReceivedConnCanBeSentOn(t *testing.T) {
 	}
 }
 
-// TestErrorsAreThoseOfPackageNet makes the same mistakes with a connection of package net and with one of ours.
+// TestErrorsAreThoseOfPackageNet makes the same mistakes with a connection of package net and with
+// one of ours.
 func TestErrorsAreThoseOfPackageNet(t *testing.T) {
 	for name, provoke := range map[string]func(c net.Conn) error{
 		"read after deadline": func(c net.Conn) error {
@@ -461,7 +465,8 @@ func TestErrorsAreThoseOfPackageNet(t *testing.T) {
 	}
 }
 
-// compareErrors wants two *net.OpError with the same fields; the addresses are those of the connections.
+// compareErrors wants two *net.OpError with the same fields; the addresses are those of the
+// connections.
 func compareErrors(t *testing.T, got, want error, ours, theirs net.Conn) {
 	t.Helper()
 	g, ok := got.(*net.OpError)

@@ -12,7 +12,8 @@ func (s *socket) SetDeadline(t time.Time) error { return s.setDeadlines(t, true,
 // SetReadDeadline sets the deadline of calls that read or accept.
 func (s *socket) SetReadDeadline(t time.Time) error { return s.setDeadlines(t, true, false) }
 
-// SetWriteDeadline sets the deadline of calls that write. A Write that it ends may have written a part.
+// SetWriteDeadline sets the deadline of calls that write. A Write that it ends may have written a
+// part.
 func (s *socket) SetWriteDeadline(t time.Time) error { return s.setDeadlines(t, false, true) }
 
 func (s *socket) setDeadlines(t time.Time, read, write bool) error {
@@ -52,7 +53,8 @@ func (s *socket) setDeadline(t time.Time, of func(*socket) *direction) {
 		d.timer.Reset(wait)
 		return
 	}
-	// The socket refers to the timer; if the timer referred to the socket, that could never be finalized.
+	// The socket refers to the timer; if the timer referred to the socket, that could never be
+	// finalized.
 	self := weak.Make(s)
 	d.timer = time.AfterFunc(wait, func() {
 		if s := self.Value(); s != nil {
@@ -68,7 +70,8 @@ func (d *direction) stopTimer() {
 	}
 }
 
-// timeUp is called by the timer; also by one that was stopped or moved too late, which does not count.
+// timeUp is called by the timer; also by one that was stopped or moved too late, which does not
+// count.
 func (s *socket) timeUp(d *direction) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,7 +10,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// A Listener is a listening stream socket. It does what *net.TCPListener does, except that it accepts a *Conn.
+// A Listener is a listening stream socket. It does what *net.TCPListener does, except that it
+// accepts a *Conn.
 type Listener struct{ s *socket }
 
 var (
@@ -18,9 +19,10 @@ var (
 	_ syscall.Conn = (*Listener)(nil)
 )
 
-// NewListener makes a Listener of the listening socket h, which must have been made for overlapped I/O and must not be
-// inherited by child processes. On success the Listener owns h; on failure h is still the caller's: WSAENOTSOCK,
-// WSAEPROTOTYPE for a socket of another type, WSAEINVAL for one that does not listen.
+// NewListener makes a Listener of the listening socket h, which must have been made for overlapped
+// I/O and must not be inherited by child processes. On success the Listener owns h; on failure h is
+// still the caller's: WSAENOTSOCK, WSAEPROTOTYPE for a socket of another type, WSAEINVAL for one
+// that does not listen.
 func NewListener(h windows.Handle) (*Listener, error) {
 	listens, err := windows.GetsockoptInt(h, windows.SOL_SOCKET, soAcceptConn)
 	if err != nil {
@@ -72,8 +74,8 @@ func (l *Listener) SetDeadline(t time.Time) error { return l.s.SetReadDeadline(t
 // SyscallConn gives access to the socket, as that of Conn does.
 func (l *Listener) SyscallConn() (syscall.RawConn, error) { return l.s.SyscallConn() }
 
-// accept returns the socket of the next connection. One that was reset before it could be accepted is passed over: that is
-// no failure of the listener.
+// accept returns the socket of the next connection. One that was reset before it could be accepted
+// is passed over: that is no failure of the listener.
 func (s *socket) accept() (windows.Handle, error) {
 	if err := s.use(); err != nil {
 		return windows.InvalidHandle, err
@@ -100,7 +102,8 @@ func (s *socket) acceptOne() (windows.Handle, error) {
 	}
 	s.reading.op.accepted = h
 	if _, err = s.do(&s.reading, submitAccept, "acceptex", nil); err == nil {
-		// Without this the socket has neither addresses nor shutdown, nor the options of the listener.
+		// Without this the socket has neither addresses nor shutdown, nor the options of the
+		// listener.
 		err = syscallError("setsockopt", windows.Setsockopt(h, windows.SOL_SOCKET, windows.SO_UPDATE_ACCEPT_CONTEXT,
 			(*byte)(unsafe.Pointer(&s.handle)), int32(unsafe.Sizeof(s.handle))))
 	}

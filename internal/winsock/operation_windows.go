@@ -16,8 +16,9 @@ import (
 // maxIO bounds one system call; its lengths are 32 bits wide.
 const maxIO = 1 << 30
 
-// An operation is the memory that Windows reads and writes while it carries out one overlapped call. It is part of a
-// socket, on the heap, and is used again for the next call once the last one has completed.
+// An operation is the memory that Windows reads and writes while it carries out one overlapped
+// call. It is part of a socket, on the heap, and is used again for the next call once the last one
+// has completed.
 type operation struct {
 	overlapped windows.Overlapped
 	event      windows.Handle // created with the first call; manual-reset: starting a call resets it
@@ -38,12 +39,12 @@ type operation struct {
 	pinner   runtime.Pinner
 }
 
-// A submit function starts the call that o describes on the socket h. It is always a function of this package rather than a
-// closure, so that it costs no allocation.
+// A submit function starts the call that o describes on the socket h. It is always a function of
+// this package rather than a closure, so that it costs no allocation.
 type submit func(h windows.Handle, o *operation) error
 
-// A direction is one of the two halves of a socket: reading (and accepting), or writing. It has no pointer back to the socket:
-// what is part of a cycle is never finalized.
+// A direction is one of the two halves of a socket: reading (and accepting), or writing. It has no
+// pointer back to the socket: what is part of a cycle is never finalized.
 type direction struct {
 	turn locks.Mutex[locks.SocketTurn] // held during an operation, and by Write from its first one to its last
 	op   operation                     // belongs to the holder of turn
@@ -58,8 +59,8 @@ type direction struct {
 // prepare readies o for calls with the buffer b, until release.
 func (o *operation) prepare(b []byte) error {
 	if o.event == 0 {
-		// No more rights than Windows needs to signal it and we to wait for it. (It also tells these events apart from
-		// those of threads: see package leaktest.)
+		// No more rights than Windows needs to signal it and we to wait for it. (It also tells
+		// these events apart from those of threads: see package leaktest.)
 		event, err := windows.CreateEventEx(nil, nil, windows.CREATE_EVENT_MANUAL_RESET,
 			windows.EVENT_MODIFY_STATE|windows.SYNCHRONIZE)
 		if err != nil {
@@ -82,9 +83,9 @@ func (o *operation) release() {
 	o.buf = windows.WSABuf{}
 }
 
-// do carries out one call on up to maxIO bytes of b, waiting for it if need be, and returns how many bytes it moved. If it
-// was interrupted after some bytes had been moved, it returns those without an error; the next call then fails. The
-// caller uses the socket, and holds the turn.
+// do carries out one call on up to maxIO bytes of b, waiting for it if need be, and returns how
+// many bytes it moved. If it was interrupted after some bytes had been moved, it returns those
+// without an error; the next call then fails. The caller uses the socket, and holds the turn.
 func (s *socket) do(d *direction, start submit, call string, b []byte) (int, error) {
 	if err := s.ready(d); err != nil {
 		return 0, err
@@ -105,8 +106,9 @@ func (s *socket) do(d *direction, start submit, call string, b []byte) (int, err
 		if err := s.ready(d); err != nil {
 			return 0, err
 		}
-		// Not by us, or the deadline was moved meanwhile. Windows cancels what a thread has started when that thread ends, and
-		// the runtime may have moved our goroutine away from it: start again.
+		// Not by us, or the deadline was moved meanwhile. Windows cancels what a thread has started
+		// when that thread ends, and the runtime may have moved our goroutine away from it: start
+		// again.
 	}
 }
 
@@ -137,8 +139,8 @@ func (s *socket) once(d *direction, start submit) (int, error) {
 	return int(o.overlapped.InternalHigh), err
 }
 
-// await waits until the call that was started has completed. Nobody can cancel it before it is marked as pending, so what
-// happened between the start and the mark is looked at here.
+// await waits until the call that was started has completed. Nobody can cancel it before it is
+// marked as pending, so what happened between the start and the mark is looked at here.
 func (s *socket) await(d *direction) {
 	s.mu.Lock()
 	d.pending = true
@@ -148,8 +150,8 @@ func (s *socket) await(d *direction) {
 	s.mu.Unlock()
 	for {
 		if _, err := windows.WaitForSingleObject(d.op.event, windows.INFINITE); err != nil {
-			// The system goes on writing to this memory, and there is nothing left by which its end could be told. Only
-			// a program that closes handles which are not its own gets here.
+			// The system goes on writing to this memory, and there is nothing left by which its end
+			// could be told. Only a program that closes handles which are not its own gets here.
 			panic("winsock: the event of a pending operation is gone: " + err.Error())
 		}
 		if atomic.LoadUintptr(&d.op.overlapped.Internal) != uintptr(windows.STATUS_PENDING) {

@@ -10,7 +10,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Programs that want more than a net.Conn of a TCP connection ask it for the methods that *net.TCPConn has.
+// Programs that want more than a net.Conn of a TCP connection ask it for the methods that
+// *net.TCPConn has.
 type tcpOptions interface {
 	SetKeepAlive(bool) error
 	SetKeepAlivePeriod(time.Duration) error

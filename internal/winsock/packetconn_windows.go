@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// A PacketConn is a datagram socket, connected or not. It does what *net.UDPConn does, with the same errors, at the cost of a
-// thread for each blocked call.
+// A PacketConn is a datagram socket, connected or not. It does what *net.UDPConn does, with the
+// same errors, at the cost of a thread for each blocked call.
 type PacketConn struct {
 	*socket
 	zone zone // belongs to the holder of reading.turn
@@ -25,17 +25,18 @@ var (
 // errMissingAddress is what package net says, where it is not exported.
 var errMissingAddress = errors.New("missing address")
 
-// NewPacketConn makes a PacketConn of the datagram socket h, which must have been made for overlapped I/O and must not be
-// inherited by child processes. On success the PacketConn owns h; on failure h is still the caller's: WSAENOTSOCK,
-// WSAEPROTOTYPE for a socket of another type.
+// NewPacketConn makes a PacketConn of the datagram socket h, which must have been made for
+// overlapped I/O and must not be inherited by child processes. On success the PacketConn owns h; on
+// failure h is still the caller's: WSAENOTSOCK, WSAEPROTOTYPE for a socket of another type.
 func NewPacketConn(h windows.Handle) (*PacketConn, error) {
 	s, err := newSocket(h, windows.SOCK_DGRAM)
 	if err != nil {
 		return nil, err
 	}
 	for _, report := range []uint32{windows.SIO_UDP_CONNRESET, windows.SIO_UDP_NETRESET} {
-		// As package net does: or a datagram that one peer refused would fail the next read, which is of another peer's
-		// (go.dev/issue/5834). It matters only for sockets that no Go program made; Wine 8 has no such switch, nor older Windows.
+		// As package net does: or a datagram that one peer refused would fail the next read, which
+		// is of another peer's (go.dev/issue/5834). It matters only for sockets that no Go program
+		// made; Wine 8 has no such switch, nor older Windows.
 		_ = disable(h, report)
 	}
 	return &PacketConn{socket: s}, nil
@@ -47,8 +48,9 @@ func disable(h windows.Handle, mode uint32) error {
 	return windows.WSAIoctl(h, mode, (*byte)(unsafe.Pointer(&off)), uint32(unsafe.Sizeof(off)), nil, 0, &returned, nil, 0)
 }
 
-// ReadFrom receives one datagram. Of one that is longer than b the rest is lost; then n is len(b), there is no address, and
-// the error is WSAEMSGSIZE, as in package net on Windows. An empty b receives nothing and does not wait.
+// ReadFrom receives one datagram. Of one that is longer than b the rest is lost; then n is len(b),
+// there is no address, and the error is WSAEMSGSIZE, as in package net on Windows. An empty b
+// receives nothing and does not wait.
 func (c *PacketConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	n, from, err := c.receiveFrom(b)
 	return n, from, c.wrap("read", err)
@@ -78,7 +80,8 @@ func (c *PacketConn) Read(b []byte) (int, error) {
 	return n, c.wrap("read", err)
 }
 
-// WriteTo sends b as one datagram to addr, a *net.UDPAddr. On a connected socket it fails with net.ErrWriteToConnected.
+// WriteTo sends b as one datagram to addr, a *net.UDPAddr. On a connected socket it fails with
+// net.ErrWriteToConnected.
 func (c *PacketConn) WriteTo(b []byte, addr net.Addr) (int, error) {
 	n, err := c.sendTo(b, addr)
 	if err != nil {

@@ -114,7 +114,8 @@ func TestPacketConnDeadlinesAndClose(t *testing.T) {
 	}
 }
 
-// TestPacketConnErrorsAreThoseOfPackageNet makes the same mistakes with a socket of package net and with one of ours.
+// TestPacketConnErrorsAreThoseOfPackageNet makes the same mistakes with a socket of package net and
+// with one of ours.
 func TestPacketConnErrorsAreThoseOfPackageNet(t *testing.T) {
 	type conn interface {
 		net.PacketConn

@@ -41,7 +41,8 @@ func play(role func() error) int {
 	return 0
 }
 
-// withReceived calls f with the socket that comes on standard input, and checks that nothing of it is left open.
+// withReceived calls f with the socket that comes on standard input, and checks that nothing of it
+// is left open.
 func withReceived(f func(h windows.Handle) error) error {
 	h, err := readSocket(os.Stdin)
 	if err != nil {
@@ -214,8 +215,8 @@ func (c *child) wait(t *testing.T) {
 	}
 }
 
-// TestConnWorksInAnotherProcess keeps the sender's copy open, on the sender's poller, until the end: no completion may
-// reach that poller.
+// TestConnWorksInAnotherProcess keeps the sender's copy open, on the sender's poller, until the
+// end: no completion may reach that poller.
 func TestConnWorksInAnotherProcess(t *testing.T) {
 	leaktest.Check(t)
 	original, peer := tcpPair(t)
@@ -296,7 +297,8 @@ func TestPacketConnWorksInAnotherProcess(t *testing.T) {
 	c.wait(t)
 }
 
-// TestConnOutlivesItsSender receives a connection from a process that is then killed, with a read already under way.
+// TestConnOutlivesItsSender receives a connection from a process that is then killed, with a read
+// already under way.
 func TestConnOutlivesItsSender(t *testing.T) {
 	leaktest.Check(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")

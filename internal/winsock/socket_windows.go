@@ -14,7 +14,8 @@ import (
 	"afunix/internal/locks"
 )
 
-// A socket is what [Conn], [Listener] and [PacketConn] have in common: the handle, its addresses, deadlines, Close.
+// A socket is what [Conn], [Listener] and [PacketConn] have in common: the handle, its addresses,
+// deadlines, Close.
 type socket struct {
 	handle  windows.Handle
 	info    windows.WSAProtocolInfo
@@ -37,8 +38,9 @@ const (
 	soProtocolInfo = 0x2005
 )
 
-// newSocket takes ownership of h if it is a socket of the given type (SOCK_STREAM, SOCK_DGRAM), and leaves it alone
-// otherwise. A socket that nobody refers to any more is closed by a finalizer, as in package net.
+// newSocket takes ownership of h if it is a socket of the given type (SOCK_STREAM, SOCK_DGRAM), and
+// leaves it alone otherwise. A socket that nobody refers to any more is closed by a finalizer, as
+// in package net.
 func newSocket(h windows.Handle, sotype int32) (*socket, error) {
 	s := &socket{handle: h}
 	size := int32(unsafe.Sizeof(s.info))
@@ -77,8 +79,9 @@ func (s *socket) done() {
 	}
 }
 
-// Close closes the socket here. Blocked calls return net.ErrClosed; Close returns after them. Closing the handle alone would
-// not wake them while another process has the socket open, and they would go on writing to our memory.
+// Close closes the socket here. Blocked calls return net.ErrClosed; Close returns after them.
+// Closing the handle alone would not wake them while another process has the socket open, and they
+// would go on writing to our memory.
 func (s *socket) Close() error {
 	s.mu.Lock()
 	if s.closed {
@@ -111,7 +114,8 @@ func (s *socket) Close() error {
 
 func (s *socket) directions() [2]*direction { return [2]*direction{&s.reading, &s.writing} }
 
-// syscallError names the call that failed, as package net does. err may be nil; errors of our own pass as they are.
+// syscallError names the call that failed, as package net does. err may be nil; errors of our own
+// pass as they are.
 func syscallError(call string, err error) error {
 	if errno, ok := err.(syscall.Errno); ok {
 		return os.NewSyscallError(call, errno)
@@ -130,13 +134,14 @@ func (s *socket) wrap(op string, err error) error {
 	return &net.OpError{Op: op, Net: s.net, Source: s.local, Addr: s.remote, Err: err}
 }
 
-// SyscallConn gives access to the socket, for one thing so that it can be sent on. It cannot wait for the socket to become
-// ready: Read and Write of the result fail with errors.ErrUnsupported.
+// SyscallConn gives access to the socket, for one thing so that it can be sent on. It cannot wait
+// for the socket to become ready: Read and Write of the result fail with errors.ErrUnsupported.
 func (s *socket) SyscallConn() (syscall.RawConn, error) { return rawConn{s}, nil }
 
 type rawConn struct{ s *socket }
 
-// Control calls f with the socket, which stays open meanwhile. f must not call Close, nor close the socket itself.
+// Control calls f with the socket, which stays open meanwhile. f must not call Close, nor close the
+// socket itself.
 func (c rawConn) Control(f func(fd uintptr)) error {
 	if err := c.s.use(); err != nil {
 		return c.s.wrap("raw-control", err)

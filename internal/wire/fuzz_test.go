@@ -177,7 +177,7 @@ func sameBody(t *testing.T, p Packet) {
 func FuzzLuggage(f *testing.F) {
 	for _, b := range states() {
 		f.Add(b, uint16(len(b)-1))
-		f.Add(append(stateOfPacket().Append(nil), b...), uint16(7))
+		f.Add(append(AppendPacket(nil, stateOfPacket()), b...), uint16(7))
 	}
 	f.Fuzz(func(t *testing.T, b []byte, cut uint16) {
 		was := bytes.Clone(b)
@@ -219,33 +219,27 @@ func lengths(t *testing.T, b []byte) (n int) {
 	var texts []string
 	switch tag {
 	case ConnTag:
-		s, _, _ := ParseConnState(b)
-		n = cap(s.Offers) + cap(s.Writers) + cap(s.Segments)
-		texts = []string{s.Local, s.Remote, s.PeerName, s.Chosen, s.Sender}
-		for _, w := range s.Writers {
+		s, _, _ := ParseConn(b)
+		n = cap(s.Link.Offers) + cap(s.End.Writers) + cap(s.Segments)
+		texts = []string{s.End.Local, s.End.Remote, s.End.PeerName, s.End.Chosen, s.Link.Sender}
+		for _, w := range s.End.Writers {
 			texts = append(texts, w.SID)
 		}
-		if s.Flags >= connFlags {
-			t.Fatalf("flags %#x", s.Flags)
-		}
 		for _, seg := range s.Segments {
-			if seg.Flags >= segmentFlags || cap(seg.Data) != len(seg.Data) {
-				t.Fatalf("a segment with flags %#x, and data with room for %d", seg.Flags, cap(seg.Data))
+			if cap(seg.Data) != len(seg.Data) {
+				t.Fatalf("a segment with data with room for %d", cap(seg.Data))
 			}
 		}
 	case ListenerTag:
-		s, _, _ := ParseListenerState(b)
+		s, _, _ := ParseListener(b)
 		texts = []string{s.Local}
 		if cap(s.Source) != len(s.Source) {
 			t.Fatalf("a source with room for %d", cap(s.Source))
 		}
 	case PacketTag:
-		s, _, _ := ParsePacketState(b)
-		n = cap(s.Queue) + cap(s.Held)
+		s, _, _ := ParsePacket(b)
+		n = cap(s.Order.Queue) + cap(s.Order.Held)
 		texts = []string{s.Local, s.Bound, s.Remote}
-		if s.Flags >= packetFlags {
-			t.Fatalf("flags %#x", s.Flags)
-		}
 	}
 	for _, text := range texts {
 		if len(text) > MaxText {

@@ -6,44 +6,57 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"afunix/internal/sock"
 )
 
 // States with something in every field.
 
-func stateOfConn() *ConnState {
-	return &ConnState{
-		SocketType: 5, Flags: connFlags - 1, ID: 1, PeerID: 2, Local: "/run/a", Remote: "@b", PeerName: "@00001", Chosen: "@00002",
-		Arrived: 10, Consumed: 9, Reported: 8, InWindow: 7, RightsArrived: 14, RightsConsumed: 13, RightsGranted: 12, RightsWindow: 11,
-		Message: 20, Pieces: 21, Sent: 30, SentConsumed: 29, RightsSent: 28, RightsLimit: 27, Serial: 26, Buffer: 25,
-		Writers: []Writer{{PID: 40, UID: 41, GID: 42}, {PID: 43, SID: strings.Repeat("S", MaxText)}},
-		Segments: []Segment{
-			{Flags: SegmentMore, Rights: 253, Writer: 2, Data: []byte("first")},
-			{Flags: SegmentContinued | SegmentLost, Data: []byte{}},
+func stateOfConn() *sock.ConnState {
+	return &sock.ConnState{
+		End: sock.EndState{
+			Type: sock.Seqpacket, Server: true, ID: 1, PeerID: 2, Local: "/run/a", Remote: "@b", Pass: true, PeerPass: true, Alone: true,
+			Embryo: true, Chosen: "@00002", PeerName: "@00001", Naming: true,
+			Writers: []sock.Writer{{PID: 40, UID: 41, GID: 42}, {PID: 43, SID: strings.Repeat("S", MaxText)}},
 		},
-		Sender: "/run/sender", Offering: 50, Offers: []uint64{51, 52}, Queued: 53,
+		In: sock.InboxState{
+			Shut: true, Ended: true, Gone: true, Reset: true, Failed: true, Arrived: 10, Consumed: 9, Reported: 8, Window: 7,
+			RightsArrived: 14, RightsConsumed: 13, RightsGranted: 12, RightsWindow: 11, Message: 20, Pieces: 21,
+		},
+		Segments: []sock.Segment{
+			{More: true, Rights: Announced(253), Creds: 2, Data: []byte("first")},
+			{Continued: true, Lost: true, Data: []byte{}},
+		},
+		Out: sock.OutboxState{
+			Shut: true, Deaf: true, Gone: true, Peer: sock.Apart,
+			Sent: 30, Consumed: 29, RightsSent: 28, RightsLimit: 27, Serial: 26, Buffer: 25,
+		},
+		Shift: sock.ShiftState{PeerAway: true, Waits: true},
+		Link:  sock.LinkState{Over: true, Queued: 53, Offers: []uint64{51, 52}, Offering: 50, Sender: "/run/sender"},
 	}
 }
 
-func stateOfListener() *ListenerState {
-	return &ListenerState{SocketType: 1, Backlog: 4096, Local: "/run/l", Handles: 3, Source: []byte("source"), Clients: 2}
+func stateOfListener() *sock.ListenerState {
+	return &sock.ListenerState{Type: sock.Stream, Backlog: 4096, Local: "/run/l", Handles: 3, Source: []byte("source"), Clients: 2}
 }
 
-func stateOfPacket() *PacketState {
-	return &PacketState{
-		Flags: packetFlags - 1, ID: 1, PeerID: 2, Buffer: 3, Local: "/run/p", Bound: "/run/p", Remote: "/run/q", Links: 4,
-		Queue: []uint32{0, 1, 0}, Held: []uint32{2},
+func stateOfPacket() *sock.PacketState {
+	return &sock.PacketState{
+		ID: 1, PeerID: 2, Local: "/run/p", Bound: "/run/p", Remote: "/run/q", Buffer: 3, Mute: true, Pass: true,
+		Mail: sock.MailboxState{Peer: sock.Apart, Deaf: true}, Order: sock.Order{Queue: []uint32{0, 1, 0}, Held: []uint32{2}},
+		Listens: true, Links: 4, PeerLink: true,
 	}
 }
 
 // states are samples with a tag in front, by name.
 func states() map[string][]byte {
 	return map[string][]byte{
-		"connection":         stateOfConn().Append(nil),
-		"connection, empty":  new(ConnState).Append(nil),
-		"listener":           stateOfListener().Append(nil),
-		"listener, empty":    new(ListenerState).Append(nil),
-		"datagram socket":    stateOfPacket().Append(nil),
-		"datagram, empty":    new(PacketState).Append(nil),
+		"connection":         AppendConn(nil, stateOfConn()),
+		"connection, empty":  AppendConn(nil, new(sock.ConnState)),
+		"listener":           AppendListener(nil, stateOfListener()),
+		"listener, empty":    AppendListener(nil, new(sock.ListenerState)),
+		"datagram socket":    AppendPacket(nil, stateOfPacket()),
+		"datagram, empty":    AppendPacket(nil, new(sock.PacketState)),
 		"client that is new": {byte(PipeTag)},
 	}
 }
@@ -56,17 +69,17 @@ func reparse(b []byte) (again, rest []byte, err error) {
 	}
 	switch tag {
 	case ConnTag:
-		var s ConnState
-		s, rest, err = ParseConnState(b)
-		again = s.Append(nil)
+		var s sock.ConnState
+		s, rest, err = ParseConn(b)
+		again = AppendConn(nil, &s)
 	case ListenerTag:
-		var s ListenerState
-		s, rest, err = ParseListenerState(b)
-		again = s.Append(nil)
+		var s sock.ListenerState
+		s, rest, err = ParseListener(b)
+		again = AppendListener(nil, &s)
 	case PacketTag:
-		var s PacketState
-		s, rest, err = ParsePacketState(b)
-		again = s.Append(nil)
+		var s sock.PacketState
+		s, rest, err = ParsePacket(b)
+		again = AppendPacket(nil, &s)
 	case PipeTag:
 		again, rest = []byte{byte(PipeTag)}, b
 	}
@@ -81,15 +94,15 @@ func TestStatesSurviveTheWire(t *testing.T) {
 		}
 	}
 	conn := stateOfConn()
-	if got, _, err := ParseConnState(conn.Append(nil)[1:]); err != nil || !reflect.DeepEqual(&got, conn) {
+	if got, _, err := ParseConn(AppendConn(nil, conn)[1:]); err != nil || !reflect.DeepEqual(&got, conn) {
 		t.Errorf("%v, %+v; want %+v", err, got, conn)
 	}
 	listener := stateOfListener()
-	if got, _, err := ParseListenerState(listener.Append(nil)[1:]); err != nil || !reflect.DeepEqual(&got, listener) {
+	if got, _, err := ParseListener(AppendListener(nil, listener)[1:]); err != nil || !reflect.DeepEqual(&got, listener) {
 		t.Errorf("%v, %+v; want %+v", err, got, listener)
 	}
 	packet := stateOfPacket()
-	if got, _, err := ParsePacketState(packet.Append(nil)[1:]); err != nil || !reflect.DeepEqual(&got, packet) {
+	if got, _, err := ParsePacket(AppendPacket(nil, packet)[1:]); err != nil || !reflect.DeepEqual(&got, packet) {
 		t.Errorf("%v, %+v; want %+v", err, got, packet)
 	}
 }
@@ -124,9 +137,9 @@ func TestStatesThatLie(t *testing.T) {
 		"no tag":                   {0},
 		"a tag that is not known":  {byte(tags)},
 		"flags of a connection":    change(conn, 2, 0, 0, 0, 0x80),
-		"the first flag too many":  change(conn, 2, byte(connFlags&0xFF), byte(connFlags>>8&0xFF), byte(connFlags>>16), 0),
-		"flags of a socket":        change(packet, 1, byte(packetFlags)),
-		"flags of a segment":       change(conn, segments+4, segmentFlags),
+		"the first flag too many":  change(conn, 2, 0, 0, 1<<2, 0),
+		"flags of a socket":        change(packet, 1, 1<<6),
+		"flags of a segment":       change(conn, segments+4, 1<<3),
 		"a text beyond the end":    change(listener, where(listener, "/run/l")-1, 0xB0),
 		"a text that is too long":  append(change(listener, where(listener, "/run/l")-1, MaxText+1), make([]byte, 300)...),
 		"endless segments":         change(conn, segments, ones...),
@@ -142,11 +155,11 @@ func TestStatesThatLie(t *testing.T) {
 
 // A list that says to be long costs no more than what is really there.
 func TestLyingLengthsAllocateLittle(t *testing.T) {
-	b := new(PacketState).Append(nil)
+	b := AppendPacket(nil, new(sock.PacketState))
 	b = b[1 : len(b)-8]
 	b = append(b, 0xFF, 0xFF, 0, 0) // 65,535 datagrams in a queue
 	b = append(b, make([]byte, 65_535)...)
-	if s, _, err := ParsePacketState(b); err == nil || len(s.Queue) > 65_535/4+1 {
-		t.Errorf("%d datagrams, %v", len(s.Queue), err)
+	if s, _, err := ParsePacket(b); err == nil || len(s.Order.Queue) > 65_535/4+1 {
+		t.Errorf("%d datagrams, %v", len(s.Order.Queue), err)
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"afunix/internal/sock"
 )
 
 var update = flag.Bool("update", false, "write the hex dumps of docs/PROTOCOL.md anew")
@@ -18,7 +20,7 @@ func examples() map[string]Packet {
 	file := Record{Kind: 1, Owner: Sender, Value: 7}
 	event := Record{Kind: 10, Owner: Receiver, Value: 0x1A4}
 	silent := Record{Kind: 7, Owner: End, Value: 9}
-	listener := ListenerState{SocketType: 1, Backlog: 4096, Local: "/run/s", Clients: 1}
+	listener := sock.ListenerState{Type: sock.Stream, Backlog: 4096, Local: "/run/s", Clients: 1}
 	return map[string]Packet{
 		"data": {Type: Data, Payload: []byte("hello")},
 		"data-rights": {Type: Data, Records: 2, Serial: 1, Payload: []byte("two"),
@@ -38,7 +40,7 @@ func examples() map[string]Packet {
 		"hello-moved": {Type: Hello, Flags: FromServer | Moved,
 			Payload: HelloBody{SocketType: 1, Window: 425984, Rights: 2026, Socket: 0x0123456789ABCDEF}.Append(nil)},
 		"luggage": {Type: Data, Flags: Luggage, Records: 1, Serial: 7, Ancillary: silent.Append(nil),
-			Payload: append(listener.Append(nil), byte(PipeTag))},
+			Payload: append(AppendListener(nil, &listener), byte(PipeTag))},
 		"datagram": {Type: Data, Flags: Credentials, Serial: 5, Name: []byte("@00a1b"), Payload: []byte("log line")},
 	}
 }

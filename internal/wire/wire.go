@@ -9,12 +9,14 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"afunix/internal/sock"
 )
 
 // Limits of the format.
 const (
-	MaxRecords   = 253 // records in one packet: SCM_MAX_FD (S3)
-	MaxRecord    = 128 // one record
+	MaxRecords   = sock.MaxRights // records in one packet (S3)
+	MaxRecord    = 128            // one record
 	MaxAncillary = MaxRecords * MaxRecord
 	MaxName      = 108 // sun_path; an abstract name includes its leading NUL, written as '@'
 	HeaderLen    = 16
@@ -23,7 +25,7 @@ const (
 	// MaxPacket is a packet, header included (S2).
 	MaxPacket = HeaderLen + MaxPayload
 	// MinPayload always fits, beside a full set of the largest records and the longest name (S2).
-	MinPayload = 32000
+	MinPayload = sock.MinPiece
 )
 
 // S2 and S3, proved when this is compiled: the ancillary block of a full set takes at most 32 KiB, and MinPayload fits beside it.

@@ -32,7 +32,7 @@ func samples() map[string]Packet {
 		"move":            {Type: Move, Flags: Itself, Serial: 14},
 		"let go":          {Type: Move, Flags: Gone},
 		"hello, moved":    {Type: Hello, Flags: Moved | FromServer | PassCredentials, Payload: hello.Append(nil)},
-		"data, luggage":   {Type: Data, Flags: Luggage | Credentials, Serial: 15, Payload: stateOfConn().Append(nil)},
+		"data, luggage":   {Type: Data, Flags: Luggage | Credentials, Serial: 15, Payload: AppendConn(nil, stateOfConn())},
 	}
 }
 

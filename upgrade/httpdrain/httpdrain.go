@@ -31,7 +31,8 @@
 // Hijack, on a server that also speaks HTTP/2 (without TLS; on Go 1.27 also with TLS), returns a
 // connection whose type is this package's.
 //
-// A server that is restarted with package upgrade calls Shutdown when Done of its Upgrader is closed.
+// A server that is restarted with package upgrade calls Shutdown when Done of its Upgrader is
+// closed.
 package httpdrain
 
 import (
@@ -61,7 +62,8 @@ type Server struct {
 	overTLS *secure
 }
 
-// New prepares srv, before it serves: Handler and ConnState are replaced by functions that call them.
+// New prepares srv, before it serves: Handler and ConnState are replaced by functions that call
+// them.
 func New(srv *http.Server) *Server {
 	s := &Server{srv: srv, silent: make(map[net.Conn]struct{}), told: make(map[*conn]struct{}), overTLS: newSecure(srv)}
 	s.changed = sync.NewCond(&s.mu)
@@ -139,7 +141,8 @@ func (s *Server) count(c net.Conn, state http.ConnState) {
 	s.changed.Broadcast()
 }
 
-// Serve serves the connections of l, as [http.Server.Serve] does, until Shutdown: then it returns [http.ErrServerClosed].
+// Serve serves the connections of l, as [http.Server.Serve] does, until Shutdown: then it returns
+// [http.ErrServerClosed].
 func (s *Server) Serve(l net.Listener) error {
 	return s.serve(l, func() error { return s.srv.Serve(listener{l, s.wrapAny}) })
 }

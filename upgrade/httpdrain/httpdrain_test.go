@@ -86,7 +86,8 @@ func (r *rig) expect(t *testing.T, state http.ConnState) {
 	}
 }
 
-// shutdown begins to shut down, and returns where its outcome will be, once no more connections are accepted.
+// shutdown begins to shut down, and returns where its outcome will be, once no more connections are
+// accepted.
 func (r *rig) shutdown(t *testing.T, ctx context.Context) <-chan error {
 	t.Helper()
 	done := make(chan error, 1)

@@ -14,10 +14,11 @@ import (
 	"afunix/bench"
 )
 
-// A traced run does one workload in two processes, each under a strace(1) of its own. What both start up with is taken out by
-// doing a longer run, too.
+// A traced run does one workload in two processes, each under a strace(1) of its own. What both
+// start up with is taken out by doing a longer run, too.
 
-// tracedVariable says to this program that it is the driver of a traced run: "workload" and how often.
+// tracedVariable says to this program that it is the driver of a traced run: "workload" and how
+// often.
 const (
 	tracedVariable = "AFUNIX_BENCH_TRACED"
 	countVariable  = "AFUNIX_BENCH_COUNT"
@@ -74,7 +75,8 @@ func callsPerMessage(dir string, c bench.Contender, w bench.Workload) (driver, p
 // errTracing: strace does not work here, because it is not allowed or is too old.
 var errTracing = errors.New("strace does not work here")
 
-// trace runs a driver and its peer. (The driver cannot start the peer: a strace cannot trace what another traces already.)
+// trace runs a driver and its peer. (The driver cannot start the peer: a strace cannot trace what
+// another traces already.)
 func trace(dir string, c bench.Contender, w bench.Workload, n int) (driver, peer calls, err error) {
 	dir, err = os.MkdirTemp(dir, "trace")
 	if err != nil {
@@ -103,7 +105,8 @@ func trace(dir string, c bench.Contender, w bench.Workload, n int) (driver, peer
 	return driver, peer, err
 }
 
-// A driver is the first process of a traced run. It ends at the latest when its standard input does.
+// A driver is the first process of a traced run. It ends at the latest when its standard input
+// does.
 type driver struct {
 	*exec.Cmd
 	stdin io.Closer
@@ -114,7 +117,8 @@ func (d driver) abandon() {
 	d.Wait()
 }
 
-// startDriver starts this program again under the command line prefix, as the driver, and returns where it listens.
+// startDriver starts this program again under the command line prefix, as the driver, and returns
+// where it listens.
 func startDriver(dir string, c bench.Contender, w bench.Workload, n int, prefix []string) (driver, string, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -149,7 +153,8 @@ func straceLine(output string) []string {
 	return []string{"strace", "-f", "-y", "-qq", "-s", "0", "-e", "signal=none", "-o", output, "--"}
 }
 
-// runTraced is the main function of the driver of a traced run. It reports whether this process is one.
+// runTraced is the main function of the driver of a traced run. It reports whether this process is
+// one.
 func runTraced() bool {
 	var contender, workload string
 	if _, err := fmt.Sscan(os.Getenv(tracedVariable), &contender, &workload); err != nil {

@@ -1,5 +1,6 @@
-// Command afunix-bench runs the transports of afunix side by side with what a program would use otherwise, and prints what
-// it measured, beside what was aimed at. It never fails because something was slow.
+// Command afunix-bench runs the transports of afunix side by side with what a program would use
+// otherwise, and prints what it measured, beside what was aimed at. It never fails because
+// something was slow.
 package main
 
 import (

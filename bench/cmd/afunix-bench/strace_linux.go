@@ -30,7 +30,8 @@ func (c calls) print(table io.Writer, workload, contender, end string) {
 		number(c.descriptors), number(c.waits), number(c.other))
 }
 
-// A traceReader counts the calls in what strace -f -y has written. A call that another thread interrupts has two lines:
+// A traceReader counts the calls in what strace -f -y has written. A call that another thread
+// interrupts has two lines:
 //
 //	1234 read(5<socket:[77]>,  <unfinished ...>
 //	1234 <... read resumed>""..., 64) = 64
@@ -39,7 +40,8 @@ type traceReader struct {
 	unfinished map[string]traced // by thread
 }
 
-// traced is a call as its first line shows it: its first argument may be a descriptor, and then what that refers to is known.
+// traced is a call as its first line shows it: its first argument may be a descriptor, and then
+// what that refers to is known.
 type traced struct{ name, object string }
 
 func newTraceReader() *traceReader { return &traceReader{unfinished: map[string]traced{}} }

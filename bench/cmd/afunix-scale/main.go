@@ -1,5 +1,6 @@
-// Afunix-scale measures what a connection costs as their number grows, and what a datagram costs as its receiver has more senders: time
-// and memory, on the kernel and the pipe transport side by side. It prints a table, and draws a plot.
+// Afunix-scale measures what a connection costs as their number grows, and what a datagram costs as
+// its receiver has more senders: time and memory, on the kernel and the pipe transport side by
+// side. It prints a table, and draws a plot.
 package main
 
 import (

@@ -1,5 +1,6 @@
-// Package control has the layout of ancillary data: cmsg(3) as Linux has it, on every system. A header's length counts the header
-// and is as wide as a pointer; what follows a message is aligned to that.
+// Package control has the layout of ancillary data: cmsg(3) as Linux has it, on every system. A
+// header's length counts the header and is as wide as a pointer; what follows a message is aligned
+// to that.
 package control
 
 import (
@@ -41,8 +42,9 @@ type Header struct {
 	Level, Type int32
 }
 
-// Next splits the first message off b: what is left behind it is aligned. With ok false b is too short to have one. A length that is less
-// than a header's or more than there is is EINVAL (case 11 of unix(7)'s behaviours: the kernel sends nothing then).
+// Next splits the first message off b: what is left behind it is aligned. With ok false b is too
+// short to have one. A length below that of a header, or beyond the end of b, is EINVAL, and the
+// kernel sends nothing (row 11).
 func Next(b []byte) (h Header, data, rest []byte, ok bool, err error) {
 	if len(b) < HeaderLen {
 		return h, nil, nil, false, nil
@@ -62,7 +64,8 @@ func Next(b []byte) (h Header, data, rest []byte, ok bool, err error) {
 	return h, b[HeaderLen:h.Len], b[min(align(h.Len), len(b)):], true, nil
 }
 
-// put writes a message's header, if b has room for one and for n bytes of data, and returns where the data goes.
+// put writes a message's header, if b has room for one and for n bytes of data, and returns where
+// the data goes.
 func put(b []byte, typ int32, n int) []byte {
 	if word == 8 {
 		binary.NativeEndian.PutUint64(b, uint64(Len(n)))
@@ -81,8 +84,8 @@ func Rights(fds ...int) []byte {
 	return b
 }
 
-// PutRights writes such a message into b, which has at least its length, and returns how many bytes of b it takes: fewer than its
-// space if there are no more.
+// PutRights writes such a message into b, which has at least its length, and returns how many bytes
+// of b it takes: fewer than its space if there are no more.
 func PutRights(b []byte, fds []int) int {
 	data := put(b, ScmRights, fdLen*len(fds))
 	for i, fd := range fds {
@@ -91,7 +94,8 @@ func PutRights(b []byte, fds []int) int {
 	return min(Space(len(data)), len(b))
 }
 
-// RightsRoom returns how many descriptors a buffer of n bytes has room for: it may end right behind the last.
+// RightsRoom returns how many descriptors a buffer of n bytes has room for: it may end right behind
+// the last.
 func RightsRoom(n int) int { return max(0, n-HeaderLen) / fdLen }
 
 // FDs returns the descriptors in the data of a message of type SCM_RIGHTS.
@@ -116,8 +120,8 @@ func Credentials(u Ucred) []byte {
 	return b
 }
 
-// PutCredentials writes as much of such a message into b as there is room for (put_cmsg of Linux), and returns how many bytes of b
-// it takes and whether that was all of it.
+// PutCredentials writes as much of such a message into b as there is room for (put_cmsg of Linux),
+// and returns how many bytes of b it takes and whether that was all of it.
 func PutCredentials(b []byte, u Ucred) (n int, whole bool) {
 	if len(b) < HeaderLen {
 		return 0, false
@@ -131,7 +135,8 @@ func PutCredentials(b []byte, u Ucred) (n int, whole bool) {
 	return min(Space(room), len(b)), room == len(data)
 }
 
-// ParseCredentials reads the data of a message of type SCM_CREDENTIALS. Data of another length is EINVAL.
+// ParseCredentials reads the data of a message of type SCM_CREDENTIALS. Data of another length is
+// EINVAL.
 func ParseCredentials(data []byte) (Ucred, error) {
 	if len(data) != CredentialsLen {
 		return Ucred{}, syscall.EINVAL

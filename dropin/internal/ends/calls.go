@@ -10,7 +10,8 @@ import (
 	"afunix"
 )
 
-// What follows is for the system calls of packages dropin/syscall and dropin/unix: errors are errnos.
+// What follows is for the system calls of packages dropin/syscall and dropin/unix: errors are
+// errnos.
 
 // Flags of a socket's type, with the values of Linux (bits/socket_type.h).
 const (
@@ -20,7 +21,8 @@ const (
 
 var networks = map[int]string{syscall.SOCK_STREAM: "unix", syscall.SOCK_DGRAM: "unixgram", syscall.SOCK_SEQPACKET: "unixpacket"}
 
-// Socketpair is socketpair(2) of the pipe transport. The numbers are never inherited by child processes, whatever typ says.
+// Socketpair is socketpair(2) of the pipe transport. The numbers are never inherited by child
+// processes, whatever typ says.
 func Socketpair(typ, proto int) (fds [2]int, err error) {
 	network, ok := networks[typ&^(SockNonblock|SockCloexec)]
 	if !ok {
@@ -61,8 +63,8 @@ func (r *Ref) Recvmsg(fd int, p, oob []byte, flags int) (Received, error) {
 	return got, Errno(err)
 }
 
-// Sendmsg is sendmsg(2) of the reference that fd is; to is where a datagram goes, or empty. Descriptors that the kernel would reject are
-// EBADF.
+// Sendmsg is sendmsg(2) of the reference that fd is; to is where a datagram goes, or empty.
+// Descriptors that the kernel would reject are EBADF.
 func (r *Ref) Sendmsg(fd int, p, oob []byte, to string, flags int) (int, error) {
 	var addr *net.UnixAddr
 	if to != "" {
@@ -103,7 +105,7 @@ const (
 	shutBoth
 )
 
-// ReadFD is read(2) of the reference that fd is. Descriptors that come are closed (case 18).
+// ReadFD is read(2) of the reference that fd is. Descriptors that come are closed (row 18).
 func (r *Ref) ReadFD(fd int, p []byte) (int, error) {
 	got, err := r.Recvmsg(fd, p, nil, 0)
 	return got.N, err
@@ -112,7 +114,8 @@ func (r *Ref) ReadFD(fd int, p []byte) (int, error) {
 // WriteFD is write(2) of the reference that fd is.
 func (r *Ref) WriteFD(fd int, p []byte) (int, error) { return r.Sendmsg(fd, p, nil, "", 0) }
 
-// Name returns what package syscall makes of what getsockname(2) returns: "@" for a socket without a name.
+// Name returns what package syscall makes of what getsockname(2) returns: "@" for a socket without
+// a name.
 func (r *Ref) Name() string {
 	if r.Listener != nil {
 		return r.Listener.Addr().String()

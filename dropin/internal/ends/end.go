@@ -21,8 +21,8 @@ type End struct {
 	// set before there is a second reference.
 	SocketFile interface{ Remove() }
 
-	// interruptions counts how often deadlines have been used to wake somebody who had set none, each time when they are again what was
-	// set.
+	// interruptions counts how often deadlines have been used to wake somebody who had set none,
+	// each time when they are again what was set.
 	interruptions atomic.Uint64
 
 	readLimit, writeLimit atomic.Int64 // SO_RCVTIMEO, SO_SNDTIMEO: a limit
@@ -58,7 +58,8 @@ func (e *End) NewRef() *Ref {
 	return r
 }
 
-// Moved notes that the end is another process's now: a connection or listener of the pipe transport that was sent.
+// Moved notes that the end is another process's now: a connection or listener of the pipe transport
+// that was sent.
 func (e *End) Moved() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -78,8 +79,8 @@ func (e *End) close() error {
 
 var past = time.Unix(1, 0)
 
-// interrupt wakes every call that waits, and lets none wait until resume is called. Those that were not meant try again then: see
-// Ref.Do. The caller holds e.mu.
+// interrupt wakes every call that waits, and lets none wait until resume is called. Those that were
+// not meant try again then: see Ref.Do. The caller holds e.mu.
 func (e *End) interrupt() {
 	e.interrupting++
 	e.apply(past, past)
@@ -96,7 +97,8 @@ func (e *End) resume() {
 	}
 }
 
-// apply puts deadlines in force. If the end has been closed or has moved, what is done next will say so.
+// apply puts deadlines in force. If the end has been closed or has moved, what is done next will
+// say so.
 func (e *End) apply(read, write time.Time) {
 	if e.Listener != nil {
 		_ = e.Listener.SetDeadline(read)

@@ -6,7 +6,8 @@ import (
 	"afunix/internal/descriptor"
 )
 
-// CloseHandle closes what is no end of the pipe transport: a handle of any kind, or a socket. One that is not open is EBADF.
+// CloseHandle closes what is no end of the pipe transport: a handle of any kind, or a socket. One
+// that is not open is EBADF.
 func CloseHandle(fd int) error {
 	k, err := descriptor.System.Kind(uintptr(fd))
 	if err != nil {

@@ -20,10 +20,12 @@ type Received struct {
 	From  *net.UnixAddr // datagrams: the sender's name, nil if it has none
 }
 
-// Recv is recvmsg(2): it receives one message into p and oob. The end of a stream is io.EOF. Descriptors for which oob, or this process,
-// has no room are closed, and MSG_CTRUNC says so. With oob and without room for data a byte is taken from a stream or a record and
-// counted, though nobody gets it: that is what Go's Recvmsg does (case 183). Flags that would change the result are MSG_PEEK,
-// MSG_DONTWAIT, MSG_WAITALL, MSG_TRUNC, MSG_CMSG_CLOEXEC, and MSG_OOB, which is EOPNOTSUPP.
+// Recv is recvmsg(2): it receives one message into p and oob. The end of a stream is io.EOF.
+// Descriptors for which oob, or this process, has no room are closed, and MSG_CTRUNC says so. With
+// oob and without room for data a byte is taken from a stream or a record and counted, though
+// nobody gets it: that is what Go's Recvmsg does (row 183). Flags that would change the result are
+// MSG_PEEK, MSG_DONTWAIT, MSG_WAITALL, MSG_TRUNC, MSG_CMSG_CLOEXEC, and MSG_OOB, which is
+// EOPNOTSUPP.
 func (r *Ref) Recv(p, oob []byte, flags int) (Received, error) {
 	return r.recv(p, oob, flags, unlimited)
 }
@@ -56,7 +58,8 @@ func (r *Ref) recv(p, oob []byte, flags int, l limit) (Received, error) {
 	return got, nil
 }
 
-// message receives a message in the way that flags say. With MSG_TRUNC its Data may be longer than p.
+// message receives a message in the way that flags say. With MSG_TRUNC its Data may be longer than
+// p.
 func (r *Ref) message(p []byte, flags int, l limit) (m afunix.Message, err error) {
 	stream := r.Network() == "unix"
 	read := r.Conn.ReadMsg
@@ -78,13 +81,14 @@ func (r *Ref) message(p []byte, flags int, l limit) (m afunix.Message, err error
 	}
 	err = r.within(l, op)
 	if len(m.Data) > 0 && !errors.Is(err, afunix.ErrRightsTruncated) {
-		err = nil // what has been received counts, whatever kept the rest of it away (case 139)
+		err = nil // what has been received counts, whatever kept the rest of it away (row 139)
 	}
 	return m, err
 }
 
-// fill reads until p is full. It stops behind descriptors, and where the sender changes if anybody asks who that is (cases 32, 71). What
-// it has read is in m, also if it is interrupted, and then called again.
+// fill reads until p is full. It stops behind descriptors, and where the sender changes if anybody
+// asks who that is (rows 32, 71). What it has read is in m, also if it is interrupted, and then
+// called again.
 func (r *Ref) fill(p []byte, m *afunix.Message) error {
 	for {
 		if m.Credentials != nil {
@@ -106,7 +110,8 @@ func (r *Ref) fill(p []byte, m *afunix.Message) error {
 	}
 }
 
-// whole receives a record or a datagram of which p gets the beginning, and nobody the rest, but whose length is known.
+// whole receives a record or a datagram of which p gets the beginning, and nobody the rest, but
+// whose length is known.
 func (r *Ref) whole(p []byte, read func([]byte) (afunix.Message, error)) (afunix.Message, error) {
 	long := make([]byte, len(p))
 	for {
@@ -127,7 +132,8 @@ func (r *Ref) whole(p []byte, read func([]byte) (afunix.Message, error)) (afunix
 	return m, err
 }
 
-// sender returns the name of who sent a message that says it is from: on a connection that is the other end, if it has a name.
+// sender returns the name of who sent a message that says it is from: on a connection that is the
+// other end, if it has a name.
 func (r *Ref) sender(from *net.UnixAddr) *net.UnixAddr {
 	if remote, ok := r.Conn.RemoteAddr().(*net.UnixAddr); ok && r.Network() != "unixgram" && remote.Name != "@" {
 		return remote
@@ -135,8 +141,9 @@ func (r *Ref) sender(from *net.UnixAddr) *net.UnixAddr {
 	return from
 }
 
-// ancillary writes what came with m into oob: credentials first (case 22), then the descriptors that there is room for. That there was
-// anything is MSG_CTRUNC if there is no room at all (case 19).
+// ancillary writes what came with m into oob: credentials first (row 22), then the descriptors
+// that there is room for. That there was anything is MSG_CTRUNC if there is no room at all (case
+// 19).
 func (got *Received) ancillary(oob []byte, m *afunix.Message) {
 	if m.Credentials != nil {
 		n, whole := control.PutCredentials(oob, ucred(*m.Credentials))
@@ -163,8 +170,9 @@ func ucred(c afunix.Credentials) control.Ucred {
 	return control.Ucred{Pid: int32(c.PID), Uid: uint32(c.UID), Gid: uint32(c.GID)}
 }
 
-// install takes up to n of the descriptors, as numbers which the caller closes and, if it says so, child processes inherit (case 3). As in
-// the kernel it stops where this process has no room for more (case 42).
+// install takes up to n of the descriptors, as numbers which the caller closes and, if it says so,
+// child processes inherit (row 3). As in the kernel it stops where this process has no room for
+// more (row 42).
 func install(rights afunix.Rights, n int, inherit bool) []int {
 	var fds []int
 	for i := range min(n, rights.Len()) {

@@ -61,7 +61,8 @@ func (r *Ref) shut() (unused <-chan struct{}, err error) {
 	return r.unused, nil
 }
 
-// Last reports whether to close r closes the end: there is no other reference, and it has not moved.
+// Last reports whether to close r closes the end: there is no other reference, and it has not
+// moved.
 func (r *Ref) Last() bool {
 	r.dropAbandoned()
 	r.End.mu.Lock()
@@ -69,7 +70,8 @@ func (r *Ref) Last() bool {
 	return len(r.refs) == 1 && !r.moved
 }
 
-// dropAbandoned drops the references of numbers that have been closed, but whose watchers have not come to notice.
+// dropAbandoned drops the references of numbers that have been closed, but whose watchers have not
+// come to notice.
 func (r *Ref) dropAbandoned() {
 	for _, s := range slotsOf(r.End) {
 		if s.ref != r && s.abandoned() {
@@ -78,8 +80,8 @@ func (r *Ref) dropAbandoned() {
 	}
 }
 
-// Do calls op, which may wait, as long as the reference is open. An op that was interrupted for another's sake is called again. Errors
-// are op's, or net.ErrClosed.
+// Do calls op, which may wait, as long as the reference is open. An op that was interrupted for
+// another's sake is called again. Errors are op's, or net.ErrClosed.
 func (r *Ref) Do(op func() error) error { return r.do(op, func() bool { return false }) }
 
 // do is Do, but not when late reports that it is too late to call op again: then it is
@@ -105,8 +107,9 @@ func (r *Ref) do(op func() error, late func() bool) error {
 	}
 }
 
-// interrupted reports whether deadlines were not those that were set at any time since there had been so many interruptions. If they still
-// are not, it waits until they are, it is too late, or the reference is closed.
+// interrupted reports whether deadlines were not those that were set at any time since there had
+// been so many interruptions. If they still are not, it waits until they are, it is too late, or
+// the reference is closed.
 func (r *Ref) interrupted(before uint64, late func() bool) bool {
 	e := r.End
 	e.mu.Lock()
@@ -118,8 +121,8 @@ func (r *Ref) interrupted(before uint64, late func() bool) bool {
 	return was
 }
 
-// DoNow calls op, which may wait no longer than a moment: then it is EAGAIN. One that took longer than that may have been held up before
-// it had looked at anything, and is called again.
+// DoNow calls op, which may wait no longer than a moment: then it is EAGAIN. One that took longer
+// than that may have been held up before it had looked at anything, and is called again.
 func (r *Ref) DoNow(op func() error) error {
 	e := r.End
 	e.mu.Lock()
@@ -147,9 +150,10 @@ func (r *Ref) DoNow(op func() error) error {
 }
 
 const (
-	// moment is how long a call that is not to wait does wait for what is on its way: what is in the pipe has to be taken out of it,
-	// perhaps by another goroutine. With a millisecond, on two processors with fifteen others to do, one call of a thousand did
-	// not see what was there; with this, and attempts, one of fifty thousand.
+	// moment is how long a call that is not to wait does wait for what is on its way: what is in
+	// the pipe has to be taken out of it, perhaps by another goroutine. With a millisecond, on two
+	// processors with fifteen others to do, one call of a thousand did not see what was there; with
+	// this, and attempts, one of fifty thousand.
 	moment = 5 * time.Millisecond
 
 	// attempts is how often a call is called that is held up.
@@ -201,7 +205,8 @@ func (r *Ref) setDeadline(which *time.Time, t time.Time) error {
 	return nil
 }
 
-// Readable reports why a read would fail whatever there was to read: the reference is closed, or the deadline has passed.
+// Readable reports why a read would fail whatever there was to read: the reference is closed, or
+// the deadline has passed.
 func (r *Ref) Readable() error { return r.inTime(&r.read) }
 
 // Writable reports why a write would fail whatever there was room for.

@@ -51,8 +51,8 @@ func soon(t *testing.T, what string, c <-chan error) error {
 	}
 }
 
-// closeSlowly closes r while a call is under way by way of it that does not come back before finish is called. When it returns, the
-// end's deadlines are not those that were set.
+// closeSlowly closes r while a call is under way by way of it that does not come back before finish
+// is called. When it returns, the end's deadlines are not those that were set.
 func closeSlowly(t *testing.T, r *Ref) (closed <-chan error, finish func()) {
 	t.Helper()
 	begun, finished := make(chan bool), make(chan bool)
@@ -75,7 +75,8 @@ func closeSlowly(t *testing.T, r *Ref) (closed <-chan error, finish func()) {
 	return done, func() { close(finished) }
 }
 
-// A call that begins while deadlines are not those that were set does not take that for its own deadline.
+// A call that begins while deadlines are not those that were set does not take that for its own
+// deadline.
 func TestCallDuringClose(t *testing.T) {
 	peer, first, second := pair(t)
 	closed, finish := closeSlowly(t, first)
@@ -159,7 +160,8 @@ func TestCallDuringOneThatDoesNotWait(t *testing.T) {
 	}
 }
 
-// Until they are those that were set, nobody changes deadlines: calls by way of the reference that is being closed would wait again.
+// Until they are those that were set, nobody changes deadlines: calls by way of the reference that
+// is being closed would wait again.
 func TestInterruptionLasts(t *testing.T) {
 	_, first, second := pair(t)
 	closed, finish := closeSlowly(t, first)
@@ -211,7 +213,8 @@ func TestDeadlineDuringClose(t *testing.T) {
 	}
 }
 
-// Whoever is closed while he waits for deadlines to be those that were set is told so, and does not wait for another's call.
+// Whoever is closed while he waits for deadlines to be those that were set is told so, and does not
+// wait for another's call.
 func TestCloseDuringClose(t *testing.T) {
 	_, first, second := pair(t)
 	third := second.NewRef()
@@ -328,7 +331,8 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
-// What is written to a number as if it were a socket goes there: on streams as bytes, else as a message each.
+// What is written to a number as if it were a socket goes there: on streams as bytes, else as a
+// message each.
 func TestWritesToNumbers(t *testing.T) {
 	for _, network := range []string{"unix", "unixgram", "unixpacket"} {
 		t.Run(network, func(t *testing.T) {

@@ -13,10 +13,12 @@ import (
 	"afunix/dropin/internal/control"
 )
 
-// Send is sendmsg(2): it sends p with what oob says, to the socket named to if that is not nil. Descriptors that come without data on a
-// stream or as a record get a zero byte to go with, which is not counted: that is what Go's Sendmsg does (case 182). Ends of the pipe
-// transport among them move: all references to them here are then of no use. Flags that would change the result are MSG_DONTWAIT,
-// and MSG_OOB, which is EOPNOTSUPP. (There are no signals, so that MSG_NOSIGNAL changes nothing; the kernel ignores others as well.)
+// Send is sendmsg(2): it sends p with what oob says, to the socket named to if that is not nil.
+// Descriptors that come without data on a stream or as a record get a zero byte to go with, which
+// is not counted: that is what Go's Sendmsg does (row 182). Ends of the pipe transport among them
+// move: all references to them here are then of no use. Flags that would change the result are
+// MSG_DONTWAIT, and MSG_OOB, which is EOPNOTSUPP. (There are no signals, so that MSG_NOSIGNAL
+// changes nothing; the kernel ignores others as well.)
 func (r *Ref) Send(p, oob []byte, to *net.UnixAddr, flags int) (n int, err error) {
 	return r.send(p, oob, to, flags, unlimited)
 }
@@ -61,8 +63,9 @@ func (r *Ref) send(p, oob []byte, to *net.UnixAddr, flags int, l limit) (n int, 
 	return min(sent, len(p)), err
 }
 
-// destination returns where a message goes that is sent to an address. The kernel does not look at that of a record, and refuses one on a
-// stream (case 147). A datagram socket that is connected could send to others there; here it has a connection, and nothing else.
+// destination returns where a message goes that is sent to an address. The kernel does not look at
+// that of a record, and refuses one on a stream (row 147). A datagram socket that is connected
+// could send to others there; here it has a connection, and nothing else.
 func (r *Ref) destination(to *net.UnixAddr) (*net.UnixAddr, error) {
 	switch {
 	case to == nil || r.Network() == "unixpacket":
@@ -76,7 +79,8 @@ func (r *Ref) destination(to *net.UnixAddr) (*net.UnixAddr, error) {
 	return nil, os.NewSyscallError("sendmsg", syscall.EISCONN)
 }
 
-// Name returns the name of a socket as package afunix has it: an abstract one begins with "@", where package syscall allows a NUL, too.
+// Name returns the name of a socket as package afunix has it: an abstract one begins with "@",
+// where package syscall allows a NUL, too.
 func Name(name string) string {
 	if strings.HasPrefix(name, "\x00") {
 		return "@" + name[1:]
@@ -84,8 +88,9 @@ func Name(name string) string {
 	return name
 }
 
-// outgoing returns the descriptors that oob sends, and the ends among them that will move. Messages of another level are ignored; what
-// the kernel knows nothing of is EINVAL, and so is what is longer than oob (case 11). Several messages count as one (case 8).
+// outgoing returns the descriptors that oob sends, and the ends among them that will move. Messages
+// of another level are ignored; what the kernel knows nothing of is EINVAL, and so is what is
+// longer than oob (row 11). Several messages count as one (row 8).
 func outgoing(oob []byte) (files []afunix.Sendable, moving []*End, err error) {
 	for {
 		h, data, rest, ok, err := control.Next(oob)
@@ -115,7 +120,8 @@ func outgoing(oob []byte) (files []afunix.Sendable, moving []*End, err error) {
 	}
 }
 
-// sendable returns what WriteMsg takes for fd, and the end that fd is, if it is one that moves. Nothing is nil: that is EBADF.
+// sendable returns what WriteMsg takes for fd, and the end that fd is, if it is one that moves.
+// Nothing is nil: that is EBADF.
 func sendable(fd int) (afunix.Sendable, *End) {
 	r, ok := Lookup(fd)
 	switch {
@@ -136,7 +142,8 @@ func moves(e *End, t afunix.Transport) *End {
 	return nil
 }
 
-// checkCredentials lets a process say who it is, and nobody else: EPERM. The receiver is told what the system knows of the sender.
+// checkCredentials lets a process say who it is, and nobody else: EPERM. The receiver is told what
+// the system knows of the sender.
 func checkCredentials(data []byte) error {
 	u, err := control.ParseCredentials(data)
 	if err != nil {
@@ -172,7 +179,8 @@ func (r *Ref) Write(p []byte) (n int, err error) {
 	return n, err
 }
 
-// Errno returns the errno in err, as a system call would return it: EBADF for what is closed, EAGAIN for a deadline.
+// Errno returns the errno in err, as a system call would return it: EBADF for what is closed,
+// EAGAIN for a deadline.
 func Errno(err error) error {
 	var errno syscall.Errno
 	switch {

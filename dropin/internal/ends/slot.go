@@ -10,7 +10,8 @@ import (
 	"afunix/internal/locks"
 )
 
-// A slot is a number that stands for an end: it is that of the writing end of a pipe, of which there may be copies.
+// A slot is a number that stands for an end: it is that of the writing end of a pipe, of which
+// there may be copies.
 type slot struct {
 	ref    *Ref
 	key    key      // by which the pipe is known
@@ -98,7 +99,8 @@ func slotsOf(e *End) (of []*slot) {
 	return of
 }
 
-// watch drops the slot when the last copy of its number has been closed, and until then passes on what is written to it.
+// watch drops the slot when the last copy of its number has been closed, and until then passes on
+// what is written to it.
 func (s *slot) watch() {
 	buf := make([]byte, atOnce)
 	for {

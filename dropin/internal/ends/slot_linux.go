@@ -9,10 +9,12 @@ import (
 // A key names a pipe: all its descriptors have the same inode, and no other file has it.
 type key struct{ device, inode uint64 }
 
-// atOnce is the longest message that can be written to a number as if it were a socket. A pipe splits longer ones (O_DIRECT).
+// atOnce is the longest message that can be written to a number as if it were a socket. A pipe
+// splits longer ones (O_DIRECT).
 const atOnce = 4 << 10 // PIPE_BUF
 
-// open makes a pipe, which keeps messages apart or not. The keeper does not block; the number does, as a new socket does.
+// open makes a pipe, which keeps messages apart or not. The keeper does not block; the number does,
+// as a new socket does.
 func open(messages bool) (fd int, k key, keeper *os.File, err error) {
 	flags := unix.O_CLOEXEC
 	if messages {
@@ -47,7 +49,8 @@ func identify(fd int) (key, bool) {
 
 func closeFD(fd int) error { return unix.Close(fd) }
 
-// abandoned reports whether every copy of the number is closed, and all that was written to it has been read.
+// abandoned reports whether every copy of the number is closed, and all that was written to it has
+// been read.
 func (s *slot) abandoned() (yes bool) {
 	raw, err := s.keeper.SyscallConn()
 	if err != nil {
@@ -68,7 +71,8 @@ func (s *slot) abandoned() (yes bool) {
 	return yes
 }
 
-// nonblocking reports whether fd has O_NONBLOCK, which belongs to all its copies, as a socket's does.
+// nonblocking reports whether fd has O_NONBLOCK, which belongs to all its copies, as a socket's
+// does.
 func nonblocking(fd int) bool {
 	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
 	return err == nil && flags&unix.O_NONBLOCK != 0

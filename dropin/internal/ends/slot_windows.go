@@ -10,7 +10,8 @@ import (
 	"afunix/internal/locks"
 )
 
-// A key is a number and the name of the pipe that it had when it was made: a number alone could be another handle's by now.
+// A key is a number and the name of the pipe that it had when it was made: a number alone could be
+// another handle's by now.
 type key struct {
 	fd   int
 	name string
@@ -27,11 +28,13 @@ var numbers struct {
 	m  map[int]given
 }
 
-// atOnce is the longest message that can be written to a number as if it were a socket. One that is longer ends the reference.
+// atOnce is the longest message that can be written to a number as if it were a socket. One that is
+// longer ends the reference.
 const atOnce = 64 << 10
 
-// open makes a named pipe with one instance, of which nobody knows the name, and which keeps messages apart or not. The keeper is
-// overlapped, so that it waits without a thread; the number is not, so that no completion port is ever involved.
+// open makes a named pipe with one instance, of which nobody knows the name, and which keeps
+// messages apart or not. The keeper is overlapped, so that it waits without a thread; the number is
+// not, so that no completion port is ever involved.
 func open(messages bool) (fd int, k key, keeper *os.File, err error) {
 	mode := uint32(windows.PIPE_REJECT_REMOTE_CLIENTS)
 	if messages {
@@ -63,7 +66,8 @@ func open(messages bool) (fd int, k key, keeper *os.File, err error) {
 	return fd, key{fd, name}, os.NewFile(uintptr(server), "keeper"), nil
 }
 
-// identify asks a handle for its name only if it may be one of ours: asking another may wait for what is pending on it.
+// identify asks a handle for its name only if it may be one of ours: asking another may wait for
+// what is pending on it.
 func identify(fd int) (key, bool) {
 	numbers.mu.Lock()
 	g, ok := numbers.m[fd]

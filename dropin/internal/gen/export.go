@@ -29,7 +29,8 @@ func (e export) equal(other export) bool {
 	return e.kind == other.kind && e.shape == other.shape && (e.kind == function || e.text == other.text)
 }
 
-// omitted are variables that programs can only want to assign to, which would do nothing. That they are missing is noticed.
+// omitted are variables that programs can only want to assign to, which would do nothing. That they
+// are missing is noticed.
 var omitted = map[string]bool{"SocketDisableIPv6": true}
 
 // exportsOf returns the exports of p.
@@ -68,8 +69,8 @@ func exportsOf(p *types.Package) (map[string]export, error) {
 	return exports, nil
 }
 
-// byReference is the address of a variable that must not be copied, since it is a lock: its methods are called in the same way. Others
-// are copied: errors, and what else nobody assigns to.
+// byReference is the address of a variable that must not be copied, since it is a lock: its methods
+// are called in the same way. Others are copied: errors, and what else nobody assigns to.
 func byReference(t types.Type, original string) string {
 	if n, ok := t.(*types.Named); ok && n.Obj().Pkg() != nil && n.Obj().Pkg().Path() == "sync" {
 		return "&" + original
@@ -77,8 +78,8 @@ func byReference(t types.Type, original string) string {
 	return original
 }
 
-// wrapper is a function that calls the original. A variable would do, but the compiler keeps alive what a uintptr was made of only for
-// functions that it can see, and that say so.
+// wrapper is a function that calls the original. A variable would do, but the compiler keeps alive
+// what a uintptr was made of only for functions that it can see, and that say so.
 func wrapper(p *types.Package, f *types.Func) (export, error) {
 	sig := f.Signature()
 	if sig.TypeParams().Len() > 0 {

@@ -4,8 +4,9 @@
 // itself are left to it; where only the build tag afunix_pipe makes it do so, their originals are
 // in a file of their own.
 //
-// It is run by go generate, with the import path of the original. With -check it writes nothing, but fails if the files are not what it would
-// write with this version of Go. Several packages at once take hardly longer than one.
+// It is run by go generate, with the import path of the original. With -check it writes nothing,
+// but fails if the files are not what it would write with this version of Go. Several packages at
+// once take hardly longer than one.
 package main
 
 import (

@@ -1,5 +1,6 @@
-// Package load keeps an HTTP server busy, and counts what a client would complain about. It does not use package http's client, which
-// sends a request again when a connection turns out to be closed: here that is a request lost.
+// Package load keeps an HTTP server busy, and counts what a client would complain about. It does
+// not use package http's client, which sends a request again when a connection turns out to be
+// closed: here that is a request lost.
 package load
 
 import (

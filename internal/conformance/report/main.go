@@ -1,5 +1,6 @@
-// Report reads what "go test -json" says of the conformance suite, from one file for each column, and writes docs/CONFORMANCE.md to
-// standard output. An argument is SYSTEM=FILE; a FILE that is empty or missing is a system on which the suite did not run.
+// Report reads what "go test -json" says of the conformance suite, from one file for each column,
+// and writes docs/CONFORMANCE.md to standard output. An argument is SYSTEM=FILE; a FILE that is
+// empty or missing is a system on which the suite did not run.
 package main
 
 import (
@@ -84,11 +85,7 @@ func write(results map[string]map[string]result) {
 	}
 	fmt.Println("\n|---|---|---|---|---|---|")
 	for _, row := range conformance.Rows {
-		title := row.Title
-		if row.Note != "" {
-			title += " (not shown: " + row.Note + ")"
-		}
-		fmt.Printf("| %d | %s | %s |", row.Number, row.Types, title)
+		fmt.Printf("| %d | %s | %s |", row.Number, row.Types, row.Text())
 		if r := results["linux"][testOf(row)]; r.action == "skip" {
 			fmt.Printf(" %s |||\n", r.reason) // on every transport
 			continue
@@ -126,13 +123,19 @@ func cell(results map[string]result, row conformance.Row, transport string) stri
 
 const head = `# Linux's AF_UNIX, row by row
 
-Each row is a behaviour of Linux, and a test of [internal/conformance](../internal/conformance), which runs through the public API on every transport. The kernel
-decides: the tests are written against it. This page is written by "make conformance"; do not edit it.
+Each row is a behaviour of Linux, in full. Comments in the code cite rows by their numbers, which have gaps.
+For each row [internal/conformance](../internal/conformance) has a test of that number (TestRow027), which runs
+through the public API on every transport. The kernel decides what is right: each test was written against the
+kernel transport, and the pipe transport is held to it.
+
+What a row says and its test leaves out is named behind *Not tested*. The other columns are results of the tests:
 
 - *pass*: the transport does as the kernel does.
-- *differs*: it cannot, for the reason given.
-- *not observable*: no program can tell through this API.
+- *differs*: the transport cannot do as the kernel does, for the reason given.
+- *not observable*: no program can see this behaviour through this API, for the reason given.
 
-Types: s stream ("unix"), d datagram ("unixgram"), q seqpacket ("unixpacket").
+Types of sockets: s stream ("unix"), d datagram ("unixgram"), q seqpacket ("unixpacket").
 
-| row | types | what |`
+This page is written by "make conformance". The rows are in internal/conformance/rows_*.go: change them there.
+
+| row | types | what Linux does |`
