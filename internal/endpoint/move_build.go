@@ -3,6 +3,7 @@ package endpoint
 import (
 	"cmp"
 	"fmt"
+	"syscall"
 
 	"afunix/internal/cred"
 	"afunix/internal/descriptor"
@@ -162,7 +163,7 @@ func (b builder) fill(c *session, s *sock.ConnState) error {
 		c.peer.writers = append(c.peer.writers, nobody)
 	}
 	if s.In.Failed {
-		in.failure = failure(errBroken)
+		in.failure = errBroken
 	}
 	err := b.in.Queue(s.Segments, len(c.peer.writers))
 	if err != nil {
@@ -194,8 +195,9 @@ func (l *door[C]) Taken() {}
 // Taken has nothing to see: nobody looks at the name again (row 75).
 func (s *PacketConn) Taken() {}
 
-// errBroken: the connection was broken before its end moved.
-var errBroken = fmt.Errorf("%w: broken before it moved here", sock.ErrProtocol)
+// errBroken: the connection was broken before its end moved. Nobody here knows by whom, so that it
+// is not said to be the peer's fault.
+var errBroken = fmt.Errorf("%w: broken before it moved here", syscall.EIO)
 
 // believed returns whom a mover says bytes in a queue are from, if he could have written them himself as that user, and of that group: he is
 // both, or root. Else they are nobody's.

@@ -261,8 +261,17 @@ func (c *session) requestLocked(m *move.Outgoing) error {
 // Kind is that of an end of a connection.
 func (c *session) Kind() descriptor.Kind { return descriptor.Unix }
 
-// Descriptor returns that of the pipe.
-func (c *session) Descriptor() (uintptr, error) { return descriptorOf(c.pipe) }
+// Descriptor returns that of the pipe, which nobody closes while c is being moved. Of one that broke
+// before, somebody may be about to.
+func (c *session) Descriptor() (uintptr, error) {
+	c.mu.Lock()
+	unplugged := c.out.unplugged
+	c.mu.Unlock()
+	if unplugged {
+		return 0, syscall.EBADF
+	}
+	return descriptorOf(c.pipe)
+}
 
 // descriptorOf returns the descriptor of a pipe that nobody else closes for the time being.
 func descriptorOf(p pipe.Pipe) (v uintptr, err error) {
@@ -315,10 +324,16 @@ func (c *session) Stay() {
 	c.pen.payLocked()
 	c.wakeWritesLocked()
 	closed := c.resumeLocked()
+	broke := c.in.failure != nil && !c.out.unplugged
+	c.out.unplugged = c.out.unplugged || broke
+	left := c.out.kept
 	c.mu.Unlock()
-	if closed {
+	switch {
+	case closed:
 		c.depose(false)
 		return
+	case broke:
+		c.abandon(left)
 	}
 	c.turn.catchUp() // the peer has not waited until this end had taken note of everything: see tellLocked
 }

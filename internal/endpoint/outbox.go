@@ -24,6 +24,9 @@ type outbox struct {
 	autobind Autobind   // nil if the socket has a name
 	bound    io.Closer  // to the one that it has chosen
 
+	unplugged bool          // the connection broke, and so the pipe is closed, or about to be
+	kept      []sock.Parked // of an end that broke while it moved: to be let go of when its pipe is closed
+
 	moves   sock.Moves
 	guests  []guest    // ends that are being moved over this connection
 	waiting []move.End // ends that have come over it, and are to be started when the other end is let go
@@ -41,9 +44,10 @@ func (o *outbox) writeStoppedLocked() error {
 // gone says that the peer is gone.
 func (o *outbox) gone() error { return errorOf(o.box.Loss(), o.left) }
 
-// sendRoute returns how descriptors travel to the peer. It waits until the peer is ready; EPERM if
-// nobody can duplicate, EAGAIN if nobody has taken the other end for long.
-func (o *outbox) sendRoute() (rights.Route, error) {
+// sendRoute returns how descriptors travel to the peer. It waits until the peer is ready, and until
+// there is room for so many, if any; EPERM if nobody can duplicate, EAGAIN if nobody has taken the
+// other end for long.
+func (o *outbox) sendRoute(weight int) (rights.Route, error) {
 	c := o.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -55,7 +59,7 @@ func (o *outbox) sendRoute() (rights.Route, error) {
 		if err := o.writeStoppedLocked(); err != nil {
 			return rights.Route{}, err
 		}
-		if o.moves.Ready() {
+		if o.moves.Ready() && (weight == 0 || o.box.Room(weight)) {
 			break
 		}
 		if late.passed() {
@@ -169,6 +173,10 @@ func (o *outbox) putLocked(p *wire.Packet, m *message, begun bool) error {
 		}
 		if !begun && weight > 0 && !o.moves.Ready() {
 			return errMoving
+		}
+		if !begun && m.moves() && !o.box.Room(weight) {
+			m.lacks = weight
+			return errCrowded
 		}
 		switch {
 		case o.moves.Presents():
