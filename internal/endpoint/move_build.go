@@ -13,8 +13,8 @@ import (
 	"afunix/internal/wire"
 )
 
-// This file is about ends that have moved here (P8): see move.Incoming. What a state says is checked in states.go, and its numbers by
-// package sock.
+// This file is about ends that have moved here (P8): see move.Incoming. What a state says is
+// checked in states.go, and its numbers by package sock.
 
 // A builder makes ends of what has come over a connection.
 type builder struct {
@@ -42,8 +42,8 @@ func (c *session) build(in *move.Incoming, tag wire.Tag, v uintptr) (move.End, e
 	return b.packetConn()
 }
 
-// connOrPacketConn makes a connection. But one of a pair of datagram sockets that has lost its peer is a socket like any other that is not
-// connected.
+// connOrPacketConn makes a connection. But one of a pair of datagram sockets that has lost its peer
+// is a socket like any other that is not connected.
 func (b builder) connOrPacketConn(v uintptr) (move.End, error) {
 	s, err := b.in.Conn(v)
 	switch {
@@ -74,7 +74,8 @@ func (b builder) parted(s *sock.ConnState) (*PacketConn, error) {
 // conn makes a connection, which is not live yet. It owns v.
 func (b builder) conn(v uintptr) (*Conn, error) { return restored(b, v, checkConn, newConn) }
 
-// restored makes a session of its descriptor and the next state, which is not live yet, with what make puts above it.
+// restored makes a session of its descriptor and the next state, which is not live yet, with what
+// make puts above it.
 func restored[C client](b builder, v uintptr, check func(*sock.ConnState) error, make maker[C]) (none C, err error) {
 	s, err := b.in.Conn(v)
 	if err != nil {
@@ -199,8 +200,8 @@ func (s *PacketConn) Taken() {}
 // is not said to be the peer's fault.
 var errBroken = fmt.Errorf("%w: broken before it moved here", syscall.EIO)
 
-// believed returns whom a mover says bytes in a queue are from, if he could have written them himself as that user, and of that group: he is
-// both, or root. Else they are nobody's.
+// believed returns whom a mover says bytes in a queue are from, if he could have written them
+// himself as that user, and of that group: he is both, or root. Else they are nobody's.
 func believed(w sock.Writer, mover cred.Credentials) cred.Credentials {
 	who := cred.Credentials{PID: int(w.PID), UID: int(w.UID), GID: int(w.GID), SID: w.SID}
 	if mover.UID == 0 || who.UID == mover.UID && who.GID == mover.GID && who.SID == mover.SID {

@@ -11,10 +11,11 @@ import (
 	"afunix/internal/sock"
 )
 
-// This file is about an end of a connection that moves to another process (P8): how it is quieted, what it is made of, and how it stays or
-// goes. See move.End.
+// This file is about an end of a connection that moves to another process (P8): how it is quieted,
+// what it is made of, and how it stays or goes. See move.End.
 
-// watch waits on cond until done, as long as the carrier of m can send. The caller holds the lock of cond, which guards nudged, too.
+// watch waits on cond until done, as long as the carrier of m can send. The caller holds the lock
+// of cond, which guards nudged, too.
 func watch(m *move.Outgoing, cond *sync.Cond, nudged *bool, done func() bool) error {
 	for *nudged = true; !done(); {
 		if !*nudged {
@@ -32,8 +33,8 @@ func watch(m *move.Outgoing, cond *sync.Cond, nudged *bool, done func() bool) er
 	return nil
 }
 
-// nest gets the ends ready that wait in the queue of c. EAGAIN: some have come with the first piece of a datagram, which its sender may
-// still take back.
+// nest gets the ends ready that wait in the queue of c. EAGAIN: some have come with the first piece
+// of a datagram, which its sender may still take back.
 func (c *session) nest(m *move.Outgoing) error {
 	if c.above.unsettled() {
 		return syscall.EAGAIN
@@ -49,7 +50,8 @@ func (c *session) nest(m *move.Outgoing) error {
 	return nil
 }
 
-// mate returns the other end of c, if that moves with it, and does not read any more. It never sends anything else.
+// mate returns the other end of c, if that moves with it, and does not read any more. It never
+// sends anything else.
 func (c *session) mate(m *move.Outgoing) *session {
 	for _, e := range m.Ends() {
 		other, ok := e.(client)
@@ -92,8 +94,8 @@ func (c *session) alive(m *move.Outgoing) error {
 	return c.watchLocked(m, func() bool { return c.out.moves.Lives() || c.closed })
 }
 
-// Begin makes c quiet. One that has come over itself waits until its former owner has let go of it (see settle), as long as the carrier can
-// send.
+// Begin makes c quiet. One that has come over itself waits until its former owner has let go of it
+// (see settle), as long as the carrier can send.
 func (c *session) Begin(m *move.Outgoing) error {
 	if err := c.alive(m); err != nil {
 		return err
@@ -154,7 +156,7 @@ func (c *session) quiet() bool {
 	return c.pen.severed() || c.pen.idle() && c.out.moves.Quiet()
 }
 
-// answered reports whether there has been a hello since ours, or none will come.
+// answered reports whether the peer has answered our last hello, or never will: see Moves.Answered.
 func (c *session) answered() bool {
 	return c.out.moves.Answered() || c.pen.severed() || c.out.box.Gone()
 }
@@ -261,8 +263,8 @@ func (c *session) requestLocked(m *move.Outgoing) error {
 // Kind is that of an end of a connection.
 func (c *session) Kind() descriptor.Kind { return descriptor.Unix }
 
-// Descriptor returns that of the pipe, which nobody closes while c is being moved. Of one that broke
-// before, somebody may be about to.
+// Descriptor returns that of the pipe, which nobody closes while c is being moved. Of one that
+// broke before, somebody may be about to.
 func (c *session) Descriptor() (uintptr, error) {
 	c.mu.Lock()
 	unplugged := c.out.unplugged
