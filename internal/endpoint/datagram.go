@@ -5,17 +5,14 @@ import (
 	"errors"
 	"net"
 	"os"
-	"sync"
 	"syscall"
 
 	"afunix/internal/cred"
 	"afunix/internal/descriptor"
 	"afunix/internal/locks"
-	"afunix/internal/move"
 	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/transport"
-	"afunix/internal/wire"
 )
 
 // A PacketConn is a datagram socket that has a name, or sends to one that has. It satisfies transport.Conn.
@@ -28,85 +25,27 @@ import (
 //
 // Its lock comes before those of its links.
 type PacketConn struct {
-	cfg     Config // see linkConfig
+	cfg     Config // see linkConfigLocked
 	network pipe.Network
 	id      uint64                     // tells it from other sockets, in its hellos
 	binding locks.Mutex[locks.Binding] // one autobind at a time
 	ctx     context.Context
 	cancel  context.CancelFunc
 
-	mu       locks.Mutex[locks.PacketConn]
-	cond     sync.Cond // for readers
-	deadline deadline  // for readers
-	mail     sock.Mailbox[*link]
-	door     *door[*link]  // nil without a name
-	local    *net.UnixAddr // as it was at first: package net does not look again, either (row 75)
-	bound    []byte        // the name in each datagram
-	remote   *net.UnixAddr // nil if it is not connected; it stays when the peer has gone, as in package net
-	peer     *link         // the link to the socket that this one is connected to
-	peerID   uint64        // … which is the only one that may send to this one
-	mute     bool          // shut down for writing
-	pass     bool          // SO_PASSCRED
-	buffer   int           // SO_RCVBUF
+	mu     locks.Mutex[locks.PacketConn]
+	door   *door[*link]  // nil without a name
+	local  *net.UnixAddr // as it was at first: package net does not look again, either (row 75)
+	bound  []byte        // the name in each datagram
+	remote *net.UnixAddr // nil if it is not connected; it stays when the peer has gone, as in package net
+	peer   *link         // the link to the socket that this one is connected to
+	peerID uint64        // … which is the only one that may send to this one
+	mute   bool          // shut down for writing
+	pass   bool          // SO_PASSCRED
+	buffer int           // SO_RCVBUF
 	packetMove
 
-	// What is to be done once mu is free: see unlock.
-	debtors   []*link       // links that owe their peer something
-	discarded []sock.Rights // descriptors of datagrams that nobody will read
-	arrived   []move.End    // ends that have come with datagrams, and begin to live
-	arriving  int           // how many ends do not live yet, so that nobody reads their datagrams
-
+	in  incoming
 	out outgoing
-}
-
-// unlock does what has become necessary since mu was locked, and unlocks it. What is to be said on
-// the links is noted first, since two of us must not note it in the wrong order: who closes the
-// socket then may not overtake an acknowledgement. It is said once mu is free; descriptors that
-// have been discarded are closed, and ends begin to live that have come with datagrams.
-func (s *PacketConn) unlock() {
-	s.carryOut()
-	var room [4]*link
-	debtors := append(room[:0], s.debtors...)
-	clear(s.debtors)
-	s.debtors = s.debtors[:0]
-	discarded, arrived := s.discarded, s.arrived
-	s.discarded, s.arrived = nil, nil
-	s.mu.Unlock()
-	for _, l := range debtors {
-		l.pen.pay()
-	}
-	closeAll(discarded)
-	s.startAll(arrived)
-}
-
-// startAll makes ends live that have come with datagrams.
-func (s *PacketConn) startAll(ends []move.End) {
-	if len(ends) == 0 {
-		return
-	}
-	move.StartAll(ends)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.arriving -= len(ends)
-	s.cond.Broadcast()
-}
-
-// owe notes what a link is to tell its peer. The caller holds mu, and unlock pays.
-func (s *PacketConn) owe(l *link, note func(*owed)) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	note(&l.pen.owed)
-	s.debtors = append(s.debtors, l)
-}
-
-// credit has a link tell its peer what it may send, if that is worth a packet. The caller holds mu,
-// and unlock pays.
-func (s *PacketConn) credit(l *link) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.pen.oweCreditLocked() {
-		s.debtors = append(s.debtors, l)
-	}
 }
 
 // ListenPacket returns a datagram socket that is bound to name, or to one that the system chooses.
@@ -144,11 +83,11 @@ func newPacketConn(n pipe.Network, cfg Config) *PacketConn {
 	s := &PacketConn{cfg: cfg, network: n, id: randomID(), local: address(sock.Datagram, "")}
 	s.cfg.Type, s.cfg.Local = sock.Datagram, ""
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.cond.L = &s.mu
-	s.deadline.mu, s.deadline.wake = &s.mu, s.cond.Broadcast
+	s.in.s, s.in.cond.L = s, &s.mu
+	s.in.deadline.mu, s.in.deadline.wake = &s.mu, s.in.cond.Broadcast
 	s.started = true
-	s.buffer, s.out.buffer = sock.DefaultBuffer, sock.DefaultBuffer
-	s.out.deadline.mu, s.out.deadline.wake = &s.out.mu, s.expire
+	s.in.buffer, s.out.buffer = sock.DefaultBuffer, sock.DefaultBuffer
+	s.out.deadline.mu, s.out.deadline.wake = &s.out.mu, s.expireLocked
 	return s
 }
 
@@ -161,95 +100,23 @@ func (s *PacketConn) bind(name string) error {
 	source.SetUnlinkOnClose(false) // row 191
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.mail.Closed() {
+	if s.in.mail.Closed() {
 		source.Close()
 		return net.ErrClosed
 	}
 	s.bound = []byte(name)
 	s.door = new(door[*link])
-	s.door.open(source, s.linkConfig(), 0, s.newLink)
+	s.door.open(source, s.linkConfigLocked(), 0, s.newLink)
 	s.door.Start()
-	go s.serve(s.door)
+	go s.in.serve(s.door)
 	return nil
 }
 
-// linkConfig is what a link is made with, and the listener. The caller holds mu.
-func (s *PacketConn) linkConfig() Config {
+// linkConfigLocked is what a link is made with, and the door.
+func (s *PacketConn) linkConfigLocked() Config {
 	cfg := s.cfg
 	cfg.Local = string(s.bound)
 	return cfg
-}
-
-// serve takes in links.
-func (s *PacketConn) serve(d *door[*link]) {
-	for {
-		l, err := d.take()
-		switch {
-		case errors.Is(err, net.ErrClosed):
-			return
-		case err != nil: // out of descriptors: the listener tries again by itself
-			continue
-		}
-		l.accepted()
-		if !s.attach(l) {
-			l.Close()
-		}
-		d.handed()
-	}
-}
-
-// attach reports whether a link is of any use.
-func (s *PacketConn) attach(l *link) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.mail.Useful(&l.mail) {
-		return false
-	}
-	s.mail.Attach(&l.mail)
-	return true
-}
-
-// permits says whether the socket with this number, of the process who, may send here. Whoever
-// finds too many senders is told EAGAIN, as if the queue were full.
-func (s *PacketConn) permits(id uint64, who cred.Credentials) wire.Status {
-	s.recognize(id, who)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.mail.Bars(s.isPeer(id, who)):
-		return wire.NotPermitted
-	case s.mail.Crowded(s.door.waiting()):
-		return wire.Full
-	}
-	return wire.OK
-}
-
-// isPeer reports whether the socket with this number, of the process who, is the one that this one
-// is connected to. The numbers are no secrets: each socket tells its own to whoever sends to it.
-// The caller holds mu.
-func (s *PacketConn) isPeer(id uint64, who cred.Credentials) bool {
-	return s.peer != nil && s.peerID == id && sameProcess(who, s.peer.current())
-}
-
-// recognize looks whether the peer of s has moved to the process who, which says that it has it.
-func (s *PacketConn) recognize(id uint64, who cred.Credentials) {
-	s.mu.Lock()
-	peer := s.peer
-	strange := s.peerID == id && !s.isPeer(id, who)
-	s.mu.Unlock()
-	if strange && peer != nil {
-		peer.turn.catchUp()
-	}
-}
-
-// own reports whether the socket with this number, of the process who, is this very one.
-func (s *PacketConn) own(id uint64, who cred.Credentials) bool {
-	return id == s.id && sameProcess(who, cred.Self())
-}
-
-// sameProcess reports whether a and b may be the same process: on Windows its number is not always known.
-func sameProcess(a, b cred.Credentials) bool {
-	return a.UID == b.UID && a.SID == b.SID && (a.PID == b.PID || a.PID == 0 || b.PID == 0)
 }
 
 // Read reads one datagram, and closes descriptors that come with it.
@@ -257,7 +124,7 @@ func (s *PacketConn) Read(b []byte) (int, error) {
 	if len(b) == 0 {
 		return 0, s.change(func() {}) // as in package net, reading nothing takes nothing
 	}
-	_, r, err := s.receive(b, false)
+	_, r, err := s.in.receive(b, false)
 	if r.Rights != nil {
 		r.Rights.Discard() // as read(2) does (row 18)
 	}
@@ -266,7 +133,7 @@ func (s *PacketConn) Read(b []byte) (int, error) {
 
 // Recv receives one datagram: see transport.Conn.
 func (s *PacketConn) Recv(b []byte, peek bool) (transport.Message, error) {
-	from, r, err := s.receive(b, peek)
+	from, r, err := s.in.receive(b, peek)
 	m := transport.Message{N: r.N, Truncated: r.Truncated}
 	if r.Rights != nil {
 		m.Rights = r.Rights.(*descriptor.Set)
@@ -274,76 +141,24 @@ func (s *PacketConn) Recv(b []byte, peek bool) (transport.Message, error) {
 	if err != nil {
 		return m, err
 	}
-	m.From, m.Credentials = s.sender(from), s.credentials(from, r.Creds)
+	m.From, m.Credentials = s.in.sender(from), s.in.credentials(from, r.Creds)
 	if r.Lost {
 		err = descriptor.ErrRightsTruncated
 	}
 	return m, err
 }
 
-// receive waits for a datagram and takes or copies it. It returns the link that it came on, too.
-func (s *PacketConn) receive(b []byte, peek bool) (*link, sock.Result, error) {
-	s.mu.Lock()
-	defer s.unlock()
-	for !s.mail.Ready() || s.deadline.expired || s.arriving > 0 {
-		switch {
-		case s.mail.Closed():
-			return nil, sock.Result{}, net.ErrClosed
-		case s.deadline.expired:
-			return nil, sock.Result{}, os.ErrDeadlineExceeded
-		}
-		s.cond.Wait()
-	}
-	l := s.mail.First().Conn
-	l.mu.Lock()
-	if peek {
-		r := duplicated(l.in.box.Peek(b))
-		l.mu.Unlock()
-		s.cond.Signal() // whoever waits may have it
-		return l, r, nil
-	}
-	r := l.in.box.Read(b)
-	l.mu.Unlock()
-	s.credit(l)
-	s.mail.Took()
-	return l, r, nil
-}
-
-// sender returns what the socket at the other end of l is called now, if it has a name: recvmsg(2) looks when it is called.
-func (s *PacketConn) sender(l *link) *net.UnixAddr {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	name := l.mail.Sender()
-	if name == "" {
-		return nil
-	}
-	return address(sock.Datagram, name)
-}
-
-// credentials returns those that a datagram carries that came on l, if anybody wants them.
-func (s *PacketConn) credentials(l *link, writer uint32) *cred.Credentials {
-	s.mu.Lock()
-	pass := s.pass
-	s.mu.Unlock()
-	if !pass {
-		return nil
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.peer.writer(writer)
-}
-
 // Close closes the socket. What has been sent can still be read by its receivers. The socket file stays (row 191).
 func (s *PacketConn) Close() error {
 	s.mu.Lock()
-	if s.mail.Closed() {
+	if s.in.mail.Closed() {
 		s.mu.Unlock()
 		return net.ErrClosed
 	}
-	s.mail.Close()
-	s.deadline.stopLocked()
-	s.cond.Broadcast()
-	moving := s.mail.Moving()
+	s.in.mail.Close()
+	s.in.deadline.stopLocked()
+	s.in.cond.Broadcast()
+	moving := s.in.mail.Moving()
 	s.mu.Unlock()
 	if moving {
 		return nil // it moves, or is closed when it does not: see stay
@@ -360,11 +175,11 @@ func (s *PacketConn) depose() error {
 	}
 	// As long as it has not been started its former owner may still have it, or what was said of it
 	// is not true.
-	for _, l := range s.mail.Empty(s.started) {
+	for _, l := range s.in.mail.Empty(s.started) {
 		links = append(links, l.Conn)
 	}
 	door := s.door
-	s.unlock()
+	s.in.unlock()
 	s.cancel()
 	var err error
 	if door != nil {

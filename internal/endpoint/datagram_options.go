@@ -9,12 +9,12 @@ import (
 
 // SetReadBuffer sets SO_RCVBUF, which changes nothing: see Conn.SetReadBuffer.
 func (s *PacketConn) SetReadBuffer(bytes int) error {
-	return s.change(func() { s.buffer = sock.ReadBuffer(bytes) })
+	return s.change(func() { s.in.buffer = sock.ReadBuffer(bytes) })
 }
 
 // ReadBuffer returns SO_RCVBUF.
 func (s *PacketConn) ReadBuffer() (bytes int, err error) {
-	err = s.change(func() { bytes = s.buffer })
+	err = s.change(func() { bytes = s.in.buffer })
 	return bytes, err
 }
 
@@ -61,7 +61,7 @@ func (s *PacketConn) PendingError() error { return s.change(func() {}) }
 
 // CloseRead makes senders fail with EPIPE. What is queued can still be read, and then nothing comes; it is no end (row 197).
 func (s *PacketConn) CloseRead() error {
-	return s.change(s.mail.Shut)
+	return s.change(s.in.mail.Shut)
 }
 
 // CloseWrite makes sending fail with EPIPE. Nobody else notices (row 130).
@@ -76,7 +76,7 @@ func (s *PacketConn) SetPassCredentials(on bool) error {
 
 // SetReadDeadline sets when reads give up.
 func (s *PacketConn) SetReadDeadline(t time.Time) error {
-	return s.change(func() { s.deadline.setLocked(t) })
+	return s.change(func() { s.in.deadline.setLocked(t) })
 }
 
 // SetDeadline sets both deadlines.
@@ -91,7 +91,7 @@ func (s *PacketConn) SetDeadline(t time.Time) error {
 func (s *PacketConn) change(how func()) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.mail.Closed() {
+	if s.in.mail.Closed() {
 		return net.ErrClosed
 	}
 	how()
@@ -107,7 +107,7 @@ func (s *PacketConn) SetWriteDeadline(t time.Time) error {
 func (s *PacketConn) sending(half func(*outgoing), link func(*link) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.mail.Closed() {
+	if s.in.mail.Closed() {
 		return net.ErrClosed
 	}
 	s.out.mu.Lock()

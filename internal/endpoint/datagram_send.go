@@ -26,7 +26,7 @@ func (s *PacketConn) connect(ctx context.Context, name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.peer, s.peerID = l, l.peer.id
-	s.mail.SetPeer(sock.Connected)
+	s.in.mail.SetPeer(sock.Connected)
 	s.remote = l.remote // what it is bound to (row 89)
 	return nil
 }
@@ -77,12 +77,12 @@ func (s *PacketConn) obstacle(n int, toPeer bool) sock.Obstacle {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if toPeer {
-		o = min(o, s.mail.Peer().Obstacle())
+		o = min(o, s.in.mail.Peer().Obstacle())
 	}
 	if s.mute {
 		o = min(o, sock.Silent)
 	}
-	return min(o, sock.Stopped(s.mail.Closed(), false))
+	return min(o, sock.Stopped(s.in.mail.Closed(), false))
 }
 
 // misnamed reports whether to is no name.
@@ -98,7 +98,7 @@ func (s *PacketConn) misnamed(to *net.UnixAddr) bool {
 func (s *PacketConn) nameless() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.pass && len(s.bound) == 0 && !s.mail.Closed()
+	return s.pass && len(s.bound) == 0 && !s.in.mail.Closed()
 }
 
 // autobind gives the socket a name that the system chooses, unless it has one. It is about to send to the socket named to, or to its peer
@@ -155,9 +155,9 @@ func (s *PacketConn) sendToPeer(b []byte, files []transport.File) (int, error) {
 		return n, err
 	}
 	s.mu.Lock()
-	o := s.mail.Part()
+	o := s.in.mail.Part()
 	s.peerID = 0
-	s.unlock()
+	s.in.unlock()
 	if o == sock.Left {
 		s.peer.Close()
 	}

@@ -62,11 +62,11 @@ func (o *outgoing) find(name string, place pipe.Place) *destination {
 	if d == nil || d.place != place {
 		return nil
 	}
-	o.use(d)
+	o.useLocked(d)
 	return d
 }
 
-func (o *outgoing) use(d *destination) {
+func (o *outgoing) useLocked(d *destination) {
 	o.sent++
 	d.used = o.sent
 	d.users++
@@ -90,7 +90,7 @@ func (s *PacketConn) dial(name string, place pipe.Place) (*destination, error) {
 // link makes a link of a pipe to another socket, which it owns.
 func (s *PacketConn) link(ctx context.Context, p pipe.Pipe) (*link, error) {
 	s.mu.Lock()
-	cfg := s.linkConfig()
+	cfg := s.linkConfigLocked()
 	s.mu.Unlock()
 	l := s.newLink(p, cfg, false, sock.RightsWindow)
 	if err := l.dial(ctx, cfg); err != nil {
@@ -103,14 +103,16 @@ func (s *PacketConn) link(ctx context.Context, p pipe.Pipe) (*link, error) {
 func (o *outgoing) begin(stop func()) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if err := o.stopped(); err != nil {
+	if err := o.stoppedLocked(); err != nil {
 		return err
 	}
 	o.stop = stop
 	return nil
 }
 
-func (o *outgoing) stopped() error { return errorOf(sock.Stopped(o.closed, o.deadline.expired), nil) }
+func (o *outgoing) stoppedLocked() error {
+	return errorOf(sock.Stopped(o.closed, o.deadline.expired), nil)
+}
 
 // late reports whether the deadline has come.
 func (o *outgoing) late() bool {
@@ -119,8 +121,8 @@ func (o *outgoing) late() bool {
 	return o.deadline.expired
 }
 
-// expire ends a dial whose deadline has come.
-func (o *outgoing) expire() {
+// expireLocked ends a dial whose deadline has come.
+func (o *outgoing) expireLocked() {
 	if o.stop != nil {
 		o.stop()
 	}
@@ -132,7 +134,7 @@ func (o *outgoing) add(name string, place pipe.Place, l *link, err error) (*dest
 	defer o.mu.Unlock()
 	o.stop = nil
 	if errors.Is(err, context.Canceled) {
-		if err = o.stopped(); err == nil {
+		if err = o.stoppedLocked(); err == nil {
 			err = os.ErrDeadlineExceeded // it had come, and has been put off since
 		}
 	}
@@ -147,16 +149,16 @@ func (o *outgoing) add(name string, place pipe.Place, l *link, err error) (*dest
 	if o.links == nil {
 		o.links = make(map[string]*destination)
 	}
-	o.discard(name) // what the name led to before
-	o.makeRoom()
+	o.discardLocked(name) // what the name led to before
+	o.makeRoomLocked()
 	d := &destination{link: l, place: place}
 	o.links[name] = d
-	o.use(d)
+	o.useLocked(d)
 	return d, nil
 }
 
-// discard forgets the link to name. Whoever is sending on it closes it. The caller holds mu.
-func (o *outgoing) discard(name string) {
+// discardLocked forgets the link to name. Whoever is sending on it closes it.
+func (o *outgoing) discardLocked(name string) {
 	d := o.links[name]
 	delete(o.links, name)
 	if d != nil && d.users == 0 {
@@ -164,8 +166,8 @@ func (o *outgoing) discard(name string) {
 	}
 }
 
-// makeRoom closes the link that has not been used for the longest time, if there are too many. The caller holds mu.
-func (o *outgoing) makeRoom() {
+// makeRoomLocked closes the link that has not been used for the longest time, if there are too many.
+func (o *outgoing) makeRoomLocked() {
 	idle, oldest := 0, ""
 	for name, d := range o.links {
 		if d.users > 0 {
@@ -176,7 +178,7 @@ func (o *outgoing) makeRoom() {
 		}
 	}
 	if idle >= maxLinks {
-		o.discard(oldest)
+		o.discardLocked(oldest)
 	}
 }
 
@@ -201,7 +203,7 @@ func (o *outgoing) close() (links []*link) {
 	defer o.mu.Unlock()
 	o.closed = true
 	o.deadline.stopLocked()
-	o.expire()
+	o.expireLocked()
 	for _, d := range o.links {
 		links = append(links, d.link)
 	}

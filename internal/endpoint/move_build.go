@@ -65,7 +65,7 @@ func (b builder) parted(s *sock.ConnState) (*PacketConn, error) {
 	p.started = false
 	p.mute, p.pass = s.Out.Shut, s.End.Pass
 	if s.In.Shut {
-		p.mail.Shut()
+		p.in.mail.Shut()
 	}
 	p.out.buffer = bufferSize(int(s.Out.Buffer))
 	return p, nil

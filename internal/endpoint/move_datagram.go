@@ -31,42 +31,42 @@ func (s *PacketConn) Nudge() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.nudged = true
-	s.cond.Broadcast()
+	s.in.cond.Broadcast()
 }
 
 // enter begins a send, as soon as the socket does not move.
 func (s *PacketConn) enter() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.mail.Moving() || !s.started {
+	for s.in.mail.Moving() || !s.started {
 		switch {
-		case s.mail.Closed():
+		case s.in.mail.Closed():
 			return net.ErrClosed
 		case s.out.late():
 			return os.ErrDeadlineExceeded
 		}
-		s.cond.Wait()
+		s.in.cond.Wait()
 	}
 	s.sends++
 	return nil
 }
 
-// expire ends what a send waits for whose deadline has come: a dial, or the end of a move. The
-// caller holds out.mu, which comes after mu.
-func (s *PacketConn) expire() {
-	s.out.expire()
+// expireLocked ends what a send waits for whose deadline has come: a dial, or the end of a move.
+// The lock is out.mu, which comes after mu.
+func (s *PacketConn) expireLocked() {
+	s.out.expireLocked()
 	go func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.cond.Broadcast()
+		s.in.cond.Broadcast()
 	}()
 }
 
 func (s *PacketConn) exit() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.sends--; s.mail.Moving() {
-		s.cond.Broadcast()
+	if s.sends--; s.in.mail.Moving() {
+		s.in.cond.Broadcast()
 	}
 }
 
@@ -75,7 +75,7 @@ func (s *PacketConn) Begin(m *move.Outgoing) error {
 		return err
 	}
 	s.mu.Lock()
-	err := s.awaitSends(m)
+	err := s.awaitSendsLocked(m)
 	door := s.door
 	s.mu.Unlock()
 	for _, c := range s.out.forget() {
@@ -96,7 +96,7 @@ func (s *PacketConn) Begin(m *move.Outgoing) error {
 	}
 	s.mu.Lock()
 	for _, c := range arrivals { // they have begun to move with the listener
-		s.mail.Attach(&c.mail)
+		s.in.mail.Attach(&c.mail)
 	}
 	s.links = append(links, arrivals...)
 	s.mu.Unlock()
@@ -109,18 +109,18 @@ func (s *PacketConn) Begin(m *move.Outgoing) error {
 // pause makes the socket neither receive nor send anything new.
 func (s *PacketConn) pause(m *move.Outgoing) error {
 	s.mu.Lock()
-	defer s.unlock()
-	err := watch(m, &s.cond, &s.nudged, func() bool { return s.started || s.mail.Closed() })
+	defer s.in.unlock()
+	err := watch(m, &s.in.cond, &s.nudged, func() bool { return s.started || s.in.mail.Closed() })
 	switch {
 	case err != nil:
 		return err
-	case s.mail.Closed() || s.mail.Moving():
+	case s.in.mail.Closed() || s.in.mail.Moving():
 		return syscall.EBADF
 	case s.peer != nil && carrierOf(m) == &s.peer.session:
 		return descriptor.ErrNotSendable // its receiver could not tell who reads the link
 	}
-	s.mail.Move()
-	s.cond.Broadcast()
+	s.in.mail.Move()
+	s.in.cond.Broadcast()
 	return nil
 }
 
@@ -142,23 +142,23 @@ func (s *PacketConn) beginLinks(m *move.Outgoing) (links []*link, err error) {
 func (s *PacketConn) attached() (links []*link) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.mail.Peer() == sock.Connected {
+	if s.in.mail.Peer() == sock.Connected {
 		links = append(links, s.peer)
 	}
-	for _, l := range s.mail.Links() {
+	for _, l := range s.in.mail.Links() {
 		links = append(links, l.Conn)
 	}
 	return links
 }
 
-// awaitSends waits until no send is under way, as long as the carrier can send, but for the one
-// that sends the socket itself. The caller holds mu.
-func (s *PacketConn) awaitSends(m *move.Outgoing) error {
+// awaitSendsLocked waits until no send is under way, as long as the carrier can send, but for the
+// one that sends the socket itself.
+func (s *PacketConn) awaitSendsLocked(m *move.Outgoing) error {
 	own := 0
 	if c := carrierOf(m); c != nil && c.above.socket() == transport.Conn(s) {
 		own = 1
 	}
-	return watch(m, &s.cond, &s.nudged, func() bool { return s.sends <= own })
+	return watch(m, &s.in.cond, &s.nudged, func() bool { return s.sends <= own })
 }
 
 func (s *PacketConn) Ready(m *move.Outgoing) error {
@@ -178,8 +178,8 @@ func (s *PacketConn) Ready(m *move.Outgoing) error {
 func (s *PacketConn) Pack(m *move.Outgoing) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	links := s.living()
-	m.AddPacket(s.state(links))
+	links := s.livingLocked()
+	m.AddPacket(s.stateLocked(links))
 	if s.door != nil {
 		if err := m.AddPart(s.door); err != nil {
 			return err
@@ -193,8 +193,8 @@ func (s *PacketConn) Pack(m *move.Outgoing) error {
 	return nil
 }
 
-// living returns the links that are still of use.
-func (s *PacketConn) living() (links []*link) {
+// livingLocked returns the links that are still of use.
+func (s *PacketConn) livingLocked() (links []*link) {
 	for _, c := range s.links {
 		if c.mail.Attached() || c == s.peer {
 			links = append(links, c)
@@ -203,8 +203,8 @@ func (s *PacketConn) living() (links []*link) {
 	return links
 }
 
-// state returns the state of a socket with these links. The caller holds mu.
-func (s *PacketConn) state(links []*link) *sock.PacketState {
+// stateLocked returns the state of a socket with these links.
+func (s *PacketConn) stateLocked(links []*link) *sock.PacketState {
 	p := &sock.PacketState{
 		ID: s.id, PeerID: s.peerID, Local: s.local.Name, Bound: string(s.bound), Buffer: uint32(s.sendBuffer()), Mute: s.mute, Pass: s.pass,
 		Listens: s.door != nil, Links: uint32(len(links)), PeerLink: len(links) > 0 && links[0] == s.peer,
@@ -212,7 +212,7 @@ func (s *PacketConn) state(links []*link) *sock.PacketState {
 	if s.remote != nil {
 		p.Remote = s.remote.Name
 	}
-	p.Mail, p.Order = s.mail.Look(mails(links))
+	p.Mail, p.Order = s.in.mail.Look(mails(links))
 	return p
 }
 
@@ -231,10 +231,10 @@ func (l *link) restore(s sock.LinkState) { l.mail.Restore(s) }
 // Stay makes the socket what it was. Its listener and its links are ends of the move themselves.
 func (s *PacketConn) Stay() {
 	s.mu.Lock()
-	s.mail.Stay()
+	s.in.mail.Stay()
 	s.links = nil
-	closed := s.mail.Closed()
-	s.cond.Broadcast()
+	closed := s.in.mail.Closed()
+	s.in.cond.Broadcast()
 	s.mu.Unlock()
 	if closed {
 		s.depose()
@@ -244,9 +244,9 @@ func (s *PacketConn) Stay() {
 // Moved makes the socket behave as closed.
 func (s *PacketConn) Moved() {
 	s.mu.Lock()
-	s.mail.Leave()
-	s.deadline.stopLocked()
-	s.cond.Broadcast()
+	s.in.mail.Leave()
+	s.in.deadline.stopLocked()
+	s.in.cond.Broadcast()
 	s.mu.Unlock()
 	s.out.close()
 	s.cancel()
@@ -272,11 +272,11 @@ func (s *PacketConn) Start() {
 	}
 	s.mu.Lock()
 	s.started = true // all that it is linked to has been told who sends from now on
-	s.cond.Broadcast()
+	s.in.cond.Broadcast()
 	s.mu.Unlock()
 	if door != nil {
 		door.Start()
-		go s.serve(door)
+		go s.in.serve(door)
 	}
 }
 
@@ -321,13 +321,13 @@ func (b builder) furnish(s *PacketConn, state *sock.PacketState) error {
 		if i == 0 && state.PeerLink {
 			s.peer = c
 		} else {
-			s.mail.Attach(&c.mail)
+			s.in.mail.Attach(&c.mail)
 		}
 	}
 	if s.peer != nil && state.Mail.Peer != sock.Apart {
 		state.Mail.Peer = sock.Connected
 	}
-	err := s.mail.Restore(state.Mail, mails(s.links), state.Order, func(c *link) int { return c.in.box.Records() })
+	err := s.in.mail.Restore(state.Mail, mails(s.links), state.Order, func(c *link) int { return c.in.box.Records() })
 	if err != nil {
 		return move.Bad("%w", err)
 	}

@@ -65,7 +65,7 @@ var mutants = []mutant{
 	// Datagrams and listeners.
 	{"a datagram goes to the next owner of the name, too", "endpoint/offer.go", "		return n, gone(incomplete)\n", "		_ = incomplete\n		return 0, errGone\n"},
 	{"the last datagram comes first", "sock/mailbox.go", "		m.queue = append(m.queue, l)\n", "		m.queue = append([]*Link[C]{l}, m.queue...)\n"},
-	{"a datagram is acknowledged twice, the next one never", "endpoint/link.go", "owed.Acknowledge(e.Serial)", "owed.Acknowledge(max(e.Serial, 2) - 1)"},
+	{"a datagram is acknowledged twice, the next one never", "endpoint/incoming.go", "owed.Acknowledge(e.Serial)", "owed.Acknowledge(max(e.Serial, 2) - 1)"},
 	{"datagrams that are held do not move", "sock/state.go", "	for _, l := range m.held {\n		o.Held", "	for _, l := range m.held[:0] {\n		o.Held"},
 	{"a number of a moved end does not move", "wire/luggage.go", "[]*uint32{&in.Message, &in.Pieces,", "[]*uint32{&in.Pieces, &in.Pieces,"},
 	{"an end of a move that fails does not stay", "move/outgoing.go", "	m.takeBack()\n	m.Stay()\n", "	m.takeBack()\n"},
