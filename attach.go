@@ -8,8 +8,8 @@ import (
 	"afunix/internal/transport"
 )
 
-// Inherited returns the end that the process which started this one has attached under the name.
-// Each can be had once. If there is none, errors.Is(err, [io/fs.ErrNotExist]) holds.
+// Inherited returns the end that the parent process has attached under the name ([Conn.AttachTo]).
+// Each end can be had once. If there is none, errors.Is(err, [io/fs.ErrNotExist]) holds.
 func Inherited(name string) (*Conn, error) {
 	t, err := inherited(name)
 	if err != nil {
@@ -30,25 +30,27 @@ func inherited(name string) (transport.Conn, error) {
 	return of.carrier().Inherit(b.Value, b.State)
 }
 
-// AttachTo gives c, an end of a pair, to the child process that cmd will start, which gets it from
-// [Inherited] by the name. Here c can then only be closed: do so after cmd.Start, whether or not
-// that has succeeded. No other process gets it, not even one that is started at the same moment.
+// AttachTo gives c, an end of a pair, to the child process that cmd will start. The child gets the
+// end from [Inherited] by the name. In this process c can then only be closed: do so after
+// cmd.Start, whether or not that has succeeded. No other process gets the end, not even one that is
+// started at the same moment.
 //
 // The variable that tells the child is added to cmd.Env, so cmd.Env must not be replaced
 // afterwards, nor ExtraFiles be reordered. A child that is not a Go program with this package can
 // still use an end of the kernel transport, by its descriptor number.
 //
-// Only an end of a pair can be attached, or a connection: a datagram socket of the pipe transport
+// Only an end of a pair, or a connection, can be attached. A datagram socket of the pipe transport
 // that has a name is [errors.ErrUnsupported]. A name that has been attached to cmd already is
-// EEXIST; an end of the pipe transport on which descriptors, or more than a few KiB of data, wait
-// to be read, ETOOMANYREFS or EMSGSIZE. Over the pipe transport AttachTo waits until the peer has
-// taken note, up to the write deadline of c. An error means that c is still what it was.
+// EEXIST. If descriptors wait to be read from an end of the pipe transport, AttachTo fails with
+// ETOOMANYREFS, and with EMSGSIZE if more than a few KiB of data do. Over the pipe transport
+// AttachTo waits until the peer has taken note, up to the write deadline of c. An error means that
+// c is still what it was.
 //
-// Both ends of a pair can be attached, in any order and before either child has been started. What
-// is done to the other end until then waits for nobody; but descriptors can only go to a process:
-// over the pipe transport a WriteMsg with files waits for the child, for ten seconds at most, and
-// then fails with EAGAIN. So does AttachTo of an end that has come here while its peer waited, and
-// that this process has written to since.
+// Both ends of a pair can be attached, in any order and before either child has been started. Until
+// then calls on the other end do not wait for the child, with two exceptions. Over the pipe
+// transport descriptors can only go to a process, so a WriteMsg with files waits for the child, for
+// ten seconds at most, and then fails with EAGAIN. So does AttachTo of an end that came to this
+// process while its peer waited for a child, and that this process has written to since.
 func (c *Conn) AttachTo(cmd *exec.Cmd, name string) error {
 	return c.operation("attach", "dup").wrap(c.attachTo(cmd, name))
 }

@@ -14,11 +14,11 @@ import (
 
 // A Conn is a socket that does not listen. It is a [net.Conn], a [net.PacketConn] and a
 // [syscall.Conn]. It is safe for concurrent use, and one Write or WriteMsg is never interleaved
-// with another. One that is dropped without Close is closed by the garbage collector, sooner or
+// with another. A Conn that is dropped without Close is closed by the garbage collector, sooner or
 // later.
 //
-// A [net.Buffers] writes each of its slices by a Write of its own: each becomes a record, and on a
-// stream those of two writers mix. Join what belongs together first.
+// A [net.Buffers] writes each of its slices by a Write of its own. Each slice becomes a record, and
+// on a stream the slices of two writers mix. Join what belongs together first.
 type Conn struct {
 	t        transport.Conn
 	network  string
@@ -58,8 +58,8 @@ func (c *Conn) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// ReadFrom reads data and returns the sender's address, a *[net.UnixAddr]; nil if it has none.
-// Descriptors are closed, as by Read.
+// ReadFrom reads data and returns the sender's address, a *[net.UnixAddr], or nil if the sender has
+// none. Descriptors are closed, as by Read.
 func (c *Conn) ReadFrom(b []byte) (int, net.Addr, error) {
 	m, err := c.t.Recv(b, false)
 	if err != nil && !errors.Is(err, ErrRightsTruncated) { // nobody wants the descriptors
@@ -102,11 +102,11 @@ func (c *Conn) CloseRead() error { return c.operation("close", "shutdown").wrap(
 // stream.
 func (c *Conn) CloseWrite() error { return c.operation("close", "shutdown").wrap(c.t.CloseWrite()) }
 
-// LocalAddr returns this end's address, a *[net.UnixAddr]; it is named "@" if it has no name.
+// LocalAddr returns this end's address, a *[net.UnixAddr]. An end without a name is called "@".
 func (c *Conn) LocalAddr() net.Addr { return netAddr(c.t.LocalAddr()) }
 
-// RemoteAddr returns the peer's address, a *[net.UnixAddr]; it is named "@" if it has no name. It
-// is nil if the socket is not connected.
+// RemoteAddr returns the peer's address, a *[net.UnixAddr]. A peer without a name is called "@".
+// The address is nil if the socket is not connected.
 func (c *Conn) RemoteAddr() net.Addr { return netAddr(c.t.RemoteAddr()) }
 
 // SetDeadline sets when calls give up with [os.ErrDeadlineExceeded]; a zero time is never.
@@ -128,9 +128,9 @@ func (c *Conn) SetWriteBuffer(bytes int) error { return c.set(c.t.SetWriteBuffer
 // SO_PASSCRED.
 func (c *Conn) SetPassCredentials(on bool) error { return c.set(c.t.SetPassCredentials(on)) }
 
-// PeerCredentials returns the credentials of the process that connected, or that listened; of a
-// pair, that made it. The system vouches for them, and they do not change when the socket is handed
-// on.
+// PeerCredentials returns the credentials of the process that connected, or that listened. For an
+// end of a pair they are those of the process that made the pair. The system vouches for the
+// credentials. They do not change when the socket is handed on.
 func (c *Conn) PeerCredentials() (Credentials, error) {
 	peer, err := c.t.PeerCredentials()
 	return Credentials(peer), c.operation("get", "getsockopt").wrap(err)
@@ -139,12 +139,13 @@ func (c *Conn) PeerCredentials() (Credentials, error) {
 // Transport tells which transport carries the connection.
 func (c *Conn) Transport() Transport { return Transport(c.t.Transport()) }
 
-// Packets tells how many packets the pipe transport has sent and received over this connection, its
-// own included, but for the three that begin it. The kernel transport has no packets: ok is false.
+// Packets tells how many packets the pipe transport has sent and received over this connection. The
+// transport's own packets count, except the three that begin a connection. The kernel transport has
+// no packets: ok is false.
 func (c *Conn) Packets() (sent, received uint64, ok bool) { return c.t.Packets() }
 
-// SyscallConn gives access to the descriptor. Of the pipe transport that is the message pipe: do no
-// I/O with it.
+// SyscallConn gives access to the descriptor. Over the pipe transport that is the descriptor of the
+// message pipe: do no I/O with it.
 func (c *Conn) SyscallConn() (syscall.RawConn, error) {
 	raw, err := c.t.SyscallConn()
 	return rawOf(c, c.Transport(), raw, err)

@@ -9,11 +9,11 @@ import (
 
 // Credentials say which process, and which user, is at the other end.
 type Credentials struct {
-	// PID is the process's number in the PID namespace of this process. 0 is a process that has
-	// none there: on Linux one that was started outside of this namespace and those below it, as
-	// another container is (pid_namespaces(7)). It is no number to send a signal to, which would go
-	// to this process's own group, nor one to tell anybody; and two processes with 0 need not be
-	// the same.
+	// PID is the process's number in the PID namespace of this process. It is 0 for a process that
+	// has no number there: on Linux, a process that was started outside of this namespace and the
+	// namespaces below it, as in another container (pid_namespaces(7)). Do not send a signal to 0,
+	// which would go to this process's own group, and tell 0 to nobody. Two processes with PID 0
+	// need not be the same.
 	PID      int
 	UID, GID int    // -1 where the system has none
 	SID      string // Windows: the user's security identifier
@@ -30,7 +30,7 @@ func authorizer(authorize func(Credentials) error) transport.Authorize {
 	return func(c cred.Credentials) error { return authorize(Credentials(c)) }
 }
 
-// authorizer is d.Authorize, as long as ctx lasts: what it says later nobody waits for.
+// authorizer is d.Authorize, as long as ctx lasts: nobody waits for an answer that comes later.
 func (d *Dialer) authorizer(ctx context.Context) transport.Authorize {
 	authorize := authorizer(d.Authorize)
 	if authorize == nil || ctx.Done() == nil {

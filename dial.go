@@ -18,22 +18,22 @@ const (
 // A Dialer has options for connecting. The zero value is what [Dial] uses.
 type Dialer struct {
 	LocalAddr *net.UnixAddr // bind before connecting
-	Transport Transport
-	// Authorize, if not nil, may refuse the peer: its error is DialContext's, and no byte of user
-	// data has been read or sent. A peer whom the system does not name (that of a datagram socket)
-	// is refused without asking. If it takes longer than Timeout or the context, DialContext does
-	// not wait for what it says.
+	Transport Transport     // 0 means the default of this system
+	// Authorize, if not nil, may refuse the peer: the error of Authorize is then that of
+	// DialContext, and no byte of user data has been read or sent. A peer that the system does not
+	// name (that of a datagram socket) is refused without asking. If Authorize takes longer than
+	// Timeout or the context, DialContext does not wait for its answer.
 	Authorize func(peer Credentials) error
-	// Timeout bounds how long it takes; 0 leaves it to the context. Over the pipe transport Dial
-	// waits until the other side has answered, but not accepted: a minute at most, and then it
-	// fails with ETIMEDOUT; of a process that is out of descriptors, with EAGAIN after some
-	// seconds.
+	// Timeout bounds how long DialContext takes; 0 leaves that to the context. Over the pipe
+	// transport DialContext waits until the other side has answered, which it does before it
+	// accepts. If the other side says nothing for a minute, DialContext fails with ETIMEDOUT. If
+	// the other process is out of descriptors, DialContext fails with EAGAIN after some seconds.
 	Timeout time.Duration
 }
 
 // Dial connects to the address: a path or "@name". The network is "unix", "unixpacket" or
-// "unixgram". NULs at the end of a name belong to it: a server in Node 20 or lua-posix fills its
-// name up with them, and is dialled as "@name" with NULs up to 108 bytes.
+// "unixgram". NULs at the end of a name belong to the name: a server in Node 20 or lua-posix fills
+// its name up with NULs, and is dialled as "@name" with NULs up to 108 bytes.
 func Dial(network, address string) (*Conn, error) {
 	return new(Dialer).DialContext(context.Background(), network, address)
 }

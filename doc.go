@@ -7,26 +7,27 @@
 //	msg, err := conn.ReadMsg(buf)                // in the other process
 //	file, err := msg.Rights.File(0)
 //
-// Networks and addresses are those of package net: "unix", "unixpacket" and "unixgram", a path or
-// "@name". So are the errors: an *[net.OpError] around an *[os.SyscallError] around a
-// [syscall.Errno]. What a system cannot do is an error that wraps [errors.ErrUnsupported].
+// Networks, addresses and errors are those of package net. The networks are "unix", "unixpacket"
+// and "unixgram". An address is a path or "@name". An error is an *[net.OpError] around an
+// *[os.SyscallError] around a [syscall.Errno]. What a system cannot do is an error that wraps
+// [errors.ErrUnsupported].
 //
 // # Transports
 //
-// The kernel transport is the system's own AF_UNIX, and the default wherever that passes
+// The kernel transport is the system's own AF_UNIX. It is the default wherever AF_UNIX passes
 // descriptors: on Linux, macOS and the BSDs. The pipe transport carries messages over a message
-// pipe, and duplicates descriptors from process to process; it is the default on Windows, whose own
-// AF_UNIX is a byte stream and nothing else. Plan 9 and WebAssembly have neither: there this
-// package compiles, and whatever makes a socket is [errors.ErrUnsupported].
+// pipe, and duplicates descriptors from process to process. It is the default on Windows, whose own
+// AF_UNIX is a byte stream and nothing else. Plan 9 and WebAssembly have neither transport: there
+// this package compiles, and every call that makes a socket is [errors.ErrUnsupported].
 //
 // # Descriptors
 //
-// Files are lent to [Conn.WriteMsg] for the duration of the call. What [Conn.ReadMsg] received
-// belongs to the [Rights] of the message, until it is taken out of there or Rights is closed. Child
-// processes never inherit it.
+// Files are lent to [Conn.WriteMsg] for the duration of the call. A descriptor that [Conn.ReadMsg]
+// received belongs to the [Rights] of the message, until it is taken out of there or Rights is
+// closed. Child processes never inherit it.
 //
-// Either side may send. To receive descriptors from a stranger is safe, but to use them may not be:
-// an operation on a file of another's choice can block for ever. Ask [Rights.Kind] first, and
-// [Conn.PeerCredentials] who the peer is; or refuse strangers with Authorize in [Dialer] and
-// [ListenConfig].
+// Either side may send. It is safe to receive descriptors from a stranger. It may not be safe to
+// use them: an operation on a file of a stranger's choice can block for ever. Ask [Rights.Kind]
+// first what a descriptor is, and [Conn.PeerCredentials] who the peer is. Or refuse strangers with
+// Authorize in [Dialer] and [ListenConfig].
 package afunix

@@ -7,9 +7,10 @@ import (
 	"afunix/internal/transport"
 )
 
-// This file is about a Conn or Listener that is dropped without Close. One of the kernel transport
-// is closed by package net. Of the pipe transport there are goroutines, which refer to what c.t is,
-// and to nothing that refers to the Conn: so that is what the collector looks at.
+// This file is about a Conn or Listener that is dropped without Close. Package net closes one of
+// the kernel transport. One of the pipe transport has goroutines. They refer to its field t, and to
+// nothing that refers to the Conn or Listener itself. So the collector finds out when the Conn or
+// Listener is dropped.
 
 // closeWhenDropped closes c as Close does, once nobody refers to c any more. (Close may wait, and
 // the collector has one goroutine for all.)
@@ -20,7 +21,7 @@ func (c *Conn) closeWhenDropped() {
 }
 
 // closeWhenDropped closes l once nobody refers to l any more. As in package net, the socket file
-// stays: whoever has been handed the socket by another way may be listening still.
+// stays: another process may have been handed the socket by another way, and may still listen.
 func (l *Listener) closeWhenDropped() {
 	if l.Transport() == PipeTransport {
 		l.dropped = runtime.AddCleanup(l, func(t transport.Listener) {
@@ -30,29 +31,32 @@ func (l *Listener) closeWhenDropped() {
 	}
 }
 
-// A rawConn keeps the end from being dropped that it gives access to.
+// A rawConn gives access to an end, and keeps that end from being dropped.
 type rawConn struct {
 	raw syscall.RawConn
 	end any
 }
 
+// Control calls f with the descriptor of the end.
 func (r rawConn) Control(f func(fd uintptr)) error {
 	defer runtime.KeepAlive(r.end)
 	return r.raw.Control(f)
 }
 
+// Read calls f again and again, with a wait in between, until f returns true.
 func (r rawConn) Read(f func(fd uintptr) bool) error {
 	defer runtime.KeepAlive(r.end)
 	return r.raw.Read(f)
 }
 
+// Write calls f as Read does.
 func (r rawConn) Write(f func(fd uintptr) bool) error {
 	defer runtime.KeepAlive(r.end)
 	return r.raw.Write(f)
 }
 
-// rawOf returns raw, which gives access to end, if err is nil. That of the kernel transport keeps
-// package net's socket.
+// rawOf returns raw, which gives access to end, if err is nil. The raw of a kernel transport's end
+// keeps package net's socket, and needs no rawConn.
 func rawOf(end any, of Transport, raw syscall.RawConn, err error) (syscall.RawConn, error) {
 	if err != nil || of == KernelTransport {
 		return raw, err

@@ -24,10 +24,11 @@ var ErrNotSendable = descriptor.ErrNotSendable
 
 // A RightsError says which descriptor of a message is the cause of an error.
 type RightsError struct {
-	Index int // among the files of WriteMsg, or in Rights
-	Err   error
+	Index int   // among the files of WriteMsg, or in Rights
+	Err   error // what is wrong with that descriptor
 }
 
+// Error is the number of the descriptor, and the text of e.Err.
 func (e *RightsError) Error() string { return fmt.Sprintf("descriptor %d: %v", e.Index, e.Err) }
 
 // Unwrap returns e.Err.
@@ -45,7 +46,8 @@ type contextError struct {
 func (e contextError) Error() string { return e.text }
 func (e contextError) Unwrap() error { return e.error }
 
-// Timeout tells errors of net.Error that time was up, and not that somebody gave up.
+// Timeout is the method of net.Error: it tells that time was up, and not that the context was
+// cancelled.
 func (e contextError) Timeout() bool { return e.error == context.DeadlineExceeded }
 
 // An operation is what an error of it needs to say: the fields of a net.OpError, and the name of
@@ -56,8 +58,8 @@ type operation struct {
 	call         string
 }
 
-// wrap makes of a transport's error what package net would have made of it. It is the only place
-// where errors are wrapped.
+// wrap makes of a transport's error what package net would have made of that error. Errors are
+// wrapped in this place only.
 func (o operation) wrap(err error) error {
 	if err == nil || err == io.EOF {
 		return err
@@ -83,8 +85,7 @@ func (o operation) named(err error) error {
 	return err
 }
 
-// netAddr is nil for a nil address, and gives a socket without a name the one that package net
-// gives it.
+// netAddr is nil for a nil address. A socket without a name has the name "@", as in package net.
 func netAddr(a *net.UnixAddr) net.Addr {
 	switch {
 	case a == nil:

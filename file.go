@@ -12,7 +12,7 @@ import (
 	"afunix/internal/transport"
 )
 
-// Sendable is whatever has a descriptor: *[os.File], *[net.TCPConn], *[net.TCPListener],
+// Sendable is everything that has a descriptor: *[os.File], *[net.TCPConn], *[net.TCPListener],
 // *[net.UDPConn], *[Conn], *[Listener], …
 type Sendable interface {
 	SyscallConn() (syscall.RawConn, error)
@@ -22,23 +22,29 @@ type Sendable interface {
 // processes, pidfds. What [Rights.Descriptor] returned is the caller's to close.
 type Descriptor uintptr
 
-// SyscallConn returns access to the descriptor itself; there is nothing to wait for I/O with.
+// SyscallConn returns access to the descriptor itself. It has Control only: Read and Write, which
+// would have to wait for I/O, fail.
 func (d Descriptor) SyscallConn() (syscall.RawConn, error) { return rawDescriptor(d), nil }
 
 // A rawDescriptor can only be looked at.
 type rawDescriptor uintptr
 
+// Control calls f with the descriptor.
 func (d rawDescriptor) Control(f func(uintptr)) error {
 	f(uintptr(d))
 	return nil
 }
 
-func (rawDescriptor) Read(func(uintptr) bool) error  { return errors.ErrUnsupported }
+// Read fails with errors.ErrUnsupported.
+func (rawDescriptor) Read(func(uintptr) bool) error { return errors.ErrUnsupported }
+
+// Write fails with errors.ErrUnsupported.
 func (rawDescriptor) Write(func(uintptr) bool) error { return errors.ErrUnsupported }
 
-// A loan holds the files of one message open while it is sent: it calls the RawConn.Control of each
-// from within that of the one before. It is pooled together with the function that Control calls,
-// so that the files cost no garbage but what they make themselves.
+// A loan holds the files of one message open while the message is sent: it calls the
+// RawConn.Control of each file from within the Control of the file before. A loan is pooled
+// together with the function that Control calls, so that the files cost no garbage but what they
+// make themselves.
 type loan struct {
 	files []Sendable       // a copy, so that the caller's slice can stay on the stack
 	lent  []transport.File // of files[:len(lent)]
@@ -112,8 +118,8 @@ func (l *loan) next() {
 	}
 }
 
-// control borrows f by way of its RawConn. That Control fails, or does not show the descriptor,
-// means that there is none any more: package os has no exported name for its error.
+// control borrows f by way of its RawConn. If Control fails, or does not show a descriptor, there
+// is no descriptor any more. (Package os has no exported name for its error.)
 func (l *loan) control(f Sendable) {
 	raw, err := f.SyscallConn()
 	if err != nil {
@@ -139,8 +145,8 @@ func (l *loan) addEnd(end any) {
 	l.next()
 }
 
-// fail ends the loan with an error of the file that could not be borrowed. One that is closed, or
-// nil, is EBADF, whatever its package calls that.
+// fail ends the loan with the error of the file that could not be borrowed. A file that is closed,
+// or nil, is EBADF, whatever error its package has for that.
 func (l *loan) fail(err error) {
 	if errors.Is(err, os.ErrClosed) || errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrInvalid) {
 		err = errno.EBADF

@@ -13,13 +13,14 @@ import (
 
 // A ListenConfig has options for listening. The zero value is what [Listen] and [ListenPacket] use.
 type ListenConfig struct {
-	Transport Transport
-	// Authorize, if not nil, may refuse the peer of a connection, of which then no byte of user
-	// data is read or sent, and which is never accepted. It may be called by several goroutines at
-	// once: whoever it takes long about holds up nobody else, up to 256 clients at a time, and over
-	// the kernel transport no more than the Backlog has room for. So clients are accepted in the
-	// order in which they are let in. Close does not wait for it, and turns away those about whom
-	// it has not said anything. A datagram socket has no such peer, and ListenPacket is refused.
+	Transport Transport // 0 means the default of this system
+	// Authorize, if not nil, may refuse the peer of a connection. Then no byte of user data is read
+	// or sent, and the connection is never accepted. Several goroutines may call Authorize at once.
+	// A client about whom Authorize takes long holds up no other client: up to 256 clients at a
+	// time, and over the kernel transport no more than the Backlog has room for. So clients are
+	// accepted in the order in which Authorize lets them in. Close does not wait for Authorize, and
+	// turns away the clients about whom it has not returned. A datagram socket has no such peer:
+	// ListenPacket fails if Authorize is set.
 	Authorize func(peer Credentials) error
 	Backlog   int // as listen(2); 0 means the system's maximum
 	// Mode is the permission of the socket file, from the start (but see below); 0 means that the
@@ -77,9 +78,9 @@ func (lc *ListenConfig) options() transport.Options {
 	}
 }
 
-// A Listener is a socket that listens. It is a [net.Listener] and a [syscall.Conn]. One that is
-// dropped without Close is closed by the garbage collector, sooner or later; its socket file stays
-// then, as in package net.
+// A Listener is a socket that listens. It is a [net.Listener] and a [syscall.Conn]. A Listener that
+// is dropped without Close is closed by the garbage collector, sooner or later. Its socket file
+// then stays, as in package net.
 type Listener struct {
 	t       transport.Listener
 	network string
@@ -107,7 +108,8 @@ func (l *Listener) Accept() (net.Conn, error) {
 }
 
 // AcceptConn waits for the next connection. As accept(2), it fails with EMFILE, ENFILE or ENOMEM
-// when there is no room for one. That does not end the listener: the next call may succeed.
+// when there is no room for a connection. That does not end the listener: the next call may
+// succeed.
 func (l *Listener) AcceptConn() (*Conn, error) {
 	t, err := l.t.Accept()
 	if err != nil {
@@ -117,15 +119,15 @@ func (l *Listener) AcceptConn() (*Conn, error) {
 }
 
 // Close stops listening. Calls of Accept that wait return [net.ErrClosed]. The socket file is
-// removed if Listen made it, and nobody has put another in its place. As in package net the file
-// goes first: whoever learns by any call that the listener is closed, if only by another Close,
-// does not find it any more.
+// removed if Listen made it, and nobody has put another file in its place. As in package net the
+// file goes first: a program that learns by any call that the listener is closed, if only by
+// another Close, does not find the file any more.
 //
-// Windows does not let go of a file that another program has open without FILE_SHARE_DELETE, as
-// os.Open does. Close tries for half a second, in which clients are let in as before. Then the file
+// Windows does not remove a file that another program has open without FILE_SHARE_DELETE, as
+// os.Open has. Close tries for half a second, in which clients are let in as before. Then the file
 // stays, and says that nobody listens there any more: Dial fails with ECONNREFUSED, and the next
-// Listen takes the file over. If the other program does not even let others write the file, Close
-// fails with EBUSY; the file is to be removed as one that is left after a crash.
+// Listen takes the file over. If the other program does not even let others write to the file,
+// Close fails with EBUSY. The file then has to be removed, like one that is left after a crash.
 func (l *Listener) Close() error {
 	l.dropped.Stop()
 	return l.operation("close", "close").wrap(l.t.Close())
@@ -139,8 +141,8 @@ func (l *Listener) SetDeadline(t time.Time) error {
 	return l.operation("set", "").wrap(l.t.SetDeadline(t))
 }
 
-// SetUnlinkOnClose sets whether Close removes the socket file. By default it does if Listen made
-// it. A file that is not the listener's is never removed, whatever the path leads to.
+// SetUnlinkOnClose sets whether Close removes the socket file. By default Close does if Listen made
+// the file. A file that is not the listener's is never removed, whatever the path leads to.
 func (l *Listener) SetUnlinkOnClose(unlink bool) { l.t.SetUnlinkOnClose(unlink) }
 
 // Transport tells which transport carries the connections.

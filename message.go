@@ -19,22 +19,22 @@ type Message struct {
 	Truncated   bool          // unixgram, unixpacket: the record was longer than the buffer
 }
 
-// WriteMsg sends data and files as one message: all of data, and all of the files or none; n > 0
-// means that the files went, too. On a stream a long message may be received in pieces; the files
-// come with its first byte.
+// WriteMsg sends data and files as one message: all of data, and all of the files or none. If n > 0
+// the files went, too. On a stream a long message may be received in pieces, and the files come
+// with its first byte.
 //
-// The files are borrowed for the call and may be closed as soon as it returns; but a *[Conn] or
-// *[Listener] of the pipe transport is moved: once WriteMsg has succeeded it behaves as closed
-// here. It takes along what is in its queue; that is bounded (ETOOMANYREFS). A listener's socket
-// file is removed, unless [Listener.SetUnlinkOnClose] says otherwise, and its Authorize stays
-// behind.
+// The files are borrowed for the call, and may be closed as soon as WriteMsg returns. But a *[Conn]
+// or *[Listener] of the pipe transport is moved: once WriteMsg has succeeded, the value behaves as
+// closed in this process. A socket that moves takes along what is in its queue, which is bounded
+// (ETOOMANYREFS). The socket file of a listener that moves is removed, unless
+// [Listener.SetUnlinkOnClose] says otherwise, and the listener's Authorize stays behind.
 //
-// Files with empty data on a stream are EINVAL, and so are more than [MaxRights]. A file that is
-// not open is EBADF, in a [RightsError]. A deadline that expires when the message is already on its
-// way gives n == len(data) and [os.ErrDeadlineExceeded]; over the kernel transport, on a stream, n
-// is what has been written by then. Over the pipe transport any other error beside n > 0 says, too,
-// that nobody can know whether the files have arrived: the connection broke. A receiver that dies
-// with the message, read or not, is no error, as over the kernel.
+// Files with empty data on a stream are EINVAL, and so are more files than [MaxRights]. A file that
+// is not open is EBADF, in a [RightsError]. If the deadline expires when the message is already on
+// its way, WriteMsg returns n == len(data) and [os.ErrDeadlineExceeded]; over the kernel transport,
+// on a stream, n is what has been written by then. Any other error beside n > 0 over the pipe
+// transport means that the connection broke, and that nobody can know whether the files have
+// arrived. It is no error if the receiver dies with the message, read or not, as over the kernel.
 func (c *Conn) WriteMsg(data []byte, files ...Sendable) (n int, err error) {
 	n, err = c.send(data, nil, files)
 	if err != nil {
@@ -43,8 +43,8 @@ func (c *Conn) WriteMsg(data []byte, files ...Sendable) (n int, err error) {
 	return n, err
 }
 
-// WriteMsgTo is WriteMsg to the address, from a datagram socket that is not connected. With nil it
-// is WriteMsg.
+// WriteMsgTo is WriteMsg to the address, from a datagram socket that is not connected. If to is
+// nil, WriteMsgTo is WriteMsg.
 func (c *Conn) WriteMsgTo(data []byte, to *net.UnixAddr, files ...Sendable) (n int, err error) {
 	if err = c.checkDestination(to); err == nil {
 		n, err = c.send(data, to, files)
@@ -85,13 +85,13 @@ func (c *Conn) send(data []byte, to *net.UnixAddr, files []Sendable) (int, error
 }
 
 // ReadMsg receives one message (on a stream: as much as one recvmsg gives) into buf. The end of the
-// stream is [io.EOF]. A zero-length unixpacket record is an empty Message over pipes; over the
-// kernel it cannot be told from the end ([io.EOF], as in package net). If descriptors came but
-// could not be installed, the error is [ErrRightsTruncated], and Data is there.
+// stream is [io.EOF]. A zero-length unixpacket record is an empty Message over pipes. Over the
+// kernel such a record cannot be told from the end ([io.EOF], as in package net). If descriptors
+// came but could not be installed, the error is [ErrRightsTruncated], and Data is there.
 func (c *Conn) ReadMsg(buf []byte) (Message, error) { return c.receive(buf, false) }
 
 // PeekMsg is ReadMsg, but leaves the message in the queue; the descriptors are fresh duplicates.
-// (On macOS and the BSDs it shows no descriptors: their kernels cannot.)
+// (On macOS and the BSDs PeekMsg shows no descriptors: their kernels cannot.)
 func (c *Conn) PeekMsg(buf []byte) (Message, error) { return c.receive(buf, true) }
 
 func (c *Conn) receive(buf []byte, peek bool) (Message, error) {

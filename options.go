@@ -2,8 +2,8 @@ package afunix
 
 // ReadBuffer returns SO_RCVBUF, in bytes. On Linux, and over the pipe transport, that is twice the
 // size that was set by [Conn.SetReadBuffer], within the bounds of socket(7). Over the pipe
-// transport it changes nothing, as in Linux's AF_UNIX, and a socket that was received has that of a
-// new one.
+// transport the size has no effect, as in Linux's AF_UNIX, and a socket that was received has the
+// size that a new socket has.
 func (c *Conn) ReadBuffer() (int, error) {
 	bytes, err := c.t.ReadBuffer()
 	return bytes, c.operation("get", "getsockopt").wrap(err)
@@ -16,9 +16,9 @@ func (c *Conn) WriteBuffer() (int, error) {
 	return bytes, c.operation("get", "getsockopt").wrap(err)
 }
 
-// PendingError returns SO_ERROR: what has happened to the socket and nobody has been told,
-// ECONNRESET if the peer was closed with something unread. As the next read would, it takes the
-// error away. It returns nil if there is none.
+// PendingError returns SO_ERROR: an error of the socket that no call has returned yet, as
+// ECONNRESET if the peer was closed with something unread. PendingError takes the error away, as
+// the next read would. It returns nil if there is no error.
 func (c *Conn) PendingError() error { return c.operation("get", "getsockopt").wrap(c.t.PendingError()) }
 
 // PassCredentials returns what [Conn.SetPassCredentials] has set: SO_PASSCRED.

@@ -9,13 +9,16 @@ import (
 	"afunix/internal/transport"
 )
 
-// Rights own the descriptors of one message, in the order in which they were sent. Each can be
-// taken once; Close closes those that were not; Rights that are dropped are closed by the garbage
-// collector, sooner or later. Nothing received is inherited by child processes. If not every
-// descriptor could be installed (the process is out of descriptors), all are closed and ReadMsg
-// returns [ErrRightsTruncated] beside the data. Linux 7.3 may be told by SO_RIGHTS_NOTRUNC, through
-// SyscallConn or by whoever had the socket before, to put an errno in the place of a descriptor
-// that it does not install: that is the error of index i then, and the others are there.
+// Rights own the descriptors of one message, in the order in which they were sent. Each descriptor
+// can be taken once. Close closes the descriptors that were not taken. Rights that are dropped are
+// closed by the garbage collector, sooner or later. Child processes inherit no received descriptor.
+//
+// If not every descriptor could be installed (the process is out of descriptors), all of them are
+// closed, and ReadMsg returns [ErrRightsTruncated] beside the data. There is one exception. A
+// socket of Linux 7.3 may have the option SO_RIGHTS_NOTRUNC, set through SyscallConn or by a
+// process that had the socket before. Then the kernel puts an errno in the place of a descriptor
+// that it does not install. That errno is the error of this index, and the other descriptors are
+// there.
 //
 // The zero value has no descriptors. The errors of its methods are [RightsError]s: EINVAL around an
 // index that is out of range, [os.ErrClosed] for a descriptor that was taken. If another error is
@@ -43,10 +46,11 @@ func (r Rights) Descriptor(i int) (Descriptor, error) {
 	return Descriptor(v), nil
 }
 
-// File takes descriptor i as a file. On Unix that can be anything; on Windows it cannot be a
-// socket, and a handle that was opened for overlapped I/O works, but without deadlines. There File
-// may also wait, as whatever is done with such a file does: if it is a pipe or a console that was
-// opened for synchronous I/O, as those of [os.Pipe] are, while anybody reads from it.
+// File takes descriptor i as a file. On Unix the descriptor can be anything. On Windows it cannot
+// be a socket, and a handle that was opened for overlapped I/O works, but without deadlines. On
+// Windows File may also wait: if the handle is a pipe or a console that was opened for synchronous
+// I/O, as the pipes of [os.Pipe] are, File waits while any process reads from it. Every other
+// operation on such a handle waits, too.
 func (r Rights) File(i int) (f *os.File, err error) {
 	err = r.give(i, func(v uintptr, k descriptor.Kind, e descriptor.End) error {
 		if e != nil {
@@ -61,9 +65,9 @@ func (r Rights) File(i int) (f *os.File, err error) {
 // Conn takes descriptor i, a socket that does not listen, as a connection with deadlines. An
 // AF_UNIX socket is a *[Conn].
 //
-// On Unix, Conn, Listener and PacketConn make the socket one whose calls do not wait (O_NONBLOCK),
-// as package net needs it. It is so for its sender, too, if he still has it: programs in Go notice
-// nothing, but others may count on waiting. [Rights.File] and [Rights.Descriptor] leave it as it
+// On Unix, Conn, Listener and PacketConn set O_NONBLOCK, which package net needs. The flag is
+// shared with the sender, if the sender still has the socket: programs in Go notice nothing, but
+// others may count on calls that wait. [Rights.File] and [Rights.Descriptor] leave the flag as it
 // came.
 func (r Rights) Conn(i int) (c net.Conn, err error) {
 	err = r.give(i, func(v uintptr, k descriptor.Kind, e descriptor.End) error {
@@ -81,9 +85,8 @@ func (r Rights) Conn(i int) (c net.Conn, err error) {
 	return c, err
 }
 
-// Listener takes descriptor i, a socket that listens. An AF_UNIX socket is a *[Listener], which
-// does not remove the socket file when it is closed; one of Windows' own AF_UNIX is like a TCP
-// listener.
+// Listener takes descriptor i, a socket that listens. An AF_UNIX socket is a *[Listener], whose
+// Close does not remove the socket file. A socket of Windows' own AF_UNIX is like a TCP listener.
 func (r Rights) Listener(i int) (l net.Listener, err error) {
 	err = r.give(i, func(v uintptr, k descriptor.Kind, e descriptor.End) error {
 		if end, ok := e.(transport.Listener); ok {

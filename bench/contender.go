@@ -34,10 +34,11 @@ type Contender struct {
 	// Pair connects two ends within this process, in the cheapest way that there is.
 	Pair func() (a, b End, err error)
 
-	// Listen makes an address, in directory dir if it needs a file, that Dial takes, in another
-	// process, too.
+	// Listen makes an address, in directory dir if it needs a file. Dial takes that address, in
+	// another process, too.
 	Listen func(dir string) (l Listener, address string, err error)
-	Dial   func(address string) (End, error)
+	// Dial connects to an address that Listen has made.
+	Dial func(address string) (End, error)
 }
 
 // Find returns the contender called name.

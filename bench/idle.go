@@ -13,16 +13,16 @@ import (
 type Idle struct {
 	Heap        float64 // bytes, after garbage collection
 	Stack       float64 // bytes of goroutines' stacks in use
-	Goroutines  float64
-	Descriptors float64
+	Goroutines  float64 // their number
+	Descriptors float64 // their number; on Windows of handles
 }
 
 // Footprint returns heap and stack.
 func (i Idle) Footprint() float64 { return i.Heap + i.Stack }
 
 // MeasureIdle makes n connections, dialled and accepted in this process, and has each carry a
-// message to and fro. Quiet is what an end then costs while nobody uses it; reading, while a
-// goroutine, which is counted, waits in Read for a message.
+// message to and fro. Quiet is what an end then costs while nobody uses it. Reading is what an end
+// costs while a goroutine, which is counted, waits in Read for a message.
 func MeasureIdle(c Contender, dir string, n int) (quiet, reading Idle, err error) {
 	l, address, err := c.Listen(dir)
 	if err != nil {

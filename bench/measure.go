@@ -86,10 +86,14 @@ func Median(samples []Sample, of func(Sample) float64) float64 {
 	return quantile(values, 0.5)
 }
 
-// Time, Mallocs and Bytes are what Median can be asked for.
-func Time(s Sample) float64    { return float64(s.Time) }
+// Time is what Median can be asked for, in nanoseconds.
+func Time(s Sample) float64 { return float64(s.Time) }
+
+// Mallocs is what Median can be asked for, in objects.
 func Mallocs(s Sample) float64 { return s.Mallocs }
-func Bytes(s Sample) float64   { return s.Bytes }
+
+// Bytes is what Median can be asked for: how much was allocated.
+func Bytes(s Sample) float64 { return s.Bytes }
 
 // A Ratio compares the times of two sessions that were run side by side: the quartiles of the
 // ratios within each round.

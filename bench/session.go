@@ -83,7 +83,8 @@ func passHere(a, b End, n int, cargo *Cargo, buf []byte) error {
 
 // TwoProcesses sets up w with the peer in another process, which start is to start. That one calls
 // [RunPeer]. dir is for files that the contender may need.
-func TwoProcesses(c Contender, w Workload, dir string, start func(address string) (*exec.Cmd, error)) (*Session, error) {
+func TwoProcesses(c Contender, w Workload, dir string,
+	start func(address string) (*exec.Cmd, error)) (*Session, error) {
 	e, ended, err := c.meet(dir, start)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Name, err)

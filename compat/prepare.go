@@ -107,7 +107,7 @@ func swapImports(path, text string) (string, error) {
 var constraint = regexp.MustCompile(`(?m)^//(go:build| \+build) .*\n`)
 
 // lift removes what keeps a file from being built on Windows: its build constraint, or the end of
-// its name. What it returns is the name that the file then has.
+// its name. It returns the name that the file then has.
 func lift(dir, file string) error {
 	path := filepath.Join(dir, file)
 	text, err := os.ReadFile(path)

@@ -48,7 +48,8 @@ func (b *bench) ways() []way {
 		return ways
 	}
 	exec := fmt.Sprintf("'%s'", filepath.Join(b.root, "scripts/wine-exec"))
-	return append(ways, way{name: wine, dropin: true, windows: true, args: []string{"-overlay", b.overlay, "-exec", exec}})
+	return append(ways, way{name: wine, dropin: true, windows: true,
+		args: []string{"-overlay", b.overlay, "-exec", exec}})
 }
 
 // An outcome is what the tests of a suite did, by name; a package whose tests could not be built,
@@ -96,7 +97,8 @@ func (b *bench) try(s subject) (result, error) {
 		if err != nil {
 			return r, fmt.Errorf("%s: %w", w.name, err)
 		}
-		log.Printf("\t%s: %d passed, %d failed, %d skipped", w.name, len(o.with("pass")), len(o.with("fail")), len(o.with("skip")))
+		log.Printf("\t%s: %d passed, %d failed, %d skipped", w.name, len(o.with("pass")),
+			len(o.with("fail")), len(o.with("skip")))
 		r.outcomes[w.name] = o
 	}
 	return r, nil

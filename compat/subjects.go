@@ -36,14 +36,14 @@ var (
 )
 
 // readsTheFile is what the pipe transport cannot do.
-const readsTheFile = "It reads the descriptor of an end by way of os.File, which cannot be had (see above)."
+const readsTheFile = "The test reads the descriptor of an end by way of os.File, which cannot be had (see above)."
 
-const rawSocket = "It sends from a socket that it makes with syscall.Socket: a kernel's, which does not reach the pipe transport."
+const rawSocket = "Each of these tests sends from a socket that it makes with syscall.Socket. That is a kernel's socket, which does not reach the pipe transport."
 
 const noFile = "File of TCP and UDP sockets does not work on Wine 8, with package net either (it cannot take a socket off a completion port); " +
 	"the subtests for Unix sockets pass."
 
-const namedPipes = "It is about Windows' own named pipes, with backslashes in their names, which Wine does not take."
+const namedPipes = "These tests are about Windows' own named pipes, with backslashes in their names, which Wine does not take."
 
 var subjects = []subject{
 	{
@@ -59,7 +59,7 @@ var subjects = []subject{
 			"TestPassFD":                          {onPipe, "Its child inherits the end of a pair by exec: an end of the pipe transport is not inherited (use afunix's AttachTo)."},
 			"TestReadUnixgramWithUnnamedSocket":   {onPipes, rawSocket},
 			"TestUnixgramLinuxAbstractLongName":   {onPipes, rawSocket},
-			"TestUnixgramConnLocalAndRemoteNames": {onWine, "It wants a socket without a name to be \"\" where the system is not Linux; it is \"@\", as on Linux."},
+			"TestUnixgramConnLocalAndRemoteNames": {onWine, "The test wants a socket without a name to be \"\" where the system is not Linux; it is \"@\", as on Linux."},
 			"TestFileConn":                        {onWine, noFile},
 			"TestFileListener":                    {onWine, noFile},
 			"TestFilePacketConn":                  {onWine, noFile},
@@ -74,10 +74,10 @@ var subjects = []subject{
 			"varlink/internal/ctxio/conn_unix_test.go"},
 		dropped: []string{"varlink/internal/ctxio/fd_other.go"},
 		chance: map[string]string{
-			"TestLargeFDCount": "It dials 20 ms after a goroutine was to listen: with nothing else to do that is enough, but of 400 native runs beside others 1 failed.",
+			"TestLargeFDCount": "The test dials 20 ms after a goroutine was to listen: with nothing else to do that is enough, but of 400 native runs beside others 1 failed.",
 		},
 		causes: map[string]cause{
-			"TestReadBytesWithFDsClosesQueuedFDsOnEOF": {onWine, "It sets a deadline on an os.Pipe, which has none on Windows."},
+			"TestReadBytesWithFDsClosesQueuedFDsOnEOF": {onWine, "The test sets a deadline on an os.Pipe, which has none on Windows."},
 		},
 	},
 	{
@@ -86,7 +86,7 @@ var subjects = []subject{
 		packages:    []string{"./daemon", "./journal", "./activation"},
 		onWindows:   []string{"./daemon"},
 		whyOnly:     "the others need fstat(2), dup2(2) and inherited descriptors",
-		nativeCause: "They need a running systemd.",
+		nativeCause: "The tests need a running systemd.",
 	},
 	{
 		module: "github.com/mdlayher/sdnotify", version: "v1.0.0",
@@ -98,7 +98,7 @@ var subjects = []subject{
 		exercises: "File of unix, unixgram and unixpacket sockets, dup(2) of their descriptors, FileListener, FileConn and FilePacketConn of those",
 		packages:  []string{"."},
 		chance: map[string]string{
-			"TestFdsFiles": "It takes the order of a map for the order in which files were added: of 40 native runs 8 failed.",
+			"TestFdsFiles": "The test takes the order of a map for the order in which files were added: of 40 native runs 8 failed.",
 		},
 		notOnWindows: "it duplicates descriptors with fcntl(2) and hands them on by exec",
 	},
@@ -119,7 +119,7 @@ var subjects = []subject{
 		module: "github.com/RackSec/srslog", version: "v0.0.0-20180709174129-a4725f04ec91",
 		exercises:   "syslog over unixgram and unix, reconnecting, many writers at once",
 		packages:    []string{"."},
-		nativeCause: "They need a syslog daemon, or have a certificate that has expired.",
+		nativeCause: "The tests need a syslog daemon, or have a certificate that has expired.",
 	},
 	{
 		module: "github.com/tailscale/peercred", version: "v0.0.0-20250107143737-35a0c7bd7edc",
@@ -127,7 +127,7 @@ var subjects = []subject{
 		packages:  []string{"."},
 		lifted:    []string{"peercred_linux.go", "peercred_unix_test.go"},
 		causes: map[string]cause{
-			"TestUnixSock": {onWine, "It wants the user ID to be that of os.Getuid, which is -1 on Windows; a struct ucred has 4294967295 for it. The process ID is right."},
+			"TestUnixSock": {onWine, "The test wants the user ID to be that of os.Getuid, which is -1 on Windows; a struct ucred has 4294967295 for it. The process ID is right."},
 		},
 	},
 	{
@@ -136,7 +136,7 @@ var subjects = []subject{
 		packages:  []string{"."},
 		lifted:    []string{"unixcreds_linux.go", "server_linux_test.go"},
 		causes: map[string]cause{
-			"TestServerEOF": {onWine, "It counts descriptors in /proc/self/fd."},
+			"TestServerEOF": {onWine, "The test counts descriptors in /proc/self/fd."},
 		},
 	},
 	{

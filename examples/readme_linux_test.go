@@ -57,7 +57,8 @@ func TestReadme(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inDirectory := strings.NewReplacer("go build", "go build -C "+root, "-o bin/", "-o "+dir+"/bin/", " examples/", " "+root+"/examples/")
+	inDirectory := strings.NewReplacer("go build", "go build -C "+root, "-o bin/",
+		"-o "+dir+"/bin/", " examples/", " "+root+"/examples/")
 	run(t, dir, inDirectory.Replace(build.input))
 	if len(rest) != 7 {
 		t.Errorf("there are %d recipes", len(rest))

@@ -43,8 +43,8 @@ func beside(address string, limit int, number uint32) string {
 	return dir + base[:min(len(base), room-len(suffix))] + suffix
 }
 
-// leftoverAge is how old the file of a process must be that has died before it published it. One
-// that is made in this moment looks the same.
+// leftoverAge is how old a file must be to count as one that a process left when it died before it
+// could publish the file. A file that a process is just making looks the same.
 const leftoverAge = time.Minute
 
 // leftoverSuffix is what such a file has behind the address. Names that are shorter could be those

@@ -172,7 +172,8 @@ func TestLeftovers(t *testing.T) {
 		t.Fatal(err)
 	}
 	newReady(t, Config{Address: address}).Close()
-	expectFiles(t, dir, "a.sock.00000002", "a.sock.00000003", "a.sock.00000006", "a.sock.0000000g", "a.sock.0000004", "b.sock.00000005")
+	expectFiles(t, dir, "a.sock.00000002", "a.sock.00000003", "a.sock.00000006", "a.sock.0000000g",
+		"a.sock.0000004", "b.sock.00000005")
 }
 
 // Only what nobody would miss makes room for a process that puts itself at the address again.

@@ -116,8 +116,9 @@ func (c *channel) send(m message, files ...afunix.Sendable) error {
 	return err
 }
 
-// receive returns the next message, with the descriptors that came with it; io.EOF if the other
-// process has left. One that it sends to call everything off is an error.
+// receive returns the next message, with the descriptors that came with it. It returns io.EOF if
+// the other process has left. A message by which the other process calls everything off is an
+// error.
 func (c *channel) receive() (message, afunix.Rights, error) {
 	m, rights, err := c.read()
 	if err != nil {

@@ -12,8 +12,9 @@ import (
 	"afunix/internal/errno"
 )
 
-// A control is where the successor of this process calls. It listens under a name of its own until
-// it is published at the Address, in one step: whoever dials there finds one process or the other.
+// A control is where the successor of this process connects. It listens under a name of its own
+// until it is published at the Address, in one step. So a process that dials the Address finds one
+// process or the other.
 type control struct {
 	cfg      *Config
 	listener *afunix.Listener

@@ -32,8 +32,8 @@ func isSocketFile(path string) bool {
 	return err == nil && strings.HasPrefix(text, magic)
 }
 
-// fileID returns what tells the file from any other that is put in its place: its text. What is no
-// file by its name is not opened.
+// fileID returns what tells the file from any other that is put in its place: the file's text. A
+// path that by its name leads to no file is not opened.
 func fileID(path string) (string, error) {
 	if err := checkName(path); err != nil {
 		return "", &os.PathError{Op: "open", Path: path, Err: err}
@@ -48,8 +48,8 @@ func fileID(path string) (string, error) {
 	return string(text), nil
 }
 
-// removeIf removes the file, if it has the id, or makes a vacant one of it, in which case whoever
-// listens takes it over.
+// removeIf removes the file if it has the id. If the file cannot be removed it is made vacant, and
+// the next listener takes it over.
 func removeIf(path, id string) error { return winfile.Remove(path, []byte(id), vacant(id)) }
 
 // pipeName is what a socket file ends with.

@@ -111,7 +111,8 @@ func TestTheSocketFileGoesBeforeAnybodyLearnsOfClose(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &Listener{key: key{Network: "unix", Address: path}, addr: inner.Addr(), gate: newGate[net.Listener](inner), u: new(Upgrader)}
+	l := &Listener{key: key{Network: "unix", Address: path}, addr: inner.Addr(),
+		gate: newGate[net.Listener](inner), u: new(Upgrader)}
 	early := make(chan struct{})
 	dir.Hold(path, early)
 	calls := make(chan error, 3)

@@ -22,25 +22,27 @@ type offer struct {
 	rights afunix.Rights // the descriptor, if it does not move
 }
 
-// Listen returns the listener with this name, network and address: the predecessor's, if that has
-// one with exactly these; else one of the service manager's; else a new one, of Config.Listen. It
-// accepts nobody until Ready has succeeded, and is offered to the successor until it is closed.
+// Listen returns the listener with this name, network and address. It is the predecessor's, if the
+// predecessor has one with exactly these; else one of the service manager's; else a new one, of
+// Config.Listen. The listener accepts nobody until Ready has succeeded, and is offered to the
+// successor until it is closed.
 //
-// The service manager's are those that it has passed to this process, or to one before it that has
-// handed them on. A TCP listener is chosen among its TCP listeners only, and so on. One with the
-// name (systemd's FileDescriptorName=) at the address is the first choice, then the only one with
-// the name, wherever it is, and then one at the address that has another name or none. An address
-// without a host, or with one that stands for all, is that of a listener at 0.0.0.0 or [::]. With
-// the name "", one that has none is meant. What nobody asks for is kept, for later calls and for
-// successors.
+// The service manager's listeners are those that it has passed to this process, or to a process
+// before it that has handed them on. A TCP listener is chosen among the TCP listeners only, and so
+// on. The first choice is a listener with the name (systemd's FileDescriptorName=) at the address;
+// the second is the only listener with the name, wherever it listens; the third is a listener at
+// the address that has another name or none. An address without a host, or with a host that stands
+// for all, means a listener at 0.0.0.0 or [::]. The name "" means a listener without a name.
+// Listeners that nobody asks for are kept, for later calls and for successors.
 //
-// If the socket file of such a listener is gone, or is another socket's, nobody can reach it any
-// more. A new one is made at the address then, and Config.Failed is told (ErrUnreachable); if
-// another process listens there by now, Listen fails. A predecessor goes on with its own, in which
-// there may be clients that came before.
+// If the socket file of a predecessor's or the service manager's listener is gone, or is another
+// socket's, nobody can reach that listener any more. Then a new listener is made at the address,
+// and Config.Failed is told ([ErrUnreachable]). If another process listens there by now, Listen
+// fails. The predecessor goes on with the old listener, in which there may be clients that came
+// before.
 //
-// What a listener knows only in its own process does not go along: that of a successor has no
-// afunix.ListenConfig.Authorize.
+// What a listener knows only in its own process does not go along: a successor's listener has no
+// [afunix.ListenConfig.Authorize].
 func (u *Upgrader) Listen(ctx context.Context, name, network, address string) (*Listener, error) {
 	l := &Listener{key: key{name, network, address}, u: u}
 	if err := u.obtain(ctx, l); err != nil {
@@ -210,7 +212,8 @@ func isUnix(network string) bool { return strings.HasPrefix(network, "unix") }
 // else knows when it may be removed, since a predecessor may still be using it. Two processes that
 // do so at the same time do it one after the other, or the second would remove what the first has
 // just made.
-func overStale[S any](ctx context.Context, cfg *Config, network, address string, listen func() (S, error)) (s S, err error) {
+func overStale[S any](ctx context.Context, cfg *Config, network, address string,
+	listen func() (S, error)) (s S, err error) {
 	if !hasFile(network, address) {
 		return listen()
 	}

@@ -16,12 +16,12 @@ import (
 // maxState leaves room for the rest of the message, which is base64.
 const maxState = maxMessage*3/4 - 1024
 
-// SendConn gives a live connection to the successor, which gets it from ReceiveConn together with
-// state, of at most 700 KiB, which tells it how to go on. Done must have been closed. Nobody may be
-// reading from or writing to the connection, and what has been read ahead belongs into state. When
-// SendConn has returned nil, the successor has the connection, and it is closed here. If it fails
-// the connection is still this process's, except for one of the pipe transport that has moved
-// already.
+// SendConn gives a live connection to the successor. The successor gets the connection from
+// ReceiveConn together with state, of at most 700 KiB, which tells the successor how to go on. Done
+// must have been closed. Nobody may be reading from or writing to the connection, and what has been
+// read ahead belongs into state. When SendConn has returned nil, the successor has the connection,
+// and the connection is closed here. If SendConn fails, the connection is still this process's,
+// except for a connection of the pipe transport that has moved already.
 func (u *Upgrader) SendConn(ctx context.Context, conn net.Conn, state []byte) error {
 	if err := u.sendConn(ctx, conn, state); err != nil {
 		return fmt.Errorf("upgrade: send a connection: %w", err)
@@ -75,9 +75,9 @@ func (c *channel) handConn(ctx context.Context, file afunix.Sendable, state []by
 	return left(err)
 }
 
-// ReceiveConn returns the next live connection that the predecessor has sent, with its state;
-// io.EOF when there will be no more: the predecessor has left, or there was none. It waits for
-// Ready.
+// ReceiveConn returns the next live connection that the predecessor has sent, with its state. It
+// returns io.EOF when there will be no more: the predecessor has left, or there was none.
+// ReceiveConn waits for Ready.
 func (u *Upgrader) ReceiveConn(ctx context.Context) (net.Conn, []byte, error) {
 	stop := context.AfterFunc(ctx, u.arrivals.wake)
 	defer stop()

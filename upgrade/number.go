@@ -15,7 +15,7 @@ func (n number) String() string {
 	return fmt.Sprintf("process %d", int(n))
 }
 
-// ErrPID1 says that this process cannot have a successor in its own PID namespace: it is process 1
-// of that, and with its end the kernel ends all others. A container whose server is to be replaced
-// needs another process 1; docs/UPGRADE.md has one of four lines.
+// ErrPID1 says that this process cannot have a successor in its own PID namespace: this process is
+// process 1 there, and with its end the kernel ends all others. A container whose server is to be
+// replaced needs another process 1; docs/UPGRADE.md has one, a short script.
 var ErrPID1 = errors.New("this process is process 1 of its PID namespace, and its end would be the successor's")

@@ -9,10 +9,10 @@ import (
 	"afunix"
 )
 
-// A PacketConn is a [net.PacketConn] that goes from process to process. It also has what
-// *[net.UDPConn] and *[afunix.Conn] can do with datagrams, for those who ask for that by an
-// interface, as quic-go does, or the ReadBatch and WriteBatch of golang.org/x/net/ipv4; whoever
-// wants to see the type itself cannot use it. What the socket below cannot do is
+// A PacketConn is a [net.PacketConn] that goes from process to process. It also has the methods of
+// *[net.UDPConn] and *[afunix.Conn] for datagrams. Packages that ask for these methods by an
+// interface can use it: quic-go, and the ReadBatch and WriteBatch of golang.org/x/net/ipv4.
+// Packages that ask for the type itself cannot. What the socket below cannot do is
 // [errors.ErrUnsupported].
 type PacketConn struct {
 	origin
@@ -39,9 +39,9 @@ func (c *PacketConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	}
 }
 
-// WriteTo sends a datagram. That also works while this process finishes its work, after a successor
-// has taken over; but not over the pipe transport, where the socket has moved to the successor:
-// [net.ErrClosed].
+// WriteTo sends a datagram. That also works after a successor has taken over, while this process
+// finishes its work. Over the pipe transport it does not, because the socket has moved to the
+// successor: [net.ErrClosed].
 func (c *PacketConn) WriteTo(b []byte, to net.Addr) (int, error) {
 	inner, err := c.gate.get()
 	if err != nil {
@@ -50,7 +50,8 @@ func (c *PacketConn) WriteTo(b []byte, to net.Addr) (int, error) {
 	return inner.WriteTo(b, to)
 }
 
-// Close closes the socket here. If a successor has taken over it goes on with it.
+// Close closes the socket in this process. If a successor has taken over, the successor goes on
+// with the socket.
 func (c *PacketConn) Close() error {
 	c.u.forget(c)
 	return c.gate.close(func(net.PacketConn) {})

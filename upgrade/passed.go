@@ -13,10 +13,10 @@ import (
 	"afunix/internal/locks"
 )
 
-// A passed socket is one that the service manager has passed to this process, or to one before it.
-// It stays here whatever becomes of the Listener that has it: the manager has it open in any case,
-// so that nobody could bind its address anew. What the manager passes need not be a socket; what is
-// none is kept as well, and nobody asks for it.
+// A passed socket is a socket that the service manager has passed to this process, or to a process
+// before it. It stays here whatever becomes of the Listener that uses it: the manager has it open
+// in any case, so nobody could bind its address anew. The manager may also pass descriptors that
+// are no sockets. They are kept as well, and nobody asks for them.
 type passed struct {
 	candidate
 	descriptor descriptor
@@ -45,8 +45,8 @@ func newPassed(r afunix.Rights, name string) (*passed, error) {
 	return p, nil
 }
 
-// passOn returns what a predecessor has, whom the service manager has passed it or who has it from
-// another one.
+// passOn returns a socket of the service manager's that the predecessor hands on. The service
+// manager has passed it to the predecessor, or to a process before that.
 func passOn(m message, r afunix.Rights) (*passed, error) {
 	name := m.Key.Name
 	if m.Passed != nil { // older ones do not tell
@@ -189,8 +189,8 @@ func (u *Upgrader) offerOf(p *passed) message {
 	return message{Type: typeOffer, Key: p.last, Kept: true, Passed: []byte(p.name), File: p.file.message()}
 }
 
-// duplicate makes of something that is open what ReadMsg would have received: it knows what it is,
-// and child processes do not inherit it.
+// duplicate makes of an open descriptor what ReadMsg would have received: the kind is known, and
+// child processes do not inherit the descriptor.
 func duplicate(s afunix.Sendable) (afunix.Rights, error) {
 	a, b, err := afunix.Pair("unix")
 	if err != nil {

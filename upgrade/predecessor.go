@@ -32,8 +32,8 @@ const (
 	callPause = 10 * time.Millisecond
 )
 
-// findPredecessor calls the process that serves now, and receives what it offers. Without one, it
-// is nil.
+// findPredecessor connects to the process that serves now, and receives what that process offers.
+// It returns nil if there is no such process.
 func (u *Upgrader) findPredecessor(ctx context.Context) (*predecessor, error) {
 	for try := 1; ; try++ {
 		p, err := u.call(ctx)
@@ -113,7 +113,8 @@ func (p *predecessor) note(m message, rights afunix.Rights) error {
 		}
 		return err
 	}
-	o := &offer{key: m.Key, addr: &net.UnixAddr{Name: string(m.Addr), Net: m.Key.Network}, moves: m.Moves, rights: rights}
+	o := &offer{key: m.Key, addr: &net.UnixAddr{Name: string(m.Addr), Net: m.Key.Network},
+		moves: m.Moves, rights: rights}
 	if m.File != nil {
 		o.file = *m.File
 	}
@@ -121,8 +122,8 @@ func (p *predecessor) note(m message, rights afunix.Rights) error {
 	return nil
 }
 
-// tell sends a message. A predecessor that does not want to hear it says why, before it closes the
-// channel; or it is dead, and the error is one for isGone.
+// tell sends a message. A predecessor that does not take the message says why before it closes the
+// channel. If the predecessor is dead, isGone holds for the error.
 func (p *predecessor) tell(m message) error {
 	err := p.send(m)
 	if !isGone(err) {
@@ -146,7 +147,8 @@ func left(err error) error {
 
 // isGone reports whether err says that the other process has ended, or has closed the channel.
 func isGone(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errno.ECONNRESET) || errors.Is(err, errno.EPIPE)
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, errno.ECONNRESET) || errors.Is(err, errno.EPIPE)
 }
 
 // yield asks the predecessor to stop, and returns when it waits for nothing but confirm. Sockets

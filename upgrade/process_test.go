@@ -245,7 +245,8 @@ func TestLiveConnectionsGoToTheSuccessor(t *testing.T) {
 	}
 }
 
-func testLiveConnections(t *testing.T, first *upgrade.Upgrader, l net.Listener, keeper *exec.Cmd, connect func(*testing.T, string, string) (net.Conn, error)) {
+func testLiveConnections(t *testing.T, first *upgrade.Upgrader, l net.Listener, keeper *exec.Cmd,
+	connect func(*testing.T, string, string) (net.Conn, error)) {
 	var clients []net.Conn
 	var servers []net.Conn
 	for i := range 3 {

@@ -264,7 +264,8 @@ func TestConnThatNobodyConfirms(t *testing.T) {
 	eachTransport(t, func(t *testing.T, transport afunix.Transport) {
 		r := newRig(t, transport)
 		c := r.call(t)
-		say(t, c, hello, typeOffer, typeOffered, message{Type: typeReady}, typeCommit, message{Type: typeTaken}, typeYielded)
+		say(t, c, hello, typeOffer, typeOffered, message{Type: typeReady}, typeCommit,
+			message{Type: typeTaken}, typeYielded)
 		<-r.u.Done()
 		tcp, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {

@@ -10,8 +10,8 @@ import (
 )
 
 // SyscallConn gives access to the socket itself, as that of *[net.TCPListener] does. It fails with
-// [errors.ErrUnsupported] if the socket has none, as one of the pipe transport: what would be there
-// is not a socket.
+// [errors.ErrUnsupported] if there is no access to the socket, as over the pipe transport, where
+// the descriptor is not a socket.
 func (l *Listener) SyscallConn() (syscall.RawConn, error) {
 	raw, err := rawConn(l.gate.get())
 	if err != nil {
@@ -21,9 +21,9 @@ func (l *Listener) SyscallConn() (syscall.RawConn, error) {
 }
 
 // SyscallConn gives access to the socket itself, as that of *[net.UDPConn] does, for
-// golang.org/x/net/ipv4, for example. The Read of what it returns waits as ReadFrom does until this
-// process may take something from the socket. On Windows neither that nor Write can be had for a
-// socket that a predecessor had ([errors.ErrUnsupported]), and for one of the pipe transport there
+// golang.org/x/net/ipv4, for example. The Read of the returned RawConn waits as ReadFrom does until
+// this process may take something from the socket. On Windows there is neither Read nor Write for a
+// socket that a predecessor had ([errors.ErrUnsupported]). To a socket of the pipe transport there
 // is no access.
 func (c *PacketConn) SyscallConn() (syscall.RawConn, error) {
 	if _, err := rawConn(c.gate.get()); err != nil {
@@ -90,8 +90,8 @@ func (c *PacketConn) failed(op string, err error) error {
 // afunix.
 type deadliner interface{ SetDeadline(time.Time) error }
 
-// SetDeadline sets when Accept gives up, with [os.ErrDeadlineExceeded]; a zero time is never. A
-// listener of Config.Listen that cannot is [errors.ErrUnsupported].
+// SetDeadline sets when Accept gives up, with [os.ErrDeadlineExceeded]; a zero time is never. If a
+// listener of Config.Listen has no deadlines, SetDeadline fails with [errors.ErrUnsupported].
 func (l *Listener) SetDeadline(t time.Time) (err error) {
 	l.gate.update(func() {
 		if l.gate.closed {

@@ -98,8 +98,9 @@ func (s standing) mainPID(pid int) []string {
 	return []string{fmt.Sprintf("MAINPID=%d", pid)}
 }
 
-// dialIfManaged is what can keep this process from serving: its predecessor has told the service
-// manager that it serves, and nobody could tell that this is over.
+// dialIfManaged connects to the service manager if the predecessor has told the service manager
+// that it serves. An error keeps this process from serving: nobody could tell the service manager
+// that the predecessor serves no more.
 func (u *Upgrader) dialIfManaged(ctx context.Context) (*manager, error) {
 	if u.predecessor == nil || !u.predecessor.managed {
 		return nil, nil
@@ -107,8 +108,9 @@ func (u *Upgrader) dialIfManaged(ctx context.Context) (*manager, error) {
 	return dialManager(ctx)
 }
 
-// tellManager tells the service manager that this process serves: one that has a predecessor when
-// that has told it of its successor, or it would not be believed. Whether it hears changes nothing.
+// tellManager tells the service manager that this process serves. A process with a predecessor does
+// so when the predecessor has told the service manager of its successor: before that it would not
+// be believed. It changes nothing if the service manager does not hear.
 func (u *Upgrader) tellManager(ctx context.Context, m *manager) {
 	defer close(u.told)
 	s := standing{numbered: u.numbered()}
@@ -132,8 +134,9 @@ func (u *Upgrader) tellManager(ctx context.Context, m *manager) {
 // errNotNumbered is why the service manager does not hear who serves.
 var errNotNumbered = errors.New("the service manager cannot be told which process that is, since its PID namespace is another one")
 
-// tellManager tells the service manager that the successor serves. It believes the main process
-// alone, which this one is until now; and what the successor has told it, it has not heard.
+// tellManager tells the service manager that the successor serves. The service manager believes the
+// main process alone, which is this process until now. So it has not heard anything that the
+// successor has told it.
 func (a *attempt) tellManager() {
 	s := a.u.standing()
 	err := a.manager.tell(a.u.stopped, append(s.mainPID(a.pid), "READY=1")...)

@@ -98,10 +98,10 @@ type Listener struct {
 
 var _ net.Listener = (*Listener)(nil)
 
-// Accept waits for the next connection. Until [Upgrader.Ready] has succeeded it accepts nobody, and
-// once a successor has taken over it accepts nobody any more, but waits until Close is called and
-// then returns [net.ErrClosed]. A connection is exactly what the listener below accepts, such as a
-// *[net.TCPConn].
+// Accept waits for the next connection. Until [Upgrader.Ready] has succeeded, Accept accepts
+// nobody. Once a successor has taken over, Accept accepts nobody any more: it waits until Close is
+// called, and then returns [net.ErrClosed]. A connection is exactly what the listener below
+// accepts, such as a *[net.TCPConn].
 func (l *Listener) Accept() (net.Conn, error) {
 	for {
 		inner, err := l.gate.pass()
@@ -115,8 +115,8 @@ func (l *Listener) Accept() (net.Conn, error) {
 	}
 }
 
-// Close stops listening here. If a successor has taken over it goes on listening, and clients
-// notice nothing.
+// Close stops listening in this process. If a successor has taken over, the successor goes on
+// listening, and clients notice nothing.
 func (l *Listener) Close() error {
 	l.u.forget(l)
 	return l.gate.close(func(inner net.Listener) {

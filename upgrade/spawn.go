@@ -27,10 +27,10 @@ func startedAs() (program, directory string) {
 	return locate(os.Args[0]), directory
 }
 
-// locate returns the path of this process's program, by the name that it was started with: what
-// that means may be the next version tomorrow. A program that is found in the current directory has
-// been asked for (ErrDot). One that is not found was started under a name that is none, and then it
-// is only known by its file.
+// locate returns the path of this process's program, by the name that the program was started with:
+// the file at that path may be the next version tomorrow. A program in the current directory
+// counts, because it has been asked for (ErrDot). If the program was started under a name that
+// leads to no program, only its file is known (os.Executable).
 func locate(name string) string {
 	path, err := exec.LookPath(name)
 	if err == nil || errors.Is(err, exec.ErrDot) {
@@ -63,9 +63,9 @@ func environment(env []string) []string {
 }
 
 // Upgrade starts the program again, as it is on disk now, and returns nil when a successor has
-// taken over. If it fails, this process goes on serving, and the new one has ended: by itself, or
-// killed. A process that was started by somebody else may be the successor as well; then Upgrade of
-// this one is nothing but a name for the wait.
+// taken over. If Upgrade fails, this process goes on serving, and the new process has ended: by
+// itself, or killed. A process that was started in another way may become the successor as well,
+// and Upgrade then returns nil, too.
 func (u *Upgrader) Upgrade(ctx context.Context) error {
 	if err := u.upgrade(ctx); err != nil {
 		return fmt.Errorf("upgrade: %w", err)

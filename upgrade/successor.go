@@ -13,8 +13,8 @@ import (
 	"afunix"
 )
 
-// helloTimeout is how long another process may take to say what needs no thought: who it is, or
-// that it has heard something.
+// helloTimeout is how long another process may take for a message that needs no thought: who it is,
+// or that it has heard something.
 const helloTimeout = 10 * time.Second
 
 // acceptPause is how long to wait when nobody can be accepted, since this process has no
@@ -135,8 +135,8 @@ func (u *Upgrader) turnAway(a *attempt, err error) error {
 	return err
 }
 
-// meet returns nil if the other process is a successor that may be one. What it wants it says
-// first: until then nothing is begun.
+// meet returns nil if the other process may be a successor. The other process says first what it
+// wants, and nothing is begun before that.
 func (a *attempt) meet() error {
 	peer, err := a.conn.PeerCredentials()
 	if err != nil {
@@ -168,8 +168,8 @@ func (a *attempt) untilStopped() (release func() bool) {
 	return context.AfterFunc(a.u.stopped, func() { a.conn.SetDeadline(past) })
 }
 
-// refuse tells the other process why it may not take over, and closes the channel when it has heard
-// that, or has had time to. It may have left: that may be what err says.
+// refuse tells the other process why it may not take over. It closes the channel when the other
+// process has heard that, or has had time to. The other process may have left, and err may say so.
 func (a *attempt) refuse(err error) {
 	defer a.conn.Close()
 	a.conn.SetDeadline(time.Now().Add(helloTimeout))

@@ -16,7 +16,7 @@ import (
 	"afunix/internal/locks"
 )
 
-// Errors of an upgrade. Whatever comes around them says more.
+// Errors of an upgrade. The error around them says more.
 var (
 	// ErrRefused is the error of a successor that the running process has sent away. The text says
 	// why.
@@ -31,51 +31,54 @@ var (
 // A Config says how a process and its successor find each other.
 type Config struct {
 	// Address is where the running process can be reached: the path of an AF_UNIX socket, in a
-	// directory that only its owner can write to. All generations of a server have the same. It may
-	// have as many bytes as a socket's address: 107 on Linux and Windows, 103 on macOS and the
-	// BSDs. Paths beside it are used for a moment: with .lock behind it, and with a dot and eight
-	// hexadecimal digits; where that would be too long, they take the place of its end, and are
-	// fewer where its last part is very short.
+	// directory that only its owner can write to. All generations of a server have the same
+	// Address. It may have as many bytes as a socket's address: 107 on Linux and Windows, 103 on
+	// macOS and the BSDs. Two paths beside it are used for a moment: the Address with .lock behind
+	// it, and the Address with a dot and eight hexadecimal digits behind it. If the latter would be
+	// too long, dot and digits take the place of the Address's end. If the last part of the Address
+	// is very short, there are fewer digits.
 	//
-	// If the file there is removed while this process serves, it is put there again: by Upgrade,
-	// before it starts a process, and within ten seconds.
+	// If the file there is removed while this process serves, the process puts it there again:
+	// within ten seconds, and in Upgrade before that starts a process.
 	//
 	// On Windows the name of a pipe, of a device or of a file on another machine is refused, and
-	// not opened. While a program has the file open without FILE_SHARE_DELETE, as os.Open does, no
-	// other process can be found there: Ready waits half a second and then fails with EBUSY, and
+	// not opened. While a program has the file open without FILE_SHARE_DELETE, as os.Open has, no
+	// successor can take the Address over: Ready waits half a second and then fails with EBUSY, and
 	// the predecessor serves on. Where there are no POSIX semantics (on other file systems than
 	// NTFS, and before Windows 10 1607), any program that has the file open is in the way.
 	Address string
 
-	// Authorize, if not nil, says who may take over, and from whom this process takes over; nil
-	// means the same user only.
+	// Authorize, if not nil, says who may take over from this process, and from whom this process
+	// takes over. With nil only the same user may.
 	Authorize func(peer afunix.Credentials) error
 
-	// ReadyTimeout is how long a successor may take until it is ready, and again until it serves
-	// once it has been told to; 0 means a minute.
+	// ReadyTimeout is how long a successor may take until it is ready. Once the successor has been
+	// told to serve, it may take as long again until it serves. 0 means a minute.
 	ReadyTimeout time.Duration
 
-	// Command returns the command by which Upgrade starts the successor. With nil that is the
-	// program of this process, found again by the name that it was started with, with the same
+	// Command returns the command by which Upgrade starts the successor. With nil the command is
+	// the program of this process, found again by the name that it was started with, with the same
 	// arguments, directory, environment and standard files.
 	Command func() *exec.Cmd
 
 	// Failed, if not nil, is told of each upgrade that was begun and failed while this process
-	// served, after which nothing has changed; and of what cannot make an upgrade fail, but an
-	// operator should know: that the service manager could not be told who serves, that nobody can
-	// call at the Address, or that clients cannot find a socket (ErrUnreachable). It must not call
-	// Close.
+	// served. Nothing has changed then. Failed is also told of three things that cannot make an
+	// upgrade fail, but that an operator should know: the service manager could not be told who
+	// serves, nobody can connect at the Address, or clients cannot find a socket (ErrUnreachable).
+	// Failed must not call Close.
 	Failed func(err error)
 
-	// Transport is how the processes talk to each other. For sockets of the pipe transport it has
-	// to be that, too.
+	// Transport is how the processes talk to each other. To hand over sockets of the pipe
+	// transport, it has to be the pipe transport, too.
 	Transport afunix.Transport
 
-	// Listen and ListenPacket, if not nil, make the sockets that no predecessor had. Those that
-	// they return must be Sendable. With nil, it is package afunix that makes those of the networks
-	// "unix", "unixpacket" and "unixgram", and package net all others. If EADDRINUSE is the error
-	// because a dead process has left its socket file, that is removed, and they are called again.
-	Listen       func(ctx context.Context, network, address string) (net.Listener, error)
+	// Listen, if not nil, makes the listeners that no predecessor had, which must be Sendable. With
+	// nil, package afunix makes the listeners of the networks "unix" and "unixpacket", and package
+	// net all others. If Listen fails with EADDRINUSE because a dead process has left its socket
+	// file, that file is removed, and Listen is called again.
+	Listen func(ctx context.Context, network, address string) (net.Listener, error)
+	// ListenPacket is to datagram sockets what Listen is to listeners. Package afunix makes those
+	// of the network "unixgram".
 	ListenPacket func(ctx context.Context, network, address string) (net.PacketConn, error)
 }
 
@@ -127,15 +130,16 @@ type Upgrader struct {
 	sending locks.Mutex[locks.Sending] // held while a live connection goes to the successor
 }
 
-// New looks for the process that serves now and, if there is one, receives its sockets. It does not
-// disturb it: that goes on serving until [Upgrader.Ready] is called here, and also if this process
-// never comes so far.
+// New looks for the process that serves now and, if there is one, receives its sockets. New does
+// not disturb that process, which goes on serving until [Upgrader.Ready] is called here, and also
+// if this process never comes so far.
 func New(ctx context.Context, cfg Config) (*Upgrader, error) {
 	var err error
 	if cfg.Address, err = checkAddress(cfg.Address); err != nil {
 		return nil, fmt.Errorf("upgrade: %w", err)
 	}
-	u := &Upgrader{cfg: cfg, taken: make(chan struct{}), told: make(chan struct{}), arrivals: newArrivals(), turn: newTurn()}
+	u := &Upgrader{cfg: cfg, taken: make(chan struct{}), told: make(chan struct{}),
+		arrivals: newArrivals(), turn: newTurn()}
 	u.stopped, u.stop = context.WithCancel(context.Background())
 	if u.passed, err = takeActivated(); err != nil {
 		return nil, fmt.Errorf("upgrade: sockets of the service manager: %w", err)
@@ -153,18 +157,19 @@ func New(ctx context.Context, cfg Config) (*Upgrader, error) {
 	return u, nil
 }
 
-// Done returns a channel that is closed when a successor has taken over: this process takes no new
-// work any more. It finishes what it has, and leaves.
+// Done returns a channel that is closed when a successor has taken over. From then on this process
+// takes no new work. It finishes the work that it has, and leaves.
 func (u *Upgrader) Done() <-chan struct{} { return u.taken }
 
-// Ready says that this process can serve, and returns nil once it does: the predecessor has stopped
-// taking new work, and Accept and ReadFrom of the sockets here begin to. An error means that this
-// process does not serve; the predecessor, if it lives, goes on as if there had been nothing. If
-// the predecessor has died meanwhile, this process serves in its place.
+// Ready says that this process can serve, and returns nil once it does. Then the predecessor has
+// stopped taking new work, and Accept and ReadFrom of the sockets here begin to take it. An error
+// means that this process does not serve, and that the predecessor, if it lives, goes on as if
+// there had been nothing. If the predecessor has died meanwhile, this process serves in its place.
 //
-// Then the service manager is told, if there is one, for which Ready waits ten seconds at most.
-// That it does not hear, Config.Failed is told; only if it knows the predecessor as the process
-// that serves, a successor that cannot reach it does not serve.
+// Then the service manager is told, if there is one. Ready waits ten seconds at most for that. If
+// the service manager cannot be told, Config.Failed is. There is one exception: if the service
+// manager knows the predecessor as the process that serves, a successor that cannot tell it does
+// not serve.
 func (u *Upgrader) Ready(ctx context.Context) error {
 	if err := u.becomeReady(ctx); err != nil {
 		return fmt.Errorf("upgrade: become ready: %w", err)
@@ -292,8 +297,8 @@ func (u *Upgrader) open(control *control) {
 	}
 }
 
-// Close ends the part of this process: it has no successor any more, and an upgrade under way is
-// called off. The sockets stay open for whoever serves with them.
+// Close ends the part of this process: the process can have no successor any more, and an upgrade
+// under way is called off. The sockets stay open for the process that serves with them.
 func (u *Upgrader) Close() error {
 	u.stop() // also what Ready waits for
 	u.readying.Lock()
@@ -339,8 +344,8 @@ func (u *Upgrader) endControl() error {
 	return control.end()
 }
 
-// add makes s one of those that are offered to a successor, and which are opened by Ready; one that
-// comes later, at once. The caller holds readying.
+// add makes s one of the sockets that are offered to a successor, and that Ready opens. If Ready
+// has succeeded already, s is opened at once. The caller holds readying.
 func (u *Upgrader) add(s socket) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()

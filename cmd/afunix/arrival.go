@@ -40,8 +40,8 @@ func closeAll(arrivals []*arrival) {
 	}
 }
 
-// take takes descriptor i. One that cannot be taken as what it is, such as a socket of a family
-// that package net does not know, has only a kind.
+// take takes descriptor i. If the descriptor cannot be taken as what it is, the arrival has only
+// its kind. A socket of a family that package net does not know is such a descriptor.
 func take(r afunix.Rights, i int) *arrival {
 	a := &arrival{kind: r.Kind(i), Closer: io.NopCloser(nil)}
 	switch a.kind {

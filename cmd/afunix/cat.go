@@ -11,10 +11,12 @@ import (
 	"github.com/spf13/cobra"
 )
 
-const catHelp = `Connect standard input and output to the socket at ADDR, as nc -U does; with -l, wait there for one connection.
+const catHelp = `Connect standard input and output to the socket at ADDR, as nc -U does. With -l,
+wait at ADDR for one connection.
 
-The end of standard input is passed on (a half-close), and the command ends when both directions have ended. Descriptors that
-come are closed: see "afunix recv".`
+When standard input ends, the other side is told so (a half-close). The command
+ends when both directions have ended. Descriptors that come are closed: use
+"afunix recv" to receive them.`
 
 const catExamples = `  afunix cat -l s >copy.tar &
   tar c . | afunix cat s

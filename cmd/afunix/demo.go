@@ -9,11 +9,14 @@ import (
 	"github.com/spf13/cobra"
 )
 
-const demoHelp = `Start a second process, hand it descriptors over a socket in a temporary directory, and show what it did with them.
+const demoHelp = `Start a second process, hand it descriptors over a socket in a temporary
+directory, and show what the process did with them.
 
-First one message with descriptors of many kinds; then one with as many as fit; then one whose sender is killed before anybody
-has read it. The receiver uses each descriptor and reports what it saw, which is compared with what it should have
-seen. The exit status is 0 only if all of it was right.`
+The first message has descriptors of many kinds, the second has as many
+descriptors as fit, and the sender of the third is killed before anybody has
+read that message. The receiver uses each descriptor and reports what it saw.
+The report is compared with what the receiver should have seen. The exit status
+is 0 only if all of it was right.`
 
 func newDemoCommand() *cobra.Command {
 	cmd := &cobra.Command{

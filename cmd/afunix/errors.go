@@ -15,13 +15,17 @@ import (
 // A usageError says that the command was called in a way that it does not have.
 type usageError struct{ text string }
 
+// Error is what the user sees, above the usage.
 func (e *usageError) Error() string { return e.text }
 
+// usagef returns a usageError with this text.
 func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
 
-// An exitStatus ends the command with that status and says nothing: whoever failed has done so.
+// An exitStatus ends the command with that status and without a message: the program that failed
+// has said why.
 type exitStatus int
 
+// Error is for errors.As alone: no user sees it.
 func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
 
 // errInterrupted replaces the errors of calls that a signal has cut off.
@@ -30,13 +34,16 @@ var errInterrupted = errors.New("interrupted")
 // flagError makes a usageError of what the flag parser found.
 func flagError(_ *cobra.Command, err error) error { return &usageError{err.Error()} }
 
-// An explained error has a hint behind it.
+// An explained error has a hint behind its text.
 type explained struct {
 	err  error
 	hint string
 }
 
+// Error is the text of the error, and the hint in parentheses.
 func (e *explained) Error() string { return e.err.Error() + " (" + e.hint + ")" }
+
+// Unwrap returns the error without the hint.
 func (e *explained) Unwrap() error { return e.err }
 
 // explain adds to the error of dialling or listening what the errno alone does not tell.
@@ -45,7 +52,7 @@ func explain(err error, addr string) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, new(*lookalike.Error)): // it says so itself
+	case errors.As(err, new(*lookalike.Error)): // the error itself says what is there
 	case isURL(addr):
 		hint = urlHint(addr)
 	case len(addr) > maxPath && errors.Is(err, syscall.EINVAL):
@@ -63,13 +70,13 @@ func explain(err error, addr string) error {
 	return &explained{err, hint}
 }
 
-// A URL, as others have them for sockets; not a drive's letter, nor "./" in front of a name with a
-// colon.
+// url matches a URL, which other programs have for sockets. It matches neither a drive's letter nor
+// "./" in front of a name with a colon.
 var url = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]+:/`)
 
 func isURL(addr string) bool { return url.MatchString(addr) }
 
-// urlHint says what the address would be, if that can be told.
+// urlHint says which path the URL addr stands for, if that can be told.
 func urlHint(addr string) string {
 	scheme, rest, _ := strings.Cut(addr, ":")
 	path := strings.TrimPrefix(rest, "//")

@@ -27,7 +27,8 @@ func addBlocking(cmd *cobra.Command) *bool {
 // has started. The command is started by this program in a process of its own, since only that
 // knows its number, which LISTEN_PID has to be. Whether calls wait is left as it came, unless they
 // are to: the flag belongs to all who have the descriptor, the sender, too.
-func inheriting(path string, args []string, rights []afunix.Rights, blocking bool) (cmd *exec.Cmd, release func(), err error) {
+func inheriting(path string, args []string, rights []afunix.Rights,
+	blocking bool) (cmd *exec.Cmd, release func(), err error) {
 	var files []*os.File
 	release = func() {
 		for _, f := range files {

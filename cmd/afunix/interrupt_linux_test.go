@@ -21,7 +21,8 @@ func TestAnInterruptWaitsUntilTheSocketFileHasGone(t *testing.T) {
 				dir := testenv.NewSlowDir(t)
 				path := filepath.Join(dir.Dir, "s")
 				var said strings.Builder
-				cmd := exec.Command("afunix", append(strings.Fields(command), "--transport", transport.String(), path)...)
+				cmd := exec.Command("afunix",
+					append(strings.Fields(command), "--transport", transport.String(), path)...)
 				cmd.Stderr = &said
 				if err := cmd.Start(); err != nil {
 					t.Fatal(err)

@@ -14,22 +14,29 @@ import (
 	"github.com/spf13/cobra"
 )
 
-const recvHelp = `Listen at ADDR until N messages have come, and print what is in them; or save it, or start a command with it.
+const recvHelp = `Listen at ADDR until N messages have come, and print what is in them. Or save
+what is in them, or start a command with it.
 
-A message begins with descriptors, or a connection, and ends with the next descriptors, or the connection. (Data that came
-right before the next descriptors may be counted with those: a stream has no other boundaries.)
+A message begins with descriptors, or with a connection. It ends where the next
+descriptors come, or with the connection. (Data that came right before the next
+descriptors may be counted with these: a stream has no other boundaries.)
 
-With --save, what can be read from the files and pipes goes to new files in DIR. A file is read from where its sender has got
-to, a pipe up to its end. A file in DIR gets the name of its original, and never replaces another.
+With --save, what can be read from the files and pipes goes to new files in DIR.
+A file is read from where its sender has got to, a pipe up to its end. A file in
+DIR gets the name of its original, and never replaces another.
 
-With CMD, that is started when all messages are there, and its exit status is that of recv. It has inherited the descriptors
-of all messages in their order.
-  Unix     from 3 on, with LISTEN_FDS (their number) and LISTEN_PID as in sd_listen_fds(3)
-  Windows  AFUNIX_HANDLES has the values of the handles: decimal numbers, separated by commas
+With CMD, the command is started when all messages are there, and its exit
+status is that of recv. The command has inherited the descriptors of all
+messages in their order.
+  Unix     from 3 on, with LISTEN_FDS (their number) and LISTEN_PID as in
+           sd_listen_fds(3)
+  Windows  AFUNIX_HANDLES has the values of the handles: decimal numbers,
+           separated by commas
 
-Descriptors are left as they came. Whether calls wait (O_NONBLOCK) is a property of the open file that the sender shares, and
-may rely on: sockets and pipes of programs in Go do not wait. A CMD that expects its descriptors to wait, as cat does, needs
---blocking; but then the sender must not use them any more.`
+Descriptors are left as they came. Whether calls wait (O_NONBLOCK) is a property
+of the open file, which the sender shares and may rely on: sockets and pipes of
+programs in Go do not wait. A CMD that expects its descriptors to wait, as cat
+does, needs --blocking. The sender must not use the descriptors any more then.`
 
 const recvExamples = `  afunix recv s
   afunix recv s --count 3 --save inbox

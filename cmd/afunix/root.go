@@ -11,10 +11,13 @@ import (
 	"github.com/spf13/cobra"
 )
 
-const rootHelp = `Hand open files, pipes, sockets and listeners to another process, over AF_UNIX sockets, on every system.
+const rootHelp = `Hand open files, pipes, sockets and listeners to another process, over AF_UNIX
+sockets, on every system.
 
-Addresses are paths, or "@name" for a name that is not in the file system (not on every system). The transport is the
-kernel's own AF_UNIX where that passes descriptors, else (on Windows) named pipes; both sides must use the same one.
+Addresses are paths, or "@name" for a name that is not in the file system (not
+on every system). The transport is the kernel's own AF_UNIX where that passes
+descriptors, and otherwise (on Windows) named pipes. Both sides must use the same
+transport.
 
 The exit status is 0, 1 for a failure, or 2 for wrong usage.`
 

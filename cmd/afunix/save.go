@@ -32,8 +32,8 @@ func newSaver(dir string, std streams) (*saver, error) {
 
 func (s *saver) finish(context.Context) error { return nil }
 
-// put saves what it can, and fails if that fails for one of them; the others are saved all the
-// same.
+// put saves what it can. If it fails for one descriptor it saves the others all the same, and then
+// fails.
 func (s *saver) put(ctx context.Context, number int, m *message) error {
 	arrivals := takeAll(m.rights)
 	defer closeAll(arrivals)
@@ -99,8 +99,8 @@ func (a *arrival) contents() (io.Reader, int64) {
 // maxSimilar is how many files of the same name are told apart by a number.
 const maxSimilar = 10_000
 
-// create creates a file with that name, or if it is taken, one like it, and returns the name that
-// it got.
+// create creates a file called name, or, if that name is taken, with a name like it. It returns the
+// file's name.
 func create(root *os.Root, name string) (*os.File, string, error) {
 	ext := filepath.Ext(name)
 	stem := strings.TrimSuffix(name, ext)

@@ -11,16 +11,21 @@ import (
 	"github.com/spf13/cobra"
 )
 
-const sendHelp = `Connect to the socket at ADDR and send one message with the THINGs: each is opened here and handed over open.
+const sendHelp = `Connect to the socket at ADDR and send one message with the THINGs. Each THING is
+opened here, and handed over open.
 
 A THING is one of
-  PATH               a file or directory, opened for reading; with its prefix like one of these: ./fd:3
-  fd:N               descriptor N that this process has inherited; on Windows: 0, 1, 2 or the value of a handle
-  tcp:HOST:PORT      a new TCP connection
-  tcp-listen:ADDR    a TCP listener, for instance tcp-listen:127.0.0.1:8080 or tcp-listen::0
-  udp:ADDR           a UDP socket bound to ADDR
+  PATH             a file or directory, opened for reading; ./fd:3 for a file
+                   whose name looks like one of the following
+  fd:N             descriptor N that this process has inherited; on Windows 0,
+                   1, 2 or the value of a handle
+  tcp:HOST:PORT    a new TCP connection
+  tcp-listen:ADDR  a TCP listener, for instance tcp-listen:127.0.0.1:8080 or
+                   tcp-listen::0
+  udp:ADDR         a UDP socket bound to ADDR
 
-When the command has ended, the message and the things in it are on their way, even if nobody has looked at them yet.`
+When the command has ended, the message and the things in it are on their way,
+even if nobody has looked at them yet.`
 
 const sendExamples = `  afunix send s report.pdf
   afunix send --wait 10s s report.pdf             s need not be there yet

@@ -52,8 +52,8 @@ func whatFile(path string) string {
 	return unknown
 }
 
-// openNumber returns the descriptor of that number, which this process must have inherited: those
-// that it opened itself are close-on-exec, and nobody's business.
+// openNumber returns the descriptor of that number, which this process must have inherited.
+// Descriptors that the process has opened itself are close-on-exec, and nobody's business.
 func openNumber(n uintptr) (afunix.Descriptor, error) {
 	flags, err := unix.FcntlInt(n, unix.F_GETFD, 0)
 	if err == nil && flags&unix.FD_CLOEXEC != 0 {

@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// Buffers is net.Buffers, which can be had of it by conversion, but a [UnixConn] gets what is in it
-// in one piece: as one record, or as one datagram, as by writev(2).
+// Buffers is net.Buffers, to which it can be converted. But a [UnixConn] gets the slices in one
+// piece: as one record or one datagram, as by writev(2).
 type Buffers net.Buffers
 
 var (

@@ -66,7 +66,8 @@ func (d *Dialer) unixLocal(network string) (*UnixAddr, error) {
 	}
 	laddr, ok := d.LocalAddr.(*UnixAddr)
 	if !ok || laddr.Net != network {
-		return nil, &net.OpError{Op: "dial", Net: network, Err: &net.AddrError{Err: "mismatched local address type", Addr: d.LocalAddr.String()}}
+		return nil, &net.OpError{Op: "dial", Net: network,
+			Err: &net.AddrError{Err: "mismatched local address type", Addr: d.LocalAddr.String()}}
 	}
 	return laddr, nil
 }

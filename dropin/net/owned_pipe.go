@@ -50,8 +50,8 @@ func (l *lazyFD) get(r *ends.Ref) (int, error) {
 	return fd, ends.SetNonblock(fd, true)
 }
 
-// close closes the descriptor for good, and then what has it. Who asks for the descriptor
-// meanwhile, or closes it, waits for that.
+// close closes the descriptor for good, and then the file that has it. Calls that ask for the
+// descriptor meanwhile, or close it, wait for that.
 func (l *lazyFD) close(owner func() error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

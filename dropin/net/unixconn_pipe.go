@@ -168,7 +168,8 @@ func (c *UnixConn) WriteTo(b []byte, addr Addr) (int, error) {
 	}
 	to, ok := addr.(*UnixAddr)
 	if !ok {
-		return 0, &net.OpError{Op: "write", Net: c.ref.Network(), Source: c.LocalAddr(), Addr: addr, Err: syscall.EINVAL}
+		return 0, &net.OpError{Op: "write", Net: c.ref.Network(), Source: c.LocalAddr(), Addr: addr,
+			Err: syscall.EINVAL}
 	}
 	return c.WriteToUnix(b, to)
 }

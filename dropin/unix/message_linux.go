@@ -68,7 +68,8 @@ func SendmsgBuffers(fd int, buffers [][]byte, oob []byte, to Sockaddr, flags int
 }
 
 // RecvmsgBuffers is recvmsg(2) with several buffers.
-func RecvmsgBuffers(fd int, buffers [][]byte, oob []byte, flags int) (n, oobn int, recvflags int, from Sockaddr, err error) {
+func RecvmsgBuffers(fd int, buffers [][]byte, oob []byte,
+	flags int) (n, oobn int, recvflags int, from Sockaddr, err error) {
 	if _, ok := ends.Lookup(fd); !ok {
 		return unix.RecvmsgBuffers(fd, buffers, oob, flags)
 	}

@@ -53,7 +53,8 @@ func logLine(text string) error {
 	if address == "" {
 		address = "/dev/log"
 	}
-	return send(address, fmt.Sprintf("<%d>%s %s[%d]: %s", priority, time.Now().Format(time.Stamp), filepath.Base(os.Args[0]), os.Getpid(), text))
+	return send(address, fmt.Sprintf("<%d>%s %s[%d]: %s", priority, time.Now().Format(time.Stamp),
+		filepath.Base(os.Args[0]), os.Getpid(), text))
 }
 
 func send(address, datagram string) error {

@@ -121,7 +121,8 @@ func TestRestartsUnderLoadLoseNothing(t *testing.T) {
 	t.Logf("%d restarts in %v: %d requests on %d connections, the slowest %v; %d times a connection had to be made again",
 		restarts, took.Round(time.Millisecond), stats.Requests, stats.Connections, stats.Slowest.Round(time.Millisecond), stats.Closing)
 	if stats.Lost != 0 || stats.Refused != 0 {
-		t.Errorf("%d requests lost, %d connections refused: %s", stats.Lost, stats.Refused, strings.Join(stats.Errors, "\n"))
+		t.Errorf("%d requests lost, %d connections refused: %s", stats.Lost, stats.Refused,
+			strings.Join(stats.Errors, "\n"))
 	}
 	if len(stats.Versions) != restarts+1 {
 		t.Errorf("the clients have seen %d versions: %v", len(stats.Versions), stats.Versions)

@@ -22,7 +22,8 @@ func TestSystemdSocketActivateWithoutNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	other, address, control := freeAddress(t), freeAddress(t), filepath.Join(testenv.TempDir(t), "restart.sock")
-	cmd := exec.CommandContext(t.Context(), tool, "--listen="+other, "--listen="+address, "--setenv="+versionVariable+"=1",
+	cmd := exec.CommandContext(t.Context(), tool, "--listen="+other, "--listen="+address,
+		"--setenv="+versionVariable+"=1",
 		"--setenv=GORACE=atexit_sleep_ms=0", self, "-listen", address, "-control", control)
 	cmd.Stderr = os.Stderr
 	cmd.WaitDelay = patience

@@ -140,7 +140,8 @@ func passAround(t *testing.T, p *peer, files []afunix.Sendable, rounds []round) 
 			p.says(t, "return", files[first:first+r.descriptors]...)
 			line, rights, err := p.hear()
 			if err != nil || line != "returned" || rights.Len() != r.descriptors {
-				t.Fatalf("message %d with %d descriptors comes back as %q with %d, %v", i, r.descriptors, line, rights.Len(), err)
+				t.Fatalf("message %d with %d descriptors comes back as %q with %d, %v", i,
+					r.descriptors, line, rights.Len(), err)
 			}
 			if err := rights.Close(); err != nil {
 				t.Fatal(err)

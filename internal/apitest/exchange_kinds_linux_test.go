@@ -122,7 +122,8 @@ func useEvent(k *talk, r afunix.Rights) error {
 			return err
 		}
 		n, err := awaitEvent(fd, patience)
-		return errors.Join(err, k.say(fmt.Sprintf("signalled %d times", n)), k.wait("signal"), signal(fd, 5), k.say("done"))
+		return errors.Join(err, k.say(fmt.Sprintf("signalled %d times", n)), k.wait("signal"),
+			signal(fd, 5), k.say("done"))
 	})
 }
 

@@ -137,7 +137,8 @@ func endByDeadline(c any, wait func() error) error {
 	var timeout net.Error
 	took := time.Since(began)
 	if took < aMoment || !errors.Is(err, os.ErrDeadlineExceeded) || !errors.As(err, &timeout) || !timeout.Timeout() {
-		return fmt.Errorf("with a deadline in %v, after %v: %w", aMoment, took, errors.Join(err, errors.New("want a deadline")))
+		return fmt.Errorf("with a deadline in %v, after %v: %w", aMoment, took,
+			errors.Join(err, errors.New("want a deadline")))
 	}
 	return s.SetDeadline(time.Time{})
 }

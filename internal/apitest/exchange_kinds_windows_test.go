@@ -123,7 +123,8 @@ func useEvent(k *talk, r afunix.Rights) error {
 
 func offerProcess(t *testing.T) (afunix.Sendable, func(*testing.T, *peer)) {
 	third := start(t, "idle")
-	h, err := windows.OpenProcess(windows.SYNCHRONIZE|windows.PROCESS_QUERY_LIMITED_INFORMATION, false, uint32(third.cmd.Process.Pid))
+	h, err := windows.OpenProcess(windows.SYNCHRONIZE|windows.PROCESS_QUERY_LIMITED_INFORMATION,
+		false, uint32(third.cmd.Process.Pid))
 	d := lend(t, h, err)
 	return d, func(t *testing.T, p *peer) {
 		p.expect(t, fmt.Sprintf("%d is running", third.cmd.Process.Pid))
@@ -194,7 +195,8 @@ func overlappedPipe(t *testing.T) (near windows.Handle, far *os.File) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := windows.CreateNamedPipe(name, windows.PIPE_ACCESS_DUPLEX|windows.FILE_FLAG_OVERLAPPED, 0, 1, 4096, 4096, 0, nil)
+	h, err := windows.CreateNamedPipe(name, windows.PIPE_ACCESS_DUPLEX|windows.FILE_FLAG_OVERLAPPED,
+		0, 1, 4096, 4096, 0, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +236,8 @@ func offerUnboundPipe(t *testing.T) (afunix.Sendable, func(*testing.T, *peer)) {
 
 // readWithEvent reads from h, where there is nothing until write has been called.
 func readWithEvent(h windows.Handle, write func()) (string, error) {
-	event, err := windows.CreateEventEx(nil, nil, windows.CREATE_EVENT_MANUAL_RESET, windows.EVENT_MODIFY_STATE|windows.SYNCHRONIZE)
+	event, err := windows.CreateEventEx(nil, nil, windows.CREATE_EVENT_MANUAL_RESET,
+		windows.EVENT_MODIFY_STATE|windows.SYNCHRONIZE)
 	if err != nil {
 		return "", err
 	}

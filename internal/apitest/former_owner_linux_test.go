@@ -120,7 +120,8 @@ func formerOwner(args []string) error {
 		return err
 	}
 	record := wire.Record{Kind: uint8(descriptor.File), Owner: wire.Sender, Value: number}
-	packet := wire.Packet{Type: wire.Data, Serial: 1000, Records: 1, Ancillary: record.Append(nil), Payload: []byte("x")}
+	packet := wire.Packet{Type: wire.Data, Serial: 1000, Records: 1, Ancillary: record.Append(nil),
+		Payload: []byte("x")}
 	if n, err := unix.Write(dup, packet.Append(nil)); err != nil {
 		return fmt.Errorf("%d bytes: %w", n, err)
 	}

@@ -157,6 +157,10 @@ func TestRow060(t *testing.T) {
 			e.check(c.CloseWrite())
 			e.differs("an end that was passed has moved: there is no original that could notice")
 		}
+		e.check(c.SetWriteBuffer(10000))
+		if n, err := x.WriteBuffer(); n != 20000 || err != nil {
+			e.Errorf("SO_SNDBUF of the original is %d, %v", n, err)
+		}
 		e.check(c.CloseWrite())
 		e.fails(second(x.Write([]byte("x"))), syscall.EPIPE)
 	})

@@ -102,8 +102,7 @@ var rightsRows = []Row{
 	{59, "sq", "A listener that closes also closes the descriptors that were sent on connections " +
 		"nobody has accepted.", ""},
 	{60, "sdq", "A received socket is the same socket as the sender's. After shutdown(2) of the " +
-		"one a write to the other is EPIPE; SO_SNDBUF that is set on the one shows on the other.",
-		"SO_SNDBUF"},
+		"one a write to the other is EPIPE; SO_SNDBUF that is set on the one shows on the other.", ""},
 	{62, "sq", "The peer of an end reads no end of file while the only reference to that end is " +
 		"in flight. It does once the received end is closed, or as soon as a plain read has " +
 		"discarded the message.", ""},

@@ -1,5 +1,5 @@
-// Package descriptor deals with open descriptors of this process: what each one is, and who closes
-// it. A descriptor is a file descriptor on Unix and a handle on Windows.
+// Package descriptor deals with open descriptors of this process: of what kind each one is, and who
+// closes it. A descriptor is a file descriptor on Unix and a handle on Windows.
 package descriptor
 
 import (
@@ -76,11 +76,14 @@ var (
 
 // IndexError says which descriptor of a message could not be sent, and why.
 type IndexError struct {
-	Index int
+	Index int // in the message
 	Err   error
 }
 
+// Error is the number of the descriptor, and the text of e.Err.
 func (e *IndexError) Error() string { return fmt.Sprintf("descriptor %d: %v", e.Index, e.Err) }
+
+// Unwrap returns e.Err.
 func (e *IndexError) Unwrap() error { return e.Err }
 
 // A kindError says that a descriptor is not what it was to be taken as.

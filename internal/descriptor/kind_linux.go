@@ -16,7 +16,8 @@ var noPath [1]byte
 func stat(fd int, st *unix.Stat_t) error {
 	const wanted = unix.STATX_TYPE | unix.STATX_MODE | unix.STATX_NLINK | unix.STATX_SIZE
 	var x unix.Statx_t
-	_, _, errno := unix.Syscall6(unix.SYS_STATX, uintptr(fd), uintptr(unsafe.Pointer(&noPath)), unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC,
+	_, _, errno := unix.Syscall6(unix.SYS_STATX, uintptr(fd), uintptr(unsafe.Pointer(&noPath)),
+		unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC,
 		wanted, uintptr(unsafe.Pointer(&x)), 0)
 	switch errno {
 	case 0:

@@ -144,8 +144,8 @@ func (it *item) absent() error {
 }
 
 // Take hands descriptor i to the caller, who closes it from now on. An index out of range is
-// EINVAL; one that was taken or closed is os.ErrClosed; one that was refused is its errno; one that
-// is an end, which [Set.Give] gives, is ErrEnd.
+// EINVAL. A descriptor that was taken or closed is os.ErrClosed. A descriptor that was refused is
+// the errno of that. An end is ErrEnd: [Set.Give] gives it.
 func (s *Set) Take(i int) (uintptr, Kind, error) {
 	if i < 0 || i >= s.Len() {
 		return 0, Other, syscall.EINVAL
@@ -235,9 +235,9 @@ func (s *Set) dupTo(d *Set) error {
 // holds a thread.
 var discarding = make(chan struct{}, 32)
 
-// Discard is Close for a set that nobody has looked at. A stranger's file system, or his socket,
-// may never let go of a descriptor (FUSE's flush, SO_LINGER), and who discards it may serve others:
-// so he waits for a moment, and not at all while others do that still.
+// Discard is Close for a set that nobody has looked at. The close of a file of a stranger's file
+// system, or of a stranger's socket, may wait for that stranger. So Discard waits for a moment
+// only, and not at all while other closes wait already.
 func (s *Set) Discard() {
 	if !s.lingers() {
 		s.Close() // nobody is there to be told

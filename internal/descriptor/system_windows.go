@@ -157,7 +157,8 @@ func (t *objectType) query(v uintptr) error {
 		return syscall.EBADF
 	}
 	const objectTypeInformation = 2 // the class of NtQueryObject
-	return translate(ntQueryObject(windows.Handle(v), objectTypeInformation, unsafe.Pointer(t), uint32(unsafe.Sizeof(*t)), nil))
+	return translate(ntQueryObject(windows.Handle(v), objectTypeInformation, unsafe.Pointer(t),
+		uint32(unsafe.Sizeof(*t)), nil))
 }
 
 // is compares the type's name without making a string of it.
@@ -250,8 +251,8 @@ func (system) Close(v uintptr, k Kind) error {
 	return translate(windows.CloseHandle(windows.Handle(v)))
 }
 
-// translate gives an error of the calls above the number that it has on Linux; one that has none
-// stays what it is.
+// translate gives an error of the calls above the number that the error has on Linux. An error that
+// Linux does not have stays what it is.
 func translate(err error) error {
 	if status, ok := err.(windows.NTStatus); ok {
 		err = status.Errno()

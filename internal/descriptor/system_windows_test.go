@@ -73,7 +73,8 @@ var kindTests = []struct {
 		return must(t, h, err)
 	}},
 	{"directory", Directory, func(t *testing.T) uintptr {
-		h, err := windows.CreateFile(utf16(testenv.TempDir(t)), windows.GENERIC_READ, windows.FILE_SHARE_READ|windows.FILE_SHARE_DELETE,
+		h, err := windows.CreateFile(utf16(testenv.TempDir(t)), windows.GENERIC_READ,
+			windows.FILE_SHARE_READ|windows.FILE_SHARE_DELETE,
 			nil, windows.OPEN_EXISTING, windows.FILE_FLAG_BACKUP_SEMANTICS, 0)
 		return must(t, h, err)
 	}},
@@ -86,7 +87,8 @@ var kindTests = []struct {
 		return handle(t, w)
 	}},
 	{"named pipe", Pipe, func(t *testing.T) uintptr {
-		h, err := windows.CreateNamedPipe(utf16(`\\.\PIPE\afunix-descriptor-test`), windows.PIPE_ACCESS_DUPLEX, 0, 1, 0, 0, 0, nil)
+		h, err := windows.CreateNamedPipe(utf16(`\\.\PIPE\afunix-descriptor-test`),
+			windows.PIPE_ACCESS_DUPLEX, 0, 1, 0, 0, 0, nil)
 		return must(t, h, err)
 	}},
 	{"TCP listener", Listener, func(t *testing.T) uintptr {

@@ -9,13 +9,15 @@ import (
 // A Difference is where two runs of a program parted.
 type Difference struct {
 	Program   Program // up to and with the operation
-	Reference Result
-	Result    Result
+	Reference Result  // of that operation, on the kernel transport
+	Result    Result  // on Transport
 	Transport afunix.Transport
 }
 
+// String shows both results, and the program.
 func (d *Difference) String() string {
-	return fmt.Sprintf("the last operation differs\nkernel: %v\n%v:   %v\n%v", d.Reference, d.Transport, d.Result, d.Program)
+	return fmt.Sprintf("the last operation differs\nkernel: %v\n%v:   %v\n%v", d.Reference,
+		d.Transport, d.Result, d.Program)
 }
 
 // Compare runs the program on the kernel transport and then on another. It returns where they

@@ -31,7 +31,7 @@ func allowed(op Op, kernel, pipe Result, empty *int) string {
 			if op.Kind != Peek {
 				*empty--
 			}
-			return "a zero-length record cannot be told from the end over the kernel (API.md, ReadMsg)"
+			return "a zero-length record cannot be told from the end over the kernel: see Conn.ReadMsg"
 		}
 	}
 	return ""

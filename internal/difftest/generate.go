@@ -149,7 +149,8 @@ func (g *generator) onListener(i int) Op {
 func (g *generator) size() int {
 	switch g.IntN(10) {
 	case 0:
-		return pick(g, 0, 0, 4575, 4576, 4577, 65503, 65519, 65520, 65535, 65536, 70000, 106432, 140000, 212959, 212960, 212961, 425952, 425953)
+		return pick(g, 0, 0, 4575, 4576, 4577, 65503, 65519, 65520, 65535, 65536, 70000, 106432,
+			140000, 212959, 212960, 212961, 425952, 425953)
 	case 1:
 		return g.IntN(100000)
 	}
@@ -278,10 +279,11 @@ func (t *Tester) Check(tr afunix.Transport, seed uint64, n, max int, progress fu
 
 // Progress says how far Check has come.
 type Progress struct {
-	Ops, Programs, Differences int
-	Seed                       uint64
+	Ops, Programs, Differences int    // so many so far
+	Seed                       uint64 // of the whole run
 }
 
+// String is a line for a log.
 func (p Progress) String() string {
 	return fmt.Sprintf("%d operations, %d programs, %d differences, seed %d", p.Ops, p.Programs, p.Differences, p.Seed)
 }

@@ -52,6 +52,7 @@ var kindNames = [...]string{"Listen", "ListenPacket", "Dial", "Pair", "Connect",
 	"PeerCreds", "Addresses", "UnlinkOnClose", "Flood", "Together", "Unlink", "Rename", "Link", "Symlink", "Create", "Stat", "Kill",
 	"Done"}
 
+// String is the name of the operation.
 func (k Kind) String() string { return kindNames[k] }
 
 // An Op is one operation. Its kind says what its fields mean.

@@ -228,7 +228,8 @@ func (r *run) received(op Op, res Result) {
 	for _, what := range res.Rights {
 		var kind, network string
 		if n, _ := fmt.Sscanf(what, "unix %s %s", &kind, &network); n == 2 && r.slots[op.Other] == nil && network[0] == 'u' {
-			r.slots[op.Other] = &slot{proc: r.slots[op.Slot].proc, net: network, listener: kind == "listener", peer: nobody}
+			r.slots[op.Other] = &slot{proc: r.slots[op.Slot].proc, net: network,
+				listener: kind == "listener", peer: nobody}
 		} else if n, _ := fmt.Sscanf(what, "unix socket %s", &network); n == 1 && r.slots[op.Other] == nil {
 			r.slots[op.Other] = &slot{proc: r.slots[op.Slot].proc, net: network, peer: nobody}
 		}

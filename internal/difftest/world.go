@@ -329,7 +329,8 @@ func (w *world) receive(op Op, s *socket) Result {
 		receive = s.conn.PeekMsg
 	}
 	m, err := receive(buf)
-	r := Result{N: len(m.Data), Data: digest(m.Data), Truncated: m.Truncated, Creds: w.credentials(m.Credentials), Err: w.failure(err)}
+	r := Result{N: len(m.Data), Data: digest(m.Data), Truncated: m.Truncated,
+		Creds: w.credentials(m.Credentials), Err: w.failure(err)}
 	if m.From != nil {
 		r.Names = []string{w.shown(m.From)}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"time"
 
 	"afunix/internal/sock"
@@ -102,7 +103,7 @@ func (c *session) dispose() error {
 	c.turn.drain()
 	c.in.unclaimed()
 	c.pen.lock()
-	left := c.bereaveLocked(false)
+	left := append(c.out.kept, c.bereaveLocked(false)...)
 	bound := c.out.bound
 	c.mu.Unlock()
 	if bound != nil {
@@ -139,6 +140,13 @@ func (c *session) abandon(left []sock.Parked) error {
 	return err
 }
 
+// takesItsCarrier reports whether a message that has been written takes the end along over which it
+// goes. The descriptor of that has been duplicated.
+func takesItsCarrier(p sock.Parked) bool {
+	m := (*message)(p.(*parked))
+	return m.of.carriesItself(m)
+}
+
 // ended notes that no packet will come any more: io.EOF, or why the connection broke.
 func (c *session) ended(err error) {
 	c.in.unclaimed()
@@ -153,11 +161,20 @@ func (c *session) ended(err error) {
 		c.in.box.Fail()
 	}
 	c.in.cond.Broadcast()
+	unplug := err != io.EOF || len(left) > 0
+	if c.stage == paused && !slices.ContainsFunc(left, takesItsCarrier) { // whoever moves this end has its descriptor: see Stay and dispose
+		c.out.kept = append(c.out.kept, left...)
+		unplug = false
+	}
+	if unplug {
+		c.pen.unplugLocked()
+	}
 	c.mu.Unlock()
 	switch {
+	case !unplug:
 	case len(left) > 0:
 		go c.abandon(left)
-	case err != io.EOF:
+	default:
 		c.pipe.Close() // nothing more is to be said to such a peer
 	}
 	c.above.lost()

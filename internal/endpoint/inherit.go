@@ -10,8 +10,8 @@ import (
 	"afunix/internal/wire"
 )
 
-// This file is about an end that a child process inherits (P8): its descriptor goes to the child by the system's own means, and its
-// state by the environment, so no message carries it.
+// This file is about an end that a child process inherits (P8): its descriptor goes to the child by
+// the system's own means, and its state by the environment, so no message carries it.
 
 // A Bequest is an end that waits for a child.
 type Bequest struct {
@@ -21,9 +21,9 @@ type Bequest struct {
 	move  *move.Outgoing
 }
 
-// Bequeath gets c ready to be inherited. It fails with ETOOMANYREFS if descriptors wait to be received from it, and with
-// os.ErrDeadlineExceeded if its write deadline comes before its peer has taken note. An error means that nothing has changed. Otherwise the
-// caller calls Done or Keep.
+// Bequeath gets c ready to be inherited. It fails with ETOOMANYREFS if descriptors wait to be
+// received from it, and with os.ErrDeadlineExceeded if its write deadline comes before its peer has
+// taken note. An error means that nothing has changed. Otherwise the caller calls Done or Keep.
 func (c *Conn) Bequeath() (*Bequest, error) {
 	b := &Bequest{c: c, move: move.New(nil, nil, nil)}
 	err := b.move.Nest([]move.End{c})
@@ -79,10 +79,12 @@ func (c *Conn) holdsDescriptors() bool {
 // Keep goes on with the end here.
 func (b *Bequest) Keep() { b.move.Stay() }
 
-// Done ends what this process had of the end. Whoever has a duplicate of the descriptor, and the state, has the end.
+// Done ends what this process had of the end. Whoever has a duplicate of the descriptor, and the
+// state, has the end.
 func (b *Bequest) Done() { b.move.Finish() }
 
-// Inherit makes a connection of what Bequeath returned in another process, which is believed: it has started this one. It owns v.
+// Inherit makes a connection of what Bequeath returned in another process, which is believed: it
+// has started this one. It owns v.
 func Inherit(w *World, v uintptr, state []byte) (*Conn, error) {
 	parent := &session{table: descriptor.System, world: w}
 	parent.peer.writers = []cred.Credentials{cred.Self()}

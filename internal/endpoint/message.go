@@ -20,6 +20,7 @@ type message struct {
 	ends             *move.Outgoing // those of its descriptors that are ends of ours; nil if none is
 	transfer         *sock.Transfer // once it has been written
 	room             sock.Transfer  // for that
+	lacks            int            // the weight for which there was no room: see errCrowded
 
 	of  *outbox           // that it is in
 	let func(sock.Parked) // what is to be done with the copies, as soon as mu is free; nil: nothing, or it has been
@@ -41,6 +42,9 @@ func (m *message) weight() int {
 	}
 	return n
 }
+
+// moves reports whether ends of ours go along.
+func (m *message) moves() bool { return m != nil && m.ends != nil }
 
 // maxLen bounds the length of its records.
 func (m *message) maxLen() int {
@@ -124,10 +128,10 @@ func (o *outbox) outlives() bool {
 	return o.box.Gone()
 }
 
-// gather looks at files, and gets the ends among them ready to move. On an error nothing has
-// happened.
-func (o *outbox) gather(files []transport.File) (*message, error) {
-	route, err := o.sendRoute()
+// gather looks at files, and gets the ends among them ready to move, once there is room for a message
+// of that weight. On an error nothing has happened.
+func (o *outbox) gather(files []transport.File, weight int) (*message, error) {
+	route, err := o.sendRoute(weight)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package endpoint
 import (
 	"cmp"
 	"fmt"
+	"syscall"
 
 	"afunix/internal/cred"
 	"afunix/internal/descriptor"
@@ -12,8 +13,8 @@ import (
 	"afunix/internal/wire"
 )
 
-// This file is about ends that have moved here (P8): see move.Incoming. What a state says is checked in states.go, and its numbers by
-// package sock.
+// This file is about ends that have moved here (P8): see move.Incoming. What a state says is
+// checked in states.go, and its numbers by package sock.
 
 // A builder makes ends of what has come over a connection.
 type builder struct {
@@ -41,8 +42,8 @@ func (c *session) build(in *move.Incoming, tag wire.Tag, v uintptr) (move.End, e
 	return b.packetConn()
 }
 
-// connOrPacketConn makes a connection. But one of a pair of datagram sockets that has lost its peer is a socket like any other that is not
-// connected.
+// connOrPacketConn makes a connection. But one of a pair of datagram sockets that has lost its peer
+// is a socket like any other that is not connected.
 func (b builder) connOrPacketConn(v uintptr) (move.End, error) {
 	s, err := b.in.Conn(v)
 	switch {
@@ -73,7 +74,8 @@ func (b builder) parted(s *sock.ConnState) (*PacketConn, error) {
 // conn makes a connection, which is not live yet. It owns v.
 func (b builder) conn(v uintptr) (*Conn, error) { return restored(b, v, checkConn, newConn) }
 
-// restored makes a session of its descriptor and the next state, which is not live yet, with what make puts above it.
+// restored makes a session of its descriptor and the next state, which is not live yet, with what
+// make puts above it.
 func restored[C client](b builder, v uintptr, check func(*sock.ConnState) error, make maker[C]) (none C, err error) {
 	s, err := b.in.Conn(v)
 	if err != nil {
@@ -121,7 +123,7 @@ func (b builder) assemble(c *session, s *sock.ConnState) error {
 	c.pass = end.Pass
 	c.peer.opener, c.peer.pass = opener, end.PeerPass
 	if end.Alone {
-		c.pen.hold = severed
+		c.pen.severLocked()
 	}
 	c.pen.owed.name = []byte(end.Chosen)
 	c.moves.Arrive(s.Moves)
@@ -162,7 +164,7 @@ func (b builder) fill(c *session, s *sock.ConnState) error {
 		c.peer.writers = append(c.peer.writers, nobody)
 	}
 	if s.In.Failed {
-		in.failure = failure(errBroken)
+		in.failure = errBroken
 	}
 	err := b.in.Queue(s.Segments, len(c.peer.writers))
 	if err != nil {
@@ -194,11 +196,12 @@ func (l *door[C]) Taken() {}
 // Taken has nothing to see: nobody looks at the name again (row 75).
 func (s *PacketConn) Taken() {}
 
-// errBroken: the connection was broken before its end moved.
-var errBroken = fmt.Errorf("%w: broken before it moved here", sock.ErrProtocol)
+// errBroken: the connection was broken before its end moved. Nobody here knows by whom, so that it
+// is not said to be the peer's fault.
+var errBroken = fmt.Errorf("%w: broken before it moved here", syscall.EIO)
 
-// believed returns whom a mover says bytes in a queue are from, if he could have written them himself as that user, and of that group: he is
-// both, or root. Else they are nobody's.
+// believed returns whom a mover says bytes in a queue are from, if he could have written them
+// himself as that user, and of that group: he is both, or root. Else they are nobody's.
 func believed(w sock.Writer, mover cred.Credentials) cred.Credentials {
 	who := cred.Credentials{PID: int(w.PID), UID: int(w.UID), GID: int(w.GID), SID: w.SID}
 	if mover.UID == 0 || who.UID == mover.UID && who.GID == mover.GID && who.SID == mover.SID {

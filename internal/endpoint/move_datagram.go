@@ -13,8 +13,9 @@ import (
 	"afunix/internal/wire"
 )
 
-// This file is about a datagram socket that moves to another process (P8): its listener, the links on which datagrams come to it, and the
-// one to the socket that it is connected to. Other links on which it sends are closed; the new owner opens some when it needs them.
+// This file is about a datagram socket that moves to another process (P8): its listener, the links
+// on which datagrams come to it, and the one to the socket that it is connected to. Other links on
+// which it sends are closed; the new owner opens some when it needs them.
 
 // packetMove is what a datagram socket knows of its move. It is guarded by PacketConn.mu.
 type packetMove struct {
@@ -152,7 +153,8 @@ func (s *PacketConn) attached() (links []*link) {
 	return links
 }
 
-// awaitSendsLocked waits until no send is under way, as long as the carrier can send, but for the one that sends the socket itself.
+// awaitSendsLocked waits until no send is under way, as long as the carrier can send, but for the
+// one that sends the socket itself.
 func (s *PacketConn) awaitSendsLocked(m *move.Outgoing) error {
 	own := 0
 	if c := carrierOf(m); c != nil && c.above.socket() == transport.Conn(s) {

@@ -11,8 +11,9 @@ import (
 	"afunix/internal/wire"
 )
 
-// This file is about a listener that moves to another process (P8). Its clients, those that nobody has accepted, move with it: their
-// peers are told, as those of any end. Those that have not said hello notice nothing.
+// This file is about a listener that moves to another process (P8). Its clients, those that nobody
+// has accepted, move with it: their peers are told, as those of any end. Those that have not said
+// hello notice nothing.
 
 // doorMove is what a door knows of its move. It is guarded by door.mu.
 type doorMove struct {
@@ -34,7 +35,8 @@ func (l *door[C]) handed() {
 	l.cond.Broadcast()
 }
 
-// takeAll takes all clients of a listener that is being moved, once those that were taken before belong to somebody.
+// takeAll takes all clients of a listener that is being moved, once those that were taken before
+// belong to somebody.
 func (l *door[C]) takeAll() (clients []C) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -123,8 +125,8 @@ func (l *door[C]) wakeSilent() {
 	}
 }
 
-// settled waits until all greetings are over, and returns the clients that move. What a client has said is answered here; that waits for
-// nobody.
+// settled waits until all greetings are over, and returns the clients that move. What a client has
+// said is answered here; that waits for nobody.
 func (l *door[C]) settled() []*sock.Place[C] {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -242,7 +244,8 @@ func (b builder) listener(v uintptr) (*Listener, error) {
 	return l, nil
 }
 
-// door makes the door of a datagram socket that has moved here, which lets nobody in yet. It owns v.
+// door makes the door of a datagram socket that has moved here, which lets nobody in yet. It owns
+// v.
 func (b builder) door(v uintptr, socket *PacketConn) (*door[*link], error) {
 	l := new(door[*link])
 	if err := buildDoor(b, v, l, checkLinks, socket.newLink, b.noLink); err != nil {
@@ -251,7 +254,8 @@ func (b builder) door(v uintptr, socket *PacketConn) (*door[*link], error) {
 	return l, nil
 }
 
-// noLink refuses a link that nobody has taken in: those that move belong to the socket by then. It owns v.
+// noLink refuses a link that nobody has taken in: those that move belong to the socket by then. It
+// owns v.
 func (b builder) noLink(v uintptr) (*link, error) {
 	b.in.Close(v, descriptor.Unix)
 	return nil, move.Bad("a link that nobody has taken in")

@@ -11,22 +11,27 @@ import (
 	"afunix/internal/wire"
 )
 
-// This file is about an end that moves to another process (P8), as its connection sees it:
+// This file is about a move as the peer takes part in it (P8):
 //
 //	this end                            the other end
 //	Move                         ─▶     sends no more descriptors here, and acknowledges
-//	      ◀─         acknowledgement    that there are none under way
-//	stops reading; its state goes to the new owner by another connection (packages move and wire)
+//	      ◀─         acknowledgement    that none is under way
+//	stops reading; the end's state goes to the new owner, by another connection (package move)
 //	hello (moved)                ─▶     finds the new owner's process, and opens it
 //	      ◀─                   hello
 //	ready                        ◀▶     ready; descriptors may travel again
 //
-// What either side writes meanwhile, descriptors excepted, waits in the pipe for whoever will read it. If the end stays after all, its
-// owner says hello as the new one would; and he, or the new one, moves it again when that has been answered. Both ends can move at the same
-// time: each hello of an end that moved is answered, and the last one counts. If both move over this very connection, the server's moves
-// first, and the client's stays meanwhile.
-
-// What comes when, and what may be said meanwhile, is decided by sock.Moves.
+// What either side writes meanwhile, descriptors excepted, waits in the pipe for the next owner.
+//
+// An end that stays after all was expected to have a new owner. So its old owner says the hello
+// that the new one would have said, and the peer answers. The end does not move again before that
+// answer.
+//
+// Both ends can move at the same time. Each hello of an end that has moved is answered, and the
+// last one counts. If both ends move over this very connection, the server's end moves first, and
+// the client's end stays meanwhile.
+//
+// Package sock decides what comes when, and what may be said meanwhile (sock.Moves).
 
 // moves is what a session knows of moves, and of the ends that wait for one to be over.
 type moves struct {
@@ -40,6 +45,10 @@ type moves struct {
 
 // errMoving: the peer's end is moving, so descriptors have to be duplicated for another process.
 var errMoving = errors.New("the peer is moving")
+
+// errCrowded: there is no room for a message with ends of ours. They are what they were while it
+// waits: whoever is to make room may be reading one of them.
+var errCrowded = errors.New("ends do not wait for room")
 
 // peerMoves takes in that the other end is about to move, or has been let go.
 func (v *moves) peerMoves(p *wire.Packet) error {
@@ -60,7 +69,8 @@ func (v *moves) peerMoves(p *wire.Packet) error {
 	return nil
 }
 
-// rehello takes in a hello in the middle of a connection: of the process that the other end has moved to, or the answer to ours.
+// rehello takes in a hello in the middle of a connection: of the process that the other end has
+// moved to, or the answer to ours.
 func (v *moves) rehello(p *wire.Packet) error {
 	c := v.c
 	moved := p.Flags&wire.Moved != 0
@@ -168,7 +178,8 @@ func (v *moves) rehelloPacketLocked(moved bool) wire.Packet {
 	return *c.helloPacket(wire.HelloBody{Proof: c.pen.owed.proof}, flags, "")
 }
 
-// Start makes an end live that has moved here, with those in its queue. Before that, Close closes its pipe and nothing else.
+// Start makes an end live that has moved here, with those in its queue. Before that, Close closes
+// its pipe and nothing else.
 func (c *session) Start() {
 	c.mu.Lock()
 	closed := c.closed
@@ -190,8 +201,8 @@ func (c *session) Start() {
 	go c.turn.run()
 }
 
-// settle starts ends that have come over c, whose message has been acknowledged. One that has come over itself waits until it has been
-// let go: until then its former owner reads it.
+// settle starts ends that have come over c, whose message has been acknowledged. One that has come
+// over itself waits until it has been let go: until then its former owner reads it.
 func (v *moves) settle(ends []move.End) {
 	if len(ends) == 0 {
 		return
@@ -208,8 +219,8 @@ func (v *moves) settle(ends []move.End) {
 	move.StartAll(ends)
 }
 
-// lookForOwner starts the ends that wait for a process that has ended meanwhile. That nothing can be learnt about it does not mean that it
-// has: two processes must never read one end.
+// lookForOwner starts the ends that wait for a process that has ended meanwhile. That nothing can
+// be learnt about it does not mean that it has: two processes must never read one end.
 func (v *moves) lookForOwner() {
 	c := v.c
 	c.mu.Lock()

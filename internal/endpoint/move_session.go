@@ -11,10 +11,11 @@ import (
 	"afunix/internal/sock"
 )
 
-// This file is about an end of a connection that moves to another process (P8): how it is quieted, what it is made of, and how it stays or
-// goes. See move.End.
+// This file is about an end of a connection that moves to another process (P8): how it is quieted,
+// what it is made of, and how it stays or goes. See move.End.
 
-// watch waits on cond until done, as long as the carrier of m can send. The caller holds the lock of cond, which guards nudged, too.
+// watch waits on cond until done, as long as the carrier of m can send. The caller holds the lock
+// of cond, which guards nudged, too.
 func watch(m *move.Outgoing, cond *sync.Cond, nudged *bool, done func() bool) error {
 	for *nudged = true; !done(); {
 		if !*nudged {
@@ -32,8 +33,8 @@ func watch(m *move.Outgoing, cond *sync.Cond, nudged *bool, done func() bool) er
 	return nil
 }
 
-// nest gets the ends ready that wait in the queue of c. EAGAIN: some have come with the first piece of a datagram, which its sender may
-// still take back.
+// nest gets the ends ready that wait in the queue of c. EAGAIN: some have come with the first piece
+// of a datagram, which its sender may still take back.
 func (v *moves) nest(m *move.Outgoing) error {
 	c := v.c
 	if c.above.unsettled() {
@@ -50,7 +51,8 @@ func (v *moves) nest(m *move.Outgoing) error {
 	return nil
 }
 
-// mate returns the other end of c, if that moves with it, and does not read any more. It never sends anything else.
+// mate returns the other end of c, if that moves with it, and does not read any more. It never
+// sends anything else.
 func (v *moves) mate(m *move.Outgoing) *session {
 	c := v.c
 	for _, e := range m.Ends() {
@@ -95,8 +97,8 @@ func (v *moves) alive(m *move.Outgoing) error {
 	return v.watchLocked(m, func() bool { return v.Lives() || c.closed })
 }
 
-// Begin makes c quiet. One that has come over itself waits until its former owner has let go of it (see settle), as long as the carrier can
-// send.
+// Begin makes c quiet. One that has come over itself waits until its former owner has let go of it
+// (see settle), as long as the carrier can send.
 func (c *session) Begin(m *move.Outgoing) error {
 	if err := c.moves.alive(m); err != nil {
 		return err
@@ -158,7 +160,7 @@ func (v *moves) quiet() bool {
 	return v.c.pen.severed() || v.c.pen.idle() && v.Quiet()
 }
 
-// answered reports whether there has been a hello since ours, or none will come.
+// answered reports whether the peer has answered our last hello, or never will: see Moves.Answered.
 func (v *moves) answered() bool {
 	return v.Answered() || v.c.pen.severed() || v.c.out.box.Gone()
 }
@@ -268,8 +270,17 @@ func (v *moves) requestLocked(m *move.Outgoing) error {
 // Kind is that of an end of a connection.
 func (c *session) Kind() descriptor.Kind { return descriptor.Unix }
 
-// Descriptor returns that of the pipe.
-func (c *session) Descriptor() (uintptr, error) { return descriptorOf(c.pipe) }
+// Descriptor returns that of the pipe, which nobody closes while c is being moved. Of one that
+// broke before, somebody may be about to.
+func (c *session) Descriptor() (uintptr, error) {
+	c.mu.Lock()
+	unplugged := c.pen.unplugged()
+	c.mu.Unlock()
+	if unplugged {
+		return 0, syscall.EBADF
+	}
+	return descriptorOf(c.pipe)
+}
 
 // descriptorOf returns the descriptor of a pipe that nobody else closes for the time being.
 func descriptorOf(p pipe.Pipe) (v uintptr, err error) {
@@ -322,10 +333,18 @@ func (c *session) Stay() {
 	c.pen.payLocked()
 	c.wakeWritesLocked()
 	closed := c.resumeLocked()
+	broke := c.in.failure != nil && !c.pen.unplugged()
+	if broke {
+		c.pen.unplugLocked()
+	}
+	left := c.out.kept
 	c.mu.Unlock()
-	if closed {
+	switch {
+	case closed:
 		c.depose(false)
 		return
+	case broke:
+		c.abandon(left)
 	}
 	c.turn.catchUp() // the peer has not waited until this end had taken note of everything: see tellLocked
 }

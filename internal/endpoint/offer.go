@@ -21,18 +21,22 @@ var errLost = errors.New("link is lost")
 // offer sends one datagram, and waits until it has been queued. ECONNREFUSED: the other socket was closed meanwhile; EPERM: it is
 // connected to somebody else; EPIPE: it has shut down reading.
 func (l *link) offer(b []byte, files []transport.File) (int, error) {
-	for {
+	for weight := 0; ; {
 		var m *message
 		if len(files) > 0 {
 			var err error
-			if m, err = l.out.gather(files); err == move.ErrCycle {
+			if m, err = l.out.gather(files, weight); err == move.ErrCycle {
 				return len(b), nil
 			} else if err != nil {
 				return 0, gone(err)
 			}
 		}
 		n, err := l.offerWith(b, m)
-		if err == errMoving {
+		switch err {
+		case errCrowded:
+			weight = m.lacks
+			continue
+		case errMoving:
 			continue
 		}
 		m.arrived()

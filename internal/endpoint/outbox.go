@@ -23,7 +23,8 @@ type outbox struct {
 	autobind Autobind   // nil if the socket has a name
 	bound    io.Closer  // to the one that it has chosen
 
-	guests []guest // ends that are being moved over this connection
+	guests []guest       // ends that are being moved over this connection
+	kept   []sock.Parked // of an end that broke while it moved: to be let go of when its pipe is closed
 }
 
 // errorOf returns the error that o is to a sender.
@@ -37,9 +38,10 @@ func (o *outbox) writeStoppedLocked() error {
 // gone says that the peer is gone.
 func (o *outbox) gone() error { return errorOf(o.box.Loss(), o.left) }
 
-// sendRoute returns how descriptors travel to the peer. It waits until the peer is ready; EPERM if
-// nobody can duplicate, EAGAIN if nobody has taken the other end for long.
-func (o *outbox) sendRoute() (rights.Route, error) {
+// sendRoute returns how descriptors travel to the peer. It waits until the peer is ready, and until
+// there is room for so many, if any; EPERM if nobody can duplicate, EAGAIN if nobody has taken the
+// other end for long.
+func (o *outbox) sendRoute(weight int) (rights.Route, error) {
 	c := o.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -51,7 +53,7 @@ func (o *outbox) sendRoute() (rights.Route, error) {
 		if err := o.writeStoppedLocked(); err != nil {
 			return rights.Route{}, err
 		}
-		if o.c.moves.Ready() {
+		if c.moves.Ready() && (weight == 0 || o.box.Room(weight)) {
 			break
 		}
 		if late.passed() {
@@ -165,6 +167,10 @@ func (o *outbox) putLocked(p *wire.Packet, m *message, begun bool) error {
 		}
 		if !begun && weight > 0 && !o.c.moves.Ready() {
 			return errMoving
+		}
+		if !begun && m.moves() && !o.box.Room(weight) {
+			m.lacks = weight
+			return errCrowded
 		}
 		switch {
 		case o.c.moves.Presents():

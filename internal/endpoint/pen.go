@@ -16,7 +16,7 @@ import (
 // What holds whenever mu is free: who has set hold to writing takes it back; until then nobody else
 // changes hold, head, what there is to a debt (all of owed but its bits, acknowledgements, refusals
 // and credit), or ends transfers but by the peer's acknowledgement. The flusher lives while the pen
-// is blocked; severed is for ever, and then out.box is Gone. What is owed is paid by whoever notes
+// is blocked; severed and unplugged are for ever, and then out.box is Gone. What is owed is paid by whoever notes
 // it, or by whoever has the pen: while that is free, something is owed only if the peer cannot hear
 // it (out.moves.Hears).
 type pen struct {
@@ -34,14 +34,21 @@ type pen struct {
 type hold uint8
 
 const (
-	idle    hold = iota
-	writing      // somebody is writing a packet, without mu
-	blocked      // the pipe is full: the flusher waits for room
-	severed      // the pipe takes nothing any more
+	idle      hold = iota
+	writing        // somebody is writing a packet, without mu
+	blocked        // the pipe is full: the flusher waits for room
+	severed        // the pipe takes nothing any more
+	unplugged      // … and is closed, or about to be: the connection broke
 )
 
 // severed reports whether the pipe takes nothing any more.
-func (p *pen) severed() bool { return p.hold == severed }
+func (p *pen) severed() bool { return p.hold >= severed }
+
+// unplugLocked notes that the pipe is closed, or about to be.
+func (p *pen) unplugLocked() { p.hold = unplugged }
+
+// unplugged reports whether it is.
+func (p *pen) unplugged() bool { return p.hold == unplugged }
 
 // idle reports whether whoever has something to say can write it.
 func (p *pen) idle() bool { return p.hold == idle }
@@ -162,7 +169,7 @@ func (p *pen) loseLocked() {
 
 // severLocked ends writing. It wakes whoever waits to send, or to be acknowledged.
 func (p *pen) severLocked() {
-	p.hold = severed
+	p.hold = max(p.hold, severed)
 	p.c.out.cond.Broadcast()
 	p.c.out.nudgeGuests()
 }

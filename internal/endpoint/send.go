@@ -113,13 +113,16 @@ func (c *Conn) Send(b []byte, files []transport.File, to *net.UnixAddr) (int, er
 	if len(b) == 0 && c.typ == sock.Stream {
 		return 0, syscall.EINVAL
 	}
-	for {
-		m, n, err := c.attempt(b, files)
+	for weight := 0; ; {
+		m, n, err := c.attempt(b, files, weight)
 		switch {
 		case err == move.ErrCycle:
 			return len(b), nil
-		case err == errMoving:
-			continue // to whoever has the other end now
+		case err == errMoving: // to whoever has the other end now
+			continue
+		case err == errCrowded:
+			weight = m.lacks
+			continue
 		case m == nil || m.transfer == nil:
 			return 0, c.blame(len(b), files, err)
 		}
@@ -145,15 +148,15 @@ func badFile(t descriptor.Table, files []transport.File) error {
 	return nil
 }
 
-// attempt gathers files, and writes b with them; without a message, it has not got so far. If this end is among the files, it waits for whoever
+// attempt gathers files, and writes b with them, once there is room for that weight; without a message, it has not got so far. If this end is among the files, it waits for whoever
 // is writing first: while the end is being moved, he would not go on.
-func (c *Conn) attempt(b []byte, files []transport.File) (m *message, n int, err error) {
+func (c *Conn) attempt(b []byte, files []transport.File, weight int) (m *message, n int, err error) {
 	itself := slices.ContainsFunc(files, func(f transport.File) bool { return f.End == any(c) })
 	if itself {
 		c.writing.Lock()
 		defer c.writing.Unlock()
 	}
-	if m, err = c.out.gather(files); err != nil {
+	if m, err = c.out.gather(files, weight); err != nil {
 		return nil, 0, err
 	}
 	if !itself {

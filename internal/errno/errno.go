@@ -1,7 +1,7 @@
 //go:build !plan9
 
 // Package errno has the errors of system calls that package syscall does not have on every system:
-// Plan 9 has errors of its own. Code that only Unix and Windows build needs none of it.
+// Plan 9 has errors of its own. Code that only Unix and Windows build does not need this package.
 package errno
 
 import "syscall"

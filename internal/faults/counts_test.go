@@ -64,7 +64,8 @@ func countWarm(tr afunix.Transport, g *goods) (counts, error) {
 // as they can be counted (handleSlack).
 func (c counts) agree(now counts) bool {
 	off := now.descriptors - c.descriptors
-	return -handleSlack <= off && off <= handleSlack && now.goroutines <= c.goroutines && now.threads <= c.threads+threadSlack &&
+	return -handleSlack <= off && off <= handleSlack && now.goroutines <= c.goroutines &&
+		now.threads <= c.threads+threadSlack &&
 		now.memory <= c.memory+memorySlack
 }
 
@@ -90,5 +91,6 @@ func (c counts) settle() error {
 }
 
 func (c counts) String() string {
-	return fmt.Sprintf("%d descriptors, %d goroutines, %d threads, %d KiB", c.descriptors, c.goroutines, c.threads, c.memory>>10)
+	return fmt.Sprintf("%d descriptors, %d goroutines, %d threads, %d KiB", c.descriptors,
+		c.goroutines, c.threads, c.memory>>10)
 }

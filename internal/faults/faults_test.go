@@ -80,7 +80,8 @@ type tally struct {
 func newTally() *tally { return &tally{steps: make(map[string]int)} }
 
 func (t *tally) String() string {
-	return fmt.Sprintf("%d rounds, %d kills, %d descriptors and %d MB passed", t.rounds, t.kills, t.descriptors, t.bytes/1e6)
+	return fmt.Sprintf("%d rounds, %d kills, %d descriptors and %d MB passed", t.rounds, t.kills,
+		t.descriptors, t.bytes/1e6)
 }
 
 // newRound makes what every round needs.

@@ -291,7 +291,8 @@ func (k *killing) compare(a *account, rep report, killed bool) error {
 	case len(a.bare) > 0 && a.bare[0] < rep.sent:
 		return fmt.Errorf("messages %d came without their descriptors, though the sending of %d had succeeded", a.bare, rep.sent)
 	case rep.got > a.sent:
-		return fmt.Errorf("the victim received %d messages, though %d had been sent, and then: %v", rep.got, a.sent, a.sendError)
+		return fmt.Errorf("the victim received %d messages, though %d had been sent, and then: %v",
+			rep.got, a.sent, a.sendError)
 	}
 	k.tally.bare += len(a.bare)
 	return nil

@@ -110,7 +110,8 @@ func (s *soak) progress() {
 // report prints the final figures.
 func (s *soak) report() {
 	now, err := count()
-	fmt.Printf("\n%v, seed %d\n%v\nbefore: %v\nafter:  %v %v\n", time.Since(s.begun).Round(time.Second), s.seed, s.tally, s.before, now, err)
+	fmt.Printf("\n%v, seed %d\n%v\nbefore: %v\nafter:  %v %v\n",
+		time.Since(s.begun).Round(time.Second), s.seed, s.tally, s.before, now, err)
 	fmt.Printf("%d of the descriptors here were left by senders that died before they had told; %d messages came without their descriptors, "+
 		"of senders that died while they sent\n", s.tally.orphans, s.tally.bare)
 	for _, v := range slices.Sorted(maps.Keys(s.tally.steps)) {

@@ -35,7 +35,8 @@ func runStorm(r *round) error {
 }
 
 func (r *round) stormOver(network string) error {
-	e := errand{Part: "storm", Transport: r.transport, Network: network, Path: r.path(), Dials: true, Messages: manyMessages / 2}
+	e := errand{Part: "storm", Transport: r.transport, Network: network, Path: r.path(),
+		Dials: true, Messages: manyMessages / 2}
 	l, err := (&afunix.ListenConfig{Transport: e.Transport}).Listen(context.Background(), e.Network, e.Path)
 	if err != nil {
 		return err

@@ -1,5 +1,5 @@
-// Package inherit takes sockets to child processes: their descriptors by the system's own means,
-// and what else a child has to know of them by its environment.
+// Package inherit takes sockets to child processes. A socket's descriptor goes by the system's own
+// means. What else the child has to know of the socket goes by its environment.
 package inherit
 
 import (
@@ -23,7 +23,7 @@ const maxState = 8 << 10
 
 // A Bequest is what a child is told of one socket.
 type Bequest struct {
-	Name  string
+	Name  string  // under which the child asks for it
 	Value uintptr // the descriptor, in the child
 	Mark  uint64  `json:",omitempty"` // by which the child knows that it is the right one
 	Pipe  bool    `json:",omitempty"` // of the pipe transport

@@ -42,15 +42,16 @@ func (l *Legacy) attach(cmd *exec.Cmd, b Bequest) Bequest {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = new(syscall.SysProcAttr)
 	}
-	cmd.SysProcAttr.AdditionalInheritedHandles = append(cmd.SysProcAttr.AdditionalInheritedHandles, syscall.Handle(l.handle))
+	cmd.SysProcAttr.AdditionalInheritedHandles = append(cmd.SysProcAttr.AdditionalInheritedHandles,
+		syscall.Handle(l.handle))
 	b.Value = uintptr(l.handle)
 	return b
 }
 
-// secure keeps an inherited handle from the children of this process, in case somebody starts them
-// without naming what they may inherit. It reports whether there is such a one. What kind of file
-// it is could not be asked without waiting, if the variable lies, for whoever is reading from it;
-// that is found out later.
+// secure keeps an inherited handle from the children of this process, in case they are started
+// without a list of the handles that they may inherit. It reports whether there is such a handle.
+// If the variable lies, to ask what kind of file the handle is might wait for a process that is
+// reading from it. That is found out later.
 func secure(b Bequest) bool {
 	if kind, err := descriptor.ObjectType(b.Value); err != nil || kind != "File" {
 		return false

@@ -92,11 +92,13 @@ func (c *Conn) authorized(authorize transport.Authorize) error {
 	return authorize(c.peer)
 }
 
+// Read reads bytes, or one message whose descriptors are closed.
 func (c *Conn) Read(b []byte) (int, error) {
 	n, err := c.c.Read(b)
 	return n, inner(err)
 }
 
+// Write writes all of b, or sends b as one message.
 func (c *Conn) Write(b []byte) (int, error) {
 	n, err := c.c.Write(b)
 	return n, inner(err)
@@ -111,6 +113,8 @@ func (c *Conn) Packets() (sent, received uint64, ok bool) { return 0, 0, false }
 
 // Transport is the kernel transport.
 func (c *Conn) Transport() transport.ID { return transport.Kernel }
+
+// The rest is package net's. What it means is said in transport.Conn.
 
 func (c *Conn) Close() error                          { return inner(c.c.Close()) }
 func (c *Conn) CloseRead() error                      { return inner(c.c.CloseRead()) }

@@ -10,7 +10,8 @@ import (
 )
 
 // Dial connects a socket to the one called name.
-func (Transport) Dial(ctx context.Context, network string, laddr *net.UnixAddr, name string, authorize transport.Authorize) (transport.Conn, error) {
+func (Transport) Dial(ctx context.Context, network string, laddr *net.UnixAddr, name string,
+	authorize transport.Authorize) (transport.Conn, error) {
 	if err := supported(network, name); err != nil {
 		return nil, err
 	}

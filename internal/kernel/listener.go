@@ -59,5 +59,8 @@ func (l *Listener) closeDoor() {
 // Transport is the kernel transport.
 func (l *Listener) Transport() transport.ID { return transport.Kernel }
 
-func (l *Listener) Addr() *net.UnixAddr                   { return unixAddr(l.l.Addr()) }
+// Addr is the name at which clients connect.
+func (l *Listener) Addr() *net.UnixAddr { return unixAddr(l.l.Addr()) }
+
+// SyscallConn gives access to the listening socket.
 func (l *Listener) SyscallConn() (syscall.RawConn, error) { return l.l.SyscallConn() }

@@ -9,8 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// peerCredentials are those of getpeerucred(3C): who called connect or listen. illumos has the
-// same. What the system does not know is -1; a user that it does not know is nobody's.
+// peerCredentials are those of getpeerucred(3C): of the process that called connect or listen.
+// illumos has the same call. A number that the system does not know is -1, and a user that it does
+// not know is nobody.
 func peerCredentials(fd uintptr) (cred.Credentials, error) {
 	u, err := unix.GetPeerUcred(fd)
 	if err != nil {

@@ -178,7 +178,8 @@ func permitted(path, imp string, may []string) bool {
 // Whoever builds with this module gets golang.org/x/sys with it, and nothing else.
 func TestUsersGetOneModule(t *testing.T) {
 	for _, goos := range systems {
-		out := goCommand(t, library, goos, "list", "-deps", "-tags", "afunix_pipe", "-f", "{{with .Module}}{{.Path}}{{end}}",
+		out := goCommand(t, library, goos, "list", "-deps", "-tags", "afunix_pipe", "-f",
+			"{{with .Module}}{{.Path}}{{end}}",
 			".", "./upgrade/...", "./dropin/...")
 		paths := slices.Compact(slices.Sorted(strings.FieldsSeq(out)))
 		if !slices.Equal(paths, []string{module, "golang.org/x/sys"}) {

@@ -85,7 +85,8 @@ func ownHandles() ([]handle, error) {
 	var list []handle
 	for v, missing := uintptr(4), 0; missing < gap; v += 4 {
 		var info basicInformation
-		status, _, _ := procNtQueryObject.Call(v, objectBasicInformation, uintptr(unsafe.Pointer(&info)), unsafe.Sizeof(info), 0)
+		status, _, _ := procNtQueryObject.Call(v, objectBasicInformation,
+			uintptr(unsafe.Pointer(&info)), unsafe.Sizeof(info), 0)
 		if windows.NTStatus(status) != windows.STATUS_SUCCESS {
 			missing++
 			continue

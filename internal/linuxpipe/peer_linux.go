@@ -72,8 +72,8 @@ func (p *peer) awaited() bool { return !p.named || p.late || p.moved }
 // must not push them out.
 const roomForControl = 256
 
-// receive reads one packet together with who sent it. EPROTO: that is not who said hello, so what
-// it says of descriptors is about another process's table.
+// receive reads one packet together with its sender. EPROTO: the sender is not the process that
+// said hello, so what the packet says of descriptors is about another process's table.
 func (p *peer) receive(fd uintptr, b []byte) (int, error) {
 	var oob [roomForControl]byte
 	var iov unix.Iovec
@@ -81,7 +81,8 @@ func (p *peer) receive(fd uintptr, b []byte) (int, error) {
 	iov.SetLen(len(b))
 	msg := unix.Msghdr{Iov: &iov, Iovlen: 1, Control: &oob[0]}
 	msg.SetControllen(len(oob))
-	n, _, errno := syscall.Syscall(unix.SYS_RECVMSG, fd, uintptr(unsafe.Pointer(&msg)), unix.MSG_CMSG_CLOEXEC|unix.MSG_DONTWAIT)
+	n, _, errno := syscall.Syscall(unix.SYS_RECVMSG, fd, uintptr(unsafe.Pointer(&msg)),
+		unix.MSG_CMSG_CLOEXEC|unix.MSG_DONTWAIT)
 	if errno != 0 {
 		return 0, errno
 	}

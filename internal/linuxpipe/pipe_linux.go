@@ -109,7 +109,8 @@ func (in *input) attempt(fd uintptr) bool {
 // whole reads a packet into in.buf. Nothing is said of a control block, so descriptors that a peer
 // attaches are closed by the kernel.
 func (in *input) whole(fd uintptr) (int, error) {
-	n, _, errno := syscall.Syscall6(unix.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(in.buf)), uintptr(len(in.buf)), unix.MSG_DONTWAIT, 0, 0)
+	n, _, errno := syscall.Syscall6(unix.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(in.buf)),
+		uintptr(len(in.buf)), unix.MSG_DONTWAIT, 0, 0)
 	if errno != 0 {
 		return 0, errno
 	}
@@ -281,8 +282,8 @@ func (p *Pipe) Close() error {
 	return err
 }
 
-// Hangup is Close for whoever else has this end, too: a child process that has just been forked has
-// it until its exec. What has been written stays readable.
+// Hangup is Close for other processes that have this end, too: a child process that has just been
+// forked has it until its exec. What has been written stays readable.
 func (p *Pipe) Hangup() error {
 	locks.MayWait()
 	p.raw.Control(func(fd uintptr) { unix.Shutdown(int(fd), unix.SHUT_RDWR) }) // fails if it is closed, or the other end is

@@ -20,8 +20,8 @@ var yamaRestricted = sync.OnceValue(func() bool {
 // peer of another PID namespace has number 0, which would only take that away from the peer before.
 func allowTracing(pid int) {
 	if pid != 0 && pid != os.Getpid() && yamaRestricted() {
-		// Without it the peer finds that it cannot pull, and says so in its hello: EPERM for
-		// whoever sends.
+		// Without this the peer finds that it cannot pull, and says so in its hello: a send of
+		// descriptors is EPERM then.
 		_ = unix.Prctl(unix.PR_SET_PTRACER, uintptr(pid), 0, 0, 0)
 	}
 }

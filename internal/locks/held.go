@@ -119,7 +119,8 @@ func hasty(held []holding, what string) string {
 }
 
 // freeing writes down that this goroutine gives a mutex back. It panics if the goroutine has not
-// taken that, or will wait on a condition of it under another that forbids this.
+// taken the mutex. It also panics if the goroutine is about to wait on a condition of the mutex
+// under another mutex that forbids this.
 func freeing[C Class](mutex any) {
 	var c C
 	g := goroutine()

@@ -1,9 +1,9 @@
 // Package locks has the mutexes of the library, and the order in which a goroutine may take them.
 //
 // The order stands in one place, [Order]. Built with the tag afunix_locks, every mutex checks what
-// its goroutine holds, and whoever takes one against the order panics with the place where the
-// other was taken. Built without, a [Mutex] is a sync.Mutex and an [RWMutex] a sync.RWMutex:
-// nothing is recorded, and there is nothing to pay.
+// its goroutine holds. A goroutine that takes a mutex against the order panics, with the place
+// where the other mutex was taken. Built without the tag, a [Mutex] is a sync.Mutex and an
+// [RWMutex] a sync.RWMutex: nothing is recorded, and there is nothing to pay.
 package locks
 
 // A Class is what a mutex is for. It is the type parameter of a mutex, so that a mutex of any
@@ -14,7 +14,7 @@ type Class interface{ isClass() }
 type Lock struct {
 	Class  Class
 	Name   string // where the mutex is declared: package, type and field
-	Guards string
+	Guards string // what the mutexes guard
 
 	// Long locks make calls come one after the other that may wait. A lock that is not Long is free
 	// again soon: under it nobody waits on the condition of another, and nobody calls MayWait.
@@ -26,8 +26,8 @@ type Lock struct {
 	Anew bool
 }
 
-// Order returns the locks in the order in which they may be taken: each while those above it are
-// held, and none that is below it. Two of one class are never held by one goroutine.
+// Order returns the locks in the order in which they may be taken. A lock may be taken while those
+// above it are held, and while none below it is. A goroutine never holds two locks of one class.
 func Order() []Lock {
 	return []Lock{
 		{Class: Readying{}, Name: "upgrade.Upgrader.readying", Guards: "one Ready at a time", Long: true},

@@ -1,5 +1,5 @@
-// Package lookalike recognises what is taken for a socket and is none of ours: names of Windows
-// that lead to no file, socket files of others.
+// Package lookalike recognises what looks like a socket and is none of ours: names of Windows that
+// lead to no file, and socket files of other programs.
 package lookalike
 
 import (
@@ -13,9 +13,10 @@ import (
 // An Error is the errno of dialling or binding, and what is there instead of a socket.
 type Error struct {
 	Errno errno.Errno
-	What  string
+	What  string // one of the constants below, or a sentence like them
 }
 
+// Error is the errno's text and What.
 func (e *Error) Error() string { return e.Errno.Error() + ": " + e.What }
 
 // Unwrap returns the errno.
@@ -28,8 +29,9 @@ const (
 	Device = "it is the name of a device"
 )
 
-// Name says what a name of Windows leads to that is no file of this machine; "" if it may be one.
-// The name is a full one, as GetFullPathName makes it: that turns CON and the like into \\.\CON.
+// Name says what a name of Windows leads to if that is no file of this machine, and returns "" if
+// it may be one. The name is a full one, as GetFullPathName makes it, which turns CON and the like
+// into \\.\CON.
 func Name(full string) string {
 	slashed := strings.ReplaceAll(full, "/", `\`)
 	rest, local := cutDevice(slashed)

@@ -32,8 +32,8 @@ func Bindable(path string) error {
 	return nil
 }
 
-// ofNoFile says what a path leads to that is no file of this machine; "" if it may be one. EINVAL:
-// it is no path.
+// ofNoFile says what a path leads to if that is no file of this machine, and returns "" if it may
+// be one. EINVAL: name is no path.
 func ofNoFile(path string) (what string, err error) {
 	full, err := windows.FullPath(path)
 	if err != nil {

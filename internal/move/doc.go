@@ -10,8 +10,8 @@
 //
 // What moves with an end waits in packets in front of the message, which docs/PROTOCOL.md calls its
 // luggage: states, and the records of the descriptors that the states speak of, in this order. Each
-// record of an end in the message has a state; that is followed by the states of the ends that it is
-// made of, or that wait in its queue.
+// record of an end in the message has a state; that is followed by the states of the ends that it
+// is made of, or that wait in its queue.
 package move
 
 import (

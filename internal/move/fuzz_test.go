@@ -28,8 +28,9 @@ func record(v uintptr) []byte {
 	return wire.Record{Kind: uint8(descriptor.File), Owner: wire.Sender, Value: uint64(v)}.Append(nil)
 }
 
-// Whatever a mover says of its ends: what has been adopted belongs to an end, or has been closed, and nothing else has been touched. Each
-// byte of kinds is a descriptor that comes, of the message or in front of it.
+// Whatever a mover says of its ends: what has been adopted belongs to an end, or has been closed,
+// and nothing else has been touched. Each byte of kinds is a descriptor that comes, of the message
+// or in front of it.
 func FuzzIncoming(f *testing.F) {
 	for _, build := range []func(w *world) *end{
 		func(w *world) *end { return w.conn("a", 2, w.conn("b", 1)) },

@@ -192,8 +192,8 @@ func (in *Incoming) Part(want wire.Tag) (uintptr, error) {
 	return in.part()
 }
 
-// Client adopts the descriptor of a listener's next client, which has a state (wire.ConnTag), or has
-// not said hello (wire.PipeTag).
+// Client adopts the descriptor of a listener's next client, which has a state (wire.ConnTag), or
+// has not said hello (wire.PipeTag).
 func (in *Incoming) Client() (v uintptr, tag wire.Tag, err error) {
 	if v, err = in.part(); err != nil {
 		return 0, 0, err
@@ -238,8 +238,8 @@ func (in *Incoming) Handles(v uintptr, n int) ([]uintptr, error) {
 }
 
 // Queue makes of the segments in a state the queue of a connection that has had so many writers:
-// their bytes are a copy from here on, and their descriptors adopted. On an error there is no queue,
-// and nothing is open.
+// their bytes are a copy from here on, and their descriptors adopted. On an error there is no
+// queue, and nothing is open.
 func (in *Incoming) Queue(segments []sock.Segment, writers int) (err error) {
 	for i := range segments {
 		if err = in.queue(&segments[i], writers); err != nil {

@@ -24,8 +24,8 @@ func (w *world) cargo() []*end {
 
 var ways = map[string]rights.Way{"pull": rights.Pull, "push": rights.Push}
 
-// What is made of an end at the other side is what it was made of, down to the ends in the queues of those in its queue; and nothing of it
-// is left here, or open twice.
+// What is made of an end at the other side is what it was made of, down to the ends in the queues
+// of those in its queue; and nothing of it is left here, or open twice.
 func TestEndsArriveAsTheyLeft(t *testing.T) {
 	for name, way := range ways {
 		t.Run(name, func(t *testing.T) {
@@ -57,8 +57,8 @@ func TestEndsArriveAsTheyLeft(t *testing.T) {
 	}
 }
 
-// All ends begin before any gets ready, and are ready before any is packed; all have moved before any is released. Ends in a queue come
-// when their carrier is ready.
+// All ends begin before any gets ready, and are ready before any is packed; all have moved before
+// any is released. Ends in a queue come when their carrier is ready.
 func TestOrderOfAMove(t *testing.T) {
 	w := newWorld(t, rights.Pull)
 	m := w.message(w.cargo()...)
@@ -84,7 +84,8 @@ func TestOrderOfAMove(t *testing.T) {
 	}
 }
 
-// Whatever fails: those that have begun stay, each once, and none has moved; nothing is left open in the other process, nor closed here.
+// Whatever fails: those that have begun stay, each once, and none has moved; nothing is left open
+// in the other process, nor closed here.
 func TestAMoveThatFails(t *testing.T) {
 	injected := errors.New("injected")
 	for _, step := range []string{"begin", "ready", "pack", "ask"} {
@@ -122,8 +123,8 @@ func TestWhichEndIsToBlame(t *testing.T) {
 	}
 }
 
-// A message that goes into the queue of an end that goes with it: nobody can ever receive it, and the ends of the message are closed,
-// with all that is in them.
+// A message that goes into the queue of an end that goes with it: nobody can ever receive it, and
+// the ends of the message are closed, with all that is in them.
 func TestAnEndInItsOwnQueue(t *testing.T) {
 	w := newWorld(t, rights.Pull)
 	w.peerID = 7
@@ -177,8 +178,8 @@ func TestWhatBecomesOfAMove(t *testing.T) {
 	}
 }
 
-// A packet that has been written is the peer's: it closes what came with that, since no message comes behind. What has not been written is
-// taken back.
+// A packet that has been written is the peer's: it closes what came with that, since no message
+// comes behind. What has not been written is taken back.
 func TestLuggageThatIsHalfWritten(t *testing.T) {
 	w := newWorld(t, rights.Push)
 	message := w.outgoing(1)
@@ -209,7 +210,8 @@ func TestNothingMoves(t *testing.T) {
 	}
 }
 
-// Luggage of which something is left over belongs to nothing, and neither does a message whose luggage has not come.
+// Luggage of which something is left over belongs to nothing, and neither does a message whose
+// luggage has not come.
 func TestLuggageThatDoesNotFit(t *testing.T) {
 	for name, change := range map[string]func(l *move.Luggage, w *world){
 		"none":       func(l *move.Luggage, _ *world) { *l = move.Luggage{} },
@@ -255,7 +257,8 @@ func TestEndsThatCannotCome(t *testing.T) {
 	w.have(w.here.Len(), 0)
 }
 
-// A child process makes the end that it inherits of its state and its descriptor, and of nothing else.
+// A child process makes the end that it inherits of its state and its descriptor, and of nothing
+// else.
 func TestInherit(t *testing.T) {
 	w := newWorld(t, rights.Pull)
 	state := func(e *end) []byte {

@@ -1,3 +1,3 @@
-// Package newcomer has the tests of what somebody meets who is new here: the commands of README.md,
-// and the scripts that set a machine up.
+// Package newcomer has the tests of what a newcomer meets: the commands of README.md, and the
+// scripts that set a machine up.
 package newcomer

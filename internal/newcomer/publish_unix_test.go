@@ -80,6 +80,7 @@ func (h *home) publishes(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(h.dir, ".gitconfig"), []byte(config), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	h.env = append(h.env, "ORIGIN="+origin, "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+filepath.Join(h.dir, ".gitconfig"),
+	h.env = append(h.env, "ORIGIN="+origin, "GIT_CONFIG_NOSYSTEM=1",
+		"GIT_CONFIG_GLOBAL="+filepath.Join(h.dir, ".gitconfig"),
 		"GOPRIVATE=github.com/you", "GOPATH="+filepath.Join(h.dir, "go"), "GOBIN=", "GOMODCACHE=", "GOFLAGS=-modcacherw")
 }

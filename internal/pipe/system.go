@@ -46,12 +46,12 @@ type Options struct {
 	SecurityDescriptor string      // Windows: SDDL for pipe and socket file; "" is the current user and SYSTEM only
 }
 
-// An Opener makes pipes and sources of what another process has handed on (P8). It owns the
-// descriptors that it is given, also if it fails; EPROTO: they are not what they should be. Nothing
-// that it does waits, whatever the descriptors are.
+// An Opener makes pipes and sources of descriptors that another process has handed on (P8). It owns
+// the descriptors that it is given, also if it fails. EPROTO: the descriptors are not what they
+// should be. It never waits, whatever the descriptors are.
 type Opener interface {
-	// OpenPipe makes a pipe of one end, of the side that created it (the server) or the one that
-	// opened it.
+	// OpenPipe makes a pipe of one end. The end belongs to the side that created the pipe (the
+	// server), or to the side that opened it.
 	OpenPipe(v uintptr, server bool) (Pipe, error)
 	// OpenSource makes a source of what Source.Suspend returned.
 	OpenSource(descriptors []uintptr, state []byte) (Source, error)
@@ -63,7 +63,8 @@ type Network interface {
 	Find(name string) (Place, error)
 	// Dial opens a pipe to the socket called name. Errors are those of connect(2), and that of ctx.
 	Dial(ctx context.Context, name string) (Pipe, error)
-	// Listen binds name, or one of its own choice if that is "", and returns what it bound.
+	// Listen binds name, or a name of its own choice if name is "", and returns the name that it
+	// bound.
 	Listen(name string) (Source, string, error)
 }
 
@@ -80,6 +81,6 @@ func ValidName(name string) bool {
 	return 0 < len(name) && len(name) < MaxName
 }
 
-// A Place is equal to another one as long as the name that it was found by leads to the same
-// socket. (It may differ though it does.)
+// A Place is where a name leads. Two Places of a name are equal as long as the name leads to the
+// same socket. (They may differ although it does.)
 type Place [4]uint64

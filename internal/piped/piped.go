@@ -21,7 +21,8 @@ var _ transport.Transport = Transport{}
 var world = endpoint.World{System: system, Network: names{}, Autobind: autobind}
 
 // Dial connects a socket to the one called name.
-func (Transport) Dial(ctx context.Context, network string, laddr *net.UnixAddr, name string, authorize transport.Authorize) (transport.Conn, error) {
+func (Transport) Dial(ctx context.Context, network string, laddr *net.UnixAddr, name string,
+	authorize transport.Authorize) (transport.Conn, error) {
 	t := sock.TypeOf(network)
 	if t == sock.Datagram {
 		return dialPacket(ctx, laddr, name, authorize)
@@ -43,7 +44,8 @@ func (Transport) Dial(ctx context.Context, network string, laddr *net.UnixAddr, 
 
 // dialPacket makes a datagram socket that is connected, or only bound if there is no name to
 // connect to. As over the kernel, nobody is known whom authorize could be asked about.
-func dialPacket(ctx context.Context, laddr *net.UnixAddr, name string, authorize transport.Authorize) (transport.Conn, error) {
+func dialPacket(ctx context.Context, laddr *net.UnixAddr, name string,
+	authorize transport.Authorize) (transport.Conn, error) {
 	if authorize != nil {
 		return nil, errors.ErrUnsupported
 	}

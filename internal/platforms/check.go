@@ -21,9 +21,9 @@ type listed struct {
 	Module     *struct{ Main bool }
 }
 
-// Check type-checks packages, and what they depend on, as they are for p without cgo: of the main
-// module all of it, of others what they declare. It returns them by their paths; one that does not
-// exist for p is not among them.
+// Check type-checks packages, and what they depend on, as they are for p without cgo. Packages of
+// the main module are checked in full, others only for what they declare. Check returns the
+// packages by their paths. A package that does not exist for p is not among them.
 func (p Platform) Check(tags string, patterns ...string) (map[string]*types.Package, error) {
 	list, err := p.list(tags, patterns)
 	if err != nil {

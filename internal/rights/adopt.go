@@ -29,7 +29,8 @@ type Opener func(v uintptr, k descriptor.Kind) (descriptor.End, error)
 //   - one that wraps ErrRecord: the peer must not be listened to any longer.
 //
 // Ends are made by open, in the order of their records.
-func Adopt(t descriptor.Table, peer pipe.Process, route Route, block []byte, n int, open Opener) (*descriptor.Set, error) {
+func Adopt(t descriptor.Table, peer pipe.Process, route Route, block []byte, n int,
+	open Opener) (*descriptor.Set, error) {
 	set := descriptor.NewSet(t, n)
 	for i := range n {
 		r, rest, err := wire.ParseRecord(block)
@@ -60,7 +61,8 @@ func adopt(set *descriptor.Set, t descriptor.Table, peer pipe.Process, route Rou
 }
 
 // adoptEnd makes an end of the pipe transport ours.
-func adoptEnd(set *descriptor.Set, t descriptor.Table, peer pipe.Process, route Route, r wire.Record, open Opener) error {
+func adoptEnd(set *descriptor.Set, t descriptor.Table, peer pipe.Process, route Route,
+	r wire.Record, open Opener) error {
 	kind, err := endKind(r)
 	if err != nil {
 		return err

@@ -150,7 +150,7 @@ func TestP7RecordsThatLie(t *testing.T) {
 			return wire.Record{Kind: stream, Owner: wire.Exported, Extra: make([]byte, 16)}
 		}},
 	}
-	for v := int64(-1); v >= -12; v-- { // pseudo-handles (WINDOWS.md)
+	for v := int64(-1); v >= -12; v-- { // pseudo-handles
 		lies = append(lies, lie{"a pseudo-handle", pulledBoth, sender(file, uint64(v))})
 	}
 	for _, tt := range lies {

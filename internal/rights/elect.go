@@ -1,5 +1,9 @@
-// Package rights turns open descriptors into the records of a packet and back, and knows who closes
-// each of them when.
+// Package rights turns open descriptors into the records of a packet and back, and knows which side
+// closes each descriptor, and when.
+//
+//	elect.go     which side duplicates: by pulling or by pushing
+//	outgoing.go  the sender's descriptors: parked, pushed, and taken back if the message does not go
+//	adopt.go     the receiver's: pulled, examined, adopted, or discarded
 package rights
 
 import "afunix/internal/pipe"

@@ -23,8 +23,8 @@ var (
 	pushed     = rights.Route{Way: rights.Push, Exports: true}
 )
 
-// The table of who duplicates. An ability is over the other side,
-// and a side trusts what is at least as privileged as itself.
+// Who duplicates: the table in docs/SECURITY.md. An ability is over the other side, and a side
+// trusts what is at least as privileged as itself.
 func TestElectWhoWindowsLets(t *testing.T) {
 	for _, tt := range []struct {
 		who                string
@@ -101,7 +101,8 @@ func TestElectEveryCombination(t *testing.T) {
 					}
 				}
 				if got := rights.Elect(e.serverSends, server, client); got != e.outcome[row] {
-					t.Errorf("server %03b, client %03b, server sends %t: %+v, want %+v", server, client, e.serverSends, got, e.outcome[row])
+					t.Errorf("server %03b, client %03b, server sends %t: %+v, want %+v", server,
+						client, e.serverSends, got, e.outcome[row])
 				}
 			}
 		}

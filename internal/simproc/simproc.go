@@ -1,7 +1,8 @@
 // Package simproc has processes that exist in memory only: their descriptor tables, and what one
-// process can do to the table of another. Every descriptor is counted, and whatever a real system
-// would punish is noted: a descriptor closed twice, or as what it is not, or a descriptor of the
-// process's own closed on a peer's word. It is for tests only.
+// process can do to the table of another. Every descriptor is counted. Everything that a real
+// system would punish is noted: a descriptor that is closed twice, or is closed as something that
+// it is not, or a descriptor of the process's own that is closed on a peer's word. The package is
+// for tests only.
 package simproc
 
 import (

@@ -115,18 +115,23 @@ const (
 	anyReady         // an end has moved, or is about to: there are hellos, each with a ready behind it
 )
 
-// Moves is what a connection knows of moves, of either end. Its methods are the events; those that only ask change nothing.
+// Moves is what a connection knows of moves, of either end. Its methods are the events; those that
+// only ask change nothing.
 //
-// The phase of this end, the place of the other one, what this side has to say, and the message that it sends are independent of each
-// other, but for this:
+// The phase of this end, the place of the other one, what this side has to say, and the message
+// that it sends are independent of each other, but for this:
 //
-//   - The hello is deferred only while the other end is not Present: whoever has that end then says hello.
-//   - unacked is the serial number of a Move of the other end's, which is not Present since. It is 0 as soon as the Move has been
-//     acknowledged, or when it needs none; until then a message is loaded or sealed.
-//   - route is that of the last move of this end's. It means something in each phase but Stays and Unborn.
-//   - out is false while the other end is not Present, unless both ends go over this connection and this is the server's, whose message
-//     goes first; and while a hello has not been answered.
-//   - A step that the tables refuse changes nothing; what the peer says out of turn is ErrProtocol, and changes nothing.
+//   - The hello is deferred only while the other end is not Present: whoever has that end then says
+//     hello.
+//   - unacked is the serial number of a Move of the other end's, which is not Present since. It is
+//     0 as soon as the Move has been acknowledged, or when it needs none; until then a message is
+//     loaded or sealed.
+//   - route is that of the last move of this end's. It means something in each phase but Stays and
+//     Unborn.
+//   - out is false while the other end is not Present, unless both ends go over this connection and
+//     this is the server's, whose message goes first; and while a hello has not been answered.
+//   - A step that the tables refuse changes nothing; what the peer says out of turn is ErrProtocol,
+//     and changes nothing.
 type Moves struct {
 	debts  *Debts
 	server bool // this side created the connection
@@ -447,9 +452,10 @@ func (m *Moves) Waits() bool { return m.word == deferred }
 // writes is not the former owner's.
 func (m *Moves) Presents() bool { return m.word == deferred && !m.Moving() }
 
-// Answered reports whether a hello has come since ours. Before that this end does not move again:
-// if it stayed, two answers would be under way, and the first be taken for both. A peer that is not
-// moving itself answers before it would acknowledge the move, so that this costs no time.
+// Answered reports whether the peer has answered our last hello. An end does not move again before
+// that. Suppose that it did, and then stayed: it would say a second hello, the answers to both
+// would be under way, and the first answer would be taken for the second. The wait costs no time,
+// because a peer that does not move itself answers the hello before it acknowledges the next move.
 func (m *Moves) Answered() bool { return m.word != greeting && m.word != crossed }
 
 // Ready reports whether descriptors may go: no end is moving, or this one over itself.

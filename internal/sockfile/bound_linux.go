@@ -26,8 +26,8 @@ const (
 )
 
 // bound returns the file that the socket fd is bound to, whatever its path says: the kernel's word.
-// It gives who administers the network the file itself, and tells everybody else its numbers. If it
-// does neither, the file stays.
+// To a process that may administer the network the kernel gives the file itself, and to every other
+// process the file's numbers. If the kernel does neither, the file stays.
 func bound(fd uintptr, _ string) (id, bool) {
 	if which, ok := opened(fd); ok {
 		return which, true

@@ -1,8 +1,9 @@
 //go:build unix
 
-// Package sockfile removes the socket files of listeners, and nothing else. A path that leads to
-// another file by now is left alone, and so is one that never led to the listener's: whoever hands
-// a listener on names its path, and must not make us remove what he could not.
+// Package sockfile removes the socket files of listeners, and no other file. A path that leads to
+// another file by now is left alone, and so is a path that never led to the listener's file. The
+// process that hands a listener on names its path, and must not make this process remove a file
+// that the other process could not remove.
 package sockfile
 
 import (
@@ -110,8 +111,8 @@ func (f *File) Remove() {
 	}
 }
 
-// remove removes the file want. By its absolute path it may be out of reach, where it is not by the
-// one that was given.
+// remove removes the file want. The file may be out of reach by its absolute path, and not by the
+// path that was given.
 func (f *File) remove(want id) {
 	if !remove(f.absolute, want) {
 		remove(f.path, want)

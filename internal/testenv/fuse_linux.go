@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A FUSE is a file system with one empty file, in which sockets can be made. What it is asked while
-// it is silent it does not answer.
+// A FUSE is a file system with one empty file, in which sockets can be made. While it is silent it
+// does not answer the requests that come.
 type FUSE struct {
 	Dir    string      // where it is, with the file "file"
 	Silent atomic.Bool // it answers nothing

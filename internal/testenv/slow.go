@@ -5,7 +5,7 @@ import "time"
 // A SlowDir is a directory from which a file may take a while to be removed. On Linux it is a file
 // system of its own; on Windows another program has the file open; elsewhere the test is skipped.
 type SlowDir struct {
-	Dir string
+	Dir string // its path
 	system
 }
 

@@ -8,9 +8,9 @@ import (
 )
 
 // A Witness is a pipe whose reading end tells when the last copy of its writing end is closed.
-type Witness struct{ R, W *os.File }
+type Witness struct{ R, W *os.File } // the reading end, and this process's own writing end
 
-// NewWitness returns one whose ends are closed when the test ends.
+// NewWitness returns a Witness. Its ends are closed when the test ends.
 func NewWitness(t testing.TB) Witness {
 	t.Helper()
 	r, w, err := os.Pipe()

@@ -1,5 +1,5 @@
-// Package transport says what the public API asks of a transport. Package kernel and package piped
-// have the two; package transports has them by their numbers. Their errors are plain
+// Package transport says what the public API asks of a transport. There are two transports, in
+// packages kernel and piped. Package transports has them by their numbers. Their errors are plain
 // (syscall.Errno, io.EOF, net.ErrClosed, os.ErrDeadlineExceeded and the sentinels of package
 // descriptor) and are wrapped once, at the root.
 package transport
@@ -44,8 +44,8 @@ type Transport interface {
 	// Pair returns two sockets that are connected to each other.
 	Pair(network string) (a, b Conn, err error)
 
-	// Inherit makes a socket of what [Conn.HandDown] has given in the process that started this
-	// one. It owns fd, also if it fails.
+	// Inherit makes a socket of the descriptor and the state that [Conn.HandDown] has given in the
+	// parent process. It owns fd, also if it fails.
 	Inherit(fd uintptr, state []byte) (Conn, error)
 }
 

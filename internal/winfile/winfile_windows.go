@@ -224,8 +224,8 @@ func inUse(path string) bool {
 	return false
 }
 
-// replaceNow is Replace for once. With POSIX semantics those who have the old file open do not
-// matter, if they let it be deleted; without, nobody may have it open.
+// replaceNow is Replace, tried once. With POSIX semantics programs that have the old file open do
+// not matter, if they let it be deleted. Without POSIX semantics nobody may have the file open.
 func replaceNow(from, to string) error {
 	h, err := openPath(from, windows.DELETE)
 	if err != nil {

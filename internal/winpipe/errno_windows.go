@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// errno gives an error of Windows the number that it has on Linux; one that has none stays what it
-// is. What a file that is missing or in the way means depends on the call: see bindErrno and
-// lookupErrno.
+// errno gives an error of Windows the number that the error has on Linux. An error that Linux does
+// not have stays what it is. What it means that a file is missing, or is in the way, depends on the
+// call: see bindErrno and lookupErrno.
 func errno(err error) error {
 	switch err {
 	case windows.ERROR_BROKEN_PIPE, windows.ERROR_NO_DATA, windows.ERROR_PIPE_NOT_CONNECTED:

@@ -111,7 +111,8 @@ func isSynchronous(h windows.Handle) bool {
 	const synchronous = windows.FILE_SYNCHRONOUS_IO_ALERT | windows.FILE_SYNCHRONOUS_IO_NONALERT
 	var status windows.IO_STATUS_BLOCK
 	var mode uint32
-	err := windows.NtQueryInformationFile(h, &status, (*byte)(unsafe.Pointer(&mode)), uint32(unsafe.Sizeof(mode)), fileModeInformation)
+	err := windows.NtQueryInformationFile(h, &status, (*byte)(unsafe.Pointer(&mode)),
+		uint32(unsafe.Sizeof(mode)), fileModeInformation)
 	return err != nil || mode&synchronous != 0
 }
 
@@ -125,7 +126,8 @@ func pipeFlags(h windows.Handle) (flags uint32, err error) {
 	)
 	var status windows.IO_STATUS_BLOCK
 	var device struct{ kind, characteristics uint32 } // FILE_FS_DEVICE_INFORMATION
-	err = ntQueryVolumeInformationFile(h, &status, unsafe.Pointer(&device), uint32(unsafe.Sizeof(device)), fileFsDeviceInformation)
+	err = ntQueryVolumeInformationFile(h, &status, unsafe.Pointer(&device),
+		uint32(unsafe.Sizeof(device)), fileFsDeviceInformation)
 	switch {
 	case err != nil:
 		return 0, err
@@ -144,7 +146,8 @@ func checkServer(h windows.Handle, name string) error {
 	}
 	flags, err := pipeFlags(h)
 	if err == nil {
-		err = windows.GetFileInformationByHandleEx(h, windows.FileNameInfo, (*byte)(unsafe.Pointer(&info)), uint32(unsafe.Sizeof(info)))
+		err = windows.GetFileInformationByHandleEx(h, windows.FileNameInfo,
+			(*byte)(unsafe.Pointer(&info)), uint32(unsafe.Sizeof(info)))
 	}
 	if err != nil || flags&windows.PIPE_SERVER_END == 0 || int(info.length) > 2*len(info.name) {
 		return syscall.EPROTO

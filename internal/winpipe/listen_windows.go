@@ -107,8 +107,8 @@ func (l *Listener) open() (err error) {
 	return l.topUp()
 }
 
-// newSentinel makes the pipe that exists as long as the listener: EADDRINUSE if there is one. That
-// it has one instance is what Wine goes by, which ignores FILE_FLAG_FIRST_PIPE_INSTANCE.
+// newSentinel makes the pipe that exists as long as the listener: EADDRINUSE if there is one
+// already. The sentinel has one instance, because Wine ignores FILE_FLAG_FIRST_PIPE_INSTANCE.
 func newSentinel(id pipeID, attributes *windows.SecurityAttributes) (windows.Handle, error) {
 	name, err := windows.UTF16PtrFromString(id.sentinelName())
 	if err != nil {
@@ -227,9 +227,9 @@ func (l *Listener) wakeAccept() {
 	close(l.stopped)
 }
 
-// Close removes the socket file, if it is still the one that Listen made, and then stops listening,
+// Close removes the socket file, if it is still the one that Listen made. Then it stops listening,
 // so that the file is never a stale one. Clients that were not accepted find their connection
-// closed; after Suspend they are those of whoever has been handed the listener.
+// closed. After Suspend such clients belong to the process that has been handed the listener.
 func (l *Listener) Close() error {
 	err := l.Unlink()
 	if !l.markClosed() {

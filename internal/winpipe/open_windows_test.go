@@ -314,7 +314,8 @@ func TestHandlesThatAreNoEndsAreRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 			name, _ := windows.UTF16PtrFromString(path)
-			h, err := windows.CreateFile(name, windows.GENERIC_READ|windows.GENERIC_WRITE, winfile.ShareAll, nil, windows.OPEN_EXISTING,
+			h, err := windows.CreateFile(name, windows.GENERIC_READ|windows.GENERIC_WRITE,
+				winfile.ShareAll, nil, windows.OPEN_EXISTING,
 				windows.FILE_FLAG_OVERLAPPED, 0)
 			return must(t, h, err), true
 		},
@@ -379,7 +380,8 @@ func strangersPipe(flags, mode uint32) func(t *testing.T) (windows.Handle, bool)
 		if err != nil {
 			t.Fatal(err)
 		}
-		client, err := windows.CreateFile(name, windows.GENERIC_READ|windows.GENERIC_WRITE, 0, nil, windows.OPEN_EXISTING, 0, 0)
+		client, err := windows.CreateFile(name, windows.GENERIC_READ|windows.GENERIC_WRITE, 0, nil,
+			windows.OPEN_EXISTING, 0, 0)
 		closeHandles(t, uintptr(client))
 		must(t, client, err)
 		return h, true

@@ -36,8 +36,9 @@ type witness struct {
 	ceiling uint32  // the integrity that the process can have, at most, if it need not be the one that made the end
 }
 
-// witness asks the system who the peer is. What a pipe shows of its owner does not rule out that
-// his token is restricted, so that counts as restricted unless its integrity is above ours.
+// witness asks the system who the peer is. A pipe shows its owner, but not whether the owner's
+// token is restricted. So the owner counts as restricted unless the pipe's integrity is above this
+// process's.
 func (o origin) witness(pipe windows.Handle) (witness, error) {
 	w := witness{origin: o}
 	if !o.server {
@@ -52,10 +53,10 @@ func (o origin) witness(pipe windows.Handle) (witness, error) {
 	return w, err
 }
 
-// vouch checks that the process of who may be the peer: its user must be the one whom the server
-// impersonates, or the owner of the pipe. EPERM: it is another's, or, where it need not be the
-// process that made the other end, it is above that one: a sandboxed process must not pass for one
-// outside the sandbox.
+// vouch checks that the process of who may be the peer. The user of that process must be the user
+// whom the server impersonates, or the owner of the pipe. EPERM: the process is another user's; or
+// it need not be the process that made the other end, and is above that one. (A sandboxed process
+// must not pass for a process outside the sandbox.)
 func (w witness) vouch(who subject, moved bool) error {
 	switch {
 	case who.user == w.subject.user:

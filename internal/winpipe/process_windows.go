@@ -15,8 +15,8 @@ import (
 )
 
 // A process is the process at the other end, and the event by which this process proves itself to
-// it. The lock is shared by the calls that use the handles and exclusive for those that replace
-// them.
+// that process. The lock is shared by calls that use the handles, and exclusive for calls that
+// replace them.
 type process struct {
 	mu     locks.RWMutex[locks.PipeProcess]
 	closed bool
@@ -176,8 +176,8 @@ func (i identity) credentials() cred.Credentials {
 	return cred.Credentials{PID: int(i.pid), UID: -1, GID: -1, SID: i.who.user}
 }
 
-// abilities says what can be done to the peer, and whether it is believed. One that is not known is
-// not, whoever made its end.
+// abilities says what can be done to the peer, and whether the peer is believed. A peer that is not
+// known is not believed, whoever made its end.
 func (i identity) abilities() pipe.Ability {
 	var a pipe.Ability
 	if i.peer.duplicates {

@@ -388,7 +388,8 @@ func TestWitnessVouchesForNobodyElse(t *testing.T) {
 	client := witness{origin: origin{server: true}, subject: subject{user: user()}, ceiling: integrityMedium}
 	late := client
 	late.late = true
-	system := witness{origin: origin{owner: administratorsSID}, subject: subject{user: administratorsSID}, ceiling: integrityHigh}
+	system := witness{origin: origin{owner: administratorsSID},
+		subject: subject{user: administratorsSID}, ceiling: integrityHigh}
 	sandboxed := client
 	sandboxed.subject.restricted = true
 	server := witness{origin: origin{owner: user()}, subject: subject{user: user()}, ceiling: integrityMedium}

@@ -134,10 +134,10 @@ func processSubject(process windows.Handle) (subject, error) {
 	return subjectOf(token)
 }
 
-// clientSubject returns the subject that opened the client's end of pipe. The system knows it from
-// the moment at which the first packet was read; before that, it fails. The thread that
-// impersonates the client runs nothing else, and ends with its goroutine if it cannot become itself
-// again. On Wine, the server impersonates itself.
+// clientSubject returns the subject that opened the client's end of pipe. The system knows the
+// subject from the moment at which the first packet was read. Before that, clientSubject fails. The
+// thread that impersonates the client runs nothing else. It ends with its goroutine if it cannot
+// become itself again. On Wine the server impersonates itself.
 func clientSubject(pipe windows.Handle) (subject, error) {
 	var client subject
 	failed := make(chan error)

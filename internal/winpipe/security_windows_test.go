@@ -60,7 +60,8 @@ func guardOf(t *testing.T, descriptor *windows.SECURITY_DESCRIPTOR) guard {
 
 func guardOfHandle(t *testing.T, h windows.Handle, objectType windows.SE_OBJECT_TYPE) guard {
 	t.Helper()
-	descriptor, err := windows.GetSecurityInfo(h, objectType, windows.OWNER_SECURITY_INFORMATION|windows.DACL_SECURITY_INFORMATION)
+	descriptor, err := windows.GetSecurityInfo(h, objectType,
+		windows.OWNER_SECURITY_INFORMATION|windows.DACL_SECURITY_INFORMATION)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +126,8 @@ func TestOnlyTheUserAndSystemAreLetIn(t *testing.T) {
 	onHandle(t, b, func(h windows.Handle) {
 		guardOfHandle(t, h, windows.SE_KERNEL_OBJECT).private(t, "the client's end", full)
 	})
-	descriptor, err := windows.GetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION|windows.DACL_SECURITY_INFORMATION)
+	descriptor, err := windows.GetNamedSecurityInfo(path, windows.SE_FILE_OBJECT,
+		windows.OWNER_SECURITY_INFORMATION|windows.DACL_SECURITY_INFORMATION)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +202,8 @@ func impersonating(t *testing.T, become, f func() error) (level uint32, err erro
 		var token windows.Token
 		if fault = windows.OpenThreadToken(windows.CurrentThread(), windows.TOKEN_QUERY, true, &token); fault == nil {
 			var n uint32
-			fault = windows.GetTokenInformation(token, windows.TokenImpersonationLevel, (*byte)(unsafe.Pointer(&level)), 4, &n)
+			fault = windows.GetTokenInformation(token, windows.TokenImpersonationLevel,
+				(*byte)(unsafe.Pointer(&level)), 4, &n)
 			token.Close()
 		}
 		err = f()
@@ -342,7 +345,8 @@ func reachable(t *testing.T, host string) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := windows.CreateNamedPipe(name, windows.PIPE_ACCESS_DUPLEX, windows.PIPE_TYPE_MESSAGE, 1, quota, quota, 0, attributes)
+	server, err := windows.CreateNamedPipe(name, windows.PIPE_ACCESS_DUPLEX,
+		windows.PIPE_TYPE_MESSAGE, 1, quota, quota, 0, attributes)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -359,7 +363,8 @@ func TestSystemNamesBothProcesses(t *testing.T) {
 	s := startSecond(t)
 	onHandle(t, s.pipe, func(h windows.Handle) {
 		var server, client uint32
-		err := errors.Join(windows.GetNamedPipeServerProcessId(h, &server), windows.GetNamedPipeClientProcessId(h, &client))
+		err := errors.Join(windows.GetNamedPipeServerProcessId(h, &server),
+			windows.GetNamedPipeClientProcessId(h, &client))
 		if err != nil || int(server) != os.Getpid() || int(client) != s.cmd.Process.Pid {
 			t.Errorf("server %d, client %d, %v; want %d and %d", server, client, err, os.Getpid(), s.cmd.Process.Pid)
 		}

@@ -8,8 +8,8 @@ import (
 	"afunix/internal/sock"
 )
 
-// A sockfile is the content of a socket file: three lines of text, so that a person who opens it
-// sees what it is.
+// A sockfile is the content of a socket file. It is three lines of text, so that a person who opens
+// the file sees what it is.
 //
 //	!<afunix socket 1>
 //	stream

@@ -74,12 +74,13 @@ func isVacant(name *uint16) bool {
 // errNotOurs: the file is not, or no longer, the one that was meant.
 var errNotOurs = errors.New("another file")
 
-// takeOver makes a vacant file that of a new listener, whoever else has it open for reading. Nobody
-// else can have it open for writing meanwhile: so of several who take it over, one does. Nor may it
-// be another user's, who would decide on its content.
+// takeOver makes a vacant file that of a new listener. Other programs may have the file open for
+// reading. Nobody else can have it open for writing meanwhile, so if several listeners try to take
+// it over, one does. The file may not be another user's, who would decide on its content.
 func takeOver(name *uint16, content sockfile, attributes *windows.SecurityAttributes) error {
 	return winfile.Patiently(func() error {
-		h, err := winfile.Open(name, windows.GENERIC_READ|windows.GENERIC_WRITE|windows.WRITE_DAC, windows.FILE_SHARE_READ)
+		h, err := winfile.Open(name, windows.GENERIC_READ|windows.GENERIC_WRITE|windows.WRITE_DAC,
+			windows.FILE_SHARE_READ)
 		if err != nil {
 			return err
 		}

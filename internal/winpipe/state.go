@@ -43,8 +43,8 @@ const (
 // errState: the bytes are not a listener's state.
 var errState = errors.New("not the state of a listener")
 
-// parseState accepts what append makes, and nothing else. It has not been checked that anything of
-// what it says exists.
+// parseState accepts what append makes, and nothing else. It does not check that the handles and
+// files that the state names exist.
 func parseState(b []byte) (sourceState, error) {
 	if len(b) < stateFixed || len(b) > pipe.MaxSourceState || b[0] != stateVersion || b[2] > 1 {
 		return sourceState{}, errState

@@ -108,7 +108,8 @@ func TestStrangersAreNotLetIn(t *testing.T) {
 // for the process that he borrows.
 func TestStrangersThatAreLetIn(t *testing.T) {
 	s := newStranger(t)
-	l, err := system.Listen(abstractName(t), stream, pipe.Options{SecurityDescriptor: "D:P(A;;GA;;;" + user() + ")(A;;0x12019b;;;WD)"})
+	l, err := system.Listen(abstractName(t), stream,
+		pipe.Options{SecurityDescriptor: "D:P(A;;GA;;;" + user() + ")(A;;0x12019b;;;WD)"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -112,8 +112,8 @@ func newSource(handles []uintptr, state []byte) (*Listener, error) {
 	return l, nil
 }
 
-// check looks at the handles that were handed on. That they have the pipe's name matters: whoever
-// may not serve a name must not make us do it for him.
+// check looks at the handles that were handed on. They must have the pipe's name: a process that
+// may not serve a name must not make this process serve it instead.
 func (l *Listener) check() error {
 	if err := checkServer(l.sentinel, l.id.sentinelName()); err != nil {
 		return err

@@ -32,7 +32,8 @@ func newTimedRead() (*timedRead, error) {
 
 // newEvent makes an event for overlapped operations, with no more rights than those need.
 func newEvent() (windows.Handle, error) {
-	event, err := windows.CreateEventEx(nil, nil, windows.CREATE_EVENT_MANUAL_RESET, windows.EVENT_MODIFY_STATE|windows.SYNCHRONIZE)
+	event, err := windows.CreateEventEx(nil, nil, windows.CREATE_EVENT_MANUAL_RESET,
+		windows.EVENT_MODIFY_STATE|windows.SYNCHRONIZE)
 	return event, errno(err)
 }
 

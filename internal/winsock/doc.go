@@ -13,21 +13,22 @@
 //
 // Each operation here therefore has an event, with the low bit of the handle set in
 // OVERLAPPED.hEvent. Then no completion is posted anywhere ("to prevent an asynchronous operation
-// from queuing a completion packet": GetQueuedCompletionStatus). It does not matter whether, and to
-// whom, the socket is bound.
+// from queuing a completion packet": GetQueuedCompletionStatus). So it does not matter whether the
+// socket is bound to a port, and to whose.
 //
 // # What it costs
 //
 // A blocked Read, Write, Accept or ReadFrom blocks a thread each, as a blocking system call does.
 // (The runtime ends a program that has more than 10,000 threads: see runtime/debug.SetMaxThreads.)
 // That also holds for the connections that a received listener accepts. Package net would take
-// those, being fresh, but only as an os.File; and the os.File of a socket that os.NewFile makes is
-// bound to the poller at once, and is later closed by CloseHandle, which is not for sockets.
+// those connections, because they are fresh, but only as an os.File. The os.File that os.NewFile
+// makes of a socket is bound to the poller at once, and is later closed by CloseHandle, which is
+// not for sockets.
 //
 // Read and Write allocate nothing, and a connection has no goroutine of its own.
 //
 // # Other handles of the same socket
 //
-// Other processes may have the socket open as well. Close ends our use of it, at once and with
-// every blocked call woken; the connection itself lasts until the last handle is closed.
+// Other processes may have the socket open as well. Close ends this process's use of the socket, at
+// once, and wakes every blocked call. The connection itself lasts until the last handle is closed.
 package winsock

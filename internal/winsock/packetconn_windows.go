@@ -45,7 +45,8 @@ func NewPacketConn(h windows.Handle) (*PacketConn, error) {
 // disable turns off a boolean mode of a socket.
 func disable(h windows.Handle, mode uint32) error {
 	var off, returned uint32
-	return windows.WSAIoctl(h, mode, (*byte)(unsafe.Pointer(&off)), uint32(unsafe.Sizeof(off)), nil, 0, &returned, nil, 0)
+	return windows.WSAIoctl(h, mode, (*byte)(unsafe.Pointer(&off)), uint32(unsafe.Sizeof(off)), nil,
+		0, &returned, nil, 0)
 }
 
 // ReadFrom receives one datagram. Of one that is longer than b the rest is lost; then n is len(b),

@@ -306,7 +306,8 @@ func TestConnOutlivesItsSender(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	sender := startChild(t, "send", addressVariable+"="+l.Addr().String(), fmt.Sprintf("%s=%d", processVariable, os.Getpid()))
+	sender := startChild(t, "send", addressVariable+"="+l.Addr().String(),
+		fmt.Sprintf("%s=%d", processVariable, os.Getpid()))
 	peer, err := l.Accept()
 	if err != nil {
 		t.Fatal(err)

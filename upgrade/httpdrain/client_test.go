@@ -78,7 +78,8 @@ func (s *streams) begin() (id uint32, done <-chan answer, err error) {
 	for _, f := range [][2]string{{":method", "POST"}, {":scheme", "http"}, {":authority", "x"}, {":path", "/"}} {
 		e.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]})
 	}
-	return id, ch, s.fr.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: block.Bytes(), EndHeaders: true})
+	return id, ch, s.fr.WriteHeaders(http2.HeadersFrameParam{StreamID: id,
+		BlockFragment: block.Bytes(), EndHeaders: true})
 }
 
 // finish sends the body.

@@ -9,11 +9,11 @@ import (
 	"afunix/internal/locks"
 )
 
-// A conn is a connection that may turn out to be one of HTTP/2. What package http's server does
-// when it ends such a connection loses requests: its GOAWAY names the last request that it has
-// read, and every client that has sent another one by then has to send it again. RFC 9113, section
-// 6.8, has two steps for that. A conn adds the first, and makes the server take the second when it
-// is time:
+// A conn is a connection that may turn out to be one of HTTP/2. When package http's server ends
+// such a connection, requests are lost: its GOAWAY names the last request that the server has read,
+// and every client that has sent another request by then has to send it again. RFC 9113, section
+// 6.8, has two steps for that. A conn adds the first step, and makes the server take the second
+// when it is time:
 //
 //	client                           conn                          server
 //	  │  ◀─  GOAWAY any, PING heard   │                               │   Shutdown

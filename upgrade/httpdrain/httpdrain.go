@@ -1,35 +1,35 @@
 // Package httpdrain ends an [http.Server] without losing a request.
 //
 // The Shutdown of package http closes idle connections at once, and answers no request that it
-// reads afterwards: a client whose request is on its way to such a connection sees it reset. That
-// is why a [Server] tells its clients first.
+// reads afterwards. A client whose request is on its way to such a connection sees the connection
+// reset. So a [Server] tells its clients first.
 //
-// Over HTTP/1.1 every response says "Connection: close" from Shutdown on, and a connection is
-// closed after one more response, by which its client expects it. So no request is lost on a
-// connection that its client uses again before Shutdown's context is done. When that is done the
-// other connections are closed as after an IdleTimeout, those included on which nothing has ever
-// been asked; package http's client, and most others, then send a request that is safe to repeat
-// once more by themselves.
+// Over HTTP/1.1 every response says "Connection: close" from Shutdown on. A connection is closed
+// after one more response, and the client expects that because of the response. So no request is
+// lost on a connection that its client uses again before Shutdown's context is done. When the
+// context is done, the other connections are closed as after an IdleTimeout, also those on which no
+// request has ever come. Package http's client, and most others, then repeat a request by
+// themselves if it is safe to repeat.
 //
-// Over HTTP/2 every client hears at once, by a GOAWAY that excludes none of its requests, that it
-// should open no more streams (RFC 9113, section 6.8). All that it sends until it has heard so, and
-// for a second after that, is answered. Then a second GOAWAY names the last request, and the
-// connection is closed a second after the last response, if its client has not done so before.
-// Package http alone sends only the second one: whatever is on its way by then has to be sent
-// again, and is lost if it cannot be. Three things are to be known:
+// Over HTTP/2 every client hears at once that it should open no more streams: by a GOAWAY that
+// excludes none of its requests (RFC 9113, section 6.8). Every request that the client sends until
+// it has heard that, and for a second after, is answered. Then a second GOAWAY names the last
+// request. The connection is closed a second after the last response, if its client has not closed
+// it before. Package http alone sends only the second GOAWAY: a request that is on its way by then
+// has to be sent again, and is lost if it cannot be. Three things are to be known:
 //
-//   - Package http's client (of Go 1.26 and 1.27) gives up a request that it has assigned to a
-//     connection but not begun to send when a GOAWAY comes, from any server: "cannot rewind body
-//     after connection loss". It was not sent, and can be again: the client does so by itself for
-//     one with GetBody, or without a body. With 80 busy clients, 0 to 8 of 4,000 requests met that
-//     in 25 restarts.
-//   - A client that does not answer a PING is waited for until Shutdown's context is done.
-//   - With TLS on Go 1.27, and HTTP/2 set up by other means than package http's own (a TLSNextProto
-//     before New, as by the ConfigureServer of golang.org/x/net/http2), there is only package
-//     http's GOAWAY.
+//   - When a GOAWAY comes, from any server, package http's client (of Go 1.26 and 1.27) gives up a
+//     request that it has assigned to the connection but not begun to send: "cannot rewind body
+//     after connection loss". The request was not sent, and can be sent again: the client does so
+//     by itself if the request has GetBody, or no body. With 80 busy clients, that happened to 0 to
+//     8 of 4,000 requests in 25 restarts.
+//   - Shutdown waits for a client that does not answer a PING until Shutdown's context is done.
+//   - On Go 1.27 with TLS, HTTP/2 may be set up by other means than package http's own: by a
+//     TLSNextProto that is there before New, as the ConfigureServer of golang.org/x/net/http2 sets
+//     it. Then there is only package http's GOAWAY.
 //
-// Hijack, on a server that also speaks HTTP/2 (without TLS; on Go 1.27 also with TLS), returns a
-// connection whose type is this package's.
+// Hijack returns a connection whose type is this package's, on a server that also speaks HTTP/2
+// without TLS; on Go 1.27 also with TLS.
 //
 // A server that is restarted with package upgrade calls Shutdown when Done of its Upgrader is
 // closed.

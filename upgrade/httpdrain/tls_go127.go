@@ -62,8 +62,8 @@ func (s *Server) serveTLS(l net.Listener, certFile, keyFile string) error {
 	return s.srv.Serve(listener{tls.NewListener(l, config), s.wrapAny})
 }
 
-// protocols returns what a client may choose from: of those in the list what the server speaks, and
-// what it speaks besides.
+// protocols returns the protocols that a client may choose from: those in the list that the server
+// speaks, and those that it speaks besides.
 func (s *Server) protocols(list []string) []string {
 	spoken := map[string]bool{"h2": true, "http/1.1": true}
 	if p := s.srv.Protocols; p != nil {

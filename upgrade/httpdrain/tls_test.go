@@ -73,7 +73,8 @@ func TestHandlersSeeTLS(t *testing.T) {
 		"configuration": func(s *httpdrain.Server, l net.Listener) error { return s.ServeTLS(l, "", "") },
 		"files":         func(s *httpdrain.Server, l net.Listener) error { return s.ServeTLS(l, certFile, keyFile) },
 		"listener": func(s *httpdrain.Server, l net.Listener) error {
-			return s.Serve(tls.NewListener(l, &tls.Config{Certificates: config.Certificates, NextProtos: []string{"h2", "http/1.1"}}))
+			return s.Serve(tls.NewListener(l,
+				&tls.Config{Certificates: config.Certificates, NextProtos: []string{"h2", "http/1.1"}}))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

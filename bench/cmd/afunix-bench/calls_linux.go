@@ -125,7 +125,8 @@ func startDriver(dir string, c bench.Contender, w bench.Workload, n int, prefix 
 		return driver{}, "", err
 	}
 	cmd := exec.Command(prefix[0], append(prefix[1:], self)...)
-	cmd.Env = append(os.Environ(), tracedVariable+"="+c.Name+" "+w.Name, countVariable+"="+strconv.Itoa(n), dirVariable+"="+dir)
+	cmd.Env = append(os.Environ(), tracedVariable+"="+c.Name+" "+w.Name,
+		countVariable+"="+strconv.Itoa(n), dirVariable+"="+dir)
 	var complaints strings.Builder
 	cmd.Stderr = &complaints
 	stdin, err := cmd.StdinPipe()

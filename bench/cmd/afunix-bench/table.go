@@ -192,14 +192,16 @@ func (o options) printIdle(dir string) error {
 	heading(fmt.Sprintf("One end of an idle connection: the mean of both ends of %d, dialled and accepted in this process",
 		o.idle))
 	table := newTable()
-	row(table, "", "", "heap", "stack", "KiB together", "goroutines", "descriptors", "…waited on by a Read: KiB", "goroutines")
+	row(table, "", "", "heap", "stack", "KiB together", "goroutines", "descriptors",
+		"…waited on by a Read: KiB", "goroutines")
 	var note string
 	for _, c := range bench.Contenders() {
 		quiet, reading, err := bench.MeasureIdle(c, dir, o.idle)
 		if err != nil {
 			return fmt.Errorf("idle connections, %s: %w", c.Name, err)
 		}
-		row(table, "", c.Name, kib(quiet.Heap), kib(quiet.Stack), kib(quiet.Footprint()), fmt.Sprintf("%.2f", quiet.Goroutines),
+		row(table, "", c.Name, kib(quiet.Heap), kib(quiet.Stack), kib(quiet.Footprint()),
+			fmt.Sprintf("%.2f", quiet.Goroutines),
 			fmt.Sprintf("%.2f", quiet.Descriptors), kib(reading.Footprint()), fmt.Sprintf("%.2f", reading.Goroutines))
 		if c.Name == bench.Pipe {
 			note = idleNote(max(quiet.Footprint(), reading.Footprint()))

@@ -75,7 +75,8 @@ func measure(ctx context.Context) error {
 			return fmt.Errorf("version %d: %w", version-1, err)
 		}
 		stats := run.Stats()
-		bar.Describe(fmt.Sprintf("%d requests, %d lost, %d refused; restarts", stats.Requests, stats.Lost, stats.Refused))
+		bar.Describe(fmt.Sprintf("%d requests, %d lost, %d refused; restarts", stats.Requests,
+			stats.Lost, stats.Refused))
 		if err := bar.Add(1); err != nil {
 			return err
 		}
@@ -113,7 +114,8 @@ type server struct {
 // launch builds a version and starts it; it returns when that serves.
 func (m measurement) launch(ctx context.Context, version int) (*server, error) {
 	binary := filepath.Join(m.dir, fmt.Sprintf("restart-%d.exe", version))
-	build := exec.CommandContext(ctx, "go", "build", "-ldflags", fmt.Sprintf("-X main.version=%d", version), "-o", binary, "afunix/examples/restart")
+	build := exec.CommandContext(ctx, "go", "build", "-ldflags",
+		fmt.Sprintf("-X main.version=%d", version), "-o", binary, "afunix/examples/restart")
 	build.Env = append(os.Environ(), "GOOS="+*goos, "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build: %w: %s", err, out)

@@ -82,7 +82,8 @@ func run(rounds int, plot string) error {
 		}
 	}
 	figures := []*figure{open, memory, trip, datagram}
-	fmt.Printf("afunix on %s/%s, %s, %d CPUs; the smallest of %d measurements\n", runtime.GOOS, runtime.GOARCH, runtime.Version(), runtime.NumCPU(), rounds)
+	fmt.Printf("afunix on %s/%s, %s, %d CPUs; the smallest of %d measurements\n", runtime.GOOS,
+		runtime.GOARCH, runtime.Version(), runtime.NumCPU(), rounds)
 	for _, f := range figures {
 		f.print()
 	}

@@ -65,7 +65,8 @@ func drawFile(figures []*figure, path string) error {
 		return err
 	}
 	image := vgsvg.New(24*vg.Centimeter, 16*vg.Centimeter)
-	tiles := draw.Tiles{Rows: len(rows), Cols: 2, PadX: vg.Millimeter * 8, PadRight: vg.Millimeter * 5, PadTop: vg.Millimeter * 3, PadY: vg.Millimeter * 5}
+	tiles := draw.Tiles{Rows: len(rows), Cols: 2, PadX: vg.Millimeter * 8,
+		PadRight: vg.Millimeter * 5, PadTop: vg.Millimeter * 3, PadY: vg.Millimeter * 5}
 	for i, row := range plot.Align(rows, tiles, draw.New(image)) {
 		for j := range row {
 			rows[i][j].Draw(row[j])

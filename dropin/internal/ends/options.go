@@ -16,8 +16,8 @@ import (
 	"afunix/internal/sock"
 )
 
-// settings are what an end remembers of its options: those that only system calls know, or that
-// change nothing. They stay behind when the end moves. End.mu guards them.
+// settings are the options that an end itself remembers: options that only system calls know, and
+// options that change nothing. They stay behind when the end moves. End.mu guards them.
 type settings struct {
 	flags  map[int]int32 // those that change nothing
 	linger syscall.Linger
@@ -302,8 +302,9 @@ func (r *Ref) setPass(value int32) error {
 	return err
 }
 
-// peer is SO_PEERCRED. A listener has those of the process that has made it, as far as that is
-// known; what has no peer, or one whom the system does not name, has those of nobody.
+// peer is SO_PEERCRED. For a listener these are the credentials of the process that has made it, as
+// far as that process is known. A socket without a peer, or with a peer that the system does not
+// name, has those of nobody.
 func (r *Ref) peer() ([]byte, error) {
 	u := control.Ucred{Uid: ^uint32(0), Gid: ^uint32(0)}
 	received := false

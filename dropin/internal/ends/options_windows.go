@@ -2,8 +2,8 @@ package ends
 
 import "syscall"
 
-// Options of level SOL_SOCKET, with the values that Windows' own sockets know (winsock2.h), and, of
-// those that these lack, with Linux's. They are those of package dropin/syscall.
+// Options of level SOL_SOCKET. Their values are those that Windows' own sockets know (winsock2.h).
+// Options that Windows' sockets lack have Linux's values. Package dropin/syscall has the same.
 const (
 	soType       = 0x1008
 	soDomain     = 0x27

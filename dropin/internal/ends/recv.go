@@ -86,9 +86,9 @@ func (r *Ref) message(p []byte, flags int, l limit) (m afunix.Message, err error
 	return m, err
 }
 
-// fill reads until p is full. It stops behind descriptors, and where the sender changes if anybody
-// asks who that is (rows 32, 71). What it has read is in m, also if it is interrupted, and then
-// called again.
+// fill reads until p is full. It stops behind descriptors. It also stops where the sender changes,
+// if the caller asks for credentials (rows 32, 71). What fill has read is in m, also if it is
+// interrupted, and then called again.
 func (r *Ref) fill(p []byte, m *afunix.Message) error {
 	for {
 		if m.Credentials != nil {
@@ -132,8 +132,8 @@ func (r *Ref) whole(p []byte, read func([]byte) (afunix.Message, error)) (afunix
 	return m, err
 }
 
-// sender returns the name of who sent a message that says it is from: on a connection that is the
-// other end, if it has a name.
+// sender returns the name of the sender of a message. On a connection the sender is the other end,
+// if that has a name.
 func (r *Ref) sender(from *net.UnixAddr) *net.UnixAddr {
 	if remote, ok := r.Conn.RemoteAddr().(*net.UnixAddr); ok && r.Network() != "unixgram" && remote.Name != "@" {
 		return remote

@@ -120,8 +120,8 @@ func outgoing(oob []byte) (files []afunix.Sendable, moving []*End, err error) {
 	}
 }
 
-// sendable returns what WriteMsg takes for fd, and the end that fd is, if it is one that moves.
-// Nothing is nil: that is EBADF.
+// sendable returns what WriteMsg takes for fd, and the end that fd stands for, if it stands for an
+// end, which moves. A nil file is EBADF.
 func sendable(fd int) (afunix.Sendable, *End) {
 	r, ok := Lookup(fd)
 	switch {

@@ -51,7 +51,8 @@ func open(messages bool) (fd int, k key, keeper *os.File, err error) {
 	if err != nil {
 		return -1, key{}, nil, os.NewSyscallError("CreateNamedPipe", err)
 	}
-	client, err := windows.CreateFile(path, windows.GENERIC_WRITE|windows.FILE_READ_ATTRIBUTES, 0, nil, windows.OPEN_EXISTING, 0, 0)
+	client, err := windows.CreateFile(path, windows.GENERIC_WRITE|windows.FILE_READ_ATTRIBUTES, 0,
+		nil, windows.OPEN_EXISTING, 0, 0)
 	if err != nil {
 		windows.CloseHandle(server)
 		return -1, key{}, nil, os.NewSyscallError("CreateFile", err)
@@ -66,8 +67,8 @@ func open(messages bool) (fd int, k key, keeper *os.File, err error) {
 	return fd, key{fd, name}, os.NewFile(uintptr(server), "keeper"), nil
 }
 
-// identify asks a handle for its name only if it may be one of ours: asking another may wait for
-// what is pending on it.
+// identify asks a handle for its name only if the handle may be one of this package's. To ask
+// another handle may wait for what is pending on it.
 func identify(fd int) (key, bool) {
 	numbers.mu.Lock()
 	g, ok := numbers.m[fd]
@@ -81,7 +82,8 @@ func pipeName(h windows.Handle) string {
 		bytes uint32
 		name  [64]uint16
 	}
-	err := windows.GetFileInformationByHandleEx(h, windows.FileNameInfo, (*byte)(unsafe.Pointer(&info)), uint32(unsafe.Sizeof(info)))
+	err := windows.GetFileInformationByHandleEx(h, windows.FileNameInfo,
+		(*byte)(unsafe.Pointer(&info)), uint32(unsafe.Sizeof(info)))
 	if err != nil || int(info.bytes) > 2*len(info.name) {
 		return "" // not one of ours
 	}

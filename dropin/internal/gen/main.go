@@ -141,8 +141,8 @@ func (g *generation) generate(originals map[platform]packages, all []platform) e
 	return errors.Join(plain.nothingLeft(), kernel.nothingLeft())
 }
 
-// split tells the exports that are always those of the original from those that are ours with the
-// tag afunix_pipe. What is always ours is in neither.
+// split tells the exports that are always the original's from those that are ours with the tag
+// afunix_pipe. Exports that are always ours are in neither.
 func (g *generation) split(exports map[string]export, p platform) (plain, kernel map[string]export, err error) {
 	own, err := declared(g.dir, p.System, nil)
 	if err != nil {

@@ -8,7 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// memory is shared memory: a memfd that is mapped here.
+// memory is shared memory: a memfd that is mapped here. (examples/sharedmemory has the same for
+// every Unix. It is a program, which cannot be imported, and it is to be copied from, so it imports
+// nothing of this repository but package afunix.)
 type memory struct {
 	file  *os.File
 	bytes []byte

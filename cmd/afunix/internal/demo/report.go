@@ -49,7 +49,8 @@ func (d *demo) packets() string {
 	if !ok {
 		return ""
 	}
-	return fmt.Sprintf("; %s to the receiver, %d back, acknowledgements and credit included", show.Plural(int(sent), "packet"), received)
+	return fmt.Sprintf("; %s to the receiver, %d back, acknowledgements and credit included",
+		show.Plural(int(sent), "packet"), received)
 }
 
 func (l line) result() string {

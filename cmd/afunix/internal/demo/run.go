@@ -122,7 +122,8 @@ func (d *demo) showKinds() error {
 			return err
 		}
 		if err != nil {
-			d.lines = append(d.lines, line{what: e.what, seen: observation{Did: "this system has no descriptors for it"}, leftOut: true})
+			d.lines = append(d.lines, line{what: e.what,
+				seen: observation{Did: "this system has no descriptors for it"}, leftOut: true})
 			continue
 		}
 		shown = append(shown, e)
@@ -198,8 +199,8 @@ func (d *demo) showBequest(ctx context.Context) error {
 	return nil
 }
 
-// sendAndDie runs a process that sends the file at path to the address, and kills it as soon as its
-// WriteMsg has returned. When it returns, that process is gone.
+// sendAndDie runs a process that sends the file at path to the address, and kills the process as
+// soon as its WriteMsg has returned. When sendAndDie returns, the process is gone.
 func (d *demo) sendAndDie(ctx context.Context, address, path string) error {
 	cmd := d.child(ctx, SenderCommand, address, path)
 	out, err := cmd.StdoutPipe()
