@@ -115,8 +115,8 @@ func (c *session) dispose() error {
 	return nil
 }
 
-// bereaveLocked ends sending. If the peer has not ended, it returns what is to be released by
-// abandon. The caller has called lockToWrite.
+// bereaveLocked ends sending, while nobody is writing. If the peer has not ended, it returns what is
+// to be released by abandon.
 func (c *session) bereaveLocked(peerEnded bool) (left []sock.Parked) {
 	if peerEnded {
 		c.out.box.Bury()

@@ -104,3 +104,11 @@ func (c *Conn) look() (s sock.LinkState) { return s }
 func (c *Conn) restore(sock.LinkState)   {}
 func (c *Conn) unsettled() bool          { return false }
 func (c *Conn) socket() transport.Conn   { return c }
+
+// Taken takes in what the peer has said before: it may have chosen a name.
+func (c *Conn) Taken() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.turn.catchUpLocked()
+	c.custody = withUser
+}

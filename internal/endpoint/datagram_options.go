@@ -35,24 +35,10 @@ func (s *PacketConn) WriteBuffer() (bytes int, err error) {
 	return bytes, err
 }
 
-// size is SO_SNDBUF.
-func (o *outgoing) size() int {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buffer
-}
-
 // PassCredentials returns SO_PASSCRED.
 func (s *PacketConn) PassCredentials() (on bool, err error) {
 	err = s.change(func() { on = s.pass })
 	return on, err
-}
-
-// bufferSize bounds a SO_SNDBUF that another process has written down.
-func bufferSize(bytes int) int {
-	box := sock.NewOutbox(sock.Datagram)
-	box.SetBuffer(bytes)
-	return box.Buffer()
 }
 
 // PendingError returns SO_ERROR: nil, since to a datagram socket its peers' ends are no news (row

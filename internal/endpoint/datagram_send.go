@@ -2,16 +2,12 @@ package endpoint
 
 import (
 	"context"
-	"math/rand/v2"
 	"net"
 	"syscall"
 
 	"afunix/internal/sock"
 	"afunix/internal/transport"
 )
-
-// randomID tells sockets apart.
-func randomID() uint64 { return rand.Uint64() | 1 }
 
 // connect makes a socket the only one that this one exchanges datagrams with.
 func (s *PacketConn) connect(ctx context.Context, name string) error {

@@ -37,7 +37,8 @@ type destination struct {
 	used  uint64
 }
 
-// reach returns a link to the socket called name, and whether it is a new one. The caller leaves it.
+// reach returns a link to the socket called name, and whether it is a new one.
+// Whoever has reached it leaves it.
 func (o *outgoing) reach(name string) (d *destination, fresh bool, err error) {
 	place, err := o.s.network.Find(name)
 	if err != nil {
@@ -223,4 +224,18 @@ func (o *outgoing) forget() (links []*link) {
 		}
 	}
 	return links
+}
+
+// size is SO_SNDBUF.
+func (o *outgoing) size() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buffer
+}
+
+// bufferSize bounds a SO_SNDBUF that another process has written down.
+func bufferSize(bytes int) int {
+	box := sock.NewOutbox(sock.Datagram)
+	box.SetBuffer(bytes)
+	return box.Buffer()
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"afunix/internal/locks"
-	"afunix/internal/move"
 	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/wire"
@@ -36,16 +35,6 @@ type door[C client] struct {
 	pass     bool // SO_PASSCRED, which connections get from it
 	doorMove
 }
-
-// A client is a session with what is above it.
-type client interface {
-	move.End
-	base() *session
-}
-
-// A maker makes a session over p with what is above it. Its hello is still to come, and it takes up
-// to rights descriptors ahead of its reader. server says that this side created the pipe.
-type maker[C client] func(p pipe.Pipe, cfg Config, server bool, rights int) C
 
 // open makes l a door to the pipes of source, which it owns, that lets nobody in yet. A backlog
 // below 1 means the maximum.
@@ -314,3 +303,6 @@ func (l *door[C]) bequeath(c *session) {
 	c.pass = l.pass
 	c.in.box.TellApart(l.pass)
 }
+
+// Taken has nothing to see: a listener's name does not change.
+func (l *door[C]) Taken() {}

@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"context"
 	"errors"
 	"net"
 	"os"
@@ -185,4 +186,20 @@ func unreachable(err error) error {
 		return failure(err)
 	}
 	return syscall.ECONNREFUSED
+}
+
+// dial completes the session of a pipe whose other end listens: see Dial.
+func (c *session) dial(ctx context.Context, cfg Config) error {
+	stop := context.AfterFunc(ctx, func() { c.pipe.Close() })
+	g := greeting{c: c, cfg: cfg}
+	err := g.asClient()
+	if !stop() {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		c.pipe.Close()
+		return err
+	}
+	go c.turn.run()
+	return nil
 }

@@ -20,9 +20,9 @@ type link struct {
 	offered []move.End // … with the datagram that waits for room in the queue
 
 	// Of a link on which datagrams go:
-	name    []byte   // ours; guarded by writing
-	vouched bool     // it has credentials; guarded by writing
-	last    *message // that had no descriptors; guarded by writing
+	name    []byte   // ours; the writer's
+	vouched bool     // it has credentials; the writer's
+	last    *message // that had no descriptors; the writer's
 }
 
 // newLink returns a link of s whose hello is still to come, and which takes up to rights descriptors ahead of its reader.

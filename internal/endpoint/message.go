@@ -106,18 +106,17 @@ func (m *message) seal(p *wire.Packet) (err error) {
 	return err
 }
 
-// undo takes back a message that has not been written, for the reason why. The caller holds
-// writing, so that no other one is loaded.
-func (o *outbox) undo(m *message, why error) {
+// undo takes back a message that has not been written, for the reason why.
+func (w writer) undo(m *message, why error) {
 	if m.Outgoing == nil {
 		return
 	}
 	exported := m.Exported() || m.ends.Exported()
 	m.TakeBack()
 	m.ends.Undo()
-	o.unload()
-	if exported && !errors.Is(why, syscall.ESRCH) && !o.outlives() {
-		o.c.ended(syscall.ECONNABORTED) // what was exported cannot be taken back (P4)
+	w.unload()
+	if exported && !errors.Is(why, syscall.ESRCH) && !w.outlives() {
+		w.c.ended(syscall.ECONNABORTED) // what was exported cannot be taken back (P4)
 	}
 }
 
@@ -155,14 +154,14 @@ func (o *outbox) gather(files []transport.File, weight int) (*message, error) {
 }
 
 // load duplicates the descriptors of m for the peer: errMoving if the peer's end moves away from
-// where they would go. The caller holds writing.
-func (o *outbox) load(m *message) error {
+// where they would go.
+func (w writer) load(m *message) error {
 	if m.Outgoing == nil {
 		return nil
 	}
-	o.c.mu.Lock()
-	ready := o.c.moves.Load()
-	o.c.mu.Unlock()
+	w.c.mu.Lock()
+	ready := w.c.moves.Load()
+	w.c.mu.Unlock()
 	if !ready {
 		return errMoving
 	}
@@ -174,10 +173,10 @@ func (o *outbox) load(m *message) error {
 }
 
 // unload notes that no message is loaded that has not been written.
-func (o *outbox) unload() {
-	o.c.mu.Lock()
-	defer o.c.mu.Unlock()
-	o.unloadedLocked()
+func (w writer) unload() {
+	w.c.mu.Lock()
+	defer w.c.mu.Unlock()
+	w.unloadedLocked()
 }
 
 func (o *outbox) unloadedLocked() {

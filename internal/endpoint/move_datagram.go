@@ -1,7 +1,6 @@
 package endpoint
 
 import (
-	"cmp"
 	"net"
 	"os"
 	"syscall"
@@ -10,7 +9,6 @@ import (
 	"afunix/internal/move"
 	"afunix/internal/sock"
 	"afunix/internal/transport"
-	"afunix/internal/wire"
 )
 
 // This file is about a datagram socket that moves to another process (P8): its listener, the links
@@ -112,7 +110,7 @@ func (s *PacketConn) Begin(m *move.Outgoing) error {
 func (s *PacketConn) pause(m *move.Outgoing) error {
 	s.mu.Lock()
 	defer s.in.unlock()
-	err := watch(m, &s.in.cond, &s.nudged, func() bool { return s.started || s.in.mail.Closed() })
+	err := watchLocked(m, &s.in.cond, &s.nudged, func() bool { return s.started || s.in.mail.Closed() })
 	switch {
 	case err != nil:
 		return err
@@ -160,7 +158,7 @@ func (s *PacketConn) awaitSendsLocked(m *move.Outgoing) error {
 	if c := carrierOf(m); c != nil && c.above.socket() == transport.Conn(s) {
 		own = 1
 	}
-	return watch(m, &s.in.cond, &s.nudged, func() bool { return s.sends <= own })
+	return watchLocked(m, &s.in.cond, &s.nudged, func() bool { return s.sends <= own })
 }
 
 func (s *PacketConn) Ready(m *move.Outgoing) error {
@@ -280,76 +278,4 @@ func (s *PacketConn) Start() {
 		door.Start()
 		go s.in.serve(door)
 	}
-}
-
-// packetConn makes a datagram socket that has moved here, and is not live yet.
-func (b builder) packetConn() (*PacketConn, error) {
-	state, err := b.in.Packet()
-	if err == nil {
-		err = checkPacketConn(&state, b.in.Left())
-	}
-	if err != nil {
-		return nil, err
-	}
-	s := newPacketConn(b.c.world.Network, Config{Table: b.c.table, World: b.c.world})
-	s.started = false
-	if err := b.furnish(s, &state); err != nil {
-		s.Close()
-		return nil, err
-	}
-	return s, nil
-}
-
-// furnish gives a socket its state, its listener and its links.
-func (b builder) furnish(s *PacketConn, state *sock.PacketState) error {
-	s.id, s.peerID = state.ID, state.PeerID
-	s.mute, s.pass = state.Mute, state.Pass
-	s.bound, s.local = []byte(state.Bound), address(sock.Datagram, cmp.Or(state.Bound, state.Local))
-	s.out.buffer = bufferSize(int(state.Buffer))
-	if state.Remote != "" && state.Mail.Peer != sock.Apart {
-		s.remote = address(sock.Datagram, state.Remote)
-	}
-	if state.Listens {
-		if err := b.listens(s); err != nil {
-			return err
-		}
-	}
-	for i := range state.Links {
-		c, err := b.link(s)
-		if err != nil {
-			return err
-		}
-		s.links = append(s.links, c)
-		if i == 0 && state.PeerLink {
-			s.peer = c
-		} else {
-			s.in.mail.Attach(&c.mail)
-		}
-	}
-	if s.peer != nil && state.Mail.Peer != sock.Apart {
-		state.Mail.Peer = sock.Connected
-	}
-	err := s.in.mail.Restore(state.Mail, mails(s.links), state.Order, func(c *link) int { return c.in.box.Records() })
-	if err != nil {
-		return move.Bad("%w", err)
-	}
-	return nil
-}
-
-// listens makes the door of s.
-func (b builder) listens(s *PacketConn) error {
-	v, err := b.in.Part(wire.ListenerTag)
-	if err == nil {
-		s.door, err = b.door(v, s)
-	}
-	return err
-}
-
-// link makes the next link of s.
-func (b builder) link(s *PacketConn) (*link, error) {
-	v, err := b.in.Part(wire.ConnTag)
-	if err != nil {
-		return nil, err
-	}
-	return restored(b, v, checkLink, s.newLink)
 }

@@ -1,13 +1,11 @@
 package endpoint
 
 import (
-	"errors"
 	"syscall"
 	"time"
 
 	"afunix/internal/cred"
 	"afunix/internal/move"
-	"afunix/internal/sock"
 	"afunix/internal/wire"
 )
 
@@ -32,23 +30,6 @@ import (
 // the client's end stays meanwhile.
 //
 // Package sock decides what comes when, and what may be said meanwhile (sock.Moves).
-
-// moves is what a session knows of moves, and of the ends that wait for one to be over.
-type moves struct {
-	sock.Moves
-	c *session
-
-	nudged  bool       // whoever moves this end has to look around
-	nested  []move.End // ends that came in the queue of one that has moved here, whether they have been read or not
-	waiting []move.End // ends that have come over the connection, and are to be started when the other end is let go
-}
-
-// errMoving: the peer's end is moving, so descriptors have to be duplicated for another process.
-var errMoving = errors.New("the peer is moving")
-
-// errCrowded: there is no room for a message with ends of ours. They are what they were while it
-// waits: whoever is to make room may be reading one of them.
-var errCrowded = errors.New("ends do not wait for room")
 
 // peerMoves takes in that the other end is about to move, or has been let go.
 func (v *moves) peerMoves(p *wire.Packet) error {
@@ -119,22 +100,6 @@ func (v *moves) rehello(p *wire.Packet) error {
 	return nil
 }
 
-// presentLocked says the hello that was deferred: what is written now is this process's, and not a
-// former owner's.
-func (v *moves) presentLocked() error {
-	c := v.c
-	c.mu.Unlock()
-	proof, err := c.pipe.Proof()
-	c.pen.lock()
-	if err != nil {
-		return err
-	}
-	if v.Presents() { // still
-		v.greetLocked(proof)
-	}
-	return nil
-}
-
 // expects reports whether such a hello can come now.
 func (v *moves) expects(moved bool) bool {
 	v.c.mu.Lock()
@@ -164,19 +129,6 @@ func (v *moves) reacquaint(who cred.Credentials, window uint32, moved bool) erro
 
 // maxWriters bounds how often an end moves between processes while its connection lasts.
 const maxWriters = 1 << 16
-
-// greetLocked makes our hello the next thing that is said. The caller has waited for the pen.
-func (v *moves) greetLocked(proof []byte) {
-	v.c.pen.owed.proof = proof
-	v.Greet()
-}
-
-// rehelloPacketLocked is the hello that is owed.
-func (v *moves) rehelloPacketLocked(moved bool) wire.Packet {
-	c := v.c
-	flags := flag(moved, wire.Moved) | flag(c.server, wire.FromServer)
-	return *c.helloPacket(wire.HelloBody{Proof: c.pen.owed.proof}, flags, "")
-}
 
 // Start makes an end live that has moved here, with those in its queue. Before that, Close closes
 // its pipe and nothing else.
@@ -263,4 +215,17 @@ func (v *moves) peerLetGo() error {
 		e.Start()
 	}
 	return nil
+}
+
+// introduce gets ready for the hello of whoever has the other end, and says ours, unless that waits
+// for it.
+func (c *session) introduce() error {
+	proof, err := c.pipe.Proof()
+	if err == nil {
+		err = c.pipe.Expect()
+	}
+	if err == nil && !c.moves.Waits() {
+		c.moves.greetLocked(proof) // nobody else knows c yet
+	}
+	return err
 }

@@ -14,9 +14,9 @@ import (
 // This file is about an end of a connection that moves to another process (P8): how it is quieted,
 // what it is made of, and how it stays or goes. See move.End.
 
-// watch waits on cond until done, as long as the carrier of m can send. The caller holds the lock
-// of cond, which guards nudged, too.
-func watch(m *move.Outgoing, cond *sync.Cond, nudged *bool, done func() bool) error {
+// watchLocked waits on cond, whose lock guards nudged, until done, as long as the carrier of m can
+// send.
+func watchLocked(m *move.Outgoing, cond *sync.Cond, nudged *bool, done func() bool) error {
 	for *nudged = true; !done(); {
 		if !*nudged {
 			cond.Wait()
@@ -240,8 +240,7 @@ func (v *moves) announce(m *move.Outgoing) error {
 // Nothing is waited for, since there may be nobody for a long time; and nothing is under way from
 // there, since its owner sends no descriptors before he has had a hello from here. His own comes in
 // any case, and is answered by whoever has this end then, who says nothing before (see sock.Moves),
-// unless he writes something (see presentLocked). It fails if the pipe is full. The caller has
-// waited for the pen.
+// unless he writes something (see presentLocked). It fails if the pipe is full. The pen is free.
 func (v *moves) leaveWordLocked() bool {
 	c := v.c
 	if !v.Waits() { // else it has been said
@@ -256,8 +255,8 @@ func (v *moves) leaveWordLocked() bool {
 	return true
 }
 
-// requestLocked tells the peer that this end moves, and waits until it has taken note of it. The
-// caller has waited for the pen.
+// requestLocked tells the peer that this end moves, and waits until the peer has taken note of
+// that. The pen is free.
 func (v *moves) requestLocked(m *move.Outgoing) error {
 	c := v.c
 	t := c.pen.owed.Ask(sock.DebtMove)

@@ -46,20 +46,20 @@ func (l *link) offer(b []byte, files []transport.File) (int, error) {
 
 // offerWith sends one datagram with the descriptors of m, if that is not nil.
 func (l *link) offerWith(b []byte, m *message) (int, error) {
-	l.writing.Lock()
-	defer l.writing.Unlock()
+	w := l.out.writer()
+	defer w.done()
 	if m == nil {
-		m = l.plain()
+		m = l.plain(w)
 	}
 	l.name, l.vouched = l.owner.signature()
-	err := l.out.load(m)
+	err := w.load(m)
 	n := 0
 	if err == nil {
-		n, err = l.out.pieces(b, wire.MaxPayload-m.maxLen(), m)
+		n, err = w.pieces(b, wire.MaxPayload-m.maxLen(), m)
 	}
 	if m.transfer == nil {
-		l.out.undo(m, err)
-		return 0, gone(l.out.bereaved(err))
+		w.undo(m, err)
+		return 0, gone(w.bereaved(err))
 	}
 	return l.verdict(m, n, err)
 }
@@ -72,9 +72,9 @@ func gone(err error) error {
 	return err
 }
 
-// plain returns a message without descriptors: the one of the last datagram, if its outcome is known. The caller holds
-// Conn.writing.
-func (l *link) plain() *message {
+// plain returns a message without descriptors: the one of the last datagram, if its outcome
+// is known. Both are the writer's.
+func (l *link) plain(writer) *message {
 	if l.last == nil || l.last.room.Fate == sock.Unknown {
 		l.last = new(message)
 	}

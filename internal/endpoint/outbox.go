@@ -27,6 +27,18 @@ type outbox struct {
 	kept   []sock.Parked // of an end that broke while it moved: to be let go of when its pipe is closed
 }
 
+// A writer is who has the lock writing, and so whose message is the only one that is being put
+// together, loaded or written.
+type writer struct{ *outbox }
+
+// writer returns one, as soon as nobody else is. done ends it.
+func (o *outbox) writer() writer {
+	o.c.writing.Lock()
+	return writer{o}
+}
+
+func (w writer) done() { w.c.writing.Unlock() }
+
 // errorOf returns the error that o is to a sender.
 func (o *outbox) errorOf(why sock.Obstacle) error { return errorOf(why, o.left) }
 
@@ -67,28 +79,28 @@ func (o *outbox) sendRoute(weight int) (rights.Route, error) {
 	return c.peer.to, nil
 }
 
-// sendWith writes b with the descriptors of m beside its first byte. If nothing has been written m has no transfer, and has been taken back.
-// The caller holds writing.
-func (o *outbox) sendWith(b []byte, m *message) (n int, err error) {
-	if err = o.load(m); err == nil {
-		n, err = o.pieces(b, wire.MaxPayload-m.MaxLen(), m)
+// sendWith writes b with the descriptors of m beside its first byte. If nothing has been
+// written m has no transfer, and has been taken back.
+func (w writer) sendWith(b []byte, m *message) (n int, err error) {
+	if err = w.load(m); err == nil {
+		n, err = w.pieces(b, wire.MaxPayload-m.MaxLen(), m)
 	}
 	if m.transfer == nil {
-		o.undo(m, err)
-		err = o.bereaved(err)
+		w.undo(m, err)
+		err = w.bereaved(err)
 	}
 	return n, err
 }
 
-// pieces writes b, with the descriptors of m (if not nil) in the first packet, whose payload is at most first bytes. The caller holds
-// writing. On a stream each piece waits for room in the window, and n tells how far it came; a record waits
-// once, and then goes whole (S4).
-func (o *outbox) pieces(b []byte, first int, m *message) (n int, err error) {
-	c := o.c
+// pieces writes b, with the descriptors of m (if not nil) in the first packet, whose payload is at
+// most first bytes. On a stream each piece waits for room in the window, and n tells how far that
+// has come; a record waits once, and then goes whole (S4).
+func (w writer) pieces(b []byte, first int, m *message) (n int, err error) {
+	c := w.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.typ != sock.Stream && len(b) > o.box.MaxMessage() {
-		return 0, o.tooLongLocked()
+	if c.typ != sock.Stream && len(b) > w.box.MaxMessage() {
+		return 0, w.tooLongLocked()
 	}
 	name, err := c.above.signatureLocked()
 	if err != nil {
@@ -96,7 +108,7 @@ func (o *outbox) pieces(b []byte, first int, m *message) (n int, err error) {
 	}
 	begun := false // only the end of the connection stops it
 	if m != nil && m.ends != nil {
-		if err := o.sendLuggageLocked(m); err != nil {
+		if err := w.sendLuggageLocked(m); err != nil {
 			return 0, err
 		}
 		begun = true
@@ -109,13 +121,13 @@ func (o *outbox) pieces(b []byte, first int, m *message) (n int, err error) {
 		case n == 0:
 			p.Name = name // none on a stream
 		}
-		if limit = o.pieceLocked(limit); len(p.Payload) > limit {
+		if limit = w.pieceLocked(limit); len(p.Payload) > limit {
 			p.Payload = p.Payload[:limit]
 			if c.typ != sock.Stream {
 				p.Flags |= wire.More
 			}
 		}
-		if err := o.putLocked(&p, m, begun); err != nil {
+		if err := w.putLocked(&p, m, begun); err != nil {
 			if c.typ != sock.Stream {
 				n = 0 // a record goes whole or not at all
 			}
@@ -129,17 +141,17 @@ func (o *outbox) pieces(b []byte, first int, m *message) (n int, err error) {
 }
 
 // tooLongLocked is EMSGSIZE, but for what package net finds out before it asks the kernel.
-func (o *outbox) tooLongLocked() error {
-	return o.errorOf(min(sock.Stopped(o.c.closed, o.deadline.expired), sock.TooLong))
+func (w writer) tooLongLocked() error {
+	return w.errorOf(min(sock.Stopped(w.c.closed, w.deadline.expired), sock.TooLong))
 }
 
 // pieceLocked bounds a piece of at most limit bytes: a stream is cut so that two pieces fit into
 // the window.
-func (o *outbox) pieceLocked(limit int) int {
-	if o.c.typ != sock.Stream {
+func (w writer) pieceLocked(limit int) int {
+	if w.c.typ != sock.Stream {
 		return limit
 	}
-	return min(limit, o.box.MaxPiece())
+	return min(limit, w.box.MaxPiece())
 }
 
 // bereaved translates that the peer's process is dead, if duplicating into it has found that out before its end of the pipe was read.
@@ -153,37 +165,36 @@ func (o *outbox) bereaved(err error) error {
 }
 
 // putLocked waits for room and writes one Data packet, with the descriptors of m if that is not
-// nil. If its message has begun, only the end of the connection stops it. The caller holds writing,
-// too.
-func (o *outbox) putLocked(p *wire.Packet, m *message, begun bool) error {
-	c := o.c
+// nil. If its message has begun, only the end of the connection stops it.
+func (w writer) putLocked(p *wire.Packet, m *message, begun bool) error {
+	c := w.c
 	weight := m.weight()
-	own := o.carriesItself(m) // it may begin, though this end is being moved
-	w := wait{c: c}
-	defer w.endLocked()
+	own := w.carriesItself(m) // it may begin, though this end is being moved
+	waiting := wait{c: c}
+	defer waiting.endLocked()
 	for {
-		if err := o.writeStoppedLocked(); err != nil && !(begun && errors.Is(err, os.ErrDeadlineExceeded)) {
+		if err := w.writeStoppedLocked(); err != nil && !(begun && errors.Is(err, os.ErrDeadlineExceeded)) {
 			return err
 		}
-		if !begun && weight > 0 && !o.c.moves.Ready() {
+		if !begun && weight > 0 && !w.c.moves.Ready() {
 			return errMoving
 		}
-		if !begun && m.moves() && !o.box.Room(weight) {
+		if !begun && m.moves() && !w.box.Room(weight) {
 			m.lacks = weight
 			return errCrowded
 		}
 		switch {
-		case o.c.moves.Presents():
+		case w.c.moves.Presents():
 			if err := c.moves.presentLocked(); err != nil {
 				return err
 			}
 		case c.pen.payLocked(): // anything may have happened meanwhile
-		case c.pen.blocked(), o.c.moves.Stops(begun || own), !begun && !o.box.Room(weight):
-			w.moreLocked()
+		case c.pen.blocked(), w.c.moves.Stops(begun || own), !begun && !w.box.Room(weight):
+			waiting.moreLocked()
 		case c.pen.taken():
 			c.pen.yieldLocked()
 		default:
-			err := o.putNowLocked(p, m)
+			err := w.putNowLocked(p, m)
 			if err != syscall.EAGAIN { // else a flusher waits
 				c.pen.payLocked()
 				return err
@@ -192,54 +203,54 @@ func (o *outbox) putLocked(p *wire.Packet, m *message, begun bool) error {
 	}
 }
 
-// putNowLocked writes one Data packet. The caller has found room. What becomes of the packet is
+// putNowLocked writes one Data packet, for which there is room. What becomes of the packet is
 // booked before it is written, since its acknowledgement may be here before the writer is back.
-func (o *outbox) putNowLocked(p *wire.Packet, m *message) error {
-	c := o.c
+func (w writer) putNowLocked(p *wire.Packet, m *message) error {
+	c := w.c
 	if c.peer.pass || c.above.vouchedLocked() {
 		p.Flags |= wire.Credentials
 	}
 	luggage := p.Flags&wire.Luggage != 0
 	var t *sock.Transfer
 	if m != nil {
-		p.Serial = o.box.NextSerial()
+		p.Serial = w.box.NextSerial()
 	}
 	if m != nil && !luggage {
 		p.Records = m.records()
 		m.room = sock.Transfer{}
 		t = &m.room
-		o.trackLocked(m)
+		w.trackLocked(m)
 	}
 	a := sock.Arrival{Bytes: len(p.Payload), Rights: p.Records, Luggage: luggage}
-	o.box.Sent(a)
+	w.box.Sent(a)
 	err := c.pen.writeLocked(p, m)
-	if err != nil && o.withdrawnLocked(a, t) {
+	if err != nil && w.withdrawnLocked(a, t) {
 		return err
 	}
-	o.c.moves.Wrote(p.Flags&(wire.More|wire.Luggage) != 0)
+	w.c.moves.Wrote(p.Flags&(wire.More|wire.Luggage) != 0)
 	if t != nil {
 		m.transfer = t
-		o.unloadedLocked()
+		w.unloadedLocked()
 	}
 	return err
 }
 
 // trackLocked books that m is to be acknowledged.
-func (o *outbox) trackLocked(m *message) {
+func (w writer) trackLocked(m *message) {
 	if m.Outgoing == nil {
-		o.box.Track(&m.room, nil)
+		w.box.Track(&m.room, nil)
 		return
 	}
-	m.of = o
-	o.box.Track(&m.room, (*parked)(m))
+	m.of = w.outbox
+	w.box.Track(&m.room, (*parked)(m))
 }
 
 // withdrawnLocked takes back what has been booked of a packet that has not been written. If the
 // peer has answered it all the same, that is the end of the connection; of a message that the peer
 // has acknowledged, nothing is left to be taken back.
-func (o *outbox) withdrawnLocked(a sock.Arrival, t *sock.Transfer) bool {
-	c := o.c
-	err := o.box.Unsend(a, t)
+func (w writer) withdrawnLocked(a sock.Arrival, t *sock.Transfer) bool {
+	c := w.c
+	err := w.box.Unsend(a, t)
 	if err != nil {
 		c.mu.Unlock()
 		c.ended(err)

@@ -94,3 +94,32 @@ func (c *session) helloPacket(h wire.HelloBody, flags uint8, name string) *wire.
 	}
 	return &wire.Packet{Type: wire.Hello, Flags: flags, Name: []byte(name), Payload: h.Append(nil)}
 }
+
+// rehelloPacketLocked is the hello that is owed.
+func (v *moves) rehelloPacketLocked(moved bool) wire.Packet {
+	c := v.c
+	flags := flag(moved, wire.Moved) | flag(c.server, wire.FromServer)
+	return *c.helloPacket(wire.HelloBody{Proof: c.pen.owed.proof}, flags, "")
+}
+
+// presentLocked says the hello that was deferred: what is written now is this process's, and not a
+// former owner's.
+func (v *moves) presentLocked() error {
+	c := v.c
+	c.mu.Unlock()
+	proof, err := c.pipe.Proof()
+	c.pen.lock()
+	if err != nil {
+		return err
+	}
+	if v.Presents() { // still
+		v.greetLocked(proof)
+	}
+	return nil
+}
+
+// greetLocked makes our hello the next thing that is said. The pen is free.
+func (v *moves) greetLocked(proof []byte) {
+	v.c.pen.owed.proof = proof
+	v.Greet()
+}

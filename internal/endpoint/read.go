@@ -117,7 +117,7 @@ func (c *Conn) peek(b []byte) (sock.Result, error) {
 
 // lookLocked waits until there is something to read. If there was before, it takes in what else is
 // in the pipe: for a stream up to n bytes, and for records all of it, because a reset comes before
-// them. It may place bytes in into. The caller holds reading, too.
+// them. It may place bytes in into. It is the one Read's.
 func (c *Conn) lookLocked(into []byte, n int) error {
 	looked, fresh := false, false
 	for ; ; fresh = c.turn.awaitLocked(into) {

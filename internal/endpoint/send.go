@@ -18,9 +18,9 @@ func (c *Conn) Write(b []byte) (int, error) {
 	if len(b) == 0 && c.typ == sock.Stream {
 		return 0, c.writable()
 	}
-	c.writing.Lock()
-	defer c.writing.Unlock()
-	n, err := c.out.pieces(b, wire.MaxPayload, nil)
+	w := c.out.writer()
+	defer w.done()
+	n, err := w.pieces(b, wire.MaxPayload, nil)
 	return n, c.blame(len(b), nil, err)
 }
 
@@ -151,19 +151,21 @@ func badFile(t descriptor.Table, files []transport.File) error {
 // attempt gathers files, and writes b with them, once there is room for that weight; without a message, it has not got so far. If this end is among the files, it waits for whoever
 // is writing first: while the end is being moved, he would not go on.
 func (c *Conn) attempt(b []byte, files []transport.File, weight int) (m *message, n int, err error) {
-	itself := slices.ContainsFunc(files, func(f transport.File) bool { return f.End == any(c) })
-	if itself {
-		c.writing.Lock()
-		defer c.writing.Unlock()
+	if slices.ContainsFunc(files, func(f transport.File) bool { return f.End == any(c) }) {
+		w := c.out.writer()
+		defer w.done()
+		if m, err = c.out.gather(files, weight); err != nil {
+			return nil, 0, err
+		}
+		n, err = w.sendWith(b, m)
+		return m, n, err
 	}
 	if m, err = c.out.gather(files, weight); err != nil {
 		return nil, 0, err
 	}
-	if !itself {
-		c.writing.Lock()
-		defer c.writing.Unlock()
-	}
-	n, err = c.out.sendWith(b, m)
+	w := c.out.writer()
+	defer w.done()
+	n, err = w.sendWith(b, m)
 	return m, n, err
 }
 

@@ -1,11 +1,13 @@
 package endpoint
 
 import (
+	"math/rand/v2"
 	"net"
 	"syscall"
 
 	"afunix/internal/descriptor"
 	"afunix/internal/locks"
+	"afunix/internal/move"
 	"afunix/internal/pipe"
 	"afunix/internal/sock"
 )
@@ -26,7 +28,7 @@ import (
 //   - The intake only goes forward to farewell, for ever: nothing is being adopted then, and what
 //     comes is not queued. Like closed that is for ever.
 //   - What in.box has placed lies in the buffer of the one who holds reading. What moves knows
-//     of a message is changed by the one who holds the lock writing.
+//     of a message is changed by the writer.
 type session struct {
 	above  upper
 	pipe   pipe.Pipe
@@ -38,7 +40,7 @@ type session struct {
 	local  *net.UnixAddr
 	remote *net.UnixAddr
 
-	writing locks.Mutex[locks.Writing] // one Write at a time, so that none is interleaved with another
+	writing locks.Mutex[locks.Writing] // one writer at a time: see outbox.writer
 
 	mu      locks.Mutex[locks.Session] // guards what follows. No call of the system that may take long, none that writes to the pipe or reads it, is made under it
 	closed  bool                       // by Close
@@ -122,4 +124,17 @@ func (c *session) accepted() {
 func (c *session) wakeWritesLocked() {
 	c.turn.wakeWritesLocked()
 	c.out.nudgeGuests()
+}
+
+// randomID tells sockets apart.
+func randomID() uint64 { return rand.Uint64() | 1 }
+
+// moves is what a session knows of moves, and of the ends that wait for one to be over.
+type moves struct {
+	sock.Moves
+	c *session
+
+	nudged  bool       // whoever moves this end has to look around
+	nested  []move.End // ends that came in the queue of one that has moved here, whether they have been read or not
+	waiting []move.End // ends that have come over the connection, and are to be started when the other end is let go
 }

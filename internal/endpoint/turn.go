@@ -138,6 +138,17 @@ func (t *turn) awaitLocked(b []byte) (fresh bool) {
 	return fresh
 }
 
+// awaitElseLocked waits until something may have happened to a call that waits for the sending half.
+func (t *turn) awaitElseLocked() {
+	if t.free() {
+		t.readLocked(byWriter, nil)
+		return
+	}
+	t.needed++
+	t.c.out.cond.Wait()
+	t.needed--
+}
+
 // absorbLocked takes what is in the pipe already into the queue, as far as it matters to the one
 // Read, which is of n bytes: recvmsg(2) merges all that was written to a stream before it (row 134),
 // and reports a reset before records that are queued. It may place bytes in into, if that is not

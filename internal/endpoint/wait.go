@@ -14,15 +14,8 @@ type wait struct {
 
 // moreLocked waits until something may have happened.
 func (w *wait) moreLocked() {
-	c, t := w.c, &w.c.turn
 	w.begun = true
-	if t.free() {
-		t.readLocked(byWriter, nil)
-		return
-	}
-	t.needed++
-	c.out.cond.Wait()
-	t.needed--
+	w.c.turn.awaitElseLocked()
 }
 
 // endLocked ends the call.
