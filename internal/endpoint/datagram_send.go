@@ -97,8 +97,8 @@ func (s *PacketConn) nameless() bool {
 	return s.pass && len(s.bound) == 0 && !s.in.mail.Closed()
 }
 
-// autobind gives the socket a name that the system chooses, unless it has one. It is about to send to the socket named to, or to its peer
-// if that is nil.
+// autobind gives the socket a name that the system chooses, unless it has one. It is about to send
+// to the socket named to, or to its peer if that is nil.
 func (s *PacketConn) autobind(to *net.UnixAddr) error {
 	s.binding.Lock()
 	defer s.binding.Unlock()
@@ -112,8 +112,8 @@ func (s *PacketConn) autobind(to *net.UnixAddr) error {
 	return nil
 }
 
-// introduce tells the name that the socket has chosen to those who have datagrams of it. It waits for the peer if that is who the send is
-// for, which may fail all the same, and for nobody else.
+// introduce tells the name that the socket has chosen to those who have datagrams of it. It waits
+// for the peer if that is who the send is for, which may fail all the same, and for nobody else.
 func (s *PacketConn) introduce(toPeer bool) {
 	name := s.boundName()
 	for _, c := range s.out.destinations() {
@@ -145,7 +145,8 @@ func (o *outgoing) destinations() (links []*link) {
 	return links
 }
 
-// sendToPeer sends to the socket that this one is connected to. If that is gone, this one is not connected any more (row 120).
+// sendToPeer sends to the socket that this one is connected to. If that is gone, this one is not
+// connected any more (row 120).
 func (s *PacketConn) sendToPeer(b []byte, files []transport.File) (int, error) {
 	n, err := s.peer.offer(b, files)
 	if err != errGone && err != errLost && err != syscall.ECONNREFUSED {
@@ -161,7 +162,8 @@ func (s *PacketConn) sendToPeer(b []byte, files []transport.File) (int, error) {
 	return n, errorOf(o, syscall.ECONNREFUSED)
 }
 
-// sendTo sends to the socket called name. A link that turns out to be gone says nothing of whoever has the name now.
+// sendTo sends to the socket called name. A link that turns out to be gone says nothing of whoever
+// has the name now.
 func (s *PacketConn) sendTo(b []byte, files []transport.File, name string) (int, error) {
 	for {
 		d, fresh, err := s.out.reach(name)
@@ -182,7 +184,8 @@ func (s *PacketConn) sendTo(b []byte, files []transport.File, name string) (int,
 	}
 }
 
-// signature is what each datagram says of its sender: its name, which nobody changes, and whether it has credentials.
+// signature is what each datagram says of its sender: its name, which nobody changes, and whether
+// it has credentials.
 func (s *PacketConn) signature() (name []byte, credentials bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -11,8 +11,8 @@ import (
 	"afunix/internal/sock"
 )
 
-// maxLinks is how many links to other sockets a datagram socket keeps for the next datagram. The one that was not used for the
-// longest time goes first; one that is being used is not counted.
+// maxLinks is how many links to other sockets a datagram socket keeps for the next datagram. The
+// one that was not used for the longest time goes first; one that is being used is not counted.
 const maxLinks = 32
 
 // outgoing is the sending half of a datagram socket.
@@ -169,7 +169,8 @@ func (o *outgoing) discardLocked(name string) {
 	}
 }
 
-// makeRoomLocked closes the link that has not been used for the longest time, if there are too many.
+// makeRoomLocked closes the link that has not been used for the longest time, if there are too
+// many.
 func (o *outgoing) makeRoomLocked() {
 	idle, oldest := 0, ""
 	for name, d := range o.links {

@@ -1,16 +1,16 @@
 // Package endpoint is the engine of the pipe transport: sockets over any message pipe (package
-// pipe). It owns the goroutines, the locks, the deadlines and the I/O. What a socket does is decided
-// by package sock, what a packet looks like by package wire, who owns a descriptor by package
-// rights, and how ends move by package move.
+// pipe). It owns the goroutines, the locks, the deadlines and the I/O. What a socket does is
+// decided by package sock, what a packet looks like by package wire, who owns a descriptor by
+// package rights, and how ends move by package move.
 //
-// One end of a pipe is a session. Above a session is a Conn or a link. A Conn is a socket of its own:
-// a stream, a socket of records, or one of a pair of datagram sockets. A link is one of the
+// One end of a pipe is a session. Above a session is a Conn or a link. A Conn is a socket of its
+// own: a stream, a socket of records, or one of a pair of datagram sockets. A link is one of the
 // connections of a PacketConn, a datagram socket that has a name or sends to names. A door greets
 // whoever comes to a name: the clients of a Listener, or the links of a PacketConn.
 //
 // A session has a goroutine of its own, the reader, which takes every packet as soon as it is there
-// (P5), adopts the descriptors in it (P3), and applies what the peer's transport has to say (S6).
-// A call that waits may take the reader's turn (turn.go). Whoever has something to say writes it
+// (P5), adopts the descriptors in it (P3), and applies what the peer's transport has to say (S6). A
+// call that waits may take the reader's turn (turn.go). Whoever has something to say writes it
 // himself, with the pen of the session (pen.go). Nothing else reads the pipe, or writes to it, once
 // the greeting is over.
 //

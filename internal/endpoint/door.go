@@ -80,7 +80,8 @@ func (l *door[C]) meet(p pipe.Pipe) {
 	go l.greet(at)
 }
 
-// report hands an error of the source to one Accept, and waits. It reports whether the listener was closed meanwhile.
+// report hands an error of the source to one Accept, and waits. It reports whether the listener was
+// closed meanwhile.
 func (l *door[C]) report(err error, wait time.Duration) (closed bool) {
 	timer := time.AfterFunc(wait, func() {
 		l.mu.Lock()
@@ -123,7 +124,8 @@ func (l *door[C]) heard(at *sock.Place[C]) {
 	}
 }
 
-// greet answers the hello of a new connection and queues it. Whoever says nothing is sent away after a while.
+// greet answers the hello of a new connection and queues it. Whoever says nothing is sent away
+// after a while.
 func (l *door[C]) greet(at *sock.Place[C]) {
 	c := at.Client.base()
 	p := c.pipe
@@ -285,8 +287,8 @@ func (l *door[C]) strangersLocked() (pipes []pipe.Pipe) {
 	return pipes
 }
 
-// greeted waits for the end of a greeting, which does not wait for anybody, and reports whether the client has been told that
-// it is connected.
+// greeted waits for the end of a greeting, which does not wait for anybody, and reports whether the
+// client has been told that it is connected.
 func (l *door[C]) greeted(at *sock.Place[C]) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

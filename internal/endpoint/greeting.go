@@ -73,9 +73,10 @@ func (g *greeting) await() (h wire.HelloBody, name string, err error) {
 	return h, name, err
 }
 
-// asServer takes in a client's hello and answers it. heard is called when it has come. admit is asked last, and says how many
-// descriptors may come before the connection is accepted, or why it may not come in. os.ErrDeadlineExceeded: the pipe was interrupted
-// before the client has said anything.
+// asServer takes in a client's hello and answers it. heard is called when it has come. admit is
+// asked last, and says how many descriptors may come before the connection is accepted, or why it
+// may not come in. os.ErrDeadlineExceeded: the pipe was interrupted before the client has said
+// anything.
 func (g *greeting) asServer(heard func(), admit func() (rightsWindow int, s wire.Status)) error {
 	c := g.c
 	h, name, err := g.hear(0)

@@ -124,8 +124,9 @@ func (in *incoming) permits(id uint64, who cred.Credentials) wire.Status {
 	return wire.OK
 }
 
-// isPeerLocked reports whether the socket with this number, of the process who, is the one that this one
-// is connected to. The numbers are no secrets: each socket tells its own to whoever sends to it.
+// isPeerLocked reports whether the socket with this number, of the process who, is the one that
+// this one is connected to. The numbers are no secrets: each socket tells its own to whoever sends
+// to it.
 func (in *incoming) isPeerLocked(id uint64, who cred.Credentials) bool {
 	s := in.s
 	return s.peer != nil && s.peerID == id && sameProcess(who, s.peer.current())
@@ -148,7 +149,8 @@ func (in *incoming) own(id uint64, who cred.Credentials) bool {
 	return id == in.s.id && sameProcess(who, cred.Self())
 }
 
-// sameProcess reports whether a and b may be the same process: on Windows its number is not always known.
+// sameProcess reports whether a and b may be the same process: on Windows its number is not always
+// known.
 func sameProcess(a, b cred.Credentials) bool {
 	return a.UID == b.UID && a.SID == b.SID && (a.PID == b.PID || a.PID == 0 || b.PID == 0)
 }
@@ -181,7 +183,8 @@ func (in *incoming) receive(b []byte, peek bool) (*link, sock.Result, error) {
 	return l, r, nil
 }
 
-// sender returns what the socket at the other end of l is called now, if it has a name: recvmsg(2) looks when it is called.
+// sender returns what the socket at the other end of l is called now, if it has a name: recvmsg(2)
+// looks when it is called.
 func (in *incoming) sender(l *link) *net.UnixAddr {
 	in.s.mu.Lock()
 	defer in.s.mu.Unlock()
@@ -206,7 +209,8 @@ func (in *incoming) credentials(l *link, writer uint32) *cred.Credentials {
 	return l.peer.writer(writer)
 }
 
-// deliver takes in a datagram, or a piece of one, that has come on l, and the ends with its first piece.
+// deliver takes in a datagram, or a piece of one, that has come on l, and the ends with its first
+// piece.
 func (in *incoming) deliver(l *link, seg sock.Segment, ends []move.End) error {
 	who := l.current()
 	in.recognize(l.peer.id, who)
@@ -214,7 +218,7 @@ func (in *incoming) deliver(l *link, seg sock.Segment, ends []move.End) error {
 	defer in.unlock()
 	l.mu.Lock()
 	if in.s.pass {
-		seg.Creds = l.peer.writing()
+		seg.Creds = l.peer.now()
 	}
 	whole, err := l.in.box.Put(seg)
 	in.discarded = append(in.discarded, l.in.box.Discarded()...)

@@ -107,16 +107,16 @@ func (m *message) seal(p *wire.Packet) (err error) {
 }
 
 // undo takes back a message that has not been written, for the reason why.
-func (w writer) undo(m *message, why error) {
+func (s sending) undo(m *message, why error) {
 	if m.Outgoing == nil {
 		return
 	}
 	exported := m.Exported() || m.ends.Exported()
 	m.TakeBack()
 	m.ends.Undo()
-	w.unload()
-	if exported && !errors.Is(why, syscall.ESRCH) && !w.outlives() {
-		w.c.ended(syscall.ECONNABORTED) // what was exported cannot be taken back (P4)
+	s.unload()
+	if exported && !errors.Is(why, syscall.ESRCH) && !s.outlives() {
+		s.c.ended(syscall.ECONNABORTED) // what was exported cannot be taken back (P4)
 	}
 }
 
@@ -127,8 +127,8 @@ func (o *outbox) outlives() bool {
 	return o.box.Gone()
 }
 
-// gather looks at files, and gets the ends among them ready to move, once there is room for a message
-// of that weight. On an error nothing has happened.
+// gather looks at files, and gets the ends among them ready to move, once there is room for a
+// message of that weight. On an error nothing has happened.
 func (o *outbox) gather(files []transport.File, weight int) (*message, error) {
 	route, err := o.sendRoute(weight)
 	if err != nil {
@@ -155,13 +155,13 @@ func (o *outbox) gather(files []transport.File, weight int) (*message, error) {
 
 // load duplicates the descriptors of m for the peer: errMoving if the peer's end moves away from
 // where they would go.
-func (w writer) load(m *message) error {
+func (s sending) load(m *message) error {
 	if m.Outgoing == nil {
 		return nil
 	}
-	w.c.mu.Lock()
-	ready := w.c.moves.Load()
-	w.c.mu.Unlock()
+	s.c.mu.Lock()
+	ready := s.c.moves.Load()
+	s.c.mu.Unlock()
 	if !ready {
 		return errMoving
 	}
@@ -173,10 +173,10 @@ func (w writer) load(m *message) error {
 }
 
 // unload notes that no message is loaded that has not been written.
-func (w writer) unload() {
-	w.c.mu.Lock()
-	defer w.c.mu.Unlock()
-	w.unloadedLocked()
+func (s sending) unload() {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	s.unloadedLocked()
 }
 
 func (o *outbox) unloadedLocked() {

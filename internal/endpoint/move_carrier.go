@@ -77,15 +77,15 @@ func (o *outbox) carriesItself(m *message) bool {
 }
 
 // sendLuggageLocked writes the packets in front of a message.
-func (w writer) sendLuggageLocked(m *message) error {
+func (s sending) sendLuggageLocked(m *message) error {
 	for begun := false; m.ends.More(); begun = true {
-		w.c.mu.Unlock()
+		s.c.mu.Unlock()
 		packet, err := m.ends.Packet()
-		w.c.mu.Lock()
+		s.c.mu.Lock()
 		if err != nil {
 			return err
 		}
-		if err := w.putLocked(&packet, m, begun); err != nil {
+		if err := s.putLocked(&packet, m, begun); err != nil {
 			return err
 		}
 		m.ends.Wrote()

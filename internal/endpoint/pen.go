@@ -16,9 +16,9 @@ import (
 // What holds whenever mu is free: who has set hold to writing takes it back; until then nobody else
 // changes hold, head, what there is to a debt (all of owed but its bits, acknowledgements, refusals
 // and credit), or ends transfers but by the peer's acknowledgement. The flusher lives while the pen
-// is blocked; severed and unplugged are for ever, and then out.box is Gone. What is owed is paid by whoever notes
-// it, or by whoever has the pen: while that is free, something is owed only if the peer cannot hear
-// it (out.moves.Hears).
+// is blocked; severed and unplugged are for ever, and then out.box is Gone. What is owed is paid by
+// whoever notes it, or by whoever has the pen: while that is free, something is owed only if the
+// peer cannot hear it (out.moves.Hears).
 type pen struct {
 	c *session
 
@@ -94,10 +94,10 @@ func (p *pen) yieldLocked() {
 	p.yielding = false
 }
 
-// writeLocked puts a packet into the pipe. The pen is free; the caller has it until this returns. mu
-// is released meanwhile, so that nobody waits for a system call. Whatever can happen to the packet
-// has been booked before. EAGAIN: the pipe is full, and a flusher has been started; EPIPE: the pen
-// is severed; another error is that of the descriptors of m.
+// writeLocked puts a packet into the pipe. The pen is free; the caller has it until this returns.
+// mu is released meanwhile, so that nobody waits for a system call. Whatever can happen to the
+// packet has been booked before. EAGAIN: the pipe is full, and a flusher has been started; EPIPE:
+// the pen is severed; another error is that of the descriptors of m.
 func (p *pen) writeLocked(packet *wire.Packet, m *message) error {
 	c := p.c
 	if p.severed() {
@@ -144,8 +144,8 @@ func (p *pen) transmit(packet *wire.Packet) error {
 // keepHead bounds what an idle connection keeps for the head of its next packet.
 const keepHead = 256
 
-// flush is the flusher: it waits until the pipe has room, pays what is owed, and lets the writers go
-// on.
+// flush is the flusher: it waits until the pipe has room, pays what is owed, and lets the writers
+// go on.
 func (p *pen) flush() {
 	err := p.c.pipe.WaitWritable()
 	p.lock()

@@ -30,7 +30,7 @@ type upper interface {
 	// refusedLocked takes in that the messages up to serial have not been taken, and why.
 	refusedLocked(serial uint64, why sock.Fate) error
 	// signatureLocked returns the name that the first packet of a message has. It may release mu,
-	// and so wait. It is the writer who asks.
+	// and so wait. A sending asks.
 	signatureLocked() ([]byte, error)
 	// vouchedLocked reports whether packets have credentials though the peer has not asked for
 	// them.

@@ -25,7 +25,8 @@ func (w *wait) endLocked() {
 	}
 }
 
-// patience bounds the wait for a peer that is suspended. It will see what it was told before anything that comes later.
+// patience bounds the wait for a peer that is suspended. It will see what it was told before
+// anything that comes later.
 const patience = time.Second
 
 // A limit is passed after a while, and then wakes whoever waits for the sending half. It is guarded

@@ -20,7 +20,7 @@ type mutant struct{ name, file, old, new string }
 var mutants = []mutant{
 	{"an acknowledgement is lost", "sock/debts.go", "		o.ack = serial\n		o.Owe(DebtAck)\n", "		o.ack = serial\n"},
 	{"acknowledged before it is adopted", "endpoint/inbox.go", "	set, err := ends.Message(p)\n", "	c.pen.acknowledge(p.Serial)\n	set, err := ends.Message(p)\n"},
-	{"released before the acknowledgement", "endpoint/outbox.go", "	m.of = w.outbox\n	w.box.Track(&m.room, (*parked)(m))\n", "	w.box.Track(&m.room, nil)\n	w.c.mu.Unlock()\n	m.copies().Release()\n	w.c.mu.Lock()\n"},
+	{"released before the acknowledgement", "endpoint/outbox.go", "	m.of = s.outbox\n	s.box.Track(&m.room, (*parked)(m))\n", "	s.box.Track(&m.room, nil)\n	s.c.mu.Unlock()\n	m.copies().Release()\n	s.c.mu.Lock()\n"},
 	{"no take-back after a goodbye", "sock/outbox.go", "o.end(Severed, Parked.TakeBack)", "o.end(Severed, Parked.Release)"},
 	{"no take-back of what was not written", "endpoint/message.go", "	m.TakeBack()\n	m.ends.Undo()", "	m.Release()\n	m.ends.Undo()"},
 	{"take-back after the death of the pipe", "sock/outbox.go", "o.end(Buried, Parked.Release)", "o.end(Buried, Parked.TakeBack)"},
