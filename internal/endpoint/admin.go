@@ -46,9 +46,9 @@ func (c *session) adminLocked(p *wire.Packet) error {
 	case wire.Cancel:
 		return c.above.cancelled(p.Serial)
 	case wire.Move:
-		return c.peerMoves(p)
+		return c.moves.peerMoves(p)
 	case wire.Hello:
-		return c.rehello(p)
+		return c.moves.rehello(p)
 	}
 	return errUnexpected
 }
@@ -123,7 +123,7 @@ func (c *session) peerClosedLocked(reset bool) {
 
 // peerReadyLocked notes what the peer has said it can do, once it has proved which process it is.
 func (c *session) peerReadyLocked(p *wire.Packet) error {
-	switch counts, err := c.out.moves.Readies(); {
+	switch counts, err := c.moves.Readies(); {
 	case err != nil || !counts:
 		return err
 	case !c.confirmedLocked():

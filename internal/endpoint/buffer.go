@@ -10,8 +10,8 @@ import (
 // packets lends the buffers that packets are read into.
 var packets = sync.Pool{New: func() any { return new(pipe.Buffer) }}
 
-// Payloads that have to wait for their reader move into a buffer of their size, so that a queue of short messages does not hold
-// a large buffer for each.
+// Payloads that have to wait for their reader move into a buffer of their size, so that a queue of
+// short messages does not hold a large buffer for each.
 var (
 	smalls  = sync.Pool{New: func() any { return new(smallBuffer) }}
 	mediums = sync.Pool{New: func() any { return new(mediumBuffer) }}

@@ -10,15 +10,15 @@ import (
 	"afunix/internal/sock"
 )
 
-// linger bounds how long a closed connection waits for a peer to adopt descriptors whose sender gave up waiting for that, or
-// to make room for our goodbye.
+// linger bounds how long a closed connection waits for a peer to adopt descriptors whose sender
+// gave up waiting for that, or to make room for our goodbye.
 const linger = 5 * time.Second
 
 // Close closes the connection. What was written stays readable for the peer, descriptors included.
 func (c *session) Close() error { return c.close(false) }
 
-// close closes the connection. With embryo, the peer's reads end with ECONNRESET whatever it sent: nobody has accepted it
-// (row 199).
+// close closes the connection. With embryo, the peer's reads end with ECONNRESET whatever it sent:
+// nobody has accepted it (row 199).
 func (c *session) close(embryo bool) error {
 	c.mu.Lock()
 	first, moving := !c.closed, c.stage == paused
@@ -115,8 +115,8 @@ func (c *session) dispose() error {
 	return nil
 }
 
-// bereaveLocked ends sending. If the peer has not ended, it returns what is to be released by
-// abandon. The caller has called lockToWrite.
+// bereaveLocked ends sending, while nobody is writing. If the peer has not ended, it returns what
+// is to be released by abandon.
 func (c *session) bereaveLocked(peerEnded bool) (left []sock.Parked) {
 	if peerEnded {
 		c.out.box.Bury()
@@ -127,8 +127,8 @@ func (c *session) bereaveLocked(peerEnded bool) (left []sock.Parked) {
 	return left
 }
 
-// abandon closes this end, and then lets go of what is parked for a peer that may live: else it could pull whatever has got the values since,
-// and take it for what was sent (see errLetGo).
+// abandon closes this end, and then lets go of what is parked for a peer that may live: else it
+// could pull whatever has got the values since, and take it for what was sent (see errLetGo).
 func (c *session) abandon(left []sock.Parked) error {
 	if len(left) == 0 {
 		return c.pipe.Close()
@@ -162,11 +162,14 @@ func (c *session) ended(err error) {
 	}
 	c.in.cond.Broadcast()
 	unplug := err != io.EOF || len(left) > 0
-	if c.stage == paused && !slices.ContainsFunc(left, takesItsCarrier) { // whoever moves this end has its descriptor: see Stay and dispose
+	// Whoever moves this end has its descriptor: see Stay and dispose.
+	if c.stage == paused && !slices.ContainsFunc(left, takesItsCarrier) {
 		c.out.kept = append(c.out.kept, left...)
 		unplug = false
 	}
-	c.out.unplugged = c.out.unplugged || unplug
+	if unplug {
+		c.pen.unplugLocked()
+	}
 	c.mu.Unlock()
 	switch {
 	case !unplug:

@@ -41,7 +41,8 @@ func (cfg *Config) table() descriptor.Table {
 // noName is how package net shows that there is none.
 const noName = "@"
 
-// address is how package net shows a name: an end without one is "@", and an abstract name ends at its first NUL (row 188).
+// address is how package net shows a name: an end without one is "@", and an abstract name ends at
+// its first NUL (row 188).
 func address(t sock.Type, name string) *net.UnixAddr {
 	if name == "" {
 		name = noName

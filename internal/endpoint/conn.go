@@ -19,7 +19,8 @@ type Conn struct {
 	reading locks.Mutex[locks.Reading] // one Read at a time
 }
 
-// newConn returns a connection whose hello is still to come, and which takes up to rights descriptors ahead of its reader.
+// newConn returns a connection whose hello is still to come, and which takes up to rights
+// descriptors ahead of its reader.
 func newConn(p pipe.Pipe, cfg Config, server bool, rights int) *Conn {
 	c := new(Conn)
 	c.setUp(c, p, cfg, server, rights)
@@ -32,8 +33,8 @@ func newConn(p pipe.Pipe, cfg Config, server bool, rights int) *Conn {
 	return c
 }
 
-// PeerCredentials returns the process that was at the other end when the connection was made, as the system knows it; after Close,
-// too.
+// PeerCredentials returns the process that was at the other end when the connection was made, as
+// the system knows it; after Close, too.
 func (c *Conn) PeerCredentials() (cred.Credentials, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -56,7 +57,8 @@ func (c *session) LocalAddr() *net.UnixAddr { return c.local }
 // RemoteAddr returns the name of the other end.
 func (c *session) RemoteAddr() *net.UnixAddr { return c.remote }
 
-// SyscallConn gives access to this end of the message pipe. Whoever reads or writes it breaks the connection.
+// SyscallConn gives access to this end of the message pipe. Whoever reads or writes it breaks the
+// connection.
 func (c *Conn) SyscallConn() (syscall.RawConn, error) { return c.pipe.SyscallConn(), nil }
 
 // Anybody may connect to a socket that listens, unless Config.Authorize is against it.
@@ -73,7 +75,7 @@ func (c *Conn) headedLocked(name []byte, _ uint64, _ uint8) error {
 func (c *Conn) arriveLocked(s sock.Segment, ends []move.End) error {
 	if len(ends) > 0 {
 		c.mu.Unlock()
-		c.settle(ends) // before anybody can read them, and send them on
+		c.moves.settle(ends) // before anybody can read them, and send them on
 		c.mu.Lock()
 	}
 	return c.queueLocked(s)
@@ -81,8 +83,8 @@ func (c *Conn) arriveLocked(s sock.Segment, ends []move.End) error {
 
 func (c *Conn) receipt() bool { return true }
 
-// renamedLocked notes what the peer has chosen to be called. Accept shows it, if it comes before that, and so does whoever takes an end that
-// has moved here.
+// renamedLocked notes what the peer has chosen to be called. Accept shows it, if it comes before
+// that, and so does whoever takes an end that has moved here.
 func (c *Conn) renamedLocked(name []byte) {
 	if c.peer.name == string(name) {
 		return
@@ -104,3 +106,11 @@ func (c *Conn) look() (s sock.LinkState) { return s }
 func (c *Conn) restore(sock.LinkState)   {}
 func (c *Conn) unsettled() bool          { return false }
 func (c *Conn) socket() transport.Conn   { return c }
+
+// Taken takes in what the peer has said before: it may have chosen a name.
+func (c *Conn) Taken() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.turn.catchUpLocked()
+	c.custody = withUser
+}

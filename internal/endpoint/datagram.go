@@ -15,13 +15,15 @@ import (
 	"afunix/internal/transport"
 )
 
-// A PacketConn is a datagram socket that has a name, or sends to one that has. It satisfies transport.Conn.
+// A PacketConn is a datagram socket that has a name, or sends to one that has. It satisfies
+// transport.Conn.
 //
-// Under it are links: connections that carry datagrams one way, from the socket that opened them to the one that listens. The
-// receiving socket has one queue across all of its links, and says of each datagram whether it has been queued: it acknowledges
-// it then, and not before. So a send that has returned is in the queue, in front of whatever anybody sends later, and a queue
-// that is full holds up every sender, as in the kernel; what came meanwhile waits in the order of its arrival. (The two ends
-// of a pair have one connection, both ways, and need none of this: see Conn.)
+// Under it are links: connections that carry datagrams one way, from the socket that opened them to
+// the one that listens. The receiving socket has one queue across all of its links, and says of
+// each datagram whether it has been queued: it acknowledges it then, and not before. So a send that
+// has returned is in the queue, in front of whatever anybody sends later, and a queue that is full
+// holds up every sender, as in the kernel; what came meanwhile waits in the order of its arrival.
+// (The two ends of a pair have one connection, both ways, and need none of this: see Conn.)
 //
 // Its lock comes before those of its links.
 type PacketConn struct {
@@ -41,7 +43,6 @@ type PacketConn struct {
 	peerID uint64        // … which is the only one that may send to this one
 	mute   bool          // shut down for writing
 	pass   bool          // SO_PASSCRED
-	buffer int           // SO_RCVBUF
 	packetMove
 
 	in  incoming
@@ -59,8 +60,8 @@ func ListenPacket(n pipe.Network, name string, cfg Config) (*PacketConn, error) 
 	return s, nil
 }
 
-// DialPacket returns a datagram socket that is connected to the one called name. If bind is set, it is bound to local first, or to
-// a name that the system chooses.
+// DialPacket returns a datagram socket that is connected to the one called name. If bind is set, it
+// is bound to local first, or to a name that the system chooses.
 func DialPacket(ctx context.Context, n pipe.Network, bind bool, local, name string, cfg Config) (*PacketConn, error) {
 	s := newPacketConn(n, cfg)
 	err := func() error {
@@ -87,7 +88,8 @@ func newPacketConn(n pipe.Network, cfg Config) *PacketConn {
 	s.in.deadline.mu, s.in.deadline.wake = &s.mu, s.in.cond.Broadcast
 	s.started = true
 	s.in.buffer, s.out.buffer = sock.DefaultBuffer, sock.DefaultBuffer
-	s.out.deadline.mu, s.out.deadline.wake = &s.out.mu, s.expireLocked
+	s.out.s = s
+	s.out.deadline.mu, s.out.deadline.wake = &s.out.mu, s.out.wakeLocked
 	return s
 }
 
@@ -148,7 +150,8 @@ func (s *PacketConn) Recv(b []byte, peek bool) (transport.Message, error) {
 	return m, err
 }
 
-// Close closes the socket. What has been sent can still be read by its receivers. The socket file stays (row 191).
+// Close closes the socket. What has been sent can still be read by its receivers. The socket file
+// stays (row 191).
 func (s *PacketConn) Close() error {
 	s.mu.Lock()
 	if s.in.mail.Closed() {
@@ -220,3 +223,6 @@ func (s *PacketConn) SyscallConn() (syscall.RawConn, error) {
 	}
 	return s.door.SyscallConn()
 }
+
+// Taken has nothing to see: nobody looks at the name again (row 75).
+func (s *PacketConn) Taken() {}

@@ -21,7 +21,7 @@ func (s *PacketConn) ReadBuffer() (bytes int, err error) {
 // SetWriteBuffer sets how much may be under way to any socket: see Conn.SetWriteBuffer.
 func (s *PacketConn) SetWriteBuffer(bytes int) error {
 	var links []*link
-	err := s.sending(func(o *outgoing) { o.buffer = sock.WriteBuffer(bytes) },
+	err := s.out.change(func(o *outgoing) { o.buffer = sock.WriteBuffer(bytes) },
 		func(c *link) error { links = append(links, c); return nil })
 	for _, c := range links { // each tells its peer, which it does under no lock
 		c.SetWriteBuffer(bytes) // one that is closed needs it no more
@@ -31,15 +31,8 @@ func (s *PacketConn) SetWriteBuffer(bytes int) error {
 
 // WriteBuffer returns SO_SNDBUF.
 func (s *PacketConn) WriteBuffer() (bytes int, err error) {
-	err = s.change(func() { bytes = s.sendBuffer() })
+	err = s.change(func() { bytes = s.out.size() })
 	return bytes, err
-}
-
-// sendBuffer is SO_SNDBUF.
-func (s *PacketConn) sendBuffer() int {
-	s.out.mu.Lock()
-	defer s.out.mu.Unlock()
-	return s.out.buffer
 }
 
 // PassCredentials returns SO_PASSCRED.
@@ -48,18 +41,12 @@ func (s *PacketConn) PassCredentials() (on bool, err error) {
 	return on, err
 }
 
-// bufferSize bounds a SO_SNDBUF that another process has written down.
-func bufferSize(bytes int) int {
-	box := sock.NewOutbox(sock.Datagram)
-	box.SetBuffer(bytes)
-	return box.Buffer()
-}
-
 // PendingError returns SO_ERROR: nil, since to a datagram socket its peers' ends are no news (row
 // 120).
 func (s *PacketConn) PendingError() error { return s.change(func() {}) }
 
-// CloseRead makes senders fail with EPIPE. What is queued can still be read, and then nothing comes; it is no end (row 197).
+// CloseRead makes senders fail with EPIPE. What is queued can still be read, and then nothing
+// comes; it is no end (row 197).
 func (s *PacketConn) CloseRead() error {
 	return s.change(s.in.mail.Shut)
 }
@@ -69,7 +56,8 @@ func (s *PacketConn) CloseWrite() error {
 	return s.change(func() { s.mute = true })
 }
 
-// SetPassCredentials makes messages carry their sender's credentials: those that are sent once it has returned.
+// SetPassCredentials makes messages carry their sender's credentials: those that are sent once it
+// has returned.
 func (s *PacketConn) SetPassCredentials(on bool) error {
 	return s.change(func() { s.pass = on })
 }
@@ -100,20 +88,21 @@ func (s *PacketConn) change(how func()) error {
 
 // SetWriteDeadline sets when writes give up.
 func (s *PacketConn) SetWriteDeadline(t time.Time) error {
-	return s.sending(func(o *outgoing) { o.deadline.setLocked(t) }, func(c *link) error { return c.SetWriteDeadline(t) })
+	return s.out.change(func(o *outgoing) { o.deadline.setLocked(t) }, func(c *link) error { return c.SetWriteDeadline(t) })
 }
 
-// sending changes the sending half, and each of its links.
-func (s *PacketConn) sending(half func(*outgoing), link func(*link) error) error {
+// change changes the sending half, and each of its links.
+func (o *outgoing) change(half func(*outgoing), link func(*link) error) error {
+	s := o.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.in.mail.Closed() {
 		return net.ErrClosed
 	}
-	s.out.mu.Lock()
-	defer s.out.mu.Unlock()
-	half(&s.out)
-	for _, d := range s.out.links {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	half(o)
+	for _, d := range o.links {
 		link(d.link) // one that is closed needs it no more
 	}
 	if s.peer != nil {

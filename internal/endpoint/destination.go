@@ -11,12 +11,13 @@ import (
 	"afunix/internal/sock"
 )
 
-// maxLinks is how many links to other sockets a datagram socket keeps for the next datagram. The one that was not used for the
-// longest time goes first; one that is being used is not counted.
+// maxLinks is how many links to other sockets a datagram socket keeps for the next datagram. The
+// one that was not used for the longest time goes first; one that is being used is not counted.
 const maxLinks = 32
 
 // outgoing is the sending half of a datagram socket.
 type outgoing struct {
+	s        *PacketConn
 	mu       locks.Mutex[locks.Outgoing]
 	deadline deadline
 	buffer   int // SO_SNDBUF
@@ -36,21 +37,22 @@ type destination struct {
 	used  uint64
 }
 
-// reach returns a link to the socket called name, and whether it is a new one. The caller leaves it.
-func (s *PacketConn) reach(name string) (d *destination, fresh bool, err error) {
-	place, err := s.network.Find(name)
+// reach returns a link to the socket called name, and whether it is a new one.
+// Whoever has reached it leaves it.
+func (o *outgoing) reach(name string) (d *destination, fresh bool, err error) {
+	place, err := o.s.network.Find(name)
 	if err != nil {
 		return nil, false, err
 	}
-	if d := s.out.find(name, place); d != nil {
+	if d := o.find(name, place); d != nil {
 		return d, false, nil
 	}
-	s.out.dialing.Lock()
-	defer s.out.dialing.Unlock()
-	if d := s.out.find(name, place); d != nil { // somebody else has dialled it
+	o.dialing.Lock()
+	defer o.dialing.Unlock()
+	if d := o.find(name, place); d != nil { // somebody else has dialled it
 		return d, false, nil
 	}
-	d, err = s.dial(name, place)
+	d, err = o.dial(name, place)
 	return d, true, err
 }
 
@@ -73,22 +75,23 @@ func (o *outgoing) useLocked(d *destination) {
 }
 
 // dial opens a link to the socket called name.
-func (s *PacketConn) dial(name string, place pipe.Place) (*destination, error) {
-	ctx, cancel := context.WithCancel(s.ctx)
+func (o *outgoing) dial(name string, place pipe.Place) (*destination, error) {
+	ctx, cancel := context.WithCancel(o.s.ctx)
 	defer cancel()
-	if err := s.out.begin(cancel); err != nil {
+	if err := o.begin(cancel); err != nil {
 		return nil, err
 	}
-	p, err := s.network.Dial(ctx, name)
+	p, err := o.s.network.Dial(ctx, name)
 	var l *link
 	if err == nil {
-		l, err = s.link(ctx, p)
+		l, err = o.link(ctx, p)
 	}
-	return s.out.add(name, place, l, err)
+	return o.add(name, place, l, err)
 }
 
 // link makes a link of a pipe to another socket, which it owns.
-func (s *PacketConn) link(ctx context.Context, p pipe.Pipe) (*link, error) {
+func (o *outgoing) link(ctx context.Context, p pipe.Pipe) (*link, error) {
+	s := o.s
 	s.mu.Lock()
 	cfg := s.linkConfigLocked()
 	s.mu.Unlock()
@@ -166,7 +169,8 @@ func (o *outgoing) discardLocked(name string) {
 	}
 }
 
-// makeRoomLocked closes the link that has not been used for the longest time, if there are too many.
+// makeRoomLocked closes the link that has not been used for the longest time, if there are too
+// many.
 func (o *outgoing) makeRoomLocked() {
 	idle, oldest := 0, ""
 	for name, d := range o.links {
@@ -183,8 +187,7 @@ func (o *outgoing) makeRoomLocked() {
 }
 
 // leave ends a send on d; gone means that the link is of no use any more.
-func (s *PacketConn) leave(name string, d *destination, gone bool) {
-	o := &s.out
+func (o *outgoing) leave(name string, d *destination, gone bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	d.users--
@@ -222,4 +225,18 @@ func (o *outgoing) forget() (links []*link) {
 		}
 	}
 	return links
+}
+
+// size is SO_SNDBUF.
+func (o *outgoing) size() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buffer
+}
+
+// bufferSize bounds a SO_SNDBUF that another process has written down.
+func bufferSize(bytes int) int {
+	box := sock.NewOutbox(sock.Datagram)
+	box.SetBuffer(bytes)
+	return box.Buffer()
 }

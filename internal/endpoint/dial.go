@@ -21,23 +21,8 @@ func Dial(ctx context.Context, p pipe.Pipe, cfg Config) (*Conn, error) {
 	return c, nil
 }
 
-// dial completes the session of a pipe whose other end listens: see Dial.
-func (c *session) dial(ctx context.Context, cfg Config) error {
-	stop := context.AfterFunc(ctx, func() { c.pipe.Close() })
-	g := greeting{c: c, cfg: cfg}
-	err := g.asClient()
-	if !stop() {
-		err = context.Cause(ctx)
-	}
-	if err != nil {
-		c.pipe.Close()
-		return err
-	}
-	go c.turn.run()
-	return nil
-}
-
-// Pair makes a connection of the two ends of one pipe of this process. It owns both, which are closed on an error.
+// Pair makes a connection of the two ends of one pipe of this process. It owns both, which are
+// closed on an error.
 func Pair(a, b pipe.Pipe, cfg Config) (*Conn, *Conn, error) {
 	server, client := newConn(a, cfg, true, sock.RightsWindow), newConn(b, cfg, false, sock.RightsWindow)
 	atServer, atClient := greeting{c: &server.session, cfg: cfg}, greeting{c: &client.session, cfg: cfg}

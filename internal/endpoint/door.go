@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"afunix/internal/locks"
-	"afunix/internal/move"
 	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/wire"
@@ -36,16 +35,6 @@ type door[C client] struct {
 	pass     bool // SO_PASSCRED, which connections get from it
 	doorMove
 }
-
-// A client is a session with what is above it.
-type client interface {
-	move.End
-	base() *session
-}
-
-// A maker makes a session over p with what is above it. Its hello is still to come, and it takes up
-// to rights descriptors ahead of its reader. server says that this side created the pipe.
-type maker[C client] func(p pipe.Pipe, cfg Config, server bool, rights int) C
 
 // open makes l a door to the pipes of source, which it owns, that lets nobody in yet. A backlog
 // below 1 means the maximum.
@@ -91,7 +80,8 @@ func (l *door[C]) meet(p pipe.Pipe) {
 	go l.greet(at)
 }
 
-// report hands an error of the source to one Accept, and waits. It reports whether the listener was closed meanwhile.
+// report hands an error of the source to one Accept, and waits. It reports whether the listener was
+// closed meanwhile.
 func (l *door[C]) report(err error, wait time.Duration) (closed bool) {
 	timer := time.AfterFunc(wait, func() {
 		l.mu.Lock()
@@ -134,7 +124,8 @@ func (l *door[C]) heard(at *sock.Place[C]) {
 	}
 }
 
-// greet answers the hello of a new connection and queues it. Whoever says nothing is sent away after a while.
+// greet answers the hello of a new connection and queues it. Whoever says nothing is sent away
+// after a while.
 func (l *door[C]) greet(at *sock.Place[C]) {
 	c := at.Client.base()
 	p := c.pipe
@@ -296,8 +287,8 @@ func (l *door[C]) strangersLocked() (pipes []pipe.Pipe) {
 	return pipes
 }
 
-// greeted waits for the end of a greeting, which does not wait for anybody, and reports whether the client has been told that
-// it is connected.
+// greeted waits for the end of a greeting, which does not wait for anybody, and reports whether the
+// client has been told that it is connected.
 func (l *door[C]) greeted(at *sock.Place[C]) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -314,3 +305,6 @@ func (l *door[C]) bequeath(c *session) {
 	c.pass = l.pass
 	c.in.box.TellApart(l.pass)
 }
+
+// Taken has nothing to see: a listener's name does not change.
+func (l *door[C]) Taken() {}

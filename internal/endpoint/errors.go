@@ -57,3 +57,10 @@ func failure(err error) error {
 	}
 	return err
 }
+
+// errMoving: the peer's end is moving, so descriptors have to be duplicated for another process.
+var errMoving = errors.New("the peer is moving")
+
+// errCrowded: there is no room for a message with ends of ours. They are what they were while it
+// waits: whoever is to make room may be reading one of them.
+var errCrowded = errors.New("ends do not wait for room")

@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"context"
 	"errors"
 	"net"
 	"os"
@@ -72,9 +73,10 @@ func (g *greeting) await() (h wire.HelloBody, name string, err error) {
 	return h, name, err
 }
 
-// asServer takes in a client's hello and answers it. heard is called when it has come. admit is asked last, and says how many
-// descriptors may come before the connection is accepted, or why it may not come in. os.ErrDeadlineExceeded: the pipe was interrupted
-// before the client has said anything.
+// asServer takes in a client's hello and answers it. heard is called when it has come. admit is
+// asked last, and says how many descriptors may come before the connection is accepted, or why it
+// may not come in. os.ErrDeadlineExceeded: the pipe was interrupted before the client has said
+// anything.
 func (g *greeting) asServer(heard func(), admit func() (rightsWindow int, s wire.Status)) error {
 	c := g.c
 	h, name, err := g.hear(0)
@@ -185,4 +187,20 @@ func unreachable(err error) error {
 		return failure(err)
 	}
 	return syscall.ECONNREFUSED
+}
+
+// dial completes the session of a pipe whose other end listens: see Dial.
+func (c *session) dial(ctx context.Context, cfg Config) error {
+	stop := context.AfterFunc(ctx, func() { c.pipe.Close() })
+	g := greeting{c: c, cfg: cfg}
+	err := g.asClient()
+	if !stop() {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		c.pipe.Close()
+		return err
+	}
+	go c.turn.run()
+	return nil
 }

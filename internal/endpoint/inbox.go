@@ -24,8 +24,7 @@ type inbox struct {
 	adopted  uint64 // the serial number of the message whose descriptors were the last ones
 	failure  error  // why the connection broke, if it did
 	luggage  move.Luggage
-	nested   []move.End // ends that came in the queue of one that has moved here, whether they have been read or not
-	buffer   int        // SO_RCVBUF
+	buffer   int // SO_RCVBUF
 }
 
 // An intake says what becomes of messages that come.
@@ -33,8 +32,8 @@ type intake uint8
 
 const (
 	open     intake = iota
-	adopting        // descriptors are being adopted, and their sender answered: the goodbye waits, or both sides would close them
-	farewell        // the goodbye has been said, or is owed: messages that come now are the peer's to take back
+	adopting        // the descriptors of one: the goodbye waits, or both sides would close these
+	farewell        // the goodbye has been said, or is owed: messages are the peer's to take back
 )
 
 // dataLocked takes in a packet of the user's. It owns buf, where p lies.
@@ -83,7 +82,7 @@ func (in *inbox) admitLocked(s *sock.Segment, p *wire.Packet) (take bool, err er
 	}
 	luggage := p.Flags&wire.Luggage != 0
 	if p.Flags&wire.Credentials != 0 {
-		s.Creds = in.c.peer.writing()
+		s.Creds = in.c.peer.now()
 	}
 	err = in.box.Admit(sock.Arrival{Bytes: len(p.Payload), Rights: p.Records, Continued: s.Continued, Luggage: luggage})
 	switch {
@@ -102,8 +101,8 @@ func (in *inbox) admitLocked(s *sock.Segment, p *wire.Packet) (take bool, err er
 	return true, nil
 }
 
-// adopt takes over the descriptors of a packet before its sender hears that they have arrived (P3). A connection that has
-// been closed here closes them at once.
+// adopt takes over the descriptors of a packet before its sender hears that they have arrived (P3).
+// A connection that has been closed here closes them at once.
 func (in *inbox) adopt(s *sock.Segment, p *wire.Packet) error {
 	c := in.c
 	route, err := in.receiveRoute()
@@ -122,7 +121,7 @@ func (in *inbox) adopt(s *sock.Segment, p *wire.Packet) error {
 	set, err := ends.Message(p)
 	if err == nil && len(set.Ends()) > 0 {
 		c.mu.Lock()
-		c.out.moves.EndCame()
+		c.moves.EndCame()
 		c.mu.Unlock()
 	}
 	due := err == nil && c.above.receipt()
@@ -151,9 +150,10 @@ func (in *inbox) adopt(s *sock.Segment, p *wire.Packet) error {
 	return nil
 }
 
-// errLetGo: a sender closes its end of the pipe before it lets go of copies that nobody has acknowledged (see abandon), and then other files
-// may get their values. So what has been pulled is what was sent if that end is open still, which an acknowledgement shows that it
-// takes; else it may be anything, or fail in any way.
+// errLetGo: a sender lets go of copies that nobody has acknowledged after it has closed its end of
+// the pipe (see abandon), and other files may get their values then. So if that end is open still
+// after a pull, the pull has got what was sent. An end that takes an acknowledgement is open. If it
+// is closed, what has been pulled may be anything, and the pull may have failed in any way.
 var errLetGo = errors.New("the sender may have let go of the descriptors")
 
 // endAdoption lets the goodbye be said.
@@ -166,12 +166,13 @@ func (in *inbox) endAdoption() {
 	in.cond.Broadcast()
 }
 
-// receiveRoute returns how descriptors come from the peer, which must have said that it is ready first.
+// receiveRoute returns how descriptors come from the peer, which must have said that it is ready
+// first.
 func (in *inbox) receiveRoute() (rights.Route, error) {
 	c := in.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.out.moves.Agreed() || c.peer.from.Way == rights.Nobody {
+	if !c.moves.Agreed() || c.peer.from.Way == rights.Nobody {
 		return rights.Route{}, errUnasked
 	}
 	return c.peer.from, nil

@@ -34,7 +34,6 @@ type incoming struct {
 // socket then may not overtake an acknowledgement. It is said once mu is free; descriptors that
 // have been discarded are closed, and ends begin to live that have come with datagrams.
 func (in *incoming) unlock() {
-	s := in.s
 	in.carryOutLocked()
 	var room [4]*link
 	debtors := append(room[:0], in.debtors...)
@@ -42,7 +41,7 @@ func (in *incoming) unlock() {
 	in.debtors = in.debtors[:0]
 	discarded, arrived := in.discarded, in.arrived
 	in.discarded, in.arrived = nil, nil
-	s.mu.Unlock()
+	in.s.mu.Unlock()
 	for _, l := range debtors {
 		l.pen.pay()
 	}
@@ -52,13 +51,12 @@ func (in *incoming) unlock() {
 
 // startAll makes ends live that have come with datagrams.
 func (in *incoming) startAll(ends []move.End) {
-	s := in.s
 	if len(ends) == 0 {
 		return
 	}
 	move.StartAll(ends)
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	in.s.mu.Lock()
+	defer in.s.mu.Unlock()
 	in.arriving -= len(ends)
 	in.cond.Broadcast()
 }
@@ -101,9 +99,8 @@ func (in *incoming) serve(d *door[*link]) {
 
 // attach reports whether a link is of any use.
 func (in *incoming) attach(l *link) bool {
-	s := in.s
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	in.s.mu.Lock()
+	defer in.s.mu.Unlock()
 	if !in.mail.Useful(&l.mail) {
 		return false
 	}
@@ -127,8 +124,9 @@ func (in *incoming) permits(id uint64, who cred.Credentials) wire.Status {
 	return wire.OK
 }
 
-// isPeerLocked reports whether the socket with this number, of the process who, is the one that this one
-// is connected to. The numbers are no secrets: each socket tells its own to whoever sends to it.
+// isPeerLocked reports whether the socket with this number, of the process who, is the one that
+// this one is connected to. The numbers are no secrets: each socket tells its own to whoever sends
+// to it.
 func (in *incoming) isPeerLocked(id uint64, who cred.Credentials) bool {
 	s := in.s
 	return s.peer != nil && s.peerID == id && sameProcess(who, s.peer.current())
@@ -148,19 +146,18 @@ func (in *incoming) recognize(id uint64, who cred.Credentials) {
 
 // own reports whether the socket with this number, of the process who, is this very one.
 func (in *incoming) own(id uint64, who cred.Credentials) bool {
-	s := in.s
-	return id == s.id && sameProcess(who, cred.Self())
+	return id == in.s.id && sameProcess(who, cred.Self())
 }
 
-// sameProcess reports whether a and b may be the same process: on Windows its number is not always known.
+// sameProcess reports whether a and b may be the same process: on Windows its number is not always
+// known.
 func sameProcess(a, b cred.Credentials) bool {
 	return a.UID == b.UID && a.SID == b.SID && (a.PID == b.PID || a.PID == 0 || b.PID == 0)
 }
 
 // receive waits for a datagram and takes or copies it. It returns the link that it came on, too.
 func (in *incoming) receive(b []byte, peek bool) (*link, sock.Result, error) {
-	s := in.s
-	s.mu.Lock()
+	in.s.mu.Lock()
 	defer in.unlock()
 	for !in.mail.Ready() || in.deadline.expired || in.arriving > 0 {
 		switch {
@@ -186,11 +183,11 @@ func (in *incoming) receive(b []byte, peek bool) (*link, sock.Result, error) {
 	return l, r, nil
 }
 
-// sender returns what the socket at the other end of l is called now, if it has a name: recvmsg(2) looks when it is called.
+// sender returns what the socket at the other end of l is called now, if it has a name: recvmsg(2)
+// looks when it is called.
 func (in *incoming) sender(l *link) *net.UnixAddr {
-	s := in.s
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	in.s.mu.Lock()
+	defer in.s.mu.Unlock()
 	name := l.mail.Sender()
 	if name == "" {
 		return nil
@@ -212,16 +209,16 @@ func (in *incoming) credentials(l *link, writer uint32) *cred.Credentials {
 	return l.peer.writer(writer)
 }
 
-// deliver takes in a datagram, or a piece of one, that has come on l, and the ends with its first piece.
+// deliver takes in a datagram, or a piece of one, that has come on l, and the ends with its first
+// piece.
 func (in *incoming) deliver(l *link, seg sock.Segment, ends []move.End) error {
-	s := in.s
 	who := l.current()
 	in.recognize(l.peer.id, who)
-	s.mu.Lock()
+	in.s.mu.Lock()
 	defer in.unlock()
 	l.mu.Lock()
-	if s.pass {
-		seg.Creds = l.peer.writing()
+	if in.s.pass {
+		seg.Creds = l.peer.now()
 	}
 	whole, err := l.in.box.Put(seg)
 	in.discarded = append(in.discarded, l.in.box.Discarded()...)
@@ -277,16 +274,14 @@ func (in *incoming) discardLocked(l *link, records func(*sock.Inbox)) {
 
 // withdraw takes in that the sender of a datagram does not wait for it any longer.
 func (in *incoming) withdraw(l *link, serial uint64) {
-	s := in.s
-	s.mu.Lock()
+	in.s.mu.Lock()
 	defer in.unlock()
 	in.mail.Withdraw(&l.mail, serial)
 }
 
 // lost notes that nothing more comes on l.
 func (in *incoming) lost(l *link) {
-	s := in.s
-	s.mu.Lock()
+	in.s.mu.Lock()
 	defer in.unlock()
 	in.mail.End(&l.mail)
 }

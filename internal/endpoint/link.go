@@ -9,7 +9,8 @@ import (
 	"afunix/internal/wire"
 )
 
-// A link is one of a datagram socket's connections. What is not the session's is guarded by the socket's lock, but for what is said.
+// A link is one of a datagram socket's connections. What is not the session's is guarded by the
+// socket's lock, but for what is said.
 type link struct {
 	session
 	owner *PacketConn
@@ -20,18 +21,19 @@ type link struct {
 	offered []move.End // … with the datagram that waits for room in the queue
 
 	// Of a link on which datagrams go:
-	name    []byte   // ours; guarded by writing
-	vouched bool     // it has credentials; guarded by writing
-	last    *message // that had no descriptors; guarded by writing
+	name    []byte   // ours; a sending's
+	vouched bool     // it has credentials; a sending's
+	last    *message // that had no descriptors; a sending's
 }
 
-// newLink returns a link of s whose hello is still to come, and which takes up to rights descriptors ahead of its reader.
+// newLink returns a link of s whose hello is still to come, and which takes up to rights
+// descriptors ahead of its reader.
 func (s *PacketConn) newLink(p pipe.Pipe, cfg Config, server bool, rights int) *link {
 	l := &link{owner: s}
 	l.mail.Conn = l
 	l.setUp(l, p, cfg, server, rights)
 	l.id = s.id
-	l.out.box.SetBuffer(s.sendBuffer())
+	l.out.box.SetBuffer(s.out.size())
 	return l
 }
 
@@ -40,7 +42,8 @@ func (l *link) Taken() {}
 
 func (l *link) permits(who cred.Credentials) wire.Status { return l.owner.in.permits(l.peer.id, who) }
 
-// headedLocked notes what a datagram's first packet says of it. Nothing comes on a link that this side has opened.
+// headedLocked notes what a datagram's first packet says of it. Nothing comes on a link that this
+// side has opened.
 func (l *link) headedLocked(name []byte, serial uint64, flags uint8) error {
 	switch {
 	case !l.server:

@@ -11,7 +11,8 @@ import (
 // A Listener is a socket that listens for connections. It satisfies transport.Listener.
 type Listener struct{ door[*Conn] }
 
-// Listen returns a listener for the pipes of source, which it owns. A backlog below 1 means the maximum.
+// Listen returns a listener for the pipes of source, which it owns. A backlog below 1 means the
+// maximum.
 func Listen(source pipe.Source, cfg Config, backlog int) *Listener {
 	l := newListener(source, cfg, backlog)
 	l.Start()

@@ -106,18 +106,17 @@ func (m *message) seal(p *wire.Packet) (err error) {
 	return err
 }
 
-// undo takes back a message that has not been written, for the reason why. The caller holds
-// writing, so that no other one is loaded.
-func (o *outbox) undo(m *message, why error) {
+// undo takes back a message that has not been written, for the reason why.
+func (s sending) undo(m *message, why error) {
 	if m.Outgoing == nil {
 		return
 	}
 	exported := m.Exported() || m.ends.Exported()
 	m.TakeBack()
 	m.ends.Undo()
-	o.unload()
-	if exported && !errors.Is(why, syscall.ESRCH) && !o.outlives() {
-		o.c.ended(syscall.ECONNABORTED) // what was exported cannot be taken back (P4)
+	s.unload()
+	if exported && !errors.Is(why, syscall.ESRCH) && !s.outlives() {
+		s.c.ended(syscall.ECONNABORTED) // what was exported cannot be taken back (P4)
 	}
 }
 
@@ -128,8 +127,8 @@ func (o *outbox) outlives() bool {
 	return o.box.Gone()
 }
 
-// gather looks at files, and gets the ends among them ready to move, once there is room for a message
-// of that weight. On an error nothing has happened.
+// gather looks at files, and gets the ends among them ready to move, once there is room for a
+// message of that weight. On an error nothing has happened.
 func (o *outbox) gather(files []transport.File, weight int) (*message, error) {
 	route, err := o.sendRoute(weight)
 	if err != nil {
@@ -155,14 +154,14 @@ func (o *outbox) gather(files []transport.File, weight int) (*message, error) {
 }
 
 // load duplicates the descriptors of m for the peer: errMoving if the peer's end moves away from
-// where they would go. The caller holds writing.
-func (o *outbox) load(m *message) error {
+// where they would go.
+func (s sending) load(m *message) error {
 	if m.Outgoing == nil {
 		return nil
 	}
-	o.c.mu.Lock()
-	ready := o.moves.Load()
-	o.c.mu.Unlock()
+	s.c.mu.Lock()
+	ready := s.c.moves.Load()
+	s.c.mu.Unlock()
 	if !ready {
 		return errMoving
 	}
@@ -174,14 +173,14 @@ func (o *outbox) load(m *message) error {
 }
 
 // unload notes that no message is loaded that has not been written.
-func (o *outbox) unload() {
-	o.c.mu.Lock()
-	defer o.c.mu.Unlock()
-	o.unloadedLocked()
+func (s sending) unload() {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	s.unloadedLocked()
 }
 
 func (o *outbox) unloadedLocked() {
-	if o.moves.Unload() {
+	if o.c.moves.Unload() {
 		o.c.pen.payLocked()
 	}
 	o.cond.Broadcast()

@@ -123,29 +123,16 @@ func (b builder) assemble(c *session, s *sock.ConnState) error {
 	c.pass = end.Pass
 	c.peer.opener, c.peer.pass = opener, end.PeerPass
 	if end.Alone {
-		c.pen.hold = severed
+		c.pen.severLocked()
 	}
 	c.pen.owed.name = []byte(end.Chosen)
-	o.moves.Arrive(s.Moves)
+	c.moves.Arrive(s.Moves)
 	if !c.pen.severed() && !o.box.Gone() {
 		if err := c.introduce(); err != nil {
 			return err
 		}
 	}
 	return b.fill(c, s)
-}
-
-// introduce gets ready for the hello of whoever has the other end, and says ours, unless that waits
-// for it.
-func (c *session) introduce() error {
-	proof, err := c.pipe.Proof()
-	if err == nil {
-		err = c.pipe.Expect()
-	}
-	if err == nil && !c.out.moves.Waits() {
-		c.greetLocked(proof) // nobody else knows c yet
-	}
-	return err
 }
 
 // fill makes the receiving half of c.
@@ -176,25 +163,11 @@ func (b builder) fill(c *session, s *sock.ConnState) error {
 	}
 	in.box.TellApart(c.pass)
 	for i := range s.Segments {
-		in.nested = append(in.nested, move.Ends(s.Segments[i].Rights)...)
+		c.moves.nested = append(c.moves.nested, move.Ends(s.Segments[i].Rights)...)
 	}
 	c.above.restore(s.Link)
 	return nil
 }
-
-// Taken takes in what the peer has said before: it may have chosen a name.
-func (c *Conn) Taken() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.turn.catchUpLocked()
-	c.custody = withUser
-}
-
-// Taken has nothing to see: a listener's name does not change.
-func (l *door[C]) Taken() {}
-
-// Taken has nothing to see: nobody looks at the name again (row 75).
-func (s *PacketConn) Taken() {}
 
 // errBroken: the connection was broken before its end moved. Nobody here knows by whom, so that it
 // is not said to be the peer's fault.
@@ -208,4 +181,158 @@ func believed(w sock.Writer, mover cred.Credentials) cred.Credentials {
 		return who
 	}
 	return nobody
+}
+
+// listener makes a listener that has moved here, and does not accept yet. It owns v.
+func (b builder) listener(v uintptr) (*Listener, error) {
+	l := new(Listener)
+	if err := buildDoor(b, v, &l.door, checkListener, newConn, b.conn); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// door makes the door of a datagram socket that has moved here, which lets nobody in yet. It owns
+// v.
+func (b builder) door(v uintptr, socket *PacketConn) (*door[*link], error) {
+	l := new(door[*link])
+	if err := buildDoor(b, v, l, checkLinks, socket.newLink, b.noLink); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// noLink refuses a link that nobody has taken in: those that move belong to the socket by then. It
+// owns v.
+func (b builder) noLink(v uintptr) (*link, error) {
+	b.in.Close(v, descriptor.Unix)
+	return nil, move.Bad("a link that nobody has taken in")
+}
+
+// buildDoor opens l. next makes its next client, of one that has said hello.
+func buildDoor[C client](b builder, v uintptr, l *door[C], check func(*sock.ListenerState) error,
+	make maker[C], next func(uintptr) (C, error),
+) error {
+	s, err := b.in.Listener(v)
+	if err != nil {
+		return err
+	}
+	if err := check(&s); err != nil {
+		b.in.Close(v, descriptor.UnixListener)
+		return err
+	}
+	handles, err := b.in.Handles(v, int(s.Handles))
+	if err != nil {
+		return err
+	}
+	source, err := b.c.world.System.OpenSource(handles, s.Source)
+	if err != nil {
+		return err
+	}
+	source.SetUnlinkOnClose(false) // as one that the kernel has handed over
+	cfg := Config{Type: s.Type, Local: s.Local, Table: b.c.table, World: b.c.world}
+	l.open(source, cfg, int(s.Backlog), make)
+	for range s.Clients {
+		if err := buildClient(b, l, next); err != nil {
+			l.Close()
+			return err
+		}
+	}
+	return nil
+}
+
+// buildClient makes the next client of l.
+func buildClient[C client](b builder, l *door[C], next func(uintptr) (C, error)) error {
+	v, tag, err := b.in.Client()
+	if err != nil {
+		return err
+	}
+	if tag == wire.PipeTag {
+		p, err := b.c.world.System.OpenPipe(v, true)
+		if err == nil {
+			l.silent = append(l.silent, p)
+		}
+		return err
+	}
+	c, err := next(v)
+	if err != nil {
+		return err
+	}
+	l.backlog.Restore(c)
+	if t := c.base().typ; t != l.cfg.Type {
+		return move.Bad("a client of type %d of a listener of type %d", t, l.cfg.Type)
+	}
+	return nil
+}
+
+// packetConn makes a datagram socket that has moved here, and is not live yet.
+func (b builder) packetConn() (*PacketConn, error) {
+	state, err := b.in.Packet()
+	if err == nil {
+		err = checkPacketConn(&state, b.in.Left())
+	}
+	if err != nil {
+		return nil, err
+	}
+	s := newPacketConn(b.c.world.Network, Config{Table: b.c.table, World: b.c.world})
+	s.started = false
+	if err := b.furnish(s, &state); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// furnish gives a socket its state, its listener and its links.
+func (b builder) furnish(s *PacketConn, state *sock.PacketState) error {
+	s.id, s.peerID = state.ID, state.PeerID
+	s.mute, s.pass = state.Mute, state.Pass
+	s.bound, s.local = []byte(state.Bound), address(sock.Datagram, cmp.Or(state.Bound, state.Local))
+	s.out.buffer = bufferSize(int(state.Buffer))
+	if state.Remote != "" && state.Mail.Peer != sock.Apart {
+		s.remote = address(sock.Datagram, state.Remote)
+	}
+	if state.Listens {
+		if err := b.listens(s); err != nil {
+			return err
+		}
+	}
+	for i := range state.Links {
+		c, err := b.link(s)
+		if err != nil {
+			return err
+		}
+		s.links = append(s.links, c)
+		if i == 0 && state.PeerLink {
+			s.peer = c
+		} else {
+			s.in.mail.Attach(&c.mail)
+		}
+	}
+	if s.peer != nil && state.Mail.Peer != sock.Apart {
+		state.Mail.Peer = sock.Connected
+	}
+	err := s.in.mail.Restore(state.Mail, mails(s.links), state.Order, func(c *link) int { return c.in.box.Records() })
+	if err != nil {
+		return move.Bad("%w", err)
+	}
+	return nil
+}
+
+// listens makes the door of s.
+func (b builder) listens(s *PacketConn) error {
+	v, err := b.in.Part(wire.ListenerTag)
+	if err == nil {
+		s.door, err = b.door(v, s)
+	}
+	return err
+}
+
+// link makes the next link of s.
+func (b builder) link(s *PacketConn) (*link, error) {
+	v, err := b.in.Part(wire.ConnTag)
+	if err != nil {
+		return nil, err
+	}
+	return restored(b, v, checkLink, s.newLink)
 }

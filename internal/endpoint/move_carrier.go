@@ -76,16 +76,16 @@ func (o *outbox) carriesItself(m *message) bool {
 	})
 }
 
-// sendLuggageLocked writes the packets in front of a message. The caller holds writing, too.
-func (o *outbox) sendLuggageLocked(m *message) error {
+// sendLuggageLocked writes the packets in front of a message.
+func (s sending) sendLuggageLocked(m *message) error {
 	for begun := false; m.ends.More(); begun = true {
-		o.c.mu.Unlock()
+		s.c.mu.Unlock()
 		packet, err := m.ends.Packet()
-		o.c.mu.Lock()
+		s.c.mu.Lock()
 		if err != nil {
 			return err
 		}
-		if err := o.putLocked(&packet, m, begun); err != nil {
+		if err := s.putLocked(&packet, m, begun); err != nil {
 			return err
 		}
 		m.ends.Wrote()

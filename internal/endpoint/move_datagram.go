@@ -1,7 +1,6 @@
 package endpoint
 
 import (
-	"cmp"
 	"net"
 	"os"
 	"syscall"
@@ -10,7 +9,6 @@ import (
 	"afunix/internal/move"
 	"afunix/internal/sock"
 	"afunix/internal/transport"
-	"afunix/internal/wire"
 )
 
 // This file is about a datagram socket that moves to another process (P8): its listener, the links
@@ -35,14 +33,15 @@ func (s *PacketConn) Nudge() {
 }
 
 // enter begins a send, as soon as the socket does not move.
-func (s *PacketConn) enter() error {
+func (o *outgoing) enter() error {
+	s := o.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for s.in.mail.Moving() || !s.started {
 		switch {
 		case s.in.mail.Closed():
 			return net.ErrClosed
-		case s.out.late():
+		case o.late():
 			return os.ErrDeadlineExceeded
 		}
 		s.in.cond.Wait()
@@ -51,18 +50,19 @@ func (s *PacketConn) enter() error {
 	return nil
 }
 
-// expireLocked ends what a send waits for whose deadline has come: a dial, or the end of a move.
-// The lock is out.mu, which comes after mu.
-func (s *PacketConn) expireLocked() {
-	s.out.expireLocked()
+// wakeLocked ends what a send waits for whose deadline has come: a dial, or the end of a move. The
+// lock of the socket comes before that of its sending half.
+func (o *outgoing) wakeLocked() {
+	o.expireLocked()
 	go func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.in.cond.Broadcast()
+		o.s.mu.Lock()
+		defer o.s.mu.Unlock()
+		o.s.in.cond.Broadcast()
 	}()
 }
 
-func (s *PacketConn) exit() {
+func (o *outgoing) exit() {
+	s := o.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.sends--; s.in.mail.Moving() {
@@ -110,7 +110,7 @@ func (s *PacketConn) Begin(m *move.Outgoing) error {
 func (s *PacketConn) pause(m *move.Outgoing) error {
 	s.mu.Lock()
 	defer s.in.unlock()
-	err := watch(m, &s.in.cond, &s.nudged, func() bool { return s.started || s.in.mail.Closed() })
+	err := watchLocked(m, &s.in.cond, &s.nudged, func() bool { return s.started || s.in.mail.Closed() })
 	switch {
 	case err != nil:
 		return err
@@ -158,7 +158,7 @@ func (s *PacketConn) awaitSendsLocked(m *move.Outgoing) error {
 	if c := carrierOf(m); c != nil && c.above.socket() == transport.Conn(s) {
 		own = 1
 	}
-	return watch(m, &s.in.cond, &s.nudged, func() bool { return s.sends <= own })
+	return watchLocked(m, &s.in.cond, &s.nudged, func() bool { return s.sends <= own })
 }
 
 func (s *PacketConn) Ready(m *move.Outgoing) error {
@@ -206,7 +206,7 @@ func (s *PacketConn) livingLocked() (links []*link) {
 // stateLocked returns the state of a socket with these links.
 func (s *PacketConn) stateLocked(links []*link) *sock.PacketState {
 	p := &sock.PacketState{
-		ID: s.id, PeerID: s.peerID, Local: s.local.Name, Bound: string(s.bound), Buffer: uint32(s.sendBuffer()), Mute: s.mute, Pass: s.pass,
+		ID: s.id, PeerID: s.peerID, Local: s.local.Name, Bound: string(s.bound), Buffer: uint32(s.out.size()), Mute: s.mute, Pass: s.pass,
 		Listens: s.door != nil, Links: uint32(len(links)), PeerLink: len(links) > 0 && links[0] == s.peer,
 	}
 	if s.remote != nil {
@@ -278,76 +278,4 @@ func (s *PacketConn) Start() {
 		door.Start()
 		go s.in.serve(door)
 	}
-}
-
-// packetConn makes a datagram socket that has moved here, and is not live yet.
-func (b builder) packetConn() (*PacketConn, error) {
-	state, err := b.in.Packet()
-	if err == nil {
-		err = checkPacketConn(&state, b.in.Left())
-	}
-	if err != nil {
-		return nil, err
-	}
-	s := newPacketConn(b.c.world.Network, Config{Table: b.c.table, World: b.c.world})
-	s.started = false
-	if err := b.furnish(s, &state); err != nil {
-		s.Close()
-		return nil, err
-	}
-	return s, nil
-}
-
-// furnish gives a socket its state, its listener and its links.
-func (b builder) furnish(s *PacketConn, state *sock.PacketState) error {
-	s.id, s.peerID = state.ID, state.PeerID
-	s.mute, s.pass = state.Mute, state.Pass
-	s.bound, s.local = []byte(state.Bound), address(sock.Datagram, cmp.Or(state.Bound, state.Local))
-	s.out.buffer = bufferSize(int(state.Buffer))
-	if state.Remote != "" && state.Mail.Peer != sock.Apart {
-		s.remote = address(sock.Datagram, state.Remote)
-	}
-	if state.Listens {
-		if err := b.listens(s); err != nil {
-			return err
-		}
-	}
-	for i := range state.Links {
-		c, err := b.link(s)
-		if err != nil {
-			return err
-		}
-		s.links = append(s.links, c)
-		if i == 0 && state.PeerLink {
-			s.peer = c
-		} else {
-			s.in.mail.Attach(&c.mail)
-		}
-	}
-	if s.peer != nil && state.Mail.Peer != sock.Apart {
-		state.Mail.Peer = sock.Connected
-	}
-	err := s.in.mail.Restore(state.Mail, mails(s.links), state.Order, func(c *link) int { return c.in.box.Records() })
-	if err != nil {
-		return move.Bad("%w", err)
-	}
-	return nil
-}
-
-// listens makes the door of s.
-func (b builder) listens(s *PacketConn) error {
-	v, err := b.in.Part(wire.ListenerTag)
-	if err == nil {
-		s.door, err = b.door(v, s)
-	}
-	return err
-}
-
-// link makes the next link of s.
-func (b builder) link(s *PacketConn) (*link, error) {
-	v, err := b.in.Part(wire.ConnTag)
-	if err != nil {
-		return nil, err
-	}
-	return restored(b, v, checkLink, s.newLink)
 }

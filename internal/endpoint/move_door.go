@@ -8,7 +8,6 @@ import (
 	"afunix/internal/move"
 	"afunix/internal/pipe"
 	"afunix/internal/sock"
-	"afunix/internal/wire"
 )
 
 // This file is about a listener that moves to another process (P8). Its clients, those that nobody
@@ -91,7 +90,7 @@ func (l *door[C]) Begin(m *move.Outgoing) error {
 func (l *door[C]) pause(m *move.Outgoing) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	err := watch(m, &l.cond, &l.nudged, func() bool { return l.started || l.closed })
+	err := watchLocked(m, &l.cond, &l.nudged, func() bool { return l.started || l.closed })
 	switch {
 	case err != nil:
 		return err
@@ -233,86 +232,4 @@ func (l *door[C]) resume(silent []pipe.Pipe) {
 		go l.meet(p)
 	}
 	go l.run()
-}
-
-// listener makes a listener that has moved here, and does not accept yet. It owns v.
-func (b builder) listener(v uintptr) (*Listener, error) {
-	l := new(Listener)
-	if err := buildDoor(b, v, &l.door, checkListener, newConn, b.conn); err != nil {
-		return nil, err
-	}
-	return l, nil
-}
-
-// door makes the door of a datagram socket that has moved here, which lets nobody in yet. It owns
-// v.
-func (b builder) door(v uintptr, socket *PacketConn) (*door[*link], error) {
-	l := new(door[*link])
-	if err := buildDoor(b, v, l, checkLinks, socket.newLink, b.noLink); err != nil {
-		return nil, err
-	}
-	return l, nil
-}
-
-// noLink refuses a link that nobody has taken in: those that move belong to the socket by then. It
-// owns v.
-func (b builder) noLink(v uintptr) (*link, error) {
-	b.in.Close(v, descriptor.Unix)
-	return nil, move.Bad("a link that nobody has taken in")
-}
-
-// buildDoor opens l. next makes its next client, of one that has said hello.
-func buildDoor[C client](b builder, v uintptr, l *door[C], check func(*sock.ListenerState) error,
-	make maker[C], next func(uintptr) (C, error),
-) error {
-	s, err := b.in.Listener(v)
-	if err != nil {
-		return err
-	}
-	if err := check(&s); err != nil {
-		b.in.Close(v, descriptor.UnixListener)
-		return err
-	}
-	handles, err := b.in.Handles(v, int(s.Handles))
-	if err != nil {
-		return err
-	}
-	source, err := b.c.world.System.OpenSource(handles, s.Source)
-	if err != nil {
-		return err
-	}
-	source.SetUnlinkOnClose(false) // as one that the kernel has handed over
-	cfg := Config{Type: s.Type, Local: s.Local, Table: b.c.table, World: b.c.world}
-	l.open(source, cfg, int(s.Backlog), make)
-	for range s.Clients {
-		if err := buildClient(b, l, next); err != nil {
-			l.Close()
-			return err
-		}
-	}
-	return nil
-}
-
-// buildClient makes the next client of l.
-func buildClient[C client](b builder, l *door[C], next func(uintptr) (C, error)) error {
-	v, tag, err := b.in.Client()
-	if err != nil {
-		return err
-	}
-	if tag == wire.PipeTag {
-		p, err := b.c.world.System.OpenPipe(v, true)
-		if err == nil {
-			l.silent = append(l.silent, p)
-		}
-		return err
-	}
-	c, err := next(v)
-	if err != nil {
-		return err
-	}
-	l.backlog.Restore(c)
-	if t := c.base().typ; t != l.cfg.Type {
-		return move.Bad("a client of type %d of a listener of type %d", t, l.cfg.Type)
-	}
-	return nil
 }

@@ -1,7 +1,6 @@
 package endpoint
 
 import (
-	"errors"
 	"syscall"
 	"time"
 
@@ -32,24 +31,18 @@ import (
 //
 // Package sock decides what comes when, and what may be said meanwhile (sock.Moves).
 
-// errMoving: the peer's end is moving, so descriptors have to be duplicated for another process.
-var errMoving = errors.New("the peer is moving")
-
-// errCrowded: there is no room for a message with ends of ours. They are what they were while it
-// waits: whoever is to make room may be reading one of them.
-var errCrowded = errors.New("ends do not wait for room")
-
 // peerMoves takes in that the other end is about to move, or has been let go.
-func (c *session) peerMoves(p *wire.Packet) error {
+func (v *moves) peerMoves(p *wire.Packet) error {
+	c := v.c
 	if p.Flags&wire.Gone != 0 {
-		return c.peerLetGo()
+		return v.peerLetGo()
 	}
 	if err := c.pipe.Expect(); err != nil {
 		return err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.out.moves.PeerMoves(p.Serial, p.Flags&wire.Itself != 0); err != nil {
+	if err := v.PeerMoves(p.Serial, p.Flags&wire.Itself != 0); err != nil {
 		return err
 	}
 	c.pen.payLocked()
@@ -59,7 +52,8 @@ func (c *session) peerMoves(p *wire.Packet) error {
 
 // rehello takes in a hello in the middle of a connection: of the process that the other end has
 // moved to, or the answer to ours.
-func (c *session) rehello(p *wire.Packet) error {
+func (v *moves) rehello(p *wire.Packet) error {
+	c := v.c
 	moved := p.Flags&wire.Moved != 0
 	h, err := wire.ParseHello(p.Payload)
 	switch {
@@ -67,7 +61,7 @@ func (c *session) rehello(p *wire.Packet) error {
 		return err
 	case p.Flags&wire.FromServer != 0 == c.server:
 		return errRole
-	case h.SocketType != uint8(c.typ) || h.Socket != c.peer.id || !c.expects(moved):
+	case h.SocketType != uint8(c.typ) || h.Socket != c.peer.id || !v.expects(moved):
 		return errUnexpected
 	}
 	if moved {
@@ -84,7 +78,7 @@ func (c *session) rehello(p *wire.Packet) error {
 	if err != nil {
 		return err
 	}
-	if err := c.reacquaint(who, h.Window, moved); err != nil {
+	if err := v.reacquaint(who, h.Window, moved); err != nil {
 		return err
 	}
 	c.pen.lock()
@@ -94,7 +88,7 @@ func (c *session) rehello(p *wire.Packet) error {
 	}
 	c.peer.pass = p.Flags&wire.PassCredentials != 0
 	c.peer.can = can
-	if err := c.out.moves.PeerHello(moved, c.parkedLocked()); err != nil {
+	if err := v.PeerHello(moved, v.parkedLocked()); err != nil {
 		return err
 	}
 	c.pen.owed.able = can
@@ -106,33 +100,19 @@ func (c *session) rehello(p *wire.Packet) error {
 	return nil
 }
 
-// presentLocked says the hello that was deferred: what is written now is this process's, and not a
-// former owner's.
-func (c *session) presentLocked() error {
-	c.mu.Unlock()
-	proof, err := c.pipe.Proof()
-	c.pen.lock()
-	if err != nil {
-		return err
-	}
-	if c.out.moves.Presents() { // still
-		c.greetLocked(proof)
-	}
-	return nil
-}
-
 // expects reports whether such a hello can come now.
-func (c *session) expects(moved bool) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.out.moves.Expects(moved, c.parkedLocked())
+func (v *moves) expects(moved bool) bool {
+	v.c.mu.Lock()
+	defer v.c.mu.Unlock()
+	return v.Expects(moved, v.parkedLocked())
 }
 
 // parkedLocked reports whether the other end has come here, and is not live.
-func (c *session) parkedLocked() bool { return len(c.out.waiting) > 0 }
+func (v *moves) parkedLocked() bool { return len(v.waiting) > 0 }
 
 // reacquaint notes who writes from now on, or who has been writing.
-func (c *session) reacquaint(who cred.Credentials, window uint32, moved bool) error {
+func (v *moves) reacquaint(who cred.Credentials, window uint32, moved bool) error {
+	c := v.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch n := len(c.peer.writers); {
@@ -150,18 +130,6 @@ func (c *session) reacquaint(who cred.Credentials, window uint32, moved bool) er
 // maxWriters bounds how often an end moves between processes while its connection lasts.
 const maxWriters = 1 << 16
 
-// greetLocked makes our hello the next thing that is said. The caller has waited for the pen.
-func (c *session) greetLocked(proof []byte) {
-	c.pen.owed.proof = proof
-	c.out.moves.Greet()
-}
-
-// rehelloPacketLocked is the hello that is owed.
-func (c *session) rehelloPacketLocked(moved bool) wire.Packet {
-	flags := flag(moved, wire.Moved) | flag(c.server, wire.FromServer)
-	return *c.helloPacket(wire.HelloBody{Proof: c.pen.owed.proof}, flags, "")
-}
-
 // Start makes an end live that has moved here, with those in its queue. Before that, Close closes
 // its pipe and nothing else.
 func (c *session) Start() {
@@ -170,15 +138,15 @@ func (c *session) Start() {
 	if !closed {
 		c.stage = live
 	}
-	nested := c.in.nested
-	c.in.nested = nil
+	nested := c.moves.nested
+	c.moves.nested = nil
 	c.mu.Unlock()
 	move.StartAll(nested) // somebody may have read them already
 	if closed {
 		return
 	}
 	c.mu.Lock()
-	c.out.moves.Live()
+	c.moves.Live()
 	c.pen.payLocked()
 	c.wakeWritesLocked()
 	c.mu.Unlock()
@@ -187,51 +155,53 @@ func (c *session) Start() {
 
 // settle starts ends that have come over c, whose message has been acknowledged. One that has come
 // over itself waits until it has been let go: until then its former owner reads it.
-func (c *session) settle(ends []move.End) {
+func (v *moves) settle(ends []move.End) {
 	if len(ends) == 0 {
 		return
 	}
-	c.mu.Lock()
-	if c.out.moves.Held() {
-		if !c.parkedLocked() {
-			time.AfterFunc(patience, c.lookForOwner)
+	v.c.mu.Lock()
+	if v.Held() {
+		if !v.parkedLocked() {
+			time.AfterFunc(patience, v.lookForOwner)
 		}
-		c.out.waiting = append(c.out.waiting, ends...)
+		v.waiting = append(v.waiting, ends...)
 		ends = nil
 	}
-	c.mu.Unlock()
+	v.c.mu.Unlock()
 	move.StartAll(ends)
 }
 
 // lookForOwner starts the ends that wait for a process that has ended meanwhile. That nothing can
 // be learnt about it does not mean that it has: two processes must never read one end.
-func (c *session) lookForOwner() {
+func (v *moves) lookForOwner() {
+	c := v.c
 	c.mu.Lock()
-	waiting, severed := c.parkedLocked(), c.pen.severed()
+	waiting, severed := v.parkedLocked(), c.pen.severed()
 	c.mu.Unlock()
 	if !waiting {
 		return
 	}
 	if _, err := c.pipe.Pull(noValue); err == syscall.ESRCH || severed {
-		c.peerLetGo()
+		v.peerLetGo()
 		return
 	}
-	time.AfterFunc(patience, c.lookForOwner)
+	time.AfterFunc(patience, v.lookForOwner)
 }
 
 // noValue is no descriptor of any process.
 const noValue = 1<<31 - 4
 
 // peerLetGo starts an end that has come over this connection, and is its other end.
-func (c *session) peerLetGo() error {
+func (v *moves) peerLetGo() error {
+	c := v.c
 	c.mu.Lock()
 	arrived, rights := c.in.box.Arrived()
 	serial, credit := c.in.adopted, c.in.box.Reported()
-	ends := c.out.waiting
-	if !c.out.moves.PeerLetGo() {
+	ends := v.waiting
+	if !v.PeerLetGo() {
 		ends = nil
 	}
-	c.out.waiting = nil
+	v.waiting = nil
 	c.pen.payLocked()
 	c.wakeWritesLocked()
 	c.mu.Unlock()
@@ -245,4 +215,17 @@ func (c *session) peerLetGo() error {
 		e.Start()
 	}
 	return nil
+}
+
+// introduce gets ready for the hello of whoever has the other end, and says ours, unless that waits
+// for it.
+func (c *session) introduce() error {
+	proof, err := c.pipe.Proof()
+	if err == nil {
+		err = c.pipe.Expect()
+	}
+	if err == nil && !c.moves.Waits() {
+		c.moves.greetLocked(proof) // nobody else knows c yet
+	}
+	return err
 }

@@ -14,9 +14,9 @@ import (
 // This file is about an end of a connection that moves to another process (P8): how it is quieted,
 // what it is made of, and how it stays or goes. See move.End.
 
-// watch waits on cond until done, as long as the carrier of m can send. The caller holds the lock
-// of cond, which guards nudged, too.
-func watch(m *move.Outgoing, cond *sync.Cond, nudged *bool, done func() bool) error {
+// watchLocked waits on cond, whose lock guards nudged, until done, as long as the carrier of m can
+// send.
+func watchLocked(m *move.Outgoing, cond *sync.Cond, nudged *bool, done func() bool) error {
 	for *nudged = true; !done(); {
 		if !*nudged {
 			cond.Wait()
@@ -35,7 +35,8 @@ func watch(m *move.Outgoing, cond *sync.Cond, nudged *bool, done func() bool) er
 
 // nest gets the ends ready that wait in the queue of c. EAGAIN: some have come with the first piece
 // of a datagram, which its sender may still take back.
-func (c *session) nest(m *move.Outgoing) error {
+func (v *moves) nest(m *move.Outgoing) error {
+	c := v.c
 	if c.above.unsettled() {
 		return syscall.EAGAIN
 	}
@@ -52,7 +53,8 @@ func (c *session) nest(m *move.Outgoing) error {
 
 // mate returns the other end of c, if that moves with it, and does not read any more. It never
 // sends anything else.
-func (c *session) mate(m *move.Outgoing) *session {
+func (v *moves) mate(m *move.Outgoing) *session {
+	c := v.c
 	for _, e := range m.Ends() {
 		other, ok := e.(client)
 		if !ok {
@@ -73,11 +75,11 @@ func (c *session) hasEnded() bool {
 }
 
 // over reports whether c is moved over itself.
-func (c *session) over(m *move.Outgoing) bool { return carrierOf(m) == c }
+func (v *moves) over(m *move.Outgoing) bool { return carrierOf(m) == v.c }
 
 // route is how c moves, as its peer hears of it.
-func (c *session) route(m *move.Outgoing) sock.Route {
-	if c.over(m) {
+func (v *moves) route(m *move.Outgoing) sock.Route {
+	if v.over(m) {
 		return sock.Itself
 	}
 	return sock.Elsewhere
@@ -87,25 +89,26 @@ func (c *session) route(m *move.Outgoing) sock.Route {
 func (c *session) Receives(id uint64) bool { return c.id == id }
 
 // alive waits until c is live, or closed.
-func (c *session) alive(m *move.Outgoing) error {
+func (v *moves) alive(m *move.Outgoing) error {
+	c := v.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.out.nudged = true
-	return c.watchLocked(m, func() bool { return c.out.moves.Lives() || c.closed })
+	v.nudged = true
+	return v.watchLocked(m, func() bool { return v.Lives() || c.closed })
 }
 
 // Begin makes c quiet. One that has come over itself waits until its former owner has let go of it
 // (see settle), as long as the carrier can send.
 func (c *session) Begin(m *move.Outgoing) error {
-	if err := c.alive(m); err != nil {
+	if err := c.moves.alive(m); err != nil {
 		return err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed || c.stage == paused || !c.out.moves.Begin(c.route(m)) {
+	if c.closed || c.stage == paused || !c.moves.Begin(c.moves.route(m)) {
 		return syscall.EBADF
 	}
-	c.stage, c.out.nudged = paused, true
+	c.stage, c.moves.nudged = paused, true
 	c.turn.wakeReadsLocked()
 	c.wakeWritesLocked() // what is loaded is taken back
 	return nil
@@ -115,13 +118,14 @@ func (c *session) Begin(m *move.Outgoing) error {
 func (c *session) Nudge() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.out.nudged = true
+	c.moves.nudged = true
 	c.turn.wakeWritesLocked() // and not its guests: it is one itself, if it moves over itself
 }
 
 // watchLocked waits for something about c, as long as the carrier can send. done is called with mu
 // held.
-func (c *session) watchLocked(m *move.Outgoing, done func() bool) error {
+func (v *moves) watchLocked(m *move.Outgoing, done func() bool) error {
+	c := v.c
 	w := wait{c: c}
 	defer w.endLocked()
 	late := absence{c: c}
@@ -130,11 +134,11 @@ func (c *session) watchLocked(m *move.Outgoing, done func() bool) error {
 		if late.passed() {
 			return syscall.EAGAIN
 		}
-		if c.over(m) && c.out.moves.Held() {
+		if v.over(m) && v.Held() {
 			return errMoving // the other end is about to come here over this connection, too
 		}
-		if c.out.nudged {
-			c.out.nudged = false
+		if v.nudged {
+			v.nudged = false
 			c.mu.Unlock()
 			err := m.Stopped()
 			c.mu.Lock()
@@ -152,45 +156,46 @@ func (c *session) watchLocked(m *move.Outgoing, done func() bool) error {
 }
 
 // quiet reports whether nothing of this side's is half done.
-func (c *session) quiet() bool {
-	return c.pen.severed() || c.pen.idle() && c.out.moves.Quiet()
+func (v *moves) quiet() bool {
+	return v.c.pen.severed() || v.c.pen.idle() && v.Quiet()
 }
 
 // answered reports whether the peer has answered our last hello, or never will: see Moves.Answered.
-func (c *session) answered() bool {
-	return c.out.moves.Answered() || c.pen.severed() || c.out.box.Gone()
+func (v *moves) answered() bool {
+	return v.Answered() || v.c.pen.severed() || v.c.out.box.Gone()
 }
 
 // Ready waits until nothing is under way, and the peer knows that c moves.
 func (c *session) Ready(m *move.Outgoing) error {
-	if err := c.announce(m); err != nil {
+	if err := c.moves.announce(m); err != nil {
 		return err
 	}
-	if !c.over(m) {
+	if !c.moves.over(m) {
 		c.turn.drain()
 	}
-	if err := c.nest(m); err != nil {
+	if err := c.moves.nest(m); err != nil {
 		return err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	err := c.watchLocked(m, func() bool { // what reading it has made us owe
+	err := c.moves.watchLocked(m, func() bool { // what reading it has made us owe
 		c.pen.payLocked()
-		return c.quiet() && (c.pen.severed() || !c.pen.owed.Any() || c.out.moves.Held())
+		return c.moves.quiet() && (c.pen.severed() || !c.pen.owed.Any() || c.moves.Held())
 	})
-	if err != nil || c.over(m) {
+	if err != nil || c.moves.over(m) {
 		return err
 	}
-	c.out.moves.Detach()
+	c.moves.Detach()
 	if c.pen.severed() {
 		return nil
 	}
-	return c.flushedLocked(m)
+	return c.moves.flushedLocked(m)
 }
 
 // flushedLocked waits until the pipe has room: what it has taken and not made room for is lost with
 // the process that wrote it (Windows).
-func (c *session) flushedLocked(m *move.Outgoing) error {
+func (v *moves) flushedLocked(m *move.Outgoing) error {
+	c := v.c
 	done := false
 	go func() {
 		_ = c.pipe.WaitWritable() // after an error there is nobody who could miss anything
@@ -199,32 +204,33 @@ func (c *session) flushedLocked(m *move.Outgoing) error {
 		done = true
 		c.wakeWritesLocked()
 	}()
-	return c.watchLocked(m, func() bool { return done })
+	return v.watchLocked(m, func() bool { return done })
 }
 
 // announce tells the peer, once nothing is half done.
-func (c *session) announce(m *move.Outgoing) error {
-	mate := c.mate(m) // it answers no more
+func (v *moves) announce(m *move.Outgoing) error {
+	c := v.c
+	mate := v.mate(m) // it answers no more
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for {
-		err := c.watchLocked(m, func() bool { return c.quiet() && (mate != nil || c.answered()) })
+		err := v.watchLocked(m, func() bool { return v.quiet() && (mate != nil || v.answered()) })
 		switch {
 		case err != nil:
 			return err
 		case c.out.box.Gone() || c.pen.severed():
 			return nil // nobody is left to be told
 		case mate != nil: // nothing is under way from there, and nobody listens
-			c.out.moves.Announce()
+			v.Announce()
 			c.mu.Unlock()
 			mate.mu.Lock()
-			mate.out.moves.PeerLeft()
+			mate.moves.PeerLeft()
 			mate.mu.Unlock()
 			c.mu.Lock()
 			return nil
-		case !c.out.moves.Abroad():
-			return c.requestLocked(m)
-		case c.leaveWordLocked():
+		case !v.Abroad():
+			return v.requestLocked(m)
+		case v.leaveWordLocked():
 			return nil
 		}
 	}
@@ -234,11 +240,10 @@ func (c *session) announce(m *move.Outgoing) error {
 // Nothing is waited for, since there may be nobody for a long time; and nothing is under way from
 // there, since its owner sends no descriptors before he has had a hello from here. His own comes in
 // any case, and is answered by whoever has this end then, who says nothing before (see sock.Moves),
-// unless he writes something (see presentLocked). It fails if the pipe is full. The caller has
-// waited for the pen.
-func (c *session) leaveWordLocked() bool {
-	o := &c.out
-	if !o.moves.Waits() { // else it has been said
+// unless he writes something (see presentLocked). It fails if the pipe is full. The pen is free.
+func (v *moves) leaveWordLocked() bool {
+	c := v.c
+	if !v.Waits() { // else it has been said
 		c.pen.owed.OweMove(sock.Elsewhere)
 		c.pen.payLocked()
 		if c.pen.owed.Owes(sock.DebtMove) {
@@ -246,18 +251,19 @@ func (c *session) leaveWordLocked() bool {
 			return false
 		}
 	}
-	o.moves.LeaveWord()
+	v.LeaveWord()
 	return true
 }
 
-// requestLocked tells the peer that this end moves, and waits until it has taken note of it. The
-// caller has waited for the pen.
-func (c *session) requestLocked(m *move.Outgoing) error {
+// requestLocked tells the peer that this end moves, and waits until the peer has taken note of
+// that. The pen is free.
+func (v *moves) requestLocked(m *move.Outgoing) error {
+	c := v.c
 	t := c.pen.owed.Ask(sock.DebtMove)
-	c.pen.owed.OweMove(c.route(m))
-	c.out.moves.Announce()
+	c.pen.owed.OweMove(v.route(m))
+	v.Announce()
 	c.pen.payLocked()
-	return c.watchLocked(m, func() bool { return t.Fate != sock.Written || c.pen.severed() })
+	return v.watchLocked(m, func() bool { return t.Fate != sock.Written || c.pen.severed() })
 }
 
 // Kind is that of an end of a connection.
@@ -267,7 +273,7 @@ func (c *session) Kind() descriptor.Kind { return descriptor.Unix }
 // broke before, somebody may be about to.
 func (c *session) Descriptor() (uintptr, error) {
 	c.mu.Lock()
-	unplugged := c.out.unplugged
+	unplugged := c.pen.unplugged()
 	c.mu.Unlock()
 	if unplugged {
 		return 0, syscall.EBADF
@@ -298,7 +304,7 @@ func (c *session) state() (s sock.ConnState) {
 		c.in.box.Disconnect() // if part has not come to it
 	}
 	s.End = c.endStateLocked()
-	s.Out, s.Moves = c.out.box.Look(), c.out.moves.Look()
+	s.Out, s.Moves = c.out.box.Look(), c.moves.Look()
 	s.In, s.Segments = c.in.box.Look()
 	return s
 }
@@ -320,14 +326,16 @@ func (c *session) endStateLocked() sock.EndState {
 func (c *session) Stay() {
 	proof, err := c.pipe.Proof()
 	c.pen.lock()
-	if c.out.moves.Stay() && err == nil { // else the pipe is closed
-		c.greetLocked(proof)
+	if c.moves.Stay() && err == nil { // else the pipe is closed
+		c.moves.greetLocked(proof)
 	}
 	c.pen.payLocked()
 	c.wakeWritesLocked()
 	closed := c.resumeLocked()
-	broke := c.in.failure != nil && !c.out.unplugged
-	c.out.unplugged = c.out.unplugged || broke
+	broke := c.in.failure != nil && !c.pen.unplugged()
+	if broke {
+		c.pen.unplugLocked()
+	}
 	left := c.out.kept
 	c.mu.Unlock()
 	switch {
@@ -358,18 +366,18 @@ func (c *session) Moved() {
 	c.in.intake = farewell
 	c.stage = live
 	c.in.cond.Broadcast()
-	c.out.moves.Detach()
+	c.moves.Detach()
 }
 
 // Release closes the pipe.
 func (c *session) Release() {
 	c.mu.Lock()
-	itself := c.out.moves.Itself()
+	itself := c.moves.Itself()
 	c.mu.Unlock()
 	if itself {
 		c.turn.drain()
 		c.pen.lock()
-		c.out.moves.LetGo()
+		c.moves.LetGo()
 		c.pen.payLocked()
 		c.mu.Unlock()
 	}

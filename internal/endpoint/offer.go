@@ -18,8 +18,8 @@ var errGone = errors.New("link is gone")
 // errLost: the link broke, and nobody can know whether the datagram has been queued.
 var errLost = errors.New("link is lost")
 
-// offer sends one datagram, and waits until it has been queued. ECONNREFUSED: the other socket was closed meanwhile; EPERM: it is
-// connected to somebody else; EPIPE: it has shut down reading.
+// offer sends one datagram, and waits until it has been queued. ECONNREFUSED: the other socket was
+// closed meanwhile; EPERM: it is connected to somebody else; EPIPE: it has shut down reading.
 func (l *link) offer(b []byte, files []transport.File) (int, error) {
 	for weight := 0; ; {
 		var m *message
@@ -46,20 +46,20 @@ func (l *link) offer(b []byte, files []transport.File) (int, error) {
 
 // offerWith sends one datagram with the descriptors of m, if that is not nil.
 func (l *link) offerWith(b []byte, m *message) (int, error) {
-	l.writing.Lock()
-	defer l.writing.Unlock()
+	s := l.out.send()
+	defer s.done()
 	if m == nil {
-		m = l.plain()
+		m = l.plain(s)
 	}
 	l.name, l.vouched = l.owner.signature()
-	err := l.out.load(m)
+	err := s.load(m)
 	n := 0
 	if err == nil {
-		n, err = l.out.pieces(b, wire.MaxPayload-m.maxLen(), m)
+		n, err = s.pieces(b, wire.MaxPayload-m.maxLen(), m)
 	}
 	if m.transfer == nil {
-		l.out.undo(m, err)
-		return 0, gone(l.out.bereaved(err))
+		s.undo(m, err)
+		return 0, gone(s.bereaved(err))
 	}
 	return l.verdict(m, n, err)
 }
@@ -72,9 +72,9 @@ func gone(err error) error {
 	return err
 }
 
-// plain returns a message without descriptors: the one of the last datagram, if its outcome is known. The caller holds
-// Conn.writing.
-func (l *link) plain() *message {
+// plain returns a message without descriptors: the one of the last datagram, if its outcome
+// is known. Both are the sending's.
+func (l *link) plain(sending) *message {
 	if l.last == nil || l.last.room.Fate == sock.Unknown {
 		l.last = new(message)
 	}
@@ -82,8 +82,8 @@ func (l *link) plain() *message {
 	return l.last
 }
 
-// verdict waits for what the receiver says of a datagram of which n bytes have been written; err is what stopped the rest, if
-// anything did.
+// verdict waits for what the receiver says of a datagram of which n bytes have been written; err is
+// what stopped the rest, if anything did.
 func (l *link) verdict(m *message, n int, err error) (int, error) {
 	t := m.transfer
 	l.mu.Lock()

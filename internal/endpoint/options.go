@@ -118,8 +118,8 @@ func (c *Conn) CloseWrite() error {
 	})
 }
 
-// CloseRead shuts down the receiving half: what is queued can still be read, then comes the end, and
-// the peer's writes fail with EPIPE from here on (row 152).
+// CloseRead shuts down the receiving half: what is queued can still be read, then comes the end,
+// and the peer's writes fail with EPIPE from here on (row 152).
 func (c *Conn) CloseRead() error {
 	return c.revise(func() {
 		c.in.box.Shut()

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"syscall"
 
-	"afunix/internal/move"
 	"afunix/internal/rights"
 	"afunix/internal/sock"
 	"afunix/internal/wire"
@@ -16,7 +15,7 @@ import (
 // outbox is the sending half: sock.Outbox with its deadline, and what travels over the session.
 type outbox struct {
 	c        *session
-	cond     sync.Cond // whoever waits for anything but data waits on it: room, an acknowledgement, the pen, a peer that moves
+	cond     sync.Cond // on it waits who waits for room, an acknowledgement, the pen, or the peer
 	box      *sock.Outbox
 	deadline deadline
 	settling []*message // whose copies are let go: see settleLocked
@@ -24,14 +23,21 @@ type outbox struct {
 	autobind Autobind   // nil if the socket has a name
 	bound    io.Closer  // to the one that it has chosen
 
-	unplugged bool          // the connection broke, and so the pipe is closed, or about to be
-	kept      []sock.Parked // of an end that broke while it moved: to be let go of when its pipe is closed
-
-	moves   sock.Moves
-	guests  []guest    // ends that are being moved over this connection
-	waiting []move.End // ends that have come over it, and are to be started when the other end is let go
-	nudged  bool       // whoever moves this end has to look around
+	guests []guest       // ends that are being moved over this connection
+	kept   []sock.Parked // of an end that broke while it moved: to be let go of when its pipe is closed
 }
+
+// A sending is the one message that is being loaded and written: whoever has one has the lock
+// session.writing.
+type sending struct{ *outbox }
+
+// send begins a sending, as soon as there is no other. done ends it.
+func (o *outbox) send() sending {
+	o.c.writing.Lock()
+	return sending{o}
+}
+
+func (s sending) done() { s.c.writing.Unlock() }
 
 // errorOf returns the error that o is to a sender.
 func (o *outbox) errorOf(why sock.Obstacle) error { return errorOf(why, o.left) }
@@ -59,7 +65,7 @@ func (o *outbox) sendRoute(weight int) (rights.Route, error) {
 		if err := o.writeStoppedLocked(); err != nil {
 			return rights.Route{}, err
 		}
-		if o.moves.Ready() && (weight == 0 || o.box.Room(weight)) {
+		if c.moves.Ready() && (weight == 0 || o.box.Room(weight)) {
 			break
 		}
 		if late.passed() {
@@ -73,28 +79,28 @@ func (o *outbox) sendRoute(weight int) (rights.Route, error) {
 	return c.peer.to, nil
 }
 
-// sendWith writes b with the descriptors of m beside its first byte. If nothing has been written m has no transfer, and has been taken back.
-// The caller holds writing.
-func (o *outbox) sendWith(b []byte, m *message) (n int, err error) {
-	if err = o.load(m); err == nil {
-		n, err = o.pieces(b, wire.MaxPayload-m.MaxLen(), m)
+// sendWith writes b with the descriptors of m beside its first byte. If nothing has been
+// written m has no transfer, and has been taken back.
+func (s sending) sendWith(b []byte, m *message) (n int, err error) {
+	if err = s.load(m); err == nil {
+		n, err = s.pieces(b, wire.MaxPayload-m.MaxLen(), m)
 	}
 	if m.transfer == nil {
-		o.undo(m, err)
-		err = o.bereaved(err)
+		s.undo(m, err)
+		err = s.bereaved(err)
 	}
 	return n, err
 }
 
-// pieces writes b, with the descriptors of m (if not nil) in the first packet, whose payload is at most first bytes. The caller holds
-// writing. On a stream each piece waits for room in the window, and n tells how far it came; a record waits
-// once, and then goes whole (S4).
-func (o *outbox) pieces(b []byte, first int, m *message) (n int, err error) {
-	c := o.c
+// pieces writes b, with the descriptors of m (if not nil) in the first packet, whose payload is at
+// most first bytes. On a stream each piece waits for room in the window, and n tells how far that
+// has come; a record waits once, and then goes whole (S4).
+func (s sending) pieces(b []byte, first int, m *message) (n int, err error) {
+	c := s.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.typ != sock.Stream && len(b) > o.box.MaxMessage() {
-		return 0, o.tooLongLocked()
+	if c.typ != sock.Stream && len(b) > s.box.MaxMessage() {
+		return 0, s.tooLongLocked()
 	}
 	name, err := c.above.signatureLocked()
 	if err != nil {
@@ -102,7 +108,7 @@ func (o *outbox) pieces(b []byte, first int, m *message) (n int, err error) {
 	}
 	begun := false // only the end of the connection stops it
 	if m != nil && m.ends != nil {
-		if err := o.sendLuggageLocked(m); err != nil {
+		if err := s.sendLuggageLocked(m); err != nil {
 			return 0, err
 		}
 		begun = true
@@ -115,13 +121,13 @@ func (o *outbox) pieces(b []byte, first int, m *message) (n int, err error) {
 		case n == 0:
 			p.Name = name // none on a stream
 		}
-		if limit = o.pieceLocked(limit); len(p.Payload) > limit {
+		if limit = s.pieceLocked(limit); len(p.Payload) > limit {
 			p.Payload = p.Payload[:limit]
 			if c.typ != sock.Stream {
 				p.Flags |= wire.More
 			}
 		}
-		if err := o.putLocked(&p, m, begun); err != nil {
+		if err := s.putLocked(&p, m, begun); err != nil {
 			if c.typ != sock.Stream {
 				n = 0 // a record goes whole or not at all
 			}
@@ -135,20 +141,21 @@ func (o *outbox) pieces(b []byte, first int, m *message) (n int, err error) {
 }
 
 // tooLongLocked is EMSGSIZE, but for what package net finds out before it asks the kernel.
-func (o *outbox) tooLongLocked() error {
-	return o.errorOf(min(sock.Stopped(o.c.closed, o.deadline.expired), sock.TooLong))
+func (s sending) tooLongLocked() error {
+	return s.errorOf(min(sock.Stopped(s.c.closed, s.deadline.expired), sock.TooLong))
 }
 
 // pieceLocked bounds a piece of at most limit bytes: a stream is cut so that two pieces fit into
 // the window.
-func (o *outbox) pieceLocked(limit int) int {
-	if o.c.typ != sock.Stream {
+func (s sending) pieceLocked(limit int) int {
+	if s.c.typ != sock.Stream {
 		return limit
 	}
-	return min(limit, o.box.MaxPiece())
+	return min(limit, s.box.MaxPiece())
 }
 
-// bereaved translates that the peer's process is dead, if duplicating into it has found that out before its end of the pipe was read.
+// bereaved translates that the peer's process is dead, if duplicating into it has found that out
+// before its end of the pipe was read.
 func (o *outbox) bereaved(err error) error {
 	if !errors.Is(err, syscall.ESRCH) {
 		return err
@@ -159,37 +166,36 @@ func (o *outbox) bereaved(err error) error {
 }
 
 // putLocked waits for room and writes one Data packet, with the descriptors of m if that is not
-// nil. If its message has begun, only the end of the connection stops it. The caller holds writing,
-// too.
-func (o *outbox) putLocked(p *wire.Packet, m *message, begun bool) error {
-	c := o.c
+// nil. If its message has begun, only the end of the connection stops it.
+func (s sending) putLocked(p *wire.Packet, m *message, begun bool) error {
+	c := s.c
 	weight := m.weight()
-	own := o.carriesItself(m) // it may begin, though this end is being moved
+	own := s.carriesItself(m) // it may begin, though this end is being moved
 	w := wait{c: c}
 	defer w.endLocked()
 	for {
-		if err := o.writeStoppedLocked(); err != nil && !(begun && errors.Is(err, os.ErrDeadlineExceeded)) {
+		if err := s.writeStoppedLocked(); err != nil && !(begun && errors.Is(err, os.ErrDeadlineExceeded)) {
 			return err
 		}
-		if !begun && weight > 0 && !o.moves.Ready() {
+		if !begun && weight > 0 && !s.c.moves.Ready() {
 			return errMoving
 		}
-		if !begun && m.moves() && !o.box.Room(weight) {
+		if !begun && m.moves() && !s.box.Room(weight) {
 			m.lacks = weight
 			return errCrowded
 		}
 		switch {
-		case o.moves.Presents():
-			if err := c.presentLocked(); err != nil {
+		case s.c.moves.Presents():
+			if err := c.moves.presentLocked(); err != nil {
 				return err
 			}
 		case c.pen.payLocked(): // anything may have happened meanwhile
-		case c.pen.blocked(), o.moves.Stops(begun || own), !begun && !o.box.Room(weight):
+		case c.pen.blocked(), s.c.moves.Stops(begun || own), !begun && !s.box.Room(weight):
 			w.moreLocked()
 		case c.pen.taken():
 			c.pen.yieldLocked()
 		default:
-			err := o.putNowLocked(p, m)
+			err := s.putNowLocked(p, m)
 			if err != syscall.EAGAIN { // else a flusher waits
 				c.pen.payLocked()
 				return err
@@ -198,54 +204,54 @@ func (o *outbox) putLocked(p *wire.Packet, m *message, begun bool) error {
 	}
 }
 
-// putNowLocked writes one Data packet. The caller has found room. What becomes of the packet is
+// putNowLocked writes one Data packet, for which there is room. What becomes of the packet is
 // booked before it is written, since its acknowledgement may be here before the writer is back.
-func (o *outbox) putNowLocked(p *wire.Packet, m *message) error {
-	c := o.c
+func (s sending) putNowLocked(p *wire.Packet, m *message) error {
+	c := s.c
 	if c.peer.pass || c.above.vouchedLocked() {
 		p.Flags |= wire.Credentials
 	}
 	luggage := p.Flags&wire.Luggage != 0
 	var t *sock.Transfer
 	if m != nil {
-		p.Serial = o.box.NextSerial()
+		p.Serial = s.box.NextSerial()
 	}
 	if m != nil && !luggage {
 		p.Records = m.records()
 		m.room = sock.Transfer{}
 		t = &m.room
-		o.trackLocked(m)
+		s.trackLocked(m)
 	}
 	a := sock.Arrival{Bytes: len(p.Payload), Rights: p.Records, Luggage: luggage}
-	o.box.Sent(a)
+	s.box.Sent(a)
 	err := c.pen.writeLocked(p, m)
-	if err != nil && o.withdrawnLocked(a, t) {
+	if err != nil && s.withdrawnLocked(a, t) {
 		return err
 	}
-	o.moves.Wrote(p.Flags&(wire.More|wire.Luggage) != 0)
+	s.c.moves.Wrote(p.Flags&(wire.More|wire.Luggage) != 0)
 	if t != nil {
 		m.transfer = t
-		o.unloadedLocked()
+		s.unloadedLocked()
 	}
 	return err
 }
 
 // trackLocked books that m is to be acknowledged.
-func (o *outbox) trackLocked(m *message) {
+func (s sending) trackLocked(m *message) {
 	if m.Outgoing == nil {
-		o.box.Track(&m.room, nil)
+		s.box.Track(&m.room, nil)
 		return
 	}
-	m.of = o
-	o.box.Track(&m.room, (*parked)(m))
+	m.of = s.outbox
+	s.box.Track(&m.room, (*parked)(m))
 }
 
 // withdrawnLocked takes back what has been booked of a packet that has not been written. If the
 // peer has answered it all the same, that is the end of the connection; of a message that the peer
 // has acknowledged, nothing is left to be taken back.
-func (o *outbox) withdrawnLocked(a sock.Arrival, t *sock.Transfer) bool {
-	c := o.c
-	err := o.box.Unsend(a, t)
+func (s sending) withdrawnLocked(a sock.Arrival, t *sock.Transfer) bool {
+	c := s.c
+	err := s.box.Unsend(a, t)
 	if err != nil {
 		c.mu.Unlock()
 		c.ended(err)

@@ -23,7 +23,7 @@ func (c *session) owedPacketLocked(p sock.Payment) wire.Packet {
 	o := &c.pen.owed
 	switch p.Debt {
 	case sock.DebtHello:
-		return c.rehelloPacketLocked(p.Moved)
+		return c.moves.rehelloPacketLocked(p.Moved)
 	case sock.DebtReady:
 		return wire.Packet{Type: wire.Ready, Payload: append(o.payload[:0], byte(o.able))}
 	case sock.DebtMove:
@@ -93,4 +93,33 @@ func (c *session) helloPacket(h wire.HelloBody, flags uint8, name string) *wire.
 		flags |= wire.PassCredentials
 	}
 	return &wire.Packet{Type: wire.Hello, Flags: flags, Name: []byte(name), Payload: h.Append(nil)}
+}
+
+// rehelloPacketLocked is the hello that is owed.
+func (v *moves) rehelloPacketLocked(moved bool) wire.Packet {
+	c := v.c
+	flags := flag(moved, wire.Moved) | flag(c.server, wire.FromServer)
+	return *c.helloPacket(wire.HelloBody{Proof: c.pen.owed.proof}, flags, "")
+}
+
+// presentLocked says the hello that was deferred: what is written now is this process's, and not a
+// former owner's.
+func (v *moves) presentLocked() error {
+	c := v.c
+	c.mu.Unlock()
+	proof, err := c.pipe.Proof()
+	c.pen.lock()
+	if err != nil {
+		return err
+	}
+	if v.Presents() { // still
+		v.greetLocked(proof)
+	}
+	return nil
+}
+
+// greetLocked makes our hello the next thing that is said. The pen is free.
+func (v *moves) greetLocked(proof []byte) {
+	v.c.pen.owed.proof = proof
+	v.Greet()
 }

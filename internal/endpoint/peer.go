@@ -9,7 +9,7 @@ import (
 // A peer is what a session knows of its other end: the socket, and the processes that have had it.
 type peer struct {
 	id      uint64             // tells the socket from others
-	writers []cred.Credentials // the processes that have had it, the last one now: segments know them by their numbers, from 1
+	writers []cred.Credentials // the processes that have had it, the last one now: segments have their numbers, from 1
 	claimed bool               // the last of them has not said hello to this process
 	opener  cred.Credentials   // the one that had it when the connection was made: SO_PEERCRED
 	can     pipe.Ability       // ours over the process
@@ -26,24 +26,24 @@ func (p *peer) meet(who cred.Credentials, can pipe.Ability) {
 	p.opener, p.can = who, can
 }
 
-// elect notes how descriptors travel. What a side can do is over the other; here is the server's
-// side if server says so.
-func (p *peer) elect(here bool, server, client pipe.Ability) {
+// elect notes how descriptors travel. What a side can do is over the other. isServer says that this
+// is the server's side.
+func (p *peer) elect(isServer bool, server, client pipe.Ability) {
 	toClient, toServer := rights.Elect(true, server, client), rights.Elect(false, server, client)
 	p.to, p.from = toServer, toClient
-	if here {
+	if isServer {
 		p.to, p.from = toClient, toServer
 	}
 }
 
-// renames notes what the peer's packet of options says of it.
+// options notes what the peer's packet of options says of it.
 func (p *peer) options(pass bool) {
 	p.pass = pass
 	p.naming = pass && p.name == ""
 }
 
-// writing is the number of the process that writes now.
-func (p *peer) writing() uint32 { return uint32(len(p.writers)) }
+// now is the number of the process that has it now.
+func (p *peer) now() uint32 { return uint32(len(p.writers)) }
 
 // writer returns the credentials with this number; nobody's for 0.
 func (p *peer) writer(n uint32) *cred.Credentials {
@@ -62,11 +62,11 @@ var nobody = cred.Credentials{UID: 65534, GID: 65534}
 func (c *session) current() cred.Credentials {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return *c.peer.writer(c.peer.writing())
+	return *c.peer.writer(c.peer.now())
 }
 
 // agree notes how descriptors travel, and that they may. What a side can do is over the other.
 func (c *session) agree(server, client pipe.Ability) {
 	c.peer.elect(c.server, server, client)
-	c.out.moves.Agree()
+	c.moves.Agree()
 }

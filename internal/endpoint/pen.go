@@ -16,9 +16,9 @@ import (
 // What holds whenever mu is free: who has set hold to writing takes it back; until then nobody else
 // changes hold, head, what there is to a debt (all of owed but its bits, acknowledgements, refusals
 // and credit), or ends transfers but by the peer's acknowledgement. The flusher lives while the pen
-// is blocked; severed is for ever, and then out.box is Gone. What is owed is paid by whoever notes
-// it, or by whoever has the pen: while that is free, something is owed only if the peer cannot hear
-// it (out.moves.Hears).
+// is blocked; severed and unplugged are for ever, and then out.box is Gone. What is owed is paid by
+// whoever notes it, or by whoever has the pen: while that is free, something is owed only if the
+// peer cannot hear it (out.moves.Hears).
 type pen struct {
 	c *session
 
@@ -34,14 +34,21 @@ type pen struct {
 type hold uint8
 
 const (
-	idle    hold = iota
-	writing      // somebody is writing a packet, without mu
-	blocked      // the pipe is full: the flusher waits for room
-	severed      // the pipe takes nothing any more
+	idle      hold = iota
+	writing        // somebody is writing a packet, without mu
+	blocked        // the pipe is full: the flusher waits for room
+	severed        // the pipe takes nothing any more
+	unplugged      // … and is closed, or about to be: the connection broke
 )
 
 // severed reports whether the pipe takes nothing any more.
-func (p *pen) severed() bool { return p.hold == severed }
+func (p *pen) severed() bool { return p.hold >= severed }
+
+// unplugLocked notes that the pipe is closed, or about to be.
+func (p *pen) unplugLocked() { p.hold = unplugged }
+
+// unplugged reports whether it is.
+func (p *pen) unplugged() bool { return p.hold == unplugged }
 
 // idle reports whether whoever has something to say can write it.
 func (p *pen) idle() bool { return p.hold == idle }
@@ -87,10 +94,10 @@ func (p *pen) yieldLocked() {
 	p.yielding = false
 }
 
-// writeLocked puts a packet into the pipe. The pen is free; the caller has it until this returns. mu
-// is released meanwhile, so that nobody waits for a system call. Whatever can happen to the packet
-// has been booked before. EAGAIN: the pipe is full, and a flusher has been started; EPIPE: the pen
-// is severed; another error is that of the descriptors of m.
+// writeLocked puts a packet into the pipe. The pen is free; the caller has it until this returns.
+// mu is released meanwhile, so that nobody waits for a system call. Whatever can happen to the
+// packet has been booked before. EAGAIN: the pipe is full, and a flusher has been started; EPIPE:
+// the pen is severed; another error is that of the descriptors of m.
 func (p *pen) writeLocked(packet *wire.Packet, m *message) error {
 	c := p.c
 	if p.severed() {
@@ -105,7 +112,7 @@ func (p *pen) writeLocked(packet *wire.Packet, m *message) error {
 	}
 	c.mu.Lock()
 	p.hold = idle
-	if p.queuing > 0 || p.yielding || c.out.moves.Moving() || c.closed {
+	if p.queuing > 0 || p.yielding || c.moves.Moving() || c.closed {
 		c.out.cond.Broadcast()
 	}
 	switch {
@@ -137,8 +144,8 @@ func (p *pen) transmit(packet *wire.Packet) error {
 // keepHead bounds what an idle connection keeps for the head of its next packet.
 const keepHead = 256
 
-// flush is the flusher: it waits until the pipe has room, pays what is owed, and lets the writers go
-// on.
+// flush is the flusher: it waits until the pipe has room, pays what is owed, and lets the writers
+// go on.
 func (p *pen) flush() {
 	err := p.c.pipe.WaitWritable()
 	p.lock()
@@ -162,7 +169,7 @@ func (p *pen) loseLocked() {
 
 // severLocked ends writing. It wakes whoever waits to send, or to be acknowledged.
 func (p *pen) severLocked() {
-	p.hold = severed
+	p.hold = max(p.hold, severed)
 	p.c.out.cond.Broadcast()
 	p.c.out.nudgeGuests()
 }
@@ -171,7 +178,7 @@ func (p *pen) severLocked() {
 // for that. If somebody is writing it is left to him: whoever has had the pen calls this.
 func (p *pen) payLocked() (released bool) {
 	for p.hold == idle {
-		d, ok := p.owed.Next(p.c.out.moves.Hears())
+		d, ok := p.owed.Next(p.c.moves.Hears())
 		if !ok {
 			break
 		}
@@ -185,7 +192,7 @@ func (p *pen) payLocked() (released bool) {
 
 func (p *pen) payOneLocked(d sock.Debt) error {
 	c := p.c
-	pay := p.owed.Pay(d, c.out.box, c.out.moves.Abroad())
+	pay := p.owed.Pay(d, c.out.box, c.moves.Abroad())
 	packet := c.owedPacketLocked(pay)
 	err := p.writeLocked(&packet, nil)
 	if err != nil {

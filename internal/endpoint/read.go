@@ -11,7 +11,8 @@ import (
 	"afunix/internal/transport"
 )
 
-// Read reads bytes, and closes descriptors that come with them. As in package net, reading nothing takes nothing.
+// Read reads bytes, and closes descriptors that come with them. As in package net, reading nothing
+// takes nothing.
 func (c *Conn) Read(b []byte) (int, error) {
 	if len(b) == 0 {
 		return 0, c.readable()
@@ -23,7 +24,8 @@ func (c *Conn) Read(b []byte) (int, error) {
 	return r.N, err
 }
 
-// readable says why a read would fail whatever it asked for. Package net does not look at deadlines here.
+// readable says why a read would fail whatever it asked for. Package net does not look at deadlines
+// here.
 func (c *Conn) readable() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -91,8 +93,8 @@ func (c *Conn) nothing() (m transport.Message) {
 	return m
 }
 
-// sender returns what the other end of a pair of datagram sockets is called now, if it has a name: recvmsg(2) names nobody else,
-// and looks when it is called.
+// sender returns what the other end of a pair of datagram sockets is called now, if it has a name:
+// recvmsg(2) names nobody else, and looks when it is called.
 func (c *Conn) sender() *net.UnixAddr {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -109,7 +111,8 @@ func (c *Conn) peek(b []byte) (sock.Result, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	defer c.turn.leaveLocked()
-	if err := c.lookLocked(nil, math.MaxInt); err != nil { // it may show descriptors that lie behind b: see Inbox.Peek
+	// It may show descriptors that lie behind b: see Inbox.Peek.
+	if err := c.lookLocked(nil, math.MaxInt); err != nil {
 		return sock.Result{}, err
 	}
 	return duplicated(c.in.box.Peek(b)), nil
@@ -117,13 +120,13 @@ func (c *Conn) peek(b []byte) (sock.Result, error) {
 
 // lookLocked waits until there is something to read. If there was before, it takes in what else is
 // in the pipe: for a stream up to n bytes, and for records all of it, because a reset comes before
-// them. It may place bytes in into. The caller holds reading, too.
+// them. It may place bytes in into. It is the one Read's.
 func (c *Conn) lookLocked(into []byte, n int) error {
 	looked, fresh := false, false
 	for ; ; fresh = c.turn.awaitLocked(into) {
 		for c.stage == paused && c.readStoppedLocked() == nil { // what comes of it?
 			c.in.box.Settle(into)
-			c.turn.leaveLocked() // it may have had the pipe, and whoever moves the end waits for what that brings
+			c.turn.leaveLocked() // this Read may have had the pipe, for which the mover waits
 			c.in.cond.Wait()
 			fresh = false
 		}
@@ -153,13 +156,15 @@ func (c *Conn) lookLocked(into []byte, n int) error {
 				return nil
 			}
 		}
-		if err := c.in.end(); err != nil && c.typ != sock.Datagram { // to a datagram socket its peer's end is no news (row 120)
+		// To a datagram socket its peer's end is no news (row 120).
+		if err := c.in.end(); err != nil && c.typ != sock.Datagram {
 			return err
 		}
 	}
 }
 
-// duplicated replaces the queue's descriptors in r by duplicates (row 33), or by the news that there is no room for them.
+// duplicated replaces the queue's descriptors in r by duplicates (row 33), or by the news that
+// there is no room for them.
 func duplicated(r sock.Result) sock.Result {
 	if r.Rights == nil {
 		return r
@@ -173,7 +178,8 @@ func duplicated(r sock.Result) sock.Result {
 	return r
 }
 
-// credentials returns those that a message carries, if anybody wants them: of the process that had the other end when it was written.
+// credentials returns those that a message carries, if anybody wants them: of the process that had
+// the other end when it was written.
 func (c *Conn) credentials(writer uint32) *cred.Credentials {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -190,7 +196,7 @@ func (c *Conn) queueLocked(s sock.Segment) error {
 		fit(&s)
 	}
 	if c.custody == embryo {
-		s.Creds = c.peer.writing()
+		s.Creds = c.peer.now()
 	}
 	wake, err := c.in.box.Put(s)
 	if wake {

@@ -18,9 +18,9 @@ func (c *Conn) Write(b []byte) (int, error) {
 	if len(b) == 0 && c.typ == sock.Stream {
 		return 0, c.writable()
 	}
-	c.writing.Lock()
-	defer c.writing.Unlock()
-	n, err := c.out.pieces(b, wire.MaxPayload, nil)
+	s := c.out.send()
+	defer s.done()
+	n, err := s.pieces(b, wire.MaxPayload, nil)
 	return n, c.blame(len(b), nil, err)
 }
 
@@ -94,7 +94,8 @@ func (c *Conn) part() error {
 	return c.out.errorOf(o)
 }
 
-// writable says why a write would fail whatever it sent. That the peer has closed may be in the pipe still.
+// writable says why a write would fail whatever it sent. That the peer has closed may be in the
+// pipe still.
 func (c *Conn) writable() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -148,27 +149,30 @@ func badFile(t descriptor.Table, files []transport.File) error {
 	return nil
 }
 
-// attempt gathers files, and writes b with them, once there is room for that weight; without a message, it has not got so far. If this end is among the files, it waits for whoever
-// is writing first: while the end is being moved, he would not go on.
+// attempt gathers files, and writes b with them, once there is room for that weight; without a
+// message, it has not got so far. If this end is among the files, it waits for whoever is writing
+// first: while the end is being moved, he would not go on.
 func (c *Conn) attempt(b []byte, files []transport.File, weight int) (m *message, n int, err error) {
-	itself := slices.ContainsFunc(files, func(f transport.File) bool { return f.End == any(c) })
-	if itself {
-		c.writing.Lock()
-		defer c.writing.Unlock()
+	if slices.ContainsFunc(files, func(f transport.File) bool { return f.End == any(c) }) {
+		s := c.out.send()
+		defer s.done()
+		if m, err = c.out.gather(files, weight); err != nil {
+			return nil, 0, err
+		}
+		n, err = s.sendWith(b, m)
+		return m, n, err
 	}
 	if m, err = c.out.gather(files, weight); err != nil {
 		return nil, 0, err
 	}
-	if !itself {
-		c.writing.Lock()
-		defer c.writing.Unlock()
-	}
-	n, err = c.out.sendWith(b, m)
+	s := c.out.send()
+	defer s.done()
+	n, err = s.sendWith(b, m)
 	return m, n, err
 }
 
-// acknowledged waits until the peer has adopted the descriptors of a message of which n bytes have been written; err is what
-// stopped the rest, if anything did.
+// acknowledged waits until the peer has adopted the descriptors of a message of which n bytes have
+// been written; err is what stopped the rest, if anything did.
 func (c *Conn) acknowledged(m *message, n int, err error) (int, error) {
 	t := m.transfer
 	c.mu.Lock()

@@ -1,32 +1,34 @@
 package endpoint
 
 import (
+	"math/rand/v2"
 	"net"
 	"syscall"
 
 	"afunix/internal/descriptor"
 	"afunix/internal/locks"
+	"afunix/internal/move"
 	"afunix/internal/pipe"
 	"afunix/internal/sock"
 )
 
 // A session is one end of a conversation over a message pipe: our packets, from the hello to the
-// goodbye. What is above it says what the conversation is about: the bytes and records of a Conn, or
-// the datagrams of a link.
+// goodbye. What is above it says what the conversation is about: the bytes and records of a Conn,
+// or the datagrams of a link.
 //
-// Its parts share mu. Each is changed by its own methods. Methods whose name ends in Locked are
-// called with mu held, as are those that only ask. A function that releases mu meanwhile says so:
-// whoever called it looks again at what it decides by.
+// The parts of a session share mu, and each changes its fields itself. A method whose name ends in
+// Locked is called with mu held, and so is one that only asks. A function that releases mu
+// meanwhile says so: whoever has called it looks again at what he decides by.
 //
 // What holds whenever mu is free, beside what turn and pen say:
 //
-//   - The stage: an end that is unborn has no goroutine, reads nothing, and its peer hears nothing
-//     from here; nor does the peer of one that is paused, once it is about to leave, or has left
-//     (sock.HearsNothing). One that has moved is closed.
-//   - The intake only goes forward to farewell, for ever: nothing is being adopted then, and what
-//     comes is not queued. Like closed that is for ever.
-//   - What in.box has placed lies in the buffer of the one who holds reading. What out.moves knows
-//     of a message is changed by the one who holds the lock writing.
+//   - An end that is unborn has no goroutine, and reads nothing. Its peer hears nothing from it
+//     (sock.HearsNothing). Nor does the peer of an end that is paused, once that is about to leave.
+//   - An end that has moved is live and closed.
+//   - The intake becomes farewell once, for ever. From then on nothing is being adopted, and what
+//     comes is not queued.
+//   - What in.box has placed lies in the buffer of the one who has the lock Conn.reading.
+//   - What moves knows of a message is changed by the sending that there is.
 type session struct {
 	above  upper
 	pipe   pipe.Pipe
@@ -38,11 +40,13 @@ type session struct {
 	local  *net.UnixAddr
 	remote *net.UnixAddr
 
-	writing locks.Mutex[locks.Writing] // one Write at a time, so that none is interleaved with another
+	writing locks.Mutex[locks.Writing] // see sending
 
-	mu      locks.Mutex[locks.Session] // guards what follows. No call of the system that may take long, none that writes to the pipe or reads it, is made under it
-	closed  bool                       // by Close
-	pass    bool                       // SO_PASSCRED
+	// mu guards what follows. No call of the system is made under mu that may take long, or that
+	// writes to the pipe or reads it.
+	mu      locks.Mutex[locks.Session]
+	closed  bool // by Close
+	pass    bool // SO_PASSCRED
 	stage   stage
 	custody custody
 	turn    turn // who reads the pipe
@@ -50,6 +54,7 @@ type session struct {
 	peer    peer // who is at the other end
 	in      inbox
 	out     outbox
+	moves   moves // of either end
 }
 
 // A stage is how far the life of an end is in this process.
@@ -67,14 +72,14 @@ type custody uint8
 const (
 	withUser custody = iota
 	untaken          // it has moved here, and its user has not seen it
-	embryo           // it has not been accepted: what comes has its sender's credentials all the same, as in the kernel
+	embryo           // it has not been accepted: what comes has credentials in any case, as in the kernel
 )
 
 // setUp makes c a session below a, over p. Its hello is still to come. It takes up to rights
 // descriptors ahead of its reader.
 func (c *session) setUp(a upper, p pipe.Pipe, cfg Config, server bool, rights int) {
 	c.above, c.pipe, c.typ, c.server, c.table, c.world = a, p, cfg.Type, server, cfg.table(), cfg.World
-	c.turn.c, c.pen.c, c.in.c, c.out.c = c, c, c, c
+	c.turn.c, c.pen.c, c.in.c, c.out.c, c.moves.c = c, c, c, c, c
 	c.turn.done = make(chan struct{})
 	c.id = randomID()
 	c.local, c.remote = address(cfg.Type, cfg.Local), address(cfg.Type, "")
@@ -84,15 +89,15 @@ func (c *session) setUp(a upper, p pipe.Pipe, cfg Config, server bool, rights in
 	c.in.box = sock.NewInbox(cfg.Type, rights)
 	c.in.buffer = sock.DefaultBuffer
 	c.out.box = sock.NewOutbox(cfg.Type)
-	c.out.moves = sock.NewMoves(&c.pen.owed.Debts, server)
+	c.moves.Moves = sock.NewMoves(&c.pen.owed.Debts, server)
 	c.out.left = syscall.EPIPE
 }
 
 // base returns what a Conn, or a link, is made of.
 func (c *session) base() *session { return c }
 
-// unlock unlocks mu, and closes the descriptors that have been discarded meanwhile: there may be ends among them, whose locks are not taken
-// under that of their carrier.
+// unlock unlocks mu, and closes the descriptors that have been discarded meanwhile: there may be
+// ends among them, whose locks are not taken under that of their carrier.
 func (c *session) unlock() {
 	discarded := c.in.box.Discarded()
 	c.mu.Unlock()
@@ -121,4 +126,17 @@ func (c *session) accepted() {
 func (c *session) wakeWritesLocked() {
 	c.turn.wakeWritesLocked()
 	c.out.nudgeGuests()
+}
+
+// randomID tells sockets apart.
+func randomID() uint64 { return rand.Uint64() | 1 }
+
+// moves is what a session knows of moves, and of the ends that wait for one to be over.
+type moves struct {
+	sock.Moves
+	c *session
+
+	nudged  bool       // whoever moves this end has to look around
+	nested  []move.End // ends in the queue of this end when it came here, read since or not
+	waiting []move.End // ends that have come over the connection, and begin to live when the other end is let go
 }

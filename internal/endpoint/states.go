@@ -7,8 +7,8 @@ import (
 	"afunix/internal/wire"
 )
 
-// This file is about states of ends that parse, and in which no end can be. What their numbers say, package sock checks when it makes the
-// two halves.
+// This file is about states of ends that parse, and in which no end can be. What their numbers say,
+// package sock checks when it makes the two halves.
 
 // checkConn says what is wrong with the state of a connection.
 func checkConn(s *sock.ConnState) error {
@@ -70,7 +70,8 @@ func checkDoor(s *sock.ListenerState) error {
 	return checkNames(s.Local)
 }
 
-// checkPacketConn says what is wrong with the state of a datagram socket, whose links have at most so many descriptors.
+// checkPacketConn says what is wrong with the state of a datagram socket, whose links have at most
+// so many descriptors.
 func checkPacketConn(s *sock.PacketState, descriptors int) error {
 	if uint64(s.Links) > uint64(descriptors) {
 		return move.Bad("%d links and %d descriptors", s.Links, descriptors)

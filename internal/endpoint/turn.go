@@ -19,16 +19,16 @@ import (
 // To be woken by the reader costs such a call more than the system calls themselves (a switch
 // between goroutines, and most often the start of another thread). So once the reader has served
 // somebody who waited, the reader rests, and the next call that has to wait reads the pipe itself.
-// The call does there all that the reader would do. A user who makes no more calls must not stop the
-// transport (P5): the reader takes over again when nobody has come back for a while, and at once
-// when somebody has to wait for what the pipe brings while nobody reads it.
+// The call does there all that the reader would do. A user who makes no more calls must not stop
+// the transport (P5): the reader takes over again when nobody has come back for a while, and at
+// once when somebody has to wait for what the pipe brings while nobody reads it.
 //
 // A call that has to know what is in the pipe claims it: takeOverLocked makes the reader rest, and
 // interrupts whoever reads. While somebody claims the pipe, no call that waits begins to read it.
 //
 // What holds whenever mu is free: only the one who has taken the pipe (by) gives it back. The flow
-// only goes forward, but for resumeLocked, which begins anew what drain has ended. A patrol is under
-// way while the pipe may be unattended.
+// only goes forward, but for resumeLocked, which begins anew what drain has ended. A patrol is
+// under way while the pipe may be unattended.
 type turn struct {
 	c *session
 
@@ -71,7 +71,8 @@ const (
 	byWriter         // a call that waits for something else than data
 )
 
-// unattended is how long the pipe may go unread after a call. Nobody in this process waits for it then.
+// unattended is how long the pipe may go unread after a call. Nobody in this process waits for it
+// then.
 const unattended = 4 * time.Millisecond
 
 // run is the reader: it takes every packet as soon as it is there, until the connection ends.
@@ -120,8 +121,8 @@ func (t *turn) free() bool {
 }
 
 // awaitLocked waits until something may have happened to the one Read, of which b is the buffer, or
-// nil if nothing may be put there yet. It reports whether whatever is in the queue now came during a
-// wait for it, so that nothing else was there before.
+// nil if nothing may be put there yet. It reports whether whatever is in the queue now came during
+// a wait for it, so that nothing else was there before.
 func (t *turn) awaitLocked(b []byte) (fresh bool) {
 	c := t.c
 	t.waiting = true
@@ -138,10 +139,22 @@ func (t *turn) awaitLocked(b []byte) (fresh bool) {
 	return fresh
 }
 
+// awaitElseLocked waits until something may have happened to a call that waits for the sending
+// half.
+func (t *turn) awaitElseLocked() {
+	if t.free() {
+		t.readLocked(byWriter, nil)
+		return
+	}
+	t.needed++
+	t.c.out.cond.Wait()
+	t.needed--
+}
+
 // absorbLocked takes what is in the pipe already into the queue, as far as it matters to the one
-// Read, which is of n bytes: recvmsg(2) merges all that was written to a stream before it (row 134),
-// and reports a reset before records that are queued. It may place bytes in into, if that is not
-// nil.
+// Read, which is of n bytes: recvmsg(2) merges all that was written to a stream before it (row
+// 134), and reports a reset before records that are queued. It may place bytes in into, if that is
+// not nil.
 func (t *turn) absorbLocked(into []byte, n int) {
 	c := t.c
 	if !c.in.box.Wants(n) || t.ended() || c.closed {
@@ -200,8 +213,9 @@ func (t *turn) takeInLocked() {
 	}
 }
 
-// maxGlances bounds how many packets a call takes in that wants to know what is in the pipe. It is more than a peer that keeps to the rules can
-// have there, a window of the smallest ones; but of admin packets there may be no end.
+// maxGlances bounds how many packets a call takes in that wants to know what is in the pipe. It is
+// more than a peer that keeps to the rules can have there, a window of the smallest ones; but of
+// admin packets there may be no end.
 const maxGlances = 1 << 12
 
 // readLocked reads one packet from the pipe, with mu released, and applies it. If into is not nil,
@@ -357,8 +371,8 @@ func (t *turn) wakeReadsLocked() {
 	}
 }
 
-// wakeWritesLocked makes every call that waits for the sending half look around. It is not called by
-// whoever reads the pipe.
+// wakeWritesLocked makes every call that waits for the sending half look around. It is not called
+// by whoever reads the pipe.
 func (t *turn) wakeWritesLocked() {
 	t.c.out.cond.Broadcast()
 	if t.by == byWriter {

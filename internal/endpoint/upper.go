@@ -3,6 +3,7 @@ package endpoint
 import (
 	"afunix/internal/cred"
 	"afunix/internal/move"
+	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/transport"
 	"afunix/internal/wire"
@@ -29,7 +30,7 @@ type upper interface {
 	// refusedLocked takes in that the messages up to serial have not been taken, and why.
 	refusedLocked(serial uint64, why sock.Fate) error
 	// signatureLocked returns the name that the first packet of a message has. It may release mu,
-	// and so wait. The caller is the one Write.
+	// and so wait. A sending asks.
 	signatureLocked() ([]byte, error)
 	// vouchedLocked reports whether packets have credentials though the peer has not asked for
 	// them.
@@ -45,3 +46,13 @@ type upper interface {
 	// socket returns the socket that the user has.
 	socket() transport.Conn
 }
+
+// A client is a session with what is above it.
+type client interface {
+	move.End
+	base() *session
+}
+
+// A maker makes a session over p with what is above it. Its hello is still to come, and it takes up
+// to rights descriptors ahead of its reader. server says that this side created the pipe.
+type maker[C client] func(p pipe.Pipe, cfg Config, server bool, rights int) C

@@ -14,15 +14,8 @@ type wait struct {
 
 // moreLocked waits until something may have happened.
 func (w *wait) moreLocked() {
-	c, t := w.c, &w.c.turn
 	w.begun = true
-	if t.free() {
-		t.readLocked(byWriter, nil)
-		return
-	}
-	t.needed++
-	c.out.cond.Wait()
-	t.needed--
+	w.c.turn.awaitElseLocked()
 }
 
 // endLocked ends the call.
@@ -32,7 +25,8 @@ func (w *wait) endLocked() {
 	}
 }
 
-// patience bounds the wait for a peer that is suspended. It will see what it was told before anything that comes later.
+// patience bounds the wait for a peer that is suspended. It will see what it was told before
+// anything that comes later.
 const patience = time.Second
 
 // A limit is passed after a while, and then wakes whoever waits for the sending half. It is guarded
@@ -70,7 +64,7 @@ type absence struct {
 // passed reports whether that has been so for too long. The wait is over then.
 func (a *absence) passed() bool {
 	switch {
-	case !a.c.out.moves.Abroad():
+	case !a.c.moves.Abroad():
 		a.end()
 		return false
 	case a.limit == nil:
@@ -102,7 +96,7 @@ func (c *session) tellLocked(d sock.Debt) {
 	defer late.stop()
 	w := wait{c: c}
 	defer w.endLocked()
-	for t.Fate == sock.Written && !late.passed && !c.closed && !c.pen.severed() && !c.out.moves.Abroad() {
+	for t.Fate == sock.Written && !late.passed && !c.closed && !c.pen.severed() && !c.moves.Abroad() {
 		w.moreLocked()
 	}
 }

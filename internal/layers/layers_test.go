@@ -1,4 +1,5 @@
-// Package layers has the tests of who may import whom, and of what go.mod requires.
+// Package layers has the tests of who may import whom, of what go.mod requires, and of the files of
+// package endpoint.
 package layers
 
 import (

@@ -20,7 +20,7 @@ type mutant struct{ name, file, old, new string }
 var mutants = []mutant{
 	{"an acknowledgement is lost", "sock/debts.go", "		o.ack = serial\n		o.Owe(DebtAck)\n", "		o.ack = serial\n"},
 	{"acknowledged before it is adopted", "endpoint/inbox.go", "	set, err := ends.Message(p)\n", "	c.pen.acknowledge(p.Serial)\n	set, err := ends.Message(p)\n"},
-	{"released before the acknowledgement", "endpoint/outbox.go", "	m.of = o\n	o.box.Track(&m.room, (*parked)(m))\n", "	o.box.Track(&m.room, nil)\n	o.c.mu.Unlock()\n	m.copies().Release()\n	o.c.mu.Lock()\n"},
+	{"released before the acknowledgement", "endpoint/outbox.go", "	m.of = s.outbox\n	s.box.Track(&m.room, (*parked)(m))\n", "	s.box.Track(&m.room, nil)\n	s.c.mu.Unlock()\n	m.copies().Release()\n	s.c.mu.Lock()\n"},
 	{"no take-back after a goodbye", "sock/outbox.go", "o.end(Severed, Parked.TakeBack)", "o.end(Severed, Parked.Release)"},
 	{"no take-back of what was not written", "endpoint/message.go", "	m.TakeBack()\n	m.ends.Undo()", "	m.Release()\n	m.ends.Undo()"},
 	{"take-back after the death of the pipe", "sock/outbox.go", "o.end(Buried, Parked.Release)", "o.end(Buried, Parked.TakeBack)"},
@@ -38,7 +38,7 @@ var mutants = []mutant{
 	{"descriptors go to a peer that is moving", "sock/moves.go", "	} else {\n		m.out = false\n	}\n", "	}\n"},
 	{"an end that did not move stays paused", "sock/moves.go", "	Detached:  {refused, refused, Detached, Stays,", "	Detached:  {refused, refused, Detached, Begun,"},
 	{"a moved end leaves its queue behind", "endpoint/move_session.go", "	s := c.state()\n", "	s := c.state()\n	s.Segments = nil\n"},
-	{"the mover goes on reading", "endpoint/move_session.go", "	if !c.over(m) {\n		c.turn.drain()\n	}\n", ""},
+	{"the mover goes on reading", "endpoint/move_session.go", "	if !c.moves.over(m) {\n		c.turn.drain()\n	}\n", ""},
 	{"a packet that has found no room stays booked", "sock/outbox.go", "	o.state.Sent -= a.cost()\n", ""},
 	{"what is owed while somebody writes is not said", "endpoint/outbox.go", "				c.pen.payLocked()\n				return err\n", "				return err\n"},
 	// What the simulator has found, put back.
@@ -58,7 +58,7 @@ var mutants = []mutant{
 	{"what was read before its end began to live never does", "endpoint/move_peer.go", "	move.StartAll(nested) // somebody", "	_ = nested // somebody"},
 	{"luggage waits for a message that will not come", "endpoint/move_peer.go", "		c.in.unclaimed() // while", "		// while"},
 	{"an acknowledgement takes back a later one", "sock/debts.go", "	if serial > o.ack {\n", "	if true {\n"},
-	{"an end moves again before it is answered", "endpoint/move_session.go", "(mate != nil || c.answered())", "(mate != nil || true)"},
+	{"an end moves again before it is answered", "endpoint/move_session.go", "(mate != nil || v.answered())", "(mate != nil || true)"},
 	{"an end over itself nudges itself", "endpoint/move_session.go", "	c.turn.wakeWritesLocked() // and not", "	c.wakeWritesLocked() // and not"},
 	{"ends wait for room", "endpoint/outbox.go", "		if !begun && m.moves() &&", "		if !begun && false &&"},
 
