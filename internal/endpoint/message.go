@@ -189,7 +189,7 @@ func (o *outbox) unloadedLocked() {
 // arrived ends the sending of a message, unless it has not been written: then undo has.
 func (m *message) arrived() {
 	if m != nil && m.ends != nil && m.transfer != nil {
-		m.ends.End(m.fate() != sock.Unknown)
+		m.ends.Settle(m.fate() != sock.Unknown)
 	}
 }
 

@@ -46,7 +46,7 @@ func TestEndsArriveAsTheyLeft(t *testing.T) {
 				t.Errorf("%s became %s", want, got)
 			}
 			m.Release()
-			m.End(true)
+			m.Settle(true)
 			w.have(0, all)
 			if len(w.guests) > 0 {
 				t.Error("the carrier still watches")
@@ -156,10 +156,10 @@ func TestWhatBecomesOfAMove(t *testing.T) {
 		what        string
 		here, there int
 	}{
-		"taken back": {func(m *move.Outgoing) { m.TakeBack(); m.End(true) }, "stay", 2, 0},
-		"declined":   {func(m *move.Outgoing) { m.Decline(); m.End(true) }, "stay", 2, 2},
-		"released":   {func(m *move.Outgoing) { m.Release(); m.End(true) }, "release", 0, 2},
-		"unknown":    {func(m *move.Outgoing) { m.End(false) }, "moved", 2, 2},
+		"taken back": {func(m *move.Outgoing) { m.TakeBack(); m.Settle(true) }, "stay", 2, 0},
+		"declined":   {func(m *move.Outgoing) { m.Decline(); m.Settle(true) }, "stay", 2, 2},
+		"released":   {func(m *move.Outgoing) { m.Release(); m.Settle(true) }, "release", 0, 2},
+		"unknown":    {func(m *move.Outgoing) { m.Settle(false) }, "moved", 2, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, rights.Push)

@@ -184,10 +184,10 @@ func (m *Outgoing) decide(let func(*rights.Outgoing), ends func()) {
 	}()
 }
 
-// End ends the sending of a message that has been written. With decided, what becomes of the ends
-// is known, and End returns when that has been done. Else it is no business of this process any
+// Settle ends the sending of a message that has been written. With decided, what becomes of the ends
+// is known, and Settle returns when that has been done. Else it is no business of this process any
 // more, and they behave as closed.
-func (m *Outgoing) End(decided bool) {
+func (m *Outgoing) Settle(decided bool) {
 	m.carrier.Unwatch(m)
 	if decided {
 		<-m.decided

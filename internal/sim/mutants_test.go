@@ -69,7 +69,7 @@ var mutants = []mutant{
 	{"datagrams that are held do not move", "sock/state.go", "	for _, l := range m.held {\n		o.Held", "	for _, l := range m.held[:0] {\n		o.Held"},
 	{"a number of a moved end does not move", "wire/luggage.go", "[]*uint32{&in.Message, &in.Pieces,", "[]*uint32{&in.Pieces, &in.Pieces,"},
 	{"an end of a move that fails does not stay", "move/outgoing.go", "	m.takeBack()\n	m.Stay()\n", "	m.takeBack()\n"},
-	{"luggage that the peer closes is taken back", "move/pack.go", "		if i < p.written {\n", "		if false {\n"},
+	{"luggage that the peer closes is taken back", "move/pack.go", "		if i < p.written {\n", "		if i < 0 {\n"},
 	{"clients do not move with their listener", "endpoint/move_door.go", "	for _, at := range l.backlog.Queue() {\n		if err := m.AddPart(at.Client); err != nil {", "	for _, at := range l.backlog.Queue()[:0] {\n		if err := m.AddPart(at.Client); err != nil {"},
 	{"an exported socket is not discarded", "rights/adopt.go", "		if v, err := obtain(peer, route, r); err == nil {", "		if v, err := obtain(peer, route, r); err == nil && r.Owner != wire.Exported {"},
 }
