@@ -153,7 +153,7 @@ func (c *channel) read() (m message, rights afunix.Rights, err error) {
 	return m, rights, json.Unmarshal(body, &m)
 }
 
-// bound makes calls on conn fail when ctx ends, until release is called; that leaves no deadline
+// bound makes calls on conn fail when ctx ends, until release is called. Release leaves no deadline
 // behind.
 func bound(ctx context.Context, conn *afunix.Conn) (release func()) {
 	ended := make(chan struct{})

@@ -96,8 +96,8 @@ func anew(held []holding) int {
 	return begin
 }
 
-// MayWait says that the caller is about to wait, or to make a call of the system on a pipe. He
-// holds no lock that is not Long.
+// MayWait says that the caller is about to wait, or to make a call of the system on a pipe. The
+// caller holds no lock that is not Long.
 func MayWait() {
 	g := goroutine()
 	book.Lock()
