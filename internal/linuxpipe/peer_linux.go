@@ -28,7 +28,7 @@ type peer struct {
 
 	mu       locks.Mutex[locks.PipePeer] // holds off Close while a descriptor is being pulled
 	pidfd    int                         // or a negative errno that says why there is none
-	presumed bool                        // that descriptors can be pulled: there was no room for the pidfd with which to try it
+	presumed bool                        // that descriptors can be pulled: no room for a pidfd to try it
 	closed   bool
 }
 
@@ -126,7 +126,8 @@ func (p *peer) note(oob []byte) {
 				p.ucred = u
 			}
 		case m.Header.Type == unix.SCM_PIDFD && len(m.Data) >= 4:
-			p.hold(int(*(*int32)(unsafe.Pointer(&m.Data[0])))) // or an error (scm_pidfd_recv in Linux's include/net/scm.h)
+			// A pidfd, or an error (scm_pidfd_recv in Linux's include/net/scm.h).
+			p.hold(int(*(*int32)(unsafe.Pointer(&m.Data[0]))))
 		case m.Header.Type == unix.SCM_RIGHTS:
 			fds, _ := unix.ParseUnixRights(m)
 			for _, fd := range fds {

@@ -28,7 +28,7 @@ type Listener struct {
 
 	accepting locks.Mutex[locks.Accepting] // held by Accept while it waits
 	waiting   []*instance
-	idle      []windows.Handle // instances, older than those, at which nobody waits: handed on, to this process or by it
+	idle      []windows.Handle // older instances at which nobody waits: handed on, to this process or by it
 
 	mu        locks.Mutex[locks.PipeListener]
 	closed    bool
