@@ -19,7 +19,7 @@ import (
 )
 
 // How many servers follow each other under load, how many requests each answers at least, and how
-// many clients of each kind send them.
+// many connections and clients send the requests.
 const (
 	generations = 25
 	perServer   = 160
