@@ -6,6 +6,7 @@ set -euo pipefail
 umask 022
 
 changed=no
+lib=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 folder=$(mktemp -d)
 libraries=$folder/tree/usr/lib/x86_64-linux-gnu:$folder/tree/lib/x86_64-linux-gnu:$folder/tree/lib/x86_64-linux-gnu/systemd
 programs=$folder/tree/usr/bin:$folder/tree/usr/sbin:$folder/tree/bin:$folder/tree/sbin

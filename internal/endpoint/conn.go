@@ -100,8 +100,11 @@ type outbox struct {
 	severed  bool
 	owed     owed
 	settling []*message // whose copies are let go: see settleLocked
-	head     []byte     // where the head of a packet is put together
-	packets  uint64     // sent so far
+
+	unplugged bool          // the connection broke, and so the pipe is closed, or about to be
+	left      []sock.Parked // of an end that broke while it moved: to be let go of when its pipe is closed
+	head      []byte        // where the head of a packet is put together
+	packets   uint64        // sent so far
 
 	opener    cred.Credentials // the peer when the connection was made: SO_PEERCRED
 	can       pipe.Ability     // ours over the peer

@@ -348,10 +348,16 @@ func (c *Conn) stay() {
 	c.payLocked()
 	c.wakeWritesLocked()
 	closed := c.resumeLocked()
+	broke := c.in.failure != nil && !c.out.unplugged
+	c.out.unplugged = c.out.unplugged || broke
+	left := c.out.left
 	c.mu.Unlock()
-	if closed {
+	switch {
+	case closed:
 		c.depose(false)
 		return
+	case broke:
+		c.abandon(left)
 	}
 	c.catchUp() // the peer has not waited until this end had taken note of everything: see tellLocked
 }

@@ -19,6 +19,7 @@ type message struct {
 	parcel           *parcel        // of its descriptors that are ends of ours; nil if none is
 	transfer         *sock.Transfer // once it has been written
 	room             sock.Transfer  // for that
+	lacks            int            // the weight for which there was no room: see errCrowded
 
 	of  *outbox           // that it is in
 	let func(sock.Parked) // what is to be done with the copies, as soon as mu is free; nil: nothing, or it has been
@@ -40,6 +41,9 @@ func (m *message) weight() int {
 	}
 	return n
 }
+
+// moves reports whether ends of ours go along.
+func (m *message) moves() bool { return m != nil && m.parcel != nil }
 
 // maxLen bounds the length of its records.
 func (m *message) maxLen() int {
@@ -124,10 +128,10 @@ func (c *Conn) outlives() bool {
 	return c.out.box.Gone()
 }
 
-// gather looks at files, and gets the ends among them ready to move. On an error nothing has
-// happened.
-func (c *Conn) gather(files []transport.File) (*message, error) {
-	route, err := c.sendRoute()
+// gather looks at files, and gets the ends among them ready to move, once there is room for a message
+// of that weight. On an error nothing has happened.
+func (c *Conn) gather(files []transport.File, weight int) (*message, error) {
+	route, err := c.sendRoute(weight)
 	if err != nil {
 		return nil, err
 	}

@@ -5,10 +5,15 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
+	"afunix/internal/descriptor"
+	"afunix/internal/endpoint"
+	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/testenv"
 	"afunix/internal/transport"
@@ -39,6 +44,49 @@ func TestAnEndWhoseMoveIsUnknownIsClosed(t *testing.T) {
 	if p, err := newClient(t.Context(), path, sock.Stream); err == nil {
 		p.Close()
 		t.Error("somebody listens")
+	}
+}
+
+// A brittle pipe breaks when it is to be left.
+type brittle struct {
+	pipe.Pipe
+	broken atomic.Bool
+}
+
+func (b *brittle) Interrupt() {
+	b.broken.Store(true)
+	b.Pipe.Interrupt()
+}
+
+func (b *brittle) Read(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, placed int, err error) {
+	buf, n, placed, err = b.Pipe.Read(pool, into)
+	if b.broken.Load() {
+		return nil, 0, 0, syscall.EIO
+	}
+	return buf, n, placed, err
+}
+
+// The pipe of an end that breaks while it moves is open still when its descriptor is duplicated, and
+// whoever gets the end is told that it broke, and not that the peer did anything wrong.
+func TestAnEndThatBreaksWhileItMoves(t *testing.T) {
+	testenv.NeedPipeRights(t)
+	cfg, _ := moving(sock.Stream)
+	x, y, err := newPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	end, _ := paired(t, cfg, &brittle{Pipe: x}, y)
+	carrier, other := pairOf(t, cfg)
+	moved := start(func() (int, error) { return 1, move(carrier, end) })
+	set := recv(t, other, "m", 1)
+	if o := await(t, moved, "the move"); o.err != nil {
+		t.Fatal(o.err)
+	}
+	var came *endpoint.Conn
+	set.Give(0, func(_ uintptr, _ descriptor.Kind, e descriptor.End) error { came = e.(*endpoint.Conn); return nil })
+	defer came.Close()
+	if _, err := came.Read(make([]byte, 1)); !errors.Is(err, syscall.EIO) || errors.Is(err, syscall.EPROTO) {
+		t.Errorf("its new owner reads %v", err)
 	}
 }
 

@@ -20,18 +20,22 @@ var errLost = errors.New("link is lost")
 // offer sends one datagram, and waits until it has been queued. ECONNREFUSED: the other socket was closed meanwhile; EPERM: it is
 // connected to somebody else; EPIPE: it has shut down reading.
 func (c *Conn) offer(b []byte, files []transport.File) (int, error) {
-	for {
+	for weight := 0; ; {
 		var m *message
 		if len(files) > 0 {
 			var err error
-			if m, err = c.gather(files); err == errCycle {
+			if m, err = c.gather(files, weight); err == errCycle {
 				return len(b), nil
 			} else if err != nil {
 				return 0, gone(err)
 			}
 		}
 		n, err := c.offerWith(b, m)
-		if err == errShifted {
+		switch err {
+		case errCrowded:
+			weight = m.lacks
+			continue
+		case errShifted:
 			continue
 		}
 		m.arrived()

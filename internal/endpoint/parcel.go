@@ -125,7 +125,17 @@ func (p *parcel) value(e mover) (v uintptr, err error) {
 	return of.descriptor()
 }
 
-func (c *Conn) descriptor() (uintptr, error) { return descriptorOf(c.pipe) }
+// descriptor returns that of the pipe, which nobody closes while c is being moved. Of one that broke
+// before, somebody may be about to.
+func (c *Conn) descriptor() (uintptr, error) {
+	c.mu.Lock()
+	unplugged := c.out.unplugged
+	c.mu.Unlock()
+	if unplugged {
+		return 0, syscall.EBADF
+	}
+	return descriptorOf(c.pipe)
+}
 
 // descriptorOf returns the descriptor of a pipe that nobody else closes for the time being.
 func descriptorOf(p pipe.Pipe) (v uintptr, err error) {

@@ -24,6 +24,10 @@ func (c *Conn) putLocked(p *wire.Packet, m *message, begun bool) error {
 		if !begun && weight > 0 && !c.out.shift.Ready() {
 			return errShifted
 		}
+		if !begun && m.moves() && !c.out.box.Room(weight) {
+			m.lacks = weight
+			return errCrowded
+		}
 		switch {
 		case c.out.shift.Presents():
 			if err := c.presentLocked(); err != nil {

@@ -3,6 +3,7 @@ package endpoint
 import (
 	"errors"
 	"io"
+	"slices"
 	"syscall"
 
 	"afunix/internal/descriptor"
@@ -388,6 +389,10 @@ func (c *Conn) abandon(left []sock.Parked) error {
 	return err
 }
 
+// takesItsCarrier reports whether a message that has been written takes the end along over which it
+// goes. The descriptor of that has been duplicated.
+func takesItsCarrier(p sock.Parked) bool { return (*message)(p.(*parked)).parcel.itself() }
+
 // ended notes that no packet will come any more: io.EOF, or why the connection broke.
 func (c *Conn) ended(err error) {
 	c.unclaimed()
@@ -402,11 +407,18 @@ func (c *Conn) ended(err error) {
 		c.in.box.Fail()
 	}
 	c.in.cond.Broadcast()
+	unplug := err != io.EOF || len(left) > 0
+	if c.in.paused && !slices.ContainsFunc(left, takesItsCarrier) { // whoever moves this end has its descriptor: see stay and dispose
+		c.out.left = append(c.out.left, left...)
+		unplug = false
+	}
+	c.out.unplugged = c.out.unplugged || unplug
 	c.mu.Unlock()
 	switch {
+	case !unplug:
 	case len(left) > 0:
 		go c.abandon(left)
-	case err != io.EOF:
+	default:
 		c.pipe.Close() // nothing more is to be said to such a peer
 	}
 	if c.link != nil {

@@ -128,13 +128,16 @@ func (c *Conn) Send(b []byte, files []transport.File, to *net.UnixAddr) (int, er
 	if len(b) == 0 && c.typ == sock.Stream {
 		return 0, syscall.EINVAL
 	}
-	for {
-		m, n, err := c.attempt(b, files)
+	for weight := 0; ; {
+		m, n, err := c.attempt(b, files, weight)
 		switch {
 		case err == errCycle:
 			return len(b), nil
-		case err == errShifted:
-			continue // to whoever has the other end now
+		case err == errShifted: // to whoever has the other end now
+			continue
+		case err == errCrowded:
+			weight = m.lacks
+			continue
 		case m == nil || m.transfer == nil:
 			return 0, c.blame(len(b), files, err)
 		}
@@ -160,9 +163,10 @@ func badFile(t descriptor.Table, files []transport.File) error {
 	return nil
 }
 
-// sendRoute returns how descriptors travel to the peer. It waits until the peer is ready; EPERM if
-// nobody can duplicate, EAGAIN if nobody has taken the other end for long.
-func (c *Conn) sendRoute() (rights.Route, error) {
+// sendRoute returns how descriptors travel to the peer. It waits until the peer is ready, and until
+// there is room for so many, if any; EPERM if nobody can duplicate, EAGAIN if nobody has taken the
+// other end for long.
+func (c *Conn) sendRoute(weight int) (rights.Route, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	w := wait{c: c}
@@ -173,7 +177,7 @@ func (c *Conn) sendRoute() (rights.Route, error) {
 		if err := c.writeStoppedLocked(); err != nil {
 			return rights.Route{}, err
 		}
-		if c.out.shift.Ready() {
+		if c.out.shift.Ready() && (weight == 0 || c.out.box.Room(weight)) {
 			break
 		}
 		if late.passed() {
@@ -187,15 +191,15 @@ func (c *Conn) sendRoute() (rights.Route, error) {
 	return c.out.sendRoute, nil
 }
 
-// attempt gathers files, and writes b with them; without a message, it has not got so far. If this end is among the files, it waits for whoever
-// is writing first: while the end is being moved, he would not go on.
-func (c *Conn) attempt(b []byte, files []transport.File) (m *message, n int, err error) {
+// attempt gathers files, and writes b with them, once there is room for that weight; without a message, it has not got so far. If this end is
+// among the files, it waits for whoever is writing first: while the end is being moved, he would not go on.
+func (c *Conn) attempt(b []byte, files []transport.File, weight int) (m *message, n int, err error) {
 	itself := slices.ContainsFunc(files, func(f transport.File) bool { return f.End == any(c) })
 	if itself {
 		c.writing.Lock()
 		defer c.writing.Unlock()
 	}
-	if m, err = c.gather(files); err != nil {
+	if m, err = c.gather(files, weight); err != nil {
 		return nil, 0, err
 	}
 	if !itself {

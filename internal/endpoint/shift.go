@@ -29,6 +29,10 @@ import (
 // errShifted: the peer's end is moving, so descriptors have to be duplicated for another process.
 var errShifted = errors.New("the peer is moving")
 
+// errCrowded: there is no room for a message with ends of ours. They are what they were while it
+// waits: whoever is to make room may be reading one of them.
+var errCrowded = errors.New("ends do not wait for room")
+
 // peerMoves takes in that the other end is about to move, or has been let go.
 func (c *Conn) peerMoves(p *wire.Packet) error {
 	if p.Flags&wire.Gone != 0 {

@@ -259,7 +259,7 @@ func (u *unpacker) fill(c *Conn, s *sock.ConnState) error {
 		in.writers = append(in.writers, nobody)
 	}
 	if s.In.Failed {
-		in.failure = failure(errBroken)
+		in.failure = errBroken
 	}
 	err := u.claim(s.Segments, len(in.writers))
 	if err == nil {
@@ -297,8 +297,9 @@ func (l *Listener) Taken() {}
 // Taken has nothing to see: nobody looks at the name again (row 75).
 func (s *PacketConn) Taken() {}
 
-// errBroken: the connection was broken before its end moved.
-var errBroken = fmt.Errorf("%w: broken before it moved here", sock.ErrProtocol)
+// errBroken: the connection was broken before its end moved. Nobody here knows by whom, so that it
+// is not said to be the peer's fault.
+var errBroken = fmt.Errorf("%w: broken before it moved here", syscall.EIO)
 
 // claim makes what was announced of a queue the queue of a connection that has had so many writers: its bytes are its own from here on,
 // and its descriptors adopted. Also with an error the caller owns those.
