@@ -67,7 +67,7 @@ func check(held []holding, h *holding) string {
 		o := &held[i]
 		switch {
 		case o.mutex == h.mutex:
-			return o.complain("%s is taken twice by one goroutine: whoever is called under it must not lock it.", h.Name)
+			return o.complain("%s is taken twice by one goroutine: a function that is called under it must not lock it.", h.Name)
 		case i < begin: // only Long locks, and the order begins from its top
 		case o.Leaf:
 			return o.complain("%s is taken under %s, which is a Leaf: nothing is taken under it.", h.Name, o.Name)
@@ -96,8 +96,8 @@ func anew(held []holding) int {
 	return begin
 }
 
-// MayWait says that the caller is about to wait, or to make a call of the system on a pipe. He
-// holds no lock that is not Long.
+// MayWait says that the caller is about to wait, or to make a call of the system on a pipe. The
+// caller holds no lock that is not Long.
 func MayWait() {
 	g := goroutine()
 	book.Lock()

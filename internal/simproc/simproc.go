@@ -171,7 +171,7 @@ func (p *Process) Inject(f func(Op) error) {
 	p.inject = f
 }
 
-// Kill ends the process: its descriptors are closed, and whoever tries to reach it is told ESRCH.
+// Kill ends the process: its descriptors are closed, and every attempt to reach it is ESRCH.
 func (p *Process) Kill() {
 	system.Lock()
 	defer system.Unlock()
