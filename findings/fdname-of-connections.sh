@@ -5,7 +5,7 @@
 # Found:     LISTEN_FDNAMES=connection: the name is for listeners alone, and it is dropped without a word. REMOTE_ADDR is not set for
 #            local clients at all.
 # Version:   systemd 252.39-1~deb12u2, its user manager.
-# Source:    systemd, src/core/socket.c, socket_fdname and socket_enter_running; src/core/service.c, service_spawn.
+# Source:    systemd, src/core/service.c, service_collect_fds (the name) and service_spawn (REMOTE_ADDR).
 # For you:   a program that is started for each connection cannot tell by the name which of its sockets was called; use
 #            getsockname(2), that is LocalAddr, and Credentials instead of REMOTE_ADDR.
 set -euo pipefail
