@@ -145,7 +145,7 @@ func (c *Conn) dispose() error {
 	c.drain()
 	c.unclaimed()
 	c.lockToWrite()
-	left := append(c.out.left, c.bereaveLocked(false)...)
+	left := append(c.takeLeftLocked(), c.bereaveLocked(false)...)
 	bound := c.out.bound
 	c.mu.Unlock()
 	if bound != nil {

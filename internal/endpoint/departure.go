@@ -350,7 +350,7 @@ func (c *Conn) stay() {
 	closed := c.resumeLocked()
 	broke := c.in.failure != nil && !c.out.unplugged
 	c.out.unplugged = c.out.unplugged || broke
-	left := c.out.left
+	left := c.takeLeftLocked()
 	c.mu.Unlock()
 	switch {
 	case closed:

@@ -389,6 +389,12 @@ func (c *Conn) abandon(left []sock.Parked) error {
 	return err
 }
 
+// takeLeftLocked returns what is to be let go of when the pipe is closed, which the caller does.
+func (c *Conn) takeLeftLocked() (left []sock.Parked) {
+	left, c.out.left = c.out.left, nil
+	return left
+}
+
 // takesItsCarrier reports whether a message that has been written takes the end along over which it
 // goes. The descriptor of that has been duplicated.
 func takesItsCarrier(p sock.Parked) bool { return (*message)(p.(*parked)).parcel.itself() }
