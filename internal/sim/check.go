@@ -83,7 +83,7 @@ func (s *Side) complete() bool {
 }
 
 func (s *Side) checkStream() {
-	var got []byte
+	got := s.w.take(s.peer.length)[:0]
 	for _, r := range s.peer.got {
 		got = append(got, r.data...)
 	}
@@ -113,6 +113,9 @@ func arrange(got []byte, at int, sent []*Message) (fit int) {
 	}
 	m, rest := sent[0], got[at:]
 	common := 0
+	if n := min(len(m.data), len(rest)); bytes.Equal(m.data[:n], rest[:n]) {
+		common = n
+	}
 	for common < min(len(m.data), len(rest)) && m.data[common] == rest[common] {
 		common++
 	}
