@@ -348,8 +348,7 @@ func (c *Conn) stay() {
 	c.payLocked()
 	c.wakeWritesLocked()
 	closed := c.resumeLocked()
-	broke := c.in.failure != nil && !c.out.unplugged
-	c.out.unplugged = c.out.unplugged || broke
+	broke := c.in.failure != nil
 	left := c.takeLeftLocked()
 	c.mu.Unlock()
 	switch {

@@ -52,9 +52,8 @@ func (p *Process) check() {
 	excused := 0
 	for _, o := range p.orphans {
 		// Nobody is left who could have taken it back; the packet that told of it is lost; or it cannot be taken back: a socket that was
-		// exported with a message that nobody has acknowledged (see followOrphans). Or the receiver has ended the connection without a goodbye,
-		// because such a socket could not be taken back (P4).
-		if s := o.from.peer.side; o.by.dead || o.from.on.broken || o.socket || s != nil && s.aborted {
+		// exported with a message that nobody has acknowledged (see followOrphans).
+		if o.by.dead || o.from.on.broken || o.socket {
 			excused++
 		}
 	}

@@ -43,7 +43,6 @@ type Side struct {
 	length  int   // of what has been received on a stream
 	ended   error // what receiving has ended with
 	stopped bool  // its program has stopped reading, and closed it
-	aborted bool  // … has been told that the connection ended for what could not be taken back
 	reset   bool  // … has been told of a reset
 }
 
@@ -354,7 +353,6 @@ func (l *life) receive(most int) bool {
 	}
 	alive := l.w.Step(l.p, &said{name: l.name, received: true, n: m.N, m: m.Rights.Len(), err: err})
 	r.void = !alive
-	l.aborted = l.aborted || errors.Is(err, syscall.ECONNABORTED)
 	l.w.honest(l.name, err)
 	switch {
 	case !alive, errors.Is(err, net.ErrClosed):
