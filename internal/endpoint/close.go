@@ -92,11 +92,42 @@ func (c *Conn) depose(embryo bool) error {
 	return nil
 }
 
+// abort ends a connection of which this side has had enough, as Close would: what the peer has sent
+// is adopted and acknowledged, or not looked at, and then it is the peer's to take back.
+func (c *Conn) abort(why error) {
+	c.mu.Lock()
+	for c.in.adopting {
+		c.in.cond.Wait()
+	}
+	if c.link != nil || c.closed || c.in.paused { // nothing comes, or goodbye is said, or is nobody's to say
+		c.mu.Unlock()
+		c.ended(why)
+		return
+	}
+	c.in.farewell = true
+	if c.in.failure == nil {
+		c.in.failure = why
+	}
+	c.in.box.Fail()
+	c.out.box.Lose()
+	c.wakeReadsLocked()
+	c.wakeWritesLocked()
+	c.mu.Unlock()
+	if c.goodbye(false) {
+		c.dispose()
+	} else {
+		go c.lingering()
+	}
+}
+
 // goodbye tells the peer that this end is closed, and reports whether nothing is under way.
 func (c *Conn) goodbye(reset bool) (finished bool) {
 	c.lockToWrite()
 	defer c.mu.Unlock()
-	c.out.owed.OweBye(reset)
+	if !c.out.parting {
+		c.out.parting = true
+		c.out.owed.OweBye(reset)
+	}
 	c.payLocked()
 	return c.finishedLocked()
 }
@@ -140,12 +171,38 @@ func (c *Conn) lingering() {
 	c.dispose()
 }
 
+// saidGoodbyeLocked reports whether the peer has been told that this end is closed, or will be: what
+// it has sent and not had acknowledged is its own to take back. The caller has waited for the pen.
+func (c *Conn) saidGoodbyeLocked() bool {
+	return c.out.parting && !c.out.owed.Owes(sock.DebtBye)
+}
+
+// leftovers discards what the peer has sent since this end was closed, if there was no room for the
+// goodbye: then nobody else can. The reader has ended.
+func (c *Conn) leftovers() {
+	c.lockToWrite()
+	defer c.unlock()
+	if !c.out.parting || c.saidGoodbyeLocked() {
+		return
+	}
+	c.out.parting = false
+	c.out.owed.Strike(sock.DebtBye)
+	c.in.farewell = false
+	for range maxGlances {
+		if err := c.takeLocked(nil, false); err != nil {
+			break
+		}
+	}
+	c.in.turn.busy = false
+}
+
 // dispose ends the reader and releases everything.
 func (c *Conn) dispose() error {
 	c.drain()
+	c.leftovers()
 	c.unclaimed()
 	c.lockToWrite()
-	left := append(c.out.left, c.bereaveLocked(false)...)
+	left := append(c.takeLeftLocked(), c.bereaveLocked(false)...)
 	bound := c.out.bound
 	c.mu.Unlock()
 	if bound != nil {

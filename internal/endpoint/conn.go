@@ -98,13 +98,15 @@ type outbox struct {
 	full     bool // the pipe is: a flusher waits for room
 	datagram bool // the socket is an end of a pair of datagram sockets
 	severed  bool
+	parting  bool // the goodbye is owed, or has been said
+	parted   bool // the peer has said goodbye
+	final    bool // nothing more will be heard of what is under way
 	owed     owed
 	settling []*message // whose copies are let go: see settleLocked
 
-	unplugged bool          // the connection broke, and so the pipe is closed, or about to be
-	left      []sock.Parked // of an end that broke while it moved: to be let go of when its pipe is closed
-	head      []byte        // where the head of a packet is put together
-	packets   uint64        // sent so far
+	left    []sock.Parked // of an end that broke while it moved: to be let go of when its pipe is closed
+	head    []byte        // where the head of a packet is put together
+	packets uint64        // sent so far
 
 	opener    cred.Credentials // the peer when the connection was made: SO_PEERCRED
 	can       pipe.Ability     // ours over the peer

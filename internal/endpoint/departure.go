@@ -348,9 +348,8 @@ func (c *Conn) stay() {
 	c.payLocked()
 	c.wakeWritesLocked()
 	closed := c.resumeLocked()
-	broke := c.in.failure != nil && !c.out.unplugged
-	c.out.unplugged = c.out.unplugged || broke
-	left := c.out.left
+	broke := c.in.failure != nil
+	left := c.takeLeftLocked()
 	c.mu.Unlock()
 	switch {
 	case closed:

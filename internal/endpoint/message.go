@@ -117,7 +117,7 @@ func (c *Conn) undo(m *message, why error) {
 	m.parcel.undo()
 	c.unload()
 	if exported && !errors.Is(why, syscall.ESRCH) && !c.outlives() {
-		c.ended(syscall.ECONNABORTED) // what was exported cannot be taken back (P4)
+		c.abort(syscall.ECONNABORTED) // what was exported cannot be taken back (P4)
 	}
 }
 

@@ -125,13 +125,13 @@ func (p *parcel) value(e mover) (v uintptr, err error) {
 	return of.descriptor()
 }
 
-// descriptor returns that of the pipe, which nobody closes while c is being moved. Of one that broke
-// before, somebody may be about to.
+// descriptor returns that of the pipe, which nobody closes while c is being moved. One that broke is
+// closed already, or will be.
 func (c *Conn) descriptor() (uintptr, error) {
 	c.mu.Lock()
-	unplugged := c.out.unplugged
+	broke := c.in.failure != nil
 	c.mu.Unlock()
-	if unplugged {
+	if broke {
 		return 0, syscall.EBADF
 	}
 	return descriptorOf(c.pipe)
@@ -205,7 +205,7 @@ func (p *parcel) undo() {
 		return
 	}
 	for i, o := range p.luggage {
-		if i < p.written {
+		if i < p.written && !p.carrier.returned() {
 			o.Decline() // the peer closes it: see unclaimed
 		} else {
 			o.TakeBack()
@@ -213,6 +213,19 @@ func (p *parcel) undo() {
 	}
 	p.stay()
 	p.carrier.dismiss(&p.departure)
+}
+
+// returned waits until it is known whose the luggage is that is in the pipe, without its message, and
+// reports whether it is this side's: the peer has been closed, and looks at nothing any more.
+func (c *Conn) returned() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w := wait{c: c}
+	defer w.endLocked()
+	for c.out.severed && !c.out.parted && !c.out.final && !c.closed && !c.in.turn.over {
+		w.moreLocked()
+	}
+	return c.out.parted
 }
 
 // Release is called when the peer has adopted the ends, or nobody will ever know.

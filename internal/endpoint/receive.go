@@ -343,6 +343,7 @@ func (c *Conn) peerShutdownLocked(p *wire.Packet) {
 // to it is lost.
 func (c *Conn) peerClosedLocked(reset bool) {
 	c.awaitPenLocked()
+	c.out.parted = true
 	c.out.box.Farewell()
 	c.settleLocked()
 	c.out.cond.Broadcast()
@@ -355,18 +356,28 @@ func (c *Conn) peerClosedLocked(reset bool) {
 	c.in.cond.Broadcast()
 }
 
-// unclaimed closes luggage whose message will not come.
+// unclaimed closes luggage whose message will not come. Its sender takes back what he can if he has
+// heard our goodbye.
 func (c *Conn) unclaimed() {
 	left, _ := c.claim()
-	if route, err := c.receiveRoute(); err == nil && !left.empty() {
-		u := unpacker{c: c, route: route, baggage: left}
-		u.discard()
+	route, err := c.receiveRoute()
+	if err != nil || left.empty() {
+		return
+	}
+	c.lockToWrite()
+	said := c.saidGoodbyeLocked()
+	c.mu.Unlock()
+	if said {
+		rights.DiscardExported(c.table, c.pipe, route, left.records, left.n)
+	} else {
+		rights.Discard(c.table, c.pipe, route, left.records, left.n)
 	}
 }
 
 // bereaveLocked ends sending. If the peer has not ended, it returns what is to be released by
 // abandon. The caller has called lockToWrite.
 func (c *Conn) bereaveLocked(peerEnded bool) (left []sock.Parked) {
+	c.out.final = true
 	if peerEnded {
 		c.out.box.Bury()
 	} else {
@@ -387,6 +398,12 @@ func (c *Conn) abandon(left []sock.Parked) error {
 		(*message)(p.(*parked)).copies().Release()
 	}
 	return err
+}
+
+// takeLeftLocked returns what is to be let go of when the pipe is closed, which the caller does.
+func (c *Conn) takeLeftLocked() (left []sock.Parked) {
+	left, c.out.left = c.out.left, nil
+	return left
 }
 
 // takesItsCarrier reports whether a message that has been written takes the end along over which it
@@ -412,7 +429,6 @@ func (c *Conn) ended(err error) {
 		c.out.left = append(c.out.left, left...)
 		unplug = false
 	}
-	c.out.unplugged = c.out.unplugged || unplug
 	c.mu.Unlock()
 	switch {
 	case !unplug:

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"afunix/internal/cred"
+	"afunix/internal/pipe"
 	"afunix/internal/wire"
 )
 
@@ -77,6 +78,9 @@ func (c *Conn) rehello(p *wire.Packet) error {
 	if err != nil {
 		return err
 	}
+	if !moved && c.current() == who {
+		can |= c.ability() // it may have died since, and what it sent before is no lie
+	}
 	if err := c.reacquaint(who, h.Window, moved); err != nil {
 		return err
 	}
@@ -140,6 +144,13 @@ func (c *Conn) reacquaint(who cred.Credentials, window uint32, moved bool) error
 	return c.in.box.SetWindow(window)
 }
 
+// ability is what this side could do to the peer so far.
+func (c *Conn) ability() pipe.Ability {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.out.can
+}
+
 // maxWriters bounds how often an end moves between processes while its connection lasts.
 const maxWriters = 1 << 16
 
@@ -168,10 +179,15 @@ func (c *Conn) start() {
 		return
 	}
 	c.mu.Lock()
+	broke := c.in.failure
+	c.in.turn.over = broke != nil
 	c.out.shift.Live()
 	c.payLocked()
 	c.wakeWritesLocked()
 	c.mu.Unlock()
+	if broke != nil {
+		c.ended(broke)
+	}
 	go c.run()
 }
 

@@ -60,6 +60,10 @@ var mutants = []mutant{
 	{"an acknowledgement takes back a later one", "sock/debts.go", "	if serial > o.ack {\n", "	if true {\n"},
 	{"an end moves again before it is answered", "endpoint/departure.go", "(mate != nil || c.out.answered())", "(mate != nil || true)"},
 	{"an end over itself nudges itself", "endpoint/departure.go", "	c.wakeWaitsLocked() // and not", "	c.wakeWritesLocked() // and not"},
+	{"luggage is never taken back", "endpoint/parcel.go", "if i < p.written && !p.carrier.returned() {", "if i < p.written {"},
+	{"nobody looks at what came after a close", "endpoint/close.go", "	c.leftovers()\n", ""},
+	{"a connection is ended while descriptors are adopted", "endpoint/message.go", "c.abort(syscall.ECONNABORTED)", "c.ended(syscall.ECONNABORTED)"},
+	{"an end moves that is broken", "endpoint/parcel.go", "	broke := c.in.failure != nil\n", "	broke := false\n"},
 	{"ends wait for room", "endpoint/put.go", "		if !begun && m.moves() &&", "		if !begun && false &&"},
 
 	// Datagrams and listeners.
@@ -111,6 +115,7 @@ var elsewhere = map[string][2]string{
 	"a packet that has found no room stays booked":            {"../sock", "TestWhatHasNotBeenWrittenIsTakenBack"},
 	"what is owed while somebody writes is not said":          {"../endpoint", "TestWriterPaysWhatIsOwedMeanwhile"},
 	"an end moves again before it is answered":                {"../endpoint", "TestAnEndStaysTwiceBeforeItIsAnswered"},
+	"an end moves that is broken":                             {"../endpoint", "TestAnEndThatBreaksWhileItMoves"},
 	"ends wait for room":                                      {"../endpoint", "TestAnEndThatWaitsForRoomIsRead"},
 	"a Read goes on though its end is closed":                 {"../endpoint", "TestCloseWhileReading"},
 	"what is behind descriptors that died is lost":            {"../endpoint", "TestP3SenderDiesBeforeTheMessageIsAdopted"},
