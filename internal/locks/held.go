@@ -32,33 +32,39 @@ var rules = func() map[Class]*rule {
 	return all
 }()
 
-// book has what each goroutine holds, in the order in which it was taken. A list is read and
-// written by its goroutine alone, and stays for the next one: so a lock allocates nothing.
+// A page has what a goroutine holds, in the order in which it was taken. It is read and written by
+// the goroutine alone, and stays for the next one: so a lock allocates nothing.
+type page struct {
+	held   []holding
+	caller [1]uintptr // for waiting
+}
+
 var book = struct {
 	sync.Mutex
-	held map[uintptr]*[]holding
-}{held: make(map[uintptr]*[]holding)}
+	pages map[uintptr]*page
+}{pages: make(map[uintptr]*page)}
 
-// mine returns what this goroutine holds.
-func mine() *[]holding {
+// mine returns the page of this goroutine.
+func mine() *page {
 	g := goroutine()
 	book.Lock()
 	defer book.Unlock()
-	held, ok := book.held[g]
+	p, ok := book.pages[g]
 	if !ok {
-		held = new([]holding)
-		book.held[g] = held
+		p = new(page)
+		book.pages[g] = p
 	}
-	return held
+	return p
 }
 
 // taking writes down that this goroutine takes a mutex, and panics if that is against the order.
 // It is called before the goroutine waits for the mutex, so that no deadlock hides the fault.
 func taking[C Class](mutex any) {
 	var c C
-	held := mine()
-	*held = append(*held, holding{mutex: mutex, rule: rules[c]})
-	before, h := (*held)[:len(*held)-1], &(*held)[len(*held)-1]
+	p := mine()
+	before := p.held
+	p.held = append(before, holding{mutex: mutex, rule: rules[c]})
+	h := &p.held[len(before)]
 	h.depth = runtime.Callers(3, h.where[:])
 	if problem := check(before, h); problem != "" {
 		freeing[C](mutex) // deferred calls of Unlock go on
@@ -108,7 +114,7 @@ func anew(held []holding) int {
 // MayWait says that the caller is about to wait, or to make a call of the system on a pipe. He
 // holds no lock that is not Long.
 func MayWait() {
-	if problem := hasty(*mine(), "a call of a pipe, or another that may wait,"); problem != "" {
+	if problem := hasty(mine().held, "a call of a pipe, or another that may wait,"); problem != "" {
 		panic(problem)
 	}
 }
@@ -126,16 +132,16 @@ func hasty(held []holding, what string) string {
 // taken that, or will wait on a condition of it under another that forbids this.
 func freeing[C Class](mutex any) {
 	var c C
-	held := mine()
-	i := slices.IndexFunc(*held, func(h holding) bool { return h.mutex == mutex })
+	p := mine()
+	i := slices.IndexFunc(p.held, func(h holding) bool { return h.mutex == mutex })
 	if i < 0 {
 		panic(fmt.Sprintf("locks: %s is unlocked by a goroutine that does not hold it.", rules[c].Name))
 	}
-	given := (*held)[i]
-	*held = slices.Delete(*held, i, i+1)
-	if slices.ContainsFunc(*held, brief) && waiting() {
-		problem := hasty(*held, "a wait on a condition of "+given.Name)
-		*held = append(*held, given) // the mutex is still locked
+	given := p.held[i]
+	p.held = slices.Delete(p.held, i, i+1)
+	if slices.ContainsFunc(p.held, brief) && p.waiting() {
+		problem := hasty(p.held, "a wait on a condition of "+given.Name)
+		p.held = append(p.held, given) // the mutex is still locked
 		panic(problem)
 	}
 }
@@ -143,11 +149,8 @@ func freeing[C Class](mutex any) {
 func brief(h holding) bool { return !h.Long }
 
 // waiting reports whether the caller's Unlock is called by the Wait of a sync.Cond.
-func waiting() bool {
-	var callers [1]uintptr
-	n := runtime.Callers(4, callers[:])
-	f, _ := runtime.CallersFrames(callers[:n]).Next()
-	return f.Function == "sync.(*Cond).Wait"
+func (p *page) waiting() bool {
+	return runtime.Callers(4, p.caller[:]) == 1 && runtime.FuncForPC(p.caller[0]-1).Name() == "sync.(*Cond).Wait"
 }
 
 // complain is what to say about what is done while h is held. Where h was taken is added; where
