@@ -81,5 +81,5 @@ func (h *home) publishes(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.env = append(h.env, "ORIGIN="+origin, "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+filepath.Join(h.dir, ".gitconfig"),
-		"GOPRIVATE=github.com/you", "GOPATH="+filepath.Join(h.dir, "go"), "GOBIN=", "GOMODCACHE=", "GOFLAGS=-modcacherw")
+		"GOPRIVATE=github.com/you", "GOPATH="+filepath.Join(h.dir, "go"), "GOBIN=", "GOMODCACHE=", "GOFLAGS=-modcacherw "+os.Getenv("AFUNIX_GOFLAGS"))
 }
