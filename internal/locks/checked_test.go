@@ -62,13 +62,7 @@ func TestLocksAllocateNothing(t *testing.T) {
 	var listener Mutex[Listener]
 	var conn Mutex[Conn]
 	allocated := testing.AllocsPerRun(100, func() {
-		reading.Lock()
-		MayWait()
-		listener.Lock()
-		conn.Lock()
-		conn.Unlock()
-		listener.Unlock()
-		reading.Unlock()
+		under(&reading, func() { MayWait(); under(&listener, func() { under(&conn, func() {}) }) })
 	})
 	if allocated > 0 {
 		t.Errorf("%v allocations", allocated)
