@@ -10,7 +10,7 @@ import (
 	"afunix"
 )
 
-// A server hands an open file to whoever connects. The two sides would be two programs.
+// A server hands an open file to each client that connects. The two sides would be two programs.
 func Example() {
 	dir, err := os.MkdirTemp("", "example")
 	if err != nil {

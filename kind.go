@@ -10,7 +10,7 @@ const (
 	KindOther        = Kind(descriptor.Other)        // none of the others, or no longer there
 	KindFile         = Kind(descriptor.File)         // a regular file
 	KindDirectory    = Kind(descriptor.Directory)    //
-	KindPipe         = Kind(descriptor.Pipe)         // either end of a pipe or FIFO; on Windows also a console or device that is being read when it is asked
+	KindPipe         = Kind(descriptor.Pipe)         // either end of a pipe or FIFO; on Windows also a console or device that is just being read
 	KindStream       = Kind(descriptor.Stream)       // a TCP or other stream socket that does not listen
 	KindListener     = Kind(descriptor.Listener)     // a TCP or other stream socket that listens
 	KindDatagram     = Kind(descriptor.Datagram)     // a UDP or other datagram socket

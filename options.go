@@ -28,7 +28,7 @@ func (c *Conn) PassCredentials() (bool, error) {
 }
 
 // SetPassCredentials is [Conn.SetPassCredentials] of all connections whose clients connect from now
-// on, from their first message on.
+// on, from their first message on. A Linux kernel before 6.16 looks when a connection is accepted.
 func (l *Listener) SetPassCredentials(on bool) error {
 	return l.operation("set", "setsockopt").wrap(l.t.SetPassCredentials(on))
 }

@@ -32,5 +32,6 @@ func (t Transport) String() string {
 	return "unknown transport"
 }
 
-// carrier returns what carries messages by t; one that can do nothing if t is no transport.
+// carrier returns what carries messages by t. If t is no transport, it returns a transport that can
+// do nothing.
 func (t Transport) carrier() transport.Transport { return transports.Get(transport.ID(t)) }

@@ -18,7 +18,7 @@ type Session struct {
 	watch *time.Timer
 }
 
-// stuck is how long a Run may take. Whoever hangs for ever should say where.
+// stuck is how long a Run may take. A Run that hangs for ever should say where.
 const stuck = 2 * time.Minute
 
 // Run does the workload n times. If that takes for ever, the program ends with the stacks of all

@@ -3,9 +3,9 @@
 #            LISTEN_FDNAMES and REMOTE_ADDR of the instance?
 # Expected:  mine, and the client's path.
 # Found:     LISTEN_FDNAMES=connection: the name is for listeners alone, and it is dropped without a word. REMOTE_ADDR is not set for
-#            local clients at all.
-# Version:   systemd 252.39-1~deb12u2, its user manager.
-# Source:    systemd, src/core/socket.c, socket_fdname and socket_enter_running; src/core/service.c, service_spawn.
+#            local clients at all. systemd-socket-activate, with which one tries such a service, does pass mine (--fdname=mine --accept).
+# Version:   systemd 252.39-1~deb12u2, its user manager and systemd-socket-activate.
+# Source:    systemd, src/core/service.c, service_collect_fds (the name) and service_spawn (REMOTE_ADDR).
 # For you:   a program that is started for each connection cannot tell by the name which of its sockets was called; use
 #            getsockname(2), that is LocalAddr, and Credentials instead of REMOTE_ADDR.
 set -euo pipefail
@@ -42,4 +42,10 @@ SH
 found "the listener: name, REMOTE_ADDR" "mine unset" "$(cat no.seen)"
 found "the connection: name, REMOTE_ADDR" "connection unset" "$(sed -n 1p yes.seen)"
 found "getpeername, getsockname" "client.sock yes.sock" "$(sed -n 2p yes.seen)"
+# shellcheck disable=SC2016 # the variable is the child's
+start systemd-socket-activate --accept --fdname=mine --listen="$folder/tool.sock" sh -c 'echo "$LISTEN_FDNAMES" >tool.seen' 2>/dev/null
+there tool.sock
+python3 -c 'import socket; s = socket.socket(socket.AF_UNIX); s.connect("tool.sock"); s.recv(1)'
+there tool.seen
+found "systemd-socket-activate: name" mine "$(cat tool.seen)"
 verdict

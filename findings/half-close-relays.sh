@@ -6,7 +6,7 @@
 #            both. A program that reads its input to the end, such as sort or cat, can never answer below "ncat -l". Without the
 #            shutdown the answer arrives; ncat as a client (-U) keeps waiting for it. socat's 0.5 seconds (-t) are documented.
 # Version:   systemd 252.39-1~deb12u2, ncat 7.93+dfsg1-1.
-# Source:    systemd, src/socket-proxy/socket-proxyd.c, traffic_cb; nmap, ncat/ncat_posix.c, netexec.
+# Source:    systemd, src/socket-proxy/socket-proxyd.c, connection_shovel; nmap, ncat/ncat_posix.c, netexec.
 # For you:   a protocol that ends its request with CloseWrite does not survive such relays, and the client sees an empty answer and no
 #            error: end requests with a length or a line.
 set -euo pipefail

@@ -3,7 +3,7 @@
 #            accepts that client. Has the accepted socket the option?
 # Expected:  yes: an accepted socket has the options that its listener has at accept(2).
 # Found:     no. It has what the listener had when the client connected: set in between it is 0, cleared in between it is 1.
-# Version:   Linux 6.18.44.
+# Version:   Linux 6.18.44. (6.1 is as expected.)
 # Source:    Linux, net/unix/af_unix.c, unix_stream_connect (the new socket is made there, and unix_accept only hands it out).
 # For you:   set it before listen(2), or on what accept(2) returns; else the first messages of early clients come without
 #            credentials. Listener.SetPassCredentials of afunix is to be called before the first client comes, too.

@@ -21,7 +21,8 @@ func checkAddress(address string) (string, error) {
 		return "", fmt.Errorf("Config.Address is %q: %w", address, err)
 	}
 	if len(address) > maxAddress {
-		return "", fmt.Errorf("Config.Address has %d bytes, of which a socket's address takes %d: %w", len(address), maxAddress, syscall.EINVAL)
+		return "", fmt.Errorf("Config.Address has %d bytes, of which a socket's address takes %d: %w",
+			len(address), maxAddress, syscall.EINVAL)
 	}
 	if abs, err := filepath.Abs(address); err == nil && len(abs) <= maxAddress {
 		return abs, nil

@@ -46,13 +46,14 @@ const (
 	typeGot     = "got"
 )
 
-// A message is what the two processes tell each other.
+// A message is what the two processes tell each other. The key of an offer that is Kept is only a
+// name if nobody has asked for the socket.
 type message struct {
 	Type    string
 	Version int    `json:",omitempty"` // of hello
 	Key     key    `json:",omitzero"`  // of offer and moved
 	Addr    []byte `json:",omitempty"` // of offer: what the socket is bound to
-	Kept    bool   `json:",omitempty"` // of offer: the service manager has it, too; the key is only a name if nobody has asked for it
+	Kept    bool   `json:",omitempty"` // of offer: the service manager has it, too
 	Passed  []byte `json:",omitempty"` // of offer: the name that the service manager has given it
 	Moves   bool   `json:",omitempty"` // of offer: the descriptor comes after ready
 	Managed bool   `json:",omitempty"` // of offered: the service manager has been told that P serves
@@ -153,7 +154,7 @@ func (c *channel) read() (m message, rights afunix.Rights, err error) {
 	return m, rights, json.Unmarshal(body, &m)
 }
 
-// bound makes calls on conn fail when ctx ends, until release is called; that leaves no deadline
+// bound makes calls on conn fail when ctx ends, until release is called. Release leaves no deadline
 // behind.
 func bound(ctx context.Context, conn *afunix.Conn) (release func()) {
 	ended := make(chan struct{})

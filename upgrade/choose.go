@@ -31,10 +31,10 @@ type request struct {
 	places  []place // a host may have several; an invalid IP address stands for all
 }
 
-// choose returns the index of the candidate that is meant, or -1. It is of the network in any case.
-// The name counts before the place, since whoever has given that knows what the socket is for; but
-// if several sockets have it, the place decides. What has another name, or none, is meant if it is
-// at the place, where nobody could bind another one.
+// choose returns the index of the candidate that is meant, or -1. The candidate is of the network
+// in any case. The name counts before the place, because a person who has given the name knows what
+// the socket is for. If several sockets have the name, the place decides. A socket with another
+// name, or with none, is meant if it is at the place, where nobody could bind another socket.
 func choose(r request, among []candidate) int {
 	for _, fits := range []func(candidate) bool{
 		func(c candidate) bool { return r.names(c) && r.isExactlyAt(c) },

@@ -184,7 +184,7 @@ func TestCloseLeavesTheFileOfAnother(t *testing.T) {
 	}
 }
 
-// Whoever calls and says nothing begins no upgrade, nor is he in the way of one.
+// A process that connects and says nothing begins no upgrade, and is not in the way of one.
 func TestCallersWhoSayNothing(t *testing.T) {
 	r := newRig(t, afunix.DefaultTransport)
 	r.call(t).conn.Close()

@@ -71,7 +71,7 @@ func lock(path string) (unlock func() error, err error) {
 		}
 		return nil, os.NewSyscallError("flock", err)
 	}
-	// Whoever had the lock before may have removed the file after it was opened here.
+	// The process that had the lock before may have removed the file after it was opened here.
 	ours, err := f.Stat()
 	if err == nil {
 		var there fs.FileInfo

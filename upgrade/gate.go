@@ -12,9 +12,9 @@ import (
 )
 
 // A gate says whether this process may take something from a socket: not before Ready has
-// succeeded, nor after a successor has taken over. Whoever comes too early or too late waits, until
-// the gate opens or the socket is closed. For one who came too late that is all there is to wait
-// for; an error would make servers fail in the moment in which they should finish their work.
+// succeeded, nor after a successor has taken over. A call that comes too early or too late waits,
+// until the gate opens or the socket is closed. A call that comes too late waits for the close
+// alone: an error would make servers fail in the moment in which they should finish their work.
 type gate[S closer] struct {
 	mu       locks.Mutex[locks.Gate]
 	changed  *sync.Cond

@@ -25,8 +25,8 @@ func (c *slowCloser) Close() error {
 	return err
 }
 
-// Whoever waits at the gate, or comes there, learns that it is closed when the socket is. A second
-// close waits for the first one.
+// A call that waits at the gate, or comes there, learns that the gate is closed when the socket is
+// closed. A second close waits for the first one.
 func TestTheGateIsClosedAfterItsSocket(t *testing.T) {
 	for _, open := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -95,7 +95,7 @@ func TestASocketThatComesDuringCloseIsClosed(t *testing.T) {
 			t.Error("the gate is empty")
 		}
 		g.put(second)
-		first.let <- net.ErrClosed // whoever has taken it has closed it
+		first.let <- net.ErrClosed // the code that has taken it has closed it
 		second.let <- nil
 		if err := <-done; err != nil || !second.closed {
 			t.Errorf("%v; closed: %v", err, second.closed)

@@ -184,8 +184,8 @@ func TestCloseWhileTheFileIsHeldForEver(t *testing.T) {
 	expectGreeting(t, "tcp", addr, "last")
 }
 
-// The path at which a dead process has left the file of a socket can be listened at, whoever has
-// the file open as os.Open does, and if it is read-only.
+// A dead process has left the file of a socket. Its path can be listened at, even if another
+// program has the file open as os.Open does, and if the file is read-only.
 func TestStaleSocketFileThatIsInUse(t *testing.T) {
 	for name, use := range map[string]func(t *testing.T, path string){
 		"read-only":         protect,

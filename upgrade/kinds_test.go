@@ -37,7 +37,7 @@ func TestUnixListenersAndTheirFiles(t *testing.T) {
 			ready(t, first)
 			expectGreeting(t, network, path, "first")
 
-			waiting, err := dial(t, network, path) // accepted by whoever is next
+			waiting, err := dial(t, network, path) // accepted by the process that is next
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -100,7 +100,7 @@ func (u *Upgrader) claim(ctx context.Context, k key) (*offer, error) {
 	return u.claimPassed(ctx, k)
 }
 
-// putBack undoes claim: o is there for whoever asks next.
+// putBack undoes claim: o is there for the next call that asks.
 func (u *Upgrader) putBack(o *offer) {
 	switch {
 	case o == nil:

@@ -10,10 +10,10 @@ import (
 const firstNamespace = "pid:[4026531836]"
 
 // isManagersNumber reports whether the service manager is known to have the same number for this
-// process as this process itself: in the PID namespace that the system has started with, where
-// whoever starts services is, too; and where the manager has said so, as systemd does since version
-// 248 (SYSTEMD_EXEC_PID in systemd.exec(5)). A manager outside of a container would take a number
-// from inside for that of another process.
+// process as this process itself. That is so in the PID namespace that the system has started with,
+// where the service manager is, too. It is also so where the manager has said so, as systemd does
+// since version 248 (SYSTEMD_EXEC_PID in systemd.exec(5)). A manager outside of a container would
+// take a number from inside for that of another process.
 func isManagersNumber() bool {
 	pid := os.Getpid()
 	if pid == 1 {

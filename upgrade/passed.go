@@ -102,8 +102,9 @@ func ipPlace(at netip.AddrPort) place {
 	return place{ip: netip.AddrPortFrom(at.Addr().Unmap(), at.Port())}
 }
 
-// placesOf returns where a socket would be bound that is asked for by network and address. What
-// cannot be found out is nowhere: the error is for whoever binds it.
+// placesOf returns the places where a socket would be bound that is asked for by network and
+// address. If the places cannot be found out there are none: the call that binds the socket gets
+// the error.
 func placesOf(ctx context.Context, network, address string) []place {
 	if isUnix(network) {
 		return []place{{path: plain(address)}}

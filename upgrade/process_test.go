@@ -187,7 +187,7 @@ func TestPredecessorThatDiesIsReplaced(t *testing.T) {
 	}
 	cmd.Process.Kill()
 	cmd.Wait()
-	c, err := dial(t, "tcp", addr) // waits for whoever accepts
+	c, err := dial(t, "tcp", addr) // waits for the process that accepts
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,9 @@ func dialManager(ctx context.Context) (*manager, error) {
 		return nil, nil
 	}
 	if !isNotifySocket(address) {
-		return nil, toldNothing(fmt.Errorf("NOTIFY_SOCKET is %q, neither a path from the root nor a name that begins with @: %w", address, errors.ErrUnsupported))
+		return nil, toldNothing(fmt.Errorf(
+			"NOTIFY_SOCKET is %q, neither a path from the root nor a name that begins with @: %w",
+			address, errors.ErrUnsupported))
 	}
 	d := afunix.Dialer{Timeout: managerTimeout}
 	c, err := d.DialContext(ctx, "unixgram", address)
@@ -132,7 +134,8 @@ func (u *Upgrader) tellManager(ctx context.Context, m *manager) {
 }
 
 // errNotNumbered is why the service manager does not hear who serves.
-var errNotNumbered = errors.New("the service manager cannot be told which process that is, since its PID namespace is another one")
+var errNotNumbered = errors.New("the service manager cannot be told which process that is, " +
+	"since its PID namespace is another one")
 
 // tellManager tells the service manager that the successor serves. The service manager believes the
 // main process alone, which is this process until now. So it has not heard anything that the

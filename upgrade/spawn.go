@@ -55,9 +55,9 @@ func (cfg *Config) command() *exec.Cmd {
 	return cmd
 }
 
-// environment is what the successor sees of this process's. Without WATCHDOG_PID, the watchdog
-// (sd_watchdog_enabled(3)) is for whoever serves; with it, for the process that the service manager
-// has started.
+// environment is the part of this process's environment that the successor sees. Without
+// WATCHDOG_PID, the watchdog (sd_watchdog_enabled(3)) is for the process that serves. With it, the
+// watchdog would be for the process that the service manager has started.
 func environment(env []string) []string {
 	return slices.DeleteFunc(env, func(v string) bool { return strings.HasPrefix(v, "WATCHDOG_PID=") })
 }

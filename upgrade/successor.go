@@ -127,8 +127,8 @@ func (a *attempt) release() {
 	}
 }
 
-// turnAway adds to the reason why an upgrade has failed for whom that is, and tells Upgrade, if it
-// is for that.
+// turnAway adds to the error of an upgrade for which process it was, and tells Upgrade, if Upgrade
+// has started that process.
 func (u *Upgrader) turnAway(a *attempt, err error) error {
 	err = fmt.Errorf("hand over to %v: %w", number(a.pid), err)
 	u.failedOf(a.pid, err)

@@ -113,8 +113,9 @@ type Upgrader struct {
 	predecessor *predecessor // nil if there was none
 	arrivals    *arrivals
 
-	turn     turn                        // taken before mu
-	readying locks.Mutex[locks.Readying] // held by Ready, and by what must not happen at the same time; locked before mu
+	turn turn // taken before mu
+	// readying is held by Ready, and by what must not happen at the same time. Locked before mu.
+	readying locks.Mutex[locks.Readying]
 
 	mu        locks.Mutex[locks.Upgrader]
 	ready     bool

@@ -14,9 +14,9 @@ import (
 // watchPause is how often a process that serves looks whether others can still find it.
 var watchPause = 10 * time.Second
 
-// A turn belongs to one at a time. Whoever decides which process can be found where has it: an
-// upgrade, from the moment in which its successor may serve until it is over, and who looks after
-// the address.
+// A turn belongs to one goroutine at a time. It belongs to the goroutine that decides which process
+// can be found where: an upgrade, from the moment in which its successor may serve until the
+// upgrade is over; or the goroutine that looks after the address.
 type turn chan struct{}
 
 func newTurn() turn { return make(turn, 1) }
@@ -138,7 +138,7 @@ func (u *Upgrader) stayFindable(ctx context.Context) (again, err error) {
 }
 
 // expectNoSocket returns nil if there is nothing at the address, or a socket file at which nobody
-// listens, whoever that was.
+// listens, whichever process made it.
 func (u *Upgrader) expectNoSocket(ctx context.Context) error {
 	at := u.cfg.Address
 	switch _, err := os.Lstat(at); {

@@ -84,7 +84,7 @@ func cat(c *afunix.Conn, in io.Reader, out io.Writer) error {
 	return nil
 }
 
-// upload ends with a half-close; that the peer has gone by then does not matter, since it has got
+// upload ends with a half-close. If the peer has gone by then, that does not matter: it has got
 // everything.
 func upload(c *afunix.Conn, in io.Reader) error {
 	if _, err := io.Copy(c, in); err != nil {
@@ -97,8 +97,8 @@ func upload(c *afunix.Conn, in io.Reader) error {
 	return err
 }
 
-// download closes out, if it can be, when the peer has ended: whoever reads that should not have to
-// wait for the other direction.
+// download closes out, if it can be closed, when the peer has ended. A program that reads from out
+// should not have to wait for the other direction.
 func download(c *afunix.Conn, out io.Writer) error {
 	_, err := io.Copy(out, c)
 	if out, ok := out.(io.Closer); ok && err == nil {

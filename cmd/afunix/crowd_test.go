@@ -10,7 +10,7 @@ import (
 )
 
 // crowd TRANSPORT FILE listens, with as many clients waiting as there is room for. A little later
-// they are let in, and whoever else comes; with ! nobody is.
+// these clients are let in, and so are others that come. With ! nobody is let in.
 func crowd(ts *testscript.TestScript, neg bool, args []string) {
 	var transport transportFlag
 	ts.Check(transport.Set(args[0]))

@@ -19,8 +19,8 @@ type dialOptions struct {
 	wait      time.Duration // for somebody to listen and have room; 0 means not at all
 }
 
-// addDialFlags gives cmd the flags of whoever connects, which are returned as they are when the
-// command runs.
+// addDialFlags gives cmd the flags for connecting. The returned function gives their values when
+// the command runs.
 func addDialFlags(cmd *cobra.Command) func() dialOptions {
 	transport := addTransport(cmd, transportUsage)
 	wait := cmd.Flags().Duration("wait", 0,

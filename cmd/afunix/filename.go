@@ -18,7 +18,8 @@ const maxName = 200
 func fileName(kind afunix.Kind, original string) string {
 	name := ""
 	if kind == afunix.KindFile {
-		name = safeName(strings.TrimSuffix(original, " (deleted)")) // what Linux adds to the name of a file that has none left
+		// Linux adds this to the name of a file that has none left.
+		name = safeName(strings.TrimSuffix(original, " (deleted)"))
 	}
 	if name == "" {
 		name = safeName(kind.String())

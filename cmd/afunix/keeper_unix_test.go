@@ -46,7 +46,7 @@ func keepOn(l *net.TCPListener) error {
 	if err := l.SetDeadline(time.Time{}); err != nil {
 		return err
 	}
-	first.Close() // upon which he calls once more
+	first.Close() // upon which the sender connects once more
 	second, err := expectClient(l, "once more")
 	if err != nil {
 		return err
@@ -59,8 +59,8 @@ func keepOn(l *net.TCPListener) error {
 	return nil
 }
 
-// sendTo sends a descriptor to whoever listens at the address, and waits until he closes the
-// connection.
+// sendTo sends a descriptor to the process that listens at the address, and waits until that
+// process closes the connection.
 func sendTo(addr string, what afunix.Sendable) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()

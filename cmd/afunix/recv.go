@@ -283,8 +283,8 @@ func (s *starter) put(_ context.Context, number int, m *message) error {
 	return err
 }
 
-// finish gives the descriptors to the command and waits for its end. Whoever has interrupted recv
-// by then does not want the command.
+// finish gives the descriptors to the command and waits for the command's end. If recv has been
+// interrupted by then, the command is not wanted.
 func (s *starter) finish(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -106,7 +106,8 @@ func payload(text string, in io.Reader) ([]byte, error) {
 		case err != nil:
 			return nil, fmt.Errorf("the data: %w", err)
 		case len(data) == 0:
-			return nil, errors.New("the data: standard input is empty, and descriptors need at least one byte to go with")
+			return nil, errors.New("the data: standard input is empty, " +
+				"and descriptors need at least one byte to go with")
 		}
 		return data, nil
 	}

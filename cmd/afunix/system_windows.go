@@ -18,7 +18,9 @@ func refused(string) string { return "it is not a socket, or nobody listens ther
 // openNumber returns the handle of that value. No handle has the values 0, 1 and 2, which stand for
 // the standard ones.
 func openNumber(n uintptr) (afunix.Descriptor, error) {
-	standard := map[uintptr]uint32{0: windows.STD_INPUT_HANDLE, 1: windows.STD_OUTPUT_HANDLE, 2: windows.STD_ERROR_HANDLE}
+	standard := map[uintptr]uint32{
+		0: windows.STD_INPUT_HANDLE, 1: windows.STD_OUTPUT_HANDLE, 2: windows.STD_ERROR_HANDLE,
+	}
 	which, ok := standard[n]
 	if !ok {
 		return afunix.Descriptor(n), nil

@@ -14,7 +14,7 @@ import (
 	"afunix/internal/testenv"
 )
 
-// Whoever learns from whatever call that a listener is closed finds no socket file any more,
+// A goroutine that learns by any call that a listener is closed finds no socket file any more,
 // whether copies of the listener go on or not. A second Close waits for that.
 func TestTheSocketFileGoesBeforeAnybodyLearnsOfClose(t *testing.T) {
 	for _, copied := range []bool{false, true} {

@@ -69,7 +69,7 @@ func TestSendAnEnd(t *testing.T) {
 	})
 }
 
-// So can a connection's file, and a listener with whoever waits to be accepted.
+// So can a connection's file, and a listener with clients that wait to be accepted.
 func TestSendFiles(t *testing.T) {
 	needRights(t)
 	each(t, listened, func(t *testing.T, network string) {

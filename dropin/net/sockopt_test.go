@@ -192,7 +192,7 @@ func TestOptionsThatThereAreNot(t *testing.T) {
 	})
 }
 
-// Whoever asks for less than there is gets the beginning.
+// A call that asks for fewer bytes than there are gets the first of them.
 func TestBeginningsOfOptions(t *testing.T) {
 	a, b := socketpair(t, "unixpacket")
 	defer syscall.Close(a)

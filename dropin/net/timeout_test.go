@@ -75,7 +75,7 @@ func TestTimeoutsAreKept(t *testing.T) {
 	})
 }
 
-// A call that waits gives up, and says what it has done until then; one without a limit goes on.
+// A call that waits gives up, and says what it has done until then. A call without a limit goes on.
 func TestTimeoutsOfReads(t *testing.T) {
 	each(t, all, func(t *testing.T, network string) {
 		a, b := socketpair(t, network)

@@ -91,7 +91,7 @@ func untilReplaced(u *upgrade.Upgrader, served <-chan error, stop, restart <-cha
 		case <-u.Done():
 			return nil
 		case <-stop:
-			signal.Reset(stopSignals...) // whoever asks a second time will not wait
+			signal.Reset(stopSignals...) // a person who asks a second time will not wait
 			return nil
 		case <-restart:
 			go func() {

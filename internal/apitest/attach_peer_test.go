@@ -297,7 +297,8 @@ func TestAnEndIsSentWhileItsPeerWaits(t *testing.T) {
 	})
 }
 
-// Whoever fails to attach an end whose peer waits still has it, and its peer's child finds it.
+// A process that fails to attach an end whose peer waits still has that end, and the peer's child
+// finds it.
 func TestAnEndThatStaysWhileItsPeerWaits(t *testing.T) {
 	eachPassing(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
 		x, y := pair(t, tr, network)

@@ -98,8 +98,8 @@ func waitFor(t *testing.T, what string, c <-chan struct{}) {
 	}
 }
 
-// Whoever Authorize takes long about holds up nobody else, and is accepted when it has made up its
-// mind.
+// A client about whom Authorize takes long holds up nobody else, and is accepted when Authorize has
+// made up its mind.
 func TestSlowAuthorizeHoldsUpNobodyElse(t *testing.T) {
 	each(t, listened, func(t *testing.T, tr afunix.Transport, network string) {
 		g := newSlowGuard(t)
@@ -122,7 +122,7 @@ func TestSlowAuthorizeHoldsUpNobodyElse(t *testing.T) {
 	})
 }
 
-// Those whom Authorize is quick about are accepted in the order in which they came.
+// Clients about whom Authorize is quick are accepted in the order in which they came.
 func TestAuthorizedClientsAreAcceptedInTheirOrder(t *testing.T) {
 	each(t, listened, func(t *testing.T, tr afunix.Transport, network string) {
 		g := newSlowGuard(t)
@@ -140,7 +140,7 @@ func TestAuthorizedClientsAreAcceptedInTheirOrder(t *testing.T) {
 	})
 }
 
-// Close does not wait for Authorize. The client about whom it has not said anything is turned away.
+// Close does not wait for Authorize. A client about whom Authorize has not returned is turned away.
 func TestCloseWhileAuthorizeIsUnderWay(t *testing.T) {
 	each(t, listened, func(t *testing.T, tr afunix.Transport, network string) {
 		g := newSlowGuard(t)
@@ -174,8 +174,8 @@ func TestCloseWhileAuthorizeIsUnderWay(t *testing.T) {
 	})
 }
 
-// The deadline ends Accept, and not what Authorize is asked: whom it lets in the next Accept
-// returns.
+// The deadline ends Accept, and not the call of Authorize: the next Accept returns the client that
+// Authorize lets in.
 func TestDeadlineOfAcceptWhileAuthorizeIsUnderWay(t *testing.T) {
 	each(t, listened, func(t *testing.T, tr afunix.Transport, network string) {
 		g := newSlowGuard(t)

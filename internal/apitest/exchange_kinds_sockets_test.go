@@ -12,8 +12,8 @@ import (
 	"afunix"
 )
 
-// The articles that are sockets. What is received must have deadlines, and a Close that wakes
-// whoever waits; the sender's poller has worked with each before it is sent.
+// The articles that are sockets. A received socket must have deadlines, and a Close that wakes
+// calls that wait. The sender's poller has worked with each socket before it is sent.
 
 // listenTCP returns a listener that the poller of this process has worked with.
 func listenTCP(t *testing.T) *net.TCPListener {

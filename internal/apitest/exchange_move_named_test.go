@@ -32,7 +32,8 @@ func dialAt(t *testing.T, a meeting, address string) *afunix.Conn {
 }
 
 // A listener moves with its clients: those that wait are accepted in the other process, in their
-// order, and whoever dials meanwhile notices nothing. What has been accepted stays.
+// order, and a client that dials meanwhile notices nothing. Connections that have been accepted
+// stay.
 func TestExchangeAListenerMovesWithItsClients(t *testing.T) {
 	eachMove(t, listened, func(t *testing.T, a meeting) {
 		p := meet(t, a, "obey")
@@ -172,8 +173,8 @@ func bound(t *testing.T, a meeting, path string) *afunix.Conn {
 	return c
 }
 
-// A datagram socket moves with what has been sent to it, by senders with and without a name, and
-// those that are connected to it go on; it answers under its own name.
+// A datagram socket moves with what has been sent to it, by senders with and without a name.
+// Senders that are connected to it go on. It answers under its own name.
 func TestExchangeADatagramSocketMovesWithItsQueue(t *testing.T) {
 	eachMove(t, []string{"unixgram"}, func(t *testing.T, a meeting) {
 		p := meet(t, a, "obey")

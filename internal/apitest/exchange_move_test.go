@@ -159,8 +159,8 @@ func TestExchangeHalfClosesMove(t *testing.T) {
 	})
 }
 
-// Messages carry the credentials of whoever has written them, before and after a move of either
-// end; the wish for them goes along.
+// Messages carry the credentials of the process that has written them, before and after a move of
+// either end. The wish for credentials goes along.
 func TestExchangeCredentialsAreTheWriters(t *testing.T) {
 	eachMove(t, all, func(t *testing.T, a meeting) {
 		p := meet(t, a, "obey")
@@ -213,8 +213,8 @@ func TestExchangeBlockedCallsEndWhenTheirEndMoves(t *testing.T) {
 			n, err := near.Write(make([]byte, 8<<20))
 			writes <- outcome{n, err}
 		}()
-		// The first byte shows that the Write has begun; it cannot end, and takes what room there
-		// is.
+		// The first byte shows that the Write has begun. The Write cannot end, and takes what room
+		// there is.
 		if _, err := io.ReadFull(far, make([]byte, 1)); err != nil {
 			t.Fatal(err)
 		}

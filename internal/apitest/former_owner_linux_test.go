@@ -21,9 +21,10 @@ import (
 
 func init() { children["former owner"] = formerOwner }
 
-// Somebody who may not open this process hands it an end whose other end is here, too, and keeps a
-// duplicate. What he writes there afterwards must not make the other end take descriptors out of
-// the process that has the end now: here, the secret, out of our own table.
+// A stranger that may not open this process hands it an end whose other end is here, too, and keeps
+// a duplicate. What the stranger writes there afterwards must not make the other end take
+// descriptors out of the process that has the end now: here, the secret, out of this process's own
+// table.
 func TestAFormerOwnerCannotSpeakForTheNewOne(t *testing.T) {
 	testenv.NeedPipeRights(t)
 	path := socketPath(t)

@@ -30,8 +30,8 @@ func eachPipe(t *testing.T, networks []string, f func(t *testing.T, tr afunix.Tr
 	})
 }
 
-// expectWhole expects that two ends still are what they were: nothing has been lost, and whoever
-// waits is served.
+// expectWhole expects that two ends still are what they were: nothing has been lost, and calls that
+// wait are served.
 func expectWhole(t *testing.T, a, b *afunix.Conn) {
 	t.Helper()
 	expectMsg(t, a, "early +words")

@@ -63,9 +63,9 @@ func (p *partner) say(line string) {
 	}
 }
 
-// Whoever dials a process that has run out of descriptors, and whose accept loop has ended with
-// that, learns it; and is connected when there is room again, though nobody has called Accept
-// since.
+// A process has run out of descriptors, and its accept loop has ended with that. A client that
+// dials the process learns it, and is connected when there is room again, though nobody has called
+// Accept since.
 func TestDialOfAProcessThatIsOutOfDescriptors(t *testing.T) {
 	each(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
 		path := socketPath(t)

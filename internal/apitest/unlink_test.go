@@ -120,8 +120,8 @@ func TestCloseRemovesTheFileOfARelativePath(t *testing.T) {
 	}
 }
 
-// Whoever learns from whatever call that a listener is closed finds no socket file any more. As in
-// package net it goes first, and a second Close waits for that.
+// A goroutine that learns by any call that a listener is closed finds no socket file any more. As
+// in package net the file goes first, and a second Close waits for that.
 func TestTheSocketFileIsGoneWhenAcceptReturns(t *testing.T) {
 	each(t, listened, func(t *testing.T, tr afunix.Transport, network string) {
 		dir := testenv.NewSlowDir(t)

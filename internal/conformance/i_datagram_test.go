@@ -274,7 +274,7 @@ func TestOneQueueAcrossAllSenders(t *testing.T) {
 	})
 }
 
-// A name leads to whoever has it now.
+// A name leads to the socket that has it now.
 func TestNameThatIsBoundAnew(t *testing.T) {
 	each(t, "d", func(e *env) {
 		path := e.path()

@@ -17,7 +17,7 @@ var namesRows = []Row{
 		"are.",
 		"two processes that write to one end"},
 	{72, "sq", "A connection inherits SO_PASSCRED from the listener at the moment in which the " +
-		"client connects, not in which it is accepted.", ""},
+		"client connects, not in which it is accepted. (Before Linux 6.16 it is the latter.)", ""},
 	{73, "sdq", "SO_PEERCRED gives: for an end of a pair this process; for a client who called " +
 		"listen(2); for an accepted end who called connect(2); for a listener this process, " +
 		"since listen(2). It gives PID 0 for a socket that is not bound (with UID and GID −1), " +

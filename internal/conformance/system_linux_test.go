@@ -38,6 +38,18 @@ func (e *env) opened(fd int, err error) afunix.Sendable {
 	return afunix.Descriptor(fd)
 }
 
+// inheritsAtConnect asks whether the kernel gives a connection the listener's options when its
+// client connects: that came with SO_PASSRIGHTS.
+func inheritsAtConnect() bool {
+	s, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return true
+	}
+	defer unix.Close(s)
+	_, err = unix.GetsockoptInt(s, unix.SOL_SOCKET, unix.SO_PASSRIGHTS)
+	return err == nil
+}
+
 const limitsDescriptors = true
 
 // exhaustDescriptors leaves room for one descriptor only, until free is called.

@@ -30,6 +30,8 @@ func specials(e *env) map[string]special {
 	}
 }
 
+func inheritsAtConnect() bool { return true }
+
 const limitsDescriptors = false
 
 func exhaustDescriptors() (free func(), err error) { return nil, errors.ErrUnsupported }

@@ -2,12 +2,13 @@ package descriptor
 
 import "golang.org/x/sys/windows"
 
-// KeepOffPoller keeps a received handle off the poller of Go's runtime, whoever opens it as a file
-// or a socket. A file object is bound to one completion port for good, and the sender's process
-// shares it: what that does with it would be posted to our port, with pointers into memory of
-// another process. So it is bound to a port that nobody reads, and which goes with the file;
-// package os then waits with an event for each operation. Binding fails for handles that are not
-// overlapped, and for those that are bound already: both are what is wanted.
+// KeepOffPoller keeps a received handle off the poller of Go's runtime, whatever package opens it
+// as a file or a socket. A file object is bound to one completion port for good, and the sender's
+// process shares the file object: I/O of the sender would be posted to this process's port, with
+// pointers into the sender's memory. So the file object is bound to a port that nobody reads, and
+// which goes with it. Package os then waits with an event for each operation. Binding fails for
+// handles that are not overlapped, and for handles that are bound already: in both cases nothing
+// more is to be done.
 func KeepOffPoller(v uintptr) {
 	if port, err := windows.CreateIoCompletionPort(windows.Handle(v), 0, 0, 1); err == nil {
 		windows.CloseHandle(port)

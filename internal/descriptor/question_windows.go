@@ -9,18 +9,18 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// What kind of file a file object is, the system tells by calls that first take the object's lock,
-// if it was opened for synchronous I/O. Whoever reads from such a pipe, in whatever process, holds
-// that until there is something to read, and the wait for it cannot be cancelled. Whether a handle
-// is one of these is itself such a question. So they are asked on a goroutine of their own, which
-// may have to be left behind.
+// The system tells what kind of file a file object is by calls that first take the object's lock,
+// if the object was opened for synchronous I/O. A process that reads from such a pipe holds that
+// lock until there is something to read, and the wait for the lock cannot be cancelled. Whether a
+// handle was opened for synchronous I/O is itself such a question. So these questions are asked on
+// a goroutine of their own, which may have to be left behind.
 //
 // A question that is not answered is an answer: the file is a pipe, or a console, which is then
 // passed like one. What is on a disk is never held for so long; and a socket of package net is not
 // synchronous, so that questions about it do not wait.
 
-// lateAfter is how long a question may take that does not wait; it has to be late twice in a row,
-// since after the machine was suspended everything is, once. (Tests have less time.)
+// lateAfter is how long a question may take that does not wait. It has to be late twice in a row,
+// because every question is late once after the machine was suspended. (Tests have less time.)
 var lateAfter = 125 * time.Millisecond
 
 // maxLeft bounds how many questions may be left behind. Each holds a thread, until the operation

@@ -31,8 +31,8 @@ type owned struct {
 
 var errNo = errors.New("no")
 
-// Whatever is done with a set in whatever order: each of its descriptors is closed once, by the set
-// or by whoever took it, and who has it is told so.
+// Whatever is done with a set, in whatever order: each of its descriptors is closed once, by the
+// set or by the code that took it, and the code that has it is told so.
 func TestASetOwnsEachDescriptorOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		table := simproc.New("owner")

@@ -20,7 +20,8 @@ package difftest
 // counts zero-length unixpacket records that were sent and have not been read.
 func allowed(op Op, kernel, pipe Result, empty *int) string {
 	if lateDestination(op, kernel) && !newerOrder() && (pipe.Err.What == "EMSGSIZE" || pipe.Err.What == "EPIPE") {
-		return "a kernel before 6.16 looks for the destination before anything else; the pipe transport has the order of those since"
+		return "a kernel before 6.16 looks for the destination before anything else; " +
+			"the pipe transport has the order of those since"
 	}
 	if kernel.Err.What == "EPROTOTYPE" && pipe.Err.What == "ECONNREFUSED" {
 		return "the name is bound by a client, which has no pipe that could tell its type"
@@ -58,10 +59,12 @@ func (p *past) add(op Op) {
 // beyond returns why nothing can be compared from here on; "" if it can.
 func (p past) beyond(op Op, kernel Result) string {
 	if p.named && lateDestination(op, kernel) && !newerOrder() {
-		return "since 6.16 a socket that passes credentials has chosen a name by the time that its destination is missed"
+		return "since 6.16 a socket that passes credentials has chosen a name " +
+			"by the time that its destination is missed"
 	}
 	if p.killed && kernel.Err.What == "ECONNRESET" {
-		return "a process that is killed says no goodbye, and so not that it had not read everything: over pipes its peer reads the end"
+		return "a process that is killed says no goodbye, and so not that it had left something unread: " +
+			"over pipes its peer reads the end"
 	}
 	return ""
 }

@@ -291,7 +291,8 @@ func (w *world) sendLimited(op Op, h Hint, s *socket, data []byte, files []afuni
 		n, err = s.conn.Write(data)
 	case WriteTo:
 		n, err = s.conn.WriteMsgTo(data, &net.UnixAddr{Name: w.path(op.Name), Net: s.net}, files...)
-		if w.Reference && n == 0 && errors.Is(err, os.ErrDeadlineExceeded) { // poll cannot tell for this destination: once more
+		// poll cannot tell for this destination: once more.
+		if w.Reference && n == 0 && errors.Is(err, os.ErrDeadlineExceeded) {
 			s.conn.SetDeadline(time.Now().Add(short))
 			n, err = s.conn.WriteMsgTo(data, &net.UnixAddr{Name: w.path(op.Name), Net: s.net}, files...)
 		}
@@ -426,7 +427,7 @@ const (
 	flood Kind = 100 + iota // writes until it has to wait
 	drain                   // reads N bytes
 	burst                   // sends N messages to Name
-	fill                    // sends messages to Name until it has to wait, which is after N for all that the reference knows
+	fill                    // sends messages to Name until it has to wait: after N, as far as the reference knows
 )
 
 // close closes every socket.

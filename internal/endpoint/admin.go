@@ -109,6 +109,7 @@ func (c *session) peerShutdownLocked(p *wire.Packet) {
 // to it is lost.
 func (c *session) peerClosedLocked(reset bool) {
 	c.pen.awaitLocked()
+	c.peer.parts()
 	c.out.box.Farewell()
 	c.out.settleLocked()
 	c.out.cond.Broadcast()

@@ -62,11 +62,40 @@ func (c *session) depose(embryo bool) error {
 	return nil
 }
 
+// abort ends a connection of which this side has had enough, as Close would: what the peer has sent
+// is adopted and acknowledged, or not looked at, and then it is the peer's to take back.
+func (c *session) abort(why error) {
+	c.mu.Lock()
+	for c.in.intake == adopting {
+		c.in.cond.Wait()
+	}
+	// Nothing comes, or goodbye is said, or is nobody's to say.
+	if !c.above.brings() || c.closed || c.stage == paused {
+		c.mu.Unlock()
+		c.ended(why)
+		return
+	}
+	c.in.intake = farewell
+	if c.in.failure == nil {
+		c.in.failure = why
+	}
+	c.in.box.Fail()
+	c.out.box.Lose()
+	c.turn.wakeReadsLocked()
+	c.wakeWritesLocked()
+	c.mu.Unlock()
+	if c.goodbye(false) {
+		c.dispose()
+	} else {
+		go c.lingering()
+	}
+}
+
 // goodbye tells the peer that this end is closed, and reports whether nothing is under way.
 func (c *session) goodbye(reset bool) (finished bool) {
 	c.pen.lock()
 	defer c.mu.Unlock()
-	c.pen.owed.OweBye(reset)
+	c.pen.partLocked(reset)
 	c.pen.payLocked()
 	return c.finishedLocked()
 }
@@ -98,12 +127,24 @@ func (c *session) lingering() {
 	c.dispose()
 }
 
+// leftovers discards what the peer has sent since this end was closed, if there was no room for the
+// goodbye: then nobody else can. The reader has ended.
+func (c *session) leftovers() {
+	c.pen.lock()
+	defer c.unlock()
+	if c.pen.keepGoodbyeLocked() {
+		c.in.intake = open
+		c.turn.takeRestLocked()
+	}
+}
+
 // dispose ends the reader and releases everything.
 func (c *session) dispose() error {
 	c.turn.drain()
+	c.leftovers()
 	c.in.unclaimed()
 	c.pen.lock()
-	left := append(c.out.kept, c.bereaveLocked(false)...)
+	left := append(c.out.takeKeptLocked(), c.bereaveLocked(false)...)
 	bound := c.out.bound
 	c.mu.Unlock()
 	if bound != nil {
@@ -118,6 +159,7 @@ func (c *session) dispose() error {
 // bereaveLocked ends sending, while nobody is writing. If the peer has not ended, it returns what
 // is to be released by abandon.
 func (c *session) bereaveLocked(peerEnded bool) (left []sock.Parked) {
+	c.peer.silence()
 	if peerEnded {
 		c.out.box.Bury()
 	} else {
@@ -166,9 +208,6 @@ func (c *session) ended(err error) {
 	if c.stage == paused && !slices.ContainsFunc(left, takesItsCarrier) {
 		c.out.kept = append(c.out.kept, left...)
 		unplug = false
-	}
-	if unplug {
-		c.pen.unplugLocked()
 	}
 	c.mu.Unlock()
 	switch {

@@ -81,6 +81,8 @@ func (c *Conn) arriveLocked(s sock.Segment, ends []move.End) error {
 	return c.queueLocked(s)
 }
 
+func (c *Conn) brings() bool { return true }
+
 func (c *Conn) receipt() bool { return true }
 
 // renamedLocked notes what the peer has chosen to be called. Accept shows it, if it comes before

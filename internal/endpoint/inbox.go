@@ -188,11 +188,21 @@ func (in *inbox) claim() (luggage move.Luggage, closed bool) {
 	return luggage, c.closed
 }
 
-// unclaimed closes luggage whose message will not come.
+// unclaimed closes luggage whose message will not come. Its sender takes back what he can, if he has
+// heard our goodbye.
 func (in *inbox) unclaimed() {
 	left, _ := in.claim()
-	if route, err := in.receiveRoute(); err == nil && !left.Empty() {
-		in.c.receiveEnds(left, route).Discard()
+	route, err := in.receiveRoute()
+	if err != nil || left.Empty() {
+		return
+	}
+	in.c.pen.lock()
+	said := in.c.pen.saidGoodbyeLocked()
+	in.c.mu.Unlock()
+	if ends := in.c.receiveEnds(left, route); said {
+		ends.DiscardExported()
+	} else {
+		ends.Discard()
 	}
 }
 

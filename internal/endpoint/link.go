@@ -78,6 +78,9 @@ func (l *link) arriveLocked(seg sock.Segment, ends []move.End) error {
 	return l.owner.in.deliver(l, seg, ends)
 }
 
+// Datagrams come on a link that the other side has opened.
+func (l *link) brings() bool { return l.server }
+
 // A datagram has arrived when it has been queued: see PacketConn.carryOut.
 func (l *link) receipt() bool { return false }
 

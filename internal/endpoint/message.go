@@ -116,7 +116,7 @@ func (s sending) undo(m *message, why error) {
 	m.ends.Undo()
 	s.unload()
 	if exported && !errors.Is(why, syscall.ESRCH) && !s.outlives() {
-		s.c.ended(syscall.ECONNABORTED) // what was exported cannot be taken back (P4)
+		s.c.abort(syscall.ECONNABORTED) // what was exported cannot be taken back (P4)
 	}
 }
 

@@ -68,6 +68,19 @@ func (o *outbox) Stopped() error {
 	return o.writeStoppedLocked()
 }
 
+// Returned is about luggage in the pipe without its message: see move.Carrier.
+func (o *outbox) Returned() bool {
+	c := o.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w := wait{c: c}
+	defer w.endLocked()
+	for c.pen.severed() && c.peer.hearing == anything && !c.closed && !c.turn.ended() {
+		w.moreLocked()
+	}
+	return c.peer.hearing == goodbye
+}
+
 // carriesItself reports whether this very end is one of those that go with m.
 func (o *outbox) carriesItself(m *message) bool {
 	return m != nil && m.ends != nil && slices.ContainsFunc(m.ends.Ends(), func(e move.End) bool {

@@ -78,6 +78,9 @@ func (v *moves) rehello(p *wire.Packet) error {
 	if err != nil {
 		return err
 	}
+	if !moved && c.current() == who {
+		can |= c.ability() // it may have died since, and what it sent before is no lie
+	}
 	if err := v.reacquaint(who, h.Window, moved); err != nil {
 		return err
 	}
@@ -146,10 +149,17 @@ func (c *session) Start() {
 		return
 	}
 	c.mu.Lock()
+	broke := c.in.failure
+	if broke != nil {
+		c.turn.endFirst()
+	}
 	c.moves.Live()
 	c.pen.payLocked()
 	c.wakeWritesLocked()
 	c.mu.Unlock()
+	if broke != nil {
+		c.ended(broke)
+	}
 	go c.turn.run()
 }
 

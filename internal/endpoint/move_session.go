@@ -269,13 +269,13 @@ func (v *moves) requestLocked(m *move.Outgoing) error {
 // Kind is that of an end of a connection.
 func (c *session) Kind() descriptor.Kind { return descriptor.Unix }
 
-// Descriptor returns that of the pipe, which nobody closes while c is being moved. Of one that
-// broke before, somebody may be about to.
+// Descriptor returns that of the pipe, which nobody closes while c is being moved. One that broke
+// is closed already, or will be.
 func (c *session) Descriptor() (uintptr, error) {
 	c.mu.Lock()
-	unplugged := c.pen.unplugged()
+	broke := c.in.failure != nil
 	c.mu.Unlock()
-	if unplugged {
+	if broke {
 		return 0, syscall.EBADF
 	}
 	return descriptorOf(c.pipe)
@@ -332,11 +332,8 @@ func (c *session) Stay() {
 	c.pen.payLocked()
 	c.wakeWritesLocked()
 	closed := c.resumeLocked()
-	broke := c.in.failure != nil && !c.pen.unplugged()
-	if broke {
-		c.pen.unplugLocked()
-	}
-	left := c.out.kept
+	broke := c.in.failure != nil
+	left := c.out.takeKeptLocked()
 	c.mu.Unlock()
 	switch {
 	case closed:

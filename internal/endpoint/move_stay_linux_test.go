@@ -5,10 +5,13 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
+	"afunix/internal/cred"
+	"afunix/internal/descriptor"
 	"afunix/internal/endpoint"
 	"afunix/internal/pipe"
 	"afunix/internal/sock"
@@ -213,5 +216,58 @@ func TestAPeerThatGetsReadyDuringAMoveThatComesToNothing(t *testing.T) {
 	end.Close()
 	busy.Close()
 	for range sent {
+	}
+}
+
+// A dying pipe is that to a process about which, once it is dead, nothing can be learnt.
+type dying struct {
+	pipe.Pipe
+	dead atomic.Bool
+}
+
+func (d *dying) Identify(proof []byte) (who cred.Credentials, can pipe.Ability, err error) {
+	who, can, err = d.Pipe.Identify(proof)
+	if d.dead.Load() {
+		can = 0
+	}
+	return who, can, err
+}
+
+func (d *dying) Pull(theirs uint64) (uintptr, error) {
+	if d.dead.Load() {
+		return 0, syscall.ESRCH
+	}
+	return d.Pipe.Pull(theirs)
+}
+
+// Whoever has said hello to an end that stays, and died, has sent what he sent by what was agreed on
+// before: it is lost, and no lie.
+func TestDescriptorsOfAPeerThatDiedWhileAnEndStayed(t *testing.T) {
+	testenv.NeedPipeRights(t)
+	cfg, table := moving(sock.Stream)
+	x, y, err := newPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours := &dying{Pipe: x}
+	end, peer := paired(t, cfg, ours, y)
+	carrier, other := pairOf(t, cfg)
+	ours.dead.Store(true)
+	table.full.Store(true)
+	if err := move(carrier, end); !errors.Is(err, syscall.EMFILE) {
+		t.Fatalf("the move: %v", err)
+	}
+	table.full.Store(false)
+	exchange(t, carrier, other)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	send(t, peer, "x", transport.File{Value: r.Fd()})
+	m, err := end.Recv(make([]byte, 9), false)
+	if m.N != 1 || m.Rights.Len() != 0 || !errors.Is(err, descriptor.ErrRightsTruncated) {
+		t.Errorf("received %d bytes with %d descriptors, %v", m.N, m.Rights.Len(), err)
 	}
 }

@@ -39,6 +39,12 @@ func (o *outbox) send() sending {
 
 func (s sending) done() { s.c.writing.Unlock() }
 
+// takeKeptLocked returns what is to be let go of when the pipe is closed, and forgets it.
+func (o *outbox) takeKeptLocked() (kept []sock.Parked) {
+	kept, o.kept = o.kept, nil
+	return kept
+}
+
 // errorOf returns the error that o is to a sender.
 func (o *outbox) errorOf(why sock.Obstacle) error { return errorOf(why, o.left) }
 

@@ -17,7 +17,27 @@ type peer struct {
 	from    rights.Route       // … and from there
 	pass    bool               // it wants credentials with messages: SO_PASSCRED
 	name    string             // that it has chosen (row 75)
-	naming  bool               // it has a reason to choose one, and that may be in the pipe
+	hearing hearing
+	naming  bool // it has a reason to choose one, and that may be in the pipe
+}
+
+// A hearing is what may still be heard of the peer.
+type hearing uint8
+
+const (
+	anything hearing = iota
+	goodbye          // has been heard: it looks at nothing any more
+	nothing          // … of what is under way
+)
+
+// parts notes that the peer has said goodbye.
+func (p *peer) parts() { p.hearing = goodbye }
+
+// silence notes that nothing more will be heard, be it a goodbye.
+func (p *peer) silence() {
+	if p.hearing == anything {
+		p.hearing = nothing
+	}
 }
 
 // meet notes who is at the other end of a new connection, and what this side can do to it.
@@ -69,4 +89,11 @@ func (c *session) current() cred.Credentials {
 func (c *session) agree(server, client pipe.Ability) {
 	c.peer.elect(c.server, server, client)
 	c.moves.Agree()
+}
+
+// ability is what this side could do to the peer so far.
+func (c *session) ability() pipe.Ability {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.peer.can
 }

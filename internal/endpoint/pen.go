@@ -16,7 +16,7 @@ import (
 // What holds whenever mu is free: who has set hold to writing takes it back; until then nobody else
 // changes hold, head, what there is to a debt (all of owed but its bits, acknowledgements, refusals
 // and credit), or ends transfers but by the peer's acknowledgement. The flusher lives while the pen
-// is blocked; severed and unplugged are for ever, and then out.box is Gone. What is owed is paid by
+// is blocked; severed is for ever, and then out.box is Gone. What is owed is paid by
 // whoever notes it, or by whoever has the pen: while that is free, something is owed only if the
 // peer cannot hear it (out.moves.Hears).
 type pen struct {
@@ -25,6 +25,7 @@ type pen struct {
 	hold     hold
 	queuing  int  // how many wait for it to be free
 	yielding bool // … and a Write, which comes after them
+	parting  bool // the goodbye is owed, or has been said
 	owed     owed
 	head     []byte // where the head of a packet is put together
 	packets  uint64 // sent so far
@@ -34,21 +35,14 @@ type pen struct {
 type hold uint8
 
 const (
-	idle      hold = iota
-	writing        // somebody is writing a packet, without mu
-	blocked        // the pipe is full: the flusher waits for room
-	severed        // the pipe takes nothing any more
-	unplugged      // … and is closed, or about to be: the connection broke
+	idle    hold = iota
+	writing      // somebody is writing a packet, without mu
+	blocked      // the pipe is full: the flusher waits for room
+	severed      // the pipe takes nothing any more
 )
 
 // severed reports whether the pipe takes nothing any more.
-func (p *pen) severed() bool { return p.hold >= severed }
-
-// unplugLocked notes that the pipe is closed, or about to be.
-func (p *pen) unplugLocked() { p.hold = unplugged }
-
-// unplugged reports whether it is.
-func (p *pen) unplugged() bool { return p.hold == unplugged }
+func (p *pen) severed() bool { return p.hold == severed }
 
 // idle reports whether whoever has something to say can write it.
 func (p *pen) idle() bool { return p.hold == idle }
@@ -169,7 +163,7 @@ func (p *pen) loseLocked() {
 
 // severLocked ends writing. It wakes whoever waits to send, or to be acknowledged.
 func (p *pen) severLocked() {
-	p.hold = max(p.hold, severed)
+	p.hold = severed
 	p.c.out.cond.Broadcast()
 	p.c.out.nudgeGuests()
 }
@@ -208,6 +202,28 @@ func (p *pen) pay() {
 	p.c.mu.Lock()
 	defer p.c.mu.Unlock()
 	p.payLocked()
+}
+
+// partLocked notes that the peer is to be told that this end is closed, unless that is so already.
+func (p *pen) partLocked(reset bool) {
+	if !p.parting {
+		p.parting = true
+		p.owed.OweBye(reset)
+	}
+}
+
+// saidGoodbyeLocked reports whether the peer has been told that this end is closed. Then what the
+// peer has sent, and not had acknowledged, is its own to take back. The pen is free.
+func (p *pen) saidGoodbyeLocked() bool { return p.parting && !p.owed.Owes(sock.DebtBye) }
+
+// keepGoodbyeLocked makes a goodbye that is owed unsaid, and reports whether there was one.
+func (p *pen) keepGoodbyeLocked() bool {
+	if !p.parting || p.saidGoodbyeLocked() {
+		return false
+	}
+	p.parting = false
+	p.owed.Strike(sock.DebtBye)
+	return true
 }
 
 // acknowledge tells the peer that its transfers up to serial are done, and reports whether the peer

@@ -401,6 +401,20 @@ func (t *turn) drain() {
 	<-t.done
 }
 
+// takeRestLocked takes what is in the pipe once the reader has ended.
+func (t *turn) takeRestLocked() {
+	t.by = byReader
+	for range maxGlances {
+		if err := t.takeLocked(nil, false); err != nil {
+			break
+		}
+	}
+	t.by = byNobody
+}
+
+// endFirst makes a reader that has not begun find that nothing comes.
+func (t *turn) endFirst() { t.flow = over }
+
 // resumeLocked begins to read again after drain.
 func (t *turn) resumeLocked() {
 	if t.flow != drained {

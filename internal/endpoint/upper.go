@@ -20,6 +20,8 @@ type upper interface {
 	// arriveLocked takes in a packet of the user's, with the ends that have come with it. It owns
 	// s. It may release mu.
 	arriveLocked(s sock.Segment, ends []move.End) error
+	// brings reports whether messages come, too, and not only answers to those that go.
+	brings() bool
 	// receipt reports whether a message has arrived for its sender as soon as its descriptors have
 	// been adopted.
 	receipt() bool

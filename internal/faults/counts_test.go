@@ -21,7 +21,8 @@ type counts struct {
 }
 
 // By how much counts may differ of a process that does the same as before. The runtime keeps
-// threads that it once needed, and memory comes with the buffers of whoever is just about to end.
+// threads that it once needed, and memory comes with the buffers of goroutines that are just about
+// to end.
 const (
 	threadSlack = 24
 	memorySlack = 2 << 20

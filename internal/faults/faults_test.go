@@ -21,7 +21,7 @@ type fault struct {
 	weight int // how often TestSoak does it, while it does others once
 }
 
-// faults are all of them; those that a system has not are skipped by name.
+// faults are all of them. A fault that a system does not have is skipped by name.
 var faults = []fault{
 	{"killed at a step", killAtSteps, 6},
 	{"killed at a moment", killAtMoments, 3},

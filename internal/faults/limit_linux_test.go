@@ -14,8 +14,8 @@ import (
 	"afunix/internal/testenv"
 )
 
-// A process is out of descriptors (RLIMIT_NOFILE): whoever receives, sends, accepts or dials. It is
-// told so, nothing is lost but what had no room, and once it has descriptors again everything goes
+// A process is out of descriptors (RLIMIT_NOFILE) while it receives, sends, accepts or dials. It is
+// told so, and nothing is lost but what had no room. Once it has descriptors again everything goes
 // on.
 
 func init() { parts["pauper"] = playPauper }
@@ -216,8 +216,9 @@ func (p *pauper) takeWhatItSends() error {
 	return nil
 }
 
-// acceptPoorly is told EMFILE, as long as there is no room. Whoever dials then waits, or is refused
-// where there is room for the connection but not for what shows who it is. The listener goes on.
+// acceptPoorly is told EMFILE, as long as there is no room. A client that dials then waits; or it
+// is refused where there is room for the connection, but not for the descriptor that shows who the
+// client is. The listener goes on.
 func acceptPoorly(h *household, e errand, g *goods) error {
 	l, err := (&afunix.ListenConfig{Transport: e.Transport}).Listen(context.Background(), e.Network, e.Path)
 	if err != nil {

@@ -62,7 +62,7 @@ func beginSteps(errand) error { return nil }
 func canStep(v variant) bool { return v.network != "unixgram" }
 
 // pushes reports whether a victim may have pushed descriptors here before it died, or exported a
-// socket. Between equals the server duplicates; a socket is exported by whoever has it.
+// socket. Between equals the server duplicates. The process that has a socket exports it.
 func pushes(v variant) bool { return v.flow != receives }
 
 // manyFiles is how many files there are beside some messages.

@@ -128,8 +128,8 @@ func (e errand) openOverAPI(h *household, g *goods) (victimEnd, error) {
 	return overAPI{c, g}, nil
 }
 
-// connect connects with the other process. Whoever listens calls ready as soon as it can be
-// dialled.
+// connect connects with the other process. The process that listens calls ready as soon as it can
+// be dialled.
 func (e errand) connect(ready func() error) (*afunix.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()

@@ -95,7 +95,7 @@ type worker struct {
 	limit *time.Timer
 	ended chan error // has one value: how it ended
 
-	killed atomic.Bool // whoever waits does not mind how it ended
+	killed atomic.Bool // the code that waits does not mind how it ended
 	over   bool        // its end has been waited for
 }
 
@@ -136,7 +136,7 @@ type starter func(cmd *exec.Cmd) (wait func() error, err error)
 func plainly(cmd *exec.Cmd) (wait func() error, err error) { return cmd.Wait, cmd.Start() }
 
 // startBy starts a worker that starter runs. Wine now and then cannot start a process, which says
-// nothing about what is tested; it is tried again, as scripts/test does.
+// nothing about the test. Then startBy tries again, as scripts/test does.
 func (e errand) startBy(s starter) (*worker, error) {
 	for tries := 1; ; tries++ {
 		w, err := e.tryStart(s)

@@ -92,8 +92,8 @@ type Will struct {
 	list []Bequest // what has been attached to it already
 }
 
-// NewWill returns the will of whoever attaches something called name to cmd. EEXIST: there is such
-// a thing already; EINVAL: cmd has been started, or name is empty.
+// NewWill returns the will by which something called name is attached to cmd. EEXIST: something of
+// that name is attached already. EINVAL: cmd has been started, or name is empty.
 func NewWill(cmd *exec.Cmd, name string) (*Will, error) {
 	list, err := bequestsOf(cmd.Env)
 	if err != nil {

@@ -13,10 +13,10 @@ import (
 	"afunix/internal/locks"
 )
 
-// A door lets in those clients of a listener whom authorize does not refuse. That may take long, so
-// each is asked about on a goroutine of its own, and the next one is taken in meanwhile. But nobody
-// is taken out of the kernel's queue unless somebody waits in accept: else another process that has
-// the socket, a successor perhaps, would not get him.
+// A door lets in the clients of a listener that authorize does not refuse. That may take long. So
+// each client is asked about on a goroutine of its own, and the next client is taken in meanwhile.
+// But no client is taken out of the kernel's queue unless a call waits in accept: otherwise another
+// process that has the socket, a successor perhaps, would not get that client.
 type door struct {
 	l         *net.UnixListener
 	authorize func(cred.Credentials) error
@@ -72,7 +72,8 @@ func (d *door) accept() (*Conn, error) {
 	}
 }
 
-// take waits for a client and has him asked about, or until wake is called. The caller holds mu.
+// take waits for a client and has authorize asked about it, or until wake is called. The caller
+// holds mu.
 func (d *door) take() error {
 	d.taking = true
 	_ = d.l.SetDeadline(time.Time{}) // fails if it is closed; AcceptUnix does, too
@@ -117,8 +118,8 @@ func (d *door) present(c *Conn) {
 	}
 }
 
-// ask asks about a client, and lets him in. If the door has been closed meanwhile, he has been,
-// too.
+// ask asks about a client, and lets the client in. If the door has been closed meanwhile, the
+// client's connection has been closed, too.
 func (d *door) ask(c *Conn) {
 	err := c.authorized(d.authorize)
 	d.mu.Lock()
@@ -167,7 +168,7 @@ func (d *door) stop() {
 	}
 }
 
-// close turns away whoever is in the door. It does not wait for authorize, which has no part in
+// close turns away the clients in the door. It does not wait for authorize, which has no part in
 // their connections.
 func (d *door) close() {
 	d.mu.Lock()

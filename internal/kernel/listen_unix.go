@@ -120,8 +120,8 @@ func chmod(path string, mode fs.FileMode) error {
 }
 
 // listenPacketMode binds a datagram socket. Where [control] cannot keep others out from the start,
-// there is a moment in which those whom the umask lets in can send: such a socket receives as soon
-// as it has a name.
+// there is a moment in which everybody whom the umask lets in can send: such a socket receives as
+// soon as it has a name.
 func listenPacketMode(ctx context.Context, network, address string, mode fs.FileMode) (*net.UnixConn, error) {
 	lc := net.ListenConfig{Control: control(mode)}
 	p, err := lc.ListenPacket(ctx, network, address)

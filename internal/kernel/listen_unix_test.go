@@ -98,7 +98,7 @@ func TestFailedListenLeavesNoSocketFile(t *testing.T) {
 	}
 }
 
-// The socket file goes when the listener is closed, unless told otherwise; that of a received
+// The socket file goes when the listener is closed, unless told otherwise. The file of a received
 // listener stays (row 191).
 func TestUnlinkOnClose(t *testing.T) {
 	for _, test := range []struct {
@@ -253,8 +253,8 @@ func TestTheBacklogBoundsHowManyAreAskedAbout(t *testing.T) {
 	}
 }
 
-// When no Accept waits, clients stay in the kernel's queue: whoever else has the socket may accept
-// them.
+// When no Accept waits, clients stay in the kernel's queue: another process that has the socket may
+// accept them.
 func TestAuthorizeLeavesClientsToOthers(t *testing.T) {
 	path := socketPath(t)
 	l, err := tested.Listen(t.Context(), stream, path, transport.Options{Authorize: unauthorized})

@@ -176,7 +176,7 @@ func permitted(path, imp string, may []string) bool {
 	return isCommand(path)
 }
 
-// Whoever builds with this module gets golang.org/x/sys with it, and nothing else.
+// A program that is built with this module gets golang.org/x/sys with it, and nothing else.
 func TestUsersGetOneModule(t *testing.T) {
 	for _, goos := range systems {
 		out := goCommand(t, library, goos, "list", "-deps", "-tags", "afunix_pipe", "-f",

@@ -42,7 +42,7 @@ func bindAndConnect(fd int, name, local string, t sock.Type) error {
 		return err
 	}
 	if who, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
-		allowTracing(int(who.Pid)) // whoever listens; who accepted is known by its hello
+		allowTracing(int(who.Pid)) // the process that listens; the one that accepted is known by its hello
 	}
 	return nil
 }

@@ -16,8 +16,8 @@ import (
 	"afunix/internal/testenv"
 )
 
-// Whoever hands a listener on decides whether its socket blocks; Accept must not, or Close could
-// not end it.
+// The process that hands a listener on decides whether the listener's socket blocks. Accept must
+// not block, or Close could not end it.
 func TestABlockingSocketThatWasHandedOnDoesNotBlock(t *testing.T) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -46,7 +46,8 @@ func TestABlockingSocketThatWasHandedOnDoesNotBlock(t *testing.T) {
 	}
 }
 
-// Whoever has handed an end on, and kept a duplicate, can make it blocking afterwards, too.
+// A process that has handed an end on, and kept a duplicate, can make the end blocking afterwards,
+// too.
 func TestAnEndThatIsMadeBlockingDoesNotBlock(t *testing.T) {
 	now := func(p *Pipe, into []byte) error {
 		_, _, _, err := p.ReadNow(pool, into)
@@ -120,7 +121,7 @@ func makeBlocking(t *testing.T, raw syscall.RawConn) {
 	}
 }
 
-// within returns what comes. If it is late it fails, and unblocks whoever is stuck.
+// within returns what comes. If that is late, within fails, and unblocks the call that is stuck.
 func within(t *testing.T, done <-chan error, unblock func()) error {
 	t.Helper()
 	select {
@@ -133,7 +134,8 @@ func within(t *testing.T, done <-chan error, unblock func()) error {
 	}
 }
 
-// Whoever hands a listener on says its path. He cannot make its receiver remove another file.
+// The process that hands a listener on says the listener's path. It cannot make the receiver remove
+// another file.
 func TestAListenerThatWasHandedOnRemovesNoOtherFile(t *testing.T) {
 	testenv.NeedSocketFile(t)
 	dir := t.TempDir()

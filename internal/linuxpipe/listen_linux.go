@@ -111,10 +111,10 @@ func (l *Listener) Accept() (pipe.Pipe, error) {
 	return newPipe(fd)
 }
 
-// acceptNow fails with EAGAIN where there is nobody. There is no MSG_DONTWAIT for accept4(2), so
-// for a socket that its former owner may make blocking at any time it is looked first whether
-// somebody is there. (He could still take that client himself in between: then the call waits for
-// the next one.)
+// acceptNow fails with EAGAIN where no client waits. There is no MSG_DONTWAIT for accept4(2), and
+// the socket's former owner may make it blocking at any time. So acceptNow looks first whether a
+// client waits. (The former owner could take that client in between: then the call waits for the
+// next one.)
 func (l *Listener) acceptNow(s uintptr) (fd int, err error) {
 	if l.shared {
 		if ready, err := poll(s, unix.POLLIN); err != nil || !ready {

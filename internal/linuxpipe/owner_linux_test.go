@@ -12,15 +12,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Whoever has handed an end on, and kept a duplicate, cannot speak for the process that has said
-// hello since.
+// A process that has handed an end on, and kept a duplicate, cannot speak for the process that has
+// said hello since.
 func TestOnlyTheNewOwnerOfAnEndIsHeard(t *testing.T) {
 	for name, tt := range map[string]struct {
 		moved bool
 		want  error
 	}{
 		"of an end that moves":   {true, syscall.EPROTO},
-		"of one that never does": {false, nil}, // as whoever opened it may share it as he likes
+		"of one that never does": {false, nil}, // as the process that opened it may share it as it likes
 	} {
 		t.Run(name, func(t *testing.T) {
 			server, client := connected(t)

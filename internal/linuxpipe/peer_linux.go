@@ -19,7 +19,7 @@ var aLongTimeAgo = time.Unix(1, 0)
 // peer is the process at the other end. The kernel names it with the packet that says hello: a
 // pidfd and credentials that belong to the process that sent this very packet.
 type peer struct {
-	// Guarded by whoever reads.
+	// Only the goroutine that reads uses these.
 	named bool // by a hello: the kernel is not asked with each packet
 	late  bool // … but for the pidfd, for which there was no room; it comes with a later packet
 	moved bool // … but for the credentials, since a former owner of the end may have a duplicate of it
@@ -28,7 +28,7 @@ type peer struct {
 
 	mu       locks.Mutex[locks.PipePeer] // holds off Close while a descriptor is being pulled
 	pidfd    int                         // or a negative errno that says why there is none
-	presumed bool                        // that descriptors can be pulled: there was no room for the pidfd with which to try it
+	presumed bool                        // that descriptors can be pulled: no room for a pidfd to try it
 	closed   bool
 }
 
@@ -43,10 +43,10 @@ func noRoom(err error) bool { return err == unix.EMFILE || err == unix.ENFILE ||
 var unasked = unix.Ucred{Pid: 0, Uid: 65534, Gid: 65534}
 
 // expectHello makes the kernel attach the sender's process to what a socket receives, and keep
-// descriptors out of it: nobody parks any in a queue of ours. It comes before listen(2) or
-// connect(2), so that no packet is missed. A kernel without SO_PASSPIDFD (before 6.5) names the
-// sender by its credentials alone; one without SO_PASSRIGHTS (before 6.16) lets descriptors in,
-// which receive and whole close.
+// descriptors out of it, so that nobody parks descriptors in the socket's queue. It comes before
+// listen(2) or connect(2), so that no packet is missed. A kernel without SO_PASSPIDFD (before 6.5)
+// names the sender by its credentials alone. A kernel without SO_PASSRIGHTS (before 6.16) lets
+// descriptors in, which receive and whole close.
 func expectHello(fd int) error {
 	for _, o := range []struct{ option, value int }{{unix.SO_PASSCRED, 1}, {unix.SO_PASSPIDFD, 1}, {unix.SO_PASSRIGHTS, 0}} {
 		if err := setIfKnown(fd, o.option, o.value); err != nil {
@@ -126,7 +126,8 @@ func (p *peer) note(oob []byte) {
 				p.ucred = u
 			}
 		case m.Header.Type == unix.SCM_PIDFD && len(m.Data) >= 4:
-			p.hold(int(*(*int32)(unsafe.Pointer(&m.Data[0])))) // or an error (scm_pidfd_recv in Linux's include/net/scm.h)
+			// A pidfd, or an error (scm_pidfd_recv in Linux's include/net/scm.h).
+			p.hold(int(*(*int32)(unsafe.Pointer(&m.Data[0]))))
 		case m.Header.Type == unix.SCM_RIGHTS:
 			fds, _ := unix.ParseUnixRights(m)
 			for _, fd := range fds {
@@ -202,8 +203,8 @@ func (p *peer) presume(on bool) {
 // Proof is nothing: the kernel attaches the process to our hello.
 func (p *Pipe) Proof() ([]byte, error) { return nil, nil }
 
-// Identify returns whom the kernel named as the sender of the last packet, the hello; or, if the
-// kernel was not asked since, of the hello before.
+// Identify returns the process that the kernel named as the sender of the last packet, the hello.
+// If the kernel was not asked since, it is the sender of the hello before.
 func (p *Pipe) Identify([]byte) (cred.Credentials, pipe.Ability, error) {
 	u := p.peer.ucred
 	if u == nil {
@@ -229,8 +230,8 @@ func credentials(u *unix.Ucred) cred.Credentials {
 	return cred.Credentials{PID: int(u.Pid), UID: int(u.Uid), GID: int(u.Gid)}
 }
 
-// Expect makes the kernel name whoever sends a packet, until the next Identify; from then on nobody
-// else may send any. It is called by the reader.
+// Expect makes the kernel name the sender of each packet, until the next Identify. From then on
+// nobody else may send any packet. The reader calls it.
 func (p *Pipe) Expect() error {
 	var err error
 	if p.raw.Control(func(fd uintptr) { err = expectHello(int(fd)) }) != nil {

@@ -286,7 +286,8 @@ func (p *Pipe) Close() error {
 // forked has it until its exec. What has been written stays readable.
 func (p *Pipe) Hangup() error {
 	locks.MayWait()
-	p.raw.Control(func(fd uintptr) { unix.Shutdown(int(fd), unix.SHUT_RDWR) }) // fails if it is closed, or the other end is
+	// This fails if this end is closed, or the other one is.
+	p.raw.Control(func(fd uintptr) { unix.Shutdown(int(fd), unix.SHUT_RDWR) })
 	return p.Close()
 }
 

@@ -177,8 +177,9 @@ func TestCloseLeavesPacketsForThePeer(t *testing.T) {
 	}
 }
 
-// A peer sees at once that an end was hung up, though somebody else has a duplicate of it, reads
-// what was written, and learns by whether the pipe is connected that nothing of his will be read.
+// A peer sees at once that an end was hung up, though another process has a duplicate of the end.
+// It reads what was written. It learns by whether the pipe is connected that nothing of its own
+// will be read.
 func TestHangupIsSeenThoughTheEndIsOpenElsewhere(t *testing.T) {
 	server, client := connected(t)
 	if !server.Connected() || !client.Connected() {

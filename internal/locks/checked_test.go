@@ -49,10 +49,23 @@ func TestComplaints(t *testing.T) {
 			if strings.Contains(said, "taken here") && !strings.Contains(said, "locks.under") {
 				t.Errorf("it does not say who took the other one: %s", said)
 			}
-			if len(book.held) > 0 {
-				t.Errorf("held afterwards: %v", book.held)
+			if held := mine().held; len(held) > 0 {
+				t.Errorf("held afterwards: %v", held)
 			}
 		})
+	}
+}
+
+// Tests that count allocations count none of the book's.
+func TestLocksAllocateNothing(t *testing.T) {
+	var reading Mutex[Reading]
+	var listener Mutex[Listener]
+	var conn Mutex[Conn]
+	allocated := testing.AllocsPerRun(100, func() {
+		under(&reading, func() { MayWait(); under(&listener, func() { under(&conn, func() {}) }) })
+	})
+	if allocated > 0 {
+		t.Errorf("%v allocations", allocated)
 	}
 }
 

@@ -3,11 +3,9 @@
 package locks
 
 import (
-	"bytes"
 	"fmt"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 )
@@ -34,24 +32,41 @@ var rules = func() map[Class]*rule {
 	return all
 }()
 
-// book has what each goroutine holds, in the order in which it was taken.
+// A page has what a goroutine holds, in the order in which it was taken. It is read and written by
+// the goroutine alone, and stays for the next one: so a lock allocates nothing.
+type page struct {
+	held   []holding
+	caller [1]uintptr // for waiting
+}
+
 var book = struct {
 	sync.Mutex
-	held map[uint64][]holding
-}{held: make(map[uint64][]holding)}
+	pages map[uintptr]*page
+}{pages: make(map[uintptr]*page)}
+
+// mine returns the page of this goroutine.
+func mine() *page {
+	g := goroutine()
+	book.Lock()
+	defer book.Unlock()
+	p, ok := book.pages[g]
+	if !ok {
+		p = new(page)
+		book.pages[g] = p
+	}
+	return p
+}
 
 // taking writes down that this goroutine takes a mutex, and panics if that is against the order.
 // It is called before the goroutine waits for the mutex, so that no deadlock hides the fault.
 func taking[C Class](mutex any) {
 	var c C
-	h := holding{mutex: mutex, rule: rules[c]}
+	p := mine()
+	before := p.held
+	p.held = append(before, holding{mutex: mutex, rule: rules[c]})
+	h := &p.held[len(before)]
 	h.depth = runtime.Callers(3, h.where[:])
-	g := goroutine()
-	book.Lock()
-	held := book.held[g]
-	book.held[g] = append(slices.Clip(held), h)
-	book.Unlock()
-	if problem := check(held, &h); problem != "" {
+	if problem := check(before, h); problem != "" {
 		freeing[C](mutex) // deferred calls of Unlock go on
 		panic(problem)
 	}
@@ -67,7 +82,7 @@ func check(held []holding, h *holding) string {
 		o := &held[i]
 		switch {
 		case o.mutex == h.mutex:
-			return o.complain("%s is taken twice by one goroutine: whoever is called under it must not lock it.", h.Name)
+			return o.complain("%s is taken twice by one goroutine: a function that is called under it must not lock it.", h.Name)
 		case i < begin: // only Long locks, and the order begins from its top
 		case o.Leaf:
 			return o.complain("%s is taken under %s, which is a Leaf: nothing is taken under it.", h.Name, o.Name)
@@ -96,26 +111,21 @@ func anew(held []holding) int {
 	return begin
 }
 
-// MayWait says that the caller is about to wait, or to make a call of the system on a pipe. He
-// holds no lock that is not Long.
+// MayWait says that the caller is about to wait, or to make a call of the system on a pipe. The
+// caller holds no lock that is not Long.
 func MayWait() {
-	g := goroutine()
-	book.Lock()
-	held := book.held[g]
-	book.Unlock()
-	if problem := hasty(held, "a call of a pipe, or another that may wait,"); problem != "" {
+	if problem := hasty(mine().held, "a call of a pipe, or another that may wait,"); problem != "" {
 		panic(problem)
 	}
 }
 
 // hasty says which of the locks held forbids to wait.
 func hasty(held []holding, what string) string {
-	for i := range held {
-		if o := &held[i]; !o.Long {
-			return o.complain("%s is made under %s, which is not Long: do it once that is free.", what, o.Name)
-		}
+	i := slices.IndexFunc(held, brief)
+	if i < 0 {
+		return ""
 	}
-	return ""
+	return held[i].complain("%s is made under %s, which is not Long: do it once that is free.", what, held[i].Name)
 }
 
 // freeing writes down that this goroutine gives a mutex back. It panics if the goroutine has not
@@ -123,46 +133,25 @@ func hasty(held []holding, what string) string {
 // under another mutex that forbids this.
 func freeing[C Class](mutex any) {
 	var c C
-	g := goroutine()
-	book.Lock()
-	held := book.held[g]
-	book.Unlock()
-	i := slices.IndexFunc(held, func(h holding) bool { return h.mutex == mutex })
+	p := mine()
+	i := slices.IndexFunc(p.held, func(h holding) bool { return h.mutex == mutex })
 	if i < 0 {
 		panic(fmt.Sprintf("locks: %s is unlocked by a goroutine that does not hold it.", rules[c].Name))
 	}
-	held = slices.Delete(slices.Clone(held), i, i+1)
-	if len(held) > 0 && waiting() {
-		if problem := hasty(held, "a wait on a condition of "+rules[c].Name); problem != "" {
-			panic(problem)
-		}
-	}
-	book.Lock()
-	defer book.Unlock()
-	if book.held[g] = held; len(held) == 0 {
-		delete(book.held, g)
+	given := p.held[i]
+	p.held = slices.Delete(p.held, i, i+1)
+	if slices.ContainsFunc(p.held, brief) && p.waiting() {
+		problem := hasty(p.held, "a wait on a condition of "+given.Name)
+		p.held = append(p.held, given) // the mutex is still locked
+		panic(problem)
 	}
 }
 
-// goroutine returns the number of this goroutine, which the runtime tells nobody otherwise.
-func goroutine() uint64 {
-	var space [40]byte
-	line := space[:runtime.Stack(space[:], false)]
-	line = bytes.TrimPrefix(line, []byte("goroutine "))
-	number, _, _ := bytes.Cut(line, []byte(" "))
-	g, err := strconv.ParseUint(string(number), 10, 64)
-	if err != nil {
-		panic(err)
-	}
-	return g
-}
+func brief(h holding) bool { return !h.Long }
 
 // waiting reports whether the caller's Unlock is called by the Wait of a sync.Cond.
-func waiting() bool {
-	var callers [1]uintptr
-	n := runtime.Callers(4, callers[:])
-	f, _ := runtime.CallersFrames(callers[:n]).Next()
-	return f.Function == "sync.(*Cond).Wait"
+func (p *page) waiting() bool {
+	return runtime.Callers(4, p.caller[:]) == 1 && runtime.FuncForPC(p.caller[0]-1).Name() == "sync.(*Cond).Wait"
 }
 
 // complain is what to say about what is done while h is held. Where h was taken is added; where

@@ -17,8 +17,8 @@ func Connectable(path string) error {
 	return err
 }
 
-// Bindable refuses it to whoever wants to make a socket file there: EADDRNOTAVAIL on another
-// machine, else EADDRINUSE, since the name is the system's.
+// Bindable refuses path to a call that wants to make a socket file there: EADDRNOTAVAIL on another
+// machine, and otherwise EADDRINUSE, because the name is the system's.
 func Bindable(path string) error {
 	what, err := ofNoFile(path)
 	switch {

@@ -72,6 +72,13 @@ func (in *Incoming) Discard() {
 	in.luggage = Luggage{}
 }
 
+// DiscardExported is Discard for luggage that its sender takes back, but for what was exported,
+// which he cannot.
+func (in *Incoming) DiscardExported() {
+	rights.DiscardExported(in.table, in.from, in.route, in.luggage.records, in.luggage.n)
+	in.luggage = Luggage{}
+}
+
 // Inherit makes an end of the state of one that this process has inherited, which is a connection,
 // and of its descriptor. It owns v.
 func Inherit(state []byte, v uintptr, t descriptor.Table, build Builder) (End, error) {

@@ -201,6 +201,24 @@ func TestLuggageThatIsHalfWritten(t *testing.T) {
 	w.have(301, 0)
 }
 
+// A peer that has been closed looks at nothing any more: what has been written is taken back, too.
+func TestLuggageThatIsReturned(t *testing.T) {
+	w := newWorld(t, rights.Push)
+	w.returned = true
+	message := w.outgoing(1)
+	m := w.sending(message, w.conn("a", 300))
+	if err := errors.Join(m.Pack(), message.Duplicate(), m.Duplicate()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Packet(); err != nil {
+		t.Fatal(err)
+	}
+	m.Wrote()
+	message.TakeBack()
+	m.Undo()
+	w.have(301, 0)
+}
+
 // Of a message without ends nothing is asked.
 func TestNothingMoves(t *testing.T) {
 	var m *move.Outgoing

@@ -157,7 +157,7 @@ func (m *Outgoing) Undo() {
 	if m == nil {
 		return
 	}
-	m.takeBack()
+	m.takeBack(m.carrier.Returned)
 	m.Stay()
 	m.carrier.Unwatch(m)
 }

@@ -165,10 +165,11 @@ func (p *packed) Packet() (wire.Packet, error) {
 // becomes of the message.
 func (p *packed) Wrote() { p.written = p.loaded }
 
-// takeBack lets go of the descriptors of a message that has not been written.
-func (p *packed) takeBack() {
+// takeBack lets go of the descriptors of a message that has not been written. returned says whether
+// what has been written of it is this side's still.
+func (p *packed) takeBack(returned func() bool) {
 	for i, o := range p.luggage {
-		if i < p.written {
+		if i < p.written && !returned() {
 			o.Decline() // the peer closes it, since no message comes behind
 		} else {
 			o.TakeBack()

@@ -82,5 +82,6 @@ func (h *home) publishes(t *testing.T) {
 	}
 	h.env = append(h.env, "ORIGIN="+origin, "GIT_CONFIG_NOSYSTEM=1",
 		"GIT_CONFIG_GLOBAL="+filepath.Join(h.dir, ".gitconfig"),
-		"GOPRIVATE=github.com/you", "GOPATH="+filepath.Join(h.dir, "go"), "GOBIN=", "GOMODCACHE=", "GOFLAGS=-modcacherw")
+		"GOPRIVATE=github.com/you", "GOPATH="+filepath.Join(h.dir, "go"), "GOBIN=", "GOMODCACHE=",
+		"GOFLAGS=-modcacherw "+os.Getenv("AFUNIX_GOFLAGS"))
 }

@@ -51,7 +51,9 @@ func expectFile(t *testing.T, out string) {
 	}
 }
 
-// dropinSteps build a program over packages dropin, in the module at hand.
+// dropinSteps build a program over packages dropin, in the module at hand. With what flags the
+// packages that it uses have been compiled already, if they have, AFUNIX_GOFLAGS says, and for
+// Windows AFUNIX_GOFLAGS_WINDOWS.
 const dropinSteps = `
 mkdir server
 cat >server/main.go <<'END'
@@ -75,7 +77,7 @@ END
 go vet ./server
 go vet -tags afunix_pipe ./server
 go run ./server
-GOOS=windows go build -o server.exe ./server
+GOOS=windows GOFLAGS="${AFUNIX_GOFLAGS_WINDOWS:-$GOFLAGS}" go build -o server.exe ./server
 `
 
 // oneModuleSteps see that the library has brought one module with it, golang.org/x/sys.
@@ -125,7 +127,7 @@ func newcomersHome(t *testing.T) home {
 	cache := goEnv(t, "GOMODCACHE")
 	h.env = append(os.Environ(),
 		"HOME="+h.dir,
-		"GOWORK=", "GOFLAGS=-buildvcs=false",
+		"GOWORK=", "GOFLAGS=-buildvcs=false "+os.Getenv("AFUNIX_GOFLAGS"),
 		"GOCACHE="+goEnv(t, "GOCACHE"), "GOMODCACHE="+cache, "GOTOOLCHAIN=local", "GOROOT="+goEnv(t, "GOROOT"),
 		// The sums are those in go.sum here, and not asked for again.
 		"GOPROXY=file://"+filepath.Join(cache, "cache", "download")+","+goEnv(t, "GOPROXY"), "GONOSUMDB=*")

@@ -13,12 +13,14 @@ type Peer interface {
 	Proof() ([]byte, error)
 
 	// Identify finds, verifies and opens the peer's process. It is called once the peer's hello has
-	// been read, with the proof in it, and once again after each further hello (an end that moved),
-	// with the former process released. The credentials are the system's. The abilities say what
-	// this side can do to the peer: opening it was tried. That it could not be opened is no error;
-	// that the proof is wrong or its user cannot be learnt is one, and ends the connection. If it
-	// could not be opened because this process is out of descriptors, it is taken to be possible,
-	// and Pull fails with EMFILE until it is.
+	// been read, with the proof in it. It is called again after each further hello (of an end that
+	// moved), with the former process released. The credentials are the system's. The abilities say
+	// what this side can do to the peer: opening the peer was tried.
+	//
+	// It is no error if the peer could not be opened. It is an error if the proof is wrong or the
+	// peer's user cannot be learnt, and that ends the connection. If the peer could not be opened
+	// because this process is out of descriptors, opening is taken to be possible, and Pull fails
+	// with EMFILE until it is.
 	Identify(proof []byte) (cred.Credentials, Ability, error)
 
 	// Answer shows the other end that this is the process that our Proof named. The client does so
@@ -30,13 +32,13 @@ type Peer interface {
 	// need not ask: only a pipe's client can be mistaken.
 	Confirmed() bool
 
-	// Expect is called when the other end is about to be handed on to another process, before it
-	// is: from now on the system must name whoever says hello next. An end that has been handed to
-	// this process expects a hello from the beginning.
+	// Expect is called when the other end is about to be handed on to another process, and before
+	// it is: from now on the system must name the process that says hello next. An end that has
+	// been handed to this process expects a hello from the beginning.
 	Expect() error
 
-	// Opener returns the process that opened or created the other end, whoever has that now: the
-	// system's word, as SO_PEERCRED gives it.
+	// Opener returns the process that opened or created the other end, even if another process has
+	// that end now. It is the system's word, as SO_PEERCRED gives it.
 	Opener() (cred.Credentials, error)
 
 	Process

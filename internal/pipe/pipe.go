@@ -50,8 +50,9 @@ type Pipe interface {
 	// process is released, too. If the end has been handed on, the other process goes on with it.
 	Close() error
 
-	// Hangup is Close, but once it has returned, the other end cannot write any more, whoever else
-	// has this end. It may wait for as long as the last packet needs to find room.
+	// Hangup is Close, but once it has returned the other end cannot write any more, even if other
+	// processes have this end, too. Hangup may wait for as long as the last packet needs to find
+	// room.
 	Hangup() error
 
 	// Connected reports whether both ends are open: had the other one been hung up before the call,

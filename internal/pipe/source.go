@@ -17,11 +17,11 @@ type Source interface {
 
 	SetUnlinkOnClose(unlink bool)
 
-	// Suspend ends accepting without turning anybody away: clients that come from now on wait for
-	// whoever goes on with the descriptors that it returns, and the state (P8). Of these there are
-	// at least one and at most MaxHandles, and of the state at most MaxSourceState bytes. The
-	// descriptors are still the source's, and stay open until Close. An error means that nothing
-	// has changed.
+	// Suspend ends accepting without turning any client away: clients that come from now on wait
+	// for the process that goes on with the descriptors and the state that Suspend returns (P8).
+	// There are at least one and at most MaxHandles descriptors, and at most MaxSourceState bytes
+	// of state. The descriptors are still the source's, and stay open until Close. An error means
+	// that nothing has changed.
 	Suspend() (descriptors []uintptr, state []byte, err error)
 
 	// Resume undoes Suspend, unless Close was called. It is called once Accept has left.

@@ -22,8 +22,9 @@ type System interface {
 	// are those of connect(2), that of ctx, and ErrNativeSocket. On Linux Dial never waits.
 	Dial(ctx context.Context, name, local string, t sock.Type) (Pipe, error)
 
-	// Bind gives name to a socket that does not listen, until it is closed. Whoever dials the name
-	// gets ECONNREFUSED. Errors are those of bind(2). A socket file stays.
+	// Bind gives name to a socket that does not listen, until the returned Closer is closed. A
+	// client that dials the name gets ECONNREFUSED. Errors are those of bind(2). A socket file
+	// stays.
 	Bind(name string, t sock.Type) (io.Closer, error)
 
 	// Find returns what name leads to now. Errors are those of connect(2), and ErrNativeSocket.

@@ -43,7 +43,7 @@ func (Transport) Dial(ctx context.Context, network string, laddr *net.UnixAddr, 
 }
 
 // dialPacket makes a datagram socket that is connected, or only bound if there is no name to
-// connect to. As over the kernel, nobody is known whom authorize could be asked about.
+// connect to. As over the kernel, no peer is known about whom authorize could be asked.
 func dialPacket(ctx context.Context, laddr *net.UnixAddr, name string,
 	authorize transport.Authorize) (transport.Conn, error) {
 	if authorize != nil {

@@ -25,13 +25,23 @@ type listed struct {
 // the main module are checked in full, others only for what they declare. Check returns the
 // packages by their paths. A package that does not exist for p is not among them.
 func (p Platform) Check(tags string, patterns ...string) (map[string]*types.Package, error) {
-	list, err := p.list(tags, patterns)
+	return p.check(append([]string{"-tags", tags}, patterns...))
+}
+
+// CheckTests is Check, of the packages and of their tests.
+func (p Platform) CheckTests(patterns ...string) error {
+	_, err := p.check(append([]string{"-test"}, patterns...))
+	return err
+}
+
+func (p Platform) check(args []string) (map[string]*types.Package, error) {
+	list, err := p.list(args)
 	if err != nil {
 		return nil, fmt.Errorf("%v: %w", p, err)
 	}
 	c := checker{p, map[string]*types.Package{"unsafe": types.Unsafe}}
-	for _, l := range list { // dependencies come first
-		if l.ImportPath == "unsafe" || len(l.GoFiles) == 0 {
+	for _, l := range list { // dependencies come first; the main packages of tests are not written yet
+		if l.ImportPath == "unsafe" || len(l.GoFiles) == 0 || strings.HasSuffix(l.ImportPath, ".test") {
 			continue
 		}
 		if err := c.check(l); err != nil {
@@ -41,9 +51,8 @@ func (p Platform) Check(tags string, patterns ...string) (map[string]*types.Pack
 	return c.done, nil
 }
 
-func (p Platform) list(tags string, patterns []string) ([]listed, error) {
-	args := append([]string{"list", "-e", "-deps", "-tags", tags, "-json=ImportPath,Dir,GoFiles,ImportMap,Module"}, patterns...)
-	cmd := exec.Command("go", args...)
+func (p Platform) list(args []string) ([]listed, error) {
+	cmd := exec.Command("go", append([]string{"list", "-e", "-deps", "-json=ImportPath,Dir,GoFiles,ImportMap,Module"}, args...)...)
 	cmd.Env = append(cmd.Environ(), "GOOS="+p.System, "GOARCH="+p.Arch, "CGO_ENABLED=0")
 	var complaints strings.Builder
 	cmd.Stderr = &complaints
@@ -85,8 +94,9 @@ func (c checker) check(l listed) error {
 		Importer:         importer{c.done, l.ImportMap},
 		Sizes:            types.SizesFor("gc", c.platform.Arch),
 	}
+	path, _, _ := strings.Cut(l.ImportPath, " ") // one that is built for a test is "path [path.test]"
 	var err error
-	c.done[l.ImportPath], err = config.Check(l.ImportPath, sources.fset, files, nil)
+	c.done[l.ImportPath], err = config.Check(path, sources.fset, files, nil)
 	return err
 }
 

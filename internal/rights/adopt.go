@@ -148,6 +148,16 @@ func obtain(peer pipe.Process, route Route, r wire.Record) (uintptr, error) {
 // Discard closes what a message brought that nobody will read. Only what has been put into our
 // table needs it.
 func Discard(t descriptor.Table, peer pipe.Process, route Route, block []byte, n int) {
+	discard(t, peer, route, block, n, false)
+}
+
+// DiscardExported is Discard for what its sender takes back, but for what was exported, which he
+// cannot.
+func DiscardExported(t descriptor.Table, peer pipe.Process, route Route, block []byte, n int) {
+	discard(t, peer, route, block, n, true)
+}
+
+func discard(t descriptor.Table, peer pipe.Process, route Route, block []byte, n int, exported bool) {
 	for range n {
 		r, rest, err := wire.ParseRecord(block)
 		if err != nil {
@@ -159,7 +169,7 @@ func Discard(t descriptor.Table, peer pipe.Process, route Route, block []byte, n
 			kind = descriptor.EndKind(kind)
 		}
 		pulled := r.Owner == wire.Sender || r.Owner == wire.End && (route.Way == Pull || r.Value == 0)
-		if pulled || !kind.Valid() {
+		if pulled || !kind.Valid() || exported && r.Owner != wire.Exported {
 			continue
 		}
 		if v, err := obtain(peer, route, r); err == nil {

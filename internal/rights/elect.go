@@ -21,8 +21,9 @@ const (
 // A Route is what the two sides have agreed on for one direction.
 type Route struct {
 	Way Way
-	// Exports says whether sockets can go by ExportSocket where they must: the sender has to be
-	// able to put something into the receiver, whoever was elected, and the receiver to believe it.
+	// Exports says whether sockets that have to be exported can be (ExportSocket): the sender has
+	// to be able to put something into the receiver, whichever side was elected, and the receiver
+	// has to believe the sender.
 	Exports bool
 }
 

@@ -164,8 +164,8 @@ func TestP4ExportedSaysWhatStaysBehind(t *testing.T) {
 	}
 }
 
-// The owner of a socket must be able to open its receiver, whoever was elected: if it is not, that
-// is about the descriptor, and nothing has happened.
+// The owner of a socket must be able to open its receiver, whichever side was elected. If it is
+// not, that is an error of the descriptor, and nothing has happened.
 func TestSocketThatCannotBeExportedIsNotSendable(t *testing.T) {
 	w := newWorld(setting{"", pulled, true, []descriptor.Kind{descriptor.File, descriptor.Stream}})
 	if _, _, err := w.send(); !errors.Is(err, descriptor.ErrNotSendable) {

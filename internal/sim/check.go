@@ -52,9 +52,8 @@ func (p *Process) check() {
 	excused := 0
 	for _, o := range p.orphans {
 		// Nobody is left who could have taken it back; the packet that told of it is lost; or it cannot be taken back: a socket that was
-		// exported with a message that nobody has acknowledged (see followOrphans). Or the receiver has ended the connection without a goodbye,
-		// because such a socket could not be taken back (P4).
-		if s := o.from.peer.side; o.by.dead || o.from.on.broken || o.socket || s != nil && s.aborted {
+		// exported with a message that nobody has acknowledged (see followOrphans).
+		if o.by.dead || o.from.on.broken || o.socket {
 			excused++
 		}
 	}
@@ -83,7 +82,7 @@ func (s *Side) complete() bool {
 }
 
 func (s *Side) checkStream() {
-	var got []byte
+	got := s.w.take(s.peer.length)[:0]
 	for _, r := range s.peer.got {
 		got = append(got, r.data...)
 	}
@@ -113,6 +112,9 @@ func arrange(got []byte, at int, sent []*Message) (fit int) {
 	}
 	m, rest := sent[0], got[at:]
 	common := 0
+	if n := min(len(m.data), len(rest)); bytes.Equal(m.data[:n], rest[:n]) {
+		common = n
+	}
 	for common < min(len(m.data), len(rest)) && m.data[common] == rest[common] {
 		common++
 	}

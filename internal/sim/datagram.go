@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -80,7 +79,7 @@ func (b *Box) String() string {
 // Open makes the socket and runs its programs.
 func (b *Box) Open(p *Process, letters []Outgoing, r Reader) {
 	b.w.Go("beginning of "+b.String(), func() {
-		if !b.w.Step(p, "program: open "+b.String()) {
+		if !b.w.Step(p, word("program: open "+b.String())) {
 			return
 		}
 		cfg := p.config(sock.Datagram)
@@ -137,9 +136,7 @@ func (l *boxLife) end() {
 	}
 }
 
-func (l *boxLife) step(format string, args ...any) (alive bool) {
-	return l.w.Step(l.p, fmt.Sprintf("program "+l.String()+": "+format, args...))
-}
+func (l *boxLife) step(text string) (alive bool) { return l.w.says(l.p, l.String(), text) }
 
 // now is the number of steps so far.
 func (w *World) now() int {
@@ -165,16 +162,14 @@ func (l *boxLife) sendOne(o Outgoing) bool {
 	if !l.step("send") {
 		return false
 	}
-	x := &Letter{from: l.Box, to: o.To, data: make([]byte, max(o.Bytes, 16)), began: l.w.now()}
+	x := &Letter{from: l.Box, to: o.To, data: l.w.take(max(o.Bytes, 16)), began: l.w.now()}
 	to := &net.UnixAddr{Net: "unixgram"}
 	if l.peer != nil {
 		x.to, to = l.peer, nil
 	} else {
 		to.Name = o.To.name
 	}
-	for i := range x.data {
-		x.data[i] = byte(l.random.Uint32())
-	}
+	fill(x.data, l.random)
 	files, refer := l.p.openAll(o.Kinds)
 	x.files = refer
 	defer l.p.closeAll(files, o.Kinds)
@@ -187,7 +182,7 @@ func (l *boxLife) sendOne(o Outgoing) bool {
 	}
 	l.conn.SetWriteDeadline(at) // fails if it has been closed, as Send will
 	n, err := l.conn.Send(x.data, files, to)
-	if !l.step("sent %d, %v", n, err) {
+	if !l.w.Step(l.p, &said{name: l.String(), sent: true, n: n, err: err}) {
 		return false
 	}
 	x.ended, x.n, x.err = l.w.now(), n, err
@@ -229,15 +224,17 @@ func (l *boxLife) receive() bool {
 	}
 	began := l.w.now()
 	l.conn.SetReadDeadline(time.Now().Add(silence)) // fails if it has been closed, as Recv will
-	buf := make([]byte, 300000)
+	room := buffers.Get().(*[largest]byte)
+	defer buffers.Put(room)
+	buf := room[:]
 	m, err := l.conn.Recv(buf, false)
-	d := &delivery{data: bytes.Clone(buf[:m.N]), lost: err != nil, files: l.p.take(m.Rights)}
+	d := &delivery{data: l.w.keep(buf[:m.N]), lost: err != nil, files: l.p.take(m.Rights)}
 	if m.From != nil {
 		d.from = m.From.Name
 	}
 	defer m.Rights.Close()
 	d.began = began
-	alive := l.step("received %d bytes, %d descriptors, %v", m.N, m.Rights.Len(), err)
+	alive := l.w.Step(l.p, &said{name: l.String(), received: true, n: m.N, m: m.Rights.Len(), err: err})
 	l.w.mu.Lock()
 	defer l.w.mu.Unlock()
 	d.ended = l.w.steps

@@ -22,7 +22,7 @@ type Meeting struct {
 func (w *World) meet(m *Meeting) {
 	server, client := m.server.process(), m.client.process()
 	w.Go("listener of "+m.server.name, func() {
-		if !w.Step(server, "program "+m.server.name+": listen") {
+		if !w.says(server, m.server.name, "listen") {
 			return
 		}
 		l, o, err := server.Listen(m.server.typ)
@@ -39,7 +39,7 @@ func (w *World) meet(m *Meeting) {
 }
 
 func (m *Meeting) dial(p *Process, o *port) {
-	if !p.w.Step(p, "program "+m.client.name+": dial") {
+	if !p.w.says(p, m.client.name, "dial") {
 		return
 	}
 	conn, err := p.dial(o, m.client.typ, m.client.on)
@@ -52,7 +52,7 @@ func (m *Meeting) dial(p *Process, o *port) {
 // acceptAt accepts the only client, if it comes soon, and closes the listener.
 func (m *Meeting) acceptAt(p *Process, l *endpoint.Listener) {
 	w := p.w
-	if !w.Step(p, "program "+m.server.name+": accept") {
+	if !w.says(p, m.server.name, "accept") {
 		return
 	}
 	m.server.mayAdopt(p, afterAccept)
@@ -62,7 +62,7 @@ func (m *Meeting) acceptAt(p *Process, l *endpoint.Listener) {
 		p.Own(conn)
 		m.server.Live(p, conn.(*endpoint.Conn), m.fromServer, m.atServer)
 	}
-	if w.Step(p, "program "+m.server.name+": close listener") {
+	if w.says(p, m.server.name, "close listener") {
 		l.Close()
 	}
 }

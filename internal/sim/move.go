@@ -18,12 +18,7 @@ type cargo struct {
 // carry sends an end over a side, with a file by which the message is known, and reports whether it has gone. The process has to have the side.
 func (c *cargo) carry(p *Process, over *Side, random *rand.Rand, o Outgoing) (gone bool) {
 	w := p.w
-	for range 1000 { // it may not be connected yet
-		if w.living(over) != nil {
-			break
-		}
-		time.Sleep(time.Millisecond)
-	}
+	w.await(over)
 	carrier := w.living(over)
 	if carrier == nil || carrier.p != p {
 		return false
@@ -42,6 +37,22 @@ func (w *World) underWay(n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.transit += n
+}
+
+// await waits until a process has a side, but not for long: it may not be connected yet. It looks
+// every millisecond, as far as anybody can tell.
+func (w *World) await(s *Side) {
+	if w.living(s) != nil {
+		return
+	}
+	begun, late := time.Now(), time.NewTimer(time.Second)
+	defer late.Stop()
+	select {
+	case <-late.C:
+	case <-s.lived:
+		passed := time.Since(begun)
+		time.Sleep((passed + time.Millisecond - 1).Truncate(time.Millisecond) - passed)
+	}
 }
 
 // living returns what a process does with a side now.

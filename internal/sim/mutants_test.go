@@ -60,6 +60,10 @@ var mutants = []mutant{
 	{"an acknowledgement takes back a later one", "sock/debts.go", "	if serial > o.ack {\n", "	if true {\n"},
 	{"an end moves again before it is answered", "endpoint/move_session.go", "(mate != nil || v.answered())", "(mate != nil || true)"},
 	{"an end over itself nudges itself", "endpoint/move_session.go", "	c.turn.wakeWritesLocked() // and not", "	c.wakeWritesLocked() // and not"},
+	{"luggage is never taken back", "move/pack.go", "if i < p.written && !returned() {", "if i < p.written {"},
+	{"nobody looks at what came after a close", "endpoint/close.go", "	c.leftovers()\n", ""},
+	{"a connection is ended while descriptors are adopted", "endpoint/message.go", "c.abort(syscall.ECONNABORTED)", "c.ended(syscall.ECONNABORTED)"},
+	{"an end moves that is broken", "endpoint/move_session.go", "	broke := c.in.failure != nil\n	c.mu.Unlock()\n	if broke {\n		return 0,", "	broke := false\n	c.mu.Unlock()\n	if broke {\n		return 0,"},
 	{"ends wait for room", "endpoint/outbox.go", "		if !begun && m.moves() &&", "		if !begun && false &&"},
 
 	// Datagrams and listeners.
@@ -68,8 +72,8 @@ var mutants = []mutant{
 	{"a datagram is acknowledged twice, the next one never", "endpoint/incoming.go", "owed.Acknowledge(e.Serial)", "owed.Acknowledge(max(e.Serial, 2) - 1)"},
 	{"datagrams that are held do not move", "sock/state.go", "	for _, l := range m.held {\n		o.Held", "	for _, l := range m.held[:0] {\n		o.Held"},
 	{"a number of a moved end does not move", "wire/luggage.go", "[]*uint32{&in.Message, &in.Pieces,", "[]*uint32{&in.Pieces, &in.Pieces,"},
-	{"an end of a move that fails does not stay", "move/outgoing.go", "	m.takeBack()\n	m.Stay()\n", "	m.takeBack()\n"},
-	{"luggage that the peer closes is taken back", "move/pack.go", "		if i < p.written {\n", "		if i < 0 {\n"},
+	{"an end of a move that fails does not stay", "move/outgoing.go", "	m.takeBack(m.carrier.Returned)\n	m.Stay()\n", "	m.takeBack(m.carrier.Returned)\n"},
+	{"luggage that the peer closes is taken back", "move/pack.go", "		if i < p.written && !returned() {\n", "		if i < 0 && !returned() {\n"},
 	{"clients do not move with their listener", "endpoint/move_door.go", "	for _, at := range l.backlog.Queue() {\n		if err := m.AddPart(at.Client); err != nil {", "	for _, at := range l.backlog.Queue()[:0] {\n		if err := m.AddPart(at.Client); err != nil {"},
 	{"an exported socket is not discarded", "rights/adopt.go", "		if v, err := obtain(peer, route, r); err == nil {", "		if v, err := obtain(peer, route, r); err == nil && r.Owner != wire.Exported {"},
 }
@@ -113,6 +117,7 @@ var elsewhere = map[string][2]string{
 	"a packet that has found no room stays booked":            {"../sock", "TestWhatHasNotBeenWrittenIsTakenBack"},
 	"what is owed while somebody writes is not said":          {"../endpoint", "TestWriterPaysWhatIsOwedMeanwhile"},
 	"an end moves again before it is answered":                {"../endpoint", "TestAnEndStaysTwiceBeforeItIsAnswered"},
+	"an end moves that is broken":                             {"../endpoint", "TestAnEndThatBreaksWhileItMoves"},
 	"ends wait for room":                                      {"../endpoint", "TestAnEndThatWaitsForRoomIsRead"},
 	"a Read goes on though its end is closed":                 {"../endpoint", "TestCloseWhileReading"},
 	"what is behind descriptors that died is lost":            {"../endpoint", "TestP3SenderDiesBeforeTheMessageIsAdopted"},

@@ -37,7 +37,7 @@ func (n network) Find(name string) (pipe.Place, error) {
 }
 
 func (n network) Dial(_ context.Context, name string) (pipe.Pipe, error) {
-	n.p.w.step(n.p, "dial "+name)
+	n.p.w.step(n.p, word("dial "+name))
 	o, err := n.named(name)
 	if err != nil {
 		return nil, err
@@ -47,7 +47,7 @@ func (n network) Dial(_ context.Context, name string) (pipe.Pipe, error) {
 
 func (n network) Listen(name string) (pipe.Source, string, error) {
 	w := n.p.w
-	w.step(n.p, "bind "+name)
+	w.step(n.p, word("bind "+name))
 	s, err := n.p.openPort()
 	if err != nil {
 		return nil, "", err

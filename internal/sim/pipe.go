@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -44,6 +43,7 @@ type end struct {
 // A packet knows who has written it, as the kernel does.
 type packet struct {
 	data []byte
+	at   *room // nil if it has none
 	from *Process
 }
 
@@ -123,7 +123,8 @@ func (h *handle) nothing() error {
 	return syscall.EAGAIN
 }
 
-func (h *handle) gateName() string { return fmt.Sprintf("read %d", h.e.on.number) }
+// reads is the gate of a read.
+func (h *handle) reads() what { return deed{before: "read ", on: h.e.on.number} }
 
 func (h *handle) Read(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, placed int, err error) {
 	locks.MayWait()
@@ -134,7 +135,7 @@ func (h *handle) Read(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, placed
 	through := h.interrupted && w.Coarse
 	w.mu.Unlock()
 	if !through {
-		w.gate(h.p, h.gateName(), func() bool { return h.interrupted || h.nothing() != syscall.EAGAIN })
+		w.gate(h.p, h.reads(), func() bool { return h.interrupted || h.nothing() != syscall.EAGAIN })
 	}
 	buf, n, placed, err = h.take(pool, into)
 	if err == syscall.EAGAIN {
@@ -147,7 +148,7 @@ func (h *handle) ReadNow(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, pla
 	locks.MayWait()
 	defer only(&h.readers, "ReadNow")()
 	if w := h.p.w; !w.Coarse {
-		w.gate(h.p, h.gateName()+" now", always)
+		w.gate(h.p, deed{"read ", h.e.on.number, " now"}, always)
 	}
 	return h.take(pool, into)
 }
@@ -157,15 +158,15 @@ func (h *handle) take(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, placed
 	w := h.p.w
 	w.mu.Lock()
 	err = h.nothing()
-	what := ""
+	var does what
 	if err == nil {
-		what = "read " + describe(h.e.on, h.e.queue[0].data)
+		does = passing("read", h.e.on, h.e.queue[0].data)
 	}
 	w.mu.Unlock()
 	if err != nil {
 		return nil, 0, 0, err
 	}
-	w.step(h.p, what)
+	w.step(h.p, does)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err := h.nothing(); err != nil { // what has gone wrong just now
@@ -176,6 +177,7 @@ func (h *handle) take(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, placed
 	e.queue = e.queue[1:]
 	e.bytes -= len(first.data)
 	h.last = first.from
+	defer vacate(first.at)
 	buf = pool.Get().(*pipe.Buffer)
 	for i := range 64 {
 		buf[i] = 0xAA
@@ -203,7 +205,7 @@ func (h *handle) Interrupt() {
 	defer w.mu.Unlock()
 	h.interrupted = true
 	if w.Coarse { // the engine may wait for its reader with a lock held
-		w.letThrough(h.p, h.gateName())
+		w.letThrough(h.p, h.reads())
 	}
 }
 
@@ -232,12 +234,12 @@ func (h *handle) full() error {
 func (h *handle) Write(head, body []byte) error {
 	locks.MayWait()
 	defer only(&h.writers, "Write")()
-	data := slices.Concat(head, body)
-	if len(data) == 0 || len(data) > wire.MaxPacket {
-		panic(fmt.Sprintf("packet of %d bytes", len(data)))
+	if n := len(head) + len(body); n == 0 || n > wire.MaxPacket {
+		panic(fmt.Sprintf("packet of %d bytes", n))
 	}
+	data, at := compose(head, body)
 	w := h.p.w
-	h.p.pass("write " + describe(h.e.on, data))
+	h.p.pass(passing("write", h.e.on, data))
 	w.mu.Lock()
 	err := h.full()
 	if err == nil {
@@ -249,6 +251,7 @@ func (h *handle) Write(head, body []byte) error {
 	}
 	w.mu.Unlock()
 	if err != nil {
+		vacate(at)
 		return err
 	}
 	h.followOrphans(data)
@@ -256,7 +259,7 @@ func (h *handle) Write(head, body []byte) error {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		if !h.e.on.broken && !h.e.peer.released {
-			h.e.peer.queue = append(h.e.peer.queue, packet{data, h.p})
+			h.e.peer.queue = append(h.e.peer.queue, packet{data, at, h.p})
 		}
 	})
 	return nil
@@ -272,7 +275,7 @@ func (e *end) wrote(data []byte) {
 func (h *handle) WaitWritable() error {
 	locks.MayWait()
 	w := h.p.w
-	w.gate(h.p, fmt.Sprintf("room in %d", h.e.on.number), func() bool { return h.full() != syscall.EAGAIN })
+	w.gate(h.p, deed{before: "room in ", on: h.e.on.number}, func() bool { return h.full() != syscall.EAGAIN })
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err := h.full(); err != syscall.EAGAIN {
@@ -283,12 +286,12 @@ func (h *handle) WaitWritable() error {
 
 func (h *handle) Close() error {
 	locks.MayWait()
-	return h.end("close", func() {})
+	return h.end("close pipe ", func() {})
 }
 
 func (h *handle) Hangup() error {
 	locks.MayWait()
-	return h.end("hang up", func() {
+	return h.end("hang up pipe ", func() {
 		h.p.w.mu.Lock()
 		defer h.p.w.mu.Unlock()
 		h.e.released = h.e.released || !h.p.dead
@@ -305,10 +308,10 @@ func (h *handle) end(how string, before func()) error {
 	}
 	h.closed = true
 	if w.Coarse {
-		w.letThrough(h.p, h.gateName())
+		w.letThrough(h.p, h.reads())
 	}
 	w.mu.Unlock()
-	h.p.pass(fmt.Sprintf("%s pipe %d", how, h.e.on.number))
+	h.p.pass(deed{before: how, on: h.e.on.number})
 	h.p.effect(func() {
 		before()
 		h.p.Took(h.v)
@@ -318,7 +321,7 @@ func (h *handle) end(how string, before func()) error {
 }
 
 func (h *handle) Connected() bool {
-	h.p.pass(fmt.Sprintf("connected %d", h.e.on.number))
+	h.p.pass(deed{before: "connected ", on: h.e.on.number})
 	h.p.w.mu.Lock()
 	defer h.p.w.mu.Unlock()
 	return !h.closed && !h.p.dead && !h.e.on.broken && !h.e.released && !h.e.peer.released
@@ -334,7 +337,7 @@ func (h *handle) Proof() ([]byte, error) {
 // Identify believes the kernel, and on Windows a number only if its owner has written the hello.
 func (h *handle) Identify(proof []byte) (cred.Credentials, pipe.Ability, error) {
 	w := h.p.w
-	h.p.pass("identify")
+	h.p.pass(word("identify"))
 	w.mu.Lock()
 	who := h.last
 	known := !w.Windows || len(proof) == 4 && w.withPID(int(binary.LittleEndian.Uint32(proof))) == who
@@ -435,31 +438,4 @@ func (h *handle) ImportSocket(description []byte) (uintptr, error) {
 		return v.ImportSocket(description)
 	}
 	return 0, syscall.EPERM
-}
-
-// describe says what a packet is.
-func describe(on *messagePipe, data []byte) string {
-	p, err := wire.Parse(data)
-	if err != nil {
-		return fmt.Sprintf("%d: malformed, %d bytes", on.number, len(data))
-	}
-	text := fmt.Sprintf("%d: %s", on.number, packetNames[p.Type])
-	if p.Type == wire.Data {
-		text += fmt.Sprintf(" of %d bytes", len(p.Payload))
-	}
-	if p.Records > 0 {
-		text += fmt.Sprintf(", %d descriptors", p.Records)
-	}
-	if p.Serial > 0 {
-		text += fmt.Sprintf(", serial %d", p.Serial)
-	}
-	if p.Flags != 0 {
-		text += fmt.Sprintf(", flags %#x", p.Flags)
-	}
-	return text
-}
-
-var packetNames = map[wire.Type]string{
-	wire.Data: "data", wire.Hello: "hello", wire.Ready: "ready", wire.Ack: "ack", wire.Credit: "credit", wire.Shutdown: "shutdown",
-	wire.Options: "options", wire.Bye: "bye", wire.Move: "move", wire.Refuse: "refuse", wire.Cancel: "cancel",
 }

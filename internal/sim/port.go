@@ -58,9 +58,9 @@ func (s *source) Accept() (pipe.Pipe, error) {
 	through := s.over && w.Coarse
 	w.mu.Unlock()
 	if !through {
-		w.gate(s.p, "accept", func() bool { return s.over || len(s.port.queue) > 0 })
+		w.gate(s.p, word("accept"), func() bool { return s.over || len(s.port.queue) > 0 })
 	}
-	w.step(s.p, "accept")
+	w.step(s.p, word("accept"))
 	w.mu.Lock()
 	if s.over || s.p.dead || len(s.port.queue) == 0 {
 		w.mu.Unlock()
@@ -86,7 +86,7 @@ func (s *source) end(closed bool) (was bool) {
 	was = s.closed
 	s.over, s.closed = true, s.closed || closed
 	if w.Coarse {
-		w.letThrough(s.p, "accept")
+		w.letThrough(s.p, word("accept"))
 	}
 	return was
 }
@@ -98,7 +98,7 @@ func (s *source) Close() error {
 	if s.end(true) {
 		return net.ErrClosed
 	}
-	s.p.w.step(s.p, "close port")
+	s.p.w.step(s.p, word("close port"))
 	s.p.effect(func() {
 		s.p.Took(s.v)
 		s.p.Process.Close(s.v, portKind)

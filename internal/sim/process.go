@@ -251,22 +251,22 @@ func (w *World) End() []string {
 }
 
 // pass is a gate, where gates are fine.
-func (p *Process) pass(what string) {
+func (p *Process) pass(does what) {
 	if !p.w.Coarse {
-		p.w.gate(p, what, always)
+		p.w.gate(p, does, always)
 	}
-	p.w.step(p, what)
+	p.w.step(p, does)
 }
 
 // Kind is that of descriptor.Table.
 func (p *Process) Kind(v uintptr) (descriptor.Kind, error) {
-	p.pass("kind")
+	p.pass(word("kind"))
 	return p.Process.Kind(v)
 }
 
 // Matches is that of descriptor.Table. Whoever asks has found the value in a packet, and owns it if it fits.
 func (p *Process) Matches(v uintptr, k descriptor.Kind) (bool, error) {
-	p.pass("matches")
+	p.pass(word("matches"))
 	fits, err := p.Process.Matches(v, k)
 	if fits {
 		p.adopt(uint64(v))
@@ -308,13 +308,13 @@ func (p *Process) Took(v uintptr) {
 
 // Dup is that of descriptor.Table.
 func (p *Process) Dup(v uintptr, k descriptor.Kind) (uintptr, error) {
-	p.pass("dup")
+	p.pass(word("dup"))
 	return p.Process.Dup(v, k)
 }
 
 // Close is that of descriptor.Table.
 func (p *Process) Close(v uintptr, k descriptor.Kind) error {
-	p.pass("close")
+	p.pass(word("close"))
 	p.effect(func() { // nobody can pull it any more
 		p.Took(v)
 		p.Process.Close(v, k) // what is wrong with it is a fault

@@ -170,7 +170,7 @@ func (g *generator) messages(flood bool) (messages []Outgoing) {
 }
 
 func (g *generator) reader(flood bool) Reader {
-	r := Reader{Max: pick(g, 1000, 300000), Two: g.chance(20)}
+	r := Reader{Max: pick(g, 1000, largest), Two: g.chance(20)}
 	if g.chance(20) {
 		r.Stop = 1 + g.rng.IntN(4)
 	}

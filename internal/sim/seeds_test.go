@@ -56,6 +56,13 @@ var kept = []struct {
 	{3959, "an end that moved over itself did not wait for credit, and would not have got it"},
 	{25079, "an end that stayed, and was to move again before its hello was answered, took the first of two answers for both"},
 	{27898, "an acknowledgement got out when the pipe had room again, its sender closed, and what had been pulled was taken for something else"},
+	{901140, "luggage was written behind the last look of an end that was closed, which was to discard it"},
+	{302325, "the same, and its message went after it"},
+	{6113, "an end was closed for which there was no room to say goodbye: nobody discarded what had come since"},
+	{802033, "a connection was ended, since a socket could not be taken back, while descriptors were being adopted"},
+	{301695, "an end that moved waited for room, and whoever was to make room waited for its owner to read it"},
+	{113812, "an end moved of which the connection had been ended meanwhile, and took in what its peer sent"},
+	{20671, "what an end had parked that broke while it moved was let go of twice"},
 	{901550, "a Move that came to nothing was acknowledged when a message was unloaded, after what came later had been"},
 }
 
@@ -66,6 +73,9 @@ func TestKept(t *testing.T) {
 	}
 }
 
+// sameEvent compares what events say, which has addresses in it.
+func sameEvent(a, b event) bool { return a.String() == b.String() }
+
 // TestReplay runs worlds twice. What the scheduler of Go decides between two gates is not the seed's, so that now and then two runs differ;
 // but one command would not show most failures again if many did.
 func TestReplay(t *testing.T) {
@@ -75,7 +85,8 @@ func TestReplay(t *testing.T) {
 	const worlds = 100
 	same := 0
 	for seed := range uint64(worlds) {
-		if a, b := randomWorld(t, seed), randomWorld(t, seed); slices.Equal(a.trace, b.trace) {
+		first := slices.Clone(randomWorld(t, seed).trace)
+		if slices.EqualFunc(first, randomWorld(t, seed).trace, sameEvent) {
 			same++
 		}
 	}

@@ -1,12 +1,13 @@
 package sim
 
 import (
-	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 
@@ -29,6 +30,8 @@ type Side struct {
 	// Held by whoever sends, until his message is in the pipe, and whoever receives: the engine's own locks would stop the bubble.
 	sending, receiving chan struct{}
 
+	lived chan struct{} // closed when a process has it for the first time
+
 	// Guarded by World.mu.
 	holder *Process
 	bound  int   // of what may be adopted ahead of the program
@@ -40,7 +43,6 @@ type Side struct {
 	length  int   // of what has been received on a stream
 	ended   error // what receiving has ended with
 	stopped bool  // its program has stopped reading, and closed it
-	aborted bool  // … has been told that the connection ended for what could not be taken back
 	reset   bool  // … has been told of a reset
 }
 
@@ -83,6 +85,7 @@ func (w *World) connection(t sock.Type, server, client *Process, seed uint64, qu
 		return &Side{
 			w: w, name: fmt.Sprintf("%d %s", on.number, name), typ: t, on: on, holder: holder, bound: bound,
 			seed: seed<<8 ^ uint64(on.number)<<4, sending: make(chan struct{}, 1), receiving: make(chan struct{}, 1),
+			lived: make(chan struct{}),
 		}
 	}
 	s, c = side("server", server, beforeAccept), side("client", client, afterAccept)
@@ -141,7 +144,9 @@ func (s *Side) Live(p *Process, c *endpoint.Conn, messages []Outgoing, r Reader)
 	}
 	l.send = rand.New(rand.NewPCG(s.seed, uint64(2*s.lives)))
 	l.recv = rand.New(rand.NewPCG(s.seed, uint64(2*s.lives+1)))
-	s.w.lives[s] = l
+	if s.w.lives[s] = l; s.lives == 1 {
+		close(s.lived)
+	}
 	s.w.mu.Unlock()
 	programs := []func(){func() { l.sendAll(messages, r) }, func() { l.receiveAll(r) }}
 	if half := len(messages) / 2; r.Two {
@@ -188,9 +193,7 @@ func (s *Side) cut() bool {
 }
 
 // step is a step of a program.
-func (l *life) step(format string, args ...any) (alive bool) {
-	return l.w.Step(l.p, fmt.Sprintf("program "+l.name+": "+format, args...))
-}
+func (l *life) step(text string) (alive bool) { return l.w.says(l.p, l.name, text) }
 
 // sendAll sends messages one after the other, and then shuts down writing. If it sends its own socket, the rest is the new owner's.
 func (l *life) sendAll(messages []Outgoing, r Reader) {
@@ -257,10 +260,8 @@ func (l *life) sendOne(random *rand.Rand, o Outgoing, cargo *cargo) bool {
 	if !l.step("send") {
 		return false
 	}
-	m := &Message{side: l.Side, number: len(l.sent), data: make([]byte, o.Bytes), cargo: cargo}
-	for i := range m.data {
-		m.data[i] = byte(random.Uint32())
-	}
+	m := &Message{side: l.Side, number: len(l.sent), data: l.w.take(o.Bytes), cargo: cargo}
+	fill(m.data, random)
 	files, refer := l.p.openAll(o.Kinds)
 	m.files = refer
 	l.note(m)
@@ -283,13 +284,36 @@ func (l *life) sendOne(random *rand.Rand, o Outgoing, cargo *cargo) bool {
 	if cargo != nil {
 		cargo.gone = n > 0 || err == nil
 	}
-	if !l.step("sent %d, %v", n, err) {
+	if !l.w.Step(l.p, &said{name: l.name, sent: true, n: n, err: err}) {
 		return false
 	}
 	m.returned, m.n, m.err = true, n, err
 	l.w.honest(l.name, err)
 	return err == nil || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, syscall.EPERM) || errors.As(err, new(*descriptor.IndexError))
 }
+
+// fill fills b with what no other message is like: splitmix64 from a random state on.
+func fill(b []byte, random *rand.Rand) {
+	state := random.Uint64()
+	next := func() uint64 {
+		state += 0x9e3779b97f4a7c15
+		z := (state ^ state>>30) * 0xbf58476d1ce4e5b9
+		z = (z ^ z>>27) * 0x94d049bb133111eb
+		return z ^ z>>31
+	}
+	for ; len(b) >= 8; b = b[8:] {
+		binary.LittleEndian.PutUint64(b, next())
+	}
+	for i, last := 0, next(); i < len(b); i++ {
+		b[i] = byte(last >> (8 * i))
+	}
+}
+
+// largest is the length of a buffer that has room for every record.
+const largest = 300000
+
+// buffers are what programs receive into, of the largest length.
+var buffers = sync.Pool{New: func() any { return new([largest]byte) }}
 
 // receiveAll receives until the end.
 func (l *life) receiveAll(r Reader) {
@@ -316,18 +340,19 @@ func (l *life) receive(most int) bool {
 	}
 	size := 1 + l.recv.IntN(most)
 	if l.typ != sock.Stream {
-		size = 300000
+		size = largest
 	}
-	buf := make([]byte, size)
+	room := buffers.Get().(*[largest]byte)
+	defer buffers.Put(room)
+	buf := room[:size]
 	m, err := l.conn.Recv(buf, false)
-	r := &reading{data: bytes.Clone(buf[:m.N]), lost: err != nil}
+	r := &reading{data: l.w.keep(buf[:m.N]), lost: err != nil}
 	defer m.Rights.Close()
 	if err == nil || errors.Is(err, descriptor.ErrRightsTruncated) {
 		l.enter(r, m.Rights)
 	}
-	alive := l.step("received %d bytes, %d descriptors, %v", m.N, m.Rights.Len(), err)
+	alive := l.w.Step(l.p, &said{name: l.name, received: true, n: m.N, m: m.Rights.Len(), err: err})
 	r.void = !alive
-	l.aborted = l.aborted || errors.Is(err, syscall.ECONNABORTED)
 	l.w.honest(l.name, err)
 	switch {
 	case !alive, errors.Is(err, net.ErrClosed):

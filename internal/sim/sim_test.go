@@ -19,6 +19,7 @@ import (
 func TestMain(m *testing.M) {
 	flag.Parse()
 	runtime.GOMAXPROCS(1)                     // fewer orders that the seed has not chosen
+	debug.SetGCPercent(1000)                  // worlds are small, and soon garbage
 	os.Setenv("GODEBUG", "tracebacklabels=1") // should the engine panic, a label tells in which run: see run
 	leaktest.Main(m)
 }
@@ -75,6 +76,7 @@ func run(t *testing.T, name string, seed uint64, windows bool, play func(w *Worl
 		}
 		bad = w.End()
 	})
+	w.forget()
 	if len(bad) > 0 && !shown || alwaysShow {
 		shown = true
 		w.Show(name)

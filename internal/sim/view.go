@@ -21,7 +21,7 @@ func (p *Process) view(peer *Process, can pipe.Ability, at *end) *view {
 }
 
 func (v *view) Pull(theirs uint64) (uintptr, error) {
-	v.own.pass("pull")
+	v.own.pass(word("pull"))
 	ours, err := v.View.Pull(theirs)
 	if err == nil {
 		v.own.adopt(uint64(ours))
@@ -30,7 +30,7 @@ func (v *view) Pull(theirs uint64) (uintptr, error) {
 }
 
 func (v *view) Push(ours uintptr) (uint64, error) {
-	v.own.pass("push")
+	v.own.pass(word("push"))
 	theirs, err := v.View.Push(ours)
 	if err == nil {
 		v.leave(theirs, false)
@@ -46,7 +46,7 @@ func (v *view) leave(theirs uint64, socket bool) {
 }
 
 func (v *view) TakeBack(theirs uint64) error {
-	v.own.pass("take back")
+	v.own.pass(word("take back"))
 	err := v.View.TakeBack(theirs)
 	if err == nil {
 		v.own.w.mu.Lock()
@@ -57,7 +57,7 @@ func (v *view) TakeBack(theirs uint64) error {
 }
 
 func (v *view) ExportSocket(ours uintptr) ([]byte, error) {
-	v.own.pass("export")
+	v.own.pass(word("export"))
 	d, err := v.View.ExportSocket(ours)
 	if err == nil {
 		v.leave(binary.LittleEndian.Uint64(d), true)
@@ -66,7 +66,7 @@ func (v *view) ExportSocket(ours uintptr) ([]byte, error) {
 }
 
 func (v *view) ImportSocket(description []byte) (uintptr, error) {
-	v.own.pass("import")
+	v.own.pass(word("import"))
 	if v.own.stale(description) {
 		return 0, syscall.EINVAL
 	}

@@ -25,10 +25,14 @@ type World struct {
 	faults map[int][]Fault // what happens before which step
 	begun  time.Time
 
+	kept *store // guarded by mu
+
 	mu      locks.Mutex[locks.SimWorld] // comes after that of simproc, and is not held when that is called
 	procs   []*Process
 	pipes   []*messagePipe
 	waiting []*waiter
+	spare   []*waiter // nobody waits at these
+	ready   []*waiter // of choose
 	steps   int
 	trace   []event
 	stacks  []string       // of those who wait for ever
@@ -49,17 +53,41 @@ func (w *World) init(seed uint64, windows bool) {
 	w.rng = rand.New(rand.NewPCG(seed, 5))
 	w.faults = make(map[int][]Fault)
 	w.begun = time.Now()
+	w.kept = stores.Get().(*store)
+	clear(w.kept.trace)
+	w.trace = w.kept.trace[:0]
 	w.running = make(map[string]int)
 	w.lives = make(map[*Side]*life)
 	w.home = make(map[*simproc.File]*Message)
 	w.names = make(map[string]*port)
 }
 
+// take returns room for n bytes of the books.
+func (w *World) take(n int) []byte {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.kept.take(n)
+}
+
+// keep returns a copy of b for the books.
+func (w *World) keep(b []byte) []byte {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.kept.keep(b)
+}
+
+// forget gives up the books, and the trace when the next world begins. Nobody of the world is left.
+func (w *World) forget() {
+	w.kept.trace = w.trace
+	w.kept.empty()
+	stores.Put(w.kept)
+}
+
 // An event is a line of the trace.
 type event struct {
 	at   time.Duration
 	who  string
-	what string
+	what what
 	n    int
 }
 
@@ -88,15 +116,15 @@ func (w *World) Steps() int {
 }
 
 // note adds a line to the trace. The caller holds mu.
-func (w *World) note(who, what string) {
-	w.trace = append(w.trace, event{time.Since(w.begun), who, what, w.steps})
+func (w *World) note(who string, does what) {
+	w.trace = append(w.trace, event{time.Since(w.begun), who, does, w.steps})
 }
 
 // Note adds a line to the trace.
-func (w *World) Note(who, what string) {
+func (w *World) Note(who, text string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.note(who, what)
+	w.note(who, word(text))
 }
 
 // fail notes that a check has failed. Its name comes first: docs/SIMULATION.md lists them.
@@ -109,14 +137,14 @@ func (w *World) fail(check, format string, args ...any) {
 func (w *World) failLocked(check, format string, args ...any) {
 	text := check + ": " + fmt.Sprintf(format, args...)
 	w.bad = append(w.bad, text)
-	w.note("CHECK", text)
+	w.note("CHECK", word(text))
 }
 
 // step is one operation of p. What is to go wrong before it, does.
-func (w *World) step(p *Process, what string) {
+func (w *World) step(p *Process, does what) {
 	w.mu.Lock()
 	w.steps++
-	w.note(p.name, what)
+	w.note(p.name, does)
 	faults := w.faults[w.steps]
 	w.mu.Unlock()
 	for _, f := range faults {
@@ -127,28 +155,57 @@ func (w *World) step(p *Process, what string) {
 // A waiter is a goroutine at a gate.
 type waiter struct {
 	p     *Process
-	what  string
+	what  what
+	text  string      // what in words, once it has been asked for
 	ready func() bool // asked with World.mu held
 	open  chan struct{}
 }
 
+// words is what the waiter is about to do.
+func (x *waiter) words() string {
+	if x.text == "" {
+		x.text = x.what.String()
+	}
+	return x.text
+}
+
 // gate waits until the scheduler lets p go on, once ready. It must not be called with a lock that others wait for.
-func (w *World) gate(p *Process, what string, ready func() bool) {
-	x := &waiter{p: p, what: what, ready: ready, open: make(chan struct{})}
+func (w *World) gate(p *Process, does what, ready func() bool) {
 	w.mu.Lock()
+	x := w.waiter()
+	x.p, x.what, x.text, x.ready = p, does, "", ready
 	w.waiting = append(w.waiting, x)
 	w.mu.Unlock()
 	<-x.open
+	w.mu.Lock()
+	w.spare = append(w.spare, x)
+	w.mu.Unlock()
+}
+
+// waiter returns one that has been let through. The caller holds mu.
+func (w *World) waiter() *waiter {
+	last := len(w.spare) - 1
+	if last < 0 {
+		return &waiter{open: make(chan struct{}, 1)}
+	}
+	x := w.spare[last]
+	w.spare = w.spare[:last]
+	return x
 }
 
 // always is ready.
 func always() bool { return true }
 
 // Step is a gate of a program of p: it does its next thing when the scheduler says so. It reports whether p lives.
-func (w *World) Step(p *Process, what string) (alive bool) {
-	w.gate(p, what, always)
-	w.step(p, what)
+func (w *World) Step(p *Process, does what) (alive bool) {
+	w.gate(p, does, always)
+	w.step(p, does)
 	return !p.Dead()
+}
+
+// says is a Step of whoever has a socket of that name.
+func (w *World) says(p *Process, name, text string) (alive bool) {
+	return w.Step(p, &said{name: name, text: text})
 }
 
 // Go runs f, which has to end.
@@ -164,6 +221,7 @@ func (w *World) Go(what string, f func()) {
 				delete(w.running, what)
 			}
 		}()
+		deepen(0)
 		f()
 	}()
 }
@@ -186,7 +244,7 @@ func (w *World) Run(least time.Duration) bool {
 			if w.rng.IntN(32) == 0 { // time passes though somebody could go on
 				time.Sleep(time.Duration(w.rng.IntN(int(8 * time.Millisecond))))
 			}
-			close(x.open)
+			x.open <- struct{}{}
 			continue
 		case over && !time.Now().Before(deadline):
 			return true
@@ -206,18 +264,22 @@ func (w *World) Run(least time.Duration) bool {
 func (w *World) choose() (x *waiter, over bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	var ready []*waiter
+	ready := w.ready[:0]
 	for _, x := range w.waiting {
 		if x.p.dead || !x.p.suspended && x.ready() {
 			ready = append(ready, x)
 		}
 	}
+	w.ready = ready
 	if len(ready) == 0 {
 		return nil, len(w.running) == 0
 	}
 	// The order in which they came to their gates is not the seed's.
 	slices.SortStableFunc(ready, func(a, b *waiter) int {
-		return cmp.Or(cmp.Compare(a.p.number, b.p.number), cmp.Compare(a.what, b.what))
+		if a.p != b.p {
+			return cmp.Compare(a.p.number, b.p.number)
+		}
+		return cmp.Compare(a.words(), b.words())
 	})
 	x = ready[w.rng.IntN(len(ready))]
 	w.waiting = slices.DeleteFunc(w.waiting, func(y *waiter) bool { return x == y })
@@ -240,11 +302,11 @@ func (w *World) stuck() {
 }
 
 // letThrough opens the gates of p whose waiters are what and ready. The caller holds mu.
-func (w *World) letThrough(p *Process, what string) {
+func (w *World) letThrough(p *Process, does what) {
 	w.waiting = slices.DeleteFunc(w.waiting, func(x *waiter) bool {
-		through := x.p == p && x.what == what && x.ready()
+		through := x.p == p && x.what == does && x.ready()
 		if through {
-			close(x.open)
+			x.open <- struct{}{}
 		}
 		return through
 	})

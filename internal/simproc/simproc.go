@@ -57,6 +57,7 @@ type Process struct {
 	open     map[uint64]*File
 	awaiting map[uint64]*File // exported to this process, and not imported: they count, but are nobody's
 	next     uint64
+	lowest   uint64 // below it no value is free, where values are used again
 	limit    int
 	dead     bool
 	sockets  bool // have a call of their own to be closed by, as on Windows
@@ -67,7 +68,7 @@ type Process struct {
 
 // New returns a process that has nothing open and room for any number of descriptors.
 func New(name string) *Process {
-	return &Process{name: name, open: make(map[uint64]*File), awaiting: make(map[uint64]*File), next: 0x100, limit: 1 << 30}
+	return &Process{name: name, open: make(map[uint64]*File), awaiting: make(map[uint64]*File), next: 0x100, lowest: 0x104, limit: 1 << 30}
 }
 
 // Open opens a new file of kind k.
@@ -110,11 +111,16 @@ func (p *Process) free() uint64 {
 		p.next += 4
 		return p.next
 	}
-	for v := uint64(0x104); ; v += 4 {
-		if p.open[v] == nil && p.awaiting[v] == nil {
-			return v
-		}
+	for ; p.open[p.lowest] != nil || p.awaiting[p.lowest] != nil; p.lowest += 4 {
 	}
+	return p.lowest
+}
+
+// close closes v, which refers to f. The caller holds system.
+func (p *Process) close(v uint64, f *File) {
+	delete(p.open, v)
+	p.lowest = min(p.lowest, v)
+	f.drop()
 }
 
 // Reuse makes the process give the lowest value that is free, as a system does. Without it no value
@@ -171,7 +177,7 @@ func (p *Process) Inject(f func(Op) error) {
 	p.inject = f
 }
 
-// Kill ends the process: its descriptors are closed, and whoever tries to reach it is told ESRCH.
+// Kill ends the process: its descriptors are closed, and every attempt to reach it is ESRCH.
 func (p *Process) Kill() {
 	system.Lock()
 	defer system.Unlock()
@@ -251,8 +257,7 @@ func (p *Process) Close(v uintptr, k descriptor.Kind) error {
 		p.fault("closed %#x, which is of kind %d, as a socket", v, f.kind)
 		return syscall.EBADF
 	}
-	delete(p.open, uint64(v))
-	f.drop()
+	p.close(uint64(v), f)
 	return nil
 }
 
@@ -326,8 +331,7 @@ func (v *View) TakeBack(theirs uint64) error {
 		v.own.fault("took back %#x, which is not open", theirs)
 		return syscall.EBADF
 	}
-	delete(v.peer.open, theirs)
-	f.drop()
+	v.peer.close(theirs, f)
 	return nil
 }
 

@@ -112,7 +112,8 @@ func parse(b []byte) (id, bool) {
 		}
 		if value := b[unix.SizeofNlAttr:n]; typ == unixDiagVFS && len(value) >= sizeofVFS {
 			inode, device := order.Uint32(value), order.Uint32(value[4:])
-			return id{unix.Mkdev(device>>20, device&(1<<20-1)), uint64(inode)}, true // dev_t of the kernel: include/linux/kdev_t.h
+			// device is the kernel's dev_t: include/linux/kdev_t.h.
+			return id{unix.Mkdev(device>>20, device&(1<<20-1)), uint64(inode)}, true
 		}
 		b = b[min(len(b), (n+unix.NLA_ALIGNTO-1)&^(unix.NLA_ALIGNTO-1)):]
 	}

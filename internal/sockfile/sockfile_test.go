@@ -23,8 +23,8 @@ func (h *heldSocket) Control(f func(fd uintptr)) error {
 	return h.RawConn.Control(f)
 }
 
-// Whoever closes second returns when the file has gone, and does not remove the one that has been
-// made since.
+// A second Close returns when the file has gone, and does not remove the file that has been made
+// since.
 func TestOnlyTheFirstCloseRemovesTheFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	socket := &heldSocket{listen(t, path), make(chan struct{}, 9), make(chan struct{})}

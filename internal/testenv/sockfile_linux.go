@@ -13,7 +13,8 @@ import (
 func NeedSocketFile(t testing.TB) {
 	t.Helper()
 	if !opensSocketFile() && !hasUnixDiag() {
-		t.Skip("nobody says here which file a socket is bound to: this kernel has no unix_diag (a module), and SIOCUNIXFILE takes CAP_NET_ADMIN")
+		t.Skip("nobody says here which file a socket is bound to: this kernel has no unix_diag (a module), " +
+			"and SIOCUNIXFILE takes CAP_NET_ADMIN")
 	}
 }
 

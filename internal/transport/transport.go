@@ -37,8 +37,8 @@ type Transport interface {
 	// Listen listens for connections at name, or at one of the system's choice if that is "".
 	Listen(ctx context.Context, network, name string, o Options) (Listener, error)
 
-	// ListenPacket binds a datagram socket to name, or to one of the system's choice if that is "".
-	// It has no peer whom o.Authorize could be asked about.
+	// ListenPacket binds a datagram socket to name, or to a name of the system's choice if name is
+	// "". Such a socket has no peer about whom o.Authorize could be asked.
 	ListenPacket(ctx context.Context, network, name string, o Options) (Conn, error)
 
 	// Pair returns two sockets that are connected to each other.

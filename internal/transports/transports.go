@@ -14,7 +14,8 @@ var byID = [...]transport.Transport{
 	transport.Pipe:    piped.Transport{},
 }
 
-// Get returns the transport with a number; one that can do nothing if there is none.
+// Get returns the transport with a number. If there is none it returns a transport that can do
+// nothing.
 func Get(id transport.ID) transport.Transport {
 	if id < 0 || int(id) >= len(byID) {
 		return transport.None{}

@@ -75,11 +75,11 @@ func openPath(path string, access uint32) (windows.Handle, error) {
 	return Open(name, access, ShareAll)
 }
 
-// Remove unlinks the file path, unless it is gone or something else than content is in it: another
-// file has taken its place. While anybody has a file open without FILE_SHARE_DELETE, as most
-// programs open files, and not just for a moment, it cannot be unlinked. Then vacant is written
-// into the file, if that is not nil; it is as long as content, so nobody reads half of it. EBUSY:
-// not even that was possible.
+// Remove unlinks the file path, unless the file is gone, or has something else in it than content:
+// then another file has taken its place. A file cannot be unlinked while any program has it open
+// without FILE_SHARE_DELETE, as most programs open files. If that lasts for more than a moment,
+// vacant is written into the file, if vacant is not nil. (It is as long as content, so nobody reads
+// half of it.) EBUSY: not even that was possible.
 func Remove(path string, content, vacant []byte) error {
 	err := Patiently(func() error { return unlink(path, content) })
 	if isHeld(err) && vacant != nil {

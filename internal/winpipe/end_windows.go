@@ -124,7 +124,7 @@ func (e *polled) lend(f func(handle uintptr)) error { return e.use(f) }
 
 func (e *polled) Close() error {
 	e.eager.stop()
-	err := e.file.Close() // waits for whoever uses the handle
+	err := e.file.Close() // waits for calls that use the handle
 	e.eager.close()
 	return err
 }

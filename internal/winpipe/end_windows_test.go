@@ -33,8 +33,8 @@ func TestWhatCompletesAtOnceTakesNoSecondTrip(t *testing.T) {
 	}
 }
 
-// Whoever has a duplicate can set modes of the file object at any time, as os.NewFile of Go 1.26
-// does.
+// A process that has a duplicate can set modes of the file object at any time, as os.NewFile of Go
+// 1.26 does.
 func TestModesThatOthersSetHoldUpNobody(t *testing.T) {
 	a, b := pair(t)
 	h, err := duplicate(b)

@@ -85,11 +85,11 @@ func isFile(v uintptr) bool {
 	return err == nil && name == "File"
 }
 
-// checkEnd checks that h is an end of a local pipe, on the side that it is said to be, and for
-// overlapped I/O of whole messages, which only a message pipe can be: EPROTO if not. A remote pipe
-// would tell us what its server likes about processes. Whoever keeps a duplicate can change how
-// messages are read at any time; then packets are not whole, or the pipe seems to have ended, but
-// nothing waits.
+// checkEnd checks that h is an end of a local pipe, on the side that it is said to be on, and for
+// overlapped I/O of whole messages, which only a message pipe can be for: EPROTO if not. A remote
+// pipe would say about processes what its server likes. A process that keeps a duplicate of h can
+// change at any time how messages are read. Then packets are not whole, or the pipe seems to have
+// ended, but nothing waits.
 func checkEnd(h windows.Handle, server bool) error {
 	flags, err := pipeFlags(h)
 	var state uint32

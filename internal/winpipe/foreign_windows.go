@@ -18,7 +18,7 @@ type foreign struct {
 	exam   *examination
 	reads  *timedRead
 
-	using locks.RWMutex[locks.ForeignUsing] // shared by whoever uses the handle, exclusive for closing it
+	using locks.RWMutex[locks.ForeignUsing] // shared by calls that use the handle, exclusive for closing it
 	gone  chan struct{}                     // closed by Close
 
 	mu     locks.Mutex[locks.Foreign]

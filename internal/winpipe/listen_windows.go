@@ -28,7 +28,7 @@ type Listener struct {
 
 	accepting locks.Mutex[locks.Accepting] // held by Accept while it waits
 	waiting   []*instance
-	idle      []windows.Handle // instances, older than those, at which nobody waits: handed on, to this process or by it
+	idle      []windows.Handle // older instances at which nobody waits: handed on, to this process or by it
 
 	mu        locks.Mutex[locks.PipeListener]
 	closed    bool
@@ -162,17 +162,18 @@ func (l *Listener) topUp() error {
 	return nil
 }
 
-// SetUnlinkOnClose says whether Close removes the socket file; it does unless told otherwise.
+// SetUnlinkOnClose says whether Close removes the socket file. By default Close does.
 func (l *Listener) SetUnlinkOnClose(unlink bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.unlink = unlink
 }
 
-// Accept waits for the next client, in the order in which they came; it occupies a thread
-// meanwhile. A client that has written something and closed its end is one, too. net.ErrClosed once
-// Close or Suspend was called. EPROTO: what was handed on is not a listener. Any other error is one
-// of resources (EMFILE, ENOMEM); trying again later makes sense.
+// Accept waits for the next client, in the order in which clients came. It occupies a thread
+// meanwhile. A client that has written something and closed its end is a client, too. Accept fails
+// with net.ErrClosed once Close or Suspend was called. EPROTO: what was handed on is not a
+// listener. Any other error is one of resources (EMFILE, ENOMEM), after which trying again later
+// makes sense.
 func (l *Listener) Accept() (pipe.Pipe, error) {
 	l.accepting.Lock()
 	defer l.accepting.Unlock()

@@ -112,7 +112,7 @@ func eachEnd(t *testing.T, test func(t *testing.T, s *second, moving, staying *P
 	}
 }
 
-// interruptReader ends a read that waits, as whoever hands on an end does.
+// interruptReader ends a read that waits, as is done before an end is handed on.
 func interruptReader(t *testing.T, p *Pipe) {
 	t.Helper()
 	waiting := make(chan error, 1)
@@ -213,7 +213,7 @@ func TestPeerOfAMovedEndIsItsNewOwner(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.expect("true", "end", "confirmed")
-		// Whoever has the ends now, they were made by this process.
+		// Whichever process has the ends now, they were made by this process.
 		s.expect(fmt.Sprint(os.Getpid(), user()), "end", "opener")
 		s.expectOpener(staying, os.Getpid())
 

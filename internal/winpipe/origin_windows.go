@@ -32,7 +32,7 @@ func newOrigin(pipe windows.Handle, server bool, owner string) origin {
 // A witness is what the system says about the process at the other end, whatever that says itself.
 type witness struct {
 	origin
-	subject subject // who opened the client's end, or owns the server's: of that, the pipe shows user and integrity only
+	subject subject // who opened the client's end, or owns the server's (user and integrity only)
 	ceiling uint32  // the integrity that the process can have, at most, if it need not be the one that made the end
 }
 

@@ -250,7 +250,7 @@ func (p *Pipe) startEarly() {
 	}
 	w.early = nil
 	if w.broken = p.start(op); w.pending == nil {
-		windows.SetEvent(w.done) // whoever waits is not woken by the system
+		windows.SetEvent(w.done) // a call that waits is not woken by the system
 	}
 }
 
@@ -332,9 +332,9 @@ func (p *Pipe) startWaiting() (stop windows.Handle, err error) {
 }
 
 // Close closes this end, and releases the peer's process. What is in the pipe stays there for the
-// other end; but closing the handle would cancel a pending write, and so take back its packet. The
-// handle therefore stays open, in the background, until that packet has found room, the other end
-// is closed or lingerLimit is over; it is lost if this process ends first.
+// other end. But closing the handle would cancel a pending write, and so take back its packet. So
+// the handle stays open, in the background, until that packet has found room, the other end is
+// closed, or lingerLimit is over. The packet is lost if this process ends first.
 func (p *Pipe) Close() error {
 	locks.MayWait()
 	full, err := p.leave()

@@ -192,10 +192,10 @@ func (i identity) abilities() pipe.Ability {
 // identify opens the process that claim names and holds it against what is known about the
 // connection.
 //
-// A process whose number is that of whoever opened the other end, and which is older than the
-// connection, is the peer. Any other number means that the end was handed on (P2). If the number is
-// right, but the process is younger, then the number was used again: the peer is gone, or this
-// process, too, was handed the end, if it can show that.
+// The peer is the process whose number is that of the process that opened the other end, if it is
+// older than the connection. Any other number means that the end was handed on (P2). If the number
+// is right, but the process is younger, then the number was used again. In that case the peer is
+// gone; or the younger process, too, was handed the end, if it can show that.
 func identify(claim proof, known witness) (identity, error) {
 	found := openPeer(claim.pid)
 	if claim.pid != known.pid {

@@ -308,8 +308,8 @@ func TestPeerWhoseEventIsGoneCannotBeDuplicatedFrom(t *testing.T) {
 	}
 }
 
-// Whoever has the end now, his number is not known, and nothing that he says of our handles is
-// believed.
+// The number of the process that has the end now is not known, and nothing that this process says
+// of our handles is believed.
 func TestNewOwnerThatDoesNotProveItselfIsNotKnown(t *testing.T) {
 	path := testFile(t)
 	s := startSecond(t)

@@ -5,9 +5,10 @@ import (
 	"syscall"
 )
 
-// A proof is what a process puts into its hello: where to find it, and an event in its handle table
-// that nobody but this process can have meant to be asked for. Whoever has opened the process takes
-// a duplicate of the event, and then sees whether the peer can set it.
+// A proof is what a process puts into its hello: where to find the process, and an event in its
+// handle table. Nobody but this process can have meant other processes to ask for that event. A
+// process that has opened this one takes a duplicate of the event, and then sees whether this
+// process can set the event.
 //
 //	offset  size
 //	     0     4  process number, little-endian

@@ -62,8 +62,8 @@ func securityAttributes(sddl string) (*windows.SecurityAttributes, error) {
 }
 
 // ownLabel is the mandatory label by which an elevated process shows its integrity to clients that
-// may not look at its token: nobody can label an object above himself. It forbids nothing but
-// execution.
+// may not look at its token: no process can label an object above its own integrity. The label
+// forbids nothing but execution.
 func ownLabel() string {
 	if self, err := selfSubject(); err != nil || self.integrity < integrityHigh {
 		return "" // the system labels what is below medium, and no label means medium
@@ -87,9 +87,10 @@ func ownerOf(h windows.Handle, objectType windows.SE_OBJECT_TYPE) (string, error
 	return "", syscall.EACCES
 }
 
-// verifyOwner refuses a pipe that somebody else serves. fileOwner is that of the socket file that
-// led to the pipe, "" if a name did: the file's owner chose who may connect to what, so the pipe
-// must be his. Without an owner to compare with, it must be our own user's or the system's.
+// verifyOwner refuses a pipe that somebody else serves. fileOwner is the owner of the socket file
+// that led to the pipe, or "" if a name led to it. The file's owner chose to which pipe clients
+// connect, so the pipe must be that owner's. Without a fileOwner the pipe must be this process's
+// own user's or the system's.
 func verifyOwner(pipeOwner, fileOwner string) error {
 	switch {
 	case fileOwner != "" && fileOwner != everyoneSID:
@@ -225,8 +226,9 @@ func labelled(integrity uint32) uint32 {
 	return integrity
 }
 
-// pipeIntegrity returns the integrity that whoever created pipe had, at least: the system labels
-// what is created with less than medium integrity, and Listen what is created with more.
+// pipeIntegrity returns the integrity that the creator of pipe had, at least: the system labels
+// pipes that are created with less than medium integrity, and Listen labels those that it creates
+// with more.
 func pipeIntegrity(pipe windows.Handle) uint32 {
 	descriptor, err := windows.GetSecurityInfo(pipe, windows.SE_KERNEL_OBJECT, windows.LABEL_SECURITY_INFORMATION)
 	if err != nil {

@@ -227,8 +227,8 @@ func openOwnProgram() error {
 	return err
 }
 
-// A name that somebody has taken before cannot be listened to, whether he only claims it or serves
-// it.
+// A name that another process has taken before cannot be listened to, whether that process only
+// claims the name or serves it.
 func TestListenRefusesASquattedName(t *testing.T) {
 	address := abstractName(t)
 	id := abstractID(user(), address, stream)
@@ -250,8 +250,8 @@ func TestListenRefusesASquattedName(t *testing.T) {
 	listen(t, address) // it is free now
 }
 
-// foreignPipe makes an instance of pipe id that belongs to Administrators, as one of another user's
-// would to him.
+// foreignPipe makes an instance of pipe id that belongs to Administrators. To this user it looks as
+// another user's instance would.
 func foreignPipe(t *testing.T, id pipeID) {
 	t.Helper()
 	attributes, err := securityAttributes("O:BAD:(A;;GA;;;WD)")
@@ -280,8 +280,8 @@ func TestListenRefusesTheInstanceOfAStranger(t *testing.T) {
 	}
 }
 
-// The user's socket file leads to a pipe that is not his: whoever serves that has taken the name
-// between two listeners.
+// The user's socket file leads to a pipe that is not the user's: another process has taken the
+// pipe's name between two listeners.
 func TestDialRefusesTheInstanceOfAStranger(t *testing.T) {
 	id := pipeID{1, 2, 3, byte(os.Getpid()), byte(os.Getpid() >> 8)}
 	foreignPipe(t, id)

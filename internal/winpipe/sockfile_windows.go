@@ -122,8 +122,9 @@ func readSocketFile(path string) (file sockfile, owner string, err error) {
 	if err != nil {
 		return sockfile{}, "", err
 	}
-	// By way of a link the path may lead to a pipe of a stranger: the flags keep him from
-	// impersonating us. Directories open, too, so that they can be told from what may not be read.
+	// By way of a link the path may lead to a pipe of a stranger: the flags keep the stranger from
+	// impersonating this process. Directories open, too, so that they can be told from files that
+	// may not be read.
 	var h windows.Handle
 	err = winfile.Patiently(func() (err error) {
 		h, err = windows.CreateFile(name, windows.GENERIC_READ, winfile.ShareAll, nil, windows.OPEN_EXISTING,

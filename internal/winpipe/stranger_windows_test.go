@@ -104,8 +104,8 @@ func TestStrangersAreNotLetIn(t *testing.T) {
 	}
 }
 
-// One who has been let in is who he is, is not trusted, and can neither serve others nor be taken
-// for the process that he borrows.
+// A stranger that has been let in is known as itself, and is not trusted. It can neither serve
+// others nor be taken for the process that it borrows.
 func TestStrangersThatAreLetIn(t *testing.T) {
 	s := newStranger(t)
 	l, err := system.Listen(abstractName(t), stream,
@@ -136,8 +136,8 @@ func TestStrangersThatAreLetIn(t *testing.T) {
 			t.Errorf("the client is %+v, %v; want %s, who is not trusted", client, err, s.sid)
 		}
 	})
-	// The client's end was opened by this process on his behalf: what opened it, and who, do not
-	// fit.
+	// The client's end was opened by this process on the stranger's behalf: the process that opened
+	// it and the user that opened it do not fit.
 	if who, can, err := a.Identify(proof); err == nil && (who.SID != s.sid || can != 0) {
 		t.Errorf("he is taken for %+v, with abilities %d", who, can)
 	}

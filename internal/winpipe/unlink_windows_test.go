@@ -239,7 +239,7 @@ func TestOnlyVacantFilesAreTakenOver(t *testing.T) {
 	accept(t, l)
 }
 
-// Whoever closes late does not take the file from whoever has taken it over.
+// A listener that closes late does not take the file from the listener that has taken it over.
 func TestVacantFileThatWasTakenOverIsLeftAlone(t *testing.T) {
 	path := vacantFile(t)
 	l := listen(t, path)

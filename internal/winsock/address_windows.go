@@ -34,7 +34,7 @@ func (a otherAddr) Network() string { return fmt.Sprintf("family%d", int32(a)) }
 func (a otherAddr) String() string  { return "unknown" }
 
 // address makes a net.Addr of what Getsockname or Getpeername returned: nil if that was an error,
-// as in package net. A socket may not be bound, or its peer may be gone already; it can be received
+// as in package net. A socket that is not bound, or whose peer is gone already, can be received
 // nevertheless.
 func (s *socket) address(sa windows.Sockaddr, err error) net.Addr {
 	if err == syscall.EAFNOSUPPORT { // the answer was good, but x/sys does not know the family

@@ -72,7 +72,7 @@ func (c *Conn) SetKeepAlive(keepalive bool) error {
 }
 
 // SetKeepAlivePeriod sets how long the peer may be silent before it is asked (TCP_KEEPIDLE, Windows
-// 10); it is rounded up to seconds.
+// 10). The time is rounded up to seconds.
 func (c *Conn) SetKeepAlivePeriod(d time.Duration) error {
 	return c.set(windows.IPPROTO_TCP, windows.TCP_KEEPIDLE, int((d+time.Second-1)/time.Second))
 }

@@ -93,7 +93,7 @@ func (s *socket) accept() (windows.Handle, error) {
 	}
 }
 
-// acceptOne makes a socket and accepts into it: that is how AcceptEx works.
+// acceptOne makes a socket and accepts into that socket, as AcceptEx does.
 func (s *socket) acceptOne() (windows.Handle, error) {
 	h, err := windows.WSASocket(s.info.AddressFamily, s.info.SocketType, s.info.Protocol, nil, 0,
 		windows.WSA_FLAG_OVERLAPPED|windows.WSA_FLAG_NO_HANDLE_INHERIT)
@@ -108,7 +108,7 @@ func (s *socket) acceptOne() (windows.Handle, error) {
 			(*byte)(unsafe.Pointer(&s.handle)), int32(unsafe.Sizeof(s.handle))))
 	}
 	if err != nil {
-		// The reason is err; that the socket could not be closed either would say nothing more.
+		// The reason is err. It would say nothing more that the socket could not be closed either.
 		_ = windows.Closesocket(h)
 		return windows.InvalidHandle, err
 	}

@@ -50,7 +50,7 @@ type direction struct {
 	op   operation                     // belongs to the holder of turn
 
 	// Under socket.mu.
-	pending  bool // op has been started, and whoever wants to interrupt it calls CancelIoEx
+	pending  bool // op has been started, and a call that interrupts it calls CancelIoEx
 	expired  bool // the deadline has passed
 	deadline time.Time
 	timer    *time.Timer

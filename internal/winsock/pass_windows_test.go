@@ -23,8 +23,8 @@ func TestMain(m *testing.M) {
 	leaktest.Main(m)
 }
 
-// export describes a duplicate of c's socket for the process pid. c is left as it is, on the poller
-// of whoever has it.
+// export describes a duplicate of c's socket for the process pid. c is left as it is, on its
+// process's poller.
 func export(t *testing.T, c syscall.Conn, pid int) *windows.WSAProtocolInfo {
 	t.Helper()
 	info, err := describe(c, pid)

@@ -225,7 +225,7 @@ func (c *conn) upTo(b []byte) (n int) {
 
 // Close also ends what waits.
 func (c *conn) Close() error {
-	err := c.Conn.Close() // whoever writes ends by this
+	err := c.Conn.Close() // a call that writes ends by this
 	c.s.forget(c)
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -18,8 +18,8 @@ import (
 	"afunix/upgrade/httpdrain"
 )
 
-// How many servers follow each other under load, how many requests each answers at least, and by
-// whom these are sent.
+// How many servers follow each other under load, how many requests each answers at least, and how
+// many connections and clients send the requests.
 const (
 	generations = 25
 	perServer   = 160
@@ -101,7 +101,8 @@ func (s *share) Close() error {
 	return nil
 }
 
-// A chain is servers that follow each other as after restarts: whoever dials comes to the last one.
+// A chain is servers that follow each other as after restarts: a client that dials comes to the
+// last one.
 type chain struct {
 	protocols *http.Protocols
 	config    *tls.Config // nil: without TLS

@@ -64,8 +64,8 @@ func http1() *http.Protocols {
 	return p
 }
 
-// What a handler sees of TLS is what package http shows, whoever puts TLS above the listener, and
-// whatever is spoken.
+// What a handler sees of TLS is what package http shows, whichever code puts TLS above the
+// listener, and whichever protocol is spoken.
 func TestHandlersSeeTLS(t *testing.T) {
 	config := certificate(t)
 	certFile, keyFile := writePEM(t, config.Certificates[0])

@@ -111,7 +111,7 @@ type server struct {
 	address string
 }
 
-// launch builds a version and starts it; it returns when that serves.
+// launch builds a version, starts it, and returns when it serves.
 func (m measurement) launch(ctx context.Context, version int) (*server, error) {
 	binary := filepath.Join(m.dir, fmt.Sprintf("restart-%d.exe", version))
 	build := exec.CommandContext(ctx, "go", "build", "-ldflags",

@@ -19,7 +19,9 @@ const (
 	SockCloexec  = 0x80000
 )
 
-var networks = map[int]string{syscall.SOCK_STREAM: "unix", syscall.SOCK_DGRAM: "unixgram", syscall.SOCK_SEQPACKET: "unixpacket"}
+var networks = map[int]string{
+	syscall.SOCK_STREAM: "unix", syscall.SOCK_DGRAM: "unixgram", syscall.SOCK_SEQPACKET: "unixpacket",
+}
 
 // Socketpair is socketpair(2) of the pipe transport. The numbers are never inherited by child
 // processes, whatever typ says.

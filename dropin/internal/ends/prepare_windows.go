@@ -5,7 +5,7 @@ import (
 	"afunix/internal/descriptor"
 )
 
-// prepare keeps whoever gets the received handle d from binding it to the poller of Go's runtime:
-// of a socket, too, os.NewFile would do so. Child processes inherit what they are told to, whatever
-// was asked for.
+// prepare keeps the received handle d from being bound to the poller of Go's runtime, which
+// os.NewFile would do, of a socket, too. Child processes inherit the handles that they are told to
+// inherit, whatever was asked for here.
 func prepare(d afunix.Descriptor, _ bool) { descriptor.KeepOffPoller(uintptr(d)) }

@@ -208,7 +208,8 @@ func installOne(rights afunix.Rights, i int, inherit bool) (int, error) {
 		first = NewConn(c.(*afunix.Conn))
 	}
 	fd, err := first.NewFD()
-	_ = first.Close() // the number is a reference of its own; without one, nobody is left whom an error would tell anything
+	// The number is a reference of its own. If there is no number, an error would tell nobody.
+	_ = first.Close()
 	return fd, err
 }
 

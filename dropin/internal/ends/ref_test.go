@@ -213,8 +213,8 @@ func TestDeadlineDuringClose(t *testing.T) {
 	}
 }
 
-// Whoever is closed while he waits for deadlines to be those that were set is told so, and does not
-// wait for another's call.
+// A call waits for deadlines to be those that were set, and its reference is closed meanwhile: the
+// call is told so, and does not wait for a call of another reference.
 func TestCloseDuringClose(t *testing.T) {
 	_, first, second := pair(t)
 	third := second.NewRef()

@@ -157,7 +157,8 @@ func checkCredentials(data []byte) error {
 		}
 		return false
 	}
-	if !mine(uint32(u.Pid), os.Getpid()) || !mine(u.Uid, os.Getuid(), os.Geteuid()) || !mine(u.Gid, os.Getgid(), os.Getegid()) {
+	if !mine(uint32(u.Pid), os.Getpid()) || !mine(u.Uid, os.Getuid(), os.Geteuid()) ||
+		!mine(u.Gid, os.Getgid(), os.Getegid()) {
 		return syscall.EPERM
 	}
 	return nil

@@ -106,7 +106,7 @@ func (s *slot) watch() {
 	for {
 		n, err := s.keeper.Read(buf)
 		if n > 0 && s.ref.Conn != nil {
-			// Whoever wrote it is gone, and can be told nothing.
+			// The program that wrote it is gone, and can be told nothing.
 			_, _ = s.ref.Write(buf[:n])
 		}
 		if err != nil { // io.EOF; or whatever it is, nothing can be noticed any more

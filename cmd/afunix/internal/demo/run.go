@@ -58,7 +58,7 @@ func (d *demo) run(ctx context.Context) error {
 func (d *demo) child(ctx context.Context, command string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, d.self, append([]string{command, "--transport", d.transport.String()}, args...)...)
 	cmd.Stderr = d.errs
-	cmd.WaitDelay = time.Second // for whoever has inherited the standard error of one that was killed
+	cmd.WaitDelay = time.Second // for a process that has inherited the standard error of one that was killed
 	return cmd
 }
 
