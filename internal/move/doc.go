@@ -24,7 +24,7 @@ import (
 )
 
 // An End is an end that can move. Its methods are called in this order: Begin, Ready, Pack; then
-// either Stay or, once it has arrived, Moved; and at last Release.
+// either Stay or Moved, and Release behind Moved if the end is known to have arrived.
 type End interface {
 	descriptor.End
 
