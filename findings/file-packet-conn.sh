@@ -47,8 +47,15 @@ func cause(err error) string {
 type filer interface{ File() (*os.File, error) }
 
 // activated is the program that is passed the four sockets.
-func activated() {
+func activated(packets bool) {
 	var types []string
+	if packets {
+		for _, c := range must(activation.PacketConns()) {
+			types = append(types, fmt.Sprintf("%T", c))
+		}
+		fmt.Println("PacketConns:", strings.Join(types, " "))
+		return
+	}
 	listeners := must(activation.Listeners())
 	for _, l := range listeners {
 		types = append(types, fmt.Sprintf("%T", l))
@@ -60,7 +67,7 @@ func activated() {
 
 func main() {
 	if os.Getenv("LISTEN_FDS") != "" {
-		activated()
+		activated(len(os.Args) > 1)
 		return
 	}
 	stream := must(must(net.Listen("unix", "stream.sock")).(filer).File())
@@ -76,11 +83,13 @@ func main() {
 		}
 	}
 	// LISTEN_PID has to be the program's own.
-	cmd := exec.Command("sh", "-c", `LISTEN_PID=$$ exec "$0"`, must(os.Executable()))
-	cmd.Env = append(os.Environ(), "LISTEN_FDS=4")
-	cmd.ExtraFiles = []*os.File{stream, datagram, tcp, udp}
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	must(0, cmd.Run())
+	for _, command := range []string{`LISTEN_PID=$$ exec "$0"`, `LISTEN_PID=$$ exec "$0" packets`} {
+		cmd := exec.Command("sh", "-c", command, must(os.Executable()))
+		cmd.Env = append(os.Environ(), "LISTEN_FDS=4")
+		cmd.ExtraFiles = []*os.File{stream, datagram, tcp, udp}
+		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+		must(0, cmd.Run())
+	}
 }
 GO
 go_program github.com/coreos/go-systemd/v22@v22.6.0
@@ -92,5 +101,6 @@ found "FilePacketConn of a TCP listener" "<nil>, invalid argument" "$(said 'File
 found "FilePacketConn of a unix listener" "*net.UnixConn, <nil>" "$(said 'FilePacketConn of a unix listener')"
 found "ReadFrom of it" "invalid argument" "$(said 'ReadFrom of it')"
 found "go-systemd's Listeners of unix stream, unix datagram, TCP, UDP" "*net.UnixListener *net.UnixListener *net.TCPListener <nil>" "$(said Listeners)"
+found "its PacketConns of the same" "*net.UnixConn *net.UnixConn <nil> *net.UDPConn" "$(said PacketConns)"
 found "Accept of the datagram socket" "operation not supported" "$(said 'Accept of the datagram socket')"
 verdict
