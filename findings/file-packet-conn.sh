@@ -100,7 +100,8 @@ said() {
 found "FilePacketConn of a TCP listener" "<nil>, invalid argument" "$(said 'FilePacketConn of a TCP listener')"
 found "FilePacketConn of a unix listener" "*net.UnixConn, <nil>" "$(said 'FilePacketConn of a unix listener')"
 found "ReadFrom of it" "invalid argument" "$(said 'ReadFrom of it')"
-found "go-systemd's Listeners of unix stream, unix datagram, TCP, UDP" "*net.UnixListener *net.UnixListener *net.TCPListener <nil>" "$(said Listeners)"
+found "go-systemd's Listeners of unix stream, unix datagram, TCP, UDP" "*net.UnixListener *net.UnixListener *net.TCPListener <nil>" \
+	"$(said Listeners)"
 found "its PacketConns of the same" "*net.UnixConn *net.UnixConn <nil> *net.UDPConn" "$(said PacketConns)"
 found "Accept of the datagram socket" "operation not supported" "$(said 'Accept of the datagram socket')"
 verdict

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # manager.sh runs systemd's user manager for a script: in namespaces of its own, without a bus, and with the units of $units alone.
-# It is sourced after common.sh.
+# It is sourced after common.sh, which has folder, libraries and programs.
+# shellcheck disable=SC2154
 debian systemd=252.39-1~deb12u2 libsystemd-shared=252.39-1~deb12u2
 units=$folder/config/systemd/user
 mkdir -p "$units" empty
