@@ -37,5 +37,5 @@ SH
 		XDG_CONFIG_DIRS=$folder/empty XDG_DATA_DIRS=$folder/empty HOME=$folder/empty LD_LIBRARY_PATH=$libraries \
 		PATH=$folder/tree/lib/systemd:$programs:$PATH timeout -k 1 120 \
 		unshare --user --map-root-user --mount --pid --fork --kill-child --mount-proc bash namespace.sh >beside.log 2>&1 || status=$?
-	[[ $status == 0 ]] || cannot "a user manager: $(cat manager.log beside.log 2>/dev/null | tail -n 1)"
+	[[ $status == 0 ]] || cannot "a user manager does not run here: $(cat manager.log beside.log 2>/dev/null | tail -n 1)"
 }
