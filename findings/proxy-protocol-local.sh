@@ -112,7 +112,8 @@ there accepts.sock
 timeout 40 ./program call >seen
 found "HAProxy says of a local client" "local true, from <nil> to <nil>" "$(sed -n 1p seen)"
 found "HAProxy is told TCP addresses" "local false, from 192.0.2.1:80 to 192.0.2.2:80" "$(sed -n 2p seen)"
-found "HAProxy is told paths" "no answer: Received an invalid PROXY protocol header" "$(sed -n 3p seen): $(grep -o 'Received an invalid.*' haproxy.log | head -n 1)"
+found "HAProxy is told paths" "no answer: Received an invalid PROXY protocol header" \
+	"$(sed -n 3p seen): $(grep -o 'Received an invalid.*' haproxy.log | head -n 1)"
 found "HAProxy is told UNKNOWN" "local true, from <nil> to <nil>" "$(sed -n 4p seen)"
 found "the server is told paths" "local false, from /client to /server" "$(sed -n 5p seen)"
 verdict
