@@ -3,6 +3,8 @@ package afunix
 import (
 	"context"
 	"net"
+	"strings"
+	"syscall"
 	"time"
 
 	"afunix/internal/transport"
@@ -33,7 +35,8 @@ type Dialer struct {
 
 // Dial connects to the address: a path or "@name". The network is "unix", "unixpacket" or
 // "unixgram". NULs at the end of a name belong to the name: a server in Node 20 or lua-posix fills
-// its name up with NULs, and is dialled as "@name" with NULs up to 108 bytes.
+// its name up with NULs, and is dialled as "@name" with NULs up to 108 bytes. A path with a NUL in it
+// is EINVAL, as in package os.
 func Dial(network, address string) (*Conn, error) {
 	return new(Dialer).DialContext(context.Background(), network, address)
 }
@@ -53,11 +56,14 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (*Con
 }
 
 func (d *Dialer) dialChecked(ctx context.Context, network string, raddr *net.UnixAddr) (transport.Conn, error) {
-	if err := checkNetwork(network, streamNetwork, packetNetwork, dgramNetwork); err != nil {
+	if err := checkAddr(raddr, streamNetwork, packetNetwork, dgramNetwork); err != nil {
 		return nil, err
 	}
 	if d.LocalAddr != nil && d.LocalAddr.Net != network {
 		return nil, &net.AddrError{Err: "mismatched local address type", Addr: d.LocalAddr.String()}
+	}
+	if err := checkName(d.LocalAddr); err != nil {
+		return nil, err
 	}
 	if raddr.Name == "" && (network != dgramNetwork || d.LocalAddr == nil) {
 		return nil, errMissingAddress
@@ -81,6 +87,26 @@ func checkNetwork(network string, known ...string) error {
 		}
 	}
 	return net.UnknownNetworkError(network)
+}
+
+// checkAddr reports an address of a network that is not one of those known, or whose name is none.
+func checkAddr(addr *net.UnixAddr, known ...string) error {
+	if err := checkNetwork(addr.Net, known...); err != nil {
+		return err
+	}
+	return checkName(addr)
+}
+
+// checkName refuses a path with a NUL in it. The kernel ends the path there: it would be another
+// file than the one that somebody may have looked at.
+func checkName(addr *net.UnixAddr) error {
+	if addr == nil || strings.HasPrefix(addr.Name, "@") || strings.HasPrefix(addr.Name, "\x00") {
+		return nil
+	}
+	if strings.Contains(addr.Name, "\x00") {
+		return syscall.EINVAL
+	}
+	return nil
 }
 
 // Pair returns two sockets that are connected to each other: socketpair(2).

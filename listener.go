@@ -45,7 +45,7 @@ func ListenPacket(network, address string) (*Conn, error) {
 func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (*Listener, error) {
 	laddr := &net.UnixAddr{Name: address, Net: network}
 	op := operation{op: "listen", network: network, addr: laddr, call: "bind"}
-	if err := checkNetwork(network, streamNetwork, packetNetwork); err != nil {
+	if err := checkAddr(laddr, streamNetwork, packetNetwork); err != nil {
 		return nil, op.wrap(err)
 	}
 	l, err := lc.Transport.carrier().Listen(ctx, network, address, lc.options())
@@ -59,7 +59,7 @@ func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (*L
 func (lc *ListenConfig) ListenPacket(ctx context.Context, network, address string) (*Conn, error) {
 	laddr := &net.UnixAddr{Name: address, Net: network}
 	op := operation{op: "listen", network: network, addr: laddr, call: "bind"}
-	if err := checkNetwork(network, dgramNetwork); err != nil {
+	if err := checkAddr(laddr, dgramNetwork); err != nil {
 		return nil, op.wrap(err)
 	}
 	c, err := lc.Transport.carrier().ListenPacket(ctx, network, address, lc.options())

@@ -59,7 +59,7 @@ func (c *Conn) WriteMsgTo(data []byte, to *net.UnixAddr, files ...Sendable) (n i
 	return n, err
 }
 
-// checkDestination refuses what package net refuses.
+// checkDestination refuses what package net refuses, and names that are none.
 func (c *Conn) checkDestination(to *net.UnixAddr) error {
 	switch {
 	case to == nil:
@@ -69,7 +69,7 @@ func (c *Conn) checkDestination(to *net.UnixAddr) error {
 	case to.Net != c.network:
 		return syscall.EAFNOSUPPORT
 	}
-	return nil
+	return checkName(to)
 }
 
 func (c *Conn) send(data []byte, to *net.UnixAddr, files []Sendable) (int, error) {

@@ -10,6 +10,7 @@
 #            a socket file only, in which nobody listens.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+# shellcheck source=lib/manager.sh
 source "$lib/manager.sh"
 
 things() {

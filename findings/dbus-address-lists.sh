@@ -69,10 +69,13 @@ cat >bus.conf <<XML
 XML
 start dbus-daemon --nofork --config-file=bus.conf 2>/dev/null
 there bus
+connected() {
+	unpacked "$@" >/dev/null 2>&1 && echo connected || echo refused
+}
 each() {
-	local call=(/org/freedesktop/DBus org.freedesktop.DBus)
-	DBUS_SESSION_BUS_ADDRESS=$1 unpacked dbus-send --session --print-reply --dest=org.freedesktop.DBus "${call[0]}" "${call[1]}.GetId" >/dev/null 2>&1 && echo connected || echo refused
-	unpacked busctl --address="$1" call org.freedesktop.DBus "${call[@]}" GetId >/dev/null 2>&1 && echo connected || echo refused
+	local bus=org.freedesktop.DBus
+	connected env DBUS_SESSION_BUS_ADDRESS="$1" dbus-send --session --print-reply --dest=$bus / $bus.GetId
+	connected busctl --address="$1" call $bus / $bus GetId
 	timeout 20 ./program "$1"
 	timeout 20 python3 jeepney.py "$1"
 	timeout 20 python3 next.py "$1"

@@ -10,6 +10,7 @@
 #            getsockname(2), that is LocalAddr, and Credentials instead of REMOTE_ADDR.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+# shellcheck source=lib/manager.sh
 source "$lib/manager.sh"
 
 for accept in yes no; do

@@ -11,6 +11,7 @@
 #            (getsockname), as the Listen functions of afunix/upgrade do.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+# shellcheck source=lib/manager.sh
 source "$lib/manager.sh"
 
 cat >service.py <<'PY'

@@ -64,6 +64,8 @@ JS
 LD_LIBRARY_PATH=$libraries timeout 60 python3 python.py plain 'a?b' 'a#b' 'a%3Fb' >python.seen 2>errors || cannot "$(tail -n 1 errors)"
 timeout 60 node node.js plain 'a?b' 'a#b' 'a%3Fb' >node.seen 2>errors || cannot "$(tail -n 1 errors)"
 echo "each: the file that the server makes, and the client"
-found "C core" "plain: plain, reached; a?b: a?b, UNAVAILABLE; a#b: a#b, UNAVAILABLE; a%3Fb: a?b, reached" "$(paste -sd ';' python.seen | sed 's/;/; /g')"
-found "grpc-js" "plain: plain, reached; a?b: a?b, reached; a#b: a#b, reached; a%3Fb: a%3Fb, reached" "$(paste -sd ';' node.seen | sed 's/;/; /g')"
+found "C core" "plain: plain, reached; a?b: a?b, UNAVAILABLE; a#b: a#b, UNAVAILABLE; a%3Fb: a?b, reached" \
+	"$(paste -sd ';' python.seen | sed 's/;/; /g')"
+found "grpc-js" "plain: plain, reached; a?b: a?b, reached; a#b: a#b, reached; a%3Fb: a%3Fb, reached" \
+	"$(paste -sd ';' node.seen | sed 's/;/; /g')"
 verdict

@@ -2,13 +2,13 @@
 # Question:  the PROXY protocol, version 2, has addresses of AF_UNIX. A local client that is bound to a path calls HAProxy, which tells
 #            its server (send-proxy-v2) who calls. And HAProxy is told so by a relay in Go (accept-proxy). What is said, and understood?
 # Expected:  the paths, both times.
-# Found:     HAProxy says LOCAL without an address, which stands for a connection of the proxy's own, such as a health check: the
-#            server cannot tell a client from the proxy. And it resets a connection that comes with AF_UNIX addresses, as go-proxyproto
-#            writes them for two net.UnixAddr ("invalid PROXY protocol header"); with TCP's addresses it is served.
+# Found:     HAProxy says LOCAL without an address, which stands for a connection of the proxy's own, such as a health check. And it
+#            resets a connection that comes with AF_UNIX addresses, as go-proxyproto writes them for two net.UnixAddr ("invalid PROXY
+#            protocol header"); with TCP's addresses it is served.
 # Version:   haproxy 2.6.12-1+deb12u4, github.com/pires/go-proxyproto v0.12.0.
 # Source:    HAProxy, src/connection.c, make_proxy_line_v2 and conn_recv_proxy; doc/proxy-protocol.txt, 2.2; go-proxyproto, v2.go.
-# For you:   a relay of afunix connections in front of HAProxy sends version 1, "PROXY UNKNOWN"; behind HAProxy LOCAL is no proof of
-#            anything. Who the client is says Credentials, and only the relay can ask.
+# For you:   a relay of afunix connections in front of HAProxy sends version 1, "PROXY UNKNOWN". Who the client is says Credentials, and
+#            only the relay can ask.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
@@ -112,7 +112,8 @@ there accepts.sock
 timeout 40 ./program call >seen
 found "HAProxy says of a local client" "local true, from <nil> to <nil>" "$(sed -n 1p seen)"
 found "HAProxy is told TCP addresses" "local false, from 192.0.2.1:80 to 192.0.2.2:80" "$(sed -n 2p seen)"
-found "HAProxy is told paths" "no answer: Received an invalid PROXY protocol header" "$(sed -n 3p seen): $(grep -o 'Received an invalid.*' haproxy.log | head -n 1)"
+found "HAProxy is told paths" "no answer: Received an invalid PROXY protocol header" \
+	"$(sed -n 3p seen): $(grep -o 'Received an invalid.*' haproxy.log | head -n 1)"
 found "HAProxy is told UNKNOWN" "local true, from <nil> to <nil>" "$(sed -n 4p seen)"
 found "the server is told paths" "local false, from /client to /server" "$(sed -n 5p seen)"
 verdict

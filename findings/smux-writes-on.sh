@@ -98,5 +98,6 @@ timeout 30 ./program >seen
 found "a closed unix socket, written to" "broken pipe" "$(sed -n 's/^a unix socket: //p' seen)"
 found "a closed stream, version 1" "4096 KiB written, no error" "$(sed -n 's/^smux 1: //p' seen)"
 found "a closed stream, version 2" "256 KiB, then timeout: true" "$(sed -n 's/^smux 2: //p' seen)"
-found "reads of the closer" "io: read/write on closed pipe / io: read/write on closed pipe" "$(sed -n 's/.*reads: //p' seen | paste -sd / | sed 's:/io: / io:')"
+found "reads of the closer" "io: read/write on closed pipe / io: read/write on closed pipe" \
+	"$(sed -n 's/.*reads: //p' seen | paste -sd / | sed 's:/io: / io:')"
 verdict

@@ -8,6 +8,7 @@
 #            is right until the day on which it is the admin socket. afunix/upgrade goes by name, type and address.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+# shellcheck source=lib/manager.sh
 source "$lib/manager.sh"
 
 services=(s0 s1 s2 s3 s4 s5)

@@ -9,6 +9,7 @@
 # For you:   a program that is to keep its descriptors over a restart (afunix/upgrade, or FDSTORE=1) is not started as if by inetd.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+# shellcheck source=lib/manager.sh
 source "$lib/manager.sh"
 
 cat >service.py <<PY
@@ -30,7 +31,8 @@ for name in inetd plain; do
 	unit $name.socket "ListenStream=$folder/$name.sock" FileDescriptorName=listener
 	standard_input=null
 	[[ $name == plain ]] || standard_input=socket
-	unit $name.service Type=notify StandardInput=$standard_input FileDescriptorStoreMax=2 "ExecStart=$(command -v python3) $folder/service.py $name.seen"
+	unit $name.service Type=notify StandardInput=$standard_input FileDescriptorStoreMax=2 \
+		"ExecStart=$(command -v python3) $folder/service.py $name.seen"
 done
 manager <<'SH'
 for name in inetd plain; do

@@ -6,6 +6,7 @@ set -euo pipefail
 umask 022
 
 changed=no
+# shellcheck disable=SC2034 # some scripts use it
 lib=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 folder=$(mktemp -d)
 libraries=$folder/tree/usr/lib/x86_64-linux-gnu:$folder/tree/lib/x86_64-linux-gnu:$folder/tree/lib/x86_64-linux-gnu/systemd

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # manager.sh runs systemd's user manager for a script: in namespaces of its own, without a bus, and with the units of $units alone.
-# It is sourced after common.sh.
+# It is sourced after common.sh, which has folder, libraries and programs.
+# shellcheck disable=SC2154
 debian systemd=252.39-1~deb12u2 libsystemd-shared=252.39-1~deb12u2
 units=$folder/config/systemd/user
 mkdir -p "$units" empty
@@ -36,5 +37,5 @@ SH
 		XDG_CONFIG_DIRS=$folder/empty XDG_DATA_DIRS=$folder/empty HOME=$folder/empty LD_LIBRARY_PATH=$libraries \
 		PATH=$folder/tree/lib/systemd:$programs:$PATH timeout -k 1 120 \
 		unshare --user --map-root-user --mount --pid --fork --kill-child --mount-proc bash namespace.sh >beside.log 2>&1 || status=$?
-	[[ $status == 0 ]] || cannot "a user manager: $(tail -n 1 beside.log manager.log 2>/dev/null | tail -n 1)"
+	[[ $status == 0 ]] || cannot "a user manager does not run here: $(cat manager.log beside.log 2>/dev/null | tail -n 1)"
 }

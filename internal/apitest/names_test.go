@@ -80,3 +80,37 @@ func TestUnnamedEndsAreCalledAsInPackageNet(t *testing.T) {
 		}
 	})
 }
+
+// A path with a NUL in it is EINVAL wherever an address is taken. The kernel would end the path
+// there, and bind or reach another file than the one that was named.
+func TestPathsWithNULs(t *testing.T) {
+	each(t, all, func(t *testing.T, tr afunix.Transport, network string) {
+		path := socketPath(t)
+		name := path + "\x00.d"
+		lc := afunix.ListenConfig{Transport: tr}
+		d := afunix.Dialer{Transport: tr}
+		bound := afunix.Dialer{Transport: tr, LocalAddr: &net.UnixAddr{Name: name, Net: network}}
+		_, dialled := d.DialContext(t.Context(), network, name)
+		_, from := bound.DialContext(t.Context(), network, path)
+		results := map[string]error{"DialContext": dialled, "LocalAddr": from}
+		if network == "unixgram" {
+			_, results["ListenPacket"] = lc.ListenPacket(t.Context(), network, name)
+			s, err := lc.ListenPacket(t.Context(), network, socketPath(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			guard(t, s)
+			_, results["WriteMsgTo"] = s.WriteMsgTo([]byte("x"), &net.UnixAddr{Name: name, Net: network})
+		} else {
+			_, results["Listen"] = lc.Listen(t.Context(), network, name)
+		}
+		for call, err := range results {
+			if !errors.Is(err, syscall.EINVAL) {
+				t.Errorf("%s: %v, want EINVAL", call, err)
+			}
+		}
+		if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("something is at the path before the NUL: %v", err)
+		}
+	})
+}
