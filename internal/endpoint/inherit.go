@@ -83,14 +83,19 @@ func (b *Bequest) Keep() { b.move.Stay() }
 // state, has the end.
 func (b *Bequest) Done() { b.move.Finish() }
 
+// An heir makes the end that this process has inherited, which is a connection: see move.Builder.
+type heir struct{ c *session }
+
+func (h heir) Build(in *move.Incoming, _ wire.Tag, v uintptr) (move.End, error) {
+	return builder{h.c, in}.conn(v)
+}
+
 // Inherit makes a connection of what Bequeath returned in another process, which is believed: it
 // has started this one. It owns v.
 func Inherit(w *World, v uintptr, state []byte) (*Conn, error) {
 	parent := &session{table: descriptor.System, world: w}
 	parent.peer.writers = []cred.Credentials{cred.Self()}
-	e, err := move.Inherit(state, v, parent.table, func(in *move.Incoming, _ wire.Tag, v uintptr) (move.End, error) {
-		return builder{parent, in}.conn(v)
-	})
+	e, err := move.Inherit(state, v, parent.table, heir{parent})
 	if err != nil {
 		return nil, err
 	}

@@ -27,12 +27,14 @@ func (c *session) receiveEnds(l move.Luggage, route rights.Route) *move.Incoming
 	if c.world == nil {
 		return move.Receive(l, c.table, c.pipe, route, nil)
 	}
-	return move.Receive(l, c.table, c.pipe, route, c.build)
+	return move.Receive(l, c.table, c.pipe, route, receiver{c})
 }
 
-// build makes the next end: see move.Builder.
-func (c *session) build(in *move.Incoming, tag wire.Tag, v uintptr) (move.End, error) {
-	b := builder{c, in}
+// A receiver makes ends of whatever kind: see move.Builder.
+type receiver struct{ c *session }
+
+func (r receiver) Build(in *move.Incoming, tag wire.Tag, v uintptr) (move.End, error) {
+	b := builder{r.c, in}
 	switch tag {
 	case wire.ConnTag:
 		return b.connOrPacketConn(v)

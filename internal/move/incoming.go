@@ -33,9 +33,12 @@ func (l *Luggage) Add(p *wire.Packet) {
 	l.weight += sock.Arrival{Bytes: len(p.Payload), Rights: p.Records, Luggage: true}.Weight()
 }
 
-// A Builder makes an end of the next state, which is of this kind, and of its descriptor v, 0 if it
-// has none. It owns v, also if it fails.
-type Builder func(in *Incoming, tag wire.Tag, v uintptr) (End, error)
+// A Builder makes ends.
+type Builder interface {
+	// Build makes an end of the next state of in, which is of this kind, and of its descriptor v, 0
+	// if it has none. It owns v, also if it fails.
+	Build(in *Incoming, tag wire.Tag, v uintptr) (End, error)
+}
 
 // Incoming makes the ends of a message of what came in front of it. What it is told is bounded and
 // checked, but it is about the mover's own sockets: a lie breaks nothing but these.
@@ -54,6 +57,22 @@ func Receive(l Luggage, t descriptor.Table, from pipe.Process, route rights.Rout
 
 // Message adopts the descriptors of a message, with its ends.
 func (in *Incoming) Message(p *wire.Packet) (*descriptor.Set, error) {
+	if in.luggage.Empty() { // most messages have no ends, and nothing is allocated for these
+		return rights.Adopt(in.table, in.from, in.route, p.Ancillary, p.Records, in.openBare)
+	}
+	whole := *in
+	in.luggage = Luggage{}
+	return whole.message(p)
+}
+
+// openBare is open without luggage.
+func (in *Incoming) openBare(v uintptr, k descriptor.Kind) (descriptor.End, error) {
+	bare := *in
+	return bare.open(v, k)
+}
+
+// message is Message with luggage.
+func (in *Incoming) message(p *wire.Packet) (*descriptor.Set, error) {
 	set, err := rights.Adopt(in.table, in.from, in.route, p.Ancillary, p.Records, in.open)
 	if l := &in.luggage; err == nil && !l.Empty() {
 		set.Discard()
@@ -88,7 +107,7 @@ func Inherit(state []byte, v uintptr, t descriptor.Table, build Builder) (End, e
 		in.Close(v, descriptor.Unix)
 		return nil, errors.Join(Bad("state %d of an inherited end", tag), err)
 	}
-	e, err := build(in, tag, v)
+	e, err := build.Build(in, tag, v)
 	if err != nil {
 		return nil, blamed(err)
 	}
@@ -127,7 +146,7 @@ func (in *Incoming) end(v uintptr, k descriptor.Kind) (End, error) {
 		in.Close(v, k)
 		return nil, err
 	}
-	return in.build(in, tag, v)
+	return in.build.Build(in, tag, v)
 }
 
 // fits reports whether an end with such a state is sent as a descriptor of kind k.

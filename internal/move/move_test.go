@@ -288,7 +288,7 @@ func TestInherit(t *testing.T) {
 	}
 	conn, listener := state(w.conn("a", 0)), state(w.listener("b", 1, 0))
 	inherit := func(state []byte) (move.End, error) {
-		return move.Inherit(state, w.there.Open(descriptor.EndKind(descriptor.Unix)), w.there, w.build)
+		return move.Inherit(state, w.there.Open(descriptor.EndKind(descriptor.Unix)), w.there, w)
 	}
 	e, err := inherit(conn)
 	if err != nil || fmt.Sprint(e) != "a(1+0)" {

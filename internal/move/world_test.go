@@ -252,8 +252,8 @@ func (e *end) String() string {
 	return b.String() + ")"
 }
 
-// build is a move.Builder.
-func (w *world) build(in *move.Incoming, tag wire.Tag, v uintptr) (move.End, error) {
+// Build makes w a move.Builder.
+func (w *world) Build(in *move.Incoming, tag wire.Tag, v uintptr) (move.End, error) {
 	e, err := w.made(in, tag, v)
 	if err != nil {
 		return nil, err
@@ -381,7 +381,7 @@ func (w *world) receive(l move.Luggage, message *rights.Outgoing) (*descriptor.S
 }
 
 func (w *world) incoming(l move.Luggage) *move.Incoming {
-	return move.Receive(l, w.there, w.from, w.route, w.build)
+	return move.Receive(l, w.there, w.from, w.route, w)
 }
 
 // open fails unless so many descriptors are open in each process, and none has been misused.
