@@ -111,6 +111,32 @@ func TestPassingDescriptorsAllocatesNoMoreThanPackageNet(t *testing.T) {
 	}
 }
 
+// Over pipes a message with a descriptor costs the message, its records, and what was received. What
+// makes ends of sockets that move is there for those alone.
+func TestPassingADescriptorOverPipesAllocatesLittle(t *testing.T) {
+	eachPassing(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
+		if tr != afunix.PipeTransport {
+			t.Skip("see TestPassingDescriptorsAllocatesNoMoreThanPackageNet")
+		}
+		const most = 5
+		a, b := pair(t, tr, network)
+		d, buf := afunix.Descriptor(testenv.TempFile(t, "").Fd()), make([]byte, 64)
+		n := allocations(t, func() error {
+			if _, err := a.WriteMsg(buf, d); err != nil {
+				return err
+			}
+			m, err := b.ReadMsg(buf)
+			if err != nil {
+				return err
+			}
+			return m.Rights.Close()
+		})
+		if n > most {
+			t.Errorf("%v allocations, more than %d", n, most)
+		}
+	})
+}
+
 // netPass does the same with package net, in the way that allocates least.
 func netPass(t testing.TB, f *os.File) func() error {
 	p, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)

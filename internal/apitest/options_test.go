@@ -108,6 +108,38 @@ func TestPassCredentialsOfAListener(t *testing.T) {
 	})
 }
 
+// … and whatever else is set afterwards.
+func TestPassCredentialsOfAListenerLast(t *testing.T) {
+	each(t, listened, func(t *testing.T, tr afunix.Transport, network string) {
+		path := socketPath(t)
+		l := listen(t, tr, network, path)
+		if err := l.SetPassCredentials(true); errors.Is(err, errors.ErrUnsupported) {
+			t.Skip(err)
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		client, err := (&afunix.Dialer{Transport: tr}).DialContext(t.Context(), network, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		guard(t, client)
+		server, err := l.AcceptConn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		guard(t, server)
+		if err := server.SetWriteBuffer(1 << 16); err != nil {
+			t.Fatal(err)
+		}
+		mustWriteMsg(t, server, "set") // what the client hears of that comes before this
+		mustReadMsg(t, client, "set", 0)
+		mustWriteMsg(t, client, "x")
+		if m := mustReadMsg(t, server, "x", 0); m.Credentials == nil || !m.Credentials.SameUser() {
+			t.Errorf("Credentials = %+v; want mine", m.Credentials)
+		}
+	})
+}
+
 func TestOptionsOfWhatIsClosed(t *testing.T) {
 	each(t, all, func(t *testing.T, tr afunix.Transport, network string) {
 		a, _ := pair(t, tr, network)

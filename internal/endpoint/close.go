@@ -2,56 +2,26 @@ package endpoint
 
 import (
 	"errors"
+	"io"
 	"net"
+	"slices"
 	"time"
 
 	"afunix/internal/sock"
 )
 
-// CloseWrite shuts down the sending half: the peer reads what is queued, and then the end.
-func (c *Conn) CloseWrite() error {
-	c.lockToWrite()
-	defer c.mu.Unlock()
-	if c.closed {
-		return net.ErrClosed
-	}
-	if c.out.box.Shut() {
-		c.out.owed.OweShutdown(sock.WriteHalf)
-		c.payLocked()
-		c.wakeWritesLocked()
-	}
-	return nil
-}
-
-// CloseRead shuts down the receiving half: what is queued can still be read, then comes the end, and the peer's writes fail with
-// EPIPE from here on (row 152).
-func (c *Conn) CloseRead() error {
-	c.lockToWrite()
-	defer c.mu.Unlock()
-	if c.closed {
-		return net.ErrClosed
-	}
-	c.in.box.Shut()
-	c.wakeReadsLocked()
-	if !c.out.box.Gone() {
-		c.out.owed.OweShutdown(sock.ReadHalf)
-		c.tellLocked(sock.DebtShutdown)
-	}
-	return nil
-}
-
-// linger bounds how long a closed connection waits for a peer to adopt descriptors whose sender gave up waiting for that, or
-// to make room for our goodbye.
+// linger bounds how long a closed connection waits for a peer to adopt descriptors whose sender
+// gave up waiting for that, or to make room for our goodbye.
 const linger = 5 * time.Second
 
 // Close closes the connection. What was written stays readable for the peer, descriptors included.
-func (c *Conn) Close() error { return c.close(false) }
+func (c *session) Close() error { return c.close(false) }
 
-// close closes the connection. With embryo, the peer's reads end with ECONNRESET whatever it sent: nobody has accepted it
-// (row 199).
-func (c *Conn) close(embryo bool) error {
+// close closes the connection. With embryo, the peer's reads end with ECONNRESET whatever it sent:
+// nobody has accepted it (row 199).
+func (c *session) close(embryo bool) error {
 	c.mu.Lock()
-	first, moving := !c.closed, c.in.paused
+	first, moving := !c.closed, c.stage == paused
 	c.markClosedLocked()
 	c.mu.Unlock()
 	switch {
@@ -64,25 +34,25 @@ func (c *Conn) close(embryo bool) error {
 }
 
 // depose closes a connection that has been marked as closed.
-func (c *Conn) depose(embryo bool) error {
+func (c *session) depose(embryo bool) error {
 	c.mu.Lock()
-	started, underWay := c.in.started, c.out.box.Outstanding() > 0
-	if !started {
+	born, underWay := c.stage != unborn, c.out.box.Outstanding() > 0
+	if !born {
 		c.in.box.Close()
 	}
 	c.unlock()
 	switch {
-	case !started: // its former owner may still have it
+	case !born: // its former owner may still have it
 		return c.pipe.Close()
 	case !underWay:
-		c.drain()
+		c.turn.drain()
 	}
 	c.mu.Lock()
-	for c.in.adopting {
+	for c.in.intake == adopting {
 		c.in.cond.Wait()
 	}
 	c.in.box.Close()
-	c.in.farewell = true
+	c.in.intake = farewell
 	unread := c.in.box.Unread()
 	c.unlock()
 	if c.goodbye(unread || embryo) {
@@ -94,23 +64,24 @@ func (c *Conn) depose(embryo bool) error {
 
 // abort ends a connection of which this side has had enough, as Close would: what the peer has sent
 // is adopted and acknowledged, or not looked at, and then it is the peer's to take back.
-func (c *Conn) abort(why error) {
+func (c *session) abort(why error) {
 	c.mu.Lock()
-	for c.in.adopting {
+	for c.in.intake == adopting {
 		c.in.cond.Wait()
 	}
-	if c.link != nil || c.closed || c.in.paused { // nothing comes, or goodbye is said, or is nobody's to say
+	// Nothing comes, or goodbye is said, or is nobody's to say.
+	if !c.above.brings() || c.closed || c.stage == paused {
 		c.mu.Unlock()
 		c.ended(why)
 		return
 	}
-	c.in.farewell = true
+	c.in.intake = farewell
 	if c.in.failure == nil {
 		c.in.failure = why
 	}
 	c.in.box.Fail()
 	c.out.box.Lose()
-	c.wakeReadsLocked()
+	c.turn.wakeReadsLocked()
 	c.wakeWritesLocked()
 	c.mu.Unlock()
 	if c.goodbye(false) {
@@ -121,46 +92,31 @@ func (c *Conn) abort(why error) {
 }
 
 // goodbye tells the peer that this end is closed, and reports whether nothing is under way.
-func (c *Conn) goodbye(reset bool) (finished bool) {
-	c.lockToWrite()
+func (c *session) goodbye(reset bool) (finished bool) {
+	c.pen.lock()
 	defer c.mu.Unlock()
-	if !c.out.parting {
-		c.out.parting = true
-		c.out.owed.OweBye(reset)
-	}
-	c.payLocked()
+	c.pen.partLocked(reset)
+	c.pen.payLocked()
 	return c.finishedLocked()
 }
 
 // markClosedLocked wakes everybody.
-func (c *Conn) markClosedLocked() {
+func (c *session) markClosedLocked() {
 	c.closed = true
-	c.in.deadline.stop()
-	c.out.deadline.stop()
-	c.wakeReadsLocked()
+	c.in.deadline.stopLocked()
+	c.out.deadline.stopLocked()
+	c.turn.wakeReadsLocked()
 	c.wakeWritesLocked()
-	c.in.turn.relieve() // the reader has to find the end
-}
-
-// drain takes in what the peer has sent before our Close, so that whether anything is left unread does not depend on how far
-// the reader has come. It ends the reader.
-func (c *Conn) drain() {
-	c.mu.Lock()
-	c.in.turn.draining = true
-	c.in.turn.relieve()
-	c.mu.Unlock()
-	c.pipe.Interrupt()
-	<-c.done
+	c.turn.relieve() // the reader has to find the end
 }
 
 // finishedLocked reports whether nothing of ours is under way.
-func (c *Conn) finishedLocked() bool {
-	o := &c.out
-	return !o.pen && (o.severed || !o.owed.Any() && o.box.Outstanding() == 0)
+func (c *session) finishedLocked() bool {
+	return !c.pen.writing() && (c.pen.severed() || !c.pen.owed.Any() && c.out.box.Outstanding() == 0)
 }
 
 // lingering ends a connection once nothing is under way any more, or after a bounded time.
-func (c *Conn) lingering() {
+func (c *session) lingering() {
 	c.mu.Lock()
 	late := c.after(linger)
 	for !late.passed && !c.finishedLocked() {
@@ -171,38 +127,24 @@ func (c *Conn) lingering() {
 	c.dispose()
 }
 
-// saidGoodbyeLocked reports whether the peer has been told that this end is closed, or will be: what
-// it has sent and not had acknowledged is its own to take back. The caller has waited for the pen.
-func (c *Conn) saidGoodbyeLocked() bool {
-	return c.out.parting && !c.out.owed.Owes(sock.DebtBye)
-}
-
 // leftovers discards what the peer has sent since this end was closed, if there was no room for the
 // goodbye: then nobody else can. The reader has ended.
-func (c *Conn) leftovers() {
-	c.lockToWrite()
+func (c *session) leftovers() {
+	c.pen.lock()
 	defer c.unlock()
-	if !c.out.parting || c.saidGoodbyeLocked() {
-		return
+	if c.pen.keepGoodbyeLocked() {
+		c.in.intake = open
+		c.turn.takeRestLocked()
 	}
-	c.out.parting = false
-	c.out.owed.Strike(sock.DebtBye)
-	c.in.farewell = false
-	for range maxGlances {
-		if err := c.takeLocked(nil, false); err != nil {
-			break
-		}
-	}
-	c.in.turn.busy = false
 }
 
 // dispose ends the reader and releases everything.
-func (c *Conn) dispose() error {
-	c.drain()
+func (c *session) dispose() error {
+	c.turn.drain()
 	c.leftovers()
-	c.unclaimed()
-	c.lockToWrite()
-	left := append(c.takeLeftLocked(), c.bereaveLocked(false)...)
+	c.in.unclaimed()
+	c.pen.lock()
+	left := append(c.out.takeKeptLocked(), c.bereaveLocked(false)...)
 	bound := c.out.bound
 	c.mu.Unlock()
 	if bound != nil {
@@ -212,4 +154,68 @@ func (c *Conn) dispose() error {
 		return err
 	}
 	return nil
+}
+
+// bereaveLocked ends sending, while nobody is writing. If the peer has not ended, it returns what
+// is to be released by abandon.
+func (c *session) bereaveLocked(peerEnded bool) (left []sock.Parked) {
+	c.peer.silence()
+	if peerEnded {
+		c.out.box.Bury()
+	} else {
+		left = c.out.box.Sever()
+	}
+	c.pen.severLocked()
+	return left
+}
+
+// abandon closes this end, and then lets go of what is parked for a peer that may live: else it
+// could pull whatever has got the values since, and take it for what was sent (see errLetGo).
+func (c *session) abandon(left []sock.Parked) error {
+	if len(left) == 0 {
+		return c.pipe.Close()
+	}
+	err := c.pipe.Hangup()
+	for _, p := range left {
+		(*message)(p.(*parked)).copies().Release()
+	}
+	return err
+}
+
+// takesItsCarrier reports whether a message that has been written takes the end along over which it
+// goes. The descriptor of that has been duplicated.
+func takesItsCarrier(p sock.Parked) bool {
+	m := (*message)(p.(*parked))
+	return m.of.carriesItself(m)
+}
+
+// ended notes that no packet will come any more: io.EOF, or why the connection broke.
+func (c *session) ended(err error) {
+	c.in.unclaimed()
+	c.pen.lock()
+	left := c.bereaveLocked(err == io.EOF)
+	c.out.settleLocked()
+	switch {
+	case err == io.EOF:
+		c.in.box.Finish()
+	case c.in.failure == nil:
+		c.in.failure = failure(err)
+		c.in.box.Fail()
+	}
+	c.in.cond.Broadcast()
+	unplug := err != io.EOF || len(left) > 0
+	// Whoever moves this end has its descriptor: see Stay and dispose.
+	if c.stage == paused && !slices.ContainsFunc(left, takesItsCarrier) {
+		c.out.kept = append(c.out.kept, left...)
+		unplug = false
+	}
+	c.mu.Unlock()
+	switch {
+	case !unplug:
+	case len(left) > 0:
+		go c.abandon(left)
+	default:
+		c.pipe.Close() // nothing more is to be said to such a peer
+	}
+	c.above.lost()
 }

@@ -2,17 +2,12 @@ package endpoint
 
 import (
 	"context"
-	"math/rand/v2"
 	"net"
 	"syscall"
-	"time"
 
 	"afunix/internal/sock"
 	"afunix/internal/transport"
 )
-
-// randomID tells sockets apart.
-func randomID() uint64 { return rand.Uint64() | 1 }
 
 // connect makes a socket the only one that this one exchanges datagrams with.
 func (s *PacketConn) connect(ctx context.Context, name string) error {
@@ -20,15 +15,15 @@ func (s *PacketConn) connect(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	c, err := s.link(ctx, p)
+	l, err := s.out.link(ctx, p)
 	if err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.peer, s.peerID = c, c.peerID
-	s.mail.SetPeer(sock.Connected)
-	s.remote = c.RemoteAddr() // what it is bound to (row 89)
+	s.peer, s.peerID = l, l.peer.id
+	s.in.mail.SetPeer(sock.Connected)
+	s.remote = l.remote // what it is bound to (row 89)
 	return nil
 }
 
@@ -37,10 +32,10 @@ func (s *PacketConn) Write(b []byte) (int, error) { return s.Send(b, nil, nil) }
 
 // Send sends one datagram: see transport.Conn.
 func (s *PacketConn) Send(b []byte, files []transport.File, to *net.UnixAddr) (int, error) {
-	if err := s.enter(); err != nil {
+	if err := s.out.enter(); err != nil {
 		return 0, err
 	}
-	defer s.exit()
+	defer s.out.exit()
 	if err := s.sendable(len(b), files, to); err != nil {
 		return 0, err
 	}
@@ -53,7 +48,7 @@ func (s *PacketConn) Send(b []byte, files []transport.File, to *net.UnixAddr) (i
 // sendable says why n bytes and files cannot be sent. A socket that wants credentials is given a
 // name before anything else (row 75).
 func (s *PacketConn) sendable(n int, files []transport.File, to *net.UnixAddr) error {
-	if s.nameless() && !s.out.late() && !s.misnamed(to) {
+	if s.nameless() && !s.out.late() && !s.out.misnamed(to) {
 		if err := s.autobind(to); err != nil {
 			return err
 		}
@@ -64,10 +59,10 @@ func (s *PacketConn) sendable(n int, files []transport.File, to *net.UnixAddr) e
 			return bad
 		}
 	}
-	if sock.BadName < o && o < sock.NoObstacle && s.misnamed(to) {
+	if sock.BadName < o && o < sock.NoObstacle && s.out.misnamed(to) {
 		o = sock.BadName
 	}
-	return errorOf(o, true)
+	return errorOf(o, syscall.ECONNREFUSED)
 }
 
 // obstacle says why n bytes cannot be sent, to the peer or to anybody.
@@ -78,20 +73,20 @@ func (s *PacketConn) obstacle(n int, toPeer bool) sock.Obstacle {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if toPeer {
-		o = min(o, s.mail.Peer().Obstacle())
+		o = min(o, s.in.mail.Peer().Obstacle())
 	}
 	if s.mute {
 		o = min(o, sock.Silent)
 	}
-	return min(o, sock.Stopped(s.mail.Closed(), false))
+	return min(o, sock.Stopped(s.in.mail.Closed(), false))
 }
 
 // misnamed reports whether to is no name.
-func (s *PacketConn) misnamed(to *net.UnixAddr) bool {
+func (o *outgoing) misnamed(to *net.UnixAddr) bool {
 	if to == nil {
 		return false
 	}
-	_, err := s.network.Find(to.Name)
+	_, err := o.s.network.Find(to.Name)
 	return err == syscall.EINVAL
 }
 
@@ -99,11 +94,11 @@ func (s *PacketConn) misnamed(to *net.UnixAddr) bool {
 func (s *PacketConn) nameless() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.pass && len(s.bound) == 0 && !s.mail.Closed()
+	return s.pass && len(s.bound) == 0 && !s.in.mail.Closed()
 }
 
-// autobind gives the socket a name that the system chooses, unless it has one. It is about to send to the socket named to, or to its peer
-// if that is nil.
+// autobind gives the socket a name that the system chooses, unless it has one. It is about to send
+// to the socket named to, or to its peer if that is nil.
 func (s *PacketConn) autobind(to *net.UnixAddr) error {
 	s.binding.Lock()
 	defer s.binding.Unlock()
@@ -117,31 +112,32 @@ func (s *PacketConn) autobind(to *net.UnixAddr) error {
 	return nil
 }
 
-// introduce tells the name that the socket has chosen to those who have datagrams of it. It waits for the peer if that is who the send is
-// for, which may fail all the same, and for nobody else.
+// introduce tells the name that the socket has chosen to those who have datagrams of it. It waits
+// for the peer if that is who the send is for, which may fail all the same, and for nobody else.
 func (s *PacketConn) introduce(toPeer bool) {
 	name := s.boundName()
-	for _, c := range s.destinations() {
-		c.lockToWrite()
-		c.out.owed.name = name
+	for _, c := range s.out.destinations() {
+		c.pen.lock()
+		c.pen.owed.name = name
 		if toPeer && c == s.peer {
 			c.tellLocked(sock.DebtOptions)
 		} else {
-			c.out.owed.Owe(sock.DebtOptions)
-			c.payLocked()
+			c.pen.owed.Owe(sock.DebtOptions)
+			c.pen.payLocked()
 		}
 		c.mu.Unlock()
 	}
 }
 
 // destinations are the links that the socket sends on.
-func (s *PacketConn) destinations() (links []*Conn) {
+func (o *outgoing) destinations() (links []*link) {
+	s := o.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.out.mu.Lock()
-	defer s.out.mu.Unlock()
-	for _, d := range s.out.links {
-		links = append(links, d.conn)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, d := range o.links {
+		links = append(links, d.link)
 	}
 	if s.peer != nil {
 		links = append(links, s.peer)
@@ -149,32 +145,34 @@ func (s *PacketConn) destinations() (links []*Conn) {
 	return links
 }
 
-// sendToPeer sends to the socket that this one is connected to. If that is gone, this one is not connected any more (row 120).
+// sendToPeer sends to the socket that this one is connected to. If that is gone, this one is not
+// connected any more (row 120).
 func (s *PacketConn) sendToPeer(b []byte, files []transport.File) (int, error) {
 	n, err := s.peer.offer(b, files)
 	if err != errGone && err != errLost && err != syscall.ECONNREFUSED {
 		return n, err
 	}
 	s.mu.Lock()
-	o := s.mail.Part()
+	o := s.in.mail.Part()
 	s.peerID = 0
-	s.unlock()
+	s.in.unlock()
 	if o == sock.Left {
 		s.peer.Close()
 	}
-	return n, errorOf(o, true)
+	return n, errorOf(o, syscall.ECONNREFUSED)
 }
 
-// sendTo sends to the socket called name. A link that turns out to be gone says nothing of whoever has the name now.
+// sendTo sends to the socket called name. A link that turns out to be gone says nothing of whoever
+// has the name now.
 func (s *PacketConn) sendTo(b []byte, files []transport.File, name string) (int, error) {
 	for {
-		d, fresh, err := s.reach(name)
+		d, fresh, err := s.out.reach(name)
 		if err != nil {
 			return 0, err
 		}
-		n, err := d.conn.offer(b, files)
+		n, err := d.link.offer(b, files)
 		gone := err == errGone || err == errLost || err == syscall.ECONNREFUSED
-		s.leave(name, d, gone)
+		s.out.leave(name, d, gone)
 		switch {
 		case !gone:
 			return n, err
@@ -186,31 +184,8 @@ func (s *PacketConn) sendTo(b []byte, files []transport.File, name string) (int,
 	}
 }
 
-// SetWriteDeadline sets when writes give up.
-func (s *PacketConn) SetWriteDeadline(t time.Time) error {
-	return s.sending(func(o *outgoing) { o.deadline.set(t) }, func(c *Conn) error { return c.SetWriteDeadline(t) })
-}
-
-// sending changes the sending half, and each of its links.
-func (s *PacketConn) sending(half func(*outgoing), link func(*Conn) error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.mail.Closed() {
-		return net.ErrClosed
-	}
-	s.out.mu.Lock()
-	defer s.out.mu.Unlock()
-	half(&s.out)
-	for _, d := range s.out.links {
-		link(d.conn) // one that is closed needs it no more
-	}
-	if s.peer != nil {
-		link(s.peer)
-	}
-	return nil
-}
-
-// signature is what each datagram says of its sender: its name, which nobody changes, and whether it has credentials.
+// signature is what each datagram says of its sender: its name, which nobody changes, and whether
+// it has credentials.
 func (s *PacketConn) signature() (name []byte, credentials bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -14,10 +14,10 @@ type deadline struct {
 	expired bool
 }
 
-// set replaces the deadline; the zero time means none. The caller holds mu.
-func (d *deadline) set(t time.Time) {
+// setLocked replaces the deadline; the zero time means none.
+func (d *deadline) setLocked(t time.Time) {
 	d.at, d.expired = t, false
-	d.stop()
+	d.stopLocked()
 	if t.IsZero() {
 		return
 	}
@@ -43,8 +43,8 @@ func (d *deadline) fire() {
 	}
 }
 
-// stop ends the timer.
-func (d *deadline) stop() {
+// stopLocked ends the timer.
+func (d *deadline) stopLocked() {
 	if d.timer != nil {
 		d.timer.Stop()
 	}

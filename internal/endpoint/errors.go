@@ -27,9 +27,8 @@ var (
 	errUnproved   = fmt.Errorf("%w: the peer could not prove which process it is", sock.ErrProtocol)
 )
 
-// errorOf returns the error that o is. pair says that the socket is an end of a pair of datagram
-// sockets.
-func errorOf(o sock.Obstacle, pair bool) error {
+// errorOf returns the error that o is, with left for the one that the peer is gone.
+func errorOf(o sock.Obstacle, left error) error {
 	switch o {
 	case sock.NoObstacle:
 		return nil
@@ -44,9 +43,7 @@ func errorOf(o sock.Obstacle, pair bool) error {
 	case sock.Alone:
 		return syscall.ENOTCONN
 	case sock.Left:
-		if pair {
-			return syscall.ECONNREFUSED
-		}
+		return left
 	}
 	return syscall.EPIPE
 }
@@ -60,3 +57,10 @@ func failure(err error) error {
 	}
 	return err
 }
+
+// errMoving: the peer's end is moving, so descriptors have to be duplicated for another process.
+var errMoving = errors.New("the peer is moving")
+
+// errCrowded: there is no room for a message with ends of ours. They are what they were while it
+// waits: whoever is to make room may be reading one of them.
+var errCrowded = errors.New("ends do not wait for room")

@@ -10,7 +10,7 @@ import (
 	"afunix/internal/wire"
 )
 
-// States of ends that parse, and in which no end can be: the unpacker, sock.RestoreInbox and sock.RestoreOutbox. Whoever says them really
+// States of ends that parse, and in which no end can be: package move and states.go, sock.RestoreInbox and sock.RestoreOutbox. Whoever says them really
 // hands over an end, or what listens.
 
 // impossible is why a state is refused by package sock.
@@ -102,7 +102,7 @@ var connsThatCannotBe = map[string]attack{
 		e.moves(append(theConn(nil), "bytes"...), e.end(descriptor.Unix, e.cargo(descriptor.Unix).values[0]))
 	}},
 	"a name that is too long":                              {says: "record 0: bad record: a name of 109 bytes", do: conn(func(s *sock.ConnState) { s.End.Chosen = strings.Repeat("x", 109) }, 0)},
-	"a connection that waits for a hello and has heard it": {says: "record 0: bad record: the state of a connection that waits for a hello, and has heard it", do: conn(func(s *sock.ConnState) { s.Shift.Waits = true }, 0)},
+	"a connection that waits for a hello and has heard it": {says: "record 0: bad record: the state of a connection that waits for a hello, and has heard it", do: conn(func(s *sock.ConnState) { s.Moves.Waits = true }, 0)},
 	"a stream that has lost its peer":                      {says: "record 0: bad record: a connection of type 1 that has lost its peer", do: conn(func(s *sock.ConnState) { s.Out.Peer = sock.Apart }, 0)},
 	"a seqpacket that has lost its peer":                   {says: "record 0: bad record: a connection of type 5 that has lost its peer", do: conn(func(s *sock.ConnState) { s.End.Type, s.End.Server, s.Out.Peer = sock.Seqpacket, false, sock.Apart }, 0)},
 	"what waits for the queue, on a stream":                {says: "record 0: bad record: 1 datagrams that wait, of a connection", do: conn(func(s *sock.ConnState) { s.Link.Offers = []uint64{1} }, 0)},

@@ -6,45 +6,42 @@ import (
 
 	"afunix/internal/cred"
 	"afunix/internal/descriptor"
+	"afunix/internal/move"
 	"afunix/internal/wire"
 )
 
-// This file is about an end that a child process inherits (P8): its descriptor goes to the child by the system's own means, and its
-// state by the environment, so no message carries it.
+// This file is about an end that a child process inherits (P8): its descriptor goes to the child by
+// the system's own means, and its state by the environment, so no message carries it.
 
 // A Bequest is an end that waits for a child.
 type Bequest struct {
 	Value uintptr // the descriptor of its pipe: open until Done
 	State []byte
 	c     *Conn
-	departure
+	move  *move.Outgoing
 }
 
-// Bequeath gets c ready to be inherited. It fails with ETOOMANYREFS if descriptors wait to be received from it, and with
-// os.ErrDeadlineExceeded if its write deadline comes before its peer has taken note. An error means that nothing has changed. Otherwise the
-// caller calls Done or Keep.
+// Bequeath gets c ready to be inherited. It fails with ETOOMANYREFS if descriptors wait to be
+// received from it, and with os.ErrDeadlineExceeded if its write deadline comes before its peer has
+// taken note. An error means that nothing has changed. Otherwise the caller calls Done or Keep.
 func (c *Conn) Bequeath() (*Bequest, error) {
-	b := &Bequest{c: c}
-	err := b.begin(c)
-	if err == nil {
-		err = c.ready(&b.departure)
-	}
+	b := &Bequest{c: c, move: move.New(nil, nil, nil)}
+	err := b.move.Nest([]move.End{c})
 	if err == nil && c.holdsDescriptors() {
 		err = syscall.ETOOMANYREFS
 	}
 	if err == nil {
-		b.Value, err = c.descriptor()
+		b.Value, err = c.Descriptor()
 	}
 	if err != nil {
 		b.Keep()
 		return nil, err
 	}
-	p := new(parcel) // which nobody carries: it takes nothing but the state
-	if err := c.pack(p); err != nil {
+	if err := c.Pack(b.move); err != nil {
 		b.Keep()
 		return nil, err
 	}
-	b.State = p.states
+	b.State = b.move.State()
 	return b, nil
 }
 
@@ -80,34 +77,30 @@ func (c *Conn) holdsDescriptors() bool {
 }
 
 // Keep goes on with the end here.
-func (b *Bequest) Keep() { b.stay() }
+func (b *Bequest) Keep() { b.move.Stay() }
 
-// Done ends what this process had of the end. Whoever has a duplicate of the descriptor, and the state, has the end.
-func (b *Bequest) Done() {
-	b.c.moved()
-	b.c.release()
+// Done ends what this process had of the end. Whoever has a duplicate of the descriptor, and the
+// state, has the end.
+func (b *Bequest) Done() { b.move.Finish() }
+
+// An heir makes the end that this process has inherited, which is a connection: see move.Builder.
+type heir struct{ c *session }
+
+func (h heir) Build(in *move.Incoming, _ wire.Tag, v uintptr) (move.End, error) {
+	return builder{h.c, in}.conn(v)
 }
 
-// Inherit makes a connection of what Bequeath returned in another process, which is believed: it has started this one. It owns v.
+// Inherit makes a connection of what Bequeath returned in another process, which is believed: it
+// has started this one. It owns v.
 func Inherit(w *World, v uintptr, state []byte) (*Conn, error) {
-	parent := &Conn{table: descriptor.System, world: w}
-	parent.in.writers = []cred.Credentials{cred.Self()}
-	u := &unpacker{c: parent, baggage: baggage{states: state}}
-	tag, rest, err := wire.ParseTag(state)
-	if err != nil || tag != wire.ConnTag {
-		u.close(v, descriptor.Unix)
-		return nil, errors.Join(badLuggage("state %d of an inherited end", tag), err)
-	}
-	u.states = rest
-	c, err := u.conn(v, nil)
+	parent := &session{table: descriptor.System, world: w}
+	parent.peer.writers = []cred.Credentials{cred.Self()}
+	e, err := move.Inherit(state, v, parent.table, heir{parent})
 	if err != nil {
-		return nil, badState(err)
+		return nil, err
 	}
-	if len(u.states) > 0 {
-		c.Close()
-		return nil, badLuggage("%d bytes behind the state of an inherited end", len(u.states))
-	}
-	c.start()
+	c := e.(*Conn)
+	c.Start()
 	c.Taken()
 	return c, nil
 }

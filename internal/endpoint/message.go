@@ -6,6 +6,7 @@ import (
 	"syscall"
 
 	"afunix/internal/descriptor"
+	"afunix/internal/move"
 	"afunix/internal/rights"
 	"afunix/internal/sock"
 	"afunix/internal/transport"
@@ -16,7 +17,7 @@ import (
 // been queued.
 type message struct {
 	*rights.Outgoing                // nil if it has no descriptors
-	parcel           *parcel        // of its descriptors that are ends of ours; nil if none is
+	ends             *move.Outgoing // those of its descriptors that are ends of ours; nil if none is
 	transfer         *sock.Transfer // once it has been written
 	room             sock.Transfer  // for that
 	lacks            int            // the weight for which there was no room: see errCrowded
@@ -37,13 +38,13 @@ func (m *message) records() int {
 func (m *message) weight() int {
 	n := m.records()
 	if n > 0 {
-		n += m.parcel.weight()
+		n += m.ends.Weight()
 	}
 	return n
 }
 
 // moves reports whether ends of ours go along.
-func (m *message) moves() bool { return m != nil && m.parcel != nil }
+func (m *message) moves() bool { return m != nil && m.ends != nil }
 
 // maxLen bounds the length of its records.
 func (m *message) maxLen() int {
@@ -56,8 +57,8 @@ func (m *message) maxLen() int {
 // copies are what is parked until m has arrived: descriptors of this process, and what has been put
 // into the other one.
 func (m *message) copies() sock.Parked {
-	if m.parcel != nil {
-		return m.parcel
+	if m.ends != nil {
+		return m.ends
 	}
 	return m.Outgoing
 }
@@ -77,23 +78,22 @@ func (p *parked) settle(let func(sock.Parked)) {
 
 // settleLocked does what has been decided about the copies of messages, with mu released: it closes
 // descriptors here and in the other process. Their senders wait for that.
-func (c *Conn) settleLocked() {
-	o := &c.out
+func (o *outbox) settleLocked() {
 	for len(o.settling) > 0 {
 		m := o.settling[0]
 		o.settling = slices.Delete(o.settling, 0, 1)
-		c.mu.Unlock()
+		o.c.mu.Unlock()
 		m.let(m.copies())
-		c.mu.Lock()
+		o.c.mu.Lock()
 		m.let = nil
 		o.cond.Broadcast()
 	}
 }
 
 // settledLocked waits until nothing is to be done about the copies of m.
-func (c *Conn) settledLocked(m *message) {
+func (o *outbox) settledLocked(m *message) {
 	for m.let != nil {
-		c.out.cond.Wait()
+		o.cond.Wait()
 	}
 }
 
@@ -106,81 +106,96 @@ func (m *message) seal(p *wire.Packet) (err error) {
 	return err
 }
 
-// undo takes back a message that has not been written, for the reason why. The caller holds
-// writing, so that no other one is loaded.
-func (c *Conn) undo(m *message, why error) {
+// undo takes back a message that has not been written, for the reason why.
+func (s sending) undo(m *message, why error) {
 	if m.Outgoing == nil {
 		return
 	}
-	exported := m.Exported() || m.parcel.exported()
+	exported := m.Exported() || m.ends.Exported()
 	m.TakeBack()
-	m.parcel.undo()
-	c.unload()
-	if exported && !errors.Is(why, syscall.ESRCH) && !c.outlives() {
-		c.abort(syscall.ECONNABORTED) // what was exported cannot be taken back (P4)
+	m.ends.Undo()
+	s.unload()
+	if exported && !errors.Is(why, syscall.ESRCH) && !s.outlives() {
+		s.c.abort(syscall.ECONNABORTED) // what was exported cannot be taken back (P4)
 	}
 }
 
 // outlives reports whether the peer is gone. What it has said before can still be read.
-func (c *Conn) outlives() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.out.box.Gone()
+func (o *outbox) outlives() bool {
+	o.c.mu.Lock()
+	defer o.c.mu.Unlock()
+	return o.box.Gone()
 }
 
-// gather looks at files, and gets the ends among them ready to move, once there is room for a message
-// of that weight. On an error nothing has happened.
-func (c *Conn) gather(files []transport.File, weight int) (*message, error) {
-	route, err := c.sendRoute(weight)
+// gather looks at files, and gets the ends among them ready to move, once there is room for a
+// message of that weight. On an error nothing has happened.
+func (o *outbox) gather(files []transport.File, weight int) (*message, error) {
+	route, err := o.sendRoute(weight)
 	if err != nil {
 		return nil, err
 	}
-	m := &message{Outgoing: rights.NewOutgoing(c.table, c.pipe, route, len(files))}
+	m := &message{Outgoing: rights.NewOutgoing(o.c.table, o.c.pipe, route, len(files))}
 	for i, f := range files {
 		if f.End == nil {
 			err = m.Add(f.Value)
 		} else {
-			err = c.addEnd(m, route, f.End)
+			err = o.addEnd(m, route, f.End)
 		}
 		if err != nil {
 			return nil, &descriptor.IndexError{Index: i, Err: err}
 		}
 	}
-	if err := m.parcel.pack(m.Outgoing); err != nil {
-		return nil, err
+	if m.ends != nil {
+		if err := m.ends.Pack(); err != nil {
+			return nil, err
+		}
 	}
 	return m, nil
 }
 
-// load duplicates the descriptors of m for the peer: errShifted if the peer's end moves away from
-// where they would go. The caller holds writing.
-func (c *Conn) load(m *message) error {
+// load duplicates the descriptors of m for the peer: errMoving if the peer's end moves away from
+// where they would go.
+func (s sending) load(m *message) error {
 	if m.Outgoing == nil {
 		return nil
 	}
-	c.mu.Lock()
-	ready := c.out.shift.Load()
-	c.mu.Unlock()
+	s.c.mu.Lock()
+	ready := s.c.moves.Load()
+	s.c.mu.Unlock()
 	if !ready {
-		return errShifted
+		return errMoving
 	}
 	err := m.Duplicate()
 	if err == nil {
-		err = m.parcel.duplicate()
+		err = m.ends.Duplicate()
 	}
 	return err
 }
 
 // unload notes that no message is loaded that has not been written.
-func (c *Conn) unload() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.unloadedLocked()
+func (s sending) unload() {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	s.unloadedLocked()
 }
 
-func (c *Conn) unloadedLocked() {
-	if c.out.shift.Unload() {
-		c.payLocked()
+func (o *outbox) unloadedLocked() {
+	if o.c.moves.Unload() {
+		o.c.pen.payLocked()
 	}
-	c.out.cond.Broadcast()
+	o.cond.Broadcast()
+}
+
+// arrived ends the sending of a message, unless it has not been written: then undo has.
+func (m *message) arrived() {
+	if m != nil && m.ends != nil && m.transfer != nil {
+		m.ends.Settle(m.fate() != sock.Unknown)
+	}
+}
+
+// fate returns what has become of a message that has been written.
+func (m *message) fate() sock.Fate {
+	m.of.c.mu.Lock()
+	defer m.of.c.mu.Unlock()
+	return m.transfer.Fate
 }

@@ -2,6 +2,7 @@ package endpoint_test
 
 import (
 	"errors"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -133,5 +134,57 @@ func TestAListenerThatIsFullOfStrangersMoves(t *testing.T) {
 	begin := time.Now()
 	if err := move(carrier, l); err != nil || time.Since(begin) > 5*time.Second {
 		t.Errorf("%v after %v", err, time.Since(begin))
+	}
+}
+
+// What a client of a listener that has moved is called is seen when it is accepted, as package net
+// does. A name that it chooses later is not looked at (row 75).
+func TestAClientOfAListenerThatHasMovedKeepsItsName(t *testing.T) {
+	testenv.NeedPipeRights(t)
+	cfg, _ := moving(sock.Seqpacket)
+	l, path := listening(t, cfg)
+	p, err := newClient(t.Context(), path, sock.Seqpacket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := cfg
+	own.Autobind = func() (string, io.Closer, error) { return "chosen", io.NopCloser(nil), nil }
+	client, err := endpoint.Dial(t.Context(), p, own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	carrier, other := pairOf(t, cfg)
+	arrived := make(chan any, 1)
+	go func() {
+		m, err := other.Recv(make([]byte, 1), false)
+		if err != nil {
+			t.Error(err)
+			close(arrived)
+			return
+		}
+		m.Rights.Give(0, func(_ uintptr, _ descriptor.Kind, end descriptor.End) error { arrived <- end; return nil })
+	}()
+	if err := move(carrier, l); err != nil {
+		t.Fatal(err)
+	}
+	next, ok := (<-arrived).(*endpoint.Listener)
+	if !ok {
+		t.FailNow()
+	}
+	defer next.Close()
+	next.SetDeadline(time.Now().Add(10 * time.Second))
+	server, err := next.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	if err := client.SetPassCredentials(true); err != nil {
+		t.Fatal(err)
+	}
+	send(t, client, "x")
+	recv(t, server.(*endpoint.Conn), "x", 0)
+	if got := server.RemoteAddr().String(); got != "@" {
+		t.Errorf("the client was accepted without a name, and is called %q now", got)
 	}
 }

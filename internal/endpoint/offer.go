@@ -6,6 +6,7 @@ import (
 	"os"
 	"syscall"
 
+	"afunix/internal/move"
 	"afunix/internal/sock"
 	"afunix/internal/transport"
 	"afunix/internal/wire"
@@ -17,25 +18,25 @@ var errGone = errors.New("link is gone")
 // errLost: the link broke, and nobody can know whether the datagram has been queued.
 var errLost = errors.New("link is lost")
 
-// offer sends one datagram, and waits until it has been queued. ECONNREFUSED: the other socket was closed meanwhile; EPERM: it is
-// connected to somebody else; EPIPE: it has shut down reading.
-func (c *Conn) offer(b []byte, files []transport.File) (int, error) {
+// offer sends one datagram, and waits until it has been queued. ECONNREFUSED: the other socket was
+// closed meanwhile; EPERM: it is connected to somebody else; EPIPE: it has shut down reading.
+func (l *link) offer(b []byte, files []transport.File) (int, error) {
 	for weight := 0; ; {
 		var m *message
 		if len(files) > 0 {
 			var err error
-			if m, err = c.gather(files, weight); err == errCycle {
+			if m, err = l.out.gather(files, weight); err == move.ErrCycle {
 				return len(b), nil
 			} else if err != nil {
 				return 0, gone(err)
 			}
 		}
-		n, err := c.offerWith(b, m)
+		n, err := l.offerWith(b, m)
 		switch err {
 		case errCrowded:
 			weight = m.lacks
 			continue
-		case errShifted:
+		case errMoving:
 			continue
 		}
 		m.arrived()
@@ -44,23 +45,23 @@ func (c *Conn) offer(b []byte, files []transport.File) (int, error) {
 }
 
 // offerWith sends one datagram with the descriptors of m, if that is not nil.
-func (c *Conn) offerWith(b []byte, m *message) (int, error) {
-	c.writing.Lock()
-	defer c.writing.Unlock()
+func (l *link) offerWith(b []byte, m *message) (int, error) {
+	s := l.out.send()
+	defer s.done()
 	if m == nil {
-		m = c.link.plain()
+		m = l.plain(s)
 	}
-	c.link.name, c.link.pass = c.link.socket.signature()
-	err := c.load(m)
+	l.name, l.vouched = l.owner.signature()
+	err := s.load(m)
 	n := 0
 	if err == nil {
-		n, err = c.pieces(b, wire.MaxPayload-m.maxLen(), m)
+		n, err = s.pieces(b, wire.MaxPayload-m.maxLen(), m)
 	}
 	if m.transfer == nil {
-		c.undo(m, err)
-		return 0, gone(c.bereaved(err))
+		s.undo(m, err)
+		return 0, gone(s.bereaved(err))
 	}
-	return c.verdict(m, n, err)
+	return l.verdict(m, n, err)
 }
 
 // gone translates the end of a link.
@@ -71,9 +72,9 @@ func gone(err error) error {
 	return err
 }
 
-// plain returns a message without descriptors: the one of the last datagram, if its outcome is known. The caller holds
-// Conn.writing.
-func (l *link) plain() *message {
+// plain returns a message without descriptors: the one of the last datagram, if its outcome
+// is known. Both are the sending's.
+func (l *link) plain(sending) *message {
 	if l.last == nil || l.last.room.Fate == sock.Unknown {
 		l.last = new(message)
 	}
@@ -81,29 +82,29 @@ func (l *link) plain() *message {
 	return l.last
 }
 
-// verdict waits for what the receiver says of a datagram of which n bytes have been written; err is what stopped the rest, if
-// anything did.
-func (c *Conn) verdict(m *message, n int, err error) (int, error) {
+// verdict waits for what the receiver says of a datagram of which n bytes have been written; err is
+// what stopped the rest, if anything did.
+func (l *link) verdict(m *message, n int, err error) (int, error) {
 	t := m.transfer
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	w := wait{c: c}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	w := wait{c: &l.session}
 	defer w.endLocked()
 	incomplete := err
 	for t.Fate == sock.Written && err == nil {
 		switch {
-		case c.closed:
+		case l.closed:
 			err = net.ErrClosed
-		case c.out.deadline.expired:
+		case l.out.deadline.expired:
 			err = os.ErrDeadlineExceeded
 		default:
 			w.moreLocked()
 		}
 	}
 	if t.Fate == sock.Written {
-		c.cancelLocked(t, &w)
+		l.cancelLocked(t, &w)
 	}
-	c.settledLocked(m)
+	l.out.settledLocked(m)
 	switch t.Fate {
 	case sock.Acknowledged:
 		return n, nil
@@ -126,12 +127,12 @@ func (c *Conn) verdict(m *message, n int, err error) (int, error) {
 
 // cancelLocked tells the receiver that nobody waits any longer for a datagram to be queued, and
 // waits for what it says to that: either it is in the queue all the same, or nothing has happened.
-func (c *Conn) cancelLocked(t *sock.Transfer, w *wait) {
-	c.out.owed.Cancel(t.Serial())
-	c.payLocked()
-	late := c.after(patience)
+func (l *link) cancelLocked(t *sock.Transfer, w *wait) {
+	l.pen.owed.Cancel(t.Serial())
+	l.pen.payLocked()
+	late := l.after(patience)
 	defer late.stop()
-	for t.Fate == sock.Written && !late.passed && !c.out.severed {
+	for t.Fate == sock.Written && !late.passed && !l.pen.severed() {
 		w.moreLocked()
 	}
 	if t.Fate == sock.Written {

@@ -3,54 +3,75 @@ package endpoint
 import (
 	"net"
 	"syscall"
+	"time"
 
 	"afunix/internal/sock"
 )
 
+// change changes an open end. how is called with mu held, as that of revise is.
+func (c *session) change(how func()) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return net.ErrClosed
+	}
+	how()
+	return nil
+}
+
+// revise changes an open end, and has the pen for that: how may owe the peer something.
+func (c *session) revise(how func()) error {
+	c.pen.lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return net.ErrClosed
+	}
+	how()
+	c.pen.payLocked()
+	return nil
+}
+
 // SetReadBuffer sets SO_RCVBUF, which is remembered and changes nothing: on AF_UNIX it is the
 // sender's buffer that bounds what is under way (unix(7)).
 func (c *Conn) SetReadBuffer(bytes int) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return net.ErrClosed
-	}
-	c.in.buffer = sock.ReadBuffer(bytes)
-	return nil
+	return c.change(func() { c.in.buffer = sock.ReadBuffer(bytes) })
 }
 
 // ReadBuffer returns SO_RCVBUF. An end that has moved has that of a new one.
-func (c *Conn) ReadBuffer() (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return 0, net.ErrClosed
-	}
-	return c.in.buffer, nil
+func (c *Conn) ReadBuffer() (bytes int, err error) {
+	err = c.change(func() { bytes = c.in.buffer })
+	return bytes, err
 }
 
 // SetWriteBuffer sets SO_SNDBUF: how much may be under way to the peer.
-func (c *Conn) SetWriteBuffer(bytes int) error {
-	c.lockToWrite()
-	defer c.mu.Unlock()
-	if c.closed {
-		return net.ErrClosed
-	}
-	c.out.owed.window = c.out.box.SetBuffer(sock.WriteBuffer(bytes))
-	c.out.owed.Owe(sock.DebtOptions)
-	c.payLocked()
-	c.wakeWritesLocked()
-	return nil
+func (c *session) SetWriteBuffer(bytes int) error {
+	return c.revise(func() {
+		c.out.box.SetBuffer(sock.WriteBuffer(bytes))
+		c.pen.owed.Owe(sock.DebtOptions)
+		c.wakeWritesLocked()
+	})
 }
 
 // WriteBuffer returns SO_SNDBUF.
-func (c *Conn) WriteBuffer() (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return 0, net.ErrClosed
-	}
-	return c.out.box.Buffer(), nil
+func (c *Conn) WriteBuffer() (bytes int, err error) {
+	err = c.change(func() { bytes = c.out.box.Buffer() })
+	return bytes, err
+}
+
+// SetPassCredentials makes messages carry their sender's credentials: those that are sent once it
+// has returned.
+func (c *Conn) SetPassCredentials(on bool) error {
+	return c.revise(func() {
+		c.pass = on
+		c.in.box.TellApart(on)
+		c.tellLocked(sock.DebtOptions)
+	})
+}
+
+// PassCredentials returns SO_PASSCRED.
+func (c *Conn) PassCredentials() (on bool, err error) {
+	err = c.change(func() { on = c.pass })
+	return on, err
 }
 
 // PendingError returns SO_ERROR: that the peer was closed with something of ours unread, which
@@ -61,92 +82,51 @@ func (c *Conn) PendingError() error {
 	if c.closed {
 		return net.ErrClosed
 	}
-	c.takeInLocked()
-	defer c.leaveLocked()
+	c.turn.takeInLocked()
+	defer c.turn.leaveLocked()
 	if c.in.box.TakeReset() {
 		return syscall.ECONNRESET
 	}
 	return nil
 }
 
-// PassCredentials returns SO_PASSCRED.
-func (c *Conn) PassCredentials() (bool, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return false, net.ErrClosed
+// SetDeadline sets both deadlines.
+func (c *Conn) SetDeadline(t time.Time) error {
+	if err := c.SetReadDeadline(t); err != nil {
+		return err
 	}
-	return c.pass, nil
+	return c.SetWriteDeadline(t)
 }
 
-// SetReadBuffer sets SO_RCVBUF, which changes nothing: see Conn.SetReadBuffer.
-func (s *PacketConn) SetReadBuffer(bytes int) error {
-	return s.change(func() { s.buffer = sock.ReadBuffer(bytes) })
+// SetReadDeadline sets when reads give up.
+func (c *Conn) SetReadDeadline(t time.Time) error {
+	return c.change(func() { c.in.deadline.setLocked(t) })
 }
 
-// ReadBuffer returns SO_RCVBUF.
-func (s *PacketConn) ReadBuffer() (bytes int, err error) {
-	err = s.change(func() { bytes = s.buffer })
-	return bytes, err
+// SetWriteDeadline sets when writes give up.
+func (c *session) SetWriteDeadline(t time.Time) error {
+	return c.change(func() { c.out.deadline.setLocked(t) })
 }
 
-// SetWriteBuffer sets how much may be under way to any socket: see Conn.SetWriteBuffer.
-func (s *PacketConn) SetWriteBuffer(bytes int) error {
-	var links []*Conn
-	err := s.sending(func(o *outgoing) { o.buffer = sock.WriteBuffer(bytes) },
-		func(c *Conn) error { links = append(links, c); return nil })
-	for _, c := range links { // each tells its peer, which it does under no lock
-		c.SetWriteBuffer(bytes) // one that is closed needs it no more
-	}
-	return err
+// CloseWrite shuts down the sending half: the peer reads what is queued, and then the end.
+func (c *Conn) CloseWrite() error {
+	return c.revise(func() {
+		if c.out.box.Shut() {
+			c.pen.owed.OweShutdown(sock.WriteHalf)
+			c.wakeWritesLocked()
+		}
+	})
 }
 
-// WriteBuffer returns SO_SNDBUF.
-func (s *PacketConn) WriteBuffer() (bytes int, err error) {
-	err = s.change(func() { bytes = s.sendBuffer() })
-	return bytes, err
-}
-
-// sendBuffer is SO_SNDBUF.
-func (s *PacketConn) sendBuffer() int {
-	s.out.mu.Lock()
-	defer s.out.mu.Unlock()
-	return s.out.buffer
-}
-
-// PassCredentials returns SO_PASSCRED.
-func (s *PacketConn) PassCredentials() (on bool, err error) {
-	err = s.change(func() { on = s.pass })
-	return on, err
-}
-
-// bufferSize bounds a SO_SNDBUF that another process has written down.
-func bufferSize(bytes int) int {
-	box := sock.NewOutbox(sock.Datagram)
-	box.SetBuffer(bytes)
-	return box.Buffer()
-}
-
-// PendingError returns SO_ERROR: nil, since to a datagram socket its peers' ends are no news (row
-// 120).
-func (s *PacketConn) PendingError() error { return s.change(func() {}) }
-
-// SetPassCredentials makes the connections of clients that come from now on have SO_PASSCRED from
-// the start, as those of a kernel's listener that has it.
-func (l *Listener) SetPassCredentials(on bool) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed {
-		return net.ErrClosed
-	}
-	l.pass = on
-	return nil
-}
-
-// bequeath gives the connection of a new client what it has of its listener. Its hello will say so.
-func (l *Listener) bequeath(c *Conn) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	c.pass = l.pass
-	c.in.box.TellApart(l.pass)
+// CloseRead shuts down the receiving half: what is queued can still be read, then comes the end,
+// and the peer's writes fail with EPIPE from here on (row 152).
+func (c *Conn) CloseRead() error {
+	return c.revise(func() {
+		c.in.box.Shut()
+		c.turn.wakeReadsLocked()
+		if !c.out.box.Gone() {
+			c.pen.owed.OweShutdown(sock.ReadHalf)
+			c.tellLocked(sock.DebtShutdown)
+		}
+	})
 }

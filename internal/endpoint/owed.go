@@ -1,32 +1,29 @@
 package endpoint
 
 import (
-	"time"
-
 	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/wire"
 )
 
-// owed is what the transport itself has to tell the peer (S6), and what the packets are made of
-// that tell it.
+// owed is what the transport itself has to tell the peer (S6), with what there is to it that nobody
+// else keeps.
 type owed struct {
 	sock.Debts
 
-	credit sock.Credit // of now: see Conn.payOneLocked
-	window uint32
-	pass   bool
-	name   []byte       // that the socket has chosen
-	proof  []byte       // with a hello: by what the other side finds this process
-	able   pipe.Ability // with ready
-
-	payload [16]byte // of the packet that is being written
+	name    []byte       // with options: that the socket has chosen
+	proof   []byte       // with a hello: by what the other side finds this process
+	able    pipe.Ability // with ready
+	payload [16]byte     // of the packet that is being written
 }
 
-// packet returns the packet for p. A hello says more than what is owed: see
-// Conn.rehelloPacketLocked.
-func (o *owed) packet(p sock.Payment) wire.Packet {
+// owedPacketLocked returns the packet for p. What a packet says is as of now, whenever the debt was
+// noted: a hello may have told some of it meanwhile.
+func (c *session) owedPacketLocked(p sock.Payment) wire.Packet {
+	o := &c.pen.owed
 	switch p.Debt {
+	case sock.DebtHello:
+		return c.moves.rehelloPacketLocked(p.Moved)
 	case sock.DebtReady:
 		return wire.Packet{Type: wire.Ready, Payload: append(o.payload[:0], byte(o.able))}
 	case sock.DebtMove:
@@ -38,11 +35,12 @@ func (o *owed) packet(p sock.Payment) wire.Packet {
 	case sock.DebtCancel:
 		return wire.Packet{Type: wire.Cancel, Serial: p.About}
 	case sock.DebtCredit:
-		body := wire.CreditBody{Consumed: o.credit.Consumed, Rights: o.credit.Rights}
+		credit := c.in.box.Reported()
+		body := wire.CreditBody{Consumed: credit.Consumed, Rights: credit.Rights}
 		return wire.Packet{Type: wire.Credit, Payload: body.Append(o.payload[:0])}
 	case sock.DebtOptions:
-		return wire.Packet{Type: wire.Options, Flags: flag(o.pass, wire.PassCredentials), Serial: p.Serial,
-			Name: o.name, Payload: wire.AppendOptions(o.payload[:0], o.window)}
+		return wire.Packet{Type: wire.Options, Flags: flag(c.pass, wire.PassCredentials), Serial: p.Serial,
+			Name: o.name, Payload: wire.AppendOptions(o.payload[:0], c.out.box.Window())}
 	case sock.DebtShutdown:
 		return wire.Packet{Type: wire.Shutdown, Flags: shutFlags(p.Halves), Serial: p.Serial}
 	}
@@ -63,163 +61,65 @@ func shutFlags(h sock.Halves) uint8 {
 	return flag(h&sock.ReadHalf != 0, wire.ShutRead) | flag(h&sock.WriteHalf != 0, wire.ShutWrite)
 }
 
-// payLocked writes what is owed, as far as the pipe has room, and reports whether mu was released
-// for that. If somebody is writing it is left to him: whoever has had the pen calls this.
-func (c *Conn) payLocked() (released bool) {
-	o := &c.out
-	for !o.pen && !o.full && !o.severed {
-		d, ok := o.owed.Next(o.shift.Hears())
-		if !ok {
-			break
-		}
-		released = true
-		if err := c.payOneLocked(d); err != nil {
-			break // full: the flusher comes back to it; severed: nobody is left to be told
-		}
+// reason is how a packet says what becomes of a datagram that is not queued.
+func reason(f sock.Fate) uint8 {
+	switch f {
+	case sock.Barred:
+		return wire.Stranger
+	case sock.Severed:
+		return wire.Closing
 	}
-	return released
+	return 0
 }
 
-func (c *Conn) payOneLocked(d sock.Debt) error {
-	o := &c.out
-	if d == sock.DebtCredit {
-		o.owed.credit = c.in.box.Reported() // of now: a hello may have said more than when it was noted
+// fate is what such a packet says.
+func fate(reason uint8) sock.Fate {
+	switch reason {
+	case wire.Stranger:
+		return sock.Barred
+	case wire.Closing:
+		return sock.Severed
 	}
-	pay := o.owed.Pay(d, o.box, o.shift.Abroad())
-	p := o.owed.packet(pay)
-	if d == sock.DebtHello {
-		p = c.rehelloPacketLocked(pay.Moved)
+	return sock.Refused
+}
+
+// helloPacket completes h by what is the same in each hello.
+func (c *session) helloPacket(h wire.HelloBody, flags uint8, name string) *wire.Packet {
+	h.SocketType = uint8(c.typ)
+	h.Socket = c.id
+	h.Window = c.out.box.Window()
+	h.Rights = c.in.box.Granted()
+	if c.pass {
+		flags |= wire.PassCredentials
 	}
-	err := c.writeLocked(&p, nil)
+	return &wire.Packet{Type: wire.Hello, Flags: flags, Name: []byte(name), Payload: h.Append(nil)}
+}
+
+// rehelloPacketLocked is the hello that is owed.
+func (v *moves) rehelloPacketLocked(moved bool) wire.Packet {
+	c := v.c
+	flags := flag(moved, wire.Moved) | flag(c.server, wire.FromServer)
+	return *c.helloPacket(wire.HelloBody{Proof: c.pen.owed.proof}, flags, "")
+}
+
+// presentLocked says the hello that was deferred: what is written now is this process's, and not a
+// former owner's.
+func (v *moves) presentLocked() error {
+	c := v.c
+	c.mu.Unlock()
+	proof, err := c.pipe.Proof()
+	c.pen.lock()
 	if err != nil {
-		o.owed.Unpay(pay, o.box)
 		return err
 	}
-	o.owed.Paid(pay)
+	if v.Presents() { // still
+		v.greetLocked(proof)
+	}
 	return nil
 }
 
-// acknowledge tells the peer that its transfers up to serial are done, and reports whether it has been told already.
-func (c *Conn) acknowledge(serial uint64) (told bool) {
-	c.lockToWrite()
-	defer c.mu.Unlock()
-	c.acknowledgeLocked(serial)
-	return !c.out.owed.Owes(sock.DebtAck)
-}
-
-// acknowledgeLocked tells the peer that its transfers up to serial are done.
-func (c *Conn) acknowledgeLocked(serial uint64) {
-	c.out.owed.Acknowledge(serial)
-	c.payLocked()
-}
-
-// ackPaid reports whether it has been told meanwhile: a flusher may have come to it.
-func (c *Conn) ackPaid() bool {
-	c.lockToWrite()
-	defer c.mu.Unlock()
-	return !c.out.owed.Owes(sock.DebtAck)
-}
-
-// pay is payLocked.
-func (c *Conn) pay() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.payLocked()
-}
-
-// creditWhatIsDue tells the peer what it may send, if that is worth a packet.
-func (c *Conn) creditWhatIsDue() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.creditWhatIsDueLocked()
-}
-
-func (c *Conn) creditWhatIsDueLocked() {
-	if c.oweCreditLocked() {
-		c.payLocked()
-	}
-}
-
-// oweCreditLocked notes that the peer is to be told what it may send, if that is worth a packet.
-func (c *Conn) oweCreditLocked() bool {
-	_, due := c.in.box.CreditDue()
-	if due {
-		c.out.owed.Owe(sock.DebtCredit)
-	}
-	return due
-}
-
-// patience bounds the wait for a peer that is suspended. It will see what it was told before anything that comes later.
-const patience = time.Second
-
-// A limit is passed after a while, and then wakes whoever waits for the sending half. It is guarded
-// by Conn.mu.
-type limit struct {
-	passed bool
-	timer  *time.Timer
-}
-
-// after returns a limit, which the caller stops.
-func (c *Conn) after(d time.Duration) *limit {
-	l := new(limit)
-	l.timer = time.AfterFunc(d, func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		l.passed = true
-		c.wakeWritesLocked()
-	})
-	return l
-}
-
-func (l *limit) stop() { l.timer.Stop() }
-
-// maxAbsence bounds the wait for whoever has the other end next. A child that inherits it may never
-// be started.
-const maxAbsence = 10 * time.Second
-
-// An absence is a wait during which the other end may be in nobody's hands. It is guarded by
-// Conn.mu.
-type absence struct {
-	c     *Conn
-	limit *limit
-}
-
-// passed reports whether that has been so for too long. The wait is over then.
-func (a *absence) passed() bool {
-	switch {
-	case !a.c.out.shift.Abroad():
-		a.end()
-		return false
-	case a.limit == nil:
-		a.limit = a.c.after(maxAbsence)
-	}
-	return a.limit.passed
-}
-
-// end ends the wait.
-func (a *absence) end() {
-	if a.limit != nil {
-		a.limit.stop()
-		a.limit = nil
-	}
-}
-
-// tellLocked pays a debt that the peer acknowledges, and waits for that: once we return, the peer
-// goes by it, as on one machine's kernel. If the other end is in nobody's hands there is nothing to
-// wait for: whoever comes takes in what has been said before he does anything else (see Taken). The
-// caller has called lockToWrite, and notes what there is to the debt.
-func (c *Conn) tellLocked(d sock.Debt) {
-	if c.out.box.Gone() {
-		return // nobody is left to be told
-	}
-	t := c.out.owed.Ask(d)
-	c.out.owed.Owe(d)
-	c.payLocked()
-	late := c.after(patience)
-	defer late.stop()
-	w := wait{c: c}
-	defer w.endLocked()
-	for t.Fate == sock.Written && !late.passed && !c.closed && !c.out.severed && !c.out.shift.Abroad() {
-		w.moreLocked()
-	}
+// greetLocked makes our hello the next thing that is said. The pen is free.
+func (v *moves) greetLocked(proof []byte) {
+	v.c.pen.owed.proof = proof
+	v.Greet()
 }

@@ -28,7 +28,7 @@ func (s *scarcity) again() (wait time.Duration, long bool) {
 
 // shed tells a client that waits that there is no room for it, as if the backlog were full. It
 // reports whether there was one.
-func (l *Listener) shed() bool {
+func (l *door[C]) shed() bool {
 	source, ok := l.source.(pipe.Shedder)
 	if !ok {
 		return false
@@ -40,9 +40,9 @@ func (l *Listener) shed() bool {
 	}
 	defer p.Close()
 	p.Interrupt() // it has said hello by now, or is cut off
-	c := newConn(p, l.cfg, true, 0)
-	if _, _, err := c.readHello(0); err == nil {
-		_ = c.refuse(wire.Full, nil) // it may have gone
+	g := greeting{c: l.make(p, l.cfg, true, 0).base(), cfg: l.cfg}
+	if _, _, err := g.hear(0); err == nil {
+		_ = g.refuse(wire.Full, nil) // it may have gone
 	}
 	return true
 }

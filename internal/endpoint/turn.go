@@ -12,210 +12,264 @@ import (
 	"afunix/internal/wire"
 )
 
-// A turn says who reads the pipe: the connection's reader goroutine, or a call of the user's that waits for what the pipe brings: a
-// Read for data, a Write for credit, a WriteMsg for its acknowledgement.
+// A turn says who reads the pipe of a session: its reader goroutine, or a call of the user's that
+// waits for what the pipe brings: a Read for data, a Write for credit, a WriteMsg for its
+// acknowledgement. Nothing else reads the pipe, and nobody else changes these fields.
 //
-// To be woken by the reader costs such a call more than the system calls themselves (a switch between goroutines, and most often
-// the start of another thread). So once the reader has served somebody who waited, it rests, and the next call that has to
-// wait reads the pipe itself. It does there all that the reader would do. A user who makes no more calls must not stop the transport
-// (P5): the reader takes over again when nobody has come back for a while, and at once when somebody has to wait for what the
-// pipe brings while nobody reads it.
+// To be woken by the reader costs such a call more than the system calls themselves (a switch
+// between goroutines, and most often the start of another thread). So once the reader has served
+// somebody who waited, the reader rests, and the next call that has to wait reads the pipe itself.
+// The call does there all that the reader would do. A user who makes no more calls must not stop
+// the transport (P5): the reader takes over again when nobody has come back for a while, and at
+// once when somebody has to wait for what the pipe brings while nobody reads it.
+//
+// A call that has to know what is in the pipe claims it: takeOverLocked makes the reader rest, and
+// interrupts whoever reads. While somebody claims the pipe, no call that waits begins to read it.
+//
+// What holds whenever mu is free: only the one who has taken the pipe (by) gives it back. The flow
+// only goes forward, but for resumeLocked, which begins anew what drain has ended. A patrol is
+// under way while the pipe may be unattended.
 type turn struct {
-	relief   sync.Cond   // the reader rests on it
-	resting  bool        // the reader rests: only a call reads the pipe
-	busy     bool        // somebody is reading it
-	claims   int         // how many wait for him to leave it to them
-	writer   bool        // … who waits for something else than data
-	kicked   bool        // … and has been interrupted to look around
-	draining bool        // the pipe is interrupted for good: see drain
-	drained  bool        // … and that is why nothing will come
-	glances  int         // how many packets came while it was
-	served   bool        // somebody has got what he waited for
-	over     bool        // nothing will come any more
-	needed   int         // how many wait on out.cond for what the pipe brings
-	visits   uint        // how many calls have left
-	seen     uint        // visits when patrol was armed
-	armed    bool        // patrol is
-	patrol   *time.Timer // looks whether the pipe is unattended
+	c *session
+
+	relief  sync.Cond     // the reader rests on it
+	done    chan struct{} // closed when the reader has ended
+	flow    flow
+	by      reading
+	resting bool // the reader rests: only a call reads the pipe
+	claims  int  // how many wait for whoever reads it to leave it to them
+	kicked  bool // he has been interrupted to look around
+	glances int  // how many packets came while the pipe was drained
+	packets uint64
+
+	waiting bool // a Read waits: what comes is read at once
+	needed  int  // how many wait on out.cond for what the pipe brings
+	served  bool // somebody has got what he waited for, in this turn
+
+	visits uint        // how many calls have left
+	seen   uint        // visits when patrol was armed
+	armed  bool        // patrol is
+	patrol *time.Timer // looks whether the pipe is unattended
 }
 
-// unattended is how long the pipe may go unread after a call. Nobody in this process waits for it then.
+// A flow is how far the pipe has been read.
+type flow uint8
+
+const (
+	flowing  flow = iota // there may be more
+	draining             // the pipe is interrupted for good: what is in it is still read
+	drained              // … and that has been read. What comes now is the next owner's
+	over                 // nothing will come any more
+)
+
+// A reading says who is reading the pipe.
+type reading uint8
+
+const (
+	byNobody reading = iota
+	byReader         // the reader goroutine, or a Read, or a call that looks what is there
+	byWriter         // a call that waits for something else than data
+)
+
+// unattended is how long the pipe may go unread after a call. Nobody in this process waits for it
+// then.
 const unattended = 4 * time.Millisecond
 
 // run is the reader: it takes every packet as soon as it is there, until the connection ends.
-func (c *Conn) run() {
-	defer close(c.done)
-	t := &c.in.turn
+func (t *turn) run() {
+	defer close(t.done)
+	c := t.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for {
-		for (t.resting || t.busy) && !t.over {
+		for (t.resting || t.by != byNobody) && !t.ended() {
 			t.relief.Wait()
 		}
-		if t.over {
+		if t.ended() {
 			return
 		}
 		t.served = false
-		c.turnLocked(nil)
-		if t.served && !c.closed && !t.draining { // drain waits until the reader is done
-			c.restLocked()
+		t.readLocked(byReader, nil)
+		if t.served && !c.closed && t.flow == flowing { // drain waits until the reader is done
+			t.restLocked()
 		}
 	}
 }
 
-// restLocked leaves the pipe to whoever waits. Each of them looks whether it is for him to read it.
-// The caller is the reader.
-func (c *Conn) restLocked() {
-	t := &c.in.turn
+// ended reports whether the reader has nothing to do any more.
+func (t *turn) ended() bool { return t.flow >= drained }
+
+// restLocked makes the reader leave the pipe to whoever waits. Each of them looks whether it is for
+// him to read it.
+func (t *turn) restLocked() {
 	t.resting = true
 	if !t.armed {
-		c.armLocked() // whoever has been served may have left already
+		t.armLocked() // whoever has been served may have left already
 	}
-	c.in.cond.Broadcast()
+	t.c.in.cond.Broadcast()
 	if t.needed > 0 {
-		c.out.cond.Broadcast()
+		t.c.out.cond.Broadcast()
 	}
 }
 
-// free reports whether a call may read the pipe.
-func (t *turn) free() bool { return t.resting && !t.busy && t.claims == 0 && !t.over }
+// restFirst makes a reader that has not begun rest until somebody waits for what the pipe brings.
+func (t *turn) restFirst() { t.resting = true }
 
-// awaitLocked waits until something may have happened. The caller is the one Read, of which b is
-// the buffer, or nil if nothing may be put there yet. It reports whether whatever is in the queue
-// now came during a wait for it, so that nothing else was there before.
-func (c *Conn) awaitLocked(b []byte) (fresh bool) {
-	c.in.waiting = true
-	if c.in.turn.free() {
+// free reports whether a call may read the pipe.
+func (t *turn) free() bool {
+	return t.resting && t.by == byNobody && t.claims == 0 && !t.ended()
+}
+
+// awaitLocked waits until something may have happened to the one Read, of which b is the buffer, or
+// nil if nothing may be put there yet. It reports whether whatever is in the queue now came during
+// a wait for it, so that nothing else was there before.
+func (t *turn) awaitLocked(b []byte) (fresh bool) {
+	c := t.c
+	t.waiting = true
+	if t.free() {
 		if c.in.box.Queued() {
 			b = nil // pieces of a record come first
 		}
-		c.turnLocked(b)
+		t.readLocked(byReader, b)
 		fresh = c.pipe.Waited()
 	} else {
 		c.in.cond.Wait()
 	}
-	c.in.waiting = false
+	t.waiting = false
 	return fresh
 }
 
-// absorbLocked takes what is in the pipe already into the queue, as far as it matters to a read of
-// n bytes: recvmsg(2) merges all that was written to a stream before it (row 134), and reports a
-// reset before records that are queued. It may place bytes in into, if that is not nil. The caller
-// is the one Read.
-func (c *Conn) absorbLocked(into []byte, n int) {
-	t := &c.in.turn
-	if !c.in.box.Wants(n) || t.over || c.closed {
+// awaitElseLocked waits until something may have happened to a call that waits for the sending
+// half.
+func (t *turn) awaitElseLocked() {
+	if t.free() {
+		t.readLocked(byWriter, nil)
 		return
 	}
-	c.takeOverLocked()
+	t.needed++
+	t.c.out.cond.Wait()
+	t.needed--
+}
+
+// absorbLocked takes what is in the pipe already into the queue, as far as it matters to the one
+// Read, which is of n bytes: recvmsg(2) merges all that was written to a stream before it (row
+// 134), and reports a reset before records that are queued. It may place bytes in into, if that is
+// not nil.
+func (t *turn) absorbLocked(into []byte, n int) {
+	c := t.c
+	if !c.in.box.Wants(n) || t.ended() || c.closed {
+		return
+	}
+	t.takeOverLocked()
 	for range maxGlances {
-		if t.over || c.closed || !c.in.box.Wants(n) {
+		if t.ended() || c.closed || !c.in.box.Wants(n) {
 			return
 		}
 		var rest []byte
 		if into != nil && c.typ == sock.Stream {
 			rest = into[c.in.box.Bytes():] // everything before it will be taken by this Read: see Wants
 		}
-		if !c.turnNowLocked(rest) {
+		if !t.readNowLocked(rest) {
 			return
 		}
 	}
 }
 
-// takeOverLocked makes the reader rest. If a Read comes to wait for what the pipe brings, it is
-// left to that.
-func (c *Conn) takeOverLocked() {
-	t := &c.in.turn
+// takeOverLocked claims the pipe: it makes the reader rest, and waits until nobody reads. If a Read
+// comes to wait for what the pipe brings, the pipe is left to that.
+func (t *turn) takeOverLocked() {
 	t.claims++ // or a writer who was interrupted might be back before us, for ever
 	defer func() { t.claims-- }()
-	for t.busy && !t.over && !c.in.waiting {
+	for t.by != byNobody && !t.ended() && !t.waiting {
 		t.resting = true
-		c.kickLocked()
-		c.in.cond.Wait()
+		t.kickLocked()
+		t.c.in.cond.Wait()
 	}
 }
 
 // catchUp takes in what is in the pipe already, unless a call is reading that anyway.
-func (c *Conn) catchUp() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.catchUpLocked()
+func (t *turn) catchUp() {
+	t.c.mu.Lock()
+	defer t.c.mu.Unlock()
+	t.catchUpLocked()
 }
 
-func (c *Conn) catchUpLocked() {
-	t := &c.in.turn
-	if t.resting && t.busy {
+func (t *turn) catchUpLocked() {
+	if t.resting && t.by != byNobody {
 		return
 	}
 	rested := t.resting
-	c.takeInLocked()
+	t.takeInLocked()
 	if !rested {
 		t.relieve()
 	}
-	c.leaveLocked()
+	t.leaveLocked()
 }
 
 // takeInLocked takes in what is in the pipe, unless another call is reading it.
-func (c *Conn) takeInLocked() {
-	c.takeOverLocked()
-	t := &c.in.turn
-	for n := 0; n < maxGlances && !t.busy && !t.over && !c.closed && c.turnNowLocked(nil); n++ {
+func (t *turn) takeInLocked() {
+	t.takeOverLocked()
+	for n := 0; n < maxGlances && t.by == byNobody && !t.ended() && !t.c.closed && t.readNowLocked(nil); n++ {
 	}
 }
 
-// maxGlances bounds how many packets a call takes in that wants to know what is in the pipe. It is more than a peer that keeps to the rules can
-// have there, a window of the smallest ones; but of admin packets there may be no end.
+// maxGlances bounds how many packets a call takes in that wants to know what is in the pipe. It is
+// more than a peer that keeps to the rules can have there, a window of the smallest ones; but of
+// admin packets there may be no end.
 const maxGlances = 1 << 12
 
-// turnLocked reads one packet from the pipe, with mu released, and applies it. If into is not nil,
+// readLocked reads one packet from the pipe, with mu released, and applies it. If into is not nil,
 // and large enough for this to be worth it, payload is put right there.
-func (c *Conn) turnLocked(into []byte) {
-	err := c.takeLocked(into, true)
-	c.endTurnLocked(err, err == nil)
+func (t *turn) readLocked(by reading, into []byte) {
+	t.by = by
+	err := t.takeLocked(into, true)
+	t.endLocked(err, err == nil)
 }
 
-// turnNowLocked is turnLocked without waiting. It reports whether there was a packet.
-func (c *Conn) turnNowLocked(into []byte) bool {
-	if !c.in.started {
+// readNowLocked is readLocked without waiting. It reports whether there was a packet.
+func (t *turn) readNowLocked(into []byte) bool {
+	if t.c.stage == unborn {
 		return false // its former owner may be reading it
 	}
-	err := c.takeLocked(into, false)
+	t.by = byReader
+	err := t.takeLocked(into, false)
 	none := err == syscall.EAGAIN
 	if none {
 		err = nil
 	}
-	c.endTurnLocked(err, !none && err == nil)
+	t.endLocked(err, !none && err == nil)
 	return !none
 }
 
-// endTurnLocked notes how a turn went, and whether it brought a packet.
-func (c *Conn) endTurnLocked(err error, packet bool) {
-	t := &c.in.turn
+// endLocked gives the pipe back. It notes how that went, and whether there was a packet.
+func (t *turn) endLocked(err error, packet bool) {
 	if packet {
-		c.in.packets++
-		if t.draining {
+		t.packets++
+		if t.flow == draining {
 			if t.glances++; t.glances >= maxGlances {
 				err = os.ErrDeadlineExceeded // as if there were no more
 			}
 		}
 	}
-	t.busy = false
-	if t.kicked && !t.draining {
-		c.pipe.Resume()
+	t.by = byNobody
+	if t.kicked && t.flow != draining {
+		t.c.pipe.Resume()
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			err = nil
 		}
 	}
 	t.kicked = false
-	if err != nil {
-		t.over = true
-		t.drained = errors.Is(err, os.ErrDeadlineExceeded)
-		c.in.cond.Broadcast()
+	switch {
+	case err == nil:
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		t.flow = drained
+	default:
+		t.flow = over
 	}
-	if t.over || !t.resting {
+	if t.ended() || !t.resting {
 		t.relief.Signal()
 	}
-	c.in.cond.Broadcast() // a Read may wait for its turn, and a catchUp for the end of this one
+	t.c.in.cond.Broadcast() // a Read may wait for its turn, and a catchUp for the end of this one
 }
 
 // worthPlacing is the length from which on copying a payload costs more than reading it in parts.
@@ -223,13 +277,13 @@ const worthPlacing = 4096
 
 // takeLocked reads one packet, waiting for it or not, and applies it. After an error other than an
 // interruption, which is our own, and EAGAIN, nothing will come any more.
-func (c *Conn) takeLocked(into []byte, wait bool) error {
+func (t *turn) takeLocked(into []byte, wait bool) error {
+	c := t.c
 	if len(into) < worthPlacing {
 		into = nil
 	}
-	c.in.turn.busy = true
 	c.mu.Unlock()
-	buf, n, placed, err := c.read(into, wait)
+	buf, n, placed, err := t.read(into, wait)
 	if placed > 0 && !wire.Bare(buf[:n]) {
 		copy(buf[wire.HeaderLen:], into[:placed]) // not payload
 		placed = 0
@@ -246,47 +300,44 @@ func (c *Conn) takeLocked(into []byte, wait bool) error {
 	return err
 }
 
-func (c *Conn) read(into []byte, wait bool) (buf *pipe.Buffer, n, placed int, err error) {
+func (t *turn) read(into []byte, wait bool) (buf *pipe.Buffer, n, placed int, err error) {
 	if wait {
-		return c.pipe.Read(&packets, into)
+		return t.c.pipe.Read(&packets, into)
 	}
-	return c.pipe.ReadNow(&packets, into)
+	return t.c.pipe.ReadNow(&packets, into)
 }
 
 // leaveLocked ends a call that may have read the pipe. From here on that may be unattended.
-func (c *Conn) leaveLocked() {
-	t := &c.in.turn
+func (t *turn) leaveLocked() {
 	t.visits++
 	switch {
 	case !t.free():
-	case t.needed > 0 || c.closed:
+	case t.needed > 0 || t.c.closed:
 		t.relieve()
 	case !t.armed:
-		c.armLocked()
+		t.armLocked()
 	}
 }
 
 // armLocked makes the patrol come by.
-func (c *Conn) armLocked() {
-	t := &c.in.turn
+func (t *turn) armLocked() {
 	t.armed, t.seen = true, t.visits
 	if t.patrol == nil {
-		t.patrol = time.AfterFunc(unattended, c.lookAfter)
+		t.patrol = time.AfterFunc(unattended, t.lookAfter)
 	} else {
 		t.patrol.Reset(unattended)
 	}
 }
 
 // lookAfter is the patrol: without a call since it was armed, the reader takes over.
-func (c *Conn) lookAfter() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	t := &c.in.turn
+func (t *turn) lookAfter() {
+	t.c.mu.Lock()
+	defer t.c.mu.Unlock()
 	t.armed = false
 	switch {
-	case !t.resting || t.busy || t.over: // attended; whoever is there now says when he leaves
+	case !t.resting || t.by != byNobody || t.ended(): // attended; whoever is there now says when he leaves
 	case t.visits != t.seen:
-		c.armLocked()
+		t.armLocked()
 	default:
 		t.relieve()
 	}
@@ -298,62 +349,79 @@ func (t *turn) relieve() {
 	t.relief.Signal()
 }
 
-// A wait is a call's wait for what the pipe brings for the sending half.
-type wait struct {
-	c     *Conn
-	begun bool
-}
-
-// moreLocked waits until something may have happened.
-func (w *wait) moreLocked() {
-	c, t := w.c, &w.c.in.turn
-	w.begun = true
-	if t.free() {
-		t.writer = true
-		c.turnLocked(nil)
-		t.writer = false
-		return
-	}
-	t.needed++
-	c.out.cond.Wait()
-	t.needed--
-}
-
-// endLocked ends the call.
-func (w *wait) endLocked() {
-	if w.begun {
-		w.c.leaveLocked()
+// servedReadLocked wakes the Read that waits, if one does: there is something to read.
+func (t *turn) servedReadLocked() {
+	if t.waiting {
+		t.served = true
+		t.c.in.cond.Signal()
 	}
 }
 
-// wakeWritesLocked makes every call that waits for the sending half look around, and whoever moves
-// over it. The caller is not reading the pipe.
-func (c *Conn) wakeWritesLocked() {
-	c.wakeWaitsLocked()
-	c.out.nudgeGuests()
-}
-
-// wakeWaitsLocked makes every call that waits for the sending half look around. The caller is not
-// reading the pipe.
-func (c *Conn) wakeWaitsLocked() {
-	c.out.cond.Broadcast()
-	if t := &c.in.turn; t.writer && t.busy {
-		c.kickLocked()
-	}
+// servedLocked wakes whoever waits for the sending half, which is about to change.
+func (t *turn) servedLocked() {
+	t.c.out.cond.Broadcast()
+	t.served = t.served || t.needed > 0
 }
 
 // wakeReadsLocked makes every Read look around.
-func (c *Conn) wakeReadsLocked() {
-	c.in.cond.Broadcast()
-	if t := &c.in.turn; t.resting && t.busy {
-		c.kickLocked()
+func (t *turn) wakeReadsLocked() {
+	t.c.in.cond.Broadcast()
+	if t.resting && t.by != byNobody {
+		t.kickLocked()
+	}
+}
+
+// wakeWritesLocked makes every call that waits for the sending half look around. It is not called
+// by whoever reads the pipe.
+func (t *turn) wakeWritesLocked() {
+	t.c.out.cond.Broadcast()
+	if t.by == byWriter {
+		t.kickLocked()
 	}
 }
 
 // kickLocked makes whoever reads the pipe come back once it is empty.
-func (c *Conn) kickLocked() {
-	if t := &c.in.turn; !t.kicked {
+func (t *turn) kickLocked() {
+	if !t.kicked {
 		t.kicked = true
-		c.pipe.Interrupt()
+		t.c.pipe.Interrupt()
 	}
+}
+
+// drain takes in what is in the pipe, and ends the reader. So whether anything that the peer has
+// sent before is left unread does not depend on how far the reader has come.
+func (t *turn) drain() {
+	t.c.mu.Lock()
+	if t.flow == flowing {
+		t.flow = draining
+	}
+	t.relieve()
+	t.c.mu.Unlock()
+	t.c.pipe.Interrupt()
+	<-t.done
+}
+
+// takeRestLocked takes what is in the pipe once the reader has ended.
+func (t *turn) takeRestLocked() {
+	t.by = byReader
+	for range maxGlances {
+		if err := t.takeLocked(nil, false); err != nil {
+			break
+		}
+	}
+	t.by = byNobody
+}
+
+// endFirst makes a reader that has not begun find that nothing comes.
+func (t *turn) endFirst() { t.flow = over }
+
+// resumeLocked begins to read again after drain.
+func (t *turn) resumeLocked() {
+	if t.flow != drained {
+		return
+	}
+	t.flow, t.glances, t.kicked, t.resting = flowing, 0, false, false
+	t.c.pipe.Resume()
+	t.done = make(chan struct{})
+	go t.run()
 }

@@ -1,4 +1,5 @@
-// Package layers has the tests of who may import whom, and of what go.mod requires.
+// Package layers has the tests of who may import whom, of what go.mod requires, and of the files of
+// package endpoint.
 package layers
 
 import (
@@ -23,7 +24,8 @@ var allowed = map[string][]string{
 	"afunix/internal/transports": {"internal/transport", "internal/kernel", "internal/piped", "internal/pipe"},
 	"afunix/internal/piped":      {"internal/transport", "internal/endpoint", "internal/pipe", "internal/sock", "internal/linuxpipe", "internal/winpipe"},
 	"afunix/internal/kernel":     {"internal/locks", "internal/transport", "internal/descriptor", "internal/cred", "internal/sockfile", "internal/lookalike"},
-	"afunix/internal/endpoint":   {"internal/locks", "internal/transport", "internal/pipe", "internal/sock", "internal/wire", "internal/rights", "internal/descriptor", "internal/cred"},
+	"afunix/internal/endpoint":   {"internal/locks", "internal/transport", "internal/move", "internal/pipe", "internal/sock", "internal/wire", "internal/rights", "internal/descriptor", "internal/cred"},
+	"afunix/internal/move":       {"internal/pipe", "internal/sock", "internal/wire", "internal/rights", "internal/descriptor"},
 	"afunix/internal/rights":     {"internal/pipe", "internal/wire", "internal/descriptor"},
 	"afunix/internal/wire":       {"internal/sock"},
 	"afunix/internal/sock":       {},

@@ -12,7 +12,7 @@ import (
 
 // Each entry breaks the order, and is told what with.
 func TestComplaints(t *testing.T) {
-	var conn, other Mutex[Conn]
+	var conn, other Mutex[Session]
 	var listener Mutex[Listener]
 	var peer Mutex[PipePeer]
 	var reading Mutex[Reading]
@@ -24,17 +24,17 @@ func TestComplaints(t *testing.T) {
 		want string
 	}{
 		{"against the order", func() { under(&conn, func() { listener.Lock() }) },
-			"endpoint.Listener.mu is taken under endpoint.Conn.mu, but comes first in the order"},
-		{"two of a class", func() { under(&conn, func() { other.Lock() }) }, "two of endpoint.Conn.mu are held"},
-		{"itself", func() { under(&conn, func() { conn.Lock() }) }, "endpoint.Conn.mu is taken twice"},
+			"endpoint.door.mu is taken under endpoint.session.mu, but comes first in the order"},
+		{"two of a class", func() { under(&conn, func() { other.Lock() }) }, "two of endpoint.session.mu are held"},
+		{"itself", func() { under(&conn, func() { conn.Lock() }) }, "endpoint.session.mu is taken twice"},
 		{"a reader twice", func() { under(readers{&using}, using.RLock) }, "winpipe.foreign.using is taken twice"},
 		{"under a leaf", func() { under(&peer, func() { new(Mutex[Heir]).Lock() }) }, "which is a Leaf"},
-		{"a call of a pipe", func() { under(&conn, MayWait) }, "is made under endpoint.Conn.mu, which is not Long"},
+		{"a call of a pipe", func() { under(&conn, MayWait) }, "is made under endpoint.session.mu, which is not Long"},
 		{"a wait under another lock", func() { under(&listener, func() { waitOn(&conn) }) },
-			"a wait on a condition of endpoint.Conn.mu is made under endpoint.Listener.mu"},
+			"a wait on a condition of endpoint.session.mu is made under endpoint.door.mu"},
 		{"a set's end under a connection", func() { under(&conn, func() { under(&set, func() { other.Lock() }) }) },
-			"two of endpoint.Conn.mu are held"},
-		{"a stranger unlocks", conn.Unlock, "endpoint.Conn.mu is unlocked by a goroutine that does not hold it"},
+			"two of endpoint.session.mu are held"},
+		{"a stranger unlocks", conn.Unlock, "endpoint.session.mu is unlocked by a goroutine that does not hold it"},
 		{"nothing", func() { under(&reading, func() { under(&conn, func() {}); MayWait() }) }, ""},
 		{"ends in a set that was read", func() {
 			under(&reading, func() { under(&set, func() { under(new(Mutex[Reading]), func() { under(&other, func() {}) }) }) })
@@ -60,7 +60,7 @@ func TestComplaints(t *testing.T) {
 func TestLocksAllocateNothing(t *testing.T) {
 	var reading Mutex[Reading]
 	var listener Mutex[Listener]
-	var conn Mutex[Conn]
+	var conn Mutex[Session]
 	allocated := testing.AllocsPerRun(100, func() {
 		under(&reading, func() { MayWait(); under(&listener, func() { under(&conn, func() {}) }) })
 	})
@@ -108,7 +108,7 @@ func complaint(do func()) (said string) {
 // What a goroutine holds is its own, and a Wait in a bubble ends as usual.
 func TestGoroutinesHoldTheirOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var conn, other Mutex[Conn]
+		var conn, other Mutex[Session]
 		under(&conn, func() {
 			done := make(chan struct{})
 			go func() {

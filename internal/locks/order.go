@@ -47,13 +47,13 @@ func Order() []Lock {
 		{Class: Ref{}, Name: "ends.Ref.mu", Guards: "calls under way by one number"},
 
 		{Class: Reading{}, Name: "endpoint.Conn.reading", Guards: "one Read at a time", Long: true},
-		{Class: Writing{}, Name: "endpoint.Conn.writing", Guards: "one Write at a time", Long: true},
+		{Class: Writing{}, Name: "endpoint.session.writing", Guards: "one Write at a time", Long: true},
 		{Class: Binding{}, Name: "endpoint.PacketConn.binding", Guards: "one autobind at a time, which tells the peer", Long: true},
 		{Class: Dialing{}, Name: "endpoint.outgoing.dialing", Guards: "one dial at a time", Long: true},
 		{Class: PacketConn{}, Name: "endpoint.PacketConn.mu", Guards: "a datagram socket: its queue and its links"},
 		{Class: Outgoing{}, Name: "endpoint.outgoing.mu", Guards: "the links that a datagram socket has opened"},
-		{Class: Listener{}, Name: "endpoint.Listener.mu", Guards: "a listener and its queue"},
-		{Class: Conn{}, Name: "endpoint.Conn.mu", Guards: "a connection or a link, both halves"},
+		{Class: Listener{}, Name: "endpoint.door.mu", Guards: "a listener and its queue"},
+		{Class: Session{}, Name: "endpoint.session.mu", Guards: "a connection or a link, both halves"},
 
 		{Class: Set{}, Name: "descriptor.Set.mu", Guards: "the descriptors of one message; closing it closes the ends in it", Long: true, Anew: true},
 
@@ -106,7 +106,7 @@ type (
 	PacketConn   struct{ class }
 	Outgoing     struct{ class }
 	Listener     struct{ class }
-	Conn         struct{ class }
+	Session      struct{ class }
 	Set          struct{ class }
 	SimSystem    struct{ class }
 	SimWorld     struct{ class }

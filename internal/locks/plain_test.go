@@ -9,7 +9,7 @@ import (
 
 // Without the tag, there is nothing to pay: these are the types of package sync.
 var (
-	_ *sync.Mutex   = new(Mutex[Conn])
-	_ *sync.RWMutex = new(RWMutex[Conn])
-	_ [0]struct{}   = [unsafe.Sizeof(Mutex[Conn]{}) - unsafe.Sizeof(sync.Mutex{})]struct{}{}
+	_ *sync.Mutex   = new(Mutex[Session])
+	_ *sync.RWMutex = new(RWMutex[Session])
+	_ [0]struct{}   = [unsafe.Sizeof(Mutex[Session]{}) - unsafe.Sizeof(sync.Mutex{})]struct{}{}
 )

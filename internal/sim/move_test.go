@@ -22,8 +22,8 @@ func over(s *Side, deadline time.Duration) Outgoing {
 	return Outgoing{Bytes: 10, Over: s, Deadline: deadline}
 }
 
-// A relocation is a world in which an end moves. Process 0 is the server's, process 1 the client's, and the others are where ends go to.
-type relocation struct {
+// A migration is a world in which an end moves. Process 0 is the server's, process 1 the client's, and the others are where ends go to.
+type migration struct {
 	name  string
 	procs int
 	play  func(w *World, procs []*Process, typ sock.Type)
@@ -39,7 +39,7 @@ func courier(w *World, from, to *Process, after time.Duration) *Side {
 	return start
 }
 
-var relocations = []relocation{
+var migrations = []migration{
 	{"the client's end", 3, func(w *World, p []*Process, typ sock.Type) {
 		s, k := w.connection(typ, p[0], p[1], 1, 3000)
 		x := courier(w, p[1], p[2], 2*time.Second)
@@ -97,10 +97,10 @@ func moveFaults(procs int) (faults []Fault) {
 	return append(faults, Fault{Kind: Break, Of: 0}, Fault{Kind: Break, Of: 1})
 }
 
-// TestMigration makes each fault happen before every step of each relocation. Faults of different kinds take turns with the rows of the
+// TestMigration makes each fault happen before every step of each migration. Faults of different kinds take turns with the rows of the
 // table: each meets each, and each of them every step.
 func TestMigration(t *testing.T) {
-	for _, r := range relocations {
+	for _, r := range migrations {
 		t.Run(r.name, func(t *testing.T) {
 			for i, f := range moveFaults(r.procs) {
 				for step, last := 1, 1; step <= last && !t.Failed(); step += stride {

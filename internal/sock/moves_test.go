@@ -7,7 +7,7 @@ import (
 )
 
 // A parley is two ends that move, cross, stay, and go over themselves, with what is on the way
-// between them. It does what package endpoint does with sock.Shift, but without a thread.
+// between them. It does what package endpoint does with sock.Moves, but without a thread.
 type parley struct {
 	*script
 	t      *testing.T
@@ -19,7 +19,7 @@ type parley struct {
 type mover struct {
 	p     *parley
 	debts sock.Debts
-	shift sock.Shift
+	moves sock.Moves
 	out   *sock.Outbox
 	owner int
 	knows int     // who has the other end, by its last hello
@@ -37,7 +37,7 @@ type mover struct {
 
 // packed is what a new owner is told of an end.
 type packed struct {
-	state sock.ShiftState
+	state sock.MovesState
 	owner int
 }
 
@@ -70,8 +70,8 @@ func newParley(t *testing.T, b []byte) *parley {
 	p := &parley{script: &script{b}, t: t, owners: 2}
 	for i := range p.ends {
 		m := &mover{p: p, owner: i, knows: 1 - i, target: -1, reads: true, out: sock.NewOutbox(sock.Stream)}
-		m.shift = sock.NewShift(&m.debts, i == 0)
-		m.shift.Agree()
+		m.moves = sock.NewMoves(&m.debts, i == 0)
+		m.moves.Agree()
 		p.ends[i] = m
 	}
 	return p
@@ -103,11 +103,11 @@ func (m *mover) write(w words) {
 // pay says what is owed, as far as the pipe has room.
 func (m *mover) pay() {
 	for !m.full {
-		d, ok := m.debts.Next(m.shift.Hears())
+		d, ok := m.debts.Next(m.moves.Hears())
 		if !ok {
 			return
 		}
-		p := m.debts.Pay(d, m.out, m.shift.Abroad())
+		p := m.debts.Pay(d, m.out, m.moves.Abroad())
 		if m.full = m.p.byte() >= 0xF0; m.full {
 			m.debts.Unpay(p, m.out)
 			return
@@ -119,22 +119,22 @@ func (m *mover) pay() {
 
 // send writes a message, with descriptors or without, or a part of it.
 func (m *mover) send(how byte) {
-	if m.shift.Presents() {
-		m.shift.Greet()
+	if m.moves.Presents() {
+		m.moves.Greet()
 		m.pay()
 	}
 	switch {
-	case m.sent != nil || m.full || m.debts.Any() && !m.shift.Held():
-	case !m.shift.Quiet(): // see finish
+	case m.sent != nil || m.full || m.debts.Any() && !m.moves.Held():
+	case !m.moves.Quiet(): // see finish
 		m.finish()
 	case how&1 != 0: // with descriptors
-		if m.shift.Load() {
+		if m.moves.Load() {
 			m.target = m.knows
 		}
-	case !m.shift.Stops(false):
+	case !m.moves.Stops(false):
 		more := how&2 != 0
 		m.write(words{Payment: sock.Payment{Debt: data}})
-		m.shift.Wrote(more)
+		m.moves.Wrote(more)
 	}
 }
 
@@ -144,24 +144,24 @@ const data = sock.DebtBye + 1
 // finish writes what is left of the message that has begun, or takes it back.
 func (m *mover) finish() {
 	switch loaded := m.target >= 0; {
-	case loaded && !m.shift.Ready():
+	case loaded && !m.moves.Ready():
 		m.unload()
-	case m.full || m.shift.Stops(!loaded):
+	case m.full || m.moves.Stops(!loaded):
 	case loaded:
 		t := new(sock.Transfer)
 		m.out.Track(t, nil)
 		m.write(words{Payment: sock.Payment{Debt: data}, rights: true, target: m.target, serial: t.Serial()})
-		m.shift.Wrote(false)
+		m.moves.Wrote(false)
 		m.unload()
 	default:
 		m.write(words{Payment: sock.Payment{Debt: data}})
-		m.shift.Wrote(false)
+		m.moves.Wrote(false)
 	}
 }
 
 func (m *mover) unload() {
 	m.target = -1
-	if m.shift.Unload() {
+	if m.moves.Unload() {
 		m.pay()
 	}
 }
@@ -173,7 +173,7 @@ func (m *mover) read() {
 	}
 	w := m.way[0]
 	m.way = m.way[1:]
-	m.p.t.Logf("%d of %d reads %+v in %+v", m.at(), m.owner, w, m.shift)
+	m.p.t.Logf("%d of %d reads %+v in %+v", m.at(), m.owner, w, m.moves)
 	var err error
 	switch w.Debt {
 	case data:
@@ -182,11 +182,11 @@ func (m *mover) read() {
 		err = m.out.Ack(w.About)
 	case sock.DebtReady:
 		var counts bool
-		if counts, err = m.shift.Readies(); counts {
-			m.shift.Agree()
+		if counts, err = m.moves.Readies(); counts {
+			m.moves.Agree()
 		}
 	case sock.DebtHello:
-		if err = m.shift.PeerHello(w.Moved, m.parked != nil); err == nil {
+		if err = m.moves.PeerHello(w.Moved, m.parked != nil); err == nil {
 			m.knows = w.from
 		}
 	case sock.DebtMove:
@@ -197,7 +197,7 @@ func (m *mover) read() {
 		}
 	}
 	if err != nil {
-		m.p.t.Fatalf("%+v broke a rule: %v; %+v", w, err, m.shift)
+		m.p.t.Fatalf("%+v broke a rule: %v; %+v", w, err, m.moves)
 	}
 	m.pay()
 }
@@ -207,11 +207,11 @@ func (m *mover) take(w words) {
 	if !w.rights {
 		return
 	}
-	if !m.shift.Agreed() || w.target != m.owner {
-		m.p.t.Fatalf("descriptors for process %d came to process %d, agreed: %t", w.target, m.owner, m.shift.Agreed())
+	if !m.moves.Agreed() || w.target != m.owner {
+		m.p.t.Fatalf("descriptors for process %d came to process %d, agreed: %t", w.target, m.owner, m.moves.Agreed())
 	}
 	if w.end != nil {
-		m.shift.EndCame()
+		m.moves.EndCame()
 		w.end.owner = m.owner
 		m.parked = w.end
 	}
@@ -220,9 +220,9 @@ func (m *mover) take(w words) {
 
 func (m *mover) hearMove(w words) error {
 	if w.Route != sock.LetGo {
-		return m.shift.PeerMoves(w.Serial, w.Route == sock.Itself)
+		return m.moves.PeerMoves(w.Serial, w.Route == sock.Itself)
 	}
-	if m.shift.PeerLetGo() && m.parked != nil {
+	if m.moves.PeerLetGo() && m.parked != nil {
 		m.peer().arrive(m.parked)
 	}
 	m.parked = nil
@@ -236,17 +236,17 @@ func (m *mover) arrive(p *packed) {
 	m.stage, m.told, m.sent = idle, nil, nil
 	m.out, _ = sock.RestoreOutbox(sock.Stream, m.out.Look())
 	m.debts = sock.Debts{}
-	m.shift = sock.NewShift(&m.debts, m == m.p.ends[0])
-	if m.shift.Arrive(p.state); !p.state.Waits {
-		m.shift.Greet()
+	m.moves = sock.NewMoves(&m.debts, m == m.p.ends[0])
+	if m.moves.Arrive(p.state); !p.state.Waits {
+		m.moves.Greet()
 	}
-	m.shift.Live()
+	m.moves.Live()
 	m.pay()
 }
 
 // move goes on moving this end, or begins to.
 func (m *mover) move(how byte) {
-	s := &m.shift
+	s := &m.moves
 	if m.stage != idle && m.stage < under && m.route == sock.Itself && s.Held() {
 		m.stay()
 		return
@@ -292,17 +292,17 @@ func (m *mover) begin(how byte) {
 	if m.route = sock.Elsewhere; how&1 != 0 {
 		m.route = sock.Itself
 	}
-	if m.route == sock.Itself && (!m.shift.Ready() || !m.shift.Quiet()) {
+	if m.route == sock.Itself && (!m.moves.Ready() || !m.moves.Quiet()) {
 		return // whoever sends waits for both: see sendRoute, attempt
 	}
-	if !m.shift.Begin(m.route) {
-		m.p.t.Fatalf("it cannot begin: %+v", m.shift)
+	if !m.moves.Begin(m.route) {
+		m.p.t.Fatalf("it cannot begin: %+v", m.moves)
 	}
 	m.stage = begun
 }
 
 func (m *mover) announce() {
-	s := &m.shift
+	s := &m.moves
 	if !s.Abroad() {
 		m.told = m.debts.Ask(sock.DebtMove)
 		m.debts.OweMove(m.route)
@@ -325,7 +325,7 @@ func (m *mover) announce() {
 // leave gives this end to a process, or loads the message that it goes in.
 func (m *mover) leave() {
 	if m.route == sock.Itself {
-		if !m.shift.Load() {
+		if !m.moves.Load() {
 			m.stay()
 			return
 		}
@@ -333,21 +333,21 @@ func (m *mover) leave() {
 		return
 	}
 	m.p.owners++
-	m.arrive(&packed{state: m.shift.Look(), owner: m.p.owners})
+	m.arrive(&packed{state: m.moves.Look(), owner: m.p.owners})
 }
 
 // goOver writes the message that this end goes in.
 func (m *mover) goOver() {
 	switch {
-	case !m.shift.Ready():
+	case !m.moves.Ready():
 		m.stay()
-	case m.full || m.debts.Any() || m.shift.Stops(true):
+	case m.full || m.debts.Any() || m.moves.Stops(true):
 	default:
 		m.sent = new(sock.Transfer)
 		m.out.Track(m.sent, nil)
-		end := &packed{state: m.shift.Look()}
+		end := &packed{state: m.moves.Look()}
 		m.write(words{Payment: sock.Payment{Debt: data}, rights: true, target: m.target, serial: m.sent.Serial(), end: end})
-		m.shift.Wrote(false)
+		m.moves.Wrote(false)
 		m.stage = under
 		m.unload()
 	}
@@ -358,13 +358,13 @@ func (m *mover) arrived() {
 	if m.sent.Fate == sock.Written {
 		return
 	}
-	m.shift.Detach()
+	m.moves.Detach()
 	for len(m.way) > 0 {
 		m.read()
 	}
 	m.reads = false
-	if !m.shift.LetGo() {
-		m.p.t.Fatalf("it cannot let go: %+v", m.shift)
+	if !m.moves.LetGo() {
+		m.p.t.Fatalf("it cannot let go: %+v", m.moves)
 	}
 	m.stage = gone
 	m.pay()
@@ -375,12 +375,12 @@ func (m *mover) stay() {
 	if m.stage == idle || m.stage >= under {
 		return
 	}
-	m.p.t.Logf("%d of %d stays in %+v", m.at(), m.owner, m.shift)
+	m.p.t.Logf("%d of %d stays in %+v", m.at(), m.owner, m.moves)
 	if m.stage == loaded {
 		m.unload()
 	}
-	if m.shift.Stay() {
-		m.shift.Greet()
+	if m.moves.Stay() {
+		m.moves.Greet()
 	}
 	m.stage, m.told, m.reads = idle, nil, true
 	m.pay()
@@ -427,16 +427,16 @@ func (p *parley) settle() {
 			for n := len(m.way); n > 0 && m.reads; n-- {
 				m.read()
 			}
-			if !m.shift.Quiet() {
+			if !m.moves.Quiet() {
 				m.finish()
 			}
 		}
 	}
 	for i, m := range p.ends {
-		if m.shift.Waits() || m.shift.PeerAway() || m.shift.Moving() || !m.shift.Quiet() || !m.shift.Answered() || !m.shift.Ready() || !m.shift.Agreed() ||
+		if m.moves.Waits() || m.moves.PeerAway() || m.moves.Moving() || !m.moves.Quiet() || !m.moves.Answered() || !m.moves.Ready() || !m.moves.Agreed() ||
 			m.debts.Any() || len(m.way) > 0 || m.out.Outstanding() > 0 || m.knows != m.peer().owner {
 			p.t.Fatalf("end %d of process %d, which knows process %d of %d: stage %d, %d packets, %d outstanding, %+v, %+v",
-				i, m.owner, m.knows, m.peer().owner, m.stage, len(m.way), m.out.Outstanding(), m.shift, m.debts)
+				i, m.owner, m.knows, m.peer().owner, m.stage, len(m.way), m.out.Outstanding(), m.moves, m.debts)
 		}
 	}
 }

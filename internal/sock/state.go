@@ -2,10 +2,11 @@ package sock
 
 import "fmt"
 
-// This file is about a socket that moves to another process (P8): what moves is declared here, field by field. The live types contain
-// these structs, so that whoever changes a socket changes what would move; Look copies them, and a Restore function makes a live socket
-// of them, of which it believes no more than is safe. Package wire visits each field. So a new field is declared here and added to that
-// visit, and a test there misses it if it is not.
+// This file is about a socket that moves to another process (P8): what moves is declared here,
+// field by field. The live types contain these structs, so that whoever changes a socket changes
+// what would move; Look copies them, and a Restore function makes a live socket of them, of which
+// it believes no more than is safe. Package wire visits each field. So a new field is declared here
+// and added to that visit, and a test there misses it if it is not.
 
 // A ConnState is all that moves of an end of a connection, or of a link between datagram sockets.
 type ConnState struct {
@@ -13,7 +14,7 @@ type ConnState struct {
 	In       InboxState
 	Segments []Segment // in the queue of the Inbox
 	Out      OutboxState
-	Shift    ShiftState
+	Moves    MovesState
 	Link     LinkState // of a link only
 }
 
@@ -79,8 +80,8 @@ type OutboxState struct {
 	Serial      uint64 // of the last transfer
 }
 
-// A ShiftState is what a new owner has to know of moves that are under way.
-type ShiftState struct {
+// A MovesState is what a new owner has to know of moves that are under way.
+type MovesState struct {
 	PeerAway bool // whoever has the other end next has not said hello
 	Waits    bool // the end says hello when he has
 }
@@ -104,7 +105,8 @@ type ListenerState struct {
 	Clients uint32
 }
 
-// A PacketState is all that moves of a datagram socket that is no pair's. Its listener and its links follow.
+// A PacketState is all that moves of a datagram socket that is no pair's. Its listener and its
+// links follow.
 type PacketState struct {
 	ID, PeerID uint64 // the random numbers of this socket, and of the one that it is connected to
 	Local      string // its address, as it is shown
@@ -141,11 +143,12 @@ func (in *Inbox) Look() (InboxState, []Segment) {
 	return in.state, segments
 }
 
-// maxTotal bounds whatever is counted since the hello: no connection comes near it, and nothing that is added to it wraps.
+// maxTotal bounds whatever is counted since the hello: no connection comes near it, and nothing
+// that is added to it wraps.
 const maxTotal = 1 << 62
 
-// RestoreInbox makes an Inbox of what Look has returned elsewhere. It is not believed further than is safe: the error is
-// errState. The Inbox owns the segments, unless there is an error.
+// RestoreInbox makes an Inbox of what Look has returned elsewhere. It is not believed further than
+// is safe: the error is errState. The Inbox owns the segments, unless there is an error.
 func RestoreInbox(t Type, s InboxState, segments []Segment) (*Inbox, error) {
 	ordered := s.Reported <= s.Consumed && s.Consumed <= s.Arrived &&
 		s.RightsConsumed <= s.RightsArrived && s.RightsArrived <= s.RightsGranted
@@ -169,7 +172,8 @@ func RestoreInbox(t Type, s InboxState, segments []Segment) (*Inbox, error) {
 	return in, nil
 }
 
-// maxQueued is what a queue costs at most: a full window, and the largest message that began when there was a little room still.
+// maxQueued is what a queue costs at most: a full window, and the largest message that began when
+// there was a little room still.
 const maxQueued = 2*MaxWindow + maxPieces*overhead
 
 // MaxSegments is how many segments a queue has at most.
@@ -208,9 +212,10 @@ func RestoreOutbox(t Type, s OutboxState) (*Outbox, error) {
 // Arrived returns the cost of what has come, and how many descriptors.
 func (in *Inbox) Arrived() (cost, rights uint64) { return in.state.Arrived, in.state.RightsArrived }
 
-// Follow corrects what has been sent, under which number, and what of it has been credited. A socket that was sent over itself cannot know
-// what its own message will have cost, nor what its former owner was told meanwhile; its peer does. If that owner has died before it read
-// everything, an acknowledgement and credit that are old may still come.
+// Follow corrects what has been sent, under which number, and what of it has been credited. A
+// socket that was sent over itself cannot know what its own message will have cost, nor what its
+// former owner was told meanwhile; its peer does. If that owner has died before it read everything,
+// an acknowledgement and credit that are old may still come.
 func (o *Outbox) Follow(cost, rights, serial uint64, c Credit) {
 	o.state.Sent, o.state.RightsSent, o.state.Serial, o.inherited = cost, rights, serial, serial
 	o.state.Consumed, o.state.RightsLimit = c.Consumed, c.Rights

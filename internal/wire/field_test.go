@@ -11,10 +11,12 @@ import (
 	"afunix/internal/sock"
 )
 
-// stays are the fields of a segment that do not move: what they are about is settled before, or counted anew.
+// stays are the fields of a segment that do not move: what they are about is settled before, or
+// counted anew.
 var stays = map[string]bool{"Segments.Buffer": true, "Segments.Placed": true, "Segments.Luggage": true, "Segments.cost": true}
 
-// leaves returns the names of all fields of a state that are no structs, those of elements of its lists as well.
+// leaves returns the names of all fields of a state that are no structs, those of elements of its
+// lists as well.
 func leaves(t reflect.Type, prefix string) (names []string) {
 	for f := range t.Fields() {
 		name, typ := prefix+f.Name, f.Type
@@ -32,7 +34,8 @@ func leaves(t reflect.Type, prefix string) (names []string) {
 	return names
 }
 
-// field returns a field by its name. Of a list it is that of the first element, which there is afterwards.
+// field returns a field by its name. Of a list it is that of the first element, which there is
+// afterwards.
 func field(v reflect.Value, name string) reflect.Value {
 	for part := range strings.SplitSeq(name, ".") {
 		if v.Kind() == reflect.Slice {
@@ -65,7 +68,8 @@ func fill(t *testing.T, v reflect.Value) {
 	}
 }
 
-// surviving fails unless each field of a state is what it was when the state has been written and parsed.
+// surviving fails unless each field of a state is what it was when the state has been written and
+// parsed.
 func surviving[S any](t *testing.T, write func([]byte, *S) []byte, parse func([]byte) (S, []byte, error)) {
 	t.Helper()
 	for _, name := range leaves(reflect.TypeFor[S](), "") {
@@ -93,8 +97,8 @@ func TestEveryFieldOfAStateMoves(t *testing.T) {
 // Flags are where docs/PROTOCOL.md says.
 func TestFlagsOfStates(t *testing.T) {
 	for i, name := range []string{
-		"End.Server", "End.Embryo", "End.Pass", "End.PeerPass", "End.Alone", "Shift.PeerAway", "Out.Peer", "End.Naming", "Link.Over",
-		"In.Shut", "In.Ended", "In.Gone", "In.Reset", "In.Failed", "Out.Shut", "Out.Deaf", "Out.Gone", "Shift.Waits",
+		"End.Server", "End.Embryo", "End.Pass", "End.PeerPass", "End.Alone", "Moves.PeerAway", "Out.Peer", "End.Naming", "Link.Over",
+		"In.Shut", "In.Ended", "In.Gone", "In.Reset", "In.Failed", "Out.Shut", "Out.Deaf", "Out.Gone", "Moves.Waits",
 	} {
 		var s sock.ConnState
 		fill(t, field(reflect.ValueOf(&s).Elem(), name))

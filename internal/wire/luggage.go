@@ -4,12 +4,13 @@ import (
 	"afunix/internal/sock"
 )
 
-// Luggage is what the ends that move with a message take along (P8): the payloads of the packets in front of it, one behind the
-// other, hold a state for each of its records of owner End, in their order. The records of those packets are the descriptors
-// that the states speak of, in the order in which they do.
+// Luggage is what the ends that move with a message take along (P8): the payloads of the packets in
+// front of it, one behind the other, hold a state for each of its records of owner End, in their
+// order. The records of those packets are the descriptors that the states speak of, in the order in
+// which they do.
 //
-// What a state consists of, package sock declares. Here its fields are listed once, in the order of the wire, by a function that visits
-// them for both directions. A tag comes first.
+// What a state consists of, package sock declares. Here its fields are listed once, in the order of
+// the wire, by a function that visits them for both directions. A tag comes first.
 
 // A Tag says what a state is of.
 type Tag uint8
@@ -26,14 +27,14 @@ const (
 // MaxText bounds the texts of a state: a name, or a SID of Windows.
 const MaxText = 184
 
-// visitConn visits the state of an end of a connection. The records of the descriptors in its queue are the next ones; of those that
-// are ends, the states follow behind this one.
+// visitConn visits the state of an end of a connection. The records of the descriptors in its queue
+// are the next ones; of those that are ends, the states follow behind this one.
 func visitConn(v visitor, s *sock.ConnState) {
 	end, in, out := &s.End, &s.In, &s.Out
 	apart := out.Peer == sock.Apart
 	v.u8((*uint8)(&end.Type))
-	v.flags(&end.Server, &end.Embryo, &end.Pass, &end.PeerPass, &end.Alone, &s.Shift.PeerAway, &apart, &end.Naming, &s.Link.Over,
-		&in.Shut, &in.Ended, &in.Gone, &in.Reset, &in.Failed, &out.Shut, &out.Deaf, &out.Gone, &s.Shift.Waits)
+	v.flags(&end.Server, &end.Embryo, &end.Pass, &end.PeerPass, &end.Alone, &s.Moves.PeerAway, &apart, &end.Naming, &s.Link.Over,
+		&in.Shut, &in.Ended, &in.Gone, &in.Reset, &in.Failed, &out.Shut, &out.Deaf, &out.Gone, &s.Moves.Waits)
 	if apart {
 		out.Peer = sock.Apart
 	}
@@ -73,7 +74,8 @@ func visitListener(v visitor, s *sock.ListenerState) {
 	v.u32(&s.Clients)
 }
 
-// visitPacket visits the state of a datagram socket. States of its listener and of its links follow, each with a record.
+// visitPacket visits the state of a datagram socket. States of its listener and of its links
+// follow, each with a record.
 func visitPacket(v visitor, s *sock.PacketState) {
 	apart := s.Mail.Peer == sock.Apart
 	v.flags(&s.Listens, &s.PeerLink, &apart, &s.Mail.Deaf, &s.Mute, &s.Pass)
@@ -112,7 +114,8 @@ func ParseTag(b []byte) (Tag, []byte, error) {
 	return Tag(b[0]), b[1:], nil
 }
 
-// ParseConn takes a state off b, behind its tag. Data of its segments are parts of b, and their descriptors are Announced.
+// ParseConn takes a state off b, behind its tag. Data of its segments are parts of b, and their
+// descriptors are Announced.
 func ParseConn(b []byte) (s sock.ConnState, rest []byte, err error) {
 	rest, err = parseState(b, &s, visitConn)
 	return s, rest, err
@@ -145,7 +148,8 @@ func parseState[S any](b []byte, s *S, visit func(visitor, *S)) (rest []byte, er
 	return r.b, nil
 }
 
-// Announced are the descriptors of a message that a state speaks of: so many of the next records, which nobody has adopted.
+// Announced are the descriptors of a message that a state speaks of: so many of the next records,
+// which nobody has adopted.
 type Announced uint8
 
 // Len returns how many they are.

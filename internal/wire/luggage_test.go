@@ -31,7 +31,7 @@ func stateOfConn() *sock.ConnState {
 			Shut: true, Deaf: true, Gone: true, Peer: sock.Apart,
 			Sent: 30, Consumed: 29, RightsSent: 28, RightsLimit: 27, Serial: 26, Buffer: 25,
 		},
-		Shift: sock.ShiftState{PeerAway: true, Waits: true},
+		Moves: sock.MovesState{PeerAway: true, Waits: true},
 		Link:  sock.LinkState{Over: true, Queued: 53, Offers: []uint64{51, 52}, Offering: 50, Sender: "/run/sender"},
 	}
 }

@@ -23,8 +23,8 @@ type visitor interface {
 // anyLength is the length of a list that is bounded by nothing but what there is of it.
 const anyLength = math.MaxUint32
 
-// list visits a list: its length, 4 bytes, and then the elements, most at most. They take size bytes at least, so that the list is never
-// longer than what there is of it.
+// list visits a list: its length, 4 bytes, and then the elements, most at most. They take size
+// bytes at least, so that the list is never longer than what there is of it.
 func list[E any](v visitor, l *[]E, size int, most uint32, element func(*E)) {
 	n := len(*l)
 	v.length(&n, size, most)

@@ -1,0 +1,9 @@
+package move_test
+
+import (
+	"testing"
+
+	"afunix/internal/leaktest"
+)
+
+func TestMain(m *testing.M) { leaktest.Main(m) }
