@@ -68,11 +68,13 @@ func (p *parcel) pack(m *rights.Outgoing) error {
 	if err == nil {
 		return nil
 	}
-	p.undo()
-	if errors.Is(err, errCycle) {
+	cycle := errors.Is(err, errCycle)
+	if cycle { // before they stay: nobody reads out of their queues what goes with them
 		for _, e := range p.direct {
-			e.Close() // what went with it is closed by their owner
+			e.Close()
 		}
+	}
+	if p.undo(); cycle {
 		return errCycle
 	}
 	return err
