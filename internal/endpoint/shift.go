@@ -42,7 +42,7 @@ func (c *Conn) peerMoves(p *wire.Packet) error {
 	if err := c.pipe.Expect(); err != nil {
 		return err
 	}
-	c.mu.Lock()
+	c.lockToWrite()
 	defer c.mu.Unlock()
 	if err := c.out.shift.PeerMoves(p.Serial, p.Flags&wire.Itself != 0); err != nil {
 		return err

@@ -251,7 +251,7 @@ func (s *Shift) PeerMoves(serial uint64, itself bool) error {
 	if to == lie || serial == 0 && !s.asked && !s.Leaving() {
 		return errMove
 	}
-	crossed := itself && s.route == Itself && s.Leaving()
+	crossed := itself && s.route == Itself && (s.Leaving() || s.recants())
 	if crossed && s.server { // the other end gives way
 		to = Away
 	} else {
@@ -260,6 +260,11 @@ func (s *Shift) PeerMoves(serial uint64, itself bool) error {
 	s.other, s.unacked, s.readies = to, serial, anyReady
 	s.release()
 	return nil
+}
+
+// recants reports whether this end has stayed, and the peer has not been told. To the peer it moves.
+func (s *Shift) recants() bool {
+	return s.phase == Stays && s.word == greeting && s.debts.Owes(DebtHello)
 }
 
 // release acknowledges the other end's Move once nothing is on its way there, and reports whether
