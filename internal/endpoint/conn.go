@@ -69,6 +69,7 @@ type inbox struct {
 	turn     turn
 	waiting  bool               // a Read waits: what comes is read at once
 	paused   bool               // the end is being moved: nothing is read
+	looking  bool               // a Read is under way that may not have seen that
 	started  bool               // false: it has moved here, and its former owner has not been told
 	nested   []mover            // … ends that came in its queue, whether they have been read or not
 	adopting bool               // descriptors are being adopted, and their sender answered: the goodbye waits, or both sides would close them
@@ -272,12 +273,10 @@ func (c *Conn) peek(b []byte) (sock.Result, error) {
 // in the pipe: for a stream up to n bytes, and for records all of it, because a reset comes before
 // them. It may place bytes in into. The caller holds reading, too.
 func (c *Conn) lookLocked(into []byte, n int) error {
+	defer c.lookedLocked()
 	looked, fresh := false, false
-	for ; ; fresh = c.awaitLocked(into) {
-		for c.in.paused && c.readStoppedLocked() == nil { // what comes of it?
-			c.in.box.Settle(into)
-			c.leaveLocked() // it may have had the pipe, and whoever moves the end waits for what that brings
-			c.in.cond.Wait()
+	for ; ; fresh = !c.in.paused && c.awaitLocked(into) {
+		if c.standAsideLocked(into) {
 			fresh = false
 		}
 		if err := c.readStoppedLocked(); err != nil {
@@ -291,17 +290,21 @@ func (c *Conn) lookLocked(into []byte, n int) error {
 			default:
 				c.absorbLocked(into, n)
 			}
-			if c.closed { // meanwhile, and the descriptors of what came have been discarded: see adopt
+			switch {
+			case c.closed: // meanwhile, and the descriptors of what came have been discarded: see adopt
 				return net.ErrClosed
-			}
-			if c.in.box.ResetFirst() {
+			case c.in.paused: // what is in the queue goes along
+				continue
+			case c.in.box.ResetFirst():
 				return c.in.end()
 			}
 			return nil
 		}
 		if c.in.box.Ending() && !looked { // behind the end there may be a reset
 			looked = true
-			c.takeInLocked()
+			if c.takeInLocked(); c.in.paused {
+				continue
+			}
 			if c.in.box.Ready() {
 				return nil
 			}
@@ -310,6 +313,27 @@ func (c *Conn) lookLocked(into []byte, n int) error {
 			return err
 		}
 	}
+}
+
+// standAsideLocked waits as long as this end is being moved, and reports whether it was.
+func (c *Conn) standAsideLocked(into []byte) (moved bool) {
+	for c.in.paused && c.readStoppedLocked() == nil { // what comes of it?
+		c.in.box.Settle(into)
+		c.lookedLocked()
+		c.leaveLocked() // it may have had the pipe, and whoever moves the end waits for what that brings
+		c.in.cond.Wait()
+		moved = true
+	}
+	c.in.looking = true
+	return moved
+}
+
+// lookedLocked notes that the one Read decides by nothing that it has seen before.
+func (c *Conn) lookedLocked() {
+	if c.in.looking && c.in.paused {
+		c.wakeWaitsLocked()
+	}
+	c.in.looking = false
 }
 
 // duplicated replaces the queue's descriptors in r by duplicates (row 33), or by the news that there is no room for them.

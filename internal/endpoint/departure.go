@@ -286,7 +286,7 @@ func (c *Conn) announce(d *departure) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for {
-		err := c.watchLocked(d, func() bool { return c.out.quiet() && (mate != nil || c.out.answered()) })
+		err := c.watchLocked(d, func() bool { return !c.in.looking && c.out.quiet() && (mate != nil || c.out.answered()) })
 		switch {
 		case err != nil:
 			return err
