@@ -275,7 +275,7 @@ func (c *Conn) peek(b []byte) (sock.Result, error) {
 func (c *Conn) lookLocked(into []byte, n int) error {
 	defer c.lookedLocked()
 	looked, fresh := false, false
-	for ; ; fresh = !c.in.paused && c.awaitLocked(into) {
+	for ; ; fresh = c.awaitLocked(into) {
 		if c.standAsideLocked(into) {
 			fresh = false
 		}
@@ -290,21 +290,17 @@ func (c *Conn) lookLocked(into []byte, n int) error {
 			default:
 				c.absorbLocked(into, n)
 			}
-			switch {
-			case c.closed: // meanwhile, and the descriptors of what came have been discarded: see adopt
+			if c.closed { // meanwhile, and the descriptors of what came have been discarded: see adopt
 				return net.ErrClosed
-			case c.in.paused: // what is in the queue goes along
-				continue
-			case c.in.box.ResetFirst():
+			}
+			if c.in.box.ResetFirst() {
 				return c.in.end()
 			}
 			return nil
 		}
 		if c.in.box.Ending() && !looked { // behind the end there may be a reset
 			looked = true
-			if c.takeInLocked(); c.in.paused {
-				continue
-			}
+			c.takeInLocked()
 			if c.in.box.Ready() {
 				return nil
 			}

@@ -46,7 +46,7 @@ var mutants = []mutant{
 	{"copies are released before the pipe is closed", "endpoint/receive.go", "	err := c.pipe.Hangup()\n	for _, p := range left {\n		(*message)(p.(*parked)).copies().Release()\n	}\n", "	for _, p := range left {\n		(*message)(p.(*parked)).copies().Release()\n	}\n	err := c.pipe.Hangup()\n"},
 	{"a pull counts whatever its sender has done", "endpoint/receive.go", "(err != nil || route.Way == rights.Pull) && !told && !c.pipe.Connected()", "err != nil && !told && !c.pipe.Connected()"},
 	{"an acknowledgement that waited for room has not got out", "endpoint/receive.go", " && !(due && c.ackPaid())", " && (due || true)"},
-	{"a Read goes on though its end is closed", "endpoint/conn.go", "			case c.closed: // meanwhile", "			case false: // meanwhile"},
+	{"a Read goes on though its end is closed", "endpoint/conn.go", "			if c.closed { // meanwhile", "			if false { // meanwhile"},
 	{"what is behind descriptors that died is lost", "endpoint/receive.go", "errors.Is(err, syscall.ESRCH), err == errLetGo:", "err == syscall.ENOENT:"},
 	{"both ends that move over themselves wait", "sock/shift.go", "if crossed && s.server {", "if crossed && false {"},
 	{"a ready is not heard while the end moves", "sock/shift.go", "return s.other == Present, nil", "return s.other == Present && !s.Leaving(), nil"},
