@@ -2,7 +2,6 @@ package endpoint
 
 import (
 	"errors"
-	"os"
 	"syscall"
 
 	"afunix/internal/sock"
@@ -18,7 +17,8 @@ func (c *Conn) putLocked(p *wire.Packet, m *message, begun bool) error {
 	w := wait{c: c}
 	defer w.endLocked()
 	for {
-		if err := c.writeStoppedLocked(); err != nil && !(begun && errors.Is(err, os.ErrDeadlineExceeded)) {
+		late := c.out.deadline.expired && !begun
+		if err := c.errorOf(min(sock.Stopped(c.closed, late), c.out.box.Obstacle())); err != nil {
 			return err
 		}
 		if !begun && weight > 0 && !c.out.shift.Ready() {

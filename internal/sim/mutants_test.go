@@ -66,6 +66,7 @@ var mutants = []mutant{
 	{"an end moves that is broken", "endpoint/parcel.go", "	broke := c.in.failure != nil\n", "	broke := false\n"},
 	{"a Read takes from the queue of an end that moves", "endpoint/departure.go", "!c.in.looking && c.out.quiet()", "c.out.quiet()"},
 	{"who stays is not awaited", "sock/shift.go", " && (s.Leaving() || s.recants())", " && s.Leaving()"},
+	{"a deadline that does not count hides the end", "endpoint/put.go", "		late := c.out.deadline.expired && !begun\n		if err := c.errorOf(min(sock.Stopped(c.closed, late), c.out.box.Obstacle())); err != nil {", "		if err := c.writeStoppedLocked(); err != nil && !(begun && c.out.deadline.expired) {"},
 	{"ends wait for room", "endpoint/put.go", "		if !begun && m.moves() &&", "		if !begun && false &&"},
 
 	// Datagrams and listeners.
