@@ -119,6 +119,7 @@ var elsewhere = map[string][2]string{
 	"what is owed while somebody writes is not said":          {"../endpoint", "TestWriterPaysWhatIsOwedMeanwhile"},
 	"an end moves again before it is answered":                {"../endpoint", "TestAnEndStaysTwiceBeforeItIsAnswered"},
 	"an end moves that is broken":                             {"../endpoint", "TestAnEndThatBreaksWhileItMoves"},
+	"an acknowledgement takes back a later one":               {"../sock", "TestPayment"},
 	"ends wait for room":                                      {"../endpoint", "TestAnEndThatWaitsForRoomIsRead"},
 	"a Read goes on though its end is closed":                 {"../endpoint", "TestCloseWhileReading"},
 	"what is behind descriptors that died is lost":            {"../endpoint", "TestP3SenderDiesBeforeTheMessageIsAdopted"},
