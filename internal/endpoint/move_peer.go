@@ -40,7 +40,7 @@ func (v *moves) peerMoves(p *wire.Packet) error {
 	if err := c.pipe.Expect(); err != nil {
 		return err
 	}
-	c.mu.Lock()
+	c.pen.lock()
 	defer c.mu.Unlock()
 	if err := v.PeerMoves(p.Serial, p.Flags&wire.Itself != 0); err != nil {
 		return err

@@ -122,12 +122,10 @@ func (c *Conn) peek(b []byte) (sock.Result, error) {
 // in the pipe: for a stream up to n bytes, and for records all of it, because a reset comes before
 // them. It may place bytes in into. It is the one Read's.
 func (c *Conn) lookLocked(into []byte, n int) error {
+	defer c.lookedLocked()
 	looked, fresh := false, false
 	for ; ; fresh = c.turn.awaitLocked(into) {
-		for c.stage == paused && c.readStoppedLocked() == nil { // what comes of it?
-			c.in.box.Settle(into)
-			c.turn.leaveLocked() // this Read may have had the pipe, for which the mover waits
-			c.in.cond.Wait()
+		if c.standAsideLocked(into) {
 			fresh = false
 		}
 		if err := c.readStoppedLocked(); err != nil {
@@ -161,6 +159,29 @@ func (c *Conn) lookLocked(into []byte, n int) error {
 			return err
 		}
 	}
+}
+
+// standAsideLocked waits as long as this end is being moved, and reports whether the end was.
+// Nothing that the one Read has seen before counts any more then.
+func (c *Conn) standAsideLocked(into []byte) (moved bool) {
+	for c.stage == paused && c.readStoppedLocked() == nil { // what comes of it?
+		c.in.box.Settle(into)
+		c.lookedLocked()
+		c.turn.leaveLocked() // this Read may have had the pipe, for which the mover waits
+		c.in.cond.Wait()
+		moved = true
+	}
+	c.moves.looking = true
+	return moved
+}
+
+// lookedLocked notes that the one Read goes by nothing that it has seen before. The mover of this
+// end waits for that.
+func (c *Conn) lookedLocked() {
+	if c.moves.looking && c.stage == paused {
+		c.turn.wakeWritesLocked()
+	}
+	c.moves.looking = false
 }
 
 // duplicated replaces the queue's descriptors in r by duplicates (row 33), or by the news that
