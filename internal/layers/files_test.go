@@ -84,6 +84,38 @@ func TestNoTypeOfEndpointDoesEverything(t *testing.T) {
 	}
 }
 
+// maxBools is how many bools the state of a connection may have: states that exclude each other are
+// one value. Package sock has others, of a socket's.
+const maxBools = 15
+
+func TestAConnectionHasFewBools(t *testing.T) {
+	s := load(t, "internal/endpoint")
+	conn := s.pkg.Scope().Lookup("Conn").Type()
+	if bools := s.bools(conn, "Conn"); len(bools) > maxBools {
+		t.Errorf("%d bools: %s", len(bools), strings.Join(bools, ", "))
+	} else {
+		t.Log(bools)
+	}
+}
+
+// bools returns the names of the bools in t, and in what the package has put into t.
+func (s *source) bools(t types.Type, name string) (names []string) {
+	if named, ok := t.(*types.Named); ok && named.Obj().Pkg() != s.pkg {
+		return nil
+	}
+	switch u := t.Underlying().(type) {
+	case *types.Basic:
+		if u.Kind() == types.Bool {
+			names = append(names, name)
+		}
+	case *types.Struct:
+		for f := range u.Fields() {
+			names = append(names, s.bools(f.Type(), name+"."+f.Name())...)
+		}
+	}
+	return names
+}
+
 // A source is the code of a package of this module, for Linux.
 type source struct {
 	set   *token.FileSet
