@@ -64,6 +64,26 @@ func TestPartsAreChangedByThemselves(t *testing.T) {
 	})
 }
 
+// Once the greeting is over, a pipe is read in one place, and written to in one.
+func TestPipesAreReadAndWrittenInOnePlace(t *testing.T) {
+	places := map[string][]string{
+		"Read":    {"greeting.go", "turn.go"},
+		"ReadNow": {"turn.go"},
+		"Write":   {"greeting.go", "pen.go"},
+	}
+	s := load(t, "internal/endpoint")
+	for selector, selection := range s.info.Selections {
+		method := selection.Obj()
+		files, ok := places[method.Name()]
+		if !ok || method.Pkg() == nil || method.Pkg().Path() != module+"/internal/pipe" {
+			continue
+		}
+		if file := s.file(selector.Pos()); !slices.Contains(files, file) {
+			t.Errorf("%s calls %s of a pipe", file, method.Name())
+		}
+	}
+}
+
 // maxMethods is how many methods a type may have.
 const maxMethods = 60
 
