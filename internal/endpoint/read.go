@@ -143,7 +143,7 @@ func (c *Conn) lookLocked(into []byte, n int) error {
 				return net.ErrClosed
 			}
 			if c.in.box.ResetFirst() {
-				return c.in.end()
+				return c.in.ending()
 			}
 			return nil
 		}
@@ -155,7 +155,7 @@ func (c *Conn) lookLocked(into []byte, n int) error {
 			}
 		}
 		// To a datagram socket its peer's end is no news (row 120).
-		if err := c.in.end(); err != nil && c.typ != sock.Datagram {
+		if err := c.in.ending(); err != nil && c.typ != sock.Datagram {
 			return err
 		}
 	}

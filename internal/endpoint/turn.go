@@ -44,7 +44,7 @@ type turn struct {
 
 	waiting bool // a Read waits: what comes is read at once
 	needed  int  // how many wait on out.cond for what the pipe brings
-	served  bool // somebody has got what he waited for, in this turn
+	serves  uint // how often somebody has got what he waited for
 
 	visits uint        // how many calls have left
 	seen   uint        // visits when patrol was armed
@@ -88,9 +88,9 @@ func (t *turn) run() {
 		if t.ended() {
 			return
 		}
-		t.served = false
+		before := t.serves
 		t.readLocked(byReader, nil)
-		if t.served && !c.closed && t.flow == flowing { // drain waits until the reader is done
+		if t.serves != before && !c.closed && t.flow == flowing { // drain waits until the reader is done
 			t.restLocked()
 		}
 	}
@@ -352,7 +352,7 @@ func (t *turn) relieve() {
 // servedReadLocked wakes the Read that waits, if one does: there is something to read.
 func (t *turn) servedReadLocked() {
 	if t.waiting {
-		t.served = true
+		t.serves++
 		t.c.in.cond.Signal()
 	}
 }
@@ -360,7 +360,9 @@ func (t *turn) servedReadLocked() {
 // servedLocked wakes whoever waits for the sending half, which is about to change.
 func (t *turn) servedLocked() {
 	t.c.out.cond.Broadcast()
-	t.served = t.served || t.needed > 0
+	if t.needed > 0 {
+		t.serves++
+	}
 }
 
 // wakeReadsLocked makes every Read look around.
