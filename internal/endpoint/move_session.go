@@ -214,7 +214,7 @@ func (v *moves) announce(m *move.Outgoing) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for {
-		err := v.watchLocked(m, func() bool { return !v.looking && v.quiet() && (mate != nil || v.answered()) })
+		err := v.watchLocked(m, func() bool { return c.turn.oneRead == noRead && v.quiet() && (mate != nil || v.answered()) })
 		switch {
 		case err != nil:
 			return err

@@ -122,7 +122,7 @@ func (c *Conn) peek(b []byte) (sock.Result, error) {
 // in the pipe: for a stream up to n bytes, and for records all of it, because a reset comes before
 // them. It may place bytes in into. It is the one Read's.
 func (c *Conn) lookLocked(into []byte, n int) error {
-	defer c.lookedLocked()
+	defer c.turn.lookedLocked()
 	looked, fresh := false, false
 	for ; ; fresh = c.turn.awaitLocked(into) {
 		if c.standAsideLocked(into) {
@@ -166,22 +166,13 @@ func (c *Conn) lookLocked(into []byte, n int) error {
 func (c *Conn) standAsideLocked(into []byte) (moved bool) {
 	for c.stage == paused && c.readStoppedLocked() == nil { // what comes of it?
 		c.in.box.Settle(into)
-		c.lookedLocked()
+		c.turn.lookedLocked()
 		c.turn.leaveLocked() // this Read may have had the pipe, for which the mover waits
 		c.in.cond.Wait()
 		moved = true
 	}
-	c.moves.looking = true
+	c.turn.looksLocked()
 	return moved
-}
-
-// lookedLocked notes that the one Read goes by nothing that it has seen before. The mover of this
-// end waits for that.
-func (c *Conn) lookedLocked() {
-	if c.moves.looking && c.stage == paused {
-		c.turn.wakeWritesLocked()
-	}
-	c.moves.looking = false
 }
 
 // duplicated replaces the queue's descriptors in r by duplicates (row 33), or by the news that
@@ -213,7 +204,7 @@ func (c *Conn) credentials(writer uint32) *cred.Credentials {
 // queueLocked gives a segment to the inbox. If nobody is there to read it at once, it moves into a
 // buffer of its size.
 func (c *Conn) queueLocked(s sock.Segment) error {
-	if !c.turn.waiting {
+	if c.turn.oneRead != waiting {
 		fit(&s)
 	}
 	if c.custody == embryo {

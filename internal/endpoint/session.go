@@ -137,7 +137,6 @@ type moves struct {
 	c *session
 
 	nudged  bool       // whoever moves this end has to look around
-	looking bool       // a Read is under way that may not have seen that this end moves
 	nested  []move.End // ends in the queue of this end when it came here, read since or not
 	waiting []move.End // ends that have come over the connection, and begin to live when the other end is let go
 }

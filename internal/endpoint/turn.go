@@ -42,7 +42,7 @@ type turn struct {
 	glances int  // how many packets came while the pipe was drained
 	packets uint64
 
-	waiting bool // a Read waits: what comes is read at once
+	oneRead progress
 	needed  int  // how many wait on out.cond for what the pipe brings
 	serves  uint // how often somebody has got what he waited for
 
@@ -69,6 +69,15 @@ const (
 	byNobody reading = iota
 	byReader         // the reader goroutine, or a Read, or a call that looks what is there
 	byWriter         // a call that waits for something else than data
+)
+
+// A progress says how far the one Read is.
+type progress uint8
+
+const (
+	noRead  progress = iota
+	looking          // it goes by what it has seen: the mover of this end waits for it
+	waiting          // … and it waits: what comes is read at once
 )
 
 // unattended is how long the pipe may go unread after a call. Nobody in this process waits for it
@@ -125,7 +134,7 @@ func (t *turn) free() bool {
 // a wait for it, so that nothing else was there before.
 func (t *turn) awaitLocked(b []byte) (fresh bool) {
 	c := t.c
-	t.waiting = true
+	t.oneRead = waiting
 	if t.free() {
 		if c.in.box.Queued() {
 			b = nil // pieces of a record come first
@@ -135,8 +144,19 @@ func (t *turn) awaitLocked(b []byte) (fresh bool) {
 	} else {
 		c.in.cond.Wait()
 	}
-	t.waiting = false
+	t.oneRead = looking
 	return fresh
+}
+
+// looksLocked notes that the one Read goes by what it sees from now on.
+func (t *turn) looksLocked() { t.oneRead = looking }
+
+// lookedLocked notes that the one Read goes by nothing that it has seen before.
+func (t *turn) lookedLocked() {
+	if t.oneRead != noRead && t.c.stage == paused {
+		t.wakeWritesLocked()
+	}
+	t.oneRead = noRead
 }
 
 // awaitElseLocked waits until something may have happened to a call that waits for the sending
@@ -180,7 +200,7 @@ func (t *turn) absorbLocked(into []byte, n int) {
 func (t *turn) takeOverLocked() {
 	t.claims++ // or a writer who was interrupted might be back before us, for ever
 	defer func() { t.claims-- }()
-	for t.by != byNobody && !t.ended() && !t.waiting {
+	for t.by != byNobody && !t.ended() && t.oneRead != waiting {
 		t.resting = true
 		t.kickLocked()
 		t.c.in.cond.Wait()
@@ -351,7 +371,7 @@ func (t *turn) relieve() {
 
 // servedReadLocked wakes the Read that waits, if one does: there is something to read.
 func (t *turn) servedReadLocked() {
-	if t.waiting {
+	if t.oneRead == waiting {
 		t.serves++
 		t.c.in.cond.Signal()
 	}

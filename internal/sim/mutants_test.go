@@ -64,7 +64,7 @@ var mutants = []mutant{
 	{"nobody looks at what came after a close", "endpoint/close.go", "	c.leftovers()\n", ""},
 	{"a connection is ended while descriptors are adopted", "endpoint/message.go", "c.abort(syscall.ECONNABORTED)", "c.ended(syscall.ECONNABORTED)"},
 	{"an end moves that is broken", "endpoint/move_session.go", "	broke := c.in.failure != nil\n	c.mu.Unlock()\n	if broke {\n		return 0,", "	broke := false\n	c.mu.Unlock()\n	if broke {\n		return 0,"},
-	{"a Read takes from the queue of an end that moves", "endpoint/move_session.go", "!v.looking && v.quiet()", "v.quiet()"},
+	{"a Read takes from the queue of an end that moves", "endpoint/move_session.go", "c.turn.oneRead == noRead && v.quiet()", "v.quiet()"},
 	{"who stays is not awaited", "sock/moves.go", " && (m.Leaving() || m.recants())", " && m.Leaving()"},
 	{"a deadline that does not count hides the end", "endpoint/outbox.go", "		late := s.deadline.expired && !begun\n		if err := s.errorOf(min(sock.Stopped(c.closed, late), s.box.Obstacle())); err != nil {", "		if err := s.writeStoppedLocked(); err != nil && !(begun && s.deadline.expired) {"},
 	{"ends wait for room", "endpoint/outbox.go", "		if !begun && m.moves() &&", "		if !begun && false &&"},
