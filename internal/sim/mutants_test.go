@@ -164,7 +164,7 @@ func survive(t *testing.T, name, path, source string) string {
 	}
 	var out []byte
 	for _, tests := range []string{"Kept|Seeds", "Migration", "Matrix"} {
-		out, err = exec.Command(bin, "-test.timeout", "5m", "-test.failfast", "-test.run", tests, "-seeds", "1500").CombinedOutput()
+		out, err = exec.Command(bin, "-test.timeout", "5m", "-test.failfast", "-test.run", tests, "-seeds", "8000").CombinedOutput()
 		if err != nil {
 			break
 		}
