@@ -75,7 +75,7 @@ func (c *Conn) headedLocked(name []byte, _ uint64, _ uint8) error {
 func (c *Conn) arriveLocked(s sock.Segment, ends []move.End) error {
 	if len(ends) > 0 {
 		c.mu.Unlock()
-		c.moves.settle(ends) // before anybody can read them, and send them on
+		c.moves.came(ends) // before anybody can read them, and send them on
 		c.mu.Lock()
 	}
 	return c.queueLocked(s)

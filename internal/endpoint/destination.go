@@ -78,7 +78,7 @@ func (o *outgoing) useLocked(d *destination) {
 func (o *outgoing) dial(name string, place pipe.Place) (*destination, error) {
 	ctx, cancel := context.WithCancel(o.s.ctx)
 	defer cancel()
-	if err := o.begin(cancel); err != nil {
+	if err := o.beginDial(cancel); err != nil {
 		return nil, err
 	}
 	p, err := o.s.network.Dial(ctx, name)
@@ -102,8 +102,8 @@ func (o *outgoing) link(ctx context.Context, p pipe.Pipe) (*link, error) {
 	return l, nil
 }
 
-// begin notes that a dial is under way, which stop ends.
-func (o *outgoing) begin(stop func()) error {
+// beginDial notes that a dial is under way, which stop ends.
+func (o *outgoing) beginDial(stop func()) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if err := o.stoppedLocked(); err != nil {

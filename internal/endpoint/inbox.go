@@ -46,7 +46,7 @@ func (in *inbox) dataLocked(p *wire.Packet, buf *pipe.Buffer, placed int) error 
 		Continued: p.Flags&wire.Continued != 0,
 		Placed:    placed,
 	}
-	take, err := in.admitLocked(&s, p)
+	take, err := in.bookLocked(&s, p)
 	if !take || err != nil {
 		packets.Put(buf)
 		return err
@@ -72,11 +72,11 @@ func (in *inbox) deliver(s sock.Segment, p *wire.Packet, buf *pipe.Buffer) error
 	return c.above.arriveLocked(s, move.Ends(s.Rights))
 }
 
-// admitLocked checks and books a packet of the user's, and notes in s whose it is. It reports
+// bookLocked checks and books a packet of the user's, and notes in s whose it is. It reports
 // whether there is anything to be taken in: luggage waits for its message, and what comes behind
 // our goodbye is the peer's to take back. If there are descriptors, the goodbye waits from then on
 // until adopted.
-func (in *inbox) admitLocked(s *sock.Segment, p *wire.Packet) (take bool, err error) {
+func (in *inbox) bookLocked(s *sock.Segment, p *wire.Packet) (take bool, err error) {
 	if err := in.c.above.headedLocked(p.Name, p.Serial, p.Flags); err != nil {
 		return false, err
 	}
@@ -109,7 +109,7 @@ func (in *inbox) adopt(s *sock.Segment, p *wire.Packet) error {
 	if err != nil {
 		return err
 	}
-	luggage, closed := in.claim()
+	luggage, closed := in.takeLuggage()
 	ends := c.receiveEnds(luggage, route)
 	s.Luggage = luggage.Weight()
 	if closed {
@@ -178,8 +178,8 @@ func (in *inbox) receiveRoute() (rights.Route, error) {
 	return c.peer.from, nil
 }
 
-// claim takes the luggage that has come, and reports whether the connection has been closed here.
-func (in *inbox) claim() (luggage move.Luggage, closed bool) {
+// takeLuggage takes the luggage that has come, and reports whether the connection has been closed here.
+func (in *inbox) takeLuggage() (luggage move.Luggage, closed bool) {
 	c := in.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -191,7 +191,7 @@ func (in *inbox) claim() (luggage move.Luggage, closed bool) {
 // unclaimed closes luggage whose message will not come. Its sender takes back what he can, if he has
 // heard our goodbye.
 func (in *inbox) unclaimed() {
-	left, _ := in.claim()
+	left, _ := in.takeLuggage()
 	route, err := in.receiveRoute()
 	if err != nil || left.Empty() {
 		return
@@ -206,8 +206,8 @@ func (in *inbox) unclaimed() {
 	}
 }
 
-// end translates how reading has ended; nil if it has not.
-func (in *inbox) end() error {
+// ending translates how reading has ended; nil if it has not.
+func (in *inbox) ending() error {
 	switch in.box.End() {
 	case sock.EOF:
 		return io.EOF

@@ -140,7 +140,7 @@ func (b builder) assemble(c *session, s *sock.ConnState) error {
 // fill makes the receiving half of c.
 func (b builder) fill(c *session, s *sock.ConnState) error {
 	in, end := &c.in, &s.End
-	c.stage, c.peer.claimed, c.custody = unborn, true, untaken
+	c.stage, c.peer.alleged, c.custody = unborn, true, untaken
 	if end.Embryo {
 		c.custody = embryo
 	}

@@ -77,7 +77,7 @@ func (l *door[C]) Begin(m *move.Outgoing) error {
 	}
 	l.wakeSilent() // run may wait for one of them to speak
 	<-l.ran
-	for _, at := range l.settled() {
+	for _, at := range l.allGreeted() {
 		if err := m.Begin(at.Client); err != nil {
 			l.Stay()
 			return err
@@ -124,9 +124,9 @@ func (l *door[C]) wakeSilent() {
 	}
 }
 
-// settled waits until all greetings are over, and returns the clients that move. What a client has
+// allGreeted waits until all greetings are over, and returns the clients that move. What a client has
 // said is answered here; that waits for nobody.
-func (l *door[C]) settled() []*sock.Place[C] {
+func (l *door[C]) allGreeted() []*sock.Place[C] {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for len(l.backlog.Greeting()) > 0 {

@@ -40,7 +40,7 @@ func (v *moves) peerMoves(p *wire.Packet) error {
 	if err := c.pipe.Expect(); err != nil {
 		return err
 	}
-	c.mu.Lock()
+	c.pen.lock()
 	defer c.mu.Unlock()
 	if err := v.PeerMoves(p.Serial, p.Flags&wire.Itself != 0); err != nil {
 		return err
@@ -123,10 +123,10 @@ func (v *moves) reacquaint(who cred.Credentials, window uint32, moved bool) erro
 		return errUnexpected
 	case moved && c.peer.writers[n-1] != who:
 		c.peer.writers = append(c.peer.writers, who)
-	case c.peer.claimed:
+	case c.peer.alleged:
 		c.peer.writers[n-1] = who
 	}
-	c.peer.claimed = false
+	c.peer.alleged = false
 	return c.in.box.SetWindow(window)
 }
 
@@ -163,9 +163,9 @@ func (c *session) Start() {
 	go c.turn.run()
 }
 
-// settle starts ends that have come over c, whose message has been acknowledged. One that has come
+// came starts ends that have come over c, whose message has been acknowledged. One that has come
 // over itself waits until it has been let go: until then its former owner reads it.
-func (v *moves) settle(ends []move.End) {
+func (v *moves) came(ends []move.End) {
 	if len(ends) == 0 {
 		return
 	}

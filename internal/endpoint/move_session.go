@@ -98,7 +98,7 @@ func (v *moves) alive(m *move.Outgoing) error {
 }
 
 // Begin makes c quiet. One that has come over itself waits until its former owner has let go of it
-// (see settle), as long as the carrier can send.
+// (see moves.came), as long as the carrier can send.
 func (c *session) Begin(m *move.Outgoing) error {
 	if err := c.moves.alive(m); err != nil {
 		return err
@@ -214,7 +214,7 @@ func (v *moves) announce(m *move.Outgoing) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for {
-		err := v.watchLocked(m, func() bool { return v.quiet() && (mate != nil || v.answered()) })
+		err := v.watchLocked(m, func() bool { return c.turn.oneRead == noRead && v.quiet() && (mate != nil || v.answered()) })
 		switch {
 		case err != nil:
 			return err

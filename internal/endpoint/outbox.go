@@ -3,7 +3,6 @@ package endpoint
 import (
 	"errors"
 	"io"
-	"os"
 	"sync"
 	"syscall"
 
@@ -180,7 +179,8 @@ func (s sending) putLocked(p *wire.Packet, m *message, begun bool) error {
 	w := wait{c: c}
 	defer w.endLocked()
 	for {
-		if err := s.writeStoppedLocked(); err != nil && !(begun && errors.Is(err, os.ErrDeadlineExceeded)) {
+		late := s.deadline.expired && !begun
+		if err := s.errorOf(min(sock.Stopped(c.closed, late), s.box.Obstacle())); err != nil {
 			return err
 		}
 		if !begun && weight > 0 && !s.c.moves.Ready() {

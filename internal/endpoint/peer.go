@@ -10,7 +10,7 @@ import (
 type peer struct {
 	id      uint64             // tells the socket from others
 	writers []cred.Credentials // the processes that have had it, the last one now: segments have their numbers, from 1
-	claimed bool               // the last of them has not said hello to this process
+	alleged bool               // the last of them has not said hello to this process
 	opener  cred.Credentials   // the one that had it when the connection was made: SO_PEERCRED
 	can     pipe.Ability       // ours over the process
 	to      rights.Route       // how descriptors travel to it

@@ -122,12 +122,10 @@ func (c *Conn) peek(b []byte) (sock.Result, error) {
 // in the pipe: for a stream up to n bytes, and for records all of it, because a reset comes before
 // them. It may place bytes in into. It is the one Read's.
 func (c *Conn) lookLocked(into []byte, n int) error {
+	defer c.turn.lookedLocked()
 	looked, fresh := false, false
 	for ; ; fresh = c.turn.awaitLocked(into) {
-		for c.stage == paused && c.readStoppedLocked() == nil { // what comes of it?
-			c.in.box.Settle(into)
-			c.turn.leaveLocked() // this Read may have had the pipe, for which the mover waits
-			c.in.cond.Wait()
+		if c.standAsideLocked(into) {
 			fresh = false
 		}
 		if err := c.readStoppedLocked(); err != nil {
@@ -145,7 +143,7 @@ func (c *Conn) lookLocked(into []byte, n int) error {
 				return net.ErrClosed
 			}
 			if c.in.box.ResetFirst() {
-				return c.in.end()
+				return c.in.ending()
 			}
 			return nil
 		}
@@ -157,10 +155,24 @@ func (c *Conn) lookLocked(into []byte, n int) error {
 			}
 		}
 		// To a datagram socket its peer's end is no news (row 120).
-		if err := c.in.end(); err != nil && c.typ != sock.Datagram {
+		if err := c.in.ending(); err != nil && c.typ != sock.Datagram {
 			return err
 		}
 	}
+}
+
+// standAsideLocked waits as long as this end is being moved, and reports whether the end was.
+// Nothing that the one Read has seen before counts any more then.
+func (c *Conn) standAsideLocked(into []byte) (moved bool) {
+	for c.stage == paused && c.readStoppedLocked() == nil { // what comes of it?
+		c.in.box.Settle(into)
+		c.turn.lookedLocked()
+		c.turn.leaveLocked() // this Read may have had the pipe, for which the mover waits
+		c.in.cond.Wait()
+		moved = true
+	}
+	c.turn.looksLocked()
+	return moved
 }
 
 // duplicated replaces the queue's descriptors in r by duplicates (row 33), or by the news that
@@ -192,7 +204,7 @@ func (c *Conn) credentials(writer uint32) *cred.Credentials {
 // queueLocked gives a segment to the inbox. If nobody is there to read it at once, it moves into a
 // buffer of its size.
 func (c *Conn) queueLocked(s sock.Segment) error {
-	if !c.turn.waiting {
+	if c.turn.oneRead != waiting {
 		fit(&s)
 	}
 	if c.custody == embryo {

@@ -52,7 +52,7 @@ func (c *Conn) resetFirst() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.in.box.ResetFirst() {
-		return c.in.end()
+		return c.in.ending()
 	}
 	return nil
 }

@@ -42,9 +42,9 @@ type turn struct {
 	glances int  // how many packets came while the pipe was drained
 	packets uint64
 
-	waiting bool // a Read waits: what comes is read at once
+	oneRead progress
 	needed  int  // how many wait on out.cond for what the pipe brings
-	served  bool // somebody has got what he waited for, in this turn
+	serves  uint // how often somebody has got what he waited for
 
 	visits uint        // how many calls have left
 	seen   uint        // visits when patrol was armed
@@ -71,6 +71,15 @@ const (
 	byWriter         // a call that waits for something else than data
 )
 
+// A progress says how far the one Read is.
+type progress uint8
+
+const (
+	noRead  progress = iota
+	looking          // it goes by what it has seen: the mover of this end waits for it
+	waiting          // … and it waits: what comes is read at once
+)
+
 // unattended is how long the pipe may go unread after a call. Nobody in this process waits for it
 // then.
 const unattended = 4 * time.Millisecond
@@ -88,9 +97,9 @@ func (t *turn) run() {
 		if t.ended() {
 			return
 		}
-		t.served = false
+		before := t.serves
 		t.readLocked(byReader, nil)
-		if t.served && !c.closed && t.flow == flowing { // drain waits until the reader is done
+		if t.serves != before && !c.closed && t.flow == flowing { // drain waits until the reader is done
 			t.restLocked()
 		}
 	}
@@ -125,7 +134,7 @@ func (t *turn) free() bool {
 // a wait for it, so that nothing else was there before.
 func (t *turn) awaitLocked(b []byte) (fresh bool) {
 	c := t.c
-	t.waiting = true
+	t.oneRead = waiting
 	if t.free() {
 		if c.in.box.Queued() {
 			b = nil // pieces of a record come first
@@ -135,8 +144,19 @@ func (t *turn) awaitLocked(b []byte) (fresh bool) {
 	} else {
 		c.in.cond.Wait()
 	}
-	t.waiting = false
+	t.oneRead = looking
 	return fresh
+}
+
+// looksLocked notes that the one Read goes by what it sees from now on.
+func (t *turn) looksLocked() { t.oneRead = looking }
+
+// lookedLocked notes that the one Read goes by nothing that it has seen before.
+func (t *turn) lookedLocked() {
+	if t.oneRead != noRead && t.c.stage == paused {
+		t.wakeWritesLocked()
+	}
+	t.oneRead = noRead
 }
 
 // awaitElseLocked waits until something may have happened to a call that waits for the sending
@@ -180,7 +200,7 @@ func (t *turn) absorbLocked(into []byte, n int) {
 func (t *turn) takeOverLocked() {
 	t.claims++ // or a writer who was interrupted might be back before us, for ever
 	defer func() { t.claims-- }()
-	for t.by != byNobody && !t.ended() && !t.waiting {
+	for t.by != byNobody && !t.ended() && t.oneRead != waiting {
 		t.resting = true
 		t.kickLocked()
 		t.c.in.cond.Wait()
@@ -351,8 +371,8 @@ func (t *turn) relieve() {
 
 // servedReadLocked wakes the Read that waits, if one does: there is something to read.
 func (t *turn) servedReadLocked() {
-	if t.waiting {
-		t.served = true
+	if t.oneRead == waiting {
+		t.serves++
 		t.c.in.cond.Signal()
 	}
 }
@@ -360,7 +380,9 @@ func (t *turn) servedReadLocked() {
 // servedLocked wakes whoever waits for the sending half, which is about to change.
 func (t *turn) servedLocked() {
 	t.c.out.cond.Broadcast()
-	t.served = t.served || t.needed > 0
+	if t.needed > 0 {
+		t.serves++
+	}
 }
 
 // wakeReadsLocked makes every Read look around.

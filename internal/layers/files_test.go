@@ -64,6 +64,26 @@ func TestPartsAreChangedByThemselves(t *testing.T) {
 	})
 }
 
+// Once the greeting is over, a pipe is read in one place, and written to in one.
+func TestPipesAreReadAndWrittenInOnePlace(t *testing.T) {
+	places := map[string][]string{
+		"Read":    {"greeting.go", "turn.go"},
+		"ReadNow": {"turn.go"},
+		"Write":   {"greeting.go", "pen.go"},
+	}
+	s := load(t, "internal/endpoint")
+	for selector, selection := range s.info.Selections {
+		method := selection.Obj()
+		files, ok := places[method.Name()]
+		if !ok || method.Pkg() == nil || method.Pkg().Path() != module+"/internal/pipe" {
+			continue
+		}
+		if file := s.file(selector.Pos()); !slices.Contains(files, file) {
+			t.Errorf("%s calls %s of a pipe", file, method.Name())
+		}
+	}
+}
+
 // maxMethods is how many methods a type may have.
 const maxMethods = 60
 
@@ -82,6 +102,38 @@ func TestNoTypeOfEndpointDoesEverything(t *testing.T) {
 			t.Errorf("%s has %d methods", name, n)
 		}
 	}
+}
+
+// maxBools is how many bools the state of a connection may have: states that exclude each other are
+// one value. Package sock has others, of a socket's.
+const maxBools = 15
+
+func TestAConnectionHasFewBools(t *testing.T) {
+	s := load(t, "internal/endpoint")
+	conn := s.pkg.Scope().Lookup("Conn").Type()
+	if bools := s.bools(conn, "Conn"); len(bools) > maxBools {
+		t.Errorf("%d bools: %s", len(bools), strings.Join(bools, ", "))
+	} else {
+		t.Log(bools)
+	}
+}
+
+// bools returns the names of the bools in t, and in what the package has put into t.
+func (s *source) bools(t types.Type, name string) (names []string) {
+	if named, ok := t.(*types.Named); ok && named.Obj().Pkg() != s.pkg {
+		return nil
+	}
+	switch u := t.Underlying().(type) {
+	case *types.Basic:
+		if u.Kind() == types.Bool {
+			names = append(names, name)
+		}
+	case *types.Struct:
+		for f := range u.Fields() {
+			names = append(names, s.bools(f.Type(), name+"."+f.Name())...)
+		}
+	}
+	return names
 }
 
 // A source is the code of a package of this module, for Linux.

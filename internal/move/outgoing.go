@@ -61,11 +61,13 @@ func (m *Outgoing) Pack() error {
 	if err == nil {
 		return nil
 	}
-	m.Undo()
-	if errors.Is(err, ErrCycle) {
+	cycle := errors.Is(err, ErrCycle)
+	if cycle { // before they stay: nobody reads out of their queues what goes with them
 		for _, e := range m.sent {
-			e.Close() // what went with it is closed by their owner
+			e.Close()
 		}
+	}
+	if m.Undo(); cycle {
 		return ErrCycle
 	}
 	return err

@@ -7,7 +7,7 @@
 // on a table is a step, and waits at a gate until the scheduler lets it through, one at a time,
 // whichever the seed picks. So the engine must hold no lock of a connection, a datagram socket or a
 // listener at any of them: whoever waited for that lock would stop the bubble. In a world where
-// ends move only reads and the programs' calls wait at gates, the rest goes through at once; what a
-// suspended process does in this way is held back until it goes on, so that no other process can
-// tell.
+// ends move two things are no gates: what a descriptor is (a datagram socket asks under its lock),
+// and a read that is interrupted. What a suspended process does in this way is held back until it
+// goes on, so that no other process can tell.
 package sim

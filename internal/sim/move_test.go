@@ -108,7 +108,7 @@ func TestMigration(t *testing.T) {
 					typ := []sock.Type{sock.Stream, sock.Seqpacket}[step/stride%2]
 					name := fmt.Sprintf("%s, %s, before step %d %v", r.name, row.name, step, f)
 					last = run(t, name, 1, row.windows, func(w *World) {
-						w.Coarse = true
+						w.Moves = true
 						w.At(step, f)
 						procs := []*Process{w.Spawn("A", row.server)}
 						for len(procs) < r.procs {

@@ -132,7 +132,7 @@ func (h *handle) Read(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, placed
 	w := h.p.w
 	w.mu.Lock()
 	h.waited = h.nothing() == syscall.EAGAIN
-	through := h.interrupted && w.Coarse
+	through := h.interrupted && w.Moves
 	w.mu.Unlock()
 	if !through {
 		w.gate(h.p, h.reads(), func() bool { return h.interrupted || h.nothing() != syscall.EAGAIN })
@@ -204,7 +204,7 @@ func (h *handle) Interrupt() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	h.interrupted = true
-	if w.Coarse { // the engine may wait for its reader with a lock held
+	if w.Moves { // the engine may wait for its reader with a lock held
 		w.letThrough(h.p, h.reads())
 	}
 }
@@ -307,7 +307,7 @@ func (h *handle) end(how string, before func()) error {
 		return net.ErrClosed
 	}
 	h.closed = true
-	if w.Coarse {
+	if w.Moves {
 		w.letThrough(h.p, h.reads())
 	}
 	w.mu.Unlock()

@@ -55,7 +55,7 @@ func (p *Process) openPort() (*source, error) {
 func (s *source) Accept() (pipe.Pipe, error) {
 	w := s.p.w
 	w.mu.Lock()
-	through := s.over && w.Coarse
+	through := s.over && w.Moves
 	w.mu.Unlock()
 	if !through {
 		w.gate(s.p, word("accept"), func() bool { return s.over || len(s.port.queue) > 0 })
@@ -85,7 +85,7 @@ func (s *source) end(closed bool) (was bool) {
 	defer w.mu.Unlock()
 	was = s.closed
 	s.over, s.closed = true, s.closed || closed
-	if w.Coarse {
+	if w.Moves {
 		w.letThrough(s.p, word("accept"))
 	}
 	return was

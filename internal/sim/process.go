@@ -260,7 +260,10 @@ func (p *Process) pass(does what) {
 
 // Kind is that of descriptor.Table.
 func (p *Process) Kind(v uintptr) (descriptor.Kind, error) {
-	p.pass(word("kind"))
+	if !p.w.Moves { // a datagram socket is looked at under its lock when it is about to move
+		p.w.gate(p, word("kind"), always)
+	}
+	p.w.step(p, word("kind"))
 	return p.Process.Kind(v)
 }
 

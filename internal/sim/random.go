@@ -11,11 +11,12 @@ import (
 )
 
 // Random fills the world with processes, connections, programs and faults, all of which the seed decides.
-func (w *World) Random(seed uint64) {
+func (w *World) Random(seed uint64, coarse bool) {
 	g := &generator{w: w, seed: seed, rng: rand.New(rand.NewPCG(seed, 7))}
 	w.Windows = g.chance(60)
 	w.strict = g.chance(50)
-	w.Coarse = g.chance(40)
+	w.Moves = g.chance(40)
+	w.Coarse = w.Moves && coarse
 	flood := g.chance(2)
 	for i := range 2 + g.rng.IntN(2) {
 		g.procs = append(g.procs, w.Spawn(fmt.Sprintf("P%d", i), g.standing()))
@@ -28,7 +29,7 @@ func (w *World) Random(seed uint64) {
 		g.mail()
 	}
 	for _, m := range meetings {
-		if w.Coarse {
+		if w.Moves {
 			g.moves(m)
 		}
 		g.begin(m)
@@ -138,7 +139,7 @@ func (g *generator) mail() {
 			letters[i].To = pick(g, named...)
 			letters[i].Wait = pick(g, 0, 0, time.Millisecond, time.Minute)
 		}
-		if b.name != "" && g.w.Coarse && g.chance(50) {
+		if b.name != "" && g.w.Moves && g.chance(50) {
 			letters = append(letters, Outgoing{Bytes: 20, Over: g.carrier(b.holder), Wait: time.Second})
 		}
 		b.Open(b.holder, letters, g.reader(g.chance(20)))

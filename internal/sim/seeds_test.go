@@ -39,11 +39,22 @@ func TestSeeds(t *testing.T) {
 }
 
 func randomWorld(t *testing.T, seed uint64) *World {
-	return run(t, fmt.Sprintf("seed %d; again: make sim SEED=%d", seed, seed), seed, true, func(w *World) { w.Random(seed) })
+	return run(t, fmt.Sprintf("seed %d; again: make sim SEED=%d", seed, seed), seed, true, func(w *World) { w.Random(seed, false) })
 }
 
 // kept are seeds that have failed once, and what they found in the engine.
 var kept = []struct {
+	seed  uint64
+	found string
+}{
+	{164, "an end was closed that would have waited in its own queue, and stayed for a moment before that: what went with it was read"},
+	{560, "an end was being moved, and a Read that did not know that took what was in its queue: it was read twice"},
+	{9066, "a deadline passed in the middle of a message, and then the connection ended: nobody told its sender"},
+	{3109, "an end was to move over itself, stayed, and had not said so when its peer was to move over itself: each waited for the other"},
+}
+
+// coarse are those that have failed when not every operation was a gate in a world where ends move.
+var coarse = []struct {
 	seed  uint64
 	found string
 }{
@@ -70,6 +81,11 @@ var kept = []struct {
 func TestKept(t *testing.T) {
 	for _, k := range kept {
 		t.Run(k.found, func(t *testing.T) { randomWorld(t, k.seed) })
+	}
+	for _, k := range coarse {
+		t.Run(k.found, func(t *testing.T) {
+			run(t, fmt.Sprintf("coarse seed %d", k.seed), k.seed, true, func(w *World) { w.Random(k.seed, true) })
+		})
 	}
 }
 

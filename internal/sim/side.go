@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -241,6 +242,16 @@ func (s *Side) wrote(n int) {
 	}
 }
 
+// mayBegin reports whether nobody writes. Who has put his message into the pipe may have to pay what
+// is owed, under the engine's lock for those who send, for which nobody can wait here. The caller
+// holds World.mu.
+func (s *Side) mayBegin() bool {
+	return !slices.ContainsFunc(s.w.waiting, func(x *waiter) bool {
+		p, ok := x.what.(*passage)
+		return ok && x.p == s.holder && p.on == s.on.number && p.verb == "write"
+	})
+}
+
 // endTurn lets others send. The caller holds World.mu.
 func (s *Side) endTurn(t *turn) {
 	if !t.over {
@@ -257,7 +268,7 @@ func (l *life) sendOne(random *rand.Rand, o Outgoing, cargo *cargo) bool {
 		defer l.w.mu.Unlock()
 		l.endTurn(t)
 	}()
-	if !l.step("send") {
+	if !l.w.stepWhen(l.p, &said{name: l.name, text: "send"}, l.mayBegin) {
 		return false
 	}
 	m := &Message{side: l.Side, number: len(l.sent), data: l.w.take(o.Bytes), cargo: cargo}

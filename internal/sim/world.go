@@ -19,7 +19,8 @@ import (
 type World struct {
 	Windows bool // handles can be pushed, and sockets are exported
 	strict  bool // no value of a descriptor is given twice
-	Coarse  bool // only reads and the programs' calls are gates: see the package's comment, and Run
+	Moves   bool // ends move: see the package's comment
+	Coarse  bool // … and only reads and the programs' calls are gates
 
 	rng    *rand.Rand
 	faults map[int][]Fault // what happens before which step
@@ -197,8 +198,11 @@ func (w *World) waiter() *waiter {
 func always() bool { return true }
 
 // Step is a gate of a program of p: it does its next thing when the scheduler says so. It reports whether p lives.
-func (w *World) Step(p *Process, does what) (alive bool) {
-	w.gate(p, does, always)
+func (w *World) Step(p *Process, does what) (alive bool) { return w.stepWhen(p, does, always) }
+
+// stepWhen is Step, once ready.
+func (w *World) stepWhen(p *Process, does what, ready func() bool) (alive bool) {
+	w.gate(p, does, ready)
 	w.step(p, does)
 	return !p.Dead()
 }

@@ -256,7 +256,7 @@ func (m *Moves) PeerMoves(serial uint64, itself bool) error {
 	if to == lie || serial == 0 && !m.asked && !m.Leaving() {
 		return errMove
 	}
-	crossed := itself && m.route == Itself && m.Leaving()
+	crossed := itself && m.route == Itself && (m.Leaving() || m.recants())
 	if crossed && m.server { // the other end gives way
 		to = Away
 	} else {
@@ -265,6 +265,11 @@ func (m *Moves) PeerMoves(serial uint64, itself bool) error {
 	m.other, m.unacked, m.readies = to, serial, anyReady
 	m.release()
 	return nil
+}
+
+// recants reports whether this end has stayed, and the peer has not been told. To the peer it moves.
+func (m *Moves) recants() bool {
+	return m.phase == Stays && m.word == greeting && m.debts.Owes(DebtHello)
 }
 
 // release acknowledges the other end's Move once nothing is on its way there, and reports whether
