@@ -67,6 +67,8 @@ var mutants = []mutant{
 	{"a Read takes from the queue of an end that moves", "endpoint/move_session.go", "c.turn.oneRead == noRead && v.quiet()", "v.quiet()"},
 	{"who stays is not awaited", "sock/moves.go", " && (m.Leaving() || m.recants())", " && m.Leaving()"},
 	{"a deadline that does not count hides the end", "endpoint/outbox.go", "		late := s.deadline.expired && !begun\n		if err := s.errorOf(min(sock.Stopped(c.closed, late), s.box.Obstacle())); err != nil {", "		if err := s.writeStoppedLocked(); err != nil && !(begun && s.deadline.expired) {"},
+	{"what comes to an end that is closed while it moves is discarded", "endpoint/inbox.go", "c.closed && c.stage != paused", "c.closed"},
+	{"what an end has sent that breaks and is closed before it stays is forgotten", "endpoint/move_session.go", "	if !closed {\n		left =", "	if true {\n		left ="},
 	{"ends wait for room", "endpoint/outbox.go", "		if !begun && m.moves() &&", "		if !begun && false &&"},
 
 	// Datagrams and listeners.
@@ -113,23 +115,24 @@ var complaint = regexp.MustCompile(`(?m)^\s+(received exactly once|failed, nothi
 
 // elsewhere are the tests that notice what the simulator does not, or only now and then: a package, and a test of it.
 var elsewhere = map[string][2]string{
-	"who dies with a message has not had it":                  {"../endpoint", "TestP3ReceiverDiesWithTheMessage"},
-	"copies are released before the pipe is closed":           {"../endpoint", "TestP3PipeIsClosedBeforeCopiesAreReleased"},
-	"a pull counts whatever its sender has done":              {"../endpoint", "TestP3LateReceiverPullsNothingElse"},
-	"an acknowledgement that waited for room has not got out": {"../endpoint", "TestP3AcknowledgementFindsRoomAndItsSenderCloses"},
-	"a packet that has found no room stays booked":            {"../sock", "TestWhatHasNotBeenWrittenIsTakenBack"},
-	"what is owed while somebody writes is not said":          {"../endpoint", "TestWriterPaysWhatIsOwedMeanwhile"},
-	"an end moves again before it is answered":                {"../endpoint", "TestAnEndStaysTwiceBeforeItIsAnswered"},
-	"an end moves that is broken":                             {"../endpoint", "TestAnEndThatBreaksWhileItMoves"},
-	"an acknowledgement takes back a later one":               {"../sock", "TestPayment"},
-	"ends wait for room":                                      {"../endpoint", "TestAnEndThatWaitsForRoomIsRead"},
-	"a Read goes on though its end is closed":                 {"../endpoint", "TestCloseWhileReading"},
-	"what is behind descriptors that died is lost":            {"../endpoint", "TestP3SenderDiesBeforeTheMessageIsAdopted"},
-	"a datagram goes to the next owner of the name, too":      {"../endpoint", "TestADatagramGoesToOneOwnerOfAName"},
-	"a number of a moved end does not move":                   {"../wire", "TestEveryFieldOfAStateMoves"},
-	"an end of a move that fails does not stay":               {"../move", "TestAMoveThatFails"},
-	"luggage that the peer closes is taken back":              {"../move", "TestLuggageThatIsHalfWritten"},
-	"datagrams that are held do not move":                     {"../apitest", "TestExchangeADatagramSocketMovesUnderFire"},
+	"who dies with a message has not had it":                                      {"../endpoint", "TestP3ReceiverDiesWithTheMessage"},
+	"copies are released before the pipe is closed":                               {"../endpoint", "TestP3PipeIsClosedBeforeCopiesAreReleased"},
+	"a pull counts whatever its sender has done":                                  {"../endpoint", "TestP3LateReceiverPullsNothingElse"},
+	"an acknowledgement that waited for room has not got out":                     {"../endpoint", "TestP3AcknowledgementFindsRoomAndItsSenderCloses"},
+	"a packet that has found no room stays booked":                                {"../sock", "TestWhatHasNotBeenWrittenIsTakenBack"},
+	"what is owed while somebody writes is not said":                              {"../endpoint", "TestWriterPaysWhatIsOwedMeanwhile"},
+	"an end moves again before it is answered":                                    {"../endpoint", "TestAnEndStaysTwiceBeforeItIsAnswered"},
+	"an end moves that is broken":                                                 {"../endpoint", "TestAnEndThatBreaksWhileItMoves"},
+	"what an end has sent that breaks and is closed before it stays is forgotten": {"../endpoint", "TestAnEndThatBreaksAndIsClosedBeforeItStays"},
+	"an acknowledgement takes back a later one":                                   {"../sock", "TestPayment"},
+	"ends wait for room":                                                          {"../endpoint", "TestAnEndThatWaitsForRoomIsRead"},
+	"a Read goes on though its end is closed":                                     {"../endpoint", "TestCloseWhileReading"},
+	"what is behind descriptors that died is lost":                                {"../endpoint", "TestP3SenderDiesBeforeTheMessageIsAdopted"},
+	"a datagram goes to the next owner of the name, too":                          {"../endpoint", "TestADatagramGoesToOneOwnerOfAName"},
+	"a number of a moved end does not move":                                       {"../wire", "TestEveryFieldOfAStateMoves"},
+	"an end of a move that fails does not stay":                                   {"../move", "TestAMoveThatFails"},
+	"luggage that the peer closes is taken back":                                  {"../move", "TestLuggageThatIsHalfWritten"},
+	"datagrams that are held do not move":                                         {"../apitest", "TestExchangeADatagramSocketMovesUnderFire"},
 }
 
 // fails runs one test on a mutant, and fails if that does not.

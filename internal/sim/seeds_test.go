@@ -50,6 +50,8 @@ var kept = []struct {
 	{164, "an end was closed that would have waited in its own queue, and stayed for a moment before that: what went with it was read"},
 	{560, "an end was being moved, and a Read that did not know that took what was in its queue: it was read twice"},
 	{9066, "a deadline passed in the middle of a message, and then the connection ended: nobody told its sender"},
+	{21663, "an end was closed while it moved, and what came after that was discarded, and yet moved: the bytes without their descriptors"},
+	{30529, "an end broke while it moved, and was closed before it stayed: nobody let go of what it had sent, and the sender waited"},
 	{3109, "an end was to move over itself, stayed, and had not said so when its peer was to move over itself: each waited for the other"},
 }
 
