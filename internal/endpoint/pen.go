@@ -106,7 +106,8 @@ func (p *pen) writeLocked(packet *wire.Packet, m *message) error {
 	}
 	c.mu.Lock()
 	p.hold = idle
-	if p.queuing > 0 || p.yielding || c.moves.Moving() || c.closed {
+	c.turn.wakeMoverLocked()
+	if p.queuing > 0 || p.yielding || c.closed {
 		c.out.cond.Broadcast()
 	}
 	switch {

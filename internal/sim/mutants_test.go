@@ -69,6 +69,8 @@ var mutants = []mutant{
 	{"a deadline that does not count hides the end", "endpoint/outbox.go", "		late := s.deadline.expired && !begun\n		if err := s.errorOf(min(sock.Stopped(c.closed, late), s.box.Obstacle())); err != nil {", "		if err := s.writeStoppedLocked(); err != nil && !(begun && s.deadline.expired) {"},
 	{"what comes to an end that is closed while it moves is discarded", "endpoint/inbox.go", "c.closed && c.stage != paused", "c.closed"},
 	{"what an end has sent that breaks and is closed before it stays is forgotten", "endpoint/move_session.go", "	if !closed {\n		left =", "	if true {\n		left ="},
+	{"whoever moves an end is not told that a message has been taken back", "endpoint/message.go", "	o.c.turn.wakeMoverLocked()\n", "	o.cond.Broadcast()\n"},
+	{"whoever moves an end is not told that a packet has been written", "endpoint/pen.go", "	c.turn.wakeMoverLocked()\n", "	c.out.cond.Broadcast()\n"},
 	{"ends wait for room", "endpoint/outbox.go", "		if !begun && m.moves() &&", "		if !begun && false &&"},
 
 	// Datagrams and listeners.
@@ -124,6 +126,7 @@ var elsewhere = map[string][2]string{
 	"an end moves again before it is answered":                                    {"../endpoint", "TestAnEndStaysTwiceBeforeItIsAnswered"},
 	"an end moves that is broken":                                                 {"../endpoint", "TestAnEndThatBreaksWhileItMoves"},
 	"what an end has sent that breaks and is closed before it stays is forgotten": {"../endpoint", "TestAnEndThatBreaksAndIsClosedBeforeItStays"},
+	"whoever moves an end is not told that a packet has been written":             {"../endpoint", "TestAnEndMovesOnceWhatIsHalfDoneIs"},
 	"an acknowledgement takes back a later one":                                   {"../sock", "TestPayment"},
 	"ends wait for room":                                                          {"../endpoint", "TestAnEndThatWaitsForRoomIsRead"},
 	"a Read goes on though its end is closed":                                     {"../endpoint", "TestCloseWhileReading"},
