@@ -77,6 +77,7 @@ var coarse = []struct {
 	{301695, "an end that moved waited for room, and whoever was to make room waited for its owner to read it"},
 	{113812, "an end moved of which the connection had been ended meanwhile, and took in what its peer sent"},
 	{20671, "what an end had parked that broke while it moved was let go of twice"},
+	{111200, "no fault: two listeners each moved over a connection that the other one was to accept, and that was full"},
 	{901550, "a Move that came to nothing was acknowledged when a message was unloaded, after what came later had been"},
 }
 
