@@ -71,6 +71,7 @@ var mutants = []mutant{
 	{"what an end has sent that breaks and is closed before it stays is forgotten", "endpoint/move_session.go", "	if !closed {\n		left =", "	if true {\n		left ="},
 	{"whoever moves an end is not told that a message has been taken back", "endpoint/message.go", "	o.c.turn.wakeMoverLocked()\n", "	o.cond.Broadcast()\n"},
 	{"whoever moves an end is not told that a packet has been written", "endpoint/pen.go", "	c.turn.wakeMoverLocked()\n", "	c.out.cond.Broadcast()\n"},
+	{"a connection that is being ended is closed once more", "endpoint/close.go", "c.pen.parting != together", "false && c.pen.parting != together"},
 	{"ends wait for room", "endpoint/outbox.go", "		if !begun && m.moves() &&", "		if !begun && false &&"},
 
 	// Datagrams and listeners.
@@ -127,6 +128,7 @@ var elsewhere = map[string][2]string{
 	"an end moves that is broken":                                                 {"../endpoint", "TestAnEndThatBreaksWhileItMoves"},
 	"what an end has sent that breaks and is closed before it stays is forgotten": {"../endpoint", "TestAnEndThatBreaksAndIsClosedBeforeItStays"},
 	"whoever moves an end is not told that a packet has been written":             {"../endpoint", "TestAnEndMovesOnceWhatIsHalfDoneIs"},
+	"a connection that is being ended is closed once more":                        {"../endpoint", "TestCloseOfAConnectionThatIsBeingEnded"},
 	"an acknowledgement takes back a later one":                                   {"../sock", "TestPayment"},
 	"ends wait for room":                                                          {"../endpoint", "TestAnEndThatWaitsForRoomIsRead"},
 	"a Read goes on though its end is closed":                                     {"../endpoint", "TestCloseWhileReading"},

@@ -51,6 +51,7 @@ var kept = []struct {
 	{560, "an end was being moved, and a Read that did not know that took what was in its queue: it was read twice"},
 	{9066, "a deadline passed in the middle of a message, and then the connection ended: nobody told its sender"},
 	{21663, "an end was closed while it moved, and what came after that was discarded, and yet moved: the bytes without their descriptors"},
+	{26299, "a connection that was being ended was closed, and two looked at once at what its peer had sent"},
 	{30191, "whoever moved an end read its pipe, and was not told that a message had been taken back there, for which he waited"},
 	{30529, "an end broke while it moved, and was closed before it stayed: nobody let go of what it had sent, and the sender waited"},
 	{3109, "an end was to move over itself, stayed, and had not said so when its peer was to move over itself: each waited for the other"},
