@@ -36,14 +36,16 @@ func (c *session) close(embryo bool) error {
 // depose closes a connection that has been marked as closed.
 func (c *session) depose(embryo bool) error {
 	c.mu.Lock()
-	born, underWay := c.stage != unborn, c.out.box.Outstanding() > 0
-	if !born {
+	born, underWay, aborted := c.stage != unborn, c.out.box.Outstanding() > 0, c.pen.parting != together
+	if !born || aborted {
 		c.in.box.Close()
 	}
 	c.unlock()
 	switch {
 	case !born: // its former owner may still have it
 		return c.pipe.Close()
+	case aborted: // abort closes the rest
+		return nil
 	case !underWay:
 		c.turn.drain()
 	}
@@ -66,7 +68,7 @@ func (c *session) depose(embryo bool) error {
 // is adopted and acknowledged, or not looked at, and then it is the peer's to take back.
 func (c *session) abort(why error) {
 	c.mu.Lock()
-	for c.in.intake == adopting {
+	for c.pen.awaitLocked(); c.in.intake == adopting; c.pen.awaitLocked() {
 		c.in.cond.Wait()
 	}
 	// Nothing comes, or goodbye is said, or is nobody's to say.
@@ -81,6 +83,7 @@ func (c *session) abort(why error) {
 	}
 	c.in.box.Fail()
 	c.out.box.Lose()
+	c.pen.partLocked(false)
 	c.turn.wakeReadsLocked()
 	c.wakeWritesLocked()
 	c.mu.Unlock()

@@ -102,7 +102,8 @@ func (in *inbox) bookLocked(s *sock.Segment, p *wire.Packet) (take bool, err err
 }
 
 // adopt takes over the descriptors of a packet before its sender hears that they have arrived (P3).
-// A connection that has been closed here closes them at once.
+// A connection that has been closed here closes them at once, but one that is closed while it moves
+// takes them along, unless it stays.
 func (in *inbox) adopt(s *sock.Segment, p *wire.Packet) error {
 	c := in.c
 	route, err := in.receiveRoute()
@@ -178,14 +179,15 @@ func (in *inbox) receiveRoute() (rights.Route, error) {
 	return c.peer.from, nil
 }
 
-// takeLuggage takes the luggage that has come, and reports whether the connection has been closed here.
+// takeLuggage takes the luggage that has come, and reports whether nobody can read any more what has
+// come: the connection has been closed here, and does not move.
 func (in *inbox) takeLuggage() (luggage move.Luggage, closed bool) {
 	c := in.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	luggage = in.luggage
 	in.luggage = move.Luggage{}
-	return luggage, c.closed
+	return luggage, c.closed && c.stage != paused
 }
 
 // unclaimed closes luggage whose message will not come. Its sender takes back what he can, if he has

@@ -183,7 +183,7 @@ func (o *outbox) unloadedLocked() {
 	if o.c.moves.Unload() {
 		o.c.pen.payLocked()
 	}
-	o.cond.Broadcast()
+	o.c.turn.wakeMoverLocked()
 }
 
 // arrived ends the sending of a message, unless it has not been written: then undo has.

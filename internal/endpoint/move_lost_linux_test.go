@@ -104,15 +104,7 @@ func TestAnEndWhoseCarrierBreaksIsClosed(t *testing.T) {
 			sent := start(func() (int, error) {
 				return carrier.Send([]byte("m"), []transport.File{{End: end}, {End: l}}, nil)
 			})
-			for {
-				p, err := e.hear()
-				if err != nil {
-					t.Fatal(err)
-				}
-				if string(p.Payload) == "m" {
-					break
-				}
-			}
+			e.until(wire.Data, "m")
 			breaks.how(e)
 			if o := await(t, sent, "Send"); o.n != 1 || o.err != breaks.err {
 				t.Errorf("Send: %d, %v; want 1, %v", o.n, o.err, breaks.err)
@@ -131,5 +123,38 @@ func TestAnEndWhoseCarrierBreaksIsClosed(t *testing.T) {
 				t.Error("somebody listens")
 			}
 		})
+	}
+}
+
+// An end breaks while it is to move, is closed, and stays: what it had sent is let go of all the
+// same.
+func TestAnEndThatBreaksAndIsClosedBeforeItStays(t *testing.T) {
+	testenv.NeedPipeRights(t)
+	cfg, _ := moving(sock.Stream)
+	end, e := carrierToStranger(t, cfg)
+	inner, _ := pairOf(t, cfg)
+	sent := start(func() (int, error) { return 1, move(end, inner) })
+	e.until(wire.Data, "m")
+
+	// It moves behind another end, whose peer does not answer.
+	slow, silent := carrierToStranger(t, cfg)
+	carrier, _ := pairOf(t, cfg)
+	moved := start(func() (int, error) {
+		return carrier.Send([]byte("m"), []transport.File{{End: slow}, {End: end}}, nil)
+	})
+	silent.hearA(wire.Move)
+	e.packet(wire.Packet{Type: wire.Ack, Serial: 99}) // a lie
+	if err := soon(t, "a Write", func() error { _, err := end.Write([]byte("x")); return err }); err != syscall.EPIPE {
+		t.Errorf("a Write: %v, want %v", err, syscall.EPIPE)
+	}
+	if err := end.Close(); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+	carrier.SetWriteDeadline(time.Now())
+	if o := await(t, moved, "the move"); !errors.Is(o.err, os.ErrDeadlineExceeded) {
+		t.Errorf("the move: %v, want %v", o.err, os.ErrDeadlineExceeded)
+	}
+	if o := await(t, sent, "Send"); o.err != syscall.EPIPE {
+		t.Errorf("Send: %v, want %v", o.err, syscall.EPIPE)
 	}
 }

@@ -333,11 +333,14 @@ func (c *session) Stay() {
 	c.wakeWritesLocked()
 	closed := c.resumeLocked()
 	broke := c.in.failure != nil
-	left := c.out.takeKeptLocked()
+	var left []sock.Parked
+	if !closed {
+		left = c.out.takeKeptLocked()
+	}
 	c.mu.Unlock()
 	switch {
 	case closed:
-		c.depose(false)
+		c.depose(false) // which lets go of what is kept, too
 		return
 	case broke:
 		c.abandon(left)

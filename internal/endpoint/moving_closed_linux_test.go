@@ -7,9 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"afunix/internal/descriptor"
 	"afunix/internal/endpoint"
 	"afunix/internal/sock"
 	"afunix/internal/testenv"
+	"afunix/internal/wire"
 )
 
 // Listeners that are closed while they move, or by moving.
@@ -89,5 +91,34 @@ func TestCloseOfAListenerThatMovesRemovesTheSocketFileFirst(t *testing.T) {
 			t.Error("its source has not been closed")
 		}
 		allClosed(t, []call{begin(t, "Close", path, l.Close)})
+	}
+}
+
+// A connection that is closed while it moves takes along what has come since.
+func TestAConnectionThatIsClosedWhileItMovesTakesAlongWhatComes(t *testing.T) {
+	testenv.NeedPipeRights(t)
+	cfg, _ := moving(sock.Stream)
+	end, e := carrierToStranger(t, cfg)
+	e.file = uint64(file(t).Value)
+	carrier, other := pairOf(t, cfg)
+	moved := start(func() (int, error) { return 1, move(carrier, end) })
+	announced := e.hearA(wire.Move)
+	if err := end.Close(); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+	e.packet(withRecords(1, 1, e.own()))
+	e.packet(wire.Packet{Type: wire.Ack, Serial: announced.Serial})
+	if o := await(t, moved, "the move"); o.err != nil {
+		t.Fatal(o.err)
+	}
+	set := recv(t, other, "m", 1)
+	defer set.Close()
+	err := set.Give(0, func(_ uintptr, _ descriptor.Kind, end descriptor.End) error {
+		c := end.(*endpoint.Conn)
+		recv(t, c, "x", 1).Close()
+		return c.Close()
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }

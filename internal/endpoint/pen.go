@@ -25,7 +25,7 @@ type pen struct {
 	hold     hold
 	queuing  int  // how many wait for it to be free
 	yielding bool // … and a Write, which comes after them
-	parting  bool // the goodbye is owed, or has been said
+	parting  parting
 	owed     owed
 	head     []byte // where the head of a packet is put together
 	packets  uint64 // sent so far
@@ -39,6 +39,15 @@ const (
 	writing      // somebody is writing a packet, without mu
 	blocked      // the pipe is full: the flusher waits for room
 	severed      // the pipe takes nothing any more
+)
+
+// A parting says whether the peer hears that this end is closed.
+type parting uint8
+
+const (
+	together parting = iota
+	bidding          // the goodbye is owed, or has been said
+	unsaid           // there was no room for the goodbye, and it is not said any more
 )
 
 // severed reports whether the pipe takes nothing any more.
@@ -106,7 +115,8 @@ func (p *pen) writeLocked(packet *wire.Packet, m *message) error {
 	}
 	c.mu.Lock()
 	p.hold = idle
-	if p.queuing > 0 || p.yielding || c.moves.Moving() || c.closed {
+	c.turn.wakeMoverLocked()
+	if p.queuing > 0 || p.yielding || c.closed {
 		c.out.cond.Broadcast()
 	}
 	switch {
@@ -206,22 +216,22 @@ func (p *pen) pay() {
 
 // partLocked notes that the peer is to be told that this end is closed, unless that is so already.
 func (p *pen) partLocked(reset bool) {
-	if !p.parting {
-		p.parting = true
+	if p.parting == together {
+		p.parting = bidding
 		p.owed.OweBye(reset)
 	}
 }
 
 // saidGoodbyeLocked reports whether the peer has been told that this end is closed. Then what the
 // peer has sent, and not had acknowledged, is its own to take back. The pen is free.
-func (p *pen) saidGoodbyeLocked() bool { return p.parting && !p.owed.Owes(sock.DebtBye) }
+func (p *pen) saidGoodbyeLocked() bool { return p.parting == bidding && !p.owed.Owes(sock.DebtBye) }
 
 // keepGoodbyeLocked makes a goodbye that is owed unsaid, and reports whether there was one.
 func (p *pen) keepGoodbyeLocked() bool {
-	if !p.parting || p.saidGoodbyeLocked() {
+	if p.parting != bidding || p.saidGoodbyeLocked() {
 		return false
 	}
-	p.parting = false
+	p.parting = unsaid
 	p.owed.Strike(sock.DebtBye)
 	return true
 }

@@ -153,10 +153,17 @@ func (t *turn) looksLocked() { t.oneRead = looking }
 
 // lookedLocked notes that the one Read goes by nothing that it has seen before.
 func (t *turn) lookedLocked() {
-	if t.oneRead != noRead && t.c.stage == paused {
-		t.wakeWritesLocked()
+	if t.oneRead != noRead {
+		t.wakeMoverLocked()
 	}
 	t.oneRead = noRead
+}
+
+// wakeMoverLocked makes whoever moves this end look around: something may be done that he waits for.
+func (t *turn) wakeMoverLocked() {
+	if t.c.stage == paused {
+		t.wakeWritesLocked()
+	}
 }
 
 // awaitElseLocked waits until something may have happened to a call that waits for the sending

@@ -69,7 +69,7 @@ func (m *Meeting) acceptAt(p *Process, l *endpoint.Listener) {
 
 // moveListener moves it, and reports whether it has gone. Whoever receives it accepts.
 func (m *Meeting) moveListener(p *Process, l *endpoint.Listener) (gone bool) {
-	c := &cargo{end: l, arrive: func(p *Process, e descriptor.End) {
+	c := &cargo{end: l, of: m.server, listener: true, arrive: func(p *Process, e descriptor.End) {
 		p.Own(e)
 		p.w.Go("listener that has moved", func() { m.acceptAt(p, e.(*endpoint.Listener)) })
 	}}

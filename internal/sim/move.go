@@ -13,6 +13,17 @@ type cargo struct {
 	end    any                                // as transport.File has it
 	arrive func(p *Process, e descriptor.End) // what the program goes on with that receives it
 	gone   bool
+
+	of       *Side // that it is, or that it would accept; nil: something else
+	listener bool
+}
+
+// call is that of the program that sends c over l, or sends a message without cargo.
+func (c *cargo) call(l *life) call {
+	if c == nil {
+		return call{over: l, of: l.Side, plight: turns}
+	}
+	return call{over: l, of: c.of, listener: c.listener, plight: turns}
 }
 
 // carry sends an end over a side, with a file by which the message is known, and reports whether it has gone. The process has to have the side.
@@ -65,7 +76,7 @@ func (w *World) living(s *Side) *life {
 // move sends the socket of l over another one of the same process, or itself, and reports whether it has gone. Who receives it goes on with the
 // rest.
 func (l *life) move(o Outgoing, rest []Outgoing, r Reader) (gone bool) {
-	c := &cargo{end: l.conn, arrive: func(p *Process, e descriptor.End) {
+	c := &cargo{end: l.conn, of: l.Side, arrive: func(p *Process, e descriptor.End) {
 		p.Own(e)
 		l.Side.Live(p, e.(*endpoint.Conn), rest, r)
 	}}

@@ -67,6 +67,11 @@ var mutants = []mutant{
 	{"a Read takes from the queue of an end that moves", "endpoint/move_session.go", "c.turn.oneRead == noRead && v.quiet()", "v.quiet()"},
 	{"who stays is not awaited", "sock/moves.go", " && (m.Leaving() || m.recants())", " && m.Leaving()"},
 	{"a deadline that does not count hides the end", "endpoint/outbox.go", "		late := s.deadline.expired && !begun\n		if err := s.errorOf(min(sock.Stopped(c.closed, late), s.box.Obstacle())); err != nil {", "		if err := s.writeStoppedLocked(); err != nil && !(begun && s.deadline.expired) {"},
+	{"what comes to an end that is closed while it moves is discarded", "endpoint/inbox.go", "c.closed && c.stage != paused", "c.closed"},
+	{"what a broken end has sent is forgotten if it is closed", "endpoint/move_session.go", "	if !closed {\n		left =", "	if true {\n		left ="},
+	{"a mover is not told that a message has been taken back", "endpoint/message.go", "	o.c.turn.wakeMoverLocked()\n", "	o.cond.Broadcast()\n"},
+	{"a mover is not told that a packet has been written", "endpoint/pen.go", "	c.turn.wakeMoverLocked()\n", "	c.out.cond.Broadcast()\n"},
+	{"a connection that is being ended is closed once more", "endpoint/close.go", "c.pen.parting != together", "false && c.pen.parting != together"},
 	{"ends wait for room", "endpoint/outbox.go", "		if !begun && m.moves() &&", "		if !begun && false &&"},
 
 	// Datagrams and listeners.
@@ -121,6 +126,9 @@ var elsewhere = map[string][2]string{
 	"what is owed while somebody writes is not said":          {"../endpoint", "TestWriterPaysWhatIsOwedMeanwhile"},
 	"an end moves again before it is answered":                {"../endpoint", "TestAnEndStaysTwiceBeforeItIsAnswered"},
 	"an end moves that is broken":                             {"../endpoint", "TestAnEndThatBreaksWhileItMoves"},
+	"what a broken end has sent is forgotten if it is closed": {"../endpoint", "TestAnEndThatBreaksAndIsClosedBeforeItStays"},
+	"a mover is not told that a packet has been written":      {"../endpoint", "TestAnEndMovesOnceWhatIsHalfDoneIs"},
+	"a connection that is being ended is closed once more":    {"../endpoint", "TestCloseOfAConnectionThatIsBeingEnded"},
 	"an acknowledgement takes back a later one":               {"../sock", "TestPayment"},
 	"ends wait for room":                                      {"../endpoint", "TestAnEndThatWaitsForRoomIsRead"},
 	"a Read goes on though its end is closed":                 {"../endpoint", "TestCloseWhileReading"},

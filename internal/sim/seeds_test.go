@@ -50,6 +50,10 @@ var kept = []struct {
 	{164, "an end was closed that would have waited in its own queue, and stayed for a moment before that: what went with it was read"},
 	{560, "an end was being moved, and a Read that did not know that took what was in its queue: it was read twice"},
 	{9066, "a deadline passed in the middle of a message, and then the connection ended: nobody told its sender"},
+	{21663, "an end was closed while it moved, and what came after that was discarded, and yet moved: the bytes without their descriptors"},
+	{26299, "a connection that was being ended was closed, and two looked at once at what its peer had sent"},
+	{30191, "whoever moved an end read its pipe, and was not told that a message had been taken back there, for which he waited"},
+	{30529, "an end broke while it moved, and was closed before it stayed: nobody let go of what it had sent, and the sender waited"},
 	{3109, "an end was to move over itself, stayed, and had not said so when its peer was to move over itself: each waited for the other"},
 }
 
@@ -74,6 +78,7 @@ var coarse = []struct {
 	{301695, "an end that moved waited for room, and whoever was to make room waited for its owner to read it"},
 	{113812, "an end moved of which the connection had been ended meanwhile, and took in what its peer sent"},
 	{20671, "what an end had parked that broke while it moved was let go of twice"},
+	{111200, "no fault: two listeners each moved over a connection that the other one was to accept, and that was full"},
 	{901550, "a Move that came to nothing was acknowledged when a message was unloaded, after what came later had been"},
 }
 

@@ -54,6 +54,7 @@ type Message struct {
 	data     []byte
 	files    []*simproc.File
 	cargo    *cargo // an end that goes along
+	limited  bool   // it has a deadline
 	returned bool   // false: its process has ended before
 	start    int    // of its bytes in the stream: see checkStream
 	n        int
@@ -262,7 +263,10 @@ func (s *Side) endTurn(t *turn) {
 
 // sendOne sends a message of random bytes, and with it an end, if cargo is one. It reports whether another can follow.
 func (l *life) sendOne(random *rand.Rand, o Outgoing, cargo *cargo) bool {
+	c := l.w.enter(cargo.call(l))
+	defer l.w.leave(c)
 	t := l.take(o.Bytes)
+	l.w.awaits(c, goesOn, nil)
 	defer func() {
 		l.w.mu.Lock()
 		defer l.w.mu.Unlock()
@@ -271,7 +275,7 @@ func (l *life) sendOne(random *rand.Rand, o Outgoing, cargo *cargo) bool {
 	if !l.w.stepWhen(l.p, &said{name: l.name, text: "send"}, l.mayBegin) {
 		return false
 	}
-	m := &Message{side: l.Side, number: len(l.sent), data: l.w.take(o.Bytes), cargo: cargo}
+	m := &Message{side: l.Side, number: len(l.sent), data: l.w.take(o.Bytes), cargo: cargo, limited: o.Deadline > 0}
 	fill(m.data, random)
 	files, refer := l.p.openAll(o.Kinds)
 	m.files = refer
@@ -291,7 +295,9 @@ func (l *life) sendOne(random *rand.Rand, o Outgoing, cargo *cargo) bool {
 		at = time.Now().Add(o.Deadline)
 	}
 	l.conn.SetWriteDeadline(at) // fails if it has been closed, as Send will
+	l.w.awaits(c, space, m)
 	n, err := l.conn.Send(m.data, files, nil)
+	l.w.awaits(c, goesOn, nil)
 	if cargo != nil {
 		cargo.gone = n > 0 || err == nil
 	}
@@ -344,8 +350,11 @@ func (l *life) receiveAll(r Reader) {
 
 // receive receives once, into a buffer of at most that many bytes, and reports whether more can come.
 func (l *life) receive(most int) bool {
+	c := l.w.enter(call{over: l, of: l.Side, plight: readers})
+	defer l.w.leave(c)
 	l.receiving <- struct{}{}
 	defer func() { <-l.receiving }()
+	l.w.awaits(c, goesOn, nil)
 	if !l.step("receive") {
 		return false
 	}
@@ -356,7 +365,9 @@ func (l *life) receive(most int) bool {
 	room := buffers.Get().(*[largest]byte)
 	defer buffers.Put(room)
 	buf := room[:size]
+	l.w.awaits(c, arrivals, nil)
 	m, err := l.conn.Recv(buf, false)
+	l.w.awaits(c, goesOn, nil)
 	r := &reading{data: l.w.keep(buf[:m.N]), lost: err != nil}
 	defer m.Rights.Close()
 	if err == nil || errors.Is(err, descriptor.ErrRightsTruncated) {

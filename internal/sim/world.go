@@ -46,6 +46,7 @@ type World struct {
 	lives   map[*Side]*life
 	home    map[*simproc.File]*Message // of each descriptor that was sent
 	graves  []*Process                 // dead or exiting, and not buried
+	calls   []*call                    // that programs make at sides
 }
 
 // init makes it an empty one. The seed decides who goes first.
@@ -252,7 +253,7 @@ func (w *World) Run(least time.Duration) bool {
 			continue
 		case over && !time.Now().Before(deadline):
 			return true
-		case idle > patience && w.sweep():
+		case idle > patience && (w.sweep() || w.part()):
 			idle = 0
 		case idle > patience:
 			w.stuck()
