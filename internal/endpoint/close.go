@@ -36,7 +36,7 @@ func (c *session) close(embryo bool) error {
 // depose closes a connection that has been marked as closed.
 func (c *session) depose(embryo bool) error {
 	c.mu.Lock()
-	born, underWay := c.stage != unborn, c.out.box.Outstanding() > 0
+	born, underWay := c.stage != unborn, c.out.box.Outstanding() > 0 || !c.moves.HearsBye()
 	if !born {
 		c.in.box.Close()
 	}
@@ -128,13 +128,16 @@ func (c *session) lingering() {
 }
 
 // leftovers discards what the peer has sent since this end was closed, if there was no room for the
-// goodbye: then nobody else can. The reader has ended.
+// goodbye: then nobody else can. If there is room now, the peer takes back what comes behind the
+// last look. The reader has ended.
 func (c *session) leftovers() {
 	c.pen.lock()
 	defer c.unlock()
 	if c.pen.keepGoodbyeLocked() {
 		c.in.intake = open
 		c.turn.takeRestLocked()
+		c.in.intake = farewell
+		c.pen.tryGoodbyeLocked()
 	}
 }
 

@@ -226,6 +226,15 @@ func (p *pen) keepGoodbyeLocked() bool {
 	return true
 }
 
+// tryGoodbyeLocked says a goodbye that has been kept, if the peer can hear it now. Nobody says it
+// later.
+func (p *pen) tryGoodbyeLocked() {
+	p.parting = true
+	p.owed.Owe(sock.DebtBye)
+	p.payLocked()
+	p.keepGoodbyeLocked()
+}
+
 // acknowledge tells the peer that its transfers up to serial are done, and reports whether the peer
 // has been told already.
 func (p *pen) acknowledge(serial uint64) (told bool) {

@@ -50,6 +50,8 @@ var kept = []struct {
 	{164, "an end was closed that would have waited in its own queue, and stayed for a moment before that: what went with it was read"},
 	{560, "an end was being moved, and a Read that did not know that took what was in its queue: it was read twice"},
 	{9066, "a deadline passed in the middle of a message, and then the connection ended: nobody told its sender"},
+	{12452, "an end was closed while the other one was about to live, and was not read any more: it heard that late, and closed behind its last look, without a goodbye"},
+	{54060, "the same, with a message of four descriptors"},
 	{3109, "an end was to move over itself, stayed, and had not said so when its peer was to move over itself: each waited for the other"},
 }
 

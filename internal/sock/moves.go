@@ -489,3 +489,7 @@ func (m *Moves) Hears() Hearing {
 	}
 	return HearsAll
 }
+
+// HearsBye reports whether the peer can hear that this end is closed. If not, it can as soon as this
+// side has heard more.
+func (m *Moves) HearsBye() bool { return m.Hears() <= HearsCredit }
