@@ -36,7 +36,7 @@ func (c *session) close(embryo bool) error {
 // depose closes a connection that has been marked as closed.
 func (c *session) depose(embryo bool) error {
 	c.mu.Lock()
-	born, underWay := c.stage != unborn, c.out.box.Outstanding() > 0 || !c.moves.HearsBye()
+	born, underWay := c.stage != unborn, c.underWayLocked() || !c.moves.HearsBye()
 	if !born {
 		c.in.box.Close()
 	}
@@ -112,7 +112,13 @@ func (c *session) markClosedLocked() {
 
 // finishedLocked reports whether nothing of ours is under way.
 func (c *session) finishedLocked() bool {
-	return !c.pen.writing() && (c.pen.severed() || !c.pen.owed.Any() && c.out.box.Outstanding() == 0)
+	return !c.pen.writing() && (c.pen.severed() || !c.pen.owed.Any() && !c.underWayLocked())
+}
+
+// underWayLocked reports whether the peer is to be heard still: its acknowledgement, or whose the
+// luggage is whose message will not come.
+func (c *session) underWayLocked() bool {
+	return c.out.box.Outstanding() > 0 || c.moves.Sealed() || len(c.out.strays) > 0
 }
 
 // lingering ends a connection once nothing is under way any more, or after a bounded time.
@@ -163,6 +169,7 @@ func (c *session) dispose() error {
 // is to be released by abandon.
 func (c *session) bereaveLocked(peerEnded bool) (left []sock.Parked) {
 	c.peer.silence()
+	c.out.forgetStraysLocked()
 	if peerEnded {
 		c.out.box.Bury()
 	} else {

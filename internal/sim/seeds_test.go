@@ -52,6 +52,7 @@ var kept = []struct {
 	{9066, "a deadline passed in the middle of a message, and then the connection ended: nobody told its sender"},
 	{12452, "an end was closed while the other one was about to live, and was not read any more: it heard that late, and closed behind its last look, without a goodbye"},
 	{54060, "the same, with a message of four descriptors"},
+	{45484, "luggage was written, its message given up, and then the peer said goodbye: either side left it to the other"},
 	{3109, "an end was to move over itself, stayed, and had not said so when its peer was to move over itself: each waited for the other"},
 }
 

@@ -412,6 +412,9 @@ func (m *Moves) Wrote(more bool) {
 // holds reports whether descriptors have been duplicated for the peer, and not been written.
 func (m *Moves) holds() bool { return m.message == loaded || m.message == sealed }
 
+// Sealed reports whether luggage has been written, and it is not known whether its message will be.
+func (m *Moves) Sealed() bool { return m.message == sealed }
+
 // Quiet reports whether no message is half done.
 func (m *Moves) Quiet() bool { return m.message == none }
 
