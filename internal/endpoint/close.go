@@ -116,9 +116,9 @@ func (c *session) finishedLocked() bool {
 }
 
 // underWayLocked reports whether the peer is to be heard still: its acknowledgement, or whose the
-// luggage is whose message will not come.
+// luggage is whose message will not come. It may be in the pipe in a moment.
 func (c *session) underWayLocked() bool {
-	return c.out.box.Outstanding() > 0 || c.moves.Sealed() || len(c.out.strays) > 0
+	return c.out.box.Outstanding() > 0 || c.moves.Holds() || len(c.out.strays) > 0
 }
 
 // lingering ends a connection once nothing is under way any more, or after a bounded time.

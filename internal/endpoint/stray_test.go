@@ -133,3 +133,31 @@ func TestP4LuggageIsNotTakenBackFromTheNextOwner(t *testing.T) {
 		r.left += 3
 	})
 }
+
+// Both ends are closed, this one when the luggage is just being written: it hears the peer's goodbye all the same.
+func TestP4LuggageThatIsWrittenWhenItsEndIsClosed(t *testing.T) {
+	bubble(t, onWindows, sock.Stream, func(t *testing.T, r *rig) {
+		end, other := laden(t, r)
+		defer end.Close()
+		defer other.Close()
+		r.clientPipe.hold()
+		r.serverPipe.tried = func() {
+			if r.extra(r.clientProc) == 0 {
+				return // that is not the luggage
+			}
+			r.serverPipe.tried = nil
+			go r.server.Close()
+			synctest.Wait()
+		}
+		sent := start(func() (int, error) { return r.server.Send([]byte("m"), []transport.File{{End: end}}, nil) })
+		if o := <-sent; o.n != 0 || o.err != net.ErrClosed {
+			t.Errorf("%+v, want net.ErrClosed", o)
+		}
+		synctest.Wait() // our goodbye has been said
+		r.client.Close()
+		time.Sleep(time.Minute)
+		if n := r.extra(r.clientProc); n != 0 {
+			t.Errorf("%d descriptors are left in the peer", n)
+		}
+	})
+}

@@ -53,6 +53,7 @@ var kept = []struct {
 	{12452, "an end was closed while the other one was about to live, and was not read any more: it heard that late, and closed behind its last look, without a goodbye"},
 	{54060, "the same, with a message of four descriptors"},
 	{45484, "luggage was written, its message given up, and then the peer said goodbye: either side left it to the other"},
+	{72372, "an end was closed when luggage was about to be written, and did not read the goodbye any more that gave it back"},
 	{3109, "an end was to move over itself, stayed, and had not said so when its peer was to move over itself: each waited for the other"},
 }
 
