@@ -204,6 +204,7 @@ func TestP4GoodbyeThatFindsRoomAtTheLastMoment(t *testing.T) {
 		}
 		r.server.Close()
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if sent == nil {
 			t.Fatal("nobody has looked")
 		}
