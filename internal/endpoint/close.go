@@ -54,6 +54,7 @@ func (c *session) depose(embryo bool) error {
 	for c.in.intake == adopting {
 		c.in.cond.Wait()
 	}
+	c.refuseRestLocked()
 	c.in.box.Close()
 	c.in.intake = farewell
 	unread := c.in.box.Unread()
@@ -78,6 +79,7 @@ func (c *session) abort(why error) {
 		c.ended(why)
 		return
 	}
+	c.refuseRestLocked()
 	c.in.intake = farewell
 	if c.in.failure == nil {
 		c.in.failure = why
@@ -92,6 +94,14 @@ func (c *session) abort(why error) {
 		c.dispose()
 	} else {
 		go c.lingering()
+	}
+}
+
+// refuseRestLocked refuses a datagram of which pieces are missing. Its descriptors have been adopted,
+// and are discarded here. Its sender, which has heard nothing of it, would take them back.
+func (c *session) refuseRestLocked() {
+	if !c.above.receipt() && c.in.box.Unfinished() {
+		c.pen.owed.Refuse(c.in.adopted, sock.Severed)
 	}
 }
 

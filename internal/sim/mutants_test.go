@@ -77,6 +77,7 @@ var mutants = []mutant{
 	{"a mover is not told that a message has been taken back", "endpoint/message.go", "	o.c.turn.wakeMoverLocked()\n", "	o.cond.Broadcast()\n"},
 	{"a mover is not told that a packet has been written", "endpoint/pen.go", "	c.turn.wakeMoverLocked()\n", "	c.out.cond.Broadcast()\n"},
 	{"a connection that is being ended is closed once more", "endpoint/close.go", "c.pen.parting != together", "false && c.pen.parting != together"},
+	{"a datagram that is there in part is not refused", "endpoint/close.go", "	c.refuseRestLocked()\n	c.in.box.Close()\n", "	c.in.box.Close()\n"},
 	{"ends wait for room", "endpoint/outbox.go", "		if !begun && m.moves() &&", "		if !begun && false &&"},
 
 	// Datagrams and listeners.

@@ -60,6 +60,7 @@ var kept = []struct {
 	{72372, "an end was closed when luggage was about to be written, and did not read the goodbye any more that gave it back"},
 	{86767, "no fault of the engine's: sockets were exported with a message that was given up as its end moved, and counted as the next message's"},
 	{82565, "no fault of the engine's: a message that failed had the same bytes as one of the next owner's"},
+	{911135, "a datagram had come in part when its socket was closed: its descriptors were discarded, and its sender took them back, too"},
 	{3109, "an end was to move over itself, stayed, and had not said so when its peer was to move over itself: each waited for the other"},
 }
 
