@@ -111,6 +111,7 @@ func (c *session) peerClosedLocked(reset bool) {
 	c.pen.awaitLocked()
 	c.peer.parts()
 	c.out.box.Farewell()
+	c.out.returnStraysLocked()
 	c.out.settleLocked()
 	c.out.cond.Broadcast()
 	c.out.nudgeGuests()

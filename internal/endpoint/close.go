@@ -36,7 +36,8 @@ func (c *session) close(embryo bool) error {
 // depose closes a connection that has been marked as closed.
 func (c *session) depose(embryo bool) error {
 	c.mu.Lock()
-	born, underWay, aborted := c.stage != unborn, c.out.box.Outstanding() > 0, c.pen.parting != together
+	born, aborted := c.stage != unborn, c.pen.parting != together
+	underWay := c.underWayLocked() || !c.moves.HearsBye()
 	if !born || aborted {
 		c.in.box.Close()
 	}
@@ -53,6 +54,7 @@ func (c *session) depose(embryo bool) error {
 	for c.in.intake == adopting {
 		c.in.cond.Wait()
 	}
+	c.refuseRestLocked()
 	c.in.box.Close()
 	c.in.intake = farewell
 	unread := c.in.box.Unread()
@@ -77,6 +79,7 @@ func (c *session) abort(why error) {
 		c.ended(why)
 		return
 	}
+	c.refuseRestLocked()
 	c.in.intake = farewell
 	if c.in.failure == nil {
 		c.in.failure = why
@@ -91,6 +94,14 @@ func (c *session) abort(why error) {
 		c.dispose()
 	} else {
 		go c.lingering()
+	}
+}
+
+// refuseRestLocked refuses a datagram of which pieces are missing. Its descriptors have been adopted,
+// and are discarded here. Its sender, which has heard nothing of it, would take them back.
+func (c *session) refuseRestLocked() {
+	if !c.above.receipt() && c.in.box.Unfinished() {
+		c.pen.owed.Refuse(c.in.adopted, sock.Severed)
 	}
 }
 
@@ -115,7 +126,13 @@ func (c *session) markClosedLocked() {
 
 // finishedLocked reports whether nothing of ours is under way.
 func (c *session) finishedLocked() bool {
-	return !c.pen.writing() && (c.pen.severed() || !c.pen.owed.Any() && c.out.box.Outstanding() == 0)
+	return !c.pen.writing() && (c.pen.severed() || !c.pen.owed.Any() && !c.underWayLocked())
+}
+
+// underWayLocked reports whether the peer is to be heard still: its acknowledgement, or whose the
+// luggage is whose message will not come. It may be in the pipe in a moment.
+func (c *session) underWayLocked() bool {
+	return c.out.box.Outstanding() > 0 || c.moves.Holds() || len(c.out.strays) > 0
 }
 
 // lingering ends a connection once nothing is under way any more, or after a bounded time.
@@ -131,13 +148,16 @@ func (c *session) lingering() {
 }
 
 // leftovers discards what the peer has sent since this end was closed, if there was no room for the
-// goodbye: then nobody else can. The reader has ended.
+// goodbye: then nobody else can. If there is room now, the peer takes back what comes behind the
+// last look. The reader has ended.
 func (c *session) leftovers() {
 	c.pen.lock()
 	defer c.unlock()
 	if c.pen.keepGoodbyeLocked() {
 		c.in.intake = open
 		c.turn.takeRestLocked()
+		c.in.intake = farewell
+		c.pen.tryGoodbyeLocked()
 	}
 }
 
@@ -163,6 +183,7 @@ func (c *session) dispose() error {
 // is to be released by abandon.
 func (c *session) bereaveLocked(peerEnded bool) (left []sock.Parked) {
 	c.peer.silence()
+	c.out.forgetStraysLocked()
 	if peerEnded {
 		c.out.box.Bury()
 	} else {

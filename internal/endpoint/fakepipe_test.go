@@ -45,6 +45,7 @@ type fakePipe struct {
 
 	writers, readers atomic.Int32
 	asked            func()  // is called by Connected, before it looks
+	none             func()  // … by ReadNow, when there is nothing
 	tried, wrote     func()  // are called by Write, before it looks and after it has written
 	number           uintptr // see SyscallConn
 }
@@ -121,11 +122,16 @@ func (p *fakePipe) ReadNow(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, p
 	locks.MayWait()
 	defer only(&p.readers, "ReadNow")()
 	p.line.Lock()
-	defer p.line.Unlock()
-	if err := p.nothing(); err != nil {
-		return nil, 0, 0, err
+	err = p.nothing()
+	if err == nil {
+		defer p.line.Unlock()
+		return p.take(pool, into)
 	}
-	return p.take(pool, into)
+	p.line.Unlock()
+	if err == syscall.EAGAIN && p.none != nil {
+		p.none()
+	}
+	return nil, 0, 0, err
 }
 
 // floodEnds is after how many packets a flood ends that nobody has defied.

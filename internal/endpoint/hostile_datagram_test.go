@@ -16,6 +16,7 @@ import (
 	"afunix/internal/leaktest"
 	"afunix/internal/pipe"
 	"afunix/internal/sock"
+	"afunix/internal/testenv"
 	"afunix/internal/wire"
 )
 
@@ -310,4 +311,25 @@ func TestP7HalfADatagram(t *testing.T) {
 	if n, err := s.Read(make([]byte, 9)); n != 0 || err == nil {
 		t.Errorf("%d, %v", n, err)
 	}
+}
+
+// P4: a socket that is closed when a datagram has come in part refuses that datagram before it says
+// goodbye. The descriptors have been adopted, and are discarded here: a sender that has pushed them
+// would take back whatever has their values by then.
+func TestP4DatagramThatIsThereInPartWhenItsSocketCloses(t *testing.T) {
+	testenv.NeedPipeRights(t)
+	leaktest.Check(t)
+	s, path := bound(t, endpoint.Config{})
+	e := intruder(t, path)
+	e.file = uint64(file(t).Value)
+	p := withRecords(7, 1, e.own())
+	p.Flags |= wire.More
+	e.packet(p)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if p := e.hearA(wire.Refuse); p.Serial != 7 || p.Flags != wire.Closing {
+		t.Errorf("datagram %d is refused, flags %#x", p.Serial, p.Flags)
+	}
+	e.hearA(wire.Bye)
 }

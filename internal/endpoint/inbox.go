@@ -190,20 +190,30 @@ func (in *inbox) takeLuggage() (luggage move.Luggage, closed bool) {
 	return luggage, c.closed && c.stage != paused
 }
 
-// unclaimed closes luggage whose message will not come. Its sender takes back what he can, if he has
-// heard our goodbye.
+// unclaimed closes luggage whose message will not come, since no packet will. Its sender takes back
+// what he can, if he has heard our goodbye.
 func (in *inbox) unclaimed() {
+	discardUnclaimed(in.takeUnclaimed(), in.c.pen.saidGoodbye())
+}
+
+// takeUnclaimed takes luggage whose message will not come; nil if there is none.
+func (in *inbox) takeUnclaimed() *move.Incoming {
 	left, _ := in.takeLuggage()
 	route, err := in.receiveRoute()
 	if err != nil || left.Empty() {
-		return
+		return nil
 	}
-	in.c.pen.lock()
-	said := in.c.pen.saidGoodbyeLocked()
-	in.c.mu.Unlock()
-	if ends := in.c.receiveEnds(left, route); said {
+	return in.c.receiveEnds(left, route)
+}
+
+// discardUnclaimed closes it, but for what its sender takes back: said is whether our goodbye was
+// said before he could hear that it is closed.
+func discardUnclaimed(ends *move.Incoming, said bool) {
+	switch {
+	case ends == nil:
+	case said:
 		ends.DiscardExported()
-	} else {
+	default:
 		ends.Discard()
 	}
 }

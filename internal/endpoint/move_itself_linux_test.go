@@ -2,6 +2,7 @@ package endpoint_test
 
 import (
 	"errors"
+	"io"
 	"os"
 	"sync"
 	"syscall"
@@ -23,21 +24,78 @@ import (
 type deaf struct {
 	pipe.Pipe
 	hears, dead chan struct{} // closed when it is so
+	goodbye     chan struct{} // closed when that is written here
+	word        *pipe.Buffer  // that has come
+	length      int           // … with so many bytes
+
+	mu    sync.Mutex
+	stops chan struct{} // closed when it has been interrupted
+}
+
+func newDeaf(p pipe.Pipe) *deaf {
+	d := &deaf{Pipe: p}
+	for _, c := range []*chan struct{}{&d.hears, &d.dead, &d.stops, &d.goodbye} {
+		*c = make(chan struct{})
+	}
+	return d
 }
 
 func (d *deaf) Read(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, placed int, err error) {
 	for {
-		buf, n, placed, err = d.Pipe.Read(pool, into)
-		if err != nil || wire.Type(buf[0]) != wire.Move || buf[1]&wire.Gone == 0 {
-			return buf, n, placed, err
+		if d.word == nil {
+			buf, n, placed, err = d.Pipe.Read(pool, into)
+			if err != nil || wire.Type(buf[0]) != wire.Move || buf[1]&wire.Gone == 0 {
+				return buf, n, placed, err
+			}
+			d.word, d.length = buf, n
 		}
 		select {
 		case <-d.hears:
-			return buf, n, placed, nil
+			buf, d.word = d.word, nil
+			return buf, d.length, 0, nil
 		case <-d.dead:
-			pool.Put(buf)
+			pool.Put(d.word)
+			d.word = nil
+		case <-d.stopping():
+			return nil, 0, 0, os.ErrDeadlineExceeded
 		}
 	}
+}
+
+func (d *deaf) ReadNow(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, placed int, err error) {
+	if d.word != nil {
+		return nil, 0, 0, syscall.EAGAIN
+	}
+	return d.Pipe.ReadNow(pool, into)
+}
+
+func (d *deaf) stopping() chan struct{} {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.stops
+}
+
+func (d *deaf) Interrupt() {
+	select {
+	case <-d.stopping():
+	default:
+		close(d.stopping())
+	}
+	d.Pipe.Interrupt()
+}
+
+func (d *deaf) Resume() {
+	d.mu.Lock()
+	d.stops = make(chan struct{})
+	d.mu.Unlock()
+	d.Pipe.Resume()
+}
+
+func (d *deaf) Write(head, body []byte) error {
+	if wire.Type(head[0]) == wire.Bye {
+		close(d.goodbye)
+	}
+	return d.Pipe.Write(head, body)
 }
 
 func (d *deaf) Pull(theirs uint64) (uintptr, error) {
@@ -58,7 +116,7 @@ func throughItself(t *testing.T, made func(itself *endpoint.Conn) []any) (ends [
 	if err != nil {
 		t.Fatal(err)
 	}
-	pipe = &deaf{Pipe: y, hears: make(chan struct{}), dead: make(chan struct{})}
+	pipe = newDeaf(y)
 	near, far := paired(t, cfg, x, pipe)
 	t.Cleanup(func() { // before the two are closed
 		select {
@@ -84,6 +142,26 @@ func throughItself(t *testing.T, made func(itself *endpoint.Conn) []any) (ends [
 		t.Fatal(o.err)
 	}
 	return ends, far, pipe
+}
+
+// The other end of such an end may be closed before that word comes. It waits for the word then, to say goodbye to the new owner.
+func TestP8GoodbyeToAnEndThatHasMovedOverItself(t *testing.T) {
+	testenv.NeedPipeRights(t)
+	ends, far, pipe := throughItself(t, func(itself *endpoint.Conn) []any { return []any{itself} })
+	owner := ends[0].(*endpoint.Conn)
+	t.Cleanup(func() { owner.Close() })
+	if err := soon(t, "Close", far.Close); err != nil {
+		t.Error(err)
+	}
+	close(pipe.hears)
+	if err := soon(t, "the goodbye", func() error { _, err := owner.Read(make([]byte, 1)); return err }); err != io.EOF {
+		t.Errorf("the new owner reads %v", err)
+	}
+	select {
+	case <-pipe.goodbye:
+	default:
+		t.Error("there was no goodbye")
+	}
 }
 
 func TestAnEndThatHasPassedThroughItselfIsPassedOn(t *testing.T) {

@@ -45,6 +45,7 @@ func (v *moves) peerMoves(p *wire.Packet) error {
 	if err := v.PeerMoves(p.Serial, p.Flags&wire.Itself != 0); err != nil {
 		return err
 	}
+	c.out.forgetStraysLocked()
 	c.pen.payLocked()
 	c.wakeWritesLocked() // whoever has loaded a message takes it back
 	return nil
@@ -64,8 +65,11 @@ func (v *moves) rehello(p *wire.Packet) error {
 	case h.SocketType != uint8(c.typ) || h.Socket != c.peer.id || !v.expects(moved):
 		return errUnexpected
 	}
+	said := false
 	if moved {
-		c.in.unclaimed() // while it is known how it came: its message will not
+		ends := c.in.takeUnclaimed() // while it is known how it came: its message will not
+		said = c.pen.saidGoodbye()
+		defer func() { discardUnclaimed(ends, said) }()
 	}
 	who, can, err := c.pipe.Identify(h.Proof)
 	if err != nil {
@@ -94,6 +98,8 @@ func (v *moves) rehello(p *wire.Packet) error {
 	if err := v.PeerHello(moved, v.parkedLocked()); err != nil {
 		return err
 	}
+	c.out.forgetStraysLocked()
+	said = c.pen.saidGoodbyeLocked() // else the peer hears the answer first, and leaves what has strayed to us
 	c.pen.owed.able = can
 	if moved {
 		c.pen.owed.proof = proof // of the answer

@@ -23,6 +23,7 @@ type outbox struct {
 	bound    io.Closer  // to the one that it has chosen
 
 	guests []guest       // ends that are being moved over this connection
+	strays []*message    // luggage in the pipe whose message will not come: see Stray
 	kept   []sock.Parked // of an end that broke while it moved: to be let go of when its pipe is closed
 }
 

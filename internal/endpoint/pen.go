@@ -226,6 +226,13 @@ func (p *pen) partLocked(reset bool) {
 // peer has sent, and not had acknowledged, is its own to take back. The pen is free.
 func (p *pen) saidGoodbyeLocked() bool { return p.parting == bidding && !p.owed.Owes(sock.DebtBye) }
 
+// saidGoodbye is saidGoodbyeLocked.
+func (p *pen) saidGoodbye() bool {
+	p.lock()
+	defer p.c.mu.Unlock()
+	return p.saidGoodbyeLocked()
+}
+
 // keepGoodbyeLocked makes a goodbye that is owed unsaid, and reports whether there was one.
 func (p *pen) keepGoodbyeLocked() bool {
 	if p.parting != bidding || p.saidGoodbyeLocked() {
@@ -234,6 +241,15 @@ func (p *pen) keepGoodbyeLocked() bool {
 	p.parting = unsaid
 	p.owed.Strike(sock.DebtBye)
 	return true
+}
+
+// tryGoodbyeLocked says a goodbye that has been kept, if the peer can hear it now. Nobody says it
+// later.
+func (p *pen) tryGoodbyeLocked() {
+	p.parting = bidding
+	p.owed.Owe(sock.DebtBye)
+	p.payLocked()
+	p.keepGoodbyeLocked()
 }
 
 // acknowledge tells the peer that its transfers up to serial are done, and reports whether the peer

@@ -186,3 +186,34 @@ func TestP8GoodbyeToAnEndThatMovesOverItself(t *testing.T) {
 		}
 	})
 }
+
+// An end that lingers for room finds some when it has looked for the last time. It says goodbye then:
+// else what has come since would be nobody's.
+func TestP4GoodbyeThatFindsRoomAtTheLastMoment(t *testing.T) {
+	bubble(t, onWindows, sock.Stream, func(t *testing.T, r *rig) {
+		r.clientPipe.hold()
+		r.clientPipe.limit(1)
+		send(t, r.server, "fills the pipe")
+		var sent <-chan outcome
+		r.serverPipe.none = func() {
+			r.serverPipe.none = nil
+			r.clientPipe.limit(0)
+			files := r.open(r.clientProc, descriptor.File, 3)
+			sent = start(func() (int, error) { return r.client.Send([]byte("x"), files, nil) })
+			r.pending(sent, "a send that nobody looks at")
+		}
+		r.server.Close()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if sent == nil {
+			t.Fatal("nobody has looked")
+		}
+		r.clientPipe.letGo()
+		if o := <-sent; o.n != 0 || o.err != syscall.EPIPE {
+			t.Errorf("%+v, want EPIPE", o)
+		}
+		if n := r.extra(r.serverProc); n != 0 {
+			t.Errorf("%d descriptors are left in the peer", n)
+		}
+	})
+}

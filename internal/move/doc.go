@@ -65,10 +65,9 @@ type Carrier interface {
 	Watch(m *Outgoing, e End)
 	// Unwatch ends that for all ends of m.
 	Unwatch(m *Outgoing)
-	// Returned waits until it is known whose the luggage is that has been written without its
-	// message, and reports whether it is this side's: the peer has been closed, and looks at
-	// nothing any more.
-	Returned() bool
+	// Stray takes over luggage that has been written, and whose message will not be. The peer closes
+	// it, unless the peer has been closed before it has heard that.
+	Stray([]*rights.Outgoing)
 }
 
 // ErrCycle: an end would wait in its own queue.

@@ -11,6 +11,7 @@ import (
 	"afunix/internal/move"
 	"afunix/internal/rights"
 	"afunix/internal/sock"
+	"afunix/internal/wire"
 )
 
 // cargo is one end of each kind, with others in its queue, or as its parts.
@@ -178,10 +179,11 @@ func TestWhatBecomesOfAMove(t *testing.T) {
 	}
 }
 
-// A packet that has been written is the peer's: it closes what came with that, since no message
-// comes behind. What has not been written is taken back.
-func TestLuggageThatIsHalfWritten(t *testing.T) {
-	w := newWorld(t, rights.Push)
+// halfWritten gives up a message of which one packet of luggage has been written. What has not been
+// is taken back.
+func halfWritten(t *testing.T) (w *world, stray *rights.Outgoing, luggage *wire.Packet) {
+	t.Helper()
+	w = newWorld(t, rights.Push)
 	message := w.outgoing(1)
 	m := w.sending(message, w.conn("a", 300))
 	if err := errors.Join(m.Pack(), message.Duplicate(), m.Duplicate()); err != nil {
@@ -195,27 +197,29 @@ func TestLuggageThatIsHalfWritten(t *testing.T) {
 	message.TakeBack()
 	m.Undo()
 	w.have(301, sock.MaxRights)
+	if len(w.strays) != 1 {
+		t.Fatalf("%d packets have strayed", len(w.strays))
+	}
+	return w, w.strays[0], &p
+}
+
+// Its luggage is the peer's, which closes that …
+func TestLuggageThatIsHalfWritten(t *testing.T) {
+	w, stray, p := halfWritten(t)
 	l := new(move.Luggage)
-	l.Add(&p)
+	l.Add(p)
 	w.incoming(*l).Discard()
+	w.have(301, 0)
+	stray.Decline()
 	w.have(301, 0)
 }
 
-// A peer that has been closed looks at nothing any more: what has been written is taken back, too.
+// … or it is taken back, if the peer has been closed and looks at nothing any more.
 func TestLuggageThatIsReturned(t *testing.T) {
-	w := newWorld(t, rights.Push)
-	w.returned = true
-	message := w.outgoing(1)
-	m := w.sending(message, w.conn("a", 300))
-	if err := errors.Join(m.Pack(), message.Duplicate(), m.Duplicate()); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := m.Packet(); err != nil {
-		t.Fatal(err)
-	}
-	m.Wrote()
-	message.TakeBack()
-	m.Undo()
+	w, stray, _ := halfWritten(t)
+	stray.Unpark()
+	w.have(301, sock.MaxRights)
+	stray.TakeBack()
 	w.have(301, 0)
 }
 

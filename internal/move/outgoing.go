@@ -159,7 +159,9 @@ func (m *Outgoing) Undo() {
 	if m == nil {
 		return
 	}
-	m.takeBack(m.carrier.Returned)
+	if stray := m.takeBack(); len(stray) > 0 {
+		m.carrier.Stray(stray)
+	}
 	m.Stay()
 	m.carrier.Unwatch(m)
 }

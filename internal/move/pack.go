@@ -161,18 +161,14 @@ func (p *packed) Packet() (wire.Packet, error) {
 	return packet, nil
 }
 
-// Wrote notes that it has been written: the peer closes its descriptors from now on, whatever
-// becomes of the message.
+// Wrote notes that it has been written.
 func (p *packed) Wrote() { p.written = p.loaded }
 
-// takeBack lets go of the descriptors of a message that has not been written. returned says whether
-// what has been written of it is this side's still.
-func (p *packed) takeBack(returned func() bool) {
-	for i, o := range p.luggage {
-		if i < p.written && !returned() {
-			o.Decline() // the peer closes it, since no message comes behind
-		} else {
-			o.TakeBack()
-		}
+// takeBack lets go of the descriptors of a message that has not been written. It returns those that
+// are in the pipe all the same.
+func (p *packed) takeBack() (stray []*rights.Outgoing) {
+	for _, o := range p.luggage[p.written:] {
+		o.TakeBack()
 	}
+	return p.luggage[:p.written]
 }

@@ -18,19 +18,19 @@ import (
 // A world is two processes and a connection between them, over which ends move that know nothing of
 // sockets: they note what is asked of them, and own their descriptors.
 type world struct {
-	t        *testing.T
-	here     *simproc.Process
-	there    *simproc.Process
-	to       *simproc.View // of there, as here sees it
-	from     *simproc.View
-	route    rights.Route
-	log      []string
-	fail     string // the step that fails, as the log has it
-	err      error  // … with this
-	peerID   uint64
-	gone     error // why the carrier has stopped
-	returned bool  // what has been written without its message is not the peer's any more
-	guests   map[*move.Outgoing][]move.End
+	t      *testing.T
+	here   *simproc.Process
+	there  *simproc.Process
+	to     *simproc.View // of there, as here sees it
+	from   *simproc.View
+	route  rights.Route
+	log    []string
+	fail   string // the step that fails, as the log has it
+	err    error  // … with this
+	peerID uint64
+	gone   error // why the carrier has stopped
+	strays []*rights.Outgoing
+	guests map[*move.Outgoing][]move.End
 }
 
 func newWorld(t *testing.T, way rights.Way) *world {
@@ -45,7 +45,7 @@ func (w *world) PeerID() uint64                     { return w.peerID }
 func (w *world) Stopped() error                     { return w.gone }
 func (w *world) Watch(m *move.Outgoing, e move.End) { w.guests[m] = append(w.guests[m], e) }
 func (w *world) Unwatch(m *move.Outgoing)           { delete(w.guests, m) }
-func (w *world) Returned() bool                     { return w.returned }
+func (w *world) Stray(luggage []*rights.Outgoing)   { w.strays = append(w.strays, luggage...) }
 func (w *world) outgoing(n int) *rights.Outgoing    { return rights.NewOutgoing(w.here, w.to, w.route, n) }
 func (w *world) room() *rights.Outgoing             { return w.outgoing(0) }
 func (w *world) message(ends ...*end) *move.Outgoing {

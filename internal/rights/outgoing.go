@@ -158,6 +158,19 @@ func (o *Outgoing) Release() {
 	o.items, o.duplicated = nil, 0
 }
 
+// Unpark closes our copies, which the peer will not ask for, and keeps what has been put into the
+// peer: until TakeBack, or Decline.
+func (o *Outgoing) Unpark() {
+	var pushed []item
+	for _, it := range o.items[:o.duplicated] {
+		if it.push && !it.absent() {
+			pushed = append(pushed, it)
+		}
+	}
+	o.Release()
+	o.items, o.duplicated = pushed, len(pushed)
+}
+
 // TakeBack undoes everything: nothing of the message was written (P4).
 func (o *Outgoing) TakeBack() {
 	for _, it := range o.items[:o.duplicated] {

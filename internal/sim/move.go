@@ -73,6 +73,9 @@ func (w *World) living(s *Side) *life {
 	return w.lives[s]
 }
 
+// carried tells the randomness of such a message from that of a life: see Live.
+const carried = 1 << 32
+
 // move sends the socket of l over another one of the same process, or itself, and reports whether it has gone. Who receives it goes on with the
 // rest.
 func (l *life) move(o Outgoing, rest []Outgoing, r Reader) (gone bool) {
@@ -80,7 +83,7 @@ func (l *life) move(o Outgoing, rest []Outgoing, r Reader) (gone bool) {
 		p.Own(e)
 		l.Side.Live(p, e.(*endpoint.Conn), rest, r)
 	}}
-	random := rand.New(rand.NewPCG(l.seed, uint64(len(rest)))) // another program may use that of l
+	random := rand.New(rand.NewPCG(l.seed, carried|uint64(len(rest)))) // another program may use that of l
 	if !c.carry(l.p, o.Over, random, o) {
 		return false
 	}

@@ -54,6 +54,13 @@ var kept = []struct {
 	{26299, "a connection that was being ended was closed, and two looked at once at what its peer had sent"},
 	{30191, "whoever moved an end read its pipe, and was not told that a message had been taken back there, for which he waited"},
 	{30529, "an end broke while it moved, and was closed before it stayed: nobody let go of what it had sent, and the sender waited"},
+	{12452, "an end was closed while the other one was about to live, and was not read any more: it heard that late, and closed behind its last look, without a goodbye"},
+	{54060, "the same, with a message of four descriptors"},
+	{45484, "luggage was written, its message given up, and then the peer said goodbye: either side left it to the other"},
+	{72372, "an end was closed when luggage was about to be written, and did not read the goodbye any more that gave it back"},
+	{86767, "no fault of the engine's: sockets were exported with a message that was given up as its end moved, and counted as the next message's"},
+	{82565, "no fault of the engine's: a message that failed had the same bytes as one of the next owner's"},
+	{911135, "a datagram had come in part when its socket was closed: its descriptors were discarded, and its sender took them back, too"},
 	{3109, "an end was to move over itself, stayed, and had not said so when its peer was to move over itself: each waited for the other"},
 }
 

@@ -123,6 +123,23 @@ func (p *Process) stale(description []byte) bool {
 	return o != nil && (o.from.on.broken || o.from.released)
 }
 
+// named returns the values that a packet gives to its reader. Those of sockets that were exported with a message that was given up are in none.
+func named(p wire.Packet) (values []uint64) {
+	for block := p.Ancillary; len(block) > 0; {
+		r, rest, err := wire.ParseRecord(block)
+		switch {
+		case err != nil:
+			return values
+		case r.Owner == wire.Exported:
+			values = append(values, binary.LittleEndian.Uint64(r.Extra))
+		case r.Owner != wire.Sender:
+			values = append(values, r.Value)
+		}
+		block = rest
+	}
+	return values
+}
+
 // followOrphans notes what a packet that h writes says of them: what it announces, and that they have been looked at.
 func (h *handle) followOrphans(data []byte) {
 	p, err := wire.Parse(data)
@@ -141,8 +158,9 @@ func (h *handle) followOrphans(data []byte) {
 			}
 		}
 	case p.Records > 0 && h.other != nil:
-		for _, o := range h.other.peer.orphans {
-			if o.from == h.e && o.by == h.p && o.serial == 0 {
+		for _, v := range named(p) {
+			o := h.other.peer.orphans[v]
+			if o != nil && o.from == h.e && o.by == h.p && o.serial == 0 {
 				o.serial = max(p.Serial, 1)
 			}
 		}

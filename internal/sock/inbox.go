@@ -171,6 +171,9 @@ func (in *Inbox) lose(s *Segment) {
 	in.discard(s)
 }
 
+// Unfinished reports whether pieces of the last record have not come.
+func (in *Inbox) Unfinished() bool { return in.queue.len() > 0 && in.queue.last().More }
+
 // Queued reports whether anything is in the queue, be it a part of a record only.
 func (in *Inbox) Queued() bool { return in.queue.len() > 0 }
 

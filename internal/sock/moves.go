@@ -275,7 +275,7 @@ func (m *Moves) recants() bool {
 // release acknowledges the other end's Move once nothing is on its way there, and reports whether
 // it has.
 func (m *Moves) release() bool {
-	if m.unacked == 0 || m.holds() {
+	if m.unacked == 0 || m.Holds() {
 		return false
 	}
 	m.debts.Acknowledge(m.unacked)
@@ -398,9 +398,9 @@ func (m *Moves) Unload() bool {
 // Wrote notes that a packet of a message has been written, and whether there is more.
 func (m *Moves) Wrote(more bool) {
 	switch {
-	case m.holds() && more:
+	case m.Holds() && more:
 		m.message = sealed
-	case m.holds():
+	case m.Holds():
 		m.message = loaded
 	case more:
 		m.message = partly
@@ -409,8 +409,9 @@ func (m *Moves) Wrote(more bool) {
 	}
 }
 
-// holds reports whether descriptors have been duplicated for the peer, and not been written.
-func (m *Moves) holds() bool { return m.message == loaded || m.message == sealed }
+// Holds reports whether descriptors have been duplicated for the peer, and not been written, but for
+// luggage.
+func (m *Moves) Holds() bool { return m.message == loaded || m.message == sealed }
 
 // Quiet reports whether no message is half done.
 func (m *Moves) Quiet() bool { return m.message == none }
@@ -472,7 +473,7 @@ func (m *Moves) Agreed() bool { return m.in }
 // Stops reports whether no packet of the user's can be written now, of a message that has begun or
 // not. A message whose luggage has been written is what the peer's Move waits for.
 func (m *Moves) Stops(begun bool) bool {
-	return m.Held() && !(begun && m.holds()) || m.silenced() || m.Moving() && !begun
+	return m.Held() && !(begun && m.Holds()) || m.silenced() || m.Moving() && !begun
 }
 
 // Hears says which debts the peer can hear now. While its end moves over this connection it hears
@@ -489,3 +490,7 @@ func (m *Moves) Hears() Hearing {
 	}
 	return HearsAll
 }
+
+// HearsBye reports whether the peer can hear that this end is closed. If not, it can as soon as this
+// side has heard more.
+func (m *Moves) HearsBye() bool { return m.Hears() <= HearsCredit }
