@@ -35,8 +35,8 @@ type Dialer struct {
 
 // Dial connects to the address: a path or "@name". The network is "unix", "unixpacket" or
 // "unixgram". NULs at the end of a name belong to the name: a server in Node 20 or lua-posix fills
-// its name up with NULs, and is dialled as "@name" with NULs up to 108 bytes. A path with a NUL in it
-// is EINVAL, as in package os.
+// its name up with NULs, and is dialled as "@name" with NULs up to 108 bytes. A path with a NUL in
+// it is EINVAL, as in package os.
 func Dial(network, address string) (*Conn, error) {
 	return new(Dialer).DialContext(context.Background(), network, address)
 }

@@ -21,8 +21,8 @@ var (
 	word  = regexp.MustCompile(`\w+`)
 )
 
-// What a page of this repository refers to exists: the target of each relative link, and what stands
-// in backquotes, be it a file or the name of a type, function, test or variable.
+// What a page of this repository refers to exists: the target of each relative link, and what
+// stands in backquotes, be it a file or the name of a type, function, test or variable.
 func TestPagesReferToWhatExists(t *testing.T) {
 	src := readTree(t)
 	if len(src.pages) < 10 {

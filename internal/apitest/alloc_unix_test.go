@@ -111,8 +111,8 @@ func TestPassingDescriptorsAllocatesNoMoreThanPackageNet(t *testing.T) {
 	}
 }
 
-// Over pipes a message with a descriptor costs the message, its records, and what was received. What
-// makes ends of sockets that move is there for those alone.
+// Over pipes a message with a descriptor costs the message, its records, and what was received.
+// What makes ends of sockets that move is there for those alone.
 func TestPassingADescriptorOverPipesAllocatesLittle(t *testing.T) {
 	eachPassing(t, streams, func(t *testing.T, tr afunix.Transport, network string) {
 		if tr != afunix.PipeTransport {

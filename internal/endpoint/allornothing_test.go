@@ -22,7 +22,8 @@ func (r *rig) mixed(p *simproc.Process) []transport.File {
 	return append(r.open(p, descriptor.File, 2), append(r.open(p, descriptor.Stream, 2), r.open(p, descriptor.Pipe, 1)...)...)
 }
 
-// Whichever step of a send fails, nothing was written, nothing is left on either side, and the connection goes on.
+// Whichever step of a send fails, nothing was written, nothing is left on either side, and the
+// connection goes on.
 func TestP4SendFailsAtEveryStep(t *testing.T) {
 	for name, k := range map[string]kinship{"pull": onLinux, "push": {anybody, anybody, false}, "Windows": onWindows} {
 		t.Run(name, func(t *testing.T) {
@@ -70,7 +71,8 @@ func TestP4SendFailsAtEveryStep(t *testing.T) {
 	}
 }
 
-// Which descriptor was to blame is said, and a socket whose export is the first thing to fail has changed nothing.
+// Which descriptor was to blame is said, and a socket whose export is the first thing to fail has
+// changed nothing.
 func TestP4FirstExportFails(t *testing.T) {
 	bubble(t, onWindows, sock.Stream, func(t *testing.T, r *rig) {
 		r.serverProc.Inject(func(op simproc.Op) error {
@@ -141,8 +143,9 @@ func TestP4WhatWasExportedEndsTheConnection(t *testing.T) {
 	}
 }
 
-// P4: that the peer is closed is found by writing before its goodbye has been read. What was pushed into it with a message that it has
-// not looked at is taken back all the same. (Found by the simulator.)
+// P4: that the peer is closed is found by writing before its goodbye has been read. What was pushed
+// into it with a message that it has not looked at is taken back all the same. (Found by the
+// simulator.)
 func TestP4TakenBackThoughAWriteFindsTheEndFirst(t *testing.T) {
 	bubble(t, onWindows, sock.Stream, func(t *testing.T, r *rig) {
 		r.clientPipe.hold()
@@ -163,8 +166,8 @@ func TestP4TakenBackThoughAWriteFindsTheEndFirst(t *testing.T) {
 	})
 }
 
-// A peer that has been killed is one that is gone, also if duplicating into its process finds that out before its end of the pipe has been
-// read. (Found by internal/faults.)
+// A peer that has been killed is one that is gone, also if duplicating into its process finds that
+// out before its end of the pipe has been read. (Found by internal/faults.)
 func TestP4PushingIntoADeadPeerIsLikeWritingToIt(t *testing.T) {
 	for typ, want := range map[sock.Type]error{sock.Stream: syscall.EPIPE, sock.Seqpacket: syscall.EPIPE, sock.Datagram: syscall.ECONNREFUSED} {
 		for _, what := range []descriptor.Kind{descriptor.File, descriptor.Stream} {
@@ -179,8 +182,8 @@ func TestP4PushingIntoADeadPeerIsLikeWritingToIt(t *testing.T) {
 	}
 }
 
-// P4: what was exported to a peer that turns out to be gone ends nothing: what the peer has said before can be read, and then comes its
-// end. (Found by internal/faults.)
+// P4: what was exported to a peer that turns out to be gone ends nothing: what the peer has said
+// before can be read, and then comes its end. (Found by internal/faults.)
 func TestP4ExportingToAPeerThatIsGoneLosesNothing(t *testing.T) {
 	for _, finds := range []string{"export", "write"} {
 		t.Run(finds, func(t *testing.T) {

@@ -100,8 +100,8 @@ func TestPeerCloseEndsABlockedCall(t *testing.T) {
 	}
 }
 
-// A deadline ends a blocked call at its time, whether it was set before the call or meanwhile, and also if it was moved there from
-// later, or set in the past.
+// A deadline ends a blocked call at its time, whether it was set before the call or meanwhile, and
+// also if it was moved there from later, or set in the past.
 func TestDeadlineEndsABlockedCall(t *testing.T) {
 	for name, call := range blocked {
 		for how, move := range map[string]func(*endpoint.Conn, time.Time){

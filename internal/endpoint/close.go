@@ -97,8 +97,8 @@ func (c *session) abort(why error) {
 	}
 }
 
-// refuseRestLocked refuses a datagram of which pieces are missing. Its descriptors have been adopted,
-// and are discarded here. Its sender, which has heard nothing of it, would take them back.
+// refuseRestLocked refuses a datagram of which pieces are missing. Its descriptors have been
+// adopted, and are discarded here. Its sender, which has heard nothing of it, would take them back.
 func (c *session) refuseRestLocked() {
 	if !c.above.receipt() && c.in.box.Unfinished() {
 		c.pen.owed.Refuse(c.in.adopted, sock.Severed)

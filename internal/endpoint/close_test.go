@@ -119,7 +119,8 @@ func (p *slowPipe) ReadNow(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, p
 	return p.fakePipe.ReadNow(pool, into)
 }
 
-// A Read that is taking in what else there is when its end is closed does not return bytes whose descriptors have been discarded for that.
+// A Read that is taking in what else there is when its end is closed does not return bytes whose
+// descriptors have been discarded for that.
 func TestCloseWhileReading(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, sock.Stream)

@@ -31,8 +31,8 @@ func (g *guarded) ReadNow(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, pl
 	return g.fakePipe.ReadNow(pool, into)
 }
 
-// A connection that has to be ended, because an exported socket cannot be taken back (P4), is closed
-// meanwhile: what its peer has sent is looked at by one of the two.
+// A connection that has to be ended, because an exported socket cannot be taken back (P4), is
+// closed meanwhile: what its peer has sent is looked at by one of the two.
 func TestCloseOfAConnectionThatIsBeingEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, sock.Stream)

@@ -84,7 +84,8 @@ func first(serial uint64) wire.Packet {
 	return p
 }
 
-// A withdrawal of what is in the queue already, or was never sent, changes nothing; one of what is held is answered by a refusal.
+// A withdrawal of what is in the queue already, or was never sent, changes nothing; one of what is
+// held is answered by a refusal.
 func TestWithdrawal(t *testing.T) {
 	s, path := bound(t, endpoint.Config{})
 	e := intruder(t, path)
@@ -119,7 +120,8 @@ func TestWithdrawal(t *testing.T) {
 	}
 }
 
-// What a sender that is gone did not get into the queue was never sent, and its descriptors are closed.
+// What a sender that is gone did not get into the queue was never sent, and its descriptors are
+// closed.
 func TestHeldDatagramOfASenderThatIsGone(t *testing.T) {
 	s, path := bound(t, endpoint.Config{})
 	e := intruder(t, path)
@@ -154,7 +156,8 @@ func TestHeldDatagramOfASenderThatIsGone(t *testing.T) {
 	}
 }
 
-// P3 and P4: the descriptors of a datagram that is refused, or withdrawn, stay with their sender alone.
+// P3 and P4: the descriptors of a datagram that is refused, or withdrawn, stay with their sender
+// alone.
 func TestDescriptorsOfADatagramThatIsNotQueued(t *testing.T) {
 	testenv.NeedPipeRights(t)
 	s, path := bound(t, endpoint.Config{})
@@ -232,7 +235,8 @@ func silent(t *testing.T) (links chan *enemy, name string) {
 	return links, name
 }
 
-// P3: if nobody answers, not even to the withdrawal, the outcome is unknown, and says so as WriteMsg does.
+// P3: if nobody answers, not even to the withdrawal, the outcome is unknown, and says so as
+// WriteMsg does.
 func TestOutcomeOfADatagramIsUnknown(t *testing.T) {
 	links, name := silent(t)
 	s := linked(t, name)

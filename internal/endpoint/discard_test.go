@@ -30,13 +30,15 @@ func (w *watched) Close(v uintptr, k descriptor.Kind) error {
 	return w.Table.Close(v, k)
 }
 
-// What nobody will read is closed when no lock of the socket is held: an end among it has locks of its own, and may wait for somebody.
+// What nobody will read is closed when no lock of the socket is held: an end among it has locks of
+// its own, and may wait for somebody.
 func TestDescriptorsAreClosedUnderNoLock(t *testing.T) {
 	testenv.NeedPipeRights(t)
 	for _, tt := range []struct {
 		name string
 		typ  sock.Type
-		// prepare returns a socket that has a descriptor in its queue, or something held, and what makes it discard that.
+		// prepare returns a socket that has a descriptor in its queue, or something held, and what
+		// makes it discard that.
 		prepare func(t *testing.T, cfg endpoint.Config, f transport.File) (s transport.Conn, discard func() error)
 	}{
 		{"closed", sock.Stream, func(t *testing.T, cfg endpoint.Config, f transport.File) (transport.Conn, func() error) {

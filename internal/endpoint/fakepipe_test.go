@@ -137,7 +137,8 @@ func (p *fakePipe) ReadNow(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, p
 // floodEnds is after how many packets a flood ends that nobody has defied.
 const floodEnds = 1 << 20
 
-// nothing says why nothing can be read: EAGAIN if there may be something later. The caller holds line.
+// nothing says why nothing can be read: EAGAIN if there may be something later. The caller holds
+// line.
 func (p *fakePipe) nothing() error {
 	switch {
 	case p.closed:
@@ -150,7 +151,8 @@ func (p *fakePipe) nothing() error {
 	return syscall.EAGAIN
 }
 
-// take takes the first packet, in the way of readv(2) past a header. What is left of the buffer is rubbish.
+// take takes the first packet, in the way of readv(2) past a header. What is left of the buffer is
+// rubbish.
 func (p *fakePipe) take(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, placed int, err error) {
 	packet := p.flood
 	if len(p.queue) > 0 {

@@ -10,12 +10,14 @@ import (
 	"afunix/internal/sock"
 )
 
-// Whatever a peer says, in whatever order, while the user does whatever he does: nothing panics or waits for ever; no more is adopted and no
-// more memory held than is bounded; nothing is closed that is the user's own, and nothing left behind; what is read is what was said, from
-// its beginning on, with its descriptors; and every error is one that a user may get.
+// Whatever a peer says, in whatever order, while the user does whatever he does: nothing panics or
+// waits for ever; no more is adopted and no more memory held than is bounded; nothing is closed
+// that is the user's own, and nothing left behind; what is read is what was said, from its
+// beginning on, with its descriptors; and every error is one that a user may get.
 //
-// The first byte chooses the victim: the end that accepted a stream or a connection of records, a listener whose client has said nothing, or
-// one that has dialled. The second one is what victim and enemy can do to each other: see newSiege.
+// The first byte chooses the victim: the end that accepted a stream or a connection of records, a
+// listener whose client has said nothing, or one that has dialled. The second one is what victim
+// and enemy can do to each other: see newSiege.
 func FuzzPeer(f *testing.F) {
 	for _, script := range peerScripts {
 		f.Add(script)
@@ -45,8 +47,8 @@ func FuzzPeer(f *testing.F) {
 	})
 }
 
-// The same holds for a datagram socket, on whose links the enemy says what it wants, and which sends to the enemy on links of its own. The
-// first byte says whether it is connected to the enemy.
+// The same holds for a datagram socket, on whose links the enemy says what it wants, and which
+// sends to the enemy on links of its own. The first byte says whether it is connected to the enemy.
 func FuzzLinks(f *testing.F) {
 	for _, script := range linkScripts {
 		f.Add(script)
@@ -69,7 +71,8 @@ func FuzzLinks(f *testing.F) {
 	})
 }
 
-// longest is how much of a script is played: what takes ten seconds, on a machine that has much else to do, is taken for a hang.
+// longest is how much of a script is played: what takes ten seconds, on a machine that has much
+// else to do, is taken for a hang.
 const longest = 1 << 10
 
 // besiege plays a script against what begin makes.
@@ -100,8 +103,8 @@ func (s *siege) modest(before uint64) {
 	}
 }
 
-// perPipe is more than a connection may hold: a full window, and the largest luggage in a slice that has grown, with what both ends of the
-// pipe keep here.
+// perPipe is more than a connection may hold: a full window, and the largest luggage in a slice
+// that has grown, with what both ends of the pipe keep here.
 const perPipe = 2*sock.MaxWindow + 3*sock.MaxLuggage
 
 // memory is how much is in use, in bytes, as far as a few megabytes matter.

@@ -27,7 +27,8 @@ func held() int {
 	return int(m.HeapAlloc + m.StackInuse)
 }
 
-// A window, with a message that began when there was a little room still: what one connection may have unread.
+// A window, with a message that began when there was a little room still: what one connection may
+// have unread.
 const windowful = 2*sock.MaxWindow + wire.MaxPayload
 
 // A connection holds at most a window and a message, however it is cut into packets.
@@ -73,7 +74,8 @@ func settle(t *testing.T, path string) *enemy {
 	return e
 }
 
-// Of the connections that nobody has accepted, 16 are read. What the others send stays in their pipes, which are the system's and theirs.
+// Of the connections that nobody has accepted, 16 are read. What the others send stays in their
+// pipes, which are the system's and theirs.
 func TestP7CostOfConnectionsThatNobodyAccepts(t *testing.T) {
 	leaktest.Check(t)
 	const clients, read = 64, 16
@@ -108,7 +110,8 @@ func TestP7CostOfConnectionsThatNobodyAccepts(t *testing.T) {
 	}
 }
 
-// Descriptors are taken ahead of the application up to 2,024 for a connection, and up to 253 for each of 16 that nobody has accepted.
+// Descriptors are taken ahead of the application up to 2,024 for a connection, and up to 253 for
+// each of 16 that nobody has accepted.
 func TestP7CostOfDescriptors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, sock.Stream)
@@ -149,7 +152,8 @@ func TestP7CostOfDescriptors(t *testing.T) {
 	})
 }
 
-// What ends take along is 4 MiB for a message, and making the ends of it takes a few times as much memory, whatever it says.
+// What ends take along is 4 MiB for a message, and making the ends of it takes a few times as much
+// memory, whatever it says.
 func TestP7CostOfLuggage(t *testing.T) {
 	for name, change := range map[string]func(*sock.ConnState){
 		"segments": func(s *sock.ConnState) { s.Segments = slices.Repeat([]sock.Segment{{}}, sock.MaxLuggage/14) },
@@ -192,7 +196,8 @@ func TestP7CostOfLuggage(t *testing.T) {
 	}
 }
 
-// Those who say nothing cost a descriptor and a goroutine each, 256 of them at a time, for ten seconds.
+// Those who say nothing cost a descriptor and a goroutine each, 256 of them at a time, for ten
+// seconds.
 func TestP7CostOfThoseWhoSayNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, sock.Stream)

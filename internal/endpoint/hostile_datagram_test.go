@@ -20,7 +20,8 @@ import (
 	"afunix/internal/wire"
 )
 
-// Strangers at a datagram socket: PacketConn.permits, PacketConn.deliver and link.sign. What one sender does never concerns another.
+// Strangers at a datagram socket: PacketConn.permits, PacketConn.deliver and link.sign. What one
+// sender does never concerns another.
 
 // P7: a link whose other end does not keep to the rules ends; the socket and its other links go on.
 func TestP7SendersThatCheat(t *testing.T) {
@@ -110,7 +111,8 @@ func (r *rig) pipeTo(pid int) (s, c *fakePipe) {
 	return s, c
 }
 
-// connected makes a datagram socket that is connected to one with the number 7, of process 100, which is played by hand.
+// connected makes a datagram socket that is connected to one with the number 7, of process 100,
+// which is played by hand.
 func connected(t *testing.T, r *rig) (s *endpoint.PacketConn, source *fakeSource) {
 	n := fakeNetwork{proc: &seat{r, 1}, other: &seat{r, 100}, source: newFakeSource(), dialled: make(chan *fakePipe, 1)}
 	go func() {
@@ -126,7 +128,8 @@ func connected(t *testing.T, r *rig) (s *endpoint.PacketConn, source *fakeSource
 	return s, n.source
 }
 
-// A socket that is connected takes datagrams of its peer alone: whoever has learnt that one's number is not the process that has it.
+// A socket that is connected takes datagrams of its peer alone: whoever has learnt that one's
+// number is not the process that has it.
 func TestP7NobodyPassesForThePeer(t *testing.T) {
 	for name, tt := range map[string]struct {
 		pid  int
@@ -201,8 +204,9 @@ func TestP7NobodyPassesForTheSocketItself(t *testing.T) {
 	})
 }
 
-// What senders cost a datagram socket is bounded: a descriptor for each of 1024, with as many more whose hello is under way, and of what waits
-// one datagram each. Those that come then are told EAGAIN, until one of them has left.
+// What senders cost a datagram socket is bounded: a descriptor for each of 1024, with as many more
+// whose hello is under way, and of what waits one datagram each. Those that come then are told
+// EAGAIN, until one of them has left.
 func TestP7FloodOfSenders(t *testing.T) {
 	if testing.Short() || runtime.GOOS == "windows" { // a Wine prefix has its trouble with thousands of pipes
 		t.Skip("over real pipes it takes a while")

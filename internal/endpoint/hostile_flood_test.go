@@ -9,8 +9,9 @@ import (
 	"afunix/internal/wire"
 )
 
-// Admin packets are under no window, so a peer may send them without end. A call that takes in what is in the pipe does not wait for an end of that:
-// it looks at no more packets than there can be of a peer that keeps to the rules.
+// Admin packets are under no window, so a peer may send them without end. A call that takes in what
+// is in the pipe does not wait for an end of that: it looks at no more packets than there can be of
+// a peer that keeps to the rules.
 func TestP7FloodOfAdminPackets(t *testing.T) {
 	const most = floodEnds / 2 // the reader takes in some, too
 	options := wire.Packet{Type: wire.Options, Payload: wire.AppendOptions(nil, sock.DefaultWindow)}

@@ -13,7 +13,8 @@ import (
 	"afunix/internal/wire"
 )
 
-// Acknowledgements and credit that were not earned, and more than either allows: Outbox.Ack, Outbox.Credit, Inbox.Admit and Inbox.SetWindow.
+// Acknowledgements and credit that were not earned, and more than either allows: Outbox.Ack,
+// Outbox.Credit, Inbox.Admit and Inbox.SetWindow.
 
 var flows = map[string]attack{
 	"acknowledgement of what was never sent":   {says: "protocol error: acknowledgement of what was never sent", do: func(e *enemy) { e.packet(ack(1)) }},
@@ -71,8 +72,8 @@ func TestP7CreditThatWasNotEarned(t *testing.T) {
 	assail(t, on(sock.Seqpacket, flowsOfRecords))
 }
 
-// A peer that lies after a descriptor of ours is under way: the send says EPIPE beside its length, since nobody knows what that peer has
-// taken (P3), and its copies are released.
+// A peer that lies after a descriptor of ours is under way: the send says EPIPE beside its length,
+// since nobody knows what that peer has taken (P3), and its copies are released.
 func TestP7AcknowledgementsThatOverlap(t *testing.T) {
 	for name, acks := range map[string][]uint64{
 		"of what comes next":       {2},
@@ -105,8 +106,9 @@ func TestP7AcknowledgementsThatOverlap(t *testing.T) {
 	}
 }
 
-// A peer that never acknowledges holds up a send until its deadline, and the copies until the connection has been closed for five seconds.
-// One that acknowledges and dies, or dies instead, has no more.
+// A peer that never acknowledges holds up a send until its deadline, and the copies until the
+// connection has been closed for five seconds. One that acknowledges and dies, or dies instead, has
+// no more.
 func TestP7PeerThatNeverAcknowledges(t *testing.T) {
 	bubble(t, onLinux, sock.Stream, func(t *testing.T, r *rig) {
 		r.serverPipe.hold()

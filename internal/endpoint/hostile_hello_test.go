@@ -16,7 +16,8 @@ import (
 	"afunix/internal/wire"
 )
 
-// Peers that lie before there is a connection: Conn.readHello, Conn.welcome, Conn.greet, Conn.peerReady.
+// Peers that lie before there is a connection: Conn.readHello, Conn.welcome, Conn.greet,
+// Conn.peerReady.
 
 // greeting says a client's hello, changed by change, or its bytes.
 func greeting(change func(p *wire.Packet, h *wire.HelloBody), bytes func(raw []byte)) func(*enemy) {
@@ -39,7 +40,8 @@ func greeting(change func(p *wire.Packet, h *wire.HelloBody), bytes func(raw []b
 	}
 }
 
-// Of a hello that is refused nobody hears, and the listener goes on; if it was good, the connection ends with what came behind it.
+// Of a hello that is refused nobody hears, and the listener goes on; if it was good, the connection
+// ends with what came behind it.
 func TestP7HostileHandshake(t *testing.T) {
 	for _, tt := range []struct {
 		name string

@@ -22,7 +22,8 @@ import (
 
 // What is particular to Linux.
 
-// A stranger's file may be on a file system of his that does not answer. Nobody waits for it: not the listener, not the other clients, not Close.
+// A stranger's file may be on a file system of his that does not answer. Nobody waits for it: not
+// the listener, not the other clients, not Close.
 func TestP7FilesWhoseFileSystemDoesNotAnswer(t *testing.T) {
 	testenv.NeedPipeRights(t)
 	for name, kind := range map[string]descriptor.Kind{"as it is": descriptor.File, "as what it is not": descriptor.Process} {
@@ -81,7 +82,8 @@ func TestP7FilesWhoseFileSystemDoesNotAnswer(t *testing.T) {
 	}
 }
 
-// Descriptors that a peer attaches by the kernel's own means (SCM_RIGHTS) are closed, with the hello and later.
+// Descriptors that a peer attaches by the kernel's own means (SCM_RIGHTS) are closed, with the
+// hello and later.
 func TestP7DescriptorsBesideThePackets(t *testing.T) {
 	leaktest.Check(t)
 	l, path := listen(t, sock.Stream, 0)
@@ -136,8 +138,8 @@ func TestP7DescriptorsBesideThePackets(t *testing.T) {
 	}
 }
 
-// A name that leads to what is no socket of ours, or to somebody else's, is an error of connect(2); a symbolic link leads where it says, as in the
-// kernel.
+// A name that leads to what is no socket of ours, or to somebody else's, is an error of connect(2);
+// a symbolic link leads where it says, as in the kernel.
 func TestP7WhatASocketFileMayBe(t *testing.T) {
 	dir := testenv.TempDir(t)
 	at := func(name string) string { return filepath.Join(dir, name) }
@@ -165,7 +167,8 @@ func TestP7WhatASocketFileMayBe(t *testing.T) {
 	}
 }
 
-// A service that is none of ours, on a socket of the kind that our pipes are, gets a hello, and Dial fails with what it answers.
+// A service that is none of ours, on a socket of the kind that our pipes are, gets a hello, and
+// Dial fails with what it answers.
 func TestP7AnotherServiceBehindTheName(t *testing.T) {
 	path := filepath.Join(testenv.TempDir(t), "s")
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)

@@ -8,7 +8,8 @@ import (
 	"afunix/internal/wire"
 )
 
-// Ends that move, or do not: Conn.peerMoves, Conn.rehello and package move. States that parse but do not fit are in hostile_state_test.go.
+// Ends that move, or do not: Conn.peerMoves, Conn.rehello and package move. States that parse but
+// do not fit are in hostile_state_test.go.
 
 // luggage is a packet in front of a message, with n records of a file.
 func (e *enemy) luggage(serial uint64, payload []byte, n int) wire.Packet {

@@ -21,9 +21,9 @@ import (
 	"afunix/internal/wire"
 )
 
-// P7: whatever a peer says by hand, over the fake pipe and over the real one, ends its own connection with an error that says what
-// was wrong, leaves nothing behind, and concerns nobody else. The files hostile_*_test.go have the attacks, by theme; docs/SECURITY.md
-// lists them.
+// P7: whatever a peer says by hand, over the fake pipe and over the real one, ends its own
+// connection with an error that says what was wrong, leaves nothing behind, and concerns nobody
+// else. The files hostile_*_test.go have the attacks, by theme; docs/SECURITY.md lists them.
 
 var rawPackets = sync.Pool{New: func() any { return new(pipe.Buffer) }}
 

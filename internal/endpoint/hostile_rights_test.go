@@ -9,8 +9,8 @@ import (
 	"afunix/internal/wire"
 )
 
-// Records that lie: rights.Adopt. Nothing is taken that was not agreed on, or is not what it is said to be; and if anything of a message is
-// wrong, all of it is closed.
+// Records that lie: rights.Adopt. Nothing is taken that was not agreed on, or is not what it is
+// said to be; and if anything of a message is wrong, all of it is closed.
 
 // lie changes a record of what the enemy has, and sends three of it.
 func lie(change func(r *wire.Record)) func(*enemy) {

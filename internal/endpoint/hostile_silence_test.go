@@ -17,8 +17,8 @@ import (
 	"afunix/internal/wire"
 )
 
-// Peers that begin something, and then say nothing, or go. Whoever waits for them has his deadline; Close waits for nobody, and nothing is left
-// when what lingers is over.
+// Peers that begin something, and then say nothing, or go. Whoever waits for them has his deadline;
+// Close waits for nobody, and nothing is left when what lingers is over.
 
 func TestP7PeersThatFallSilent(t *testing.T) {
 	for name, tt := range map[string]struct {
@@ -118,7 +118,8 @@ func TestP7CarriersThatEnd(t *testing.T) {
 	}
 }
 
-// Ends in the queue of ends in the queue of ends, as deep as credit goes: they come, and go with the first one.
+// Ends in the queue of ends in the queue of ends, as deep as credit goes: they come, and go with
+// the first one.
 func TestP7EndsInEndsInEnds(t *testing.T) {
 	const deep = 1000
 	synctest.Test(t, func(t *testing.T) {
@@ -178,7 +179,8 @@ func TestP7EndsInEndsInEnds(t *testing.T) {
 	})
 }
 
-// Who hands over the same end twice, or keeps it, or hands over the end of the very connection without a word, harms that end alone.
+// Who hands over the same end twice, or keeps it, or hands over the end of the very connection
+// without a word, harms that end alone.
 func TestP7EndsThatTwoHave(t *testing.T) {
 	testenv.NeedPipeRights(t)
 	for name, tt := range map[string]struct {

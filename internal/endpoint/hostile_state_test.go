@@ -10,8 +10,9 @@ import (
 	"afunix/internal/wire"
 )
 
-// States of ends that parse, and in which no end can be: package move and states.go, sock.RestoreInbox and sock.RestoreOutbox. Whoever says them really
-// hands over an end, or what listens.
+// States of ends that parse, and in which no end can be: package move and states.go,
+// sock.RestoreInbox and sock.RestoreOutbox. Whoever says them really hands over an end, or what
+// listens.
 
 // impossible is why a state is refused by package sock.
 const impossible = "record 0: bad record: protocol error: a state in which no socket can be"
@@ -46,7 +47,8 @@ func aLink(queued int, offers ...uint64) func(*sock.ConnState) {
 	}
 }
 
-// conn sends a connection in a state that is changed by change, with records of the enemy's file behind it.
+// conn sends a connection in a state that is changed by change, with records of the enemy's file
+// behind it.
 func conn(change func(s *sock.ConnState), files int) func(*enemy) {
 	return func(e *enemy) {
 		e.moves(theConn(change), e.end(descriptor.Unix, e.cargo(descriptor.Unix).values[0]), slices.Repeat([]wire.Record{e.own()}, files)...)
@@ -124,7 +126,8 @@ func TestP7StatesInWhichNoConnectionCanBe(t *testing.T) {
 	assail(t, on(sock.Stream, connsThatCannotBe))
 }
 
-// listener sends a listener in a state that is changed by change, with the states of clients behind it, each with an end.
+// listener sends a listener in a state that is changed by change, with the states of clients behind
+// it, each with an end.
 func listener(change func(s *sock.ListenerState), clients ...[]byte) func(*enemy) {
 	return func(e *enemy) {
 		l := e.cargo(descriptor.UnixListener)

@@ -179,8 +179,8 @@ func (in *inbox) receiveRoute() (rights.Route, error) {
 	return c.peer.from, nil
 }
 
-// takeLuggage takes the luggage that has come, and reports whether nobody can read any more what has
-// come: the connection has been closed here, and does not move.
+// takeLuggage takes the luggage that has come, and reports whether nobody can read any more what
+// has come: the connection has been closed here, and does not move.
 func (in *inbox) takeLuggage() (luggage move.Luggage, closed bool) {
 	c := in.c
 	c.mu.Lock()

@@ -11,7 +11,8 @@ import (
 	"afunix/internal/sock"
 )
 
-// A peer that does nothing holds up a bequest no longer than the end's write deadline; then the end is what it was.
+// A peer that does nothing holds up a bequest no longer than the end's write deadline; then the end
+// is what it was.
 func TestABequestHasADeadline(t *testing.T) {
 	bubble(t, onLinux, sock.Stream, func(t *testing.T, r *rig) {
 		r.clientPipe.hold() // what the server says does not arrive

@@ -19,7 +19,8 @@ import (
 	"afunix/internal/wire"
 )
 
-// When a send has returned, the descriptors arrive, whatever becomes of the sender: it closes them, its socket, or dies.
+// When a send has returned, the descriptors arrive, whatever becomes of the sender: it closes them,
+// its socket, or dies.
 func TestP3RightsSurviveTheSender(t *testing.T) {
 	for name, k := range map[string]kinship{"as on Linux": onLinux, "as on Windows": onWindows} {
 		for _, accepted := range []bool{true, false} {
@@ -88,7 +89,8 @@ func TestP3RightsSurviveClose(t *testing.T) {
 	}
 }
 
-// The send returns on the acknowledgement: before it, the copies are parked; after it, they are gone.
+// The send returns on the acknowledgement: before it, the copies are parked; after it, they are
+// gone.
 func TestP3SendReturnsOnTheAcknowledgement(t *testing.T) {
 	bubble(t, onLinux, sock.Stream, func(t *testing.T, r *rig) {
 		r.serverPipe.hold()
@@ -182,8 +184,8 @@ func fillWindow(t *testing.T, c *endpoint.Conn) (n int) {
 	return n
 }
 
-// A deadline after the packet is in the pipe: the send returns its length and says that time is up; the copies stay parked until
-// the acknowledgement, or until the end of the connection.
+// A deadline after the packet is in the pipe: the send returns its length and says that time is up;
+// the copies stay parked until the acknowledgement, or until the end of the connection.
 func TestP3DeadlineAfterThePacketIsInThePipe(t *testing.T) {
 	for _, how := range []string{"acknowledged later", "the peer closes", "the peer dies", "we close, then acknowledged", "we close, never acknowledged"} {
 		t.Run(how, func(t *testing.T) {
@@ -239,7 +241,8 @@ func TestP3DeadlineAfterThePacketIsInThePipe(t *testing.T) {
 	}
 }
 
-// The same while a Read waits on the pipe, which Close interrupts: somebody must still be there for the acknowledgement.
+// The same while a Read waits on the pipe, which Close interrupts: somebody must still be there for
+// the acknowledgement.
 func TestP3CloseWithAReaderStillAwaitsTheAcknowledgement(t *testing.T) {
 	bubble(t, onLinux, sock.Stream, func(t *testing.T, r *rig) {
 		for range 2 { // so that the Read waits on the pipe itself
@@ -298,7 +301,8 @@ func TestP3CloseClosesWhatNobodyReceived(t *testing.T) {
 	}
 }
 
-// A receiver that has no room for the descriptors closes all of them, and says so beside the data; the connection goes on.
+// A receiver that has no room for the descriptors closes all of them, and says so beside the data;
+// the connection goes on.
 func TestP3ReceiverOutOfDescriptors(t *testing.T) {
 	bubble(t, onLinux, sock.Stream, func(t *testing.T, r *rig) {
 		r.serverProc.Limit(2)
@@ -324,8 +328,8 @@ func TestPeekWithoutRoomForDuplicates(t *testing.T) {
 	})
 }
 
-// A sender that dies before anybody took its descriptors, in a send that has not returned: the receiver is told that they are missing, and
-// reads what was written behind them, as in the kernel.
+// A sender that dies before anybody took its descriptors, in a send that has not returned: the
+// receiver is told that they are missing, and reads what was written behind them, as in the kernel.
 func TestP3SenderDiesBeforeTheMessageIsAdopted(t *testing.T) {
 	bubble(t, onLinux, sock.Stream, func(t *testing.T, r *rig) {
 		r.serverPipe.hold()
@@ -359,7 +363,8 @@ func TestP3AcceptedConnectionTakesTheFullRightsWindow(t *testing.T) {
 	})
 }
 
-// What strangers may make a listener hold before it accepts them is bounded; the rest is taken once they are accepted.
+// What strangers may make a listener hold before it accepts them is bounded; the rest is taken once
+// they are accepted.
 func TestP3PendingConnectionsHoldFewDescriptors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, sock.Stream)

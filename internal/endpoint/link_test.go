@@ -14,7 +14,8 @@ import (
 	"afunix/internal/sock"
 )
 
-// A neighbourhood is a Network of fake pipes within one process, unless those who have names are in another.
+// A neighbourhood is a Network of fake pipes within one process, unless those who have names are in
+// another.
 type neighbourhood struct {
 	process *simproc.Process
 	others  *simproc.Process // where the names are
@@ -54,8 +55,8 @@ func (n *neighbourhood) Listen(name string) (pipe.Source, string, error) {
 	return n.sources[name], name, nil
 }
 
-// A socket that chooses its name when it sends (row 75) does not wait for those whom it has sent to before, of whom one may be suspended. They
-// see the name all the same.
+// A socket that chooses its name when it sends (row 75) does not wait for those whom it has sent to
+// before, of whom one may be suspended. They see the name all the same.
 func TestASocketThatChoosesItsNameWaitsForNobodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		defer time.Sleep(time.Minute) // virtual: longer than anything lingers
@@ -130,7 +131,8 @@ func TestANameIsChosenWhileALinkIsOpened(t *testing.T) {
 	})
 }
 
-// A datagram that is in the pipe when its receiver dies has been sent, as in the kernel: who has the name next does not get it, too.
+// A datagram that is in the pipe when its receiver dies has been sent, as in the kernel: who has
+// the name next does not get it, too.
 func TestADatagramGoesToOneOwnerOfAName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		defer time.Sleep(time.Minute) // virtual: longer than anything lingers

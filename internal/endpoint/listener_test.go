@@ -24,7 +24,8 @@ func (r *rig) dial(typ sock.Type) (*endpoint.Conn, error) {
 	return endpoint.Dial(context.Background(), c, r.config(r.clientProc, typ))
 }
 
-// Row 102: one more than the backlog succeed, the next is EAGAIN, and each accept makes room for one.
+// Row 102: one more than the backlog succeed, the next is EAGAIN, and each accept makes room for
+// one.
 func TestBacklog(t *testing.T) {
 	for _, backlog := range []int{1, 5} {
 		t.Run(fmt.Sprint(backlog), func(t *testing.T) {
@@ -189,7 +190,8 @@ func TestWrongTypeOfSocket(t *testing.T) {
 	})
 }
 
-// Connections that never say hello are bounded in number, are sent away after a while, and do not keep others out for longer.
+// Connections that never say hello are bounded in number, are sent away after a while, and do not
+// keep others out for longer.
 func TestConnectionsThatNeverSayHello(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, sock.Stream)
@@ -263,7 +265,8 @@ func TestClientGoneBeforeAccept(t *testing.T) {
 	}
 }
 
-// The same for one whose Dial has returned just now: that it is not in the queue yet is nobody's business.
+// The same for one whose Dial has returned just now: that it is not in the queue yet is nobody's
+// business.
 func TestCloseOfListenerResetsWhoHasJustDialled(t *testing.T) {
 	for range 500 {
 		synctest.Test(t, func(t *testing.T) {

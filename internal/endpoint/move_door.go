@@ -124,8 +124,8 @@ func (l *door[C]) wakeSilent() {
 	}
 }
 
-// allGreeted waits until all greetings are over, and returns the clients that move. What a client has
-// said is answered here; that waits for nobody.
+// allGreeted waits until all greetings are over, and returns the clients that move. What a client
+// has said is answered here; that waits for nobody.
 func (l *door[C]) allGreeted() []*sock.Place[C] {
 	l.mu.Lock()
 	defer l.mu.Unlock()

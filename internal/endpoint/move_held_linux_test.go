@@ -31,7 +31,8 @@ func senderOf(t *testing.T, cfg endpoint.Config, name string, n pipe.Network) *e
 	return s
 }
 
-// expectDatagrams reads n short datagrams, and then one with an end, which must work: peer is its peer.
+// expectDatagrams reads n short datagrams, and then one with an end, which must work: peer is its
+// peer.
 func expectDatagrams(t *testing.T, s *endpoint.PacketConn, n int, peer *endpoint.Conn) {
 	t.Helper()
 	s.SetDeadline(time.Now().Add(10 * time.Second))

@@ -18,9 +18,11 @@ import (
 	"afunix/internal/wire"
 )
 
-// An end that was sent over itself has come out at its peer, but is still its former owner's until he says that he reads it no more.
+// An end that was sent over itself has come out at its peer, but is still its former owner's until
+// he says that he reads it no more.
 
-// A deaf pipe does not bring that word until it is told to, or never, because the process at its other end is dead.
+// A deaf pipe does not bring that word until it is told to, or never, because the process at its
+// other end is dead.
 type deaf struct {
 	pipe.Pipe
 	hears, dead chan struct{} // closed when it is so
@@ -107,8 +109,8 @@ func (d *deaf) Pull(theirs uint64) (uintptr, error) {
 	}
 }
 
-// throughItself sends ends over a connection: the connection itself, and what else made returns. It returns those that have come out, and the
-// connection's other end with its pipe.
+// throughItself sends ends over a connection: the connection itself, and what else made returns. It
+// returns those that have come out, and the connection's other end with its pipe.
 func throughItself(t *testing.T, made func(itself *endpoint.Conn) []any) (ends []any, far *endpoint.Conn, pipe *deaf) {
 	t.Helper()
 	cfg, _ := moving(sock.Stream)
@@ -144,7 +146,8 @@ func throughItself(t *testing.T, made func(itself *endpoint.Conn) []any) (ends [
 	return ends, far, pipe
 }
 
-// The other end of such an end may be closed before that word comes. It waits for the word then, to say goodbye to the new owner.
+// The other end of such an end may be closed before that word comes. It waits for the word then, to
+// say goodbye to the new owner.
 func TestP8GoodbyeToAnEndThatHasMovedOverItself(t *testing.T) {
 	testenv.NeedPipeRights(t)
 	ends, far, pipe := throughItself(t, func(itself *endpoint.Conn) []any { return []any{itself} })

@@ -64,7 +64,8 @@ func (b *brittle) Read(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, place
 	return buf, n, placed, err
 }
 
-// An end that breaks while it moves stays, and is closed. Its descriptor may be another file's by then.
+// An end that breaks while it moves stays, and is closed. Its descriptor may be another file's by
+// then.
 func TestAnEndThatBreaksWhileItMoves(t *testing.T) {
 	testenv.NeedPipeRights(t)
 	cfg, _ := moving(sock.Stream)

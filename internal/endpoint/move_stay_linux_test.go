@@ -240,8 +240,8 @@ func (d *dying) Pull(theirs uint64) (uintptr, error) {
 	return d.Pipe.Pull(theirs)
 }
 
-// Whoever has said hello to an end that stays, and died, has sent what he sent by what was agreed on
-// before: it is lost, and no lie.
+// Whoever has said hello to an end that stays, and died, has sent what he sent by what was agreed
+// on before: it is lost, and no lie.
 func TestDescriptorsOfAPeerThatDiedWhileAnEndStayed(t *testing.T) {
 	testenv.NeedPipeRights(t)
 	cfg, table := moving(sock.Stream)

@@ -11,7 +11,8 @@ import (
 	"afunix/internal/testenv"
 )
 
-// Rows 92, 187: the listener's name is that of the accepted end and of the client's peer; an end without a name is "@".
+// Rows 92, 187: the listener's name is that of the accepted end and of the client's peer; an end
+// without a name is "@".
 func TestNamesOfBothEnds(t *testing.T) {
 	for typ, network := range map[sock.Type]string{sock.Stream: "unix", sock.Seqpacket: "unixpacket"} {
 		l, path := listen(t, typ, 0)

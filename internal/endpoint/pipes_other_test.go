@@ -10,7 +10,8 @@ import (
 	"afunix/internal/sock"
 )
 
-// Other systems have no message pipe yet: what needs a real one is skipped there, what works over the fake one runs.
+// Other systems have no message pipe yet: what needs a real one is skipped there, what works over
+// the fake one runs.
 
 func newSource(string, sock.Type) (pipe.Source, error) { return nil, errors.ErrUnsupported }
 

@@ -17,7 +17,8 @@ import (
 	"afunix/internal/wire"
 )
 
-// A rig is a connection over a fake pipe between two fake processes. It lives in a bubble of testing/synctest.
+// A rig is a connection over a fake pipe between two fake processes. It lives in a bubble of
+// testing/synctest.
 type rig struct {
 	t                      *testing.T
 	listener               *endpoint.Listener
@@ -29,7 +30,8 @@ type rig struct {
 	left                   int // descriptors that a process may have at the end, beside what the test opened
 }
 
-// bubble runs a test in virtual time. All goroutines that it starts must end; if all of them wait for each other, it fails.
+// bubble runs a test in virtual time. All goroutines that it starts must end; if all of them wait
+// for each other, it fails.
 func bubble(t *testing.T, k kinship, typ sock.Type, test func(t *testing.T, r *rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -159,7 +161,8 @@ func recv(t testing.TB, c *endpoint.Conn, want string, descs int) *descriptor.Se
 	return m.Rights
 }
 
-// truncated receives at the server what must be there, though its descriptors could not be installed.
+// truncated receives at the server what must be there, though its descriptors could not be
+// installed.
 func (r *rig) truncated(want string) {
 	r.t.Helper()
 	buf := make([]byte, 99)

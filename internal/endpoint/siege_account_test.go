@@ -12,8 +12,9 @@ import (
 	"afunix/internal/wire"
 )
 
-// An account is what a reader must see of what a mouth has said: whatever else the enemy says and whatever happens, what is read is this,
-// from its beginning on. The bytes follow a pattern, so that none has to be kept.
+// An account is what a reader must see of what a mouth has said: whatever else the enemy says and
+// whatever happens, what is read is this, from its beginning on. The bytes follow a pattern, so
+// that none has to be kept.
 type account struct {
 	typ   sock.Type
 	key   int // tells the bytes of this mouth from others'
@@ -145,7 +146,8 @@ func checkFiles(t *testing.T, victim *simproc.Process, r reading, files []*simpr
 	}
 }
 
-// checkDatagram fails unless r is a datagram that one of the mouths has said, after those that have been read.
+// checkDatagram fails unless r is a datagram that one of the mouths has said, after those that have
+// been read.
 func checkDatagram(t *testing.T, mouths []*mouth, r reading) {
 	t.Helper()
 	if len(r.b) == 0 {

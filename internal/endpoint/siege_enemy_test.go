@@ -14,8 +14,8 @@ import (
 	"afunix/internal/wire"
 )
 
-// A script is what a fuzzer makes the enemy and the user do: each step begins with a byte that chooses it, and takes its numbers from
-// what follows.
+// A script is what a fuzzer makes the enemy and the user do: each step begins with a byte that
+// chooses it, and takes its numbers from what follows.
 type script struct{ rest []byte }
 
 func (s *script) byte() byte {
@@ -161,7 +161,8 @@ func (s *siege) hello(m *mouth) wire.HelloBody {
 	return wire.HelloBody{SocketType: uint8(m.account.typ), Window: sock.DefaultWindow, Rights: 1000, Socket: uint64(m.number)}
 }
 
-// listen hears what the victim has said, and answers as an honest peer would, if the script wants that.
+// listen hears what the victim has said, and answers as an honest peer would, if the script wants
+// that.
 func (s *siege) listen(m *mouth) {
 	var heard [][]byte
 	m.set(func() { heard, m.queue = m.queue, nil })
@@ -189,8 +190,8 @@ func (s *siege) listen(m *mouth) {
 // say says a packet.
 func (s *siege) say(m *mouth, p wire.Packet) { s.sayRaw(m, p.Append(nil)) }
 
-// sayRaw says bytes, and books what a reader must see of them. One who is trusted does not name what is the victim's own: see
-// docs/ARCHITECTURE.md.
+// sayRaw says bytes, and books what a reader must see of them. One who is trusted does not name
+// what is the victim's own: see docs/ARCHITECTURE.md.
 func (s *siege) sayRaw(m *mouth, b []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -204,7 +205,8 @@ func (s *siege) sayRaw(m *mouth, b []byte) {
 	}
 }
 
-// honest reports whether p names nothing in the victim's table but what the enemy has put there, and named for the first time.
+// honest reports whether p names nothing in the victim's table but what the enemy has put there,
+// and named for the first time.
 func (s *siege) honest(p wire.Packet) bool {
 	rest := p.Ancillary
 	for range p.Records {

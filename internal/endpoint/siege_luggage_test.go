@@ -8,7 +8,8 @@ import (
 	"afunix/internal/wire"
 )
 
-// luggage is what the enemy says of ends that it sends: by default something that could be true, for a fuzzer would never hit on that.
+// luggage is what the enemy says of ends that it sends: by default something that could be true,
+// for a fuzzer would never hit on that.
 type luggage struct {
 	s       *siege
 	m       *mouth

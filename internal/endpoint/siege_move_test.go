@@ -35,13 +35,14 @@ func besieged(t *testing.T, test func(s *siege, c *endpoint.Conn)) {
 	})
 }
 
-// alarmed ends the test when a bubble never comes to rest: something turns in circles, and its time does not go on. The caller calls what it
-// returns.
+// alarmed ends the test when a bubble never comes to rest: something turns in circles, and its time
+// does not go on. The caller calls what it returns.
 func alarmed() (stop func() bool) {
 	return time.AfterFunc(20*time.Second, func() { panic("something turns in circles") }).Stop
 }
 
-// An end that is sent over itself, and is the guest of its own connection therefore, waits for the peer without waking itself all the time.
+// An end that is sent over itself, and is the guest of its own connection therefore, waits for the
+// peer without waking itself all the time.
 func TestAnEndThatIsSentOverItselfWaits(t *testing.T) {
 	besieged(t, func(s *siege, c *endpoint.Conn) {
 		begin := time.Now()
@@ -52,7 +53,8 @@ func TestAnEndThatIsSentOverItselfWaits(t *testing.T) {
 	})
 }
 
-// A Read that waits on the pipe itself when its end begins to move leaves that to the mover, who waits for what it brings.
+// A Read that waits on the pipe itself when its end begins to move leaves that to the mover, who
+// waits for what it brings.
 func TestReadThatHasThePipeLeavesItToTheMover(t *testing.T) {
 	besieged(t, func(s *siege, carrier *endpoint.Conn) {
 		m := s.doors[0].knock()
@@ -90,7 +92,8 @@ func TestReadThatHasThePipeLeavesItToTheMover(t *testing.T) {
 	})
 }
 
-// P7: a datagram socket with a link that has datagrams which its queue knows nothing of is refused, whatever of it has been made.
+// P7: a datagram socket with a link that has datagrams which its queue knows nothing of is refused,
+// whatever of it has been made.
 func TestP7LuggageWithDatagramsOfNobody(t *testing.T) {
 	link := sock.ConnState{
 		End:      sock.EndState{Type: sock.Datagram, Local: "@", Remote: "@"},

@@ -2,8 +2,8 @@ package endpoint_test
 
 import "slices"
 
-// Scripts to begin with. In those for FuzzPeer the listener is the user's first socket (0), and the connection, if it has been accepted, the
-// second (1); its pipe is the first (0).
+// Scripts to begin with. In those for FuzzPeer the listener is the user's first socket (0), and the
+// connection, if it has been accepted, the second (1); its pipe is the first (0).
 
 const (
 	aStream, ofRecords, notAccepted, hasDialled byte = 0, 1, 2, 3 // victims
@@ -48,7 +48,8 @@ var peerScripts = [][]byte{
 	play([]byte{aStream, everything}, enemys(toSayMove, 0, 0, 1), user(toSendFiles, 1, 1), enemys(toSayHello, 0, 2, 0), enemys(toSayReady, 0, 3), enemys(toListen, 0, 3)),
 	// It moves over the connection itself, and is let go.
 	play([]byte{aStream, everything}, enemys(toSayMove, 0, 1, 1), enemys(toMoveIn, 0, 2, 0, 0), []byte{toSleep, 250}, enemys(toSayMove, 0, 2, 0), user(toRecv, 1, 1)),
-	// The victim moves its second connection over the first, and the enemy takes it, or closes, or waits for too long.
+	// The victim moves its second connection over the first, and the enemy takes it, or closes, or
+	// waits for too long.
 	play([]byte{aStream, everything}, another, enemys(toSayFiles, 1, 0, 1, 5, 1, 0, 1), user(toSendEnd, 1, 2), enemys(toListen, 1, 1), enemys(toListen, 0, 1)),
 	play([]byte{aStream, pulls}, another, user(toSendEnd, 1, 2), enemys(toListen, 1, 1), enemys(toSayEnd, 0, 1, 0), enemys(toListen, 1, 1), enemys(toSayHello, 1, 0, 0), enemys(toSayReady, 1, 3)),
 	play([]byte{aStream, pulls}, another, user(toSendEnd, 1, 2), []byte{toSleep, 150}, enemys(toListen, 1, 1), enemys(toSayHello, 1, 0, 0), enemys(toSayReady, 1, 3), user(toSend, 2, 1)),
@@ -63,8 +64,8 @@ var peerScripts = [][]byte{
 	play([]byte{aStream, pulls}, enemys(toMoveIn, 0, 1, 2, 0, 0), enemys(toMoveIn, 0, 2, 0, 0), user(toClose, 1, 1)),
 }
 
-// In those for FuzzLinks the datagram socket is the user's first (0), and the first pipe (0) a link of the enemy's, if the socket is not
-// connected.
+// In those for FuzzLinks the datagram socket is the user's first (0), and the first pipe (0) a link
+// of the enemy's, if the socket is not connected.
 var linkScripts = [][]byte{
 	{},
 	play([]byte{0, pulls}, enemys(toSayFiles, 0, 0, 1, 5, 0), user(toPeek, 0, 1), user(toRecv, 0, 1)),

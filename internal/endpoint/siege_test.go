@@ -20,8 +20,9 @@ import (
 	"afunix/internal/transport"
 )
 
-// A siege is a process whose user does what a script says, and an enemy, another process, that has pipes to it, knows the protocol, and
-// says and does what the script says. It lives in a bubble of testing/synctest.
+// A siege is a process whose user does what a script says, and an enemy, another process, that has
+// pipes to it, knows the protocol, and says and does what the script says. It lives in a bubble of
+// testing/synctest.
 type siege struct {
 	t        *testing.T
 	script   *script

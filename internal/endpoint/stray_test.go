@@ -15,7 +15,8 @@ import (
 	"afunix/internal/wire"
 )
 
-// This file is about luggage in the pipe whose message does not come. What has been put into the peer with it, exactly one side closes.
+// This file is about luggage in the pipe whose message does not come. What has been put into the
+// peer with it, exactly one side closes.
 
 // laden returns an end in the server's process that has descriptors in its queue.
 func laden(t *testing.T, r *rig) (end, other *endpoint.Conn) {
@@ -106,8 +107,8 @@ func TestP4LuggageWhoseMessageDoesNotCome(t *testing.T) {
 	}
 }
 
-// The former owner of a peer's end that has moved closes what has strayed to him. Its values mean something else in the process that the
-// goodbye comes from.
+// The former owner of a peer's end that has moved closes what has strayed to him. Its values mean
+// something else in the process that the goodbye comes from.
 func TestP4LuggageIsNotTakenBackFromTheNextOwner(t *testing.T) {
 	bubble(t, onWindows, sock.Stream, func(t *testing.T, r *rig) {
 		end, other := laden(t, r)
@@ -134,7 +135,8 @@ func TestP4LuggageIsNotTakenBackFromTheNextOwner(t *testing.T) {
 	})
 }
 
-// Both ends are closed, this one when the luggage is just being written: it hears the peer's goodbye all the same.
+// Both ends are closed, this one when the luggage is just being written: it hears the peer's
+// goodbye all the same.
 func TestP4LuggageThatIsWrittenWhenItsEndIsClosed(t *testing.T) {
 	bubble(t, onWindows, sock.Stream, func(t *testing.T, r *rig) {
 		end, other := laden(t, r)

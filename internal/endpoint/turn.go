@@ -159,7 +159,8 @@ func (t *turn) lookedLocked() {
 	t.oneRead = noRead
 }
 
-// wakeMoverLocked makes whoever moves this end look around: something may be done that he waits for.
+// wakeMoverLocked makes whoever moves this end look around: something may be done that he waits
+// for.
 func (t *turn) wakeMoverLocked() {
 	if t.c.stage == paused {
 		t.wakeWritesLocked()

@@ -17,8 +17,8 @@ import (
 	"afunix/internal/sock"
 )
 
-// resting makes a Read of c the one that waits on the pipe itself: c's reader rests as soon as a Read that waited has got what it
-// waited for. It returns what to do for the next packet.
+// resting makes a Read of c the one that waits on the pipe itself: c's reader rests as soon as a
+// Read that waited has got what it waited for. It returns what to do for the next packet.
 func (r *rig) resting(c, from *endpoint.Conn) {
 	r.t.Helper()
 	for range 3 {
@@ -31,7 +31,8 @@ func (r *rig) resting(c, from *endpoint.Conn) {
 	}
 }
 
-// Whoever stops reading does not stop the transport (P5): the reader takes over soon after the last Read.
+// Whoever stops reading does not stop the transport (P5): the reader takes over soon after the last
+// Read.
 func TestReaderTakesOverWhenNoReadComesBack(t *testing.T) {
 	bubble(t, onLinux, sock.Stream, func(t *testing.T, r *rig) {
 		r.resting(r.client, r.server)
@@ -44,7 +45,8 @@ func TestReaderTakesOverWhenNoReadComesBack(t *testing.T) {
 	})
 }
 
-// The same after every kind of call that may have read the pipe, over and over: whichever goroutine comes first, somebody reads it.
+// The same after every kind of call that may have read the pipe, over and over: whichever goroutine
+// comes first, somebody reads it.
 func TestP5PipeIsNeverUnattended(t *testing.T) {
 	for name, k := range map[string]kinship{"as on Linux": onLinux, "as on Windows": onWindows} {
 		t.Run(name, func(t *testing.T) {
@@ -65,7 +67,8 @@ func TestP5PipeIsNeverUnattended(t *testing.T) {
 	}
 }
 
-// A fickle pipe counts how often its reader is made to look around, and breaks when that does not end.
+// A fickle pipe counts how often its reader is made to look around, and breaks when that does not
+// end.
 type fickle struct {
 	*fakePipe
 	interrupts atomic.Int32
@@ -80,7 +83,8 @@ func (p *fickle) Interrupt() {
 	p.fakePipe.Interrupt()
 }
 
-// A Read that takes the pipe over gets it, though on one processor a Write that waits for credit is interrupted, and back, before it wakes.
+// A Read that takes the pipe over gets it, though on one processor a Write that waits for credit is
+// interrupted, and back, before it wakes.
 func TestReadTakesThePipeFromAWriteThatWaits(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	synctest.Test(t, func(t *testing.T) {
@@ -113,7 +117,8 @@ func TestReadTakesThePipeFromAWriteThatWaits(t *testing.T) {
 	})
 }
 
-// A writer that waits for credit gets it, while a Read of the same connection waits on the pipe, and when none does.
+// A writer that waits for credit gets it, while a Read of the same connection waits on the pipe,
+// and when none does.
 func TestWriterGetsItsCreditWhileAReadRests(t *testing.T) {
 	for _, reading := range []bool{true, false} {
 		t.Run(fmt.Sprintf("reading %t", reading), func(t *testing.T) {
@@ -142,7 +147,8 @@ func TestWriterGetsItsCreditWhileAReadRests(t *testing.T) {
 	}
 }
 
-// A writer in front of a full pipe goes on when there is room, though it may be reading the pipe at that time.
+// A writer in front of a full pipe goes on when there is room, though it may be reading the pipe at
+// that time.
 func TestWriterGoesOnWhenThePipeHasRoom(t *testing.T) {
 	bubble(t, onLinux, sock.Stream, func(t *testing.T, r *rig) {
 		r.resting(r.client, r.server)
@@ -235,7 +241,8 @@ func TestCloseReadDoesNotWaitForASuspendedPeer(t *testing.T) {
 	})
 }
 
-// Row 134: all that was written before a read is merged, whether the reader has it, or it is still in the pipe.
+// Row 134: all that was written before a read is merged, whether the reader has it, or it is still
+// in the pipe.
 func TestDataMergesWhereverItIs(t *testing.T) {
 	for _, rest := range []bool{true, false} {
 		t.Run(fmt.Sprintf("resting %t", rest), func(t *testing.T) {

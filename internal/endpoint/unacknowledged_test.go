@@ -16,9 +16,11 @@ import (
 	"afunix/internal/wire"
 )
 
-// This file is about messages that nobody acknowledges: what becomes of the copies that are parked for them, and of the values of those.
+// This file is about messages that nobody acknowledges: what becomes of the copies that are parked
+// for them, and of the values of those.
 
-// A receiver that dies with a message has had it, as in the kernel: whether it has read it nobody knows, and nothing of it is left.
+// A receiver that dies with a message has had it, as in the kernel: whether it has read it nobody
+// knows, and nothing of it is left.
 func TestP3ReceiverDiesWithTheMessage(t *testing.T) {
 	for _, adopted := range []bool{true, false} {
 		bubble(t, onLinux, sock.Stream, func(t *testing.T, r *rig) {
@@ -50,8 +52,9 @@ func TestP3ReceiverDiesWithTheMessage(t *testing.T) {
 	}
 }
 
-// A sender that has waited for an acknowledgement as long as it does lets go of its copies, and other files may get their values. A receiver
-// that comes later must not take those for what was sent.
+// A sender that has waited for an acknowledgement as long as it does lets go of its copies, and
+// other files may get their values. A receiver that comes later must not take those for what was
+// sent.
 func TestP3LateReceiverPullsNothingElse(t *testing.T) {
 	for _, reused := range []bool{true, false} {
 		bubble(t, onLinux, sock.Stream, func(t *testing.T, r *rig) {
@@ -100,7 +103,8 @@ func TestP3AcknowledgementThatWaitsForRoom(t *testing.T) {
 	})
 }
 
-// Nor does it make the message suspect when there is room again, and its sender closes as soon as he has it.
+// Nor does it make the message suspect when there is room again, and its sender closes as soon as
+// he has it.
 func TestP3AcknowledgementFindsRoomAndItsSenderCloses(t *testing.T) {
 	bubble(t, onLinux, sock.Stream, func(t *testing.T, r *rig) {
 		r.clientPipe.hold()
@@ -137,7 +141,8 @@ func (w *watchedTable) Close(v uintptr, k descriptor.Kind) error {
 	return w.Process.Close(v, k)
 }
 
-// Nothing that a living peer might still pull is let go of before the pipe is closed: by which the peer knows (see errLetGo).
+// Nothing that a living peer might still pull is let go of before the pipe is closed: by which the
+// peer knows (see errLetGo).
 func TestP3PipeIsClosedBeforeCopiesAreReleased(t *testing.T) {
 	for name, how := range map[string]func(*testing.T, *rig){
 		"we close": func(_ *testing.T, r *rig) { r.client.Close() },
@@ -174,7 +179,8 @@ func TestP3PipeIsClosedBeforeCopiesAreReleased(t *testing.T) {
 	}
 }
 
-// P8: an end that was about to move over this connection stays if the other one is closed before it has taken it: the goodbye says so at once.
+// P8: an end that was about to move over this connection stays if the other one is closed before it
+// has taken it: the goodbye says so at once.
 func TestP8GoodbyeToAnEndThatMovesOverItself(t *testing.T) {
 	bubble(t, onWindows, sock.Stream, func(t *testing.T, r *rig) {
 		r.clientPipe.hold() // which knows nothing of its move
@@ -187,8 +193,8 @@ func TestP8GoodbyeToAnEndThatMovesOverItself(t *testing.T) {
 	})
 }
 
-// An end that lingers for room finds some when it has looked for the last time. It says goodbye then:
-// else what has come since would be nobody's.
+// An end that lingers for room finds some when it has looked for the last time. It says goodbye
+// then: else what has come since would be nobody's.
 func TestP4GoodbyeThatFindsRoomAtTheLastMoment(t *testing.T) {
 	bubble(t, onWindows, sock.Stream, func(t *testing.T, r *rig) {
 		r.clientPipe.hold()

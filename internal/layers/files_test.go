@@ -47,7 +47,8 @@ func TestFilesOfEndpoint(t *testing.T) {
 	}
 }
 
-// The parts of a session change their fields themselves: what holds of them can be seen in one file.
+// The parts of a session change their fields themselves: what holds of them can be seen in one
+// file.
 func TestPartsAreChangedByThemselves(t *testing.T) {
 	s := load(t, "internal/endpoint")
 	parts := map[string][]string{ // but for the function that makes them, and these fields

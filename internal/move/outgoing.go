@@ -188,9 +188,9 @@ func (m *Outgoing) decide(let func(*rights.Outgoing), ends func()) {
 	}()
 }
 
-// Settle ends the sending of a message that has been written. With decided, what becomes of the ends
-// is known, and Settle returns when that has been done. Else it is no business of this process any
-// more, and they behave as closed.
+// Settle ends the sending of a message that has been written. With decided, what becomes of the
+// ends is known, and Settle returns when that has been done. Else it is no business of this process
+// any more, and they behave as closed.
 func (m *Outgoing) Settle(decided bool) {
 	m.carrier.Unwatch(m)
 	if decided {

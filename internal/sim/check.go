@@ -51,8 +51,9 @@ func (p *Process) check() {
 	}
 	excused := 0
 	for _, o := range p.orphans {
-		// Nobody is left who could have taken it back; the packet that told of it is lost; or it cannot be taken back: a socket that was
-		// exported with a message that nobody has acknowledged (see followOrphans).
+		// Nobody is left who could have taken it back; the packet that told of it is lost; or it
+		// cannot be taken back: a socket that was exported with a message that nobody has
+		// acknowledged (see followOrphans).
 		if o.by.dead || o.from.on.broken || o.socket {
 			excused++
 		}
@@ -104,8 +105,9 @@ func (s *Side) checkStream() {
 // absent is where a message begins in the stream that is nowhere in it.
 const absent = -1
 
-// arrange finds out where messages begin in what has been received, from at on, and returns how far they explain it. Of a message of which the
-// outcome is unknown all may have come, some of it, or nothing.
+// arrange finds out where messages begin in what has been received, from at on, and returns how far
+// they explain it. Of a message of which the outcome is unknown all may have come, some of it, or
+// nothing.
 func arrange(got []byte, at int, sent []*Message) (fit int) {
 	if len(sent) == 0 || at == len(got) {
 		return at
@@ -217,8 +219,8 @@ func (s *Side) checkRights() {
 	s.checkArrived(seen)
 }
 
-// checkArrived looks for descriptors that should have come. Those of a message that succeeded are in the receiver's queue, and if the
-// pipe has broken, too.
+// checkArrived looks for descriptors that should have come. Those of a message that succeeded are
+// in the receiver's queue, and if the pipe has broken, too.
 func (s *Side) checkArrived(seen map[*simproc.File]int) {
 	r := s.peer
 	if r.ended == nil || r.stopped || errors.Is(r.ended, net.ErrClosed) {
@@ -243,8 +245,8 @@ func (s *Side) checkArrived(seen map[*simproc.File]int) {
 	}
 }
 
-// checkReading holds one read against the rule that descriptors ride on the first byte of their message, and that no read goes beyond
-// those.
+// checkReading holds one read against the rule that descriptors ride on the first byte of their
+// message, and that no read goes beyond those.
 func (s *Side) checkReading(i int, r *reading, came *Message) {
 	if s.typ != sock.Stream {
 		if came != nil && !bytes.Equal(came.data, r.data) {

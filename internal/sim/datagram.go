@@ -17,7 +17,8 @@ import (
 	"afunix/internal/transport"
 )
 
-// A Box is a datagram socket, whoever has it, and the books of what its programs have sent and received. One that has a name receives.
+// A Box is a datagram socket, whoever has it, and the books of what its programs have sent and
+// received. One that has a name receives.
 type Box struct {
 	w    *World
 	name string // "" if it has none

@@ -6,11 +6,11 @@ import (
 	"afunix/internal/sock"
 )
 
-// This file is about programs that wait for each other, so that it is not the engine's fault if they
-// wait for ever: each has filled the queue of a connection that nobody has accepted, and whoever
-// would accept it waits in the same way. So does sendmsg(2) wait for room. What counts here is what
-// the books say, and nothing that the engine says: who has not been told by the engine of what has
-// happened is not excused.
+// This file is about programs that wait for each other, so that it is not the engine's fault if
+// they wait for ever: each has filled the queue of a connection that nobody has accepted, and
+// whoever would accept it waits in the same way. So does sendmsg(2) wait for room. What counts here
+// is what the books say, and nothing that the engine says: who has not been told by the engine of
+// what has happened is not excused.
 
 // A plight is what a program waits for.
 type plight uint8

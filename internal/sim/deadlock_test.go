@@ -52,7 +52,8 @@ func TestProgramsThatDoNotWaitForEachOther(t *testing.T) {
 	}
 }
 
-// deadlock reports whether two programs wait for each other, and everybody for them, after a change.
+// deadlock reports whether two programs wait for each other, and everybody for them, after a
+// change.
 func deadlock(change func(w *World, one, other *call)) bool {
 	w := new(World)
 	w.init(1, false)

@@ -9,7 +9,8 @@ import (
 	"afunix/internal/sock"
 )
 
-// faults are what can go wrong in an encounter: with process 0, the server, with process 1, the client, and with their pipe.
+// faults are what can go wrong in an encounter: with process 0, the server, with process 1, the
+// client, and with their pipe.
 var faults = []Fault{
 	{Kind: Kill, Of: 0}, {Kind: Kill, Of: 1},
 	{Kind: Exit, Of: 0}, {Kind: Exit, Of: 1},
@@ -19,14 +20,16 @@ var faults = []Fault{
 	{Kind: Break, Of: 0},
 }
 
-// cargoes are what is sent: without a socket, a push goes where an export cannot; and with a deadline the outcome may be unknown.
+// cargoes are what is sent: without a socket, a push goes where an export cannot; and with a
+// deadline the outcome may be unknown.
 var cargoes = []Outgoing{
 	{Bytes: 100, Kinds: []descriptor.Kind{descriptor.File, descriptor.Pipe}},
 	{Bytes: 100, Kinds: []descriptor.Kind{descriptor.File, descriptor.Stream, descriptor.Pipe}},
 	{Bytes: 100, Kinds: []descriptor.Kind{descriptor.File, descriptor.Stream, descriptor.Pipe}, Deadline: 20 * time.Second},
 }
 
-// TestMatrix makes each fault happen before every step of an encounter, for every row of the table and either sender.
+// TestMatrix makes each fault happen before every step of an encounter, for every row of the table
+// and either sender.
 func TestMatrix(t *testing.T) {
 	runs := 0
 	for _, r := range rows {

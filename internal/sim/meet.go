@@ -8,8 +8,8 @@ import (
 	"afunix/internal/endpoint"
 )
 
-// A Meeting is how a connection comes about: a listener of the server's process, which accepts after a while, and what the programs do with
-// it then.
+// A Meeting is how a connection comes about: a listener of the server's process, which accepts
+// after a while, and what the programs do with it then.
 type Meeting struct {
 	server, client         *Side
 	fromServer, fromClient []Outgoing

@@ -26,7 +26,8 @@ func (c *cargo) call(l *life) call {
 	return call{over: l, of: c.of, listener: c.listener, plight: turns}
 }
 
-// carry sends an end over a side, with a file by which the message is known, and reports whether it has gone. The process has to have the side.
+// carry sends an end over a side, with a file by which the message is known, and reports whether it
+// has gone. The process has to have the side.
 func (c *cargo) carry(p *Process, over *Side, random *rand.Rand, o Outgoing) (gone bool) {
 	w := p.w
 	w.await(over)
@@ -76,8 +77,8 @@ func (w *World) living(s *Side) *life {
 // carried tells the randomness of such a message from that of a life: see Live.
 const carried = 1 << 32
 
-// move sends the socket of l over another one of the same process, or itself, and reports whether it has gone. Who receives it goes on with the
-// rest.
+// move sends the socket of l over another one of the same process, or itself, and reports whether
+// it has gone. Who receives it goes on with the rest.
 func (l *life) move(o Outgoing, rest []Outgoing, r Reader) (gone bool) {
 	c := &cargo{end: l.conn, of: l.Side, arrive: func(p *Process, e descriptor.End) {
 		p.Own(e)

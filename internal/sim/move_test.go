@@ -22,7 +22,8 @@ func over(s *Side, deadline time.Duration) Outgoing {
 	return Outgoing{Bytes: 10, Over: s, Deadline: deadline}
 }
 
-// A migration is a world in which an end moves. Process 0 is the server's, process 1 the client's, and the others are where ends go to.
+// A migration is a world in which an end moves. Process 0 is the server's, process 1 the client's,
+// and the others are where ends go to.
 type migration struct {
 	name  string
 	procs int
@@ -97,8 +98,8 @@ func moveFaults(procs int) (faults []Fault) {
 	return append(faults, Fault{Kind: Break, Of: 0}, Fault{Kind: Break, Of: 1})
 }
 
-// TestMigration makes each fault happen before every step of each migration. Faults of different kinds take turns with the rows of the
-// table: each meets each, and each of them every step.
+// TestMigration makes each fault happen before every step of each migration. Faults of different
+// kinds take turns with the rows of the table: each meets each, and each of them every step.
 func TestMigration(t *testing.T) {
 	for _, r := range migrations {
 		t.Run(r.name, func(t *testing.T) {

@@ -92,7 +92,8 @@ var mutants = []mutant{
 	{"an exported socket is not discarded", "rights/adopt.go", "		if v, err := obtain(peer, route, r); err == nil {", "		if v, err := obtain(peer, route, r); err == nil && r.Owner != wire.Exported {"},
 }
 
-// TestMutants runs the other tests on each mutant. Without -mutants it only sees that they still fit the engine.
+// TestMutants runs the other tests on each mutant. Without -mutants it only sees that they still
+// fit the engine.
 func TestMutants(t *testing.T) {
 	for name := range elsewhere {
 		if !slices.ContainsFunc(mutants, func(m mutant) bool { return m.name == name }) {
@@ -122,7 +123,8 @@ func TestMutants(t *testing.T) {
 // complaint is how a check begins what it says.
 var complaint = regexp.MustCompile(`(?m)^\s+(received exactly once|failed, nothing sent|at most once|order and boundaries|adopted within the bound|left behind|honest peers|faults|waits for ever): |^panic: .*|^fatal error: .*`)
 
-// elsewhere are the tests that notice what the simulator does not, or only now and then: a package, and a test of it.
+// elsewhere are the tests that notice what the simulator does not, or only now and then: a package,
+// and a test of it.
 var elsewhere = map[string][2]string{
 	"who dies with a message has not had it":                  {"../endpoint", "TestP3ReceiverDiesWithTheMessage"},
 	"copies are released before the pipe is closed":           {"../endpoint", "TestP3PipeIsClosedBeforeCopiesAreReleased"},

@@ -108,7 +108,8 @@ func only(n *atomic.Int32, where string) (leave func()) {
 	return func() { n.Add(-1) }
 }
 
-// nothing says why nothing can be read: EAGAIN if there may be something later. The caller holds mu.
+// nothing says why nothing can be read: EAGAIN if there may be something later. The caller holds
+// mu.
 func (h *handle) nothing() error {
 	switch {
 	case h.closed || h.p.dead:
@@ -153,7 +154,8 @@ func (h *handle) ReadNow(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, pla
 	return h.take(pool, into)
 }
 
-// take takes the first packet, in the way of readv(2) past a header. What is left of the buffer is rubbish.
+// take takes the first packet, in the way of readv(2) past a header. What is left of the buffer is
+// rubbish.
 func (h *handle) take(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, placed int, err error) {
 	w := h.p.w
 	w.mu.Lock()

@@ -12,8 +12,8 @@ import (
 	"afunix/internal/simproc"
 )
 
-// A Standing decides who may open whom: see the table in the tests. SYSTEM opens everybody, and else one opens those of the same user that
-// are not more privileged.
+// A Standing decides who may open whom: see the table in the tests. SYSTEM opens everybody, and
+// else one opens those of the same user that are not more privileged.
 type Standing struct {
 	User  int
 	Level Level
@@ -49,7 +49,8 @@ func (w *World) ability(s, t Standing) (can pipe.Ability) {
 	return can
 }
 
-// A Process has a table, and a program whose calls are made by the tests. It satisfies descriptor.Table.
+// A Process has a table, and a program whose calls are made by the tests. It satisfies
+// descriptor.Table.
 type Process struct {
 	*simproc.Process
 	w        *World
@@ -70,7 +71,8 @@ type Process struct {
 	orphans   map[uint64]*orphan
 }
 
-// Spawn starts a process. Its number is that of one that is dead, if there is one: PIDs are used again.
+// Spawn starts a process. Its number is that of one that is dead, if there is one: PIDs are used
+// again.
 func (w *World) Spawn(name string, s Standing) *Process {
 	p := &Process{
 		Process: simproc.New(name), w: w, name: name, standing: s,
@@ -207,8 +209,8 @@ func (p *Process) effect(f func()) {
 	f()
 }
 
-// bury ends the engine in processes that have ended. Nothing that it still does has an effect. Of one that exits it is the program that
-// closes everything.
+// bury ends the engine in processes that have ended. Nothing that it still does has an effect. Of
+// one that exits it is the program that closes everything.
 func (w *World) bury() {
 	w.mu.Lock()
 	graves := w.graves
@@ -236,7 +238,8 @@ func (w *World) bury() {
 	}
 }
 
-// End ends all processes, so that nobody who waits for ever keeps the bubble, and returns what was wrong.
+// End ends all processes, so that nobody who waits for ever keeps the bubble, and returns what was
+// wrong.
 func (w *World) End() []string {
 	w.mu.Lock()
 	bad := w.bad
@@ -267,7 +270,8 @@ func (p *Process) Kind(v uintptr) (descriptor.Kind, error) {
 	return p.Process.Kind(v)
 }
 
-// Matches is that of descriptor.Table. Whoever asks has found the value in a packet, and owns it if it fits.
+// Matches is that of descriptor.Table. Whoever asks has found the value in a packet, and owns it if
+// it fits.
 func (p *Process) Matches(v uintptr, k descriptor.Kind) (bool, error) {
 	p.pass(word("matches"))
 	fits, err := p.Process.Matches(v, k)

@@ -10,7 +10,8 @@ import (
 	"afunix/internal/sock"
 )
 
-// Random fills the world with processes, connections, programs and faults, all of which the seed decides.
+// Random fills the world with processes, connections, programs and faults, all of which the seed
+// decides.
 func (w *World) Random(seed uint64, coarse bool) {
 	g := &generator{w: w, seed: seed, rng: rand.New(rand.NewPCG(seed, 7))}
 	w.Windows = g.chance(60)
@@ -110,7 +111,8 @@ func (g *generator) carrier(p *Process) *Side {
 	return pick(g, of...)
 }
 
-// begin makes a meeting begin, now or later. If it is later, the client may be a new process, with the number of one that is dead.
+// begin makes a meeting begin, now or later. If it is later, the client may be a new process, with
+// the number of one that is dead.
 func (g *generator) begin(m *Meeting) {
 	later := pick(g, 0, 0, time.Duration(g.rng.Int64N(int64(time.Minute))))
 	newcomer, standing := g.chance(30), g.standing()
@@ -123,7 +125,8 @@ func (g *generator) begin(m *Meeting) {
 	})
 }
 
-// mail makes datagram sockets: some that have names and receive, and some that are connected to those.
+// mail makes datagram sockets: some that have names and receive, and some that are connected to
+// those.
 func (g *generator) mail() {
 	var boxes []*Box
 	for i := range 1 + g.rng.IntN(3) {

@@ -104,8 +104,9 @@ func TestKept(t *testing.T) {
 // sameEvent compares what events say, which has addresses in it.
 func sameEvent(a, b event) bool { return a.String() == b.String() }
 
-// TestReplay runs worlds twice. What the scheduler of Go decides between two gates is not the seed's, so that now and then two runs differ;
-// but one command would not show most failures again if many did.
+// TestReplay runs worlds twice. What the scheduler of Go decides between two gates is not the
+// seed's, so that now and then two runs differ; but one command would not show most failures again
+// if many did.
 func TestReplay(t *testing.T) {
 	if stride > 1 {
 		t.Skip("under the race detector the scheduler does what it likes")

@@ -19,7 +19,8 @@ import (
 	"afunix/internal/transport"
 )
 
-// A Side is one end of a connection, whoever has it, and the books of what its programs have sent and received.
+// A Side is one end of a connection, whoever has it, and the books of what its programs have sent
+// and received.
 type Side struct {
 	w    *World
 	name string
@@ -28,7 +29,8 @@ type Side struct {
 	peer *Side
 	seed uint64 // of what its programs do
 
-	// Held by whoever sends, until his message is in the pipe, and whoever receives: the engine's own locks would stop the bubble.
+	// Held by whoever sends, until his message is in the pipe, and whoever receives: the engine's
+	// own locks would stop the bubble.
 	sending, receiving chan struct{}
 
 	lived chan struct{} // closed when a process has it for the first time
@@ -74,7 +76,8 @@ type reading struct {
 	void     bool // its process was killed before it could tell
 }
 
-// Bounds of what is adopted ahead of the program (P3), and one full message that the peer has pushed and not sent.
+// Bounds of what is adopted ahead of the program (P3), and one full message that the peer has
+// pushed and not sent.
 const (
 	beforeAccept = descriptor.Max
 	afterAccept  = sock.RightsWindow
@@ -177,8 +180,8 @@ func (l *life) end() {
 	l.goOn()
 }
 
-// goOn opens other files when the engine has given up waiting for whatever it has been waiting for: they may get the values of what was parked,
-// and nobody must take them for that.
+// goOn opens other files when the engine has given up waiting for whatever it has been waiting for:
+// they may get the values of what was parked, and nobody must take them for that.
 func (l *life) goOn() {
 	time.Sleep(10 * time.Second)
 	kinds := []descriptor.Kind{descriptor.File, descriptor.Pipe, descriptor.Stream, descriptor.File}
@@ -197,7 +200,8 @@ func (s *Side) cut() bool {
 // step is a step of a program.
 func (l *life) step(text string) (alive bool) { return l.w.says(l.p, l.name, text) }
 
-// sendAll sends messages one after the other, and then shuts down writing. If it sends its own socket, the rest is the new owner's.
+// sendAll sends messages one after the other, and then shuts down writing. If it sends its own
+// socket, the rest is the new owner's.
 func (l *life) sendAll(messages []Outgoing, r Reader) {
 	for i := range messages {
 		time.Sleep(messages[i].Wait)
@@ -235,17 +239,17 @@ func (s *Side) take(n int) *turn {
 	return s.turn
 }
 
-// wrote notes that n bytes are in the pipe. When a message is, the engine lets others send, while its sender waits for the acknowledgement.
-// The caller holds World.mu.
+// wrote notes that n bytes are in the pipe. When a message is, the engine lets others send, while
+// its sender waits for the acknowledgement. The caller holds World.mu.
 func (s *Side) wrote(n int) {
 	if s.turn.left -= n; s.turn.left <= 0 {
 		s.endTurn(s.turn)
 	}
 }
 
-// mayBegin reports whether nobody writes. Who has put his message into the pipe may have to pay what
-// is owed, under the engine's lock for those who send, for which nobody can wait here. The caller
-// holds World.mu.
+// mayBegin reports whether nobody writes. Who has put his message into the pipe may have to pay
+// what is owed, under the engine's lock for those who send, for which nobody can wait here. The
+// caller holds World.mu.
 func (s *Side) mayBegin() bool {
 	return !slices.ContainsFunc(s.w.waiting, func(x *waiter) bool {
 		p, ok := x.what.(*passage)
@@ -261,7 +265,8 @@ func (s *Side) endTurn(t *turn) {
 	}
 }
 
-// sendOne sends a message of random bytes, and with it an end, if cargo is one. It reports whether another can follow.
+// sendOne sends a message of random bytes, and with it an end, if cargo is one. It reports whether
+// another can follow.
 func (l *life) sendOne(random *rand.Rand, o Outgoing, cargo *cargo) bool {
 	c := l.w.enter(cargo.call(l))
 	defer l.w.leave(c)
@@ -348,7 +353,8 @@ func (l *life) receiveAll(r Reader) {
 	}
 }
 
-// receive receives once, into a buffer of at most that many bytes, and reports whether more can come.
+// receive receives once, into a buffer of at most that many bytes, and reports whether more can
+// come.
 func (l *life) receive(most int) bool {
 	c := l.w.enter(call{over: l, of: l.Side, plight: readers})
 	defer l.w.leave(c)

@@ -87,7 +87,8 @@ func run(t *testing.T, name string, seed uint64, windows bool, play func(w *Worl
 	return w
 }
 
-// encounter is the smallest world: a server, a client, a message with descriptors one way, and the end.
+// encounter is the smallest world: a server, a client, a message with descriptors one way, and the
+// end.
 func encounter(w *World, r row, t sock.Type, message Outgoing, serverSends bool, seed uint64) {
 	server, client := w.Spawn("server", r.server), w.Spawn("client", r.client)
 	s, c := w.connection(t, server, client, seed, 4096)

@@ -77,7 +77,8 @@ func (v *view) ImportSocket(description []byte) (uintptr, error) {
 	return ours, err
 }
 
-// An orphan is what has been put into a table, and not been looked at by its new owner. Guarded by World.mu.
+// An orphan is what has been put into a table, and not been looked at by its new owner. Guarded by
+// World.mu.
 type orphan struct {
 	by     *Process
 	from   *end   // the end of whoever has put it there
@@ -85,8 +86,9 @@ type orphan struct {
 	socket bool   // exported
 }
 
-// sweep closes ends that have been put into a process, and of which it was never told: by one that was killed, or over a pipe that was cut. Their
-// connections last until that process ends. It reports whether there were any.
+// sweep closes ends that have been put into a process, and of which it was never told: by one that
+// was killed, or over a pipe that was cut. Their connections last until that process ends. It
+// reports whether there were any.
 func (w *World) sweep() (any bool) {
 	type stray struct {
 		p *Process
@@ -111,8 +113,8 @@ func (w *World) sweep() (any bool) {
 	return any
 }
 
-// stale reports whether a socket was exported by somebody who has closed his end since, and so may have closed the socket: then it cannot be
-// imported.
+// stale reports whether a socket was exported by somebody who has closed his end since, and so may
+// have closed the socket: then it cannot be imported.
 func (p *Process) stale(description []byte) bool {
 	if len(description) < 8 {
 		return false
@@ -123,7 +125,8 @@ func (p *Process) stale(description []byte) bool {
 	return o != nil && (o.from.on.broken || o.from.released)
 }
 
-// named returns the values that a packet gives to its reader. Those of sockets that were exported with a message that was given up are in none.
+// named returns the values that a packet gives to its reader. Those of sockets that were exported
+// with a message that was given up are in none.
 func named(p wire.Packet) (values []uint64) {
 	for block := p.Ancillary; len(block) > 0; {
 		r, rest, err := wire.ParseRecord(block)
@@ -140,7 +143,8 @@ func named(p wire.Packet) (values []uint64) {
 	return values
 }
 
-// followOrphans notes what a packet that h writes says of them: what it announces, and that they have been looked at.
+// followOrphans notes what a packet that h writes says of them: what it announces, and that they
+// have been looked at.
 func (h *handle) followOrphans(data []byte) {
 	p, err := wire.Parse(data)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"afunix/internal/wire"
 )
 
-// What somebody does is put into words when somebody wants to read it: a trace is shown once in many
-// thousand worlds. Two that are equal do the same.
+// What somebody does is put into words when somebody wants to read it: a trace is shown once in
+// many thousand worlds. Two that are equal do the same.
 type what fmt.Stringer
 
 // A word says it all.

@@ -15,7 +15,8 @@ import (
 	"afunix/internal/simproc"
 )
 
-// A World is one run: its processes, its pipes, and what is to go wrong. All of it lives in one bubble.
+// A World is one run: its processes, its pipes, and what is to go wrong. All of it lives in one
+// bubble.
 type World struct {
 	Windows bool // handles can be pushed, and sockets are exported
 	strict  bool // no value of a descriptor is given twice
@@ -171,7 +172,8 @@ func (x *waiter) words() string {
 	return x.text
 }
 
-// gate waits until the scheduler lets p go on, once ready. It must not be called with a lock that others wait for.
+// gate waits until the scheduler lets p go on, once ready. It must not be called with a lock that
+// others wait for.
 func (w *World) gate(p *Process, does what, ready func() bool) {
 	w.mu.Lock()
 	x := w.waiter()
@@ -198,7 +200,8 @@ func (w *World) waiter() *waiter {
 // always is ready.
 func always() bool { return true }
 
-// Step is a gate of a program of p: it does its next thing when the scheduler says so. It reports whether p lives.
+// Step is a gate of a program of p: it does its next thing when the scheduler says so. It reports
+// whether p lives.
 func (w *World) Step(p *Process, does what) (alive bool) { return w.stepWhen(p, does, always) }
 
 // stepWhen is Step, once ready.
@@ -231,12 +234,12 @@ func (w *World) Go(what string, f func()) {
 	}()
 }
 
-// patience is how long nothing may happen before those who wait are taken to wait for ever. Nothing in the engine, and no
-// suspension, takes so long.
+// patience is how long nothing may happen before those who wait are taken to wait for ever. Nothing
+// in the engine, and no suspension, takes so long.
 const patience = 10 * time.Minute
 
-// Run lets everything happen, until all that Go has started has ended: at least that much virtual time. It reports whether
-// nobody waits for ever.
+// Run lets everything happen, until all that Go has started has ended: at least that much virtual
+// time. It reports whether nobody waits for ever.
 func (w *World) Run(least time.Duration) bool {
 	deadline := time.Now().Add(least)
 	for idle := time.Duration(0); ; {
@@ -265,7 +268,8 @@ func (w *World) Run(least time.Duration) bool {
 	}
 }
 
-// choose takes a goroutine that can go on, if there is one, from its gate, and reports whether all have ended.
+// choose takes a goroutine that can go on, if there is one, from its gate, and reports whether all
+// have ended.
 func (w *World) choose() (x *waiter, over bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

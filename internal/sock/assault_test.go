@@ -20,7 +20,8 @@ func (s *script) number() uint64 {
 	return binary.LittleEndian.Uint64(raw[:])
 }
 
-// An assault is both halves of a socket whose peer keeps to no rule, beside the books that have to balance whatever that says.
+// An assault is both halves of a socket whose peer keeps to no rule, beside the books that have to
+// balance whatever that says.
 type assault struct {
 	*script
 	t       *testing.T
@@ -240,8 +241,8 @@ func (a *assault) rarely() {
 	}
 }
 
-// move makes the Inbox anew. Of what a socket is made of that has kept to its bounds nothing is refused, and nothing but luggage that belongs
-// to no message is lost.
+// move makes the Inbox anew. Of what a socket is made of that has kept to its bounds nothing is
+// refused, and nothing but luggage that belongs to no message is lost.
 func (a *assault) move(state sock.InboxState, segments []sock.Segment) {
 	in, err := sock.RestoreInbox(a.typ, state, unpacked(segments))
 	if err != nil {
@@ -329,8 +330,9 @@ func (a *assault) settle(how int) {
 	}
 }
 
-// Whatever a peer does: what is refused is a protocol error; no more is queued, and no more descriptors are held, than is bounded; each buffer
-// is released once, and each descriptor is given away once, or closed; each transfer ends once, and nothing is believed that cannot be.
+// Whatever a peer does: what is refused is a protocol error; no more is queued, and no more
+// descriptors are held, than is bounded; each buffer is released once, and each descriptor is given
+// away once, or closed; each transfer ends once, and nothing is believed that cannot be.
 func FuzzAssault(f *testing.F) {
 	for _, typ := range []byte{0, 1, 2} {
 		f.Add([]byte{typ})

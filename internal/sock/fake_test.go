@@ -11,7 +11,8 @@ type descs struct {
 func (d *descs) Len() int { return d.n }
 func (d *descs) Discard() { d.closed++ }
 
-// closeDiscarded does what the owner of an Inbox has to do. That each is handed over once is seen by how often it is closed.
+// closeDiscarded does what the owner of an Inbox has to do. That each is handed over once is seen
+// by how often it is closed.
 func closeDiscarded(in *sock.Inbox) {
 	for range 2 {
 		for _, r := range in.Discarded() {

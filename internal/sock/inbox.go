@@ -48,7 +48,8 @@ type Inbox struct {
 	discarded []Rights // what nobody will read
 }
 
-// NewInbox returns the receiving half of a socket that takes up to rights descriptors ahead of its reader.
+// NewInbox returns the receiving half of a socket that takes up to rights descriptors ahead of its
+// reader.
 func NewInbox(t Type, rights int) *Inbox {
 	return &Inbox{typ: t, state: InboxState{
 		RightsGranted: uint64(rights), RightsWindow: uint64(rights), Window: DefaultWindow,
@@ -64,9 +65,9 @@ func (in *Inbox) SetWindow(bytes uint32) error {
 	return nil
 }
 
-// Admit checks that the peer may send a packet now, and books it. It comes before the descriptors are adopted, so that nobody
-// makes us adopt more than we said. The window counts when a message begins; its later pieces only have to keep it below
-// the largest message.
+// Admit checks that the peer may send a packet now, and books it. It comes before the descriptors
+// are adopted, so that nobody makes us adopt more than we said. The window counts when a message
+// begins; its later pieces only have to keep it below the largest message.
 func (in *Inbox) Admit(a Arrival) error {
 	if !a.Continued && !in.luggage {
 		in.state.Message, in.state.Pieces = 0, 0
@@ -92,8 +93,9 @@ func (in *Inbox) Admit(a Arrival) error {
 	return nil
 }
 
-// Put appends what has been admitted. It reports whether a reader can make progress now. The Inbox owns the segment
-// from here on, and discards it at once if it has been closed, or if there is an error.
+// Put appends what has been admitted. It reports whether a reader can make progress now. The Inbox
+// owns the segment from here on, and discards it at once if it has been closed, or if there is an
+// error.
 func (in *Inbox) Put(s Segment) (wake bool, err error) {
 	s.cost = Cost(len(s.Data))
 	if !s.Continued {
@@ -124,8 +126,8 @@ func (in *Inbox) Put(s Segment) (wake bool, err error) {
 	return true, nil
 }
 
-// putPiece appends a record or a piece of one. Pieces stay queued as they are; a record can be read once its last piece
-// is there (S4).
+// putPiece appends a record or a piece of one. Pieces stay queued as they are; a record can be read
+// once its last piece is there (S4).
 func (in *Inbox) putPiece(s Segment) (wake bool, err error) {
 	open := in.queue.len() > 0 && in.queue.last().More
 	if s.Continued != open {
@@ -200,11 +202,12 @@ func (in *Inbox) Records() (n int) {
 	return n
 }
 
-// TellApart says whether the owner wants to know whose bytes it reads: a read then stops where that changes (row 71).
+// TellApart says whether the owner wants to know whose bytes it reads: a read then stops where that
+// changes (row 71).
 func (in *Inbox) TellApart(on bool) { in.apart = on }
 
-// Wants reports whether more than there is would matter to a read of n bytes, if only it came: to a stream, bytes that it
-// would take, to records, a reset.
+// Wants reports whether more than there is would matter to a read of n bytes, if only it came: to a
+// stream, bytes that it would take, to records, a reset.
 func (in *Inbox) Wants(n int) bool {
 	if in.typ != Stream {
 		return in.typ == Seqpacket && !in.state.Gone
@@ -221,8 +224,8 @@ func (in *Inbox) Wants(n int) bool {
 // ResetFirst reports whether a reset comes before what is queued. On a stream it comes behind.
 func (in *Inbox) ResetFirst() bool { return in.typ == Seqpacket && in.state.Reset }
 
-// Read takes what one recvmsg(2) would give: on a stream, bytes up to the end of the first segment that brought
-// descriptors; else one record. The Inbox must be Ready.
+// Read takes what one recvmsg(2) would give: on a stream, bytes up to the end of the first segment
+// that brought descriptors; else one record. The Inbox must be Ready.
 func (in *Inbox) Read(b []byte) (r Result) {
 	if in.typ == Stream {
 		return in.readStream(b)
@@ -230,9 +233,9 @@ func (in *Inbox) Read(b []byte) (r Result) {
 	return in.readRecord(b)
 }
 
-// readStream follows unix_stream_read_generic: descriptors go with the first byte of their segment, even if b is empty (row
-// 17); what came before them is merged with it (row 26); nothing is taken beyond them (rows 27, 30), nor beyond a change
-// of credentials (row 71).
+// readStream follows unix_stream_read_generic: descriptors go with the first byte of their segment,
+// even if b is empty (row 17); what came before them is merged with it (row 26); nothing is taken
+// beyond them (rows 27, 30), nor beyond a change of credentials (row 71).
 func (in *Inbox) readStream(b []byte) (r Result) {
 	for first := true; in.queue.len() > 0 && (first || r.N < len(b)); first = false {
 		s := in.queue.first()
@@ -293,8 +296,9 @@ func (in *Inbox) finish(s *Segment) {
 	in.queue.pop()
 }
 
-// Peek copies what Read would give and leaves it there. The descriptors of the result are still the Inbox's. It must be Ready. On a
-// stream it shows the next descriptors even if they belong to bytes for which b has no room, as unix_stream_read_generic does.
+// Peek copies what Read would give and leaves it there. The descriptors of the result are still the
+// Inbox's. It must be Ready. On a stream it shows the next descriptors even if they belong to bytes
+// for which b has no room, as unix_stream_read_generic does.
 func (in *Inbox) Peek(b []byte) (r Result) {
 	for i := range in.queue.len() {
 		s := in.queue.at(i)
@@ -322,8 +326,8 @@ func (in *Inbox) Peek(b []byte) (r Result) {
 	return r
 }
 
-// Settle undoes placing: b is what is left of the buffer of the Read that waited, which will not take what was placed there
-// after all.
+// Settle undoes placing: b is what is left of the buffer of the Read that waited, which will not
+// take what was placed there after all.
 func (in *Inbox) Settle(b []byte) {
 	at := 0
 	for i := 0; in.placed > 0; i++ {
@@ -345,11 +349,12 @@ func (in *Inbox) Bytes() (n int) {
 	return n
 }
 
-// Refund books descriptors that were admitted but will never be read, because they could not be installed.
+// Refund books descriptors that were admitted but will never be read, because they could not be
+// installed.
 func (in *Inbox) Refund(descs int) { in.state.RightsConsumed += uint64(descs) }
 
-// Grant raises the number of descriptors that are taken ahead of the reader. The peer learns it from the hello or the next
-// credit.
+// Grant raises the number of descriptors that are taken ahead of the reader. The peer learns it
+// from the hello or the next credit.
 func (in *Inbox) Grant(window int) {
 	in.state.RightsWindow = max(in.state.RightsWindow, uint64(window))
 }
@@ -366,9 +371,10 @@ type Credit struct {
 	Rights   uint64
 }
 
-// CreditDue returns what the peer should be told, once that is worth a packet: three quarters of its window have been read, or it
-// may lack descriptors for a full message and there are some to give, or many. A peer that is held up always gets its credit: by the
-// time that everything has been read, one of the two is true.
+// CreditDue returns what the peer should be told, once that is worth a packet: three quarters of
+// its window have been read, or it may lack descriptors for a full message and there are some to
+// give, or many. A peer that is held up always gets its credit: by the time that everything has
+// been read, one of the two is true.
 func (in *Inbox) CreditDue() (Credit, bool) {
 	grant := in.state.RightsConsumed + in.state.RightsWindow
 	bytes := in.state.Consumed-in.state.Reported >= in.state.Window/4*3
@@ -385,8 +391,8 @@ func (in *Inbox) Reported() Credit {
 	return Credit{Consumed: in.state.Reported, Rights: in.state.RightsGranted}
 }
 
-// Shut notes that the owner has shut down reading. What is queued can still be read (row 152), and what the peer sent before
-// it knew of this, too.
+// Shut notes that the owner has shut down reading. What is queued can still be read (row 152), and
+// what the peer sent before it knew of this, too.
 func (in *Inbox) Shut() { in.state.Shut = true }
 
 // Finish notes that the peer sends nothing more: it has shut down writing, or is closed (row 151).
@@ -404,7 +410,8 @@ func (in *Inbox) Reset() {
 	in.state.Reset = true
 }
 
-// Fail notes that the connection broke. What is queued can still be read, but for an incomplete record.
+// Fail notes that the connection broke. What is queued can still be read, but for an incomplete
+// record.
 func (in *Inbox) Fail() { in.state.Failed = true }
 
 // Ending reports whether reading has ended though the peer is not known to be closed.

@@ -459,8 +459,8 @@ func TestPartialReadGivesItsBytesBack(t *testing.T) {
 	}
 }
 
-// Descriptors that could not be installed are given back with their bytes; those of a connection that is accepted late
-// are granted then.
+// Descriptors that could not be installed are given back with their bytes; those of a connection
+// that is accepted late are granted then.
 func TestRightsAreGrantedAgain(t *testing.T) {
 	in := sock.NewInbox(sock.Stream, 253)
 	if got := in.Granted(); got != 253 {

@@ -17,9 +17,9 @@ const MaxSenders = 1024
 // A method changes the Mailbox at once. What is to be done outside of it is in Effects. C is the
 // connection of a link, which the Mailbox hands back and never looks at.
 //
-// Invariants: a link is in queue as often as its state says that it has datagrams Queued; it is in held if and only if
-// one of its datagrams is offered; its Inbox holds the records of the former, in front of that of
-// the latter.
+// Invariants: a link is in queue as often as its state says that it has datagrams Queued; it is in
+// held if and only if one of its datagrams is offered; its Inbox holds the records of the former,
+// in front of that of the latter.
 type Mailbox[C any] struct {
 	links []*Link[C]
 	queue []*Link[C] // the link of each datagram that can be read, oldest first

@@ -19,8 +19,8 @@ type mark struct {
 	creds uint32
 }
 
-// A link is an Outbox and the Inbox that it sends to, with what is on the way between them, beside a model of what a reader
-// must see: for a stream the bytes, each with its mark.
+// A link is an Outbox and the Inbox that it sends to, with what is on the way between them, beside
+// a model of what a reader must see: for a stream the bytes, each with its mark.
 type link struct {
 	typ    sock.Type
 	out    *sock.Outbox
@@ -236,7 +236,8 @@ func (l *link) settle(t *rapid.T) {
 	}
 }
 
-// A peer that is held up always gets its credit; nothing is lost, and every boundary is where Linux has it.
+// A peer that is held up always gets its credit; nothing is lost, and every boundary is where Linux
+// has it.
 func TestStreamModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l := newLink(t, rapid.SampledFrom([]int{0, 253, sock.RightsWindow}).Draw(t, "rights window"))
@@ -269,8 +270,8 @@ type rec struct {
 	creds uint32
 }
 
-// Records come whole and in order, whatever their pieces; what does not fit into a buffer is lost; and whoever waits for room
-// gets it.
+// Records come whole and in order, whatever their pieces; what does not fit into a buffer is lost;
+// and whoever waits for room gets it.
 func TestRecordModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		typ := rapid.SampledFrom([]sock.Type{sock.Seqpacket, sock.Datagram}).Draw(t, "type")

@@ -9,7 +9,8 @@ import (
 
 // What the halves know of ends that move (P8).
 
-// Luggage takes nothing of the window, and of the credit for descriptors one for each that it has and for each 4 KiB.
+// Luggage takes nothing of the window, and of the credit for descriptors one for each that it has
+// and for each 4 KiB.
 func TestLuggageIsChargedToTheCreditForDescriptors(t *testing.T) {
 	for _, tt := range []struct {
 		bytes, rights, weight int
@@ -37,7 +38,8 @@ func TestLuggageIsChargedToTheCreditForDescriptors(t *testing.T) {
 	}
 }
 
-// Many packets of luggage and their message are one message, whose bounds are those of luggage; the next one has its own again.
+// Many packets of luggage and their message are one message, whose bounds are those of luggage; the
+// next one has its own again.
 func TestLuggageAndItsMessageAreOne(t *testing.T) {
 	luggage, message := sock.Arrival{Bytes: 65_536, Luggage: true}, sock.Arrival{Bytes: 10, Rights: 1}
 	in := sock.NewInbox(sock.Seqpacket, sock.RightsWindow)
@@ -96,7 +98,8 @@ func TestRaise(t *testing.T) {
 	}
 }
 
-// A socket that was sent over itself goes by what its peer has seen of it: room, and what credit is believed.
+// A socket that was sent over itself goes by what its peer has seen of it: room, and what credit is
+// believed.
 func TestFollow(t *testing.T) {
 	out := sock.NewOutbox(sock.Stream)
 	out.Grant(100)

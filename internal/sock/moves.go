@@ -267,7 +267,8 @@ func (m *Moves) PeerMoves(serial uint64, itself bool) error {
 	return nil
 }
 
-// recants reports whether this end has stayed, and the peer has not been told. To the peer it moves.
+// recants reports whether this end has stayed, and the peer has not been told. To the peer it
+// moves.
 func (m *Moves) recants() bool {
 	return m.phase == Stays && m.word == greeting && m.debts.Owes(DebtHello)
 }
@@ -409,8 +410,8 @@ func (m *Moves) Wrote(more bool) {
 	}
 }
 
-// Holds reports whether descriptors have been duplicated for the peer, and not been written, but for
-// luggage.
+// Holds reports whether descriptors have been duplicated for the peer, and not been written, but
+// for luggage.
 func (m *Moves) Holds() bool { return m.message == loaded || m.message == sealed }
 
 // Quiet reports whether no message is half done.
@@ -491,6 +492,6 @@ func (m *Moves) Hears() Hearing {
 	return HearsAll
 }
 
-// HearsBye reports whether the peer can hear that this end is closed. If not, it can as soon as this
-// side has heard more.
+// HearsBye reports whether the peer can hear that this end is closed. If not, it can as soon as
+// this side has heard more.
 func (m *Moves) HearsBye() bool { return m.Hears() <= HearsCredit }

@@ -21,7 +21,8 @@ const (
 type Parked interface {
 	// Release closes the sender's copies. The message has arrived, or nobody knows.
 	Release()
-	// TakeBack also undoes what was put into the receiver, who has not looked at the message and never will.
+	// TakeBack also undoes what was put into the receiver, who has not looked at the message and
+	// never will.
 	TakeBack()
 	// Decline is called when the receiver has discarded the message, with what was put into it.
 	Decline()
@@ -79,8 +80,8 @@ func (o *Outbox) Silent() bool { return o.state.Shut }
 // Gone reports whether the peer is closed, or the connection broken.
 func (o *Outbox) Gone() bool { return o.state.Gone }
 
-// Room reports whether a message with descriptors of this weight may be sent now. As on Linux, a message may overshoot
-// the window, but none begins while it is full.
+// Room reports whether a message with descriptors of this weight may be sent now. As on Linux, a
+// message may overshoot the window, but none begins while it is full.
 func (o *Outbox) Room(weight int) bool {
 	return o.state.Sent-o.state.Consumed < uint64(o.Window()) && (weight == 0 || o.state.RightsSent+uint64(weight) <= o.state.RightsLimit)
 }
@@ -157,8 +158,8 @@ func (o *Outbox) finish(f Fate, let func(Parked)) {
 	}
 }
 
-// Refuse books that the peer has not queued the datagrams up to serial, and what this means for them. What was put into the peer
-// with them, it has discarded.
+// Refuse books that the peer has not queued the datagrams up to serial, and what this means for
+// them. What was put into the peer with them, it has discarded.
 func (o *Outbox) Refuse(serial uint64, fate Fate) error {
 	if serial > o.state.Serial {
 		return errAck
@@ -206,18 +207,19 @@ func (o *Outbox) Shut() bool {
 // Deafen notes that the peer has shut down reading.
 func (o *Outbox) Deafen() { o.state.Deaf = true }
 
-// Lose notes that nothing can be sent any more. What is unacknowledged waits for what the pipe still brings: its acknowledgement, the
-// goodbye, or the end.
+// Lose notes that nothing can be sent any more. What is unacknowledged waits for what the pipe
+// still brings: its acknowledgement, the goodbye, or the end.
 func (o *Outbox) Lose() { o.state.Gone = true }
 
 // Bury notes that the peer has ended without a farewell. It looks at nothing any more.
 func (o *Outbox) Bury() { o.end(Buried, Parked.Release) }
 
-// Farewell notes that the peer has been closed. It has looked at everything that it has acknowledged, and at nothing else.
+// Farewell notes that the peer has been closed. It has looked at everything that it has
+// acknowledged, and at nothing else.
 func (o *Outbox) Farewell() { o.end(Severed, Parked.TakeBack) }
 
-// Sever notes that the connection is of no use any more, and returns what is parked still. The peer may live, and look at what is in the
-// pipe: the caller releases it when that has been closed.
+// Sever notes that the connection is of no use any more, and returns what is parked still. The peer
+// may live, and look at what is in the pipe: the caller releases it when that has been closed.
 func (o *Outbox) Sever() (left []Parked) {
 	o.end(Lost, func(p Parked) { left = append(left, p) })
 	return left

@@ -100,7 +100,8 @@ func TestOutboxRefuses(t *testing.T) {
 	}
 }
 
-// A socket that was sent over itself goes on behind the message in which it came, whose acknowledgement its former owner may not have read.
+// A socket that was sent over itself goes on behind the message in which it came, whose
+// acknowledgement its former owner may not have read.
 func TestFollowsTheMessageInWhichItCame(t *testing.T) {
 	o := sock.NewOutbox(sock.Stream)
 	o.Follow(1000, 2, 7, sock.Credit{Consumed: 500, Rights: 10})
@@ -199,8 +200,9 @@ func TestFateOfATransfer(t *testing.T) {
 	}
 }
 
-// A socket whose pipe says that the other end is closed sends no more, but waits for what that has said before: what it has acknowledged has
-// arrived, and what is left when its goodbye comes has not.
+// A socket whose pipe says that the other end is closed sends no more, but waits for what that has
+// said before: what it has acknowledged has arrived, and what is left when its goodbye comes has
+// not.
 func TestLose(t *testing.T) {
 	for _, tt := range []struct {
 		name string

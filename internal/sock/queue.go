@@ -7,7 +7,8 @@ type queue struct {
 	n    int
 }
 
-// spare is the largest ring that an empty queue keeps, so that an idle connection holds next to nothing.
+// spare is the largest ring that an empty queue keeps, so that an idle connection holds next to
+// nothing.
 const spare = 16
 
 func (q *queue) len() int          { return q.n }

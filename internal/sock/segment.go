@@ -1,6 +1,7 @@
 package sock
 
-// Rights are the descriptors of one message. The Inbox owns them while they are queued, and never closes any: see Discarded.
+// Rights are the descriptors of one message. The Inbox owns them while they are queued, and never
+// closes any: see Discarded.
 type Rights interface {
 	Len() int
 	Discard()
@@ -9,7 +10,8 @@ type Rights interface {
 // A Buffer is where the bytes of a Segment live. It is released when they have been read.
 type Buffer interface{ Release() }
 
-// A Segment is what one packet brought: for a stream some bytes, for the other types a message or a piece of one.
+// A Segment is what one packet brought: for a stream some bytes, for the other types a message or a
+// piece of one.
 type Segment struct {
 	Data      []byte
 	Buffer    Buffer // nil if Data needs no release
@@ -49,8 +51,8 @@ type Arrival struct {
 	Luggage   bool // in front of its message: what a socket takes along that moves with it
 }
 
-// luggageUnit is how many bytes of luggage count as a descriptor. What moves along with a message waits to be read like those, and is no
-// part of what its sender's buffer holds.
+// luggageUnit is how many bytes of luggage count as a descriptor. What moves along with a message
+// waits to be read like those, and is no part of what its sender's buffer holds.
 const luggageUnit = 4096
 
 // Weight is what a packet takes of the credit for descriptors.

@@ -8,7 +8,8 @@ import (
 	"afunix/internal/sock"
 )
 
-// A script is what a fuzzer makes happen: each step begins with a byte that chooses it, and takes its numbers from what follows.
+// A script is what a fuzzer makes happen: each step begins with a byte that chooses it, and takes
+// its numbers from what follows.
 type script struct{ rest []byte }
 
 func (s *script) byte() byte {
@@ -29,7 +30,8 @@ func (s *script) size() int {
 	return b<<8 | int(s.byte())
 }
 
-// A talk is a sending half and the receiving half that it sends to, with what is on the way between them, beside what a reader must see.
+// A talk is a sending half and the receiving half that it sends to, with what is on the way between
+// them, beside what a reader must see.
 type talk struct {
 	*script
 	t      *testing.T
@@ -56,7 +58,8 @@ type transit struct {
 	more       bool
 }
 
-// News are what the receiving end tells the sending one: a credit, or the hello of an end that has moved.
+// News are what the receiving end tells the sending one: a credit, or the hello of an end that has
+// moved.
 type news struct {
 	sock.Credit
 	hello bool
@@ -144,7 +147,8 @@ func (k *talk) put(p transit) {
 	k.way = append(k.way, p)
 }
 
-// deliver lets the next packet arrive, with its first bytes right in into. Whatever the Outbox had room for must be admitted.
+// deliver lets the next packet arrive, with its first bytes right in into. Whatever the Outbox had
+// room for must be admitted.
 func (k *talk) deliver(into []byte) {
 	if len(k.way) == 0 {
 		return
@@ -287,7 +291,8 @@ func (k *talk) compare(b []byte, r sock.Result, peek bool) {
 	k.queue, k.whole = k.queue[taken:], k.whole-taken
 }
 
-// await is a Read that waits, and has bytes put right into its buffer; it may give up before it takes them.
+// await is a Read that waits, and has bytes put right into its buffer; it may give up before it
+// takes them.
 func (k *talk) await(n int, giveUp bool) {
 	b := room[:n]
 	for range 3 {
@@ -322,7 +327,8 @@ func (k *talk) move() {
 	k.must(err)
 }
 
-// unpacked are segments as whoever takes over a socket makes them anew. Nobody knows there what came in front of a message.
+// unpacked are segments as whoever takes over a socket makes them anew. Nobody knows there what
+// came in front of a message.
 func unpacked(segments []sock.Segment) []sock.Segment {
 	anew := make([]sock.Segment, len(segments))
 	for i, s := range segments {
@@ -397,8 +403,9 @@ func (k *talk) settle() {
 	}
 }
 
-// Of two ends that keep to the rules: whatever a sender finds room for is admitted; everything is read once, in order, with every boundary
-// where Linux has it, wherever the bytes were put and the ends move; and whoever waits for credit gets it in the end.
+// Of two ends that keep to the rules: whatever a sender finds room for is admitted; everything is
+// read once, in order, with every boundary where Linux has it, wherever the bytes were put and the
+// ends move; and whoever waits for credit gets it in the end.
 func FuzzTalk(f *testing.F) {
 	for _, typ := range []byte{0, 1, 2} {
 		f.Add([]byte{typ, 2})

@@ -83,8 +83,8 @@ func (h HelloBody) Append(b []byte) []byte {
 // Len returns the length of the payload.
 func (h HelloBody) Len() int { return helloLen + len(h.Proof) }
 
-// CreditBody is the payload of a Credit packet. Both numbers are totals since the hello, so that one packet says all that its
-// predecessors said.
+// CreditBody is the payload of a Credit packet. Both numbers are totals since the hello, so that
+// one packet says all that its predecessors said.
 type CreditBody struct {
 	Consumed uint64 // cost of what has been read: see package sock
 	Rights   uint64 // descriptors that the other side may send, all in all

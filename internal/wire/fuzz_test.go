@@ -26,8 +26,8 @@ var documentedTypes = map[byte]struct {
 	0x8b: {0, 0, false, false, true},
 }
 
-// documented reports whether b is a packet by the documents alone. It is what Parse, ParseRecord and ParseHello say, said by somebody
-// else.
+// documented reports whether b is a packet by the documents alone. It is what Parse, ParseRecord
+// and ParseHello say, said by somebody else.
 func documented(b []byte) bool {
 	if len(b) < 16 || len(b) > 65_552 {
 		return false
@@ -73,8 +73,9 @@ func documentedHello(b []byte) bool {
 		b[9] <= 64 && len(b) == 32+int(b[9]) && b[10] == 0 && b[11] == 0
 }
 
-// Whatever comes: a packet is accepted if, and only if, it is one by the documents; it is then what its bytes say, to the last one, and
-// no part of it can grow into the next. Cut anywhere, at the byte number cut, it is none any more, or a shorter one of the same kind.
+// Whatever comes: a packet is accepted if, and only if, it is one by the documents; it is then what
+// its bytes say, to the last one, and no part of it can grow into the next. Cut anywhere, at the
+// byte number cut, it is none any more, or a shorter one of the same kind.
 func FuzzParse(f *testing.F) {
 	for _, p := range samples() {
 		b := p.Append(nil)
@@ -118,7 +119,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// atTheBounds are packets that go to a bound, and some that go beyond: a fuzzer would have to find two fields that fit each other.
+// atTheBounds are packets that go to a bound, and some that go beyond: a fuzzer would have to find
+// two fields that fit each other.
 func atTheBounds() (packets []Packet) {
 	for _, n := range []int{MaxName, MaxName + 1} {
 		packets = append(packets, Packet{Type: Data, Name: make([]byte, n)})
@@ -153,7 +155,8 @@ func sameRecords(t *testing.T, p Packet) {
 	}
 }
 
-// sameBody fails unless the payload of p, if it means something, is what it was when it is written again.
+// sameBody fails unless the payload of p, if it means something, is what it was when it is written
+// again.
 func sameBody(t *testing.T, p Packet) {
 	again, length := p.Payload, len(p.Payload)
 	switch p.Type {
@@ -172,8 +175,9 @@ func sameBody(t *testing.T, p Packet) {
 	}
 }
 
-// Whatever a mover says of its ends: each state that is accepted is what its bytes say, to the last one, whatever comes behind them; its
-// lists are no longer than the bytes that came; and cut anywhere it is none.
+// Whatever a mover says of its ends: each state that is accepted is what its bytes say, to the last
+// one, whatever comes behind them; its lists are no longer than the bytes that came; and cut
+// anywhere it is none.
 func FuzzLuggage(f *testing.F) {
 	for _, b := range states() {
 		f.Add(b, uint16(len(b)-1))
@@ -213,7 +217,8 @@ func FuzzLuggage(f *testing.F) {
 	})
 }
 
-// lengths returns how many elements the lists of a state have, and fails if one of its numbers is beyond its bounds.
+// lengths returns how many elements the lists of a state have, and fails if one of its numbers is
+// beyond its bounds.
 func lengths(t *testing.T, b []byte) (n int) {
 	tag, b, _ := ParseTag(b)
 	var texts []string

@@ -24,7 +24,8 @@ type Record struct {
 
 const (
 	recordLen = 12
-	// MaxExtra is the room for the description of a socket: the part of a WSAPROTOCOL_INFOW that carries anything.
+	// MaxExtra is the room for the description of a socket: the part of a WSAPROTOCOL_INFOW that
+	// carries anything.
 	MaxExtra = MaxRecord - recordLen
 )
 

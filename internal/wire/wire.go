@@ -1,8 +1,9 @@
-// Package wire is the packet format of the pipe transport: bytes in, values out. docs/PROTOCOL.md describes every byte.
+// Package wire is the packet format of the pipe transport: bytes in, values out. docs/PROTOCOL.md
+// describes every byte.
 //
-// A packet is header, name, ancillary block and payload, in that order. All numbers are little-endian. Nothing in a
-// packet is believed before it has been bounded: Parse either returns a packet whose every length and count fits, or an
-// error that wraps ErrMalformed.
+// A packet is header, name, ancillary block and payload, in that order. All numbers are
+// little-endian. Nothing in a packet is believed before it has been bounded: Parse either returns a
+// packet whose every length and count fits, or an error that wraps ErrMalformed.
 package wire
 
 import (
@@ -20,7 +21,8 @@ const (
 	MaxAncillary = MaxRecords * MaxRecord
 	MaxName      = 108 // sun_path; an abstract name includes its leading NUL, written as '@'
 	HeaderLen    = 16
-	// MaxPayload is what fits beside nothing but the header: 64 KiB, so that a write of this common size is one packet.
+	// MaxPayload is what fits beside nothing but the header: 64 KiB, so that a write of this common
+	// size is one packet.
 	MaxPayload = 64 << 10
 	// MaxPacket is a packet, header included (S2).
 	MaxPacket = HeaderLen + MaxPayload
@@ -28,7 +30,8 @@ const (
 	MinPayload = sock.MinPiece
 )
 
-// S2 and S3, proved when this is compiled: the ancillary block of a full set takes at most 32 KiB, and MinPayload fits beside it.
+// S2 and S3, proved when this is compiled: the ancillary block of a full set takes at most 32 KiB,
+// and MinPayload fits beside it.
 const (
 	_ uint = 32<<10 - MaxAncillary
 	_ uint = MaxPacket - HeaderLen - MaxName - MaxAncillary - MinPayload
@@ -82,7 +85,8 @@ const (
 	Moved                        // the end has been handed to the process that says this hello (P2, P8)
 )
 
-// PassCredentials is a flag of a Hello and of an Options packet: its sender wants messages to carry credentials.
+// PassCredentials is a flag of a Hello and of an Options packet: its sender wants messages to carry
+// credentials.
 const PassCredentials uint8 = 1 << 7
 
 // Flags of a Shutdown packet.
@@ -149,7 +153,8 @@ type Packet struct {
 	Payload   []byte
 }
 
-// Parse takes a packet apart. It checks everything that can be checked without knowing the connection.
+// Parse takes a packet apart. It checks everything that can be checked without knowing the
+// connection.
 func Parse(b []byte) (Packet, error) {
 	if len(b) < HeaderLen {
 		return Packet{}, malformed("%d bytes are no header", len(b))
@@ -182,8 +187,8 @@ func Parse(b []byte) (Packet, error) {
 	return p, nil
 }
 
-// Bare reports whether b is a packet of the user's data, and no luggage, that has nothing between its header and its payload. Only the
-// header is looked at.
+// Bare reports whether b is a packet of the user's data, and no luggage, that has nothing between
+// its header and its payload. Only the header is looked at.
 func Bare(b []byte) bool {
 	return len(b) >= HeaderLen && Type(b[0]) == Data && b[1]&Luggage == 0 && b[3] == 0 && b[4] == 0 && b[5] == 0
 }

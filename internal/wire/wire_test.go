@@ -76,7 +76,8 @@ func TestPacketsSurviveTheWire(t *testing.T) {
 	}
 }
 
-// A truncation of a packet with free-form payload may be a shorter packet: what is left must then be what was cut. Any other must fail.
+// A truncation of a packet with free-form payload may be a shorter packet: what is left must then
+// be what was cut. Any other must fail.
 func TestEveryTruncationFailsCleanly(t *testing.T) {
 	for name, p := range samples() {
 		b := p.Append(nil)
