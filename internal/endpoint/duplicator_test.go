@@ -52,7 +52,7 @@ func TestS5TheServersSideDuplicates(t *testing.T) {
 	})
 }
 
-// Each row of the table in WINDOWS.md, and Linux, end to end.
+// Each row of the table of trust in docs/SECURITY.md, and Linux, end to end.
 func TestP1DuplicatorIsElectedForEachDirection(t *testing.T) {
 	const trusts = pipe.Trusts
 	const nobody = wire.Owner(255)

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	leaktest.Main(m)
 }
 
-// A row of the table in WINDOWS.md: who may open whom.
+// A row of the table of trust in docs/SECURITY.md: who may open whom.
 type row struct {
 	name           string
 	windows        bool
