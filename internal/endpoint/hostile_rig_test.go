@@ -240,16 +240,6 @@ func (e *enemy) hearA(typ wire.Type) wire.Packet {
 	}
 }
 
-// until reads packets until one of type typ comes with this payload.
-func (e *enemy) until(typ wire.Type, payload string) wire.Packet {
-	e.t.Helper()
-	for {
-		if p := e.hearA(typ); string(p.Payload) == payload {
-			return p
-		}
-	}
-}
-
 // untilHungUp waits until the other side has ended the connection.
 func (e *enemy) untilHungUp() {
 	e.t.Helper()

@@ -159,3 +159,13 @@ func TestAnEndThatBreaksAndIsClosedBeforeItStays(t *testing.T) {
 		t.Errorf("Send: %v, want %v", o.err, syscall.EPIPE)
 	}
 }
+
+// until reads packets until one of type typ comes with this payload.
+func (e *enemy) until(typ wire.Type, payload string) wire.Packet {
+	e.t.Helper()
+	for {
+		if p := e.hearA(typ); string(p.Payload) == payload {
+			return p
+		}
+	}
+}
