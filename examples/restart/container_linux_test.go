@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"syscall"
@@ -49,6 +50,11 @@ func newContainer(t *testing.T, loop ...string) *container {
 	cmd.Env = append(os.Environ(), versionVariable+"=1", "GORACE=atexit_sleep_ms=0")
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	cmd.WaitDelay = patience
+	// Whoever ignores SIGHUP, as after nohup, starts programs that do, too, and a shell cannot trap
+	// what it was started to ignore. A signal that is caught here is not ignored there.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
 	if err := cmd.Start(); err != nil {
 		t.Skip(err)
 	}
