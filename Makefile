@@ -8,7 +8,7 @@
 # make sim        the engine under simulated faults: N=… random worlds from FROM=… on, or SEED=… again, with its trace
 # make mutants    break the engine on purpose, and see that the simulator notices
 # make soak       processes that are killed, suspended, out of descriptors …, for DURATION=10m on each of SYSTEMS="linux wine"
-# make kernels    make run and make test under other Linux kernels, KERNELS="6.1 6.12 7.2", by qemu; hours
+# make kernels    make run and make test under other Linux kernels, KERNELS="6.1 6.12 7.2", by qemu; half an hour each
 # make fuzz       fuzz the decoders and the engine; FUZZTIME=20m sets how long for each target, FUZZ=Peer which ones
 
 FUZZTIME ?= 1m
