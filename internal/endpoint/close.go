@@ -100,7 +100,7 @@ func (c *session) abort(why error) {
 // refuseRestLocked refuses a datagram of which pieces are missing. Its descriptors have been
 // adopted, and are discarded here. Its sender, which has heard nothing of it, would take them back.
 func (c *session) refuseRestLocked() {
-	if !c.above.receipt() && c.in.box.Unfinished() {
+	if !c.above.receipt() && c.in.box.Unfinished() && c.in.adopted > 0 {
 		c.pen.owed.Refuse(c.in.adopted, sock.Severed)
 	}
 }
