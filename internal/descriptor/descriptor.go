@@ -111,6 +111,8 @@ type Table interface {
 	// Kind tells what v is. A v that is not open is EBADF. On Windows a file on which an operation
 	// is pending is a Pipe, after a moment.
 	Kind(v uintptr) (Kind, error)
+	// Kinds tells the kind of each of asked, as Kind does: of n of them, and err is about the next.
+	Kinds(asked []Asked) (n int, err error)
 	// Matches reports whether v may be of kind k, as far as that can be told without ever waiting:
 	// a stranger chose v. A v that is not open is EBADF.
 	Matches(v uintptr, k Kind) (bool, error)
@@ -119,6 +121,23 @@ type Table interface {
 	Dup(v uintptr, k Kind) (uintptr, error)
 	// Close closes v, which is of kind k.
 	Close(v uintptr, k Kind) error
+}
+
+// Asked is a descriptor and, once a [Table] has been asked, its kind.
+type Asked struct {
+	Value uintptr
+	Kind  Kind
+}
+
+// EachKind is Kinds for a table that asks about one after the other.
+func EachKind(t Table, asked []Asked) (n int, err error) {
+	for n < len(asked) {
+		if asked[n].Kind, err = t.Kind(asked[n].Value); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
 }
 
 // System is the descriptor table of this process.

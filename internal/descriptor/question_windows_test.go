@@ -2,7 +2,9 @@ package descriptor
 
 import (
 	"os"
+	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -106,11 +108,85 @@ func TestKindOfAPipeThatIsBeingReadDoesNotWaitForThat(t *testing.T) {
 	}
 }
 
+// Files that give no answer are pipes, and hold up what is asked about beside them no longer than
+// for that.
+func TestKindsOfFilesOfWhichSomeAnswerNothing(t *testing.T) {
+	r, w := pipe(t)
+	file, err := os.Create(filepath.Join(testenv.TempDir(t), "file"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { file.Close() })
+	event, err := windows.CreateEvent(nil, 1, 0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { windows.CloseHandle(event) })
+	silence(t)
+	never := lookAt
+	lookAt = func(h windows.Handle) (Kind, error) {
+		if h == windows.Handle(file.Fd()) {
+			return fileKind(h)
+		}
+		return never(h)
+	}
+	values := []uintptr{file.Fd(), handle(t, r), uintptr(event), file.Fd(), handle(t, w), file.Fd()}
+	want := []Kind{File, Pipe, Event, File, Pipe, File}
+	asked := make([]Asked, len(values))
+	for i, v := range values {
+		asked[i].Value = v
+	}
+	n, err := System.Kinds(asked)
+	if n != len(asked) || err != nil {
+		t.Fatalf("%d, %v; want %d", n, err, len(asked))
+	}
+	for i, a := range asked {
+		if a.Kind != want[i] {
+			t.Errorf("number %d: %v, want %v", i, a.Kind, want[i])
+		}
+	}
+}
+
+// A goroutine for each file would cost more than the answers.
+func TestKindsAreAskedOnOneGoroutine(t *testing.T) {
+	r, _ := pipe(t)
+	asked := make([]Asked, 253)
+	for i := range asked {
+		asked[i].Value = handle(t, r)
+	}
+	askers := map[string]bool{}
+	lookAt = func(h windows.Handle) (Kind, error) {
+		stack := make([]byte, 64)
+		id, _, _ := strings.Cut(string(stack[:runtime.Stack(stack, false)]), "[")
+		askers[id] = true
+		return fileKind(h)
+	}
+	t.Cleanup(func() { lookAt = fileKind })
+	if n, err := System.Kinds(asked); n != len(asked) || err != nil {
+		t.Fatalf("%d, %v", n, err)
+	}
+	if len(askers) != 1 {
+		t.Errorf("%d goroutines have asked, want 1", len(askers))
+	}
+}
+
+// An error is about the first that is not open.
+func TestKindsUpToOneThatIsNotOpen(t *testing.T) {
+	r, w := pipe(t)
+	closed := handle(t, w)
+	w.Close()
+	asked := []Asked{{Value: handle(t, r)}, {Value: closed}, {Value: 3}, {Value: handle(t, r)}}
+	if n, err := System.Kinds(asked); n != 1 || err != syscall.EBADF || asked[0].Kind != Pipe {
+		t.Errorf("%d, %v, %v; want 1, EBADF, Pipe", n, err, asked[0].Kind)
+	}
+}
+
 func TestAskingCostsNoGarbage(t *testing.T) {
 	r, _ := pipe(t)
-	h := windows.Handle(handle(t, r))
-	itself := testing.AllocsPerRun(100, func() { fileKind(h) })
-	if n := testing.AllocsPerRun(100, func() { askKind(h) }); n > itself {
+	v := handle(t, r)
+	itself := testing.AllocsPerRun(100, func() { objectKind(v); fileKind(windows.Handle(v)) })
+	asked := []Asked{{Value: v}}
+	if n := testing.AllocsPerRun(100, func() { System.Kinds(asked) }); n > itself {
 		t.Errorf("%v allocations, where the answer costs %v", n, itself)
 	}
 }

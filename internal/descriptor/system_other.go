@@ -7,6 +7,7 @@ import "errors"
 // On this system no descriptor is passed, and none has to be known.
 
 func (system) Kind(uintptr) (Kind, error)          { return Other, errors.ErrUnsupported }
+func (system) Kinds([]Asked) (int, error)          { return 0, errors.ErrUnsupported }
 func (system) Matches(uintptr, Kind) (bool, error) { return false, errors.ErrUnsupported }
 func (system) Dup(uintptr, Kind) (uintptr, error)  { return 0, errors.ErrUnsupported }
 func (system) Close(uintptr, Kind) error           { return errors.ErrUnsupported }

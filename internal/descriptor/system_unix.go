@@ -28,6 +28,9 @@ func (system) Kind(v uintptr) (Kind, error) {
 	return Other, nil
 }
 
+// Kinds asks about one after the other.
+func (s system) Kinds(asked []Asked) (int, error) { return EachKind(s, asked) }
+
 // socketKind is Other for sockets that are neither AF_UNIX nor stream nor datagram: raw and SCTP's
 // one-to-many sockets, …
 func socketKind(fd int) Kind {

@@ -16,16 +16,40 @@ const (
 
 // Kind asks for the object's type first, because Wine's GetFileType takes a section for a file, and
 // that never waits. Of files it then asks what kind of file, and does not wait for long either: see
-// [askKind]. Where even that would be harmful, because a stranger chose the handle, use
+// [askKinds]. Where even that would be harmful, because a stranger chose the handle, use
 // [ObjectType].
 func (system) Kind(v uintptr) (Kind, error) {
+	k, err := objectKind(v)
+	if k != unasked {
+		return k, err
+	}
+	asked := [1]Asked{{v, k}}
+	_, err = askKinds(asked[:])
+	return asked[0].Kind, err
+}
+
+// Kinds is Kind, but asks about all files at once.
+func (system) Kinds(asked []Asked) (n int, err error) {
+	for n < len(asked) && err == nil {
+		if asked[n].Kind, err = objectKind(asked[n].Value); err == nil {
+			n++
+		}
+	}
+	if first, bad := askKinds(asked[:n]); bad != nil {
+		return first, bad
+	}
+	return n, err
+}
+
+// objectKind returns the kind of what is no file. A file is unasked.
+func objectKind(v uintptr) (Kind, error) {
 	var t objectType
 	if err := t.query(v); err != nil {
 		return Other, err
 	}
 	switch {
 	case t.is("File"):
-		return askKind(windows.Handle(v))
+		return unasked, nil
 	case t.is("Section"):
 		return Memory, nil
 	case t.is("Event"):

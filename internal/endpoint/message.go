@@ -135,15 +135,8 @@ func (o *outbox) gather(files []transport.File, weight int) (*message, error) {
 		return nil, err
 	}
 	m := &message{Outgoing: rights.NewOutgoing(o.c.table, o.c.pipe, route, len(files))}
-	for i, f := range files {
-		if f.End == nil {
-			err = m.Add(f.Value)
-		} else {
-			err = o.addEnd(m, route, f.End)
-		}
-		if err != nil {
-			return nil, &descriptor.IndexError{Index: i, Err: err}
-		}
+	if err := o.add(m, route, files); err != nil {
+		return nil, err
 	}
 	if m.ends != nil {
 		if err := m.ends.Pack(); err != nil {
@@ -151,6 +144,23 @@ func (o *outbox) gather(files []transport.File, weight int) (*message, error) {
 		}
 	}
 	return m, nil
+}
+
+// add adds files to m. The error is about the first that cannot be sent.
+func (o *outbox) add(m *message, route rights.Route, files []transport.File) (err error) {
+	bad := -1
+	for i, f := range files {
+		if f.End == nil {
+			m.Add(f.Value)
+		} else if err = o.addEnd(m, route, f.End); err != nil {
+			bad = i
+			break
+		}
+	}
+	if err := m.Look(); err != nil || bad < 0 {
+		return err
+	}
+	return &descriptor.IndexError{Index: bad, Err: err}
 }
 
 // load duplicates the descriptors of m for the peer: errMoving if the peer's end moves away from

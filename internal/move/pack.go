@@ -66,7 +66,9 @@ func (m *Outgoing) addSet(set *descriptor.Set) error {
 	for i := range set.Len() {
 		v, k, e := set.Borrow(i)
 		if e == nil {
-			if err := m.next().Add(v); err != nil {
+			o := m.next()
+			o.Add(v)
+			if err := o.Look(); err != nil {
 				return err
 			}
 			continue

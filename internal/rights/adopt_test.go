@@ -163,9 +163,10 @@ func TestP7RecordsThatLie(t *testing.T) {
 				}
 				o := rights.NewOutgoing(w.sender, w.toReceiver, route, len(w.files))
 				for _, v := range w.files {
-					if err := o.Add(v); err != nil {
-						t.Fatal(err)
-					}
+					o.Add(v)
+				}
+				if err := o.Look(); err != nil {
+					t.Fatal(err)
 				}
 				if err := o.Duplicate(); err != nil {
 					t.Fatal(err)

@@ -31,11 +31,12 @@ func withEnds(t *testing.T, route rights.Route) (w *world, o *rights.Outgoing, b
 	t.Helper()
 	w = newWorld(setting{"", route, false, []descriptor.Kind{descriptor.File, descriptor.EndKind(descriptor.Unix)}})
 	o = rights.NewOutgoing(w.sender, w.toReceiver, route, 3)
-	if err := o.Add(w.files[0]); err != nil {
+	o.Add(w.files[0])
+	o.AddEnd(0, descriptor.Unix)
+	o.AddEnd(0, descriptor.Unix)
+	if err := o.Look(); err != nil {
 		t.Fatal(err)
 	}
-	o.AddEnd(0, descriptor.Unix)
-	o.AddEnd(0, descriptor.Unix)
 	o.SetEnd(1, w.files[1])
 	if err := o.Duplicate(); err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package rights
 
 import (
 	"errors"
+	"sync"
 	"syscall"
 
 	"afunix/internal/descriptor"
@@ -11,13 +12,14 @@ import (
 
 // Outgoing are the descriptors of one message on their way to a peer. It owns whatever it has
 // duplicated: copies of ours that are parked in this process until the peer has pulled them, and
-// duplicates that have been pushed into the peer. Descriptors are added, then duplicated, and then
-// their records are written; after that either Release or TakeBack ends it.
+// duplicates that have been pushed into the peer. Descriptors are added, looked at and duplicated,
+// and then their records are written; after that either Release or TakeBack ends it.
 type Outgoing struct {
 	table      descriptor.Table
 	peer       pipe.Process
 	route      Route
 	items      []item
+	seen       int  // so many of items have been looked at
 	duplicated int  // so many of items
 	exported   bool // a socket has been
 }
@@ -37,21 +39,40 @@ func NewOutgoing(t descriptor.Table, peer pipe.Process, route Route, n int) *Out
 	return &Outgoing{table: t, peer: peer, route: route, items: make([]item, 0, n)}
 }
 
-// Add adds v, which the caller keeps, and keeps open until Duplicate. The error is about v: EBADF
-// if it is not open, descriptor.ErrNotSendable if its kind cannot be passed this way. Nothing is
-// duplicated before all of a message's descriptors have been looked at, since a duplicate may take
-// the number of one that is not open.
-func (o *Outgoing) Add(v uintptr) error {
-	kind, err := o.table.Kind(v)
+// Add adds v, which the caller keeps, and keeps open until Duplicate.
+func (o *Outgoing) Add(v uintptr) {
+	o.items = append(o.items, item{value: v, owner: wire.Sender})
+}
+
+// Look looks at the descriptors that have been added since it was called last. A failure is a
+// descriptor.IndexError: EBADF if a descriptor is not open, descriptor.ErrNotSendable if its kind
+// cannot be passed this way. Nothing is duplicated before all of a message's descriptors have been
+// looked at, since a duplicate may take the number of one that is not open.
+func (o *Outgoing) Look() error {
+	l := looks.Get().(*look)
+	defer looks.Put(l)
+	l.at(o.items[o.seen:], o.seen)
+	known, err := o.table.Kinds(l.asked)
+	for i, a := range l.asked[:known] {
+		if err := o.know(&o.items[l.places[i]], a.Kind); err != nil {
+			return &descriptor.IndexError{Index: l.places[i], Err: err}
+		}
+	}
 	if err != nil {
+		return &descriptor.IndexError{Index: l.places[known], Err: err}
+	}
+	o.seen = len(o.items)
+	return nil
+}
+
+// know notes of what kind it is, and so how it travels.
+func (o *Outgoing) know(it *item, k descriptor.Kind) error {
+	if err := descriptor.Sendable(it.value, k); err != nil {
 		return err
 	}
-	if err := descriptor.Sendable(v, kind); err != nil {
-		return err
-	}
-	it := item{kind: kind, value: v, owner: wire.Sender}
+	it.kind = k
 	switch {
-	case kind.Socket() && o.peer.ExportsSockets():
+	case k.Socket() && o.peer.ExportsSockets():
 		if !o.route.Exports {
 			return descriptor.ErrNotSendable
 		}
@@ -59,8 +80,26 @@ func (o *Outgoing) Add(v uintptr) error {
 	case o.route.Way == Push:
 		it.owner, it.push = wire.Receiver, true
 	}
-	o.items = append(o.items, it)
 	return nil
+}
+
+// A look is what [Outgoing.Look] asks, and about which items.
+type look struct {
+	asked  []descriptor.Asked
+	places []int
+}
+
+var looks = sync.Pool{New: func() any { return new(look) }}
+
+// at makes l a look at those of items that are no ends. The first of items has number first.
+func (l *look) at(items []item, first int) {
+	l.asked, l.places = l.asked[:0], l.places[:0]
+	for i := range items {
+		if items[i].owner != wire.End {
+			l.asked = append(l.asked, descriptor.Asked{Value: items[i].value})
+			l.places = append(l.places, first+i)
+		}
+	}
 }
 
 // AddEnd adds an end of the pipe transport, of kind k, by its descriptor v, which the caller keeps

@@ -133,9 +133,10 @@ func TestP4ExportedSaysWhatStaysBehind(t *testing.T) {
 			w := newWorld(tt.set)
 			o := rights.NewOutgoing(w.sender, w.toReceiver, w.route, len(w.files))
 			for _, v := range w.files {
-				if err := o.Add(v); err != nil {
-					t.Fatal(err)
-				}
+				o.Add(v)
+			}
+			if err := o.Look(); err != nil {
+				t.Fatal(err)
 			}
 			if err := o.Duplicate(); err != nil {
 				t.Fatal(err)

@@ -55,10 +55,11 @@ func newWorld(s setting) *world {
 func (w *world) send() (o *rights.Outgoing, block []byte, err error) {
 	o = rights.NewOutgoing(w.sender, w.toReceiver, w.route, len(w.files))
 	for _, v := range w.files {
-		if err = o.Add(v); err != nil {
-			o.TakeBack()
-			return o, nil, err
-		}
+		o.Add(v)
+	}
+	if err = o.Look(); err != nil {
+		o.TakeBack()
+		return o, nil, err
 	}
 	if err = o.Duplicate(); err != nil {
 		o.TakeBack()

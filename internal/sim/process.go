@@ -270,6 +270,11 @@ func (p *Process) Kind(v uintptr) (descriptor.Kind, error) {
 	return p.Process.Kind(v)
 }
 
+// Kinds is that of descriptor.Table.
+func (p *Process) Kinds(asked []descriptor.Asked) (int, error) {
+	return descriptor.EachKind(p, asked)
+}
+
 // Matches is that of descriptor.Table. Whoever asks has found the value in a packet, and owns it if
 // it fits.
 func (p *Process) Matches(v uintptr, k descriptor.Kind) (bool, error) {

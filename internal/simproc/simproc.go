@@ -220,6 +220,11 @@ func (p *Process) Kind(v uintptr) (descriptor.Kind, error) {
 	return f.kind, p.try(Kind)
 }
 
+// Kinds tells what each of asked is: see descriptor.Table.
+func (p *Process) Kinds(asked []descriptor.Asked) (int, error) {
+	return descriptor.EachKind(p, asked)
+}
+
 // Matches reports whether v is of kind k: see descriptor.Table.
 func (p *Process) Matches(v uintptr, k descriptor.Kind) (bool, error) {
 	got, err := p.Kind(v)
