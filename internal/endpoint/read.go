@@ -139,19 +139,13 @@ func (c *Conn) lookLocked(into []byte, n int) error {
 			default:
 				c.turn.absorbLocked(into, n)
 			}
-			if c.closed { // meanwhile, and the descriptors of what came have been discarded: see adopt
-				return net.ErrClosed
-			}
-			if c.in.box.ResetFirst() {
-				return c.in.ending()
-			}
-			return nil
+			return c.preemptedLocked()
 		}
 		if c.in.box.Ending() && !looked { // behind the end there may be a reset
 			looked = true
 			c.turn.takeInLocked()
 			if c.in.box.Ready() {
-				return nil
+				return c.preemptedLocked()
 			}
 		}
 		// To a datagram socket its peer's end is no news (row 120).
@@ -159,6 +153,17 @@ func (c *Conn) lookLocked(into []byte, n int) error {
 			return err
 		}
 	}
+}
+
+// preemptedLocked returns what a read says in place of what is in the queue.
+func (c *Conn) preemptedLocked() error {
+	if c.closed { // meanwhile, and the descriptors of what came have been discarded: see adopt
+		return net.ErrClosed
+	}
+	if c.in.box.ResetFirst() {
+		return c.in.ending()
+	}
+	return nil
 }
 
 // standAsideLocked waits as long as this end is being moved, and reports whether the end was.

@@ -39,6 +39,9 @@ func (c *Conn) blame(n int, files []transport.File, err error) error {
 			return reset
 		}
 	}
+	if unsigned := c.sign(); unsigned != nil {
+		return unsigned
+	}
 	switch err {
 	case syscall.EPIPE, syscall.ECONNREFUSED, syscall.ENOTCONN:
 		return c.blameState(n, files)
@@ -67,10 +70,10 @@ func (c *Conn) blameState(n int, files []transport.File) error {
 	}
 	o = min(o, sock.Length(c.typ, n, c.out.box.Buffer()))
 	c.mu.Unlock()
-	switch {
-	case bad != nil && sock.BadFile < o:
+	if bad != nil && sock.BadFile < o {
 		return bad
-	case o == sock.Left:
+	}
+	if o == sock.Left {
 		return c.part()
 	}
 	return c.out.errorOf(o)
@@ -201,6 +204,15 @@ func (c *Conn) acknowledged(m *message, n int, err error) (int, error) {
 		err = c.out.gone() // beside its length: nobody can know (P3)
 	}
 	return n, err
+}
+
+// sign gives the socket the name that it would have if its message could have been sent: the kernel
+// does that before it looks at the peer and at the length (row 75).
+func (c *Conn) sign() error {
+	c.mu.Lock()
+	defer c.unlock()
+	_, err := c.signatureLocked()
+	return err
 }
 
 // A socket that wants credentials chooses a name when it first sends, and tells the peer before
