@@ -165,11 +165,13 @@ func (c *session) leftovers() {
 func (c *session) dispose() error {
 	c.turn.drain()
 	c.leftovers()
-	c.in.unclaimed()
 	c.pen.lock()
-	left := append(c.out.takeKeptLocked(), c.bereaveLocked(false)...)
+	left := c.out.takeKeptLocked()
+	copies, luggage := c.bereaveLocked(false)
+	left = append(left, copies...)
 	bound := c.out.bound
 	c.mu.Unlock()
+	luggage.discard()
 	if bound != nil {
 		bound.Close() // nothing is to be done if the name cannot be given up
 	}
@@ -179,9 +181,10 @@ func (c *session) dispose() error {
 	return nil
 }
 
-// bereaveLocked ends sending, while nobody is writing. If the peer has not ended, it returns what
-// is to be released by abandon.
-func (c *session) bereaveLocked(peerEnded bool) (left []sock.Parked) {
+// bereaveLocked ends sending, while nobody is writing. It returns luggage whose message will not
+// come, since no packet will, and if the peer has not ended, what is to be released by abandon.
+func (c *session) bereaveLocked(peerEnded bool) (left []sock.Parked, luggage unclaimed) {
+	luggage = c.in.takeUnclaimedLocked()
 	c.peer.silence()
 	c.out.forgetStraysLocked()
 	if peerEnded {
@@ -190,7 +193,7 @@ func (c *session) bereaveLocked(peerEnded bool) (left []sock.Parked) {
 		left = c.out.box.Sever()
 	}
 	c.pen.severLocked()
-	return left
+	return left, luggage
 }
 
 // abandon closes this end, and then lets go of what is parked for a peer that may live: else it
@@ -215,9 +218,8 @@ func takesItsCarrier(p sock.Parked) bool {
 
 // ended notes that no packet will come any more: io.EOF, or why the connection broke.
 func (c *session) ended(err error) {
-	c.in.unclaimed()
 	c.pen.lock()
-	left := c.bereaveLocked(err == io.EOF)
+	left, luggage := c.bereaveLocked(err == io.EOF)
 	c.out.settleLocked()
 	switch {
 	case err == io.EOF:
@@ -234,6 +236,7 @@ func (c *session) ended(err error) {
 		unplug = false
 	}
 	c.mu.Unlock()
+	luggage.discard()
 	switch {
 	case !unplug:
 	case len(left) > 0:

@@ -170,9 +170,13 @@ func (in *inbox) endAdoption() {
 // receiveRoute returns how descriptors come from the peer, which must have said that it is ready
 // first.
 func (in *inbox) receiveRoute() (rights.Route, error) {
+	in.c.mu.Lock()
+	defer in.c.mu.Unlock()
+	return in.receiveRouteLocked()
+}
+
+func (in *inbox) receiveRouteLocked() (rights.Route, error) {
 	c := in.c
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	if !c.moves.Agreed() || c.peer.from.Way == rights.Nobody {
 		return rights.Route{}, errUnasked
 	}
@@ -185,36 +189,40 @@ func (in *inbox) takeLuggage() (luggage move.Luggage, closed bool) {
 	c := in.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	luggage = in.luggage
+	return in.takeLuggageLocked(), c.closed && c.stage != paused
+}
+
+func (in *inbox) takeLuggageLocked() move.Luggage {
+	luggage := in.luggage
 	in.luggage = move.Luggage{}
-	return luggage, c.closed && c.stage != paused
+	return luggage
 }
 
-// unclaimed closes luggage whose message will not come, since no packet will. Its sender takes back
-// what he can, if he has heard our goodbye.
-func (in *inbox) unclaimed() {
-	discardUnclaimed(in.takeUnclaimed(), in.c.pen.saidGoodbye())
+// An unclaimed is luggage whose message will not come, if there is any.
+type unclaimed struct {
+	ends     *move.Incoming // nil if there is none
+	returned bool           // its sender takes back what he can, upon our goodbye
 }
 
-// takeUnclaimed takes luggage whose message will not come; nil if there is none.
-func (in *inbox) takeUnclaimed() *move.Incoming {
-	left, _ := in.takeLuggage()
-	route, err := in.receiveRoute()
-	if err != nil || left.Empty() {
-		return nil
+// takeUnclaimedLocked takes luggage whose message will not come. The pen is free. Whoever calls
+// sees to it that the peer hears of that before a goodbye that has not been said, or that none is
+// said any more: the peer would take back what is closed here.
+func (in *inbox) takeUnclaimedLocked() (u unclaimed) {
+	luggage := in.takeLuggageLocked()
+	if route, err := in.receiveRouteLocked(); err == nil && !luggage.Empty() {
+		u.ends, u.returned = in.c.receiveEnds(luggage, route), in.c.pen.saidGoodbyeLocked()
 	}
-	return in.c.receiveEnds(left, route)
+	return u
 }
 
-// discardUnclaimed closes it, but for what its sender takes back: said is whether our goodbye was
-// said before he could hear that it is closed.
-func discardUnclaimed(ends *move.Incoming, said bool) {
+// discard closes the luggage, but for what its sender takes back.
+func (u unclaimed) discard() {
 	switch {
-	case ends == nil:
-	case said:
-		ends.DiscardExported()
+	case u.ends == nil:
+	case u.returned:
+		u.ends.DiscardExported()
 	default:
-		ends.Discard()
+		u.ends.Discard()
 	}
 }
 

@@ -3,6 +3,7 @@ package endpoint_test
 import (
 	"errors"
 	"net"
+	"os"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -10,6 +11,7 @@ import (
 
 	"afunix/internal/descriptor"
 	"afunix/internal/endpoint"
+	"afunix/internal/simproc"
 	"afunix/internal/sock"
 	"afunix/internal/transport"
 	"afunix/internal/wire"
@@ -27,6 +29,29 @@ func laden(t *testing.T, r *rig) (end, other *endpoint.Conn) {
 	end, other = paired(t, r.config(r.serverProc, sock.Stream), x, y)
 	send(t, other, "f", r.open(r.serverProc, descriptor.File, 3)...)
 	return end, other
+}
+
+// strand has the server write luggage whose message does not come, and the client read it.
+func strand(t *testing.T, r *rig) {
+	t.Helper()
+	end, other := laden(t, r)
+	r.clientPipe.hold()
+	r.clientPipe.limit(1)
+	sent := start(func() (int, error) { return r.server.Send([]byte("m"), []transport.File{{End: end}}, nil) })
+	time.Sleep(time.Second) // until the pipes are read
+	r.pending(sent, "a send that has room for its luggage alone")
+	go r.server.CloseWrite()
+	if o := <-sent; o.err != syscall.EPIPE {
+		t.Fatal(o.err)
+	}
+	end.Close()
+	other.Close()
+	r.clientPipe.limit(0)
+	r.clientPipe.letGo()
+	synctest.Wait()
+	if n := r.extra(r.clientProc); n != 3 {
+		t.Fatalf("%d descriptors are in the peer", n)
+	}
 }
 
 func TestP4LuggageWhoseMessageDoesNotCome(t *testing.T) {
@@ -159,6 +184,51 @@ func TestP4LuggageThatIsWrittenWhenItsEndIsClosed(t *testing.T) {
 		r.client.Close()
 		time.Sleep(time.Minute)
 		if n := r.extra(r.clientProc); n != 0 {
+			t.Errorf("%d descriptors are left in the peer", n)
+		}
+	})
+}
+
+// An askedTable does something when it has been asked what a descriptor is.
+type askedTable struct {
+	*simproc.Process
+	asked func()
+}
+
+func (a *askedTable) Matches(v uintptr, k descriptor.Kind) (fits bool, err error) {
+	fits, err = a.Process.Matches(v, k)
+	if f := a.asked; f != nil {
+		a.asked = nil
+		f()
+	}
+	return fits, err
+}
+
+// A connection that is ended because its peer lies is closed at the same time. There is no goodbye
+// upon which the peer would take back what is being closed here.
+func TestP4LuggageOfALiarIsClosedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, sock.Stream)
+		defer r.end()
+		table := &askedTable{Process: r.clientProc}
+		cfg := r.config(r.clientProc, sock.Stream)
+		cfg.Table = table
+		r.connectBy(onWindows, cfg)
+		strand(t, r)
+		r.serverPipe.hold()
+		r.client.SetWriteDeadline(time.Now().Add(time.Second))
+		if n, err := r.client.Send([]byte("x"), r.open(r.clientProc, descriptor.File, 1), nil); n != 1 || err != os.ErrDeadlineExceeded {
+			t.Fatal(n, err) // its outcome is unknown, so that Close does not wait for the reader
+		}
+		table.asked = func() {
+			go r.client.Close()
+			synctest.Wait()
+			r.serverPipe.letGo()
+			synctest.Wait()
+		}
+		inject(t, r.serverPipe, wire.Packet{Type: wire.Ack, Serial: 99})
+		time.Sleep(time.Minute)
+		if n := r.extra(r.clientProc); n != 0 || table.asked != nil {
 			t.Errorf("%d descriptors are left in the peer", n)
 		}
 	})
