@@ -20,8 +20,12 @@ func (c *session) packetLocked(buf *pipe.Buffer, n, placed int) error {
 	return err
 }
 
-// adminLocked applies a packet of the peer's transport.
+// adminLocked applies a packet of the peer's transport. Behind a goodbye an answer is of no
+// consequence: a former owner of this end may have said the hello.
 func (c *session) adminLocked(p *wire.Packet) error {
+	if c.in.box.Left() && (p.Type == wire.Hello || p.Type == wire.Ready) {
+		return nil
+	}
 	switch p.Type {
 	case wire.Ack:
 		return c.peerAcknowledgesLocked(p.Serial)
@@ -128,6 +132,8 @@ func (c *session) peerReadyLocked(p *wire.Packet) error {
 	switch counts, err := c.moves.Readies(); {
 	case err != nil || !counts:
 		return err
+	case c.peer.alleged: // it was said to a former owner of this end
+		return nil
 	case !c.confirmedLocked():
 		return errUnproved
 	}

@@ -197,11 +197,21 @@ type askedTable struct {
 
 func (a *askedTable) Matches(v uintptr, k descriptor.Kind) (fits bool, err error) {
 	fits, err = a.Process.Matches(v, k)
+	a.answered()
+	return fits, err
+}
+
+func (a *askedTable) Kinds(of []descriptor.Asked) (known int, err error) {
+	known, err = a.Process.Kinds(of)
+	a.answered()
+	return known, err
+}
+
+func (a *askedTable) answered() {
 	if f := a.asked; f != nil {
 		a.asked = nil
 		f()
 	}
-	return fits, err
 }
 
 // A connection that is ended because its peer lies is closed at the same time. There is no goodbye

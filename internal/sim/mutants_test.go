@@ -78,6 +78,10 @@ var mutants = []mutant{
 	{"a mover is not told that a packet has been written", "endpoint/pen.go", "	c.turn.wakeMoverLocked()\n", "	c.out.cond.Broadcast()\n"},
 	{"a connection that is being ended is closed once more", "endpoint/close.go", "c.pen.parting != together", "false && c.pen.parting != together"},
 	{"a datagram that is there in part is not refused", "endpoint/close.go", "	c.refuseRestLocked()\n	c.in.box.Close()\n", "	c.in.box.Close()\n"},
+	{"descriptors travel as they did when a message began", "endpoint/message.go", "m.route == s.c.peer.to && s.c.moves.Load()", "s.c.moves.Load()"},
+	{"what a former owner was told is heard", "endpoint/admin.go", "	case c.peer.alleged:", "	case false:"},
+	{"an answer of a peer that has died is a lie", "sock/moves.go", "	m.asked = !is.Waits", "	m.asked = false"},
+	{"an answer behind a goodbye is a lie", "endpoint/admin.go", "	if c.in.box.Left() && (", "	if false && ("},
 	{"ends wait for room", "endpoint/outbox.go", "		if !begun && m.moves() &&", "		if !begun && false &&"},
 
 	// Datagrams and listeners.
@@ -143,6 +147,9 @@ var elsewhere = map[string][2]string{
 	"luggage is taken back from the next owner":               {"../endpoint", "TestP4LuggageIsNotTakenBackFromTheNextOwner"},
 	"who closes does not hear that the other end lives":       {"../endpoint", "TestP8GoodbyeToAnEndThatHasMovedOverItself"},
 	"a goodbye that finds room late is not said":              {"../endpoint", "TestP4GoodbyeThatFindsRoomAtTheLastMoment"},
+	"descriptors travel as they did when a message began":     {"../endpoint", "TestDescriptorsTravelAsWasAgreedOnLast"},
+	"an answer of a peer that has died is a lie":              {"../endpoint", "TestAnEndThatHasMovedHearsWhatItsFormerOwnerWasTold"},
+	"what a former owner was told is heard":                   {"../endpoint", "TestAnEndThatHasMovedHearsWhatItsFormerOwnerWasTold"},
 	"ends wait for room":                                      {"../endpoint", "TestAnEndThatWaitsForRoomIsRead"},
 	"a Read goes on though its end is closed":                 {"../endpoint", "TestCloseWhileReading"},
 	"what is behind descriptors that died is lost":            {"../endpoint", "TestP3SenderDiesBeforeTheMessageIsAdopted"},

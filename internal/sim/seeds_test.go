@@ -61,6 +61,9 @@ var kept = []struct {
 	{86767, "no fault of the engine's: sockets were exported with a message that was given up as its end moved, and counted as the next message's"},
 	{82565, "no fault of the engine's: a message that failed had the same bytes as one of the next owner's"},
 	{911135, "a datagram had come in part when its socket was closed: its descriptors were discarded, and its sender took them back, too"},
+	{61264, "an end had moved over itself, and took what its peer had said to the former owner for an answer"},
+	{99394, "a message waited for an end that went with it, and went by the route to the former owner of the peer's end"},
+	{3051648, "the peer said goodbye, and its answer to a hello came to the next owner, who had said none"},
 	{3109, "an end was to move over itself, stayed, and had not said so when its peer was to move over itself: each waited for the other"},
 }
 

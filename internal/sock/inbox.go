@@ -414,6 +414,9 @@ func (in *Inbox) Reset() {
 // record.
 func (in *Inbox) Fail() { in.state.Failed = true }
 
+// Left reports whether the peer has been closed.
+func (in *Inbox) Left() bool { return in.state.Gone }
+
 // Ending reports whether reading has ended though the peer is not known to be closed.
 func (in *Inbox) Ending() bool { return in.state.Shut && !in.state.Gone }
 

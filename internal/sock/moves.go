@@ -163,6 +163,7 @@ func (m *Moves) Look() MovesState { return MovesState{PeerAway: m.PeerAway(), Wa
 // hello itself (Greet).
 func (m *Moves) Arrive(is MovesState) {
 	m.phase, m.readies = Unborn, anyReady
+	m.asked = !is.Waits // by a former owner, if the peer is gone: see Answered
 	if is.PeerAway {
 		m.other = Away
 	}
