@@ -62,8 +62,10 @@ func (c *session) peerAcknowledgesLocked(serial uint64) error {
 	if c.out.box.Gone() && c.out.box.Outstanding() == 0 {
 		return nil // it was severed by a goodbye that overtook us
 	}
-	defer c.out.settleLocked()
-	return c.out.box.Ack(serial)
+	err := c.out.box.Ack(serial)
+	c.out.settleLocked()
+	c.moves.heededLocked()
+	return err
 }
 
 func (c *session) peerCreditsLocked(p *wire.Packet) error {
@@ -98,6 +100,7 @@ func (c *session) peerShutdownLocked(p *wire.Packet) {
 	if p.Flags&wire.ShutWrite != 0 {
 		c.in.box.Finish()
 		c.in.cond.Broadcast()
+		c.in.discardExportedLocked()
 	}
 	if p.Flags&wire.ShutRead != 0 {
 		c.out.box.Deafen()
@@ -125,6 +128,7 @@ func (c *session) peerClosedLocked(reset bool) {
 		c.in.box.Leave()
 	}
 	c.in.cond.Broadcast()
+	c.in.discardExportedLocked()
 }
 
 // peerReadyLocked notes what the peer has said it can do, once it has proved which process it is.

@@ -73,8 +73,11 @@ func (c *session) abort(why error) {
 	for c.pen.awaitLocked(); c.in.intake == adopting; c.pen.awaitLocked() {
 		c.in.cond.Wait()
 	}
-	// Nothing comes, or goodbye is said, or is nobody's to say.
-	if !c.above.brings() || c.closed || c.stage == paused {
+	switch {
+	case c.closed && c.stage != paused: // whoever has closed it says goodbye, and hears what becomes of the rest
+		c.mu.Unlock()
+		return
+	case !c.above.brings() || c.stage == paused: // nothing comes, or goodbye is nobody's to say
 		c.mu.Unlock()
 		c.ended(why)
 		return
@@ -130,9 +133,10 @@ func (c *session) finishedLocked() bool {
 }
 
 // underWayLocked reports whether the peer is to be heard still: its acknowledgement, or whose the
-// luggage is whose message will not come. It may be in the pipe in a moment.
+// luggage is whose message will not come. It may be in the pipe in a moment. Sockets that have
+// strayed the peer gets rid of as long as they are open here.
 func (c *session) underWayLocked() bool {
-	return c.out.box.Outstanding() > 0 || c.moves.Holds() || len(c.out.strays) > 0
+	return c.out.box.Outstanding() > 0 || c.moves.Holds() || len(c.out.strays) > 0 || len(c.out.kept) > 0
 }
 
 // lingering ends a connection once nothing is under way any more, or after a bounded time.
@@ -167,11 +171,11 @@ func (c *session) dispose() error {
 	c.leftovers()
 	c.pen.lock()
 	left := c.out.takeKeptLocked()
-	copies, luggage := c.bereaveLocked(false)
+	copies, came := c.bereaveLocked(false)
 	left = append(left, copies...)
 	bound := c.out.bound
 	c.mu.Unlock()
-	luggage.discard()
+	came.discard()
 	if bound != nil {
 		bound.Close() // nothing is to be done if the name cannot be given up
 	}
@@ -181,10 +185,11 @@ func (c *session) dispose() error {
 	return nil
 }
 
-// bereaveLocked ends sending, while nobody is writing. It returns luggage whose message will not
-// come, since no packet will, and if the peer has not ended, what is to be released by abandon.
-func (c *session) bereaveLocked(peerEnded bool) (left []sock.Parked, luggage unclaimed) {
-	luggage = c.in.takeUnclaimedLocked()
+// bereaveLocked ends sending, while nobody is writing. It returns what has come and is nobody's,
+// since no packet will come any more, and if the peer has not ended, what is to be released by
+// abandon. The peer may still send what moves wait for, unless it has ended.
+func (c *session) bereaveLocked(peerEnded bool) (left []sock.Parked, came jetsam) {
+	came = jetsam{c.in.takeUnclaimedLocked(peerEnded && c.moves.told != nil), c.in.takeBehindLocked()}
 	c.peer.silence()
 	c.out.forgetStraysLocked()
 	if peerEnded {
@@ -193,7 +198,7 @@ func (c *session) bereaveLocked(peerEnded bool) (left []sock.Parked, luggage unc
 		left = c.out.box.Sever()
 	}
 	c.pen.severLocked()
-	return left, luggage
+	return left, came
 }
 
 // abandon closes this end, and then lets go of what is parked for a peer that may live: else it
@@ -219,7 +224,7 @@ func takesItsCarrier(p sock.Parked) bool {
 // ended notes that no packet will come any more: io.EOF, or why the connection broke.
 func (c *session) ended(err error) {
 	c.pen.lock()
-	left, luggage := c.bereaveLocked(err == io.EOF)
+	left, came := c.bereaveLocked(err == io.EOF)
 	c.out.settleLocked()
 	switch {
 	case err == io.EOF:
@@ -236,7 +241,7 @@ func (c *session) ended(err error) {
 		unplug = false
 	}
 	c.mu.Unlock()
-	luggage.discard()
+	came.discard()
 	switch {
 	case !unplug:
 	case len(left) > 0:

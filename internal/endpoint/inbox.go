@@ -24,7 +24,8 @@ type inbox struct {
 	adopted  uint64 // the serial number of the message whose descriptors were the last ones
 	failure  error  // why the connection broke, if it did
 	luggage  move.Luggage
-	buffer   int // SO_RCVBUF
+	behind   move.Luggage // messages that have come behind our goodbye
+	buffer   int          // SO_RCVBUF
 }
 
 // An intake says what becomes of messages that come.
@@ -48,6 +49,9 @@ func (in *inbox) dataLocked(p *wire.Packet, buf *pipe.Buffer, placed int) error 
 	}
 	take, err := in.bookLocked(&s, p)
 	if !take || err != nil {
+		if err == nil && p.Flags&wire.Luggage == 0 {
+			in.behindLocked(p)
+		}
 		packets.Put(buf)
 		return err
 	}
@@ -196,34 +200,6 @@ func (in *inbox) takeLuggageLocked() move.Luggage {
 	luggage := in.luggage
 	in.luggage = move.Luggage{}
 	return luggage
-}
-
-// An unclaimed is luggage whose message will not come, if there is any.
-type unclaimed struct {
-	ends     *move.Incoming // nil if there is none
-	returned bool           // its sender takes back what he can, upon our goodbye
-}
-
-// takeUnclaimedLocked takes luggage whose message will not come. The pen is free. Whoever calls
-// sees to it that the peer hears of that before a goodbye that has not been said, or that none is
-// said any more: the peer would take back what is closed here.
-func (in *inbox) takeUnclaimedLocked() (u unclaimed) {
-	luggage := in.takeLuggageLocked()
-	if route, err := in.receiveRouteLocked(); err == nil && !luggage.Empty() {
-		u.ends, u.returned = in.c.receiveEnds(luggage, route), in.c.pen.saidGoodbyeLocked()
-	}
-	return u
-}
-
-// discard closes the luggage, but for what its sender takes back.
-func (u unclaimed) discard() {
-	switch {
-	case u.ends == nil:
-	case u.returned:
-		u.ends.DiscardExported()
-	default:
-		u.ends.Discard()
-	}
 }
 
 // ending translates how reading has ended; nil if it has not.

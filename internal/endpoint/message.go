@@ -188,11 +188,22 @@ func (s sending) unload() {
 	s.c.mu.Lock()
 	defer s.c.mu.Unlock()
 	s.unloadedLocked()
+	s.abandonedLocked()
+}
+
+// abandonedLocked notes that the rest of a message will not be written.
+func (s sending) abandonedLocked() {
+	if s.c.moves.Abandon() {
+		s.c.turn.wakeMoverLocked()
+	}
 }
 
 func (o *outbox) unloadedLocked() {
-	if o.c.moves.Unload() {
+	o.c.pen.awaitLocked()
+	if v := &o.c.moves; v.Unload() {
+		luggage := o.c.in.takeUnclaimedLocked(v.told != nil)
 		o.c.pen.payLocked()
+		o.c.in.discardLocked(luggage)
 	}
 	o.c.turn.wakeMoverLocked()
 }

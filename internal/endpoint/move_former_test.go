@@ -2,6 +2,7 @@ package endpoint_test
 
 import (
 	"io"
+	"syscall"
 	"testing"
 	"testing/synctest"
 
@@ -71,9 +72,13 @@ func TestAnEndThatHasMovedHearsWhatItsFormerOwnerWasTold(t *testing.T) {
 				end, other := r.arrives(t, gone)
 				defer end.Close()
 				other.Answer()
+				if gone.In.Gone {
+					other.peer.identify = syscall.EPERM // for its process is another one's by now
+				}
 				inject(t, other, answer())
 				inject(t, other, ready)
 				other.Close()
+				synctest.Wait()
 				if n, err := end.Read(make([]byte, 1)); err != io.EOF {
 					t.Errorf("%d, %v, want EOF", n, err)
 				}

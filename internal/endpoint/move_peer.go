@@ -46,8 +46,13 @@ func (v *moves) peerMoves(p *wire.Packet) error {
 		return err
 	}
 	c.out.forgetStraysLocked()
+	var luggage unclaimed
+	if !v.PeerWaits() {
+		luggage = c.in.takeUnclaimedLocked(v.told != nil)
+	}
 	c.pen.payLocked()
 	c.wakeWritesLocked() // whoever has loaded a message takes it back
+	c.in.discardLocked(luggage)
 	return nil
 }
 
@@ -108,7 +113,7 @@ func (v *moves) helloLocked(rights uint64, moved bool) (luggage unclaimed, err e
 	}
 	parked := v.parkedLocked()
 	if moved && v.Expects(moved, parked) {
-		luggage = c.in.takeUnclaimedLocked() // while it is known how it came
+		luggage = c.in.takeUnclaimedLocked(v.told != nil) // while it is known how it came
 	}
 	if err := v.PeerHello(moved, parked); err != nil {
 		return luggage, err

@@ -260,6 +260,7 @@ func (v *moves) leaveWordLocked() bool {
 func (v *moves) requestLocked(m *move.Outgoing) error {
 	c := v.c
 	t := c.pen.owed.Ask(sock.DebtMove)
+	v.told = t
 	c.pen.owed.OweMove(v.route(m))
 	v.Announce()
 	c.pen.payLocked()
@@ -326,7 +327,7 @@ func (c *session) endStateLocked() sock.EndState {
 func (c *session) Stay() {
 	proof, err := c.pipe.Proof()
 	c.pen.lock()
-	if c.moves.Stay() && err == nil { // else the pipe is closed
+	if c.moves.stayLocked() && err == nil { // else the pipe is closed
 		c.moves.greetLocked(proof)
 	}
 	c.pen.payLocked()
@@ -334,7 +335,7 @@ func (c *session) Stay() {
 	closed := c.resumeLocked()
 	broke := c.in.failure != nil
 	var left []sock.Parked
-	if !closed {
+	if broke && !closed {
 		left = c.out.takeKeptLocked()
 	}
 	c.mu.Unlock()
@@ -346,6 +347,14 @@ func (c *session) Stay() {
 		c.abandon(left)
 	}
 	c.turn.catchUp() // the peer has not waited until this end had taken note of everything: see tellLocked
+}
+
+// stayLocked is sock.Moves.Stay.
+func (v *moves) stayLocked() (greet bool) {
+	if v.c.pen.owed.Owes(sock.DebtMove) {
+		v.told = nil // and never will be
+	}
+	return v.Stay()
 }
 
 // resumeLocked starts the reader again that drain has ended. It reports whether Close was called

@@ -24,7 +24,7 @@ type outbox struct {
 
 	guests []guest       // ends that are being moved over this connection
 	strays []*message    // luggage in the pipe whose message will not come: see Stray
-	kept   []sock.Parked // of an end that broke while it moved: to be let go of when its pipe is closed
+	kept   []sock.Parked // to be let go of when the pipe is closed: of an end that broke while it moved; sockets that have strayed
 }
 
 // A sending is the one message that is being loaded and written: whoever has one has the lock
@@ -134,6 +134,7 @@ func (s sending) pieces(b []byte, first int, m *message) (n int, err error) {
 			}
 		}
 		if err := s.putLocked(&p, m, begun); err != nil {
+			s.abandonedLocked()
 			if c.typ != sock.Stream {
 				n = 0 // a record goes whole or not at all
 			}

@@ -64,6 +64,7 @@ var kept = []struct {
 	{61264, "an end had moved over itself, and took what its peer had said to the former owner for an answer"},
 	{99394, "a message waited for an end that went with it, and went by the route to the former owner of the peer's end"},
 	{3051648, "the peer said goodbye, and its answer to a hello came to the next owner, who had said none"},
+	{98340, "sockets were exported with luggage whose message did not come, and closed before the peer had imported them to get rid of them"},
 	{3109, "an end was to move over itself, stayed, and had not said so when its peer was to move over itself: each waited for the other"},
 }
 
