@@ -70,9 +70,7 @@ func (c *session) depose(embryo bool) error {
 // is adopted and acknowledged, or not looked at, and then it is the peer's to take back.
 func (c *session) abort(why error) {
 	c.mu.Lock()
-	for c.pen.awaitLocked(); c.in.intake == adopting; c.pen.awaitLocked() {
-		c.in.cond.Wait()
-	}
+	c.in.awaitRestLocked()
 	switch {
 	case c.closed && c.stage != paused: // whoever has closed it says goodbye, and hears what becomes of the rest
 		c.mu.Unlock()
@@ -97,6 +95,22 @@ func (c *session) abort(why error) {
 		c.dispose()
 	} else {
 		go c.lingering()
+	}
+}
+
+// awaitRestLocked waits until a message is whole of which a part has come, and so has been
+// acknowledged: whoever reads is to have it. But the peer may be suspended. The pen is free then.
+func (in *inbox) awaitRestLocked() {
+	c := in.c
+	late := c.after(patience)
+	defer late.stop()
+	c.turn.relieve()
+	waits := func() bool {
+		partly := c.above.receipt() && in.box.Unfinished()
+		return in.intake == adopting || partly && !late.passed && !c.turn.ended() && !c.closed && c.stage != paused
+	}
+	for c.pen.awaitLocked(); waits(); c.pen.awaitLocked() {
+		in.cond.Wait()
 	}
 }
 
@@ -136,7 +150,7 @@ func (c *session) finishedLocked() bool {
 // luggage is whose message will not come. It may be in the pipe in a moment. Sockets that have
 // strayed the peer gets rid of as long as they are open here.
 func (c *session) underWayLocked() bool {
-	return c.out.box.Outstanding() > 0 || c.moves.Holds() || len(c.out.strays) > 0 || len(c.out.kept) > 0
+	return c.out.box.Outstanding() > 0 || c.moves.Holds() || len(c.out.strays) > 0 || len(c.out.exported) > 0
 }
 
 // lingering ends a connection once nothing is under way any more, or after a bounded time.
@@ -173,16 +187,21 @@ func (c *session) dispose() error {
 	left := c.out.takeKeptLocked()
 	copies, came := c.bereaveLocked(false)
 	left = append(left, copies...)
+	exported := c.out.takeExportedLocked()
 	bound := c.out.bound
 	c.mu.Unlock()
 	came.discard()
 	if bound != nil {
 		bound.Close() // nothing is to be done if the name cannot be given up
 	}
-	if err := c.abandon(left); !errors.Is(err, net.ErrClosed) { // it broke before
-		return err
+	err := c.abandon(left)
+	for _, e := range exported {
+		e.Release()
 	}
-	return nil
+	if errors.Is(err, net.ErrClosed) { // it broke before
+		return nil
+	}
+	return err
 }
 
 // bereaveLocked ends sending, while nobody is writing. It returns what has come and is nobody's,

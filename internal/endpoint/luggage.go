@@ -128,7 +128,7 @@ func (o *outbox) Keep(exported *rights.Outgoing) {
 	c.mu.Lock()
 	disposed := c.closed && c.stage != paused && c.turn.ended() && c.pen.severed()
 	if !disposed {
-		o.kept = append(o.kept, (*parked)(&message{Outgoing: exported, of: o}))
+		o.exported = append(o.exported, exported)
 	}
 	c.mu.Unlock()
 	if disposed {

@@ -165,6 +165,14 @@ func (v *moves) answered() bool {
 	return v.Answered() || v.c.pen.severed() || v.c.out.box.Gone()
 }
 
+// acknowledged reports whether what has to be acknowledged before this end moves has been, or never
+// will be. A Move is acknowledged behind everything else. One that is left for whoever comes is not
+// acknowledged, but the process that has lost the other end has read everything, and said so last.
+// Without this the copies that are parked here could be pulled when they are no longer what was sent.
+func (v *moves) acknowledged() bool {
+	return !v.Abroad() || v.c.out.box.Outstanding() == 0 || v.c.pen.severed() || v.c.out.box.Gone()
+}
+
 // Ready waits until nothing is under way, and the peer knows that c moves.
 func (c *session) Ready(m *move.Outgoing) error {
 	if err := c.moves.announce(m); err != nil {
@@ -214,7 +222,9 @@ func (v *moves) announce(m *move.Outgoing) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for {
-		err := v.watchLocked(m, func() bool { return c.turn.oneRead == noRead && v.quiet() && (mate != nil || v.answered()) })
+		err := v.watchLocked(m, func() bool {
+			return c.turn.oneRead == noRead && v.quiet() && (mate != nil || v.answered() && v.acknowledged())
+		})
 		switch {
 		case err != nil:
 			return err
@@ -335,7 +345,7 @@ func (c *session) Stay() {
 	closed := c.resumeLocked()
 	broke := c.in.failure != nil
 	var left []sock.Parked
-	if broke && !closed {
+	if !closed {
 		left = c.out.takeKeptLocked()
 	}
 	c.mu.Unlock()

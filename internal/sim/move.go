@@ -37,11 +37,20 @@ func (c *cargo) carry(p *Process, over *Side, random *rand.Rand, o Outgoing) (go
 	}
 	o.Kinds = append([]descriptor.Kind{descriptor.File}, o.Kinds...)
 	w.underWay(1)
+	p.sends(1)
 	carrier.sendOne(random, o, c)
+	p.sends(-1)
 	if !c.gone {
 		w.underWay(-1)
 	}
 	return c.gone
+}
+
+// sends counts ends that p sends, and has not let go of: their receiver may have them already.
+func (p *Process) sends(n int) {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	p.sending += n
 }
 
 // underWay counts ends that have been sent and not received.
