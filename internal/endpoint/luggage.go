@@ -15,12 +15,12 @@ import (
 //   - If something comes first by which the receiver knows that no message will, the luggage is the
 //     receiver's (unclaimed): that it has taken note that the sender moves, or its answer to the
 //     hello of an end that has moved.
-//   - If it comes first that the receiver moves, the luggage is the receiver's, too. It is closed when
-//     the sender has taken note of the move: no message comes behind that.
+//   - If it comes first that the receiver moves, the luggage is the receiver's, too. It is closed
+//     when the sender has taken note of the move: no message comes behind that.
 //   - If no packet can come any more, and no goodbye was said, the luggage is the receiver's.
 //
 // What has been exported nobody can take back. So the receiver closes it as soon as it knows that
-// no message will come, and the sender keeps the original open that long.
+// no message will come. The sender keeps the original open until the pipe is closed.
 //
 // In the end a goodbye may be in the pipe that nobody reads any more. Then the luggage stays:
 // better a descriptor too many than one that is closed twice, the second time as another file.
@@ -81,8 +81,8 @@ func (in *inbox) discardExportedLocked() {
 	}
 }
 
-// behindLocked notes a message that has come behind our goodbye. Its sender takes it back, unless the
-// goodbye is never said. It may release mu.
+// behindLocked notes a message that has come behind our goodbye. Its sender takes it back, unless
+// the goodbye is never said. It may release mu.
 func (in *inbox) behindLocked(p *wire.Packet) {
 	in.discardExportedLocked()
 	in.behind.Join(in.takeLuggageLocked())
@@ -110,7 +110,7 @@ func (o *outbox) Stray(luggage []*rights.Outgoing) {
 	c := o.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.peer.hearing == nothing || c.moves.PeerAway() || c.moves.PeerWaits() { // what has been put into the peer is its own now
+	if c.peer.hearing == nothing || c.moves.PeerAway() || c.moves.PeerWaits() { // it is the peer's
 		return
 	}
 	for _, l := range luggage {

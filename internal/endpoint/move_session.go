@@ -167,8 +167,8 @@ func (v *moves) answered() bool {
 
 // acknowledged reports whether what has to be acknowledged before this end moves has been, or never
 // will be. A Move is acknowledged behind everything else. One that is left for whoever comes is not
-// acknowledged, but the process that has lost the other end has read everything, and said so last.
-// Without this the copies that are parked here could be pulled when they are no longer what was sent.
+// acknowledged, but the process that has lost the other end reads everything before, and says so.
+// Else what is parked here would be let go of, which hangs up the pipe.
 func (v *moves) acknowledged() bool {
 	return !v.Abroad() || v.c.out.box.Outstanding() == 0 || v.c.pen.severed() || v.c.out.box.Gone()
 }
