@@ -20,8 +20,12 @@ func (c *session) packetLocked(buf *pipe.Buffer, n, placed int) error {
 	return err
 }
 
-// adminLocked applies a packet of the peer's transport.
+// adminLocked applies a packet of the peer's transport. Behind a goodbye an answer is of no
+// consequence: a former owner of this end may have said the hello.
 func (c *session) adminLocked(p *wire.Packet) error {
+	if c.in.box.Left() && (p.Type == wire.Hello || p.Type == wire.Ready) {
+		return nil
+	}
 	switch p.Type {
 	case wire.Ack:
 		return c.peerAcknowledgesLocked(p.Serial)
@@ -58,8 +62,10 @@ func (c *session) peerAcknowledgesLocked(serial uint64) error {
 	if c.out.box.Gone() && c.out.box.Outstanding() == 0 {
 		return nil // it was severed by a goodbye that overtook us
 	}
-	defer c.out.settleLocked()
-	return c.out.box.Ack(serial)
+	err := c.out.box.Ack(serial)
+	c.out.settleLocked()
+	c.moves.heededLocked()
+	return err
 }
 
 func (c *session) peerCreditsLocked(p *wire.Packet) error {
@@ -94,6 +100,7 @@ func (c *session) peerShutdownLocked(p *wire.Packet) {
 	if p.Flags&wire.ShutWrite != 0 {
 		c.in.box.Finish()
 		c.in.cond.Broadcast()
+		c.in.discardExportedLocked()
 	}
 	if p.Flags&wire.ShutRead != 0 {
 		c.out.box.Deafen()
@@ -121,6 +128,7 @@ func (c *session) peerClosedLocked(reset bool) {
 		c.in.box.Leave()
 	}
 	c.in.cond.Broadcast()
+	c.in.discardExportedLocked()
 }
 
 // peerReadyLocked notes what the peer has said it can do, once it has proved which process it is.
@@ -128,6 +136,8 @@ func (c *session) peerReadyLocked(p *wire.Packet) error {
 	switch counts, err := c.moves.Readies(); {
 	case err != nil || !counts:
 		return err
+	case c.peer.alleged: // it was said to a former owner of this end
+		return nil
 	case !c.confirmedLocked():
 		return errUnproved
 	}

@@ -70,11 +70,12 @@ func (c *session) depose(embryo bool) error {
 // is adopted and acknowledged, or not looked at, and then it is the peer's to take back.
 func (c *session) abort(why error) {
 	c.mu.Lock()
-	for c.pen.awaitLocked(); c.in.intake == adopting; c.pen.awaitLocked() {
-		c.in.cond.Wait()
-	}
-	// Nothing comes, or goodbye is said, or is nobody's to say.
-	if !c.above.brings() || c.closed || c.stage == paused {
+	c.in.awaitRestLocked()
+	switch {
+	case c.closed && c.stage != paused: // whoever has closed it says goodbye, and hears what becomes of the rest
+		c.mu.Unlock()
+		return
+	case !c.above.brings() || c.stage == paused: // nothing comes, or goodbye is nobody's to say
 		c.mu.Unlock()
 		c.ended(why)
 		return
@@ -94,6 +95,22 @@ func (c *session) abort(why error) {
 		c.dispose()
 	} else {
 		go c.lingering()
+	}
+}
+
+// awaitRestLocked waits until a message is whole of which a part has come, and so has been
+// acknowledged: whoever reads is to have it. But the peer may be suspended. The pen is free then.
+func (in *inbox) awaitRestLocked() {
+	c := in.c
+	late := c.after(patience)
+	defer late.stop()
+	c.turn.relieve()
+	waits := func() bool {
+		partly := c.above.receipt() && in.box.Unfinished()
+		return in.intake == adopting || partly && !late.passed && !c.turn.ended() && !c.closed && c.stage != paused
+	}
+	for c.pen.awaitLocked(); waits(); c.pen.awaitLocked() {
+		in.cond.Wait()
 	}
 }
 
@@ -130,9 +147,10 @@ func (c *session) finishedLocked() bool {
 }
 
 // underWayLocked reports whether the peer is to be heard still: its acknowledgement, or whose the
-// luggage is whose message will not come. It may be in the pipe in a moment.
+// luggage is whose message will not come. It may be in the pipe in a moment. Sockets that have
+// strayed the peer gets rid of as long as they are open here.
 func (c *session) underWayLocked() bool {
-	return c.out.box.Outstanding() > 0 || c.moves.Holds() || len(c.out.strays) > 0
+	return c.out.box.Outstanding() > 0 || c.moves.Holds() || len(c.out.strays) > 0 || len(c.out.exported) > 0
 }
 
 // lingering ends a connection once nothing is under way any more, or after a bounded time.
@@ -165,23 +183,32 @@ func (c *session) leftovers() {
 func (c *session) dispose() error {
 	c.turn.drain()
 	c.leftovers()
-	c.in.unclaimed()
 	c.pen.lock()
-	left := append(c.out.takeKeptLocked(), c.bereaveLocked(false)...)
+	left := c.out.takeKeptLocked()
+	copies, came := c.bereaveLocked(false)
+	left = append(left, copies...)
+	exported := c.out.takeExportedLocked()
 	bound := c.out.bound
 	c.mu.Unlock()
+	came.discard()
 	if bound != nil {
 		bound.Close() // nothing is to be done if the name cannot be given up
 	}
-	if err := c.abandon(left); !errors.Is(err, net.ErrClosed) { // it broke before
-		return err
+	err := c.abandon(left)
+	for _, e := range exported {
+		e.Release()
 	}
-	return nil
+	if errors.Is(err, net.ErrClosed) { // it broke before
+		return nil
+	}
+	return err
 }
 
-// bereaveLocked ends sending, while nobody is writing. If the peer has not ended, it returns what
-// is to be released by abandon.
-func (c *session) bereaveLocked(peerEnded bool) (left []sock.Parked) {
+// bereaveLocked ends sending, while nobody is writing. It returns what has come and is nobody's,
+// since no packet will come any more, and if the peer has not ended, what is to be released by
+// abandon. The peer may still send what moves wait for, unless it has ended.
+func (c *session) bereaveLocked(peerEnded bool) (left []sock.Parked, came jetsam) {
+	came = jetsam{c.in.takeUnclaimedLocked(peerEnded && c.moves.told != nil), c.in.takeBehindLocked()}
 	c.peer.silence()
 	c.out.forgetStraysLocked()
 	if peerEnded {
@@ -190,7 +217,7 @@ func (c *session) bereaveLocked(peerEnded bool) (left []sock.Parked) {
 		left = c.out.box.Sever()
 	}
 	c.pen.severLocked()
-	return left
+	return left, came
 }
 
 // abandon closes this end, and then lets go of what is parked for a peer that may live: else it
@@ -215,9 +242,8 @@ func takesItsCarrier(p sock.Parked) bool {
 
 // ended notes that no packet will come any more: io.EOF, or why the connection broke.
 func (c *session) ended(err error) {
-	c.in.unclaimed()
 	c.pen.lock()
-	left := c.bereaveLocked(err == io.EOF)
+	left, came := c.bereaveLocked(err == io.EOF)
 	c.out.settleLocked()
 	switch {
 	case err == io.EOF:
@@ -234,6 +260,7 @@ func (c *session) ended(err error) {
 		unplug = false
 	}
 	c.mu.Unlock()
+	came.discard()
 	switch {
 	case !unplug:
 	case len(left) > 0:

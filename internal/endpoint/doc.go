@@ -25,14 +25,14 @@
 //	doors                door.go scarcity.go move_door.go
 //	a session's life     greeting.go admin.go close.go move_session.go move_peer.go
 //	a session's parts    session.go upper.go turn.go pen.go wait.go inbox.go outbox.go message.go
-//	                     owed.go peer.go move_carrier.go
+//	                     owed.go peer.go move_carrier.go luggage.go
 //	what all need        buffer.go config.go deadline.go errors.go
 //
 // And these use one above, since what they do has no end otherwise:
 //
 //	turn.go → admin.go close.go: whoever has read a packet applies it, and finds that nothing more comes
 //	outbox.go message.go → close.go: what was exported and cannot be taken back ends the session
-//	inbox.go → move_build.go: what comes with a message are ends of any kind
+//	inbox.go luggage.go → move_build.go: what comes with a message are ends of any kind
 //
 // What a session does not know of a Conn or a link it asks what is above it (upper.go).
 //

@@ -24,7 +24,8 @@ type inbox struct {
 	adopted  uint64 // the serial number of the message whose descriptors were the last ones
 	failure  error  // why the connection broke, if it did
 	luggage  move.Luggage
-	buffer   int // SO_RCVBUF
+	behind   move.Luggage // messages that have come behind our goodbye
+	buffer   int          // SO_RCVBUF
 }
 
 // An intake says what becomes of messages that come.
@@ -48,6 +49,9 @@ func (in *inbox) dataLocked(p *wire.Packet, buf *pipe.Buffer, placed int) error 
 	}
 	take, err := in.bookLocked(&s, p)
 	if !take || err != nil {
+		if err == nil && p.Flags&wire.Luggage == 0 {
+			in.behindLocked(p)
+		}
 		packets.Put(buf)
 		return err
 	}
@@ -170,9 +174,13 @@ func (in *inbox) endAdoption() {
 // receiveRoute returns how descriptors come from the peer, which must have said that it is ready
 // first.
 func (in *inbox) receiveRoute() (rights.Route, error) {
+	in.c.mu.Lock()
+	defer in.c.mu.Unlock()
+	return in.receiveRouteLocked()
+}
+
+func (in *inbox) receiveRouteLocked() (rights.Route, error) {
 	c := in.c
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	if !c.moves.Agreed() || c.peer.from.Way == rights.Nobody {
 		return rights.Route{}, errUnasked
 	}
@@ -185,37 +193,13 @@ func (in *inbox) takeLuggage() (luggage move.Luggage, closed bool) {
 	c := in.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	luggage = in.luggage
+	return in.takeLuggageLocked(), c.closed && c.stage != paused
+}
+
+func (in *inbox) takeLuggageLocked() move.Luggage {
+	luggage := in.luggage
 	in.luggage = move.Luggage{}
-	return luggage, c.closed && c.stage != paused
-}
-
-// unclaimed closes luggage whose message will not come, since no packet will. Its sender takes back
-// what he can, if he has heard our goodbye.
-func (in *inbox) unclaimed() {
-	discardUnclaimed(in.takeUnclaimed(), in.c.pen.saidGoodbye())
-}
-
-// takeUnclaimed takes luggage whose message will not come; nil if there is none.
-func (in *inbox) takeUnclaimed() *move.Incoming {
-	left, _ := in.takeLuggage()
-	route, err := in.receiveRoute()
-	if err != nil || left.Empty() {
-		return nil
-	}
-	return in.c.receiveEnds(left, route)
-}
-
-// discardUnclaimed closes it, but for what its sender takes back: said is whether our goodbye was
-// said before he could hear that it is closed.
-func discardUnclaimed(ends *move.Incoming, said bool) {
-	switch {
-	case ends == nil:
-	case said:
-		ends.DiscardExported()
-	default:
-		ends.Discard()
-	}
+	return luggage
 }
 
 // ending translates how reading has ended; nil if it has not.

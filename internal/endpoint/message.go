@@ -17,6 +17,7 @@ import (
 // been queued.
 type message struct {
 	*rights.Outgoing                // nil if it has no descriptors
+	route            rights.Route   // by which they travel
 	ends             *move.Outgoing // those of its descriptors that are ends of ours; nil if none is
 	transfer         *sock.Transfer // once it has been written
 	room             sock.Transfer  // for that
@@ -134,7 +135,7 @@ func (o *outbox) gather(files []transport.File, weight int) (*message, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &message{Outgoing: rights.NewOutgoing(o.c.table, o.c.pipe, route, len(files))}
+	m := &message{Outgoing: rights.NewOutgoing(o.c.table, o.c.pipe, route, len(files)), route: route}
 	if err := o.add(m, route, files); err != nil {
 		return nil, err
 	}
@@ -164,13 +165,13 @@ func (o *outbox) add(m *message, route rights.Route, files []transport.File) (er
 }
 
 // load duplicates the descriptors of m for the peer: errMoving if the peer's end moves away from
-// where they would go.
+// where they would go, or has, and they travel to its new owner by another route.
 func (s sending) load(m *message) error {
 	if m.Outgoing == nil {
 		return nil
 	}
 	s.c.mu.Lock()
-	ready := s.c.moves.Load()
+	ready := m.route == s.c.peer.to && s.c.moves.Load()
 	s.c.mu.Unlock()
 	if !ready {
 		return errMoving
@@ -187,11 +188,22 @@ func (s sending) unload() {
 	s.c.mu.Lock()
 	defer s.c.mu.Unlock()
 	s.unloadedLocked()
+	s.abandonedLocked()
+}
+
+// abandonedLocked notes that the rest of a message will not be written.
+func (s sending) abandonedLocked() {
+	if s.c.moves.Abandon() {
+		s.c.turn.wakeMoverLocked()
+	}
 }
 
 func (o *outbox) unloadedLocked() {
-	if o.c.moves.Unload() {
+	o.c.pen.awaitLocked()
+	if v := &o.c.moves; v.Unload() {
+		luggage := o.c.in.takeUnclaimedLocked(v.told != nil)
 		o.c.pen.payLocked()
+		o.c.in.discardLocked(luggage)
 	}
 	o.c.turn.wakeMoverLocked()
 }

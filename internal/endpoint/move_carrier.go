@@ -68,40 +68,6 @@ func (o *outbox) Stopped() error {
 	return o.writeStoppedLocked()
 }
 
-// Stray takes over luggage in the pipe whose message will not come: see move.Carrier. The peer
-// closes it when no packet can come any more, or, if this end was to move over itself, upon the
-// hello of the end that has stayed: before it answers that. But if the peer says goodbye first, it
-// is this side's to take back, whenever that is heard.
-func (o *outbox) Stray(luggage []*rights.Outgoing) {
-	for _, l := range luggage {
-		l.Unpark()
-	}
-	c := o.c
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.peer.hearing == nothing || c.moves.PeerAway() { // the process that has it is left, or has lost the end
-		return
-	}
-	for _, l := range luggage {
-		o.strays = append(o.strays, &message{Outgoing: l, of: o})
-	}
-	if c.peer.hearing == goodbye {
-		o.returnStraysLocked()
-		o.settleLocked()
-	}
-}
-
-// returnStraysLocked takes back what has strayed: the peer has said goodbye.
-func (o *outbox) returnStraysLocked() {
-	for _, m := range o.strays {
-		(*parked)(m).TakeBack()
-	}
-	o.forgetStraysLocked()
-}
-
-// forgetStraysLocked leaves what has strayed to the process that it has come to.
-func (o *outbox) forgetStraysLocked() { o.strays = nil }
-
 // carriesItself reports whether this very end is one of those that go with m.
 func (o *outbox) carriesItself(m *message) bool {
 	return m != nil && m.ends != nil && slices.ContainsFunc(m.ends.Ends(), func(e move.End) bool {

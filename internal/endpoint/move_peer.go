@@ -46,8 +46,13 @@ func (v *moves) peerMoves(p *wire.Packet) error {
 		return err
 	}
 	c.out.forgetStraysLocked()
+	var luggage unclaimed
+	if !v.PeerWaits() {
+		luggage = c.in.takeUnclaimedLocked(v.told != nil)
+	}
 	c.pen.payLocked()
 	c.wakeWritesLocked() // whoever has loaded a message takes it back
+	c.in.discardLocked(luggage)
 	return nil
 }
 
@@ -64,12 +69,6 @@ func (v *moves) rehello(p *wire.Packet) error {
 		return errRole
 	case h.SocketType != uint8(c.typ) || h.Socket != c.peer.id || !v.expects(moved):
 		return errUnexpected
-	}
-	said := false
-	if moved {
-		ends := c.in.takeUnclaimed() // while it is known how it came: its message will not
-		said = c.pen.saidGoodbye()
-		defer func() { discardUnclaimed(ends, said) }()
 	}
 	who, can, err := c.pipe.Identify(h.Proof)
 	if err != nil {
@@ -89,24 +88,38 @@ func (v *moves) rehello(p *wire.Packet) error {
 		return err
 	}
 	c.pen.lock()
-	defer c.mu.Unlock()
-	if err := c.out.box.Raise(h.Rights); err != nil {
-		return err
+	luggage, err := v.helloLocked(h.Rights, moved)
+	if err == nil {
+		c.peer.pass = p.Flags&wire.PassCredentials != 0
+		c.peer.can = can
+		c.pen.owed.able = can
+		if moved {
+			c.pen.owed.proof = proof // of the answer
+		}
+		c.pen.payLocked()
+		c.wakeWritesLocked()
 	}
-	c.peer.pass = p.Flags&wire.PassCredentials != 0
-	c.peer.can = can
-	if err := v.PeerHello(moved, v.parkedLocked()); err != nil {
-		return err
+	c.mu.Unlock()
+	luggage.discard()
+	return err
+}
+
+// helloLocked takes in that a hello has come, which allows so many descriptors. It returns luggage
+// whose message will not come, as the sender hears by the answer. The pen is free.
+func (v *moves) helloLocked(rights uint64, moved bool) (luggage unclaimed, err error) {
+	c := v.c
+	if err := c.out.box.Raise(rights); err != nil {
+		return luggage, err
+	}
+	parked := v.parkedLocked()
+	if moved && v.Expects(moved, parked) {
+		luggage = c.in.takeUnclaimedLocked(v.told != nil) // while it is known how it came
+	}
+	if err := v.PeerHello(moved, parked); err != nil {
+		return luggage, err
 	}
 	c.out.forgetStraysLocked()
-	said = c.pen.saidGoodbyeLocked() // else the peer hears the answer first, and leaves what has strayed to us
-	c.pen.owed.able = can
-	if moved {
-		c.pen.owed.proof = proof // of the answer
-	}
-	c.pen.payLocked()
-	c.wakeWritesLocked()
-	return nil
+	return luggage, nil
 }
 
 // expects reports whether such a hello can come now.

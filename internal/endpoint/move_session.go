@@ -165,6 +165,14 @@ func (v *moves) answered() bool {
 	return v.Answered() || v.c.pen.severed() || v.c.out.box.Gone()
 }
 
+// acknowledged reports whether what has to be acknowledged before this end moves has been, or never
+// will be. A Move is acknowledged behind everything else. One that is left for whoever comes is not
+// acknowledged, but the process that has lost the other end reads everything before, and says so.
+// Else what is parked here would be let go of, which hangs up the pipe.
+func (v *moves) acknowledged() bool {
+	return !v.Abroad() || v.c.out.box.Outstanding() == 0 || v.c.pen.severed() || v.c.out.box.Gone()
+}
+
 // Ready waits until nothing is under way, and the peer knows that c moves.
 func (c *session) Ready(m *move.Outgoing) error {
 	if err := c.moves.announce(m); err != nil {
@@ -214,7 +222,9 @@ func (v *moves) announce(m *move.Outgoing) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for {
-		err := v.watchLocked(m, func() bool { return c.turn.oneRead == noRead && v.quiet() && (mate != nil || v.answered()) })
+		err := v.watchLocked(m, func() bool {
+			return c.turn.oneRead == noRead && v.quiet() && (mate != nil || v.answered() && v.acknowledged())
+		})
 		switch {
 		case err != nil:
 			return err
@@ -260,6 +270,7 @@ func (v *moves) leaveWordLocked() bool {
 func (v *moves) requestLocked(m *move.Outgoing) error {
 	c := v.c
 	t := c.pen.owed.Ask(sock.DebtMove)
+	v.told = t
 	c.pen.owed.OweMove(v.route(m))
 	v.Announce()
 	c.pen.payLocked()
@@ -326,7 +337,7 @@ func (c *session) endStateLocked() sock.EndState {
 func (c *session) Stay() {
 	proof, err := c.pipe.Proof()
 	c.pen.lock()
-	if c.moves.Stay() && err == nil { // else the pipe is closed
+	if c.moves.stayLocked() && err == nil { // else the pipe is closed
 		c.moves.greetLocked(proof)
 	}
 	c.pen.payLocked()
@@ -346,6 +357,14 @@ func (c *session) Stay() {
 		c.abandon(left)
 	}
 	c.turn.catchUp() // the peer has not waited until this end had taken note of everything: see tellLocked
+}
+
+// stayLocked is sock.Moves.Stay.
+func (v *moves) stayLocked() (greet bool) {
+	if v.c.pen.owed.Owes(sock.DebtMove) {
+		v.told = nil // and never will be
+	}
+	return v.Stay()
 }
 
 // resumeLocked starts the reader again that drain has ended. It reports whether Close was called

@@ -25,6 +25,8 @@ type outbox struct {
 	guests []guest       // ends that are being moved over this connection
 	strays []*message    // luggage in the pipe whose message will not come: see Stray
 	kept   []sock.Parked // of an end that broke while it moved: to be let go of when its pipe is closed
+
+	exported []*rights.Outgoing // sockets that have strayed: open until the pipe is closed
 }
 
 // A sending is the one message that is being loaded and written: whoever has one has the lock
@@ -38,6 +40,12 @@ func (o *outbox) send() sending {
 }
 
 func (s sending) done() { s.c.writing.Unlock() }
+
+// takeExportedLocked returns the sockets that have strayed, and forgets them.
+func (o *outbox) takeExportedLocked() (exported []*rights.Outgoing) {
+	exported, o.exported = o.exported, nil
+	return exported
+}
 
 // takeKeptLocked returns what is to be let go of when the pipe is closed, and forgets it.
 func (o *outbox) takeKeptLocked() (kept []sock.Parked) {
@@ -134,6 +142,7 @@ func (s sending) pieces(b []byte, first int, m *message) (n int, err error) {
 			}
 		}
 		if err := s.putLocked(&p, m, begun); err != nil {
+			s.abandonedLocked()
 			if c.typ != sock.Stream {
 				n = 0 // a record goes whole or not at all
 			}

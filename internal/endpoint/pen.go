@@ -226,13 +226,6 @@ func (p *pen) partLocked(reset bool) {
 // peer has sent, and not had acknowledged, is its own to take back. The pen is free.
 func (p *pen) saidGoodbyeLocked() bool { return p.parting == bidding && !p.owed.Owes(sock.DebtBye) }
 
-// saidGoodbye is saidGoodbyeLocked.
-func (p *pen) saidGoodbye() bool {
-	p.lock()
-	defer p.c.mu.Unlock()
-	return p.saidGoodbyeLocked()
-}
-
 // keepGoodbyeLocked makes a goodbye that is owed unsaid, and reports whether there was one.
 func (p *pen) keepGoodbyeLocked() bool {
 	if p.parting != bidding || p.saidGoodbyeLocked() {

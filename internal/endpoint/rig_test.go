@@ -62,10 +62,16 @@ func (r *rig) config(p *simproc.Process, typ sock.Type) endpoint.Config {
 // connect makes the connection, and lets the handshake end.
 func (r *rig) connect(k kinship, typ sock.Type) {
 	r.t.Helper()
+	r.connectBy(k, r.config(r.clientProc, typ))
+}
+
+// connectBy is connect for a client of that configuration.
+func (r *rig) connectBy(k kinship, cfg endpoint.Config) {
+	r.t.Helper()
 	r.serverPipe, r.clientPipe = newFakePipe(k, r.serverProc, r.clientProc)
 	r.source.pipes <- r.serverPipe
 	var err error
-	if r.client, err = endpoint.Dial(context.Background(), r.clientPipe, r.config(r.clientProc, typ)); err != nil {
+	if r.client, err = endpoint.Dial(context.Background(), r.clientPipe, cfg); err != nil {
 		r.t.Fatal(err)
 	}
 	c, err := r.listener.Accept()

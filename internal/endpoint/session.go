@@ -136,7 +136,8 @@ type moves struct {
 	sock.Moves
 	c *session
 
-	nudged  bool       // whoever moves this end has to look around
-	nested  []move.End // ends in the queue of this end when it came here, read since or not
-	waiting []move.End // ends that have come over the connection, and begin to live when the other end is let go
+	told    *sock.Transfer // our Move, until the peer has taken note of it
+	nudged  bool           // whoever moves this end has to look around
+	nested  []move.End     // ends in the queue of this end when it came here, read since or not
+	waiting []move.End     // ends that have come over the connection, and begin to live when the other end is let go
 }

@@ -29,8 +29,8 @@ func (w *wait) endLocked() {
 // anything that comes later.
 const patience = time.Second
 
-// A limit is passed after a while, and then wakes whoever waits for the sending half. It is guarded
-// by session.mu.
+// A limit is passed after a while, and then wakes whoever waits for either half. It is guarded by
+// session.mu.
 type limit struct {
 	passed bool
 	timer  *time.Timer
@@ -44,6 +44,7 @@ func (c *session) after(d time.Duration) *limit {
 		defer c.mu.Unlock()
 		l.passed = true
 		c.wakeWritesLocked()
+		c.in.cond.Broadcast()
 	})
 	return l
 }

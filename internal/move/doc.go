@@ -68,6 +68,9 @@ type Carrier interface {
 	// Stray takes over luggage that has been written, and whose message will not be. The peer closes
 	// it, unless the peer has been closed before it has heard that.
 	Stray([]*rights.Outgoing)
+	// Keep keeps sockets open that have been exported with luggage, as long as the peer may import
+	// them: nobody can take them back, so the peer gets rid of them in that way.
+	Keep(exported *rights.Outgoing)
 }
 
 // ErrCycle: an end would wait in its own queue.

@@ -33,6 +33,34 @@ func (l *Luggage) Add(p *wire.Packet) {
 	l.weight += sock.Arrival{Bytes: len(p.Payload), Rights: p.Records, Luggage: true}.Weight()
 }
 
+// Join takes in what has come in front of another message.
+func (l *Luggage) Join(other Luggage) {
+	l.states = append(l.states, other.states...)
+	l.records = append(l.records, other.records...)
+	l.n += other.n
+	l.weight += other.weight
+}
+
+// TakeExported takes the sockets that have been exported. What is left can only be discarded.
+func (l *Luggage) TakeExported() (exported Luggage) {
+	block, n := l.records, l.n
+	l.records, l.n = nil, 0
+	for range n {
+		r, rest, err := wire.ParseRecord(block)
+		if err != nil {
+			break
+		}
+		to := l
+		if r.Owner == wire.Exported {
+			to = &exported
+		}
+		to.records = append(to.records, block[:len(block)-len(rest)]...)
+		to.n++
+		block = rest
+	}
+	return exported
+}
+
 // A Builder makes ends.
 type Builder interface {
 	// Build makes an end of the next state of in, which is of this kind, and of its descriptor v, 0

@@ -170,7 +170,14 @@ func (m *Outgoing) Undo() {
 func (m *Outgoing) Release() { m.decide((*rights.Outgoing).Release, m.Finish) }
 
 // TakeBack is called when the peer has not looked at the message, and never will.
-func (m *Outgoing) TakeBack() { m.decide((*rights.Outgoing).TakeBack, m.Stay) }
+func (m *Outgoing) TakeBack() {
+	for _, o := range m.luggage {
+		if exported := o.Unpark(); exported != nil {
+			m.carrier.Keep(exported)
+		}
+	}
+	m.decide((*rights.Outgoing).TakeBack, m.Stay)
+}
 
 // Decline is called when the peer has discarded the message.
 func (m *Outgoing) Decline() { m.decide((*rights.Outgoing).Decline, m.Stay) }

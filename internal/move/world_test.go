@@ -30,6 +30,7 @@ type world struct {
 	peerID uint64
 	gone   error // why the carrier has stopped
 	strays []*rights.Outgoing
+	kept   []*rights.Outgoing
 	guests map[*move.Outgoing][]move.End
 }
 
@@ -46,6 +47,7 @@ func (w *world) Stopped() error                     { return w.gone }
 func (w *world) Watch(m *move.Outgoing, e move.End) { w.guests[m] = append(w.guests[m], e) }
 func (w *world) Unwatch(m *move.Outgoing)           { delete(w.guests, m) }
 func (w *world) Stray(luggage []*rights.Outgoing)   { w.strays = append(w.strays, luggage...) }
+func (w *world) Keep(exported *rights.Outgoing)     { w.kept = append(w.kept, exported) }
 func (w *world) outgoing(n int) *rights.Outgoing    { return rights.NewOutgoing(w.here, w.to, w.route, n) }
 func (w *world) room() *rights.Outgoing             { return w.outgoing(0) }
 func (w *world) message(ends ...*end) *move.Outgoing {

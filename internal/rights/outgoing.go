@@ -198,16 +198,27 @@ func (o *Outgoing) Release() {
 }
 
 // Unpark closes our copies, which the peer will not ask for, and keeps what has been put into the
-// peer: until TakeBack, or Decline.
-func (o *Outgoing) Unpark() {
-	var pushed []item
+// peer: until TakeBack, or Decline. Sockets that have been exported it returns, nil if there are
+// none: they stay open until Release, since the peer may have to import them to get rid of them.
+func (o *Outgoing) Unpark() (exported *Outgoing) {
+	var pushed, parked, sockets []item
 	for _, it := range o.items[:o.duplicated] {
-		if it.push && !it.absent() {
+		switch {
+		case it.owner == wire.Exported && o.exported:
+			sockets = append(sockets, it)
+		case it.push && !it.absent():
 			pushed = append(pushed, it)
+		default:
+			parked = append(parked, it)
 		}
 	}
+	o.items, o.duplicated = parked, len(parked)
 	o.Release()
 	o.items, o.duplicated = pushed, len(pushed)
+	if len(sockets) > 0 {
+		exported = &Outgoing{table: o.table, peer: o.peer, route: o.route, items: sockets, duplicated: len(sockets), exported: true}
+	}
+	return exported
 }
 
 // TakeBack undoes everything: nothing of the message was written (P4).

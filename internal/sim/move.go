@@ -37,11 +37,20 @@ func (c *cargo) carry(p *Process, over *Side, random *rand.Rand, o Outgoing) (go
 	}
 	o.Kinds = append([]descriptor.Kind{descriptor.File}, o.Kinds...)
 	w.underWay(1)
+	p.sends(1)
 	carrier.sendOne(random, o, c)
+	p.sends(-1)
 	if !c.gone {
 		w.underWay(-1)
 	}
 	return c.gone
+}
+
+// sends counts ends that p sends, and has not let go of: their receiver may have them already.
+func (p *Process) sends(n int) {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	p.sending += n
 }
 
 // underWay counts ends that have been sent and not received.
@@ -84,7 +93,9 @@ func (l *life) move(o Outgoing, rest []Outgoing, r Reader) (gone bool) {
 		p.Own(e)
 		l.Side.Live(p, e.(*endpoint.Conn), rest, r)
 	}}
-	random := rand.New(rand.NewPCG(l.seed, carried|uint64(len(rest)))) // another program may use that of l
+	// Another program may use that of l, and may have as much to send. No two messages are as far from
+	// the end of the list, of which each of the programs has a part.
+	random := rand.New(rand.NewPCG(l.seed, carried|uint64(cap(rest))))
 	if !c.carry(l.p, o.Over, random, o) {
 		return false
 	}

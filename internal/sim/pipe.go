@@ -37,6 +37,7 @@ type end struct {
 	bytes    int      // in queue
 	side     *Side    // whose it is
 	released bool
+	parted   bool     // goodbye has been said here
 	answered *Process // who has shown at this end that he is who he says
 }
 

@@ -67,6 +67,7 @@ type Process struct {
 	unsent    map[*end]int // bytes that it has written while it is suspended, and that have a place in the pipe
 	objects   []io.Closer  // that its program has
 	leaving   bool
+	sending   int             // ends that it sends, of which it has not let go
 	adopted   map[uint64]bool // what the engine has taken ahead of the program
 	orphans   map[uint64]*orphan
 }
@@ -295,7 +296,7 @@ func (p *Process) adopt(v uint64) {
 	}
 	delete(p.orphans, v)
 	p.adopted[v] = true
-	bound := p.w.transit * afterAccept
+	bound := (p.w.transit + p.sending) * afterAccept
 	for _, s := range p.w.sides {
 		if s.holder == p {
 			bound += s.bound

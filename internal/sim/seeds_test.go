@@ -61,6 +61,16 @@ var kept = []struct {
 	{86767, "no fault of the engine's: sockets were exported with a message that was given up as its end moved, and counted as the next message's"},
 	{82565, "no fault of the engine's: a message that failed had the same bytes as one of the next owner's"},
 	{911135, "a datagram had come in part when its socket was closed: its descriptors were discarded, and its sender took them back, too"},
+	{61264, "an end had moved over itself, and took what its peer had said to the former owner for an answer"},
+	{99394, "a message waited for an end that went with it, and went by the route to the former owner of the peer's end"},
+	{3051648, "the peer said goodbye, and its answer to a hello came to the next owner, who had said none"},
+	{98340, "sockets were exported with luggage whose message did not come, and closed before the peer had imported them to get rid of them"},
+	{4031287, "a connection was ended, since a socket could not be taken back, when a part of a message had been acknowledged"},
+	{4046984, "an end left word that it moved, and let go of what was unacknowledged: that hung up the pipe, which was the next owner's"},
+	{4136872, "no fault of the engine's: a message that failed had the same bytes as one of another program's"},
+	{4043380, "no fault of the engine's: a Move was acknowledged behind a goodbye, and so was what had been left to its sender"},
+	{4031203, "no fault of the engine's: an end had moved, and its former owner was closing what had been in the queue"},
+	{4009339, "no fault of the engine's: a datagram of which the outcome was unknown came after one that was sent later"},
 	{3109, "an end was to move over itself, stayed, and had not said so when its peer was to move over itself: each waited for the other"},
 }
 

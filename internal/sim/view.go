@@ -154,13 +154,15 @@ func (h *handle) followOrphans(data []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
-	case p.Type == wire.Ack && h.p.dead:
+	case p.Type == wire.Ack && (h.p.dead || h.e.parted): // what has not been acknowledged before a goodbye is taken back
 	case p.Type == wire.Ack:
 		for v, o := range h.p.orphans {
 			if o.from == h.e.peer && o.serial != 0 && o.serial <= p.Serial && !h.p.full {
 				w.failLocked("left behind", "%s has acknowledged message %d, and not looked at %#x that came with it", h.p.name, p.Serial, v)
 			}
 		}
+	case p.Type == wire.Bye:
+		h.e.parted = true
 	case p.Records > 0 && h.other != nil:
 		for _, v := range named(p) {
 			o := h.other.peer.orphans[v]

@@ -67,15 +67,16 @@ func (in *Inbox) SetWindow(bytes uint32) error {
 
 // Admit checks that the peer may send a packet now, and books it. It comes before the descriptors
 // are adopted, so that nobody makes us adopt more than we said. The window counts when a message
-// begins; its later pieces only have to keep it below the largest message.
+// begins, or its luggage; its later pieces only have to keep it below the largest message, and
+// luggage has a bound of its own.
 func (in *Inbox) Admit(a Arrival) error {
-	if !a.Continued && !in.luggage {
-		in.state.Message, in.state.Pieces = 0, 0
-		if in.state.Arrived-in.state.Reported >= in.state.Window {
-			return errWindow
-		}
+	if !a.Continued && !in.luggage && in.state.Arrived-in.state.Reported >= in.state.Window {
+		return errWindow
 	}
-	in.luggage = in.luggage && !a.Continued || a.Luggage
+	if !a.Continued && !(in.luggage && a.Luggage) {
+		in.state.Message, in.state.Pieces = 0, 0
+	}
+	in.luggage = a.Luggage
 	in.state.Message += uint32(a.Bytes)
 	in.state.Pieces++
 	size, pieces := uint32(MaxWindow), uint32(maxPieces)
@@ -98,9 +99,6 @@ func (in *Inbox) Admit(a Arrival) error {
 // error.
 func (in *Inbox) Put(s Segment) (wake bool, err error) {
 	s.cost = Cost(len(s.Data))
-	if !s.Continued {
-		in.luggage = false
-	}
 	if s.Placed > 0 {
 		in.placed++
 	}
@@ -413,6 +411,9 @@ func (in *Inbox) Reset() {
 // Fail notes that the connection broke. What is queued can still be read, but for an incomplete
 // record.
 func (in *Inbox) Fail() { in.state.Failed = true }
+
+// Left reports whether the peer has been closed.
+func (in *Inbox) Left() bool { return in.state.Gone }
 
 // Ending reports whether reading has ended though the peer is not known to be closed.
 func (in *Inbox) Ending() bool { return in.state.Shut && !in.state.Gone }

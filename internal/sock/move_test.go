@@ -66,6 +66,24 @@ func TestLuggageAndItsMessageAreOne(t *testing.T) {
 	}
 }
 
+// A message of several packets may be as long behind luggage as without.
+func TestAMessageBehindLuggageIsAsLongAsAny(t *testing.T) {
+	in := sock.NewInbox(sock.Seqpacket, sock.RightsWindow)
+	for range (sock.MaxLuggage - sock.MaxWindow) / 65_536 {
+		if err := in.Admit(sock.Arrival{Bytes: 65_536, Luggage: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 6 {
+		if err := in.Admit(sock.Arrival{Bytes: 65_536, Continued: i > 0}); err != nil {
+			t.Fatalf("piece %d: %v", i, err)
+		}
+		if _, err := in.Put(sock.Segment{Data: make([]byte, 65_536), More: i < 5, Continued: i > 0}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // What came in front of a message is given back with its descriptors, by the read that takes those.
 func TestLuggageIsGivenBackWithItsMessage(t *testing.T) {
 	in := sock.NewInbox(sock.Stream, 253)

@@ -163,6 +163,7 @@ func (m *Moves) Look() MovesState { return MovesState{PeerAway: m.PeerAway(), Wa
 // hello itself (Greet).
 func (m *Moves) Arrive(is MovesState) {
 	m.phase, m.readies = Unborn, anyReady
+	m.asked = !is.Waits // by a former owner, if the peer is gone: see Answered
 	if is.PeerAway {
 		m.other = Away
 	}
@@ -396,6 +397,16 @@ func (m *Moves) Unload() bool {
 	return m.release()
 }
 
+// Abandon notes that the rest of a message that is partly written will not be, since its owner has
+// shut down writing. It reports whether there is such a message.
+func (m *Moves) Abandon() bool {
+	if m.message != partly {
+		return false
+	}
+	m.message = none
+	return true
+}
+
 // Wrote notes that a packet of a message has been written, and whether there is more.
 func (m *Moves) Wrote(more bool) {
 	switch {
@@ -450,6 +461,9 @@ func (m *Moves) Abroad() bool { return m.other == Away }
 
 // PeerAway reports whether whoever has the other end next has not said hello.
 func (m *Moves) PeerAway() bool { return m.other != Present }
+
+// PeerWaits reports whether the other end's Move has not been acknowledged.
+func (m *Moves) PeerWaits() bool { return m.unacked != 0 }
 
 // Waits reports whether the hello of an end that has moved, or is about to, waits for that of the
 // other one.
