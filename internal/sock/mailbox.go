@@ -243,10 +243,11 @@ func (m *Mailbox[C]) SetPeer(p Peer) { m.state.Peer = p }
 func (m *Mailbox[C]) Peer() Peer { return m.state.Peer }
 
 // Part takes in that a sender has found the peer gone, and returns what he is told. The first time
-// what is queued is discarded, and anybody may send from then on.
+// what is queued is discarded, and anybody may send from then on. Of a closed socket Empty discards
+// what is queued, and a link that came too late may have been closed already.
 func (m *Mailbox[C]) Part() Obstacle {
 	o := m.state.Peer.Part()
-	if o == Left {
+	if o == Left && !m.closed {
 		m.purge()
 	}
 	return o
