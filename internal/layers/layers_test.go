@@ -20,7 +20,7 @@ const module = "afunix"
 // code may import. Tests may import anything.
 var allowed = map[string][]string{
 	module: {"internal/transports", "internal/transport", "internal/inherit", "internal/received", "internal/descriptor",
-		"internal/cred", "internal/errno", "internal/lookalike"},
+		"internal/cred", "internal/errno", "internal/lookalike", "internal/sockfile"},
 	"afunix/internal/transports": {"internal/transport", "internal/kernel", "internal/piped", "internal/pipe"},
 	"afunix/internal/piped":      {"internal/transport", "internal/endpoint", "internal/pipe", "internal/sock", "internal/linuxpipe", "internal/winpipe"},
 	"afunix/internal/kernel":     {"internal/locks", "internal/transport", "internal/descriptor", "internal/cred", "internal/sockfile", "internal/lookalike"},
@@ -38,7 +38,7 @@ var allowed = map[string][]string{
 	"afunix/internal/winsock":    {"internal/locks"},
 	"afunix/internal/transport":  {"internal/descriptor", "internal/cred"},
 	"afunix/internal/descriptor": {"internal/locks", "internal/sock", "internal/errno"},
-	"afunix/internal/sockfile":   {},
+	"afunix/internal/sockfile":   {"internal/errno", "internal/lookalike", "internal/winfile"},
 	"afunix/internal/lookalike":  {"internal/errno"},
 	"afunix/internal/cred":       {},
 	"afunix/internal/locks":      {},
