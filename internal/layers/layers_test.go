@@ -47,7 +47,7 @@ var allowed = map[string][]string{
 	"afunix/upgrade":             {"internal/locks", ".", "internal/errno", "internal/sockfile", "internal/lookalike", "internal/winfile"},
 	"afunix/upgrade/httpdrain":   {"internal/locks"},
 
-	"afunix/dropin/net":              {"internal/locks", ".", "dropin/internal/ends", "internal/winsock", "internal/descriptor", "internal/sockfile", "internal/winfile"},
+	"afunix/dropin/net":              {"internal/locks", ".", "dropin/internal/ends", "internal/winsock", "internal/received", "internal/descriptor", "internal/sockfile", "internal/winfile"},
 	"afunix/dropin/syscall":          {"dropin/internal/ends", "dropin/internal/control"},
 	"afunix/dropin/unix":             {"dropin/internal/ends", "dropin/syscall"},
 	"afunix/dropin/internal/ends":    {"internal/locks", ".", "dropin/internal/control", "internal/descriptor", "internal/sock"},
