@@ -40,11 +40,13 @@ var allowed = map[string][]string{
 	"afunix/internal/descriptor": {"internal/locks", "internal/sock", "internal/errno"},
 	"afunix/internal/sockfile":   {"internal/errno", "internal/lookalike", "internal/winfile"},
 	"afunix/internal/lookalike":  {"internal/errno"},
+	"afunix/internal/activated":  {},
 	"afunix/internal/cred":       {},
 	"afunix/internal/locks":      {},
 	"afunix/internal/errno":      {},
 	"afunix/internal/platforms":  {},
-	"afunix/upgrade":             {"internal/locks", ".", "internal/errno", "internal/sockfile", "internal/lookalike", "internal/winfile"},
+	"afunix/activation":          {".", "internal/activated", "internal/descriptor", "internal/errno"},
+	"afunix/upgrade":             {"internal/locks", ".", "activation", "internal/activated", "internal/errno", "internal/sockfile", "internal/lookalike", "internal/winfile"},
 	"afunix/upgrade/httpdrain":   {"internal/locks"},
 
 	"afunix/dropin/net":              {"internal/locks", ".", "dropin/internal/ends", "internal/winsock", "internal/received", "internal/descriptor", "internal/sockfile", "internal/winfile"},
@@ -181,7 +183,7 @@ func TestUsersGetOneModule(t *testing.T) {
 	for _, goos := range systems {
 		out := goCommand(t, library, goos, "list", "-deps", "-tags", "afunix_pipe", "-f",
 			"{{with .Module}}{{.Path}}{{end}}",
-			".", "./upgrade/...", "./dropin/...")
+			".", "./activation/...", "./upgrade/...", "./dropin/...")
 		paths := slices.Compact(slices.Sorted(strings.FieldsSeq(out)))
 		if !slices.Equal(paths, []string{module, "golang.org/x/sys"}) {
 			t.Errorf("%s: what users import is of the modules %v", goos, paths)
