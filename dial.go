@@ -32,9 +32,10 @@ type Dialer struct {
 	// error is EAGAIN at once, as in package net. (A context that can merely be cancelled is no
 	// bound. A server that accepts nobody would hold its clients for ever.)
 	//
-	// Over the pipe transport DialContext waits until the other side has answered, which it does before it
-	// accepts. If the other side says nothing for a minute, DialContext fails with ETIMEDOUT. If
-	// the other process is out of descriptors, that counts as no room after some seconds.
+	// Over the pipe transport DialContext waits until the other side has answered, which it does
+	// before it accepts. If the other side says nothing for a minute, DialContext fails with
+	// ETIMEDOUT. If the other process is out of descriptors, that counts as no room after some
+	// seconds.
 	Timeout time.Duration
 }
 

@@ -14,8 +14,8 @@ import (
 )
 
 // Files takes over the descriptors that the service manager has passed to this process, in their
-// order. The Name of each file is that which the manager has given (LISTEN_FDNAMES), or "unknown" as
-// in sd_listen_fds_with_names(3). Nobody else sees the descriptors after this: neither child
+// order. The Name of each file is that which the manager has given (LISTEN_FDNAMES), or "unknown"
+// as in sd_listen_fds_with_names(3). Nobody else sees the descriptors after this: neither child
 // processes nor another call of Files or [Take]. The caller closes the files.
 //
 // Nothing has been passed if LISTEN_PID is not the number of this process. That is no error.
@@ -25,12 +25,6 @@ func Files() ([]*os.File, error) {
 		return nil, fmt.Errorf("activation: %w", err)
 	}
 	return all, nil
-}
-
-func closeAll(all []*os.File) {
-	for _, f := range all {
-		f.Close()
-	}
 }
 
 // Sockets are what the service manager has passed, and nobody has asked for yet. Their methods are
@@ -58,14 +52,14 @@ func Take() (*Sockets, error) {
 }
 
 // Listener returns the socket that listens with this name, network and address; fs.ErrNotExist if
-// the service manager has passed none. A TCP listener is chosen among the TCP listeners only, and so
-// on. The first choice is a listener with the name at the address; the second is the only listener
-// with the name, wherever it listens; the third is a listener at the address that has another name
-// or none. An address without a host, or with a host that stands for all, means a listener at
-// 0.0.0.0 or [::]. The name "" means a listener without a name.
+// the service manager has passed none. A TCP listener is chosen among the TCP listeners only, and
+// so on. The first choice is a listener with the name at the address; the second is the only
+// listener with the name, wherever it listens; the third is a listener at the address that has
+// another name or none. An address without a host, or with a host that stands for all, means a
+// listener at 0.0.0.0 or [::]. The name "" means a listener without a name.
 //
-// A listener of AF_UNIX is a *[afunix.Listener]. Its socket file is the service manager's, and stays
-// when the listener is closed.
+// A listener of AF_UNIX is a *[afunix.Listener]. Its socket file is the service manager's, and
+// stays when the listener is closed.
 func (s *Sockets) Listener(ctx context.Context, name, network, address string) (net.Listener, error) {
 	return take(ctx, s, name, network, address, listener)
 }
@@ -105,8 +99,8 @@ func (s *Sockets) close(i int) {
 
 // File returns the first descriptor with the name that nobody has asked for, of whatever kind;
 // fs.ErrNotExist if there is none. It may be a FIFO (ListenFIFO=), what this service has stored
-// ([Manager.Store]), or a connection (Accept=yes, named "connection"), of which [afunix.FileConn] or
-// [net.FileConn] make more. The caller closes the file.
+// ([Manager.Store]), or a connection (Accept=yes, named "connection"), of which [afunix.FileConn]
+// or [net.FileConn] make more. The caller closes the file.
 func (s *Sockets) File(name string) (*os.File, error) {
 	for i, f := range s.files {
 		if f != nil && f.Name() == name {

@@ -1,6 +1,6 @@
 // Package activation takes over what a service manager has passed to this process: sockets that
-// listen before the process is started, connections, and other descriptors. And the package talks to
-// the service manager, as sd_notify(3) does, with descriptors too.
+// listen before the process is started, connections, and other descriptors. And the package talks
+// to the service manager, as sd_notify(3) does, with descriptors too.
 //
 //	sockets, err := activation.Take()
 //	defer sockets.Close()

@@ -70,3 +70,9 @@ func passedTo(pid int, getenv func(string) string) (names []string) {
 	}
 	return names
 }
+
+func closeAll(all []*os.File) {
+	for _, f := range all {
+		f.Close()
+	}
+}

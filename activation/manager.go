@@ -64,8 +64,9 @@ func toldNothing(err error) error {
 }
 
 // Notify tells the service manager all of these in one datagram: READY=1, STATUS=…, STOPPING=1,
-// WATCHDOG=1 and whatever else sd_notify(3) lists. That the manager has been told does not mean that
-// it has done anything: see Barrier. A manager that is too busy is waited for, ten seconds at most.
+// WATCHDOG=1 and whatever else sd_notify(3) lists. That the manager has been told does not mean
+// that it has done anything: see Barrier. A manager that is too busy is waited for, ten seconds at
+// most.
 func (m *Manager) Notify(ctx context.Context, states ...string) error {
 	return m.tell(ctx, states)
 }
@@ -88,7 +89,8 @@ func (m *Manager) tell(ctx context.Context, states []string, files ...afunix.Sen
 	return toldNothing(err)
 }
 
-// bound makes a write fail when ctx ends, until release is called. Release leaves no deadline behind.
+// bound makes a write fail when ctx ends, until release is called. Release leaves no deadline
+// behind.
 func (m *Manager) bound(ctx context.Context) (release func()) {
 	ended := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
@@ -153,8 +155,8 @@ func isName(name string) bool {
 }
 
 // Barrier waits until the service manager has taken in everything that it has been told before, by
-// whichever process, or until ctx ends. Then this process may leave: of one that has left, a manager
-// cannot tell to which service it belonged.
+// whichever process, or until ctx ends. Then this process may leave: of one that has left, a
+// manager cannot tell to which service it belonged.
 func (m *Manager) Barrier(ctx context.Context) error {
 	if m == nil {
 		return nil

@@ -60,8 +60,9 @@ func (u *Upgrader) tellManager(ctx context.Context, m *activation.Manager) {
 	s := standing{numbered: u.numbered()}
 	var err error
 	if m == nil {
-		m, err = activation.Dial(ctx)
-		defer m.Close()
+		if m, err = activation.Dial(ctx); err == nil {
+			defer m.Close()
+		}
 	}
 	if err == nil {
 		err = m.Notify(ctx, append([]string{"READY=1"}, s.mainPID(os.Getpid())...)...)

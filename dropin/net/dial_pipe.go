@@ -108,8 +108,8 @@ func dialUnix(ctx context.Context, d *Dialer, network string, laddr, raddr *Unix
 	return newUnixConn(c, address != ""), nil
 }
 
-// A boundless context does not say when it will end. Package afunix would wait so long for room in a
-// backlog, and package net does not.
+// A boundless context does not say when it will end. Package afunix would wait so long for room in
+// a backlog, and package net does not.
 type boundless struct{ context.Context }
 
 // Deadline returns that there is none.

@@ -74,8 +74,8 @@
 //
 // A socket file that a dead process has left makes listening fail with EADDRINUSE, as with package
 // net. With AFUNIX_REPLACE_STALE=1 in the environment of a process, such a file is replaced where
-// the pipe transport listens: see ReplaceStale of afunix.ListenConfig. Then a program that is killed
-// can be started again, although its sources do not know how.
+// the pipe transport listens: see ReplaceStale of afunix.ListenConfig. Then a program that is
+// killed can be started again, although its sources do not know how.
 //
 // Types: [Dialer], [ListenConfig] and [Buffers] are types of their own there, which can be
 // converted to those of package net.

@@ -1,5 +1,5 @@
-// Package activated knows which of the sockets that a service manager has passed to a process is meant
-// by a name, a network and an address.
+// Package activated knows which of the sockets that a service manager has passed to a process is
+// meant by a name, a network and an address.
 package activated
 
 import (

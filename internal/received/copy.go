@@ -6,8 +6,8 @@ import (
 	"afunix/internal/descriptor"
 )
 
-// Copy gives use a duplicate of the descriptor that f has, and its kind. If use succeeds it owns the
-// duplicate.
+// Copy gives use a duplicate of the descriptor that f has, and its kind. If use succeeds it owns
+// the duplicate.
 func Copy[T any](f *os.File, use func(v uintptr, k descriptor.Kind) (T, error)) (got T, err error) {
 	raw, err := f.SyscallConn()
 	if err != nil {

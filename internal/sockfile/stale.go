@@ -55,9 +55,9 @@ const pause = 10 * time.Millisecond
 // errLocked is the error of lock when somebody else has the lock.
 var errLocked = errors.New("another process is doing that")
 
-// Exclusively runs f while nobody else, in any process, runs anything exclusively for the same path.
-// A file with the path and .lock behind it is there meanwhile. If a process dies with that file,
-// the file is in nobody's way. An error that is not f's means that f was not called.
+// Exclusively runs f while nobody else, in any process, runs anything exclusively for the same
+// path. A file with the path and .lock behind it is there meanwhile. If a process dies with that
+// file, the file is in nobody's way. An error that is not f's means that f was not called.
 func Exclusively(ctx context.Context, path string, f func() error) error {
 	for {
 		unlock, err := lock(path + ".lock")

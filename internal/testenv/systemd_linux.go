@@ -181,8 +181,8 @@ func (r *Systemd) Run(command string) (string, error) {
 	}
 }
 
-// MustRun is Run of what has to succeed. It returns what the command prints, without the space around
-// that.
+// MustRun is Run of what has to succeed. It returns what the command prints, without the space
+// around that.
 func (r *Systemd) MustRun(t *testing.T, command string) string {
 	t.Helper()
 	out, err := r.Run(command)
