@@ -100,7 +100,8 @@ func (c *Conn) File() (*os.File, error) {
 }
 
 // File returns a file with a copy of the socket, as [Conn.File] does. Close of l removes the socket
-// file all the same, unless [Listener.SetUnlinkOnClose] says otherwise.
+// file all the same, unless [Listener.SetUnlinkOnClose] says otherwise. Whoever accepts by way of
+// the file does not ask [ListenConfig.Authorize].
 func (l *Listener) File() (*os.File, error) {
 	raw, err := l.t.SyscallConn()
 	f, err := fileOf(l.Transport(), raw, err, fmt.Sprintf("%s:%v->", l.network, l.Addr()))

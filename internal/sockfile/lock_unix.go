@@ -12,7 +12,7 @@ import (
 )
 
 // lock makes errLocked the error of all other calls with this path, of any process, until unlock is
-// called or this process ends.
+// called or this process ends. A file that was there before, and has something in it, stays.
 func lock(path string) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
@@ -39,7 +39,9 @@ func lock(path string) (unlock func(), err error) {
 		return nil, err
 	}
 	return func() {
-		_ = os.Remove(path) // a file that stays is in nobody's way
+		if ours.Mode().IsRegular() && ours.Size() == 0 { // else it is somebody's who has made it for another purpose
+			_ = os.Remove(path) // a file that stays is in nobody's way
+		}
 		f.Close()
 	}, nil
 }
