@@ -1,6 +1,7 @@
 package activation_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"afunix"
 	"afunix/activation"
 	"afunix/internal/testchild"
 	"afunix/internal/testenv"
@@ -24,6 +26,7 @@ import (
 func init() {
 	children["take from systemd"] = func(args []string) error { return printWishes(args[0]) }
 	children["service"] = service
+	children["serve a connection"] = serveConnection
 }
 
 // freeAddress is where nobody listens now, at TCP and UDP.
@@ -58,6 +61,68 @@ func TestSystemdSocketActivate(t *testing.T) {
 	defer late.Stop()
 	go connect(t, second) // the tool starts the program for the first client
 	expectLines(t, output(t, cmd), "*net.TCPListener "+second, "*net.TCPListener "+first, "none", "left: []")
+}
+
+// systemd's tool accepts the connection itself, and passes that.
+func TestSystemdAccepts(t *testing.T) {
+	tool, err := exec.LookPath("systemd-socket-activate")
+	if err != nil {
+		t.Skip("not installed: systemd-socket-activate")
+	}
+	path := filepath.Join(testenv.TempDir(t), "s")
+	started := testchild.Command(t.Context(), "serve a connection")
+	args := []string{"--listen=" + path, "--accept", "--fdname=connection"} // as systemd names it
+	for _, v := range started.Env {
+		if strings.HasPrefix(v, "AFUNIX_") || strings.HasPrefix(v, "GORACE=") {
+			args = append(args, "--setenv="+v)
+		}
+	}
+	cmd := exec.CommandContext(t.Context(), tool, append(args, started.Args...)...)
+	var said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &said, &said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	defer cmd.Process.Kill()
+	var c *afunix.Conn
+	for limit := timeLimit(); c == nil; <-time.After(10 * time.Millisecond) {
+		if c, err = afunix.Dial("unix", path); err != nil && limit.Err() != nil {
+			t.Fatal(err)
+		}
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(patience))
+	if text, err := io.ReadAll(c); string(text) != fmt.Sprint("hello, process ", os.Getpid()) || err != nil {
+		cmd.Process.Kill()
+		cmd.Wait()
+		t.Errorf("%q, %v: %s", text, err, &said)
+	}
+}
+
+// serveConnection greets the client whose connection systemd has passed.
+func serveConnection([]string) error {
+	s, err := activation.Take()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	f, err := s.File("connection")
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	c, err := afunix.FileConn(f)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	who, err := c.PeerCredentials()
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprint(c, "hello, process ", who.PID)
+	return err
 }
 
 // connect connects as soon as somebody listens.
