@@ -17,8 +17,8 @@ import (
 // with another. A Conn that is dropped without Close is closed by the garbage collector, sooner or
 // later.
 //
-// A [net.Buffers] writes each of its slices by a Write of its own. Each slice becomes a record, and
-// on a stream the slices of two writers mix. Join what belongs together first.
+// The WriteTo of a [net.Buffers] writes each slice by a Write of its own. Each slice becomes a
+// record, and on a stream the slices of two writers mix. Use [Conn.WriteBuffers] instead.
 type Conn struct {
 	t        transport.Conn
 	network  string
@@ -54,6 +54,22 @@ func (c *Conn) Write(b []byte) (int, error) {
 	n, err := c.t.Write(b)
 	if err != nil {
 		err = c.operation("write", "write").wrap(err)
+	}
+	return n, err
+}
+
+// WriteBuffers writes what is in all slices by one Write, without joining them first: they are one
+// record or datagram, and no other write comes in between on a stream. WriteBuffers changes neither
+// the slices nor what is in them, unlike the WriteTo of [net.Buffers]: the same slices can be
+// written to many connections. If an error stops a stream, n says how much has been written; of a
+// record that is all or nothing. The slices are lent for the call.
+//
+// Over the kernel transport the slices are not copied (sendmsg(2) takes them as they are), unless a
+// record has more than 1,024 of them. Over the pipe transport short slices are copied into packets.
+func (c *Conn) WriteBuffers(v net.Buffers) (n int64, err error) {
+	n, err = c.t.WriteBuffers(v)
+	if err != nil {
+		err = c.operation("write", "writev").wrap(err)
 	}
 	return n, err
 }

@@ -26,10 +26,16 @@ type Dialer struct {
 	// name (that of a datagram socket) is refused without asking. If Authorize takes longer than
 	// Timeout or the context, DialContext does not wait for its answer.
 	Authorize func(peer Credentials) error
-	// Timeout bounds how long DialContext takes; 0 leaves that to the context. Over the pipe
-	// transport DialContext waits until the other side has answered, which it does before it
-	// accepts. If the other side says nothing for a minute, DialContext fails with ETIMEDOUT. If
-	// the other process is out of descriptors, DialContext fails with EAGAIN after some seconds.
+	// Timeout bounds how long DialContext takes; 0 leaves that to the context. If there is a bound
+	// (Timeout, or a deadline of the context), DialContext waits that long for room in the
+	// listener's backlog, as connect(2) does on Linux. Without a bound there is no such wait: the
+	// error is EAGAIN at once, as in package net. (A context that can merely be cancelled is no
+	// bound. A server that accepts nobody would hold its clients for ever.)
+	//
+	// Over the pipe transport DialContext waits until the other side has answered, which it does
+	// before it accepts. If the other side says nothing for a minute, DialContext fails with
+	// ETIMEDOUT. If the other process is out of descriptors, that counts as no room after some
+	// seconds.
 	Timeout time.Duration
 }
 
@@ -76,7 +82,9 @@ func (d *Dialer) dialChecked(ctx context.Context, network string, raddr *net.Uni
 	if err := ctx.Err(); err != nil {
 		return nil, err // whatever the address: so does package net
 	}
-	return d.Transport.carrier().Dial(ctx, network, d.LocalAddr, raddr.Name, d.authorizer(ctx))
+	return d.whenThereIsRoom(ctx, func() (transport.Conn, error) {
+		return d.Transport.carrier().Dial(ctx, network, d.LocalAddr, raddr.Name, d.authorizer(ctx))
+	})
 }
 
 // checkNetwork reports a network that is not one of those known.

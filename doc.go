@@ -20,6 +20,13 @@
 // AF_UNIX is a byte stream and nothing else. Plan 9 and WebAssembly have neither transport: there
 // this package compiles, and every call that makes a socket is [errors.ErrUnsupported].
 //
+// # Sockets of others
+//
+// A socket that a program has inherited becomes a [Conn] or [Listener] by [FileConn] and
+// [FileListener], and [Conn.File] is the way back. Package afunix/activation takes over the sockets
+// of a service manager. On Windows, and over the pipe transport elsewhere, a process inherits an end
+// by [Conn.AttachTo] and [Inherited].
+//
 // # Descriptors
 //
 // Files are lent to [Conn.WriteMsg] for the duration of the call. A descriptor that [Conn.ReadMsg]

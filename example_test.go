@@ -1,11 +1,15 @@
 package afunix_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"afunix"
 )
@@ -73,6 +77,64 @@ func serve(l *afunix.Listener, path string) {
 	if _, err := conn.WriteMsg([]byte("here it is"), file); err != nil {
 		log.Print(err)
 	}
+}
+
+// A server that is started twice, or again after it was killed.
+func ExampleListenConfig_replaceStale() {
+	dir, err := os.MkdirTemp("", "example")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	address := filepath.Join(dir, "socket")
+	killed, err := afunix.Listen("unix", address)
+	if err != nil {
+		log.Fatal(err)
+	}
+	killed.SetUnlinkOnClose(false)
+	killed.Close() // its file stays
+
+	lc := afunix.ListenConfig{ReplaceStale: true}
+	l, err := lc.Listen(context.Background(), "unix", address)
+	fmt.Println("the first one:", err)
+	_, err = lc.Listen(context.Background(), "unix", address)
+	fmt.Println("the second one finds the address in use:", errors.Is(err, syscall.EADDRINUSE))
+	l.Close()
+	// Output:
+	// the first one: <nil>
+	// the second one finds the address in use: true
+}
+
+// A message of two parts is one record.
+func ExampleConn_WriteBuffers() {
+	a, b, err := afunix.Pair("unixgram")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer a.Close()
+	defer b.Close()
+	if _, err := a.WriteBuffers(net.Buffers{[]byte("header: "), []byte("body")}); err != nil {
+		log.Fatal(err)
+	}
+	buf := make([]byte, 100)
+	n, err := b.Read(buf)
+	fmt.Println(string(buf[:n]), err)
+	// Output: header: body <nil>
+}
+
+// A program whose standard input is a connection, as inetd and systemd (StandardInput=socket)
+// start it, gets a connection with everything.
+func ExampleFileConn() {
+	conn, err := afunix.FileConn(os.Stdin)
+	if err != nil {
+		log.Fatal(err) // standard input is something else
+	}
+	defer conn.Close()
+	peer, err := conn.PeerCredentials()
+	if err != nil || !peer.SameUser() {
+		log.Fatal("who is this?")
+	}
+	fmt.Fprintln(conn, "welcome")
 }
 
 func ExamplePair() {

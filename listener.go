@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"afunix/internal/sockfile"
 	"afunix/internal/transport"
 )
 
@@ -26,7 +27,19 @@ type ListenConfig struct {
 	// Mode is the permission of the socket file, from the start (but see below); 0 means that the
 	// process's umask decides. On macOS and the BSDs a datagram socket has the umask's permission
 	// for a moment.
-	Mode               fs.FileMode
+	Mode fs.FileMode
+	// ReplaceStale takes the place of a socket file that a dead process has left: whoever listens
+	// at a path finds no socket file there that nobody has the socket of. Of several processes that
+	// do so at once, one listens, and the others get EADDRINUSE. A file stays if anybody has its
+	// socket, even one that does not listen, or has no room for clients; and so does a file that is
+	// no socket, a symbolic link, or on Windows a file of the system's own AF_UNIX. A program that
+	// removes the file by itself before it listens cannot be told from the outside: do not let one
+	// run at the same time.
+	//
+	// While the file is replaced there is another one, with the path and .lock behind it. Listen
+	// waits for the process that has that file, up to ten seconds. AIX has no such locks: there the
+	// error wraps errors.ErrUnsupported.
+	ReplaceStale       bool
 	SecurityDescriptor string // Windows: SDDL for pipe and socket file; "" means the current user and SYSTEM only
 }
 
@@ -48,7 +61,9 @@ func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (*L
 	if err := checkAddr(laddr, streamNetwork, packetNetwork); err != nil {
 		return nil, op.wrap(err)
 	}
-	l, err := lc.Transport.carrier().Listen(ctx, network, address, lc.options())
+	l, err := bind(ctx, lc, address, func() (transport.Listener, error) {
+		return lc.Transport.carrier().Listen(ctx, network, address, lc.options())
+	})
 	if err != nil {
 		return nil, op.wrap(err)
 	}
@@ -62,11 +77,21 @@ func (lc *ListenConfig) ListenPacket(ctx context.Context, network, address strin
 	if err := checkAddr(laddr, dgramNetwork); err != nil {
 		return nil, op.wrap(err)
 	}
-	c, err := lc.Transport.carrier().ListenPacket(ctx, network, address, lc.options())
+	c, err := bind(ctx, lc, address, func() (transport.Conn, error) {
+		return lc.Transport.carrier().ListenPacket(ctx, network, address, lc.options())
+	})
 	if err != nil {
 		return nil, op.wrap(err)
 	}
 	return newConn(c, network), nil
+}
+
+// bind makes a socket at the address, over a stale socket file if it may.
+func bind[S any](ctx context.Context, lc *ListenConfig, address string, listen func() (S, error)) (S, error) {
+	if !lc.ReplaceStale {
+		return listen()
+	}
+	return sockfile.OverStale(ctx, address, listen)
 }
 
 func (lc *ListenConfig) options() transport.Options {

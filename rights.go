@@ -56,7 +56,7 @@ func (r Rights) File(i int) (f *os.File, err error) {
 		if e != nil {
 			return descriptor.WrongKind(k, "a file")
 		}
-		f, err = received.File(v, k)
+		f, err = received.File(v, k, "received")
 		return err
 	})
 	return f, err

@@ -1,7 +1,6 @@
 package upgrade
 
 import (
-	"context"
 	"fmt"
 	"io/fs"
 	"os"
@@ -10,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"afunix/internal/sockfile"
 )
 
 // checkAddress returns the address, wherever this process goes, or says what is wrong with it.
@@ -54,14 +55,14 @@ var leftoverSuffix = regexp.MustCompile(`^\.[0-9a-f]{8}$`)
 
 // removeLeftovers removes what processes have left beside the address that have died while they put
 // themselves there. What cannot be removed is in nobody's way.
-func removeLeftovers(ctx context.Context, address string) {
+func removeLeftovers(address string) {
 	dir, base := filepath.Split(address)
 	entries, _ := os.ReadDir(filepath.Clean(dir)) // as many as can be read
 	for _, e := range entries {
 		suffix, ok := strings.CutPrefix(e.Name(), base)
 		if path := dir + e.Name(); ok && leftoverSuffix.MatchString(suffix) && isOld(e) {
-			if id, stale := staleID(ctx, "unix", path); stale {
-				_ = unlink(path, id)
+			if id, stale := sockfile.StaleID(path); stale {
+				_ = sockfile.Unlink(path, id)
 			}
 		}
 	}

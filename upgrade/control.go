@@ -6,10 +6,10 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
-	"time"
 
 	"afunix"
 	"afunix/internal/errno"
+	"afunix/internal/sockfile"
 )
 
 // A control is where the successor of this process connects. It listens under a name of its own
@@ -23,17 +23,17 @@ type control struct {
 }
 
 func bindControl(ctx context.Context, cfg *Config) (*control, error) {
-	if _, err := os.Lstat(cfg.Address); err == nil && !isSocketFile(cfg.Address) {
+	if _, err := os.Lstat(cfg.Address); err == nil && !sockfile.IsSocket(cfg.Address) {
 		return nil, &os.PathError{Op: "replace", Path: cfg.Address, Err: errno.ENOTSOCK}
 	}
-	removeLeftovers(ctx, cfg.Address)
+	removeLeftovers(cfg.Address)
 	l, path, err := listenBeside(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
 	l.SetUnlinkOnClose(false) // it would unlink the name that it was bound to
 	c := &control{cfg: cfg, listener: l, path: path}
-	if c.id, err = fileID(path); err != nil {
+	if c.id, err = sockfile.ID(path); err != nil {
 		return nil, errors.Join(err, c.end())
 	}
 	return c, nil
@@ -95,31 +95,12 @@ func (c *control) leave() error {
 func (c *control) end() error {
 	ctx, cancel := context.WithTimeout(context.Background(), helloTimeout)
 	defer cancel()
-	err := c.cfg.exclusively(ctx, func() error { return unlink(c.path, c.id) })
+	err := c.cfg.exclusively(ctx, func() error { return sockfile.Unlink(c.path, c.id) })
 	return errors.Join(err, c.leave())
 }
-
-// lockPause is the time between two tries.
-const lockPause = 10 * time.Millisecond
-
-// errLocked is the error of lock when another process has the lock.
-var errLocked = errors.New("locked by another process")
 
 // exclusively runs f while no other process with this Address does the like. What it guards takes a
 // moment: replacing a socket file whose owner is dead, or is this process.
 func (cfg *Config) exclusively(ctx context.Context, f func() error) error {
-	for {
-		unlock, err := lock(cfg.Address + ".lock")
-		if err == nil {
-			return errors.Join(f(), unlock())
-		}
-		if !errors.Is(err, errLocked) {
-			return err
-		}
-		select {
-		case <-time.After(lockPause):
-		case <-ctx.Done():
-			return errors.Join(context.Cause(ctx), err)
-		}
-	}
+	return sockfile.Exclusively(ctx, cfg.Address, f)
 }

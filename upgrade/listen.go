@@ -10,6 +10,7 @@ import (
 
 	"afunix"
 	"afunix/internal/errno"
+	"afunix/internal/sockfile"
 )
 
 // An offer is a socket that another process has open: the predecessor, or the service manager.
@@ -175,7 +176,7 @@ func (cfg *Config) listen(ctx context.Context, network, address string) (net.Lis
 	default:
 		listen = new(net.ListenConfig).Listen
 	}
-	return overStale(ctx, cfg, network, address, func() (net.Listener, error) { return listen(ctx, network, address) })
+	return overStale(ctx, network, address, func() (net.Listener, error) { return listen(ctx, network, address) })
 }
 
 func (cfg *Config) listenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
@@ -187,7 +188,7 @@ func (cfg *Config) listenPacket(ctx context.Context, network, address string) (n
 	default:
 		listen = new(net.ListenConfig).ListenPacket
 	}
-	return overStale(ctx, cfg, network, address, func() (net.PacketConn, error) { return listen(ctx, network, address) })
+	return overStale(ctx, network, address, func() (net.PacketConn, error) { return listen(ctx, network, address) })
 }
 
 func listenUnix(ctx context.Context, network, address string) (net.Listener, error) {
@@ -209,30 +210,12 @@ func listenUnixPacket(ctx context.Context, network, address string) (net.PacketC
 func isUnix(network string) bool { return strings.HasPrefix(network, "unix") }
 
 // overStale lets listen make a socket where a dead process may have left its socket file: nobody
-// else knows when it may be removed, since a predecessor may still be using it. Two processes that
-// do so at the same time do it one after the other, or the second would remove what the first has
-// just made.
-func overStale[S any](ctx context.Context, cfg *Config, network, address string,
-	listen func() (S, error)) (s S, err error) {
+// else knows when the file may be removed, since a predecessor may still be using it.
+func overStale[S any](ctx context.Context, network, address string, listen func() (S, error)) (S, error) {
 	if !hasFile(network, address) {
 		return listen()
 	}
-	err = cfg.exclusively(ctx, func() error {
-		s, err = listen()
-		if !errors.Is(err, errno.EADDRINUSE) {
-			return err
-		}
-		id, stale := staleID(ctx, network, address)
-		if !stale {
-			return err
-		}
-		if err := unlink(address, id); err != nil {
-			return err
-		}
-		s, err = listen()
-		return err
-	})
-	return s, err
+	return sockfile.OverStale(ctx, address, listen)
 }
 
 // hasFile reports whether a socket with the address has a file.

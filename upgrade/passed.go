@@ -4,12 +4,10 @@ import (
 	"context"
 	"io"
 	"net"
-	"net/netip"
-	"path/filepath"
 	"slices"
 
 	"afunix"
-
+	"afunix/internal/activated"
 	"afunix/internal/locks"
 )
 
@@ -18,7 +16,7 @@ import (
 // in any case, so nobody could bind its address anew. The manager may also pass descriptors that
 // are no sockets. They are kept as well, and nobody asks for them.
 type passed struct {
-	candidate
+	activated.Candidate
 	descriptor descriptor
 	addr       string // what a socket is bound to
 	last       key    // what it was asked for by, here or in a process before; only a name if it was not
@@ -38,9 +36,9 @@ func newPassed(r afunix.Rights, name string) (*passed, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &passed{candidate: candidate{name: name}, descriptor: d, last: key{Name: name}}
+	p := &passed{Candidate: activated.Candidate{Name: name}, descriptor: d, last: key{Name: name}}
 	if addr != nil {
-		p.network, p.place, p.addr = addr.Network(), placeOf(addr), addr.String()
+		p.Network, p.Place, p.addr = addr.Network(), activated.PlaceOf(addr), addr.String()
 	}
 	return p, nil
 }
@@ -66,7 +64,7 @@ func passOn(m message, r afunix.Rights) (*passed, error) {
 }
 
 // findFile finds the socket file, if it has one, of which nobody says which it is.
-func (p *passed) findFile() { p.file = fileOf(p.descriptor, p.network, p.addr) }
+func (p *passed) findFile() { p.file = fileOf(p.descriptor, p.Network, p.addr) }
 
 // whatItIs takes the descriptor as a socket from which somebody can be served, or else as a file,
 // without an address.
@@ -85,63 +83,6 @@ func whatItIs(r afunix.Rights) (descriptor, net.Addr, error) {
 	return f, nil, err
 }
 
-// placeOf returns where a socket is bound; nowhere, if that is nothing that is chosen by.
-func placeOf(addr net.Addr) place {
-	switch addr := addr.(type) {
-	case *net.TCPAddr:
-		return ipPlace(addr.AddrPort())
-	case *net.UDPAddr:
-		return ipPlace(addr.AddrPort())
-	case *net.UnixAddr:
-		return place{path: plain(addr.Name)}
-	}
-	return place{}
-}
-
-func ipPlace(at netip.AddrPort) place {
-	return place{ip: netip.AddrPortFrom(at.Addr().Unmap(), at.Port())}
-}
-
-// placesOf returns the places where a socket would be bound that is asked for by network and
-// address. If the places cannot be found out there are none: the call that binds the socket gets
-// the error.
-func placesOf(ctx context.Context, network, address string) []place {
-	if isUnix(network) {
-		return []place{{path: plain(address)}}
-	}
-	host, service, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil
-	}
-	port, err := net.DefaultResolver.LookupPort(ctx, network, service)
-	if err != nil {
-		return nil
-	}
-	hosts := []netip.Addr{{}}
-	if host != "" {
-		if hosts, err = net.DefaultResolver.LookupNetIP(ctx, "ip", host); err != nil {
-			return nil
-		}
-	}
-	var places []place
-	for _, h := range hosts {
-		places = append(places, ipPlace(netip.AddrPortFrom(h, uint16(port))))
-	}
-	return places
-}
-
-// plain makes paths comparable: /var/run may be a link to /run.
-func plain(path string) string {
-	if path == "" || path[0] == '@' {
-		return path
-	}
-	path = absolute(path)
-	if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
-		return filepath.Join(dir, filepath.Base(path))
-	}
-	return path
-}
-
 // claimPassed returns the service manager's socket that is meant by k, as an offer of a duplicate;
 // nil if there is none.
 func (u *Upgrader) claimPassed(ctx context.Context, k key) (*offer, error) {
@@ -151,7 +92,7 @@ func (u *Upgrader) claimPassed(ctx context.Context, k key) (*offer, error) {
 	if none {
 		return nil, nil // so nobody need be asked for the addresses of a host
 	}
-	r := request{k.Name, k.Network, placesOf(ctx, k.Network, k.Address)}
+	r := activated.Request{Name: k.Name, Network: k.Network, Places: activated.PlacesOf(ctx, k.Network, k.Address)}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	p := u.findPassed(k, r)
@@ -166,16 +107,16 @@ func (u *Upgrader) claimPassed(ctx context.Context, k key) (*offer, error) {
 }
 
 // findPassed prefers what the predecessor has asked for by the same key. The caller holds u.mu.
-func (u *Upgrader) findPassed(k key, r request) *passed {
+func (u *Upgrader) findPassed(k key, r activated.Request) *passed {
 	i := slices.IndexFunc(u.passed, func(p *passed) bool { return p.user == nil && p.last == k })
 	if i < 0 {
-		var candidates []candidate
+		var candidates []activated.Candidate
 		for _, p := range u.passed {
-			c := p.candidate
-			c.used = p.user != nil
+			c := p.Candidate
+			c.Used = p.user != nil
 			candidates = append(candidates, c)
 		}
-		i = choose(r, candidates)
+		i = activated.Choose(r, candidates)
 	}
 	if i < 0 {
 		return nil
@@ -187,7 +128,7 @@ func (u *Upgrader) findPassed(k key, r request) *passed {
 func (u *Upgrader) offerOf(p *passed) message {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return message{Type: typeOffer, Key: p.last, Kept: true, Passed: []byte(p.name), File: p.file.message()}
+	return message{Type: typeOffer, Key: p.last, Kept: true, Passed: []byte(p.Name), File: p.file.message()}
 }
 
 // duplicate makes of an open descriptor what ReadMsg would have received: the kind is known, and

@@ -5,67 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strings"
-	"time"
 
-	"afunix"
+	"afunix/activation"
 )
-
-// A manager is a connection to the service manager of this process; nil if that has none.
-type manager struct{ conn *afunix.Conn }
-
-// managerTimeout bounds how long the service manager may be too busy to listen.
-const managerTimeout = 10 * time.Second
-
-func dialManager(ctx context.Context) (*manager, error) {
-	address := os.Getenv("NOTIFY_SOCKET")
-	if address == "" {
-		return nil, nil
-	}
-	if !isNotifySocket(address) {
-		return nil, toldNothing(fmt.Errorf(
-			"NOTIFY_SOCKET is %q, neither a path from the root nor a name that begins with @: %w",
-			address, errors.ErrUnsupported))
-	}
-	d := afunix.Dialer{Timeout: managerTimeout}
-	c, err := d.DialContext(ctx, "unixgram", address)
-	if err != nil {
-		return nil, toldNothing(err)
-	}
-	return &manager{c}, nil
-}
-
-// isNotifySocket reports whether the address is of the family AF_UNIX, as sd_notify(3) has it;
-// others are those of virtual machines.
-func isNotifySocket(address string) bool {
-	return filepath.IsAbs(address) || strings.HasPrefix(address, "@") && len(address) > 1
-}
-
-// tell says what sd_notify(3) does, in one datagram.
-func (m *manager) tell(ctx context.Context, state ...string) error {
-	if m == nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, managerTimeout)
-	defer cancel()
-	defer bound(ctx, m.conn)()
-	_, err := m.conn.Write([]byte(strings.Join(state, "\n")))
-	return toldNothing(err)
-}
-
-func (m *manager) close() {
-	if m != nil {
-		m.conn.Close()
-	}
-}
-
-func toldNothing(err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("notify the service manager: %w", err)
-}
 
 // A standing is what is known of this process and its service manager.
 type standing struct {
@@ -103,26 +45,27 @@ func (s standing) mainPID(pid int) []string {
 // dialIfManaged connects to the service manager if the predecessor has told the service manager
 // that it serves. An error keeps this process from serving: nobody could tell the service manager
 // that the predecessor serves no more.
-func (u *Upgrader) dialIfManaged(ctx context.Context) (*manager, error) {
+func (u *Upgrader) dialIfManaged(ctx context.Context) (*activation.Manager, error) {
 	if u.predecessor == nil || !u.predecessor.managed {
 		return nil, nil
 	}
-	return dialManager(ctx)
+	return activation.Dial(ctx)
 }
 
 // tellManager tells the service manager that this process serves. A process with a predecessor does
 // so when the predecessor has told the service manager of its successor: before that it would not
 // be believed. It changes nothing if the service manager does not hear.
-func (u *Upgrader) tellManager(ctx context.Context, m *manager) {
+func (u *Upgrader) tellManager(ctx context.Context, m *activation.Manager) {
 	defer close(u.told)
 	s := standing{numbered: u.numbered()}
 	var err error
 	if m == nil {
-		m, err = dialManager(ctx)
-		defer m.close()
+		if m, err = activation.Dial(ctx); err == nil {
+			defer m.Close()
+		}
 	}
 	if err == nil {
-		err = m.tell(ctx, append([]string{"READY=1"}, s.mainPID(os.Getpid())...)...)
+		err = m.Notify(ctx, append([]string{"READY=1"}, s.mainPID(os.Getpid())...)...)
 	}
 	if err != nil {
 		u.failed(fmt.Errorf("upgrade: this process serves now: %w", err))
@@ -142,7 +85,7 @@ var errNotNumbered = errors.New("the service manager cannot be told which proces
 // successor has told it.
 func (a *attempt) tellManager() {
 	s := a.u.standing()
-	err := a.manager.tell(a.u.stopped, append(s.mainPID(a.pid), "READY=1")...)
+	err := a.manager.Notify(a.u.stopped, append(s.mainPID(a.pid), "READY=1")...)
 	if err == nil && a.manager != nil && s.numbered && a.pid == 0 {
 		err = errNotNumbered
 	}

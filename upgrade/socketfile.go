@@ -1,15 +1,13 @@
 package upgrade
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
 	"syscall"
 
-	"afunix"
-	"afunix/internal/errno"
+	"afunix/internal/sockfile"
 )
 
 // ErrUnreachable says that clients cannot find a socket: its file is gone, or there is another one
@@ -22,7 +20,7 @@ var ErrUnreachable = errors.New("clients cannot find the socket")
 // which nothing can happen to.
 type socketFile struct {
 	Path []byte // absolute
-	ID   []byte // of fileID; without one, any socket is taken for the right one
+	ID   []byte // of sockfile.ID; without one, any socket is taken for the right one
 }
 
 // fileAt returns the file of a socket that this process has just made. If it is gone already, then
@@ -32,7 +30,7 @@ func fileAt(network, address string) socketFile {
 		return socketFile{}
 	}
 	f := socketFile{Path: []byte(absolute(address))}
-	if id, err := fileID(address); err == nil {
+	if id, err := sockfile.ID(address); err == nil {
 		f.ID = []byte(id)
 	}
 	return f
@@ -40,24 +38,16 @@ func fileAt(network, address string) socketFile {
 
 // fileOf returns the file of a socket that another process has made, which may have been removed
 // since, and another one put in its place. The kernel says which it was; but on some file systems
-// (Btrfs, overlayfs) it does not say what stat(2) does. So another file is one in which, besides,
-// nobody listens: that socket does.
+// (Btrfs, overlayfs) it does not say what stat(2) does. So another file is one whose socket, besides,
+// nobody has: this process has that socket.
 func fileOf(socket descriptor, network, address string) socketFile {
 	f := fileAt(network, address)
-	if f.ID != nil && !isBoundTo(socket, address) && isStale(context.Background(), network, address) {
-		f.ID = []byte("lost")
+	if f.ID != nil && !isBoundTo(socket, address) {
+		if _, stale := sockfile.StaleID(address); stale {
+			f.ID = []byte("lost")
+		}
 	}
 	return f
-}
-
-// isStale reports whether nobody listens at the socket file any more.
-func isStale(ctx context.Context, network, path string) bool {
-	d := afunix.Dialer{Timeout: helloTimeout}
-	c, err := d.DialContext(ctx, network, path)
-	if err == nil {
-		c.Close()
-	}
-	return errors.Is(err, errno.ECONNREFUSED)
 }
 
 // message is f for a message.
@@ -74,13 +64,13 @@ func (f socketFile) check() error {
 	if path == "" {
 		return nil
 	}
-	id, err := fileID(path)
+	id, err := sockfile.ID(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
 		return fmt.Errorf("%w: %w", ErrUnreachable, err)
 	case err != nil:
 		return nil
-	case f.ID != nil && id != string(f.ID), f.ID == nil && !isSocketFile(path):
+	case f.ID != nil && id != string(f.ID), f.ID == nil && !sockfile.IsSocket(path):
 		return fmt.Errorf("%w: %s is another file", ErrUnreachable, path)
 	}
 	return nil
@@ -91,28 +81,7 @@ func (f socketFile) remove() error {
 	if f.Path == nil || f.ID == nil {
 		return nil
 	}
-	return unlink(string(f.Path), string(f.ID))
-}
-
-// unlink removes the file path, if it is there and has the id.
-func unlink(path, id string) error {
-	is, err := fileID(path)
-	if err == nil && is == id {
-		err = removeIf(path, id)
-	}
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-		return nil
-	}
-	return err
-}
-
-// staleID returns the id of the socket file path, if nobody listens there any more.
-func staleID(ctx context.Context, network, path string) (id string, stale bool) {
-	if !isSocketFile(path) {
-		return "", false
-	}
-	id, err := fileID(path)
-	return id, err == nil && isStale(ctx, network, path)
+	return sockfile.Unlink(string(f.Path), string(f.ID))
 }
 
 // absolute is path, wherever this process goes.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"afunix"
+	"afunix/activation"
 )
 
 // helloTimeout is how long another process may take for a message that needs no thought: who it is,
@@ -30,10 +31,10 @@ type attempt struct {
 	u       *Upgrader
 	pid     int // 0 for one of another PID namespace
 	offered []socket
-	passed  []*passed     // these are offered, too
-	given   []given       // while it is not known whether the successor serves
-	manager *manager      // to be told who serves
-	done    chan struct{} // closed when it is over
+	passed  []*passed           // these are offered, too
+	given   []given             // while it is not known whether the successor serves
+	manager *activation.Manager // to be told who serves
+	done    chan struct{}       // closed when it is over
 
 	deciding bool // it has the turn
 
@@ -233,7 +234,7 @@ func (u *Upgrader) end(a *attempt, err error) {
 // run returns nil once the successor serves.
 func (a *attempt) run() error {
 	defer a.untilStopped()()
-	defer func() { a.manager.close() }()
+	defer func() { a.manager.Close() }()
 	keys, err := a.untilReady()
 	if err != nil {
 		return left(err)
@@ -288,7 +289,7 @@ func (a *attempt) offer() error {
 	}
 	for _, p := range a.passed {
 		if err := a.send(a.u.offerOf(p), p.descriptor); err != nil {
-			return fmt.Errorf("%s of the service manager: %w", p.name, err)
+			return fmt.Errorf("%s of the service manager: %w", p.Name, err)
 		}
 	}
 	s := a.u.standing()
@@ -331,7 +332,7 @@ func (a *attempt) commit(keys []key) (err error) {
 	if err := a.within(a.u.cfg.readyTimeout()); err != nil {
 		return err
 	}
-	if a.manager, err = dialManager(a.u.stopped); err != nil && a.u.standing().managed {
+	if a.manager, err = activation.Dial(a.u.stopped); err != nil && a.u.standing().managed {
 		return err
 	}
 	for _, s := range a.wanted(keys) {

@@ -194,7 +194,7 @@ func (u *Upgrader) becomeReady(ctx context.Context) error {
 	}
 	manager, err := u.dialIfManaged(ctx)
 	if err == nil {
-		defer manager.close()
+		defer manager.Close()
 		err = u.takeOver(ctx, sockets, control)
 	}
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"afunix/internal/errno"
+	"afunix/internal/sockfile"
 )
 
 // watchPause is how often a process that serves looks whether others can still find it.
@@ -137,18 +138,19 @@ func (u *Upgrader) stayFindable(ctx context.Context) (again, err error) {
 	return fmt.Errorf("%w; it is published again", lost), nil
 }
 
-// expectNoSocket returns nil if there is nothing at the address, or a socket file at which nobody
-// listens, whichever process made it.
-func (u *Upgrader) expectNoSocket(ctx context.Context) error {
+// expectNoSocket returns nil if there is nothing at the address, or a socket file whose socket
+// nobody has any more, whichever process made it.
+func (u *Upgrader) expectNoSocket(context.Context) error {
 	at := u.cfg.Address
+	_, stale := sockfile.StaleID(at)
 	switch _, err := os.Lstat(at); {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
 		return err
-	case !isSocketFile(at):
+	case !sockfile.IsSocket(at):
 		return &os.PathError{Op: "replace", Path: at, Err: errno.ENOTSOCK}
-	case !isStale(ctx, "unix", at):
+	case !stale:
 		return &os.PathError{Op: "listen at", Path: at, Err: errno.EADDRINUSE}
 	}
 	return nil

@@ -12,7 +12,8 @@ import (
 )
 
 const catHelp = `Connect standard input and output to the socket at ADDR, as nc -U does. With -l,
-wait at ADDR for one connection.
+wait at ADDR for one connection. A socket file that a dead process has left there
+is replaced.
 
 When standard input ends, the other side is told so (a half-close). The command
 ends when both directions have ended. Descriptors that come are closed: use
@@ -61,7 +62,8 @@ func oneAddress(_ *cobra.Command, args []string) error {
 
 // acceptOne listens at the address until somebody connects.
 func (o dialOptions) acceptOne(ctx context.Context, addr string) (*afunix.Conn, error) {
-	l, err := (&afunix.ListenConfig{Transport: o.transport}).Listen(ctx, "unix", addr)
+	lc := afunix.ListenConfig{Transport: o.transport, ReplaceStale: true}
+	l, err := lc.Listen(ctx, "unix", addr)
 	if err != nil {
 		return nil, explain(err, addr)
 	}

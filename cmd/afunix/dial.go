@@ -43,7 +43,7 @@ func (o dialOptions) dial(ctx context.Context, addr string) (*afunix.Conn, error
 	var last error // that is worth another try
 	for {
 		c, err := (&afunix.Dialer{Transport: o.transport}).DialContext(ctx, "unix", addr)
-		if errors.Is(err, context.DeadlineExceeded) && last != nil {
+		if errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, syscall.EAGAIN) && last != nil {
 			err = last // says more than that time was up
 		}
 		if !mayPass(err) {
@@ -60,10 +60,11 @@ func (o dialOptions) dial(ctx context.Context, addr string) (*afunix.Conn, error
 	}
 }
 
-// mayPass reports whether an error is one of now: nobody listens yet, or as many wait there as may.
+// mayPass reports whether an error is one of now: nobody listens yet. (For room in the backlog
+// DialContext waits by itself.)
 func mayPass(err error) bool {
 	if errors.As(err, new(*lookalike.Error)) {
 		return false
 	}
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EAGAIN)
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"regexp"
@@ -59,10 +60,11 @@ func explain(err error, addr string) error {
 		hint = fmt.Sprintf("the address has %d bytes, the limit is %d", len(addr), maxPath)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		hint = refused(addr)
+	case errors.Is(err, context.DeadlineExceeded): // with --wait; the error itself says for what
 	case errors.Is(err, syscall.EAGAIN):
-		hint = "as many clients wait there as may: --wait tries again"
+		hint = "as many clients wait there as may: --wait waits for room"
 	case errors.Is(err, syscall.EADDRINUSE):
-		hint = "something has that name: a socket in use, or one that was left behind and can be removed"
+		hint = "something has that name: a socket in use, or a file that is no socket of ours"
 	}
 	if hint == "" {
 		return err

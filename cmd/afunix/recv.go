@@ -15,7 +15,8 @@ import (
 )
 
 const recvHelp = `Listen at ADDR until N messages have come, and print what is in them. Or save
-what is in them, or start a command with it.
+what is in them, or start a command with it. A socket file that a dead process
+has left at ADDR is replaced.
 
 A message begins with descriptors, or with a connection. It ends where the next
 descriptors come, or with the connection. (Data that came right before the next
@@ -146,7 +147,7 @@ func (o recvOptions) sink(std streams) (sink, error) {
 
 // receive takes in the messages of one connection after the other.
 func (o recvOptions) receive(ctx context.Context, s sink) error {
-	lc := afunix.ListenConfig{Transport: o.transport, Mode: 0o600}
+	lc := afunix.ListenConfig{Transport: o.transport, Mode: 0o600, ReplaceStale: true}
 	l, err := lc.Listen(ctx, "unix", o.addr)
 	if err != nil {
 		return explain(err, o.addr)

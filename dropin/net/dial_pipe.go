@@ -101,12 +101,19 @@ func dialUnix(ctx context.Context, d *Dialer, network string, laddr, raddr *Unix
 	if raddr != nil {
 		address = ends.Name(raddr.Name)
 	}
-	c, err := pipe.DialContext(ctx, network, address)
+	c, err := pipe.DialContext(boundless{ctx}, network, address)
 	if err != nil {
 		return failed(err)
 	}
 	return newUnixConn(c, address != ""), nil
 }
+
+// A boundless context does not say when it will end. Package afunix would wait so long for room in
+// a backlog, and package net does not.
+type boundless struct{ context.Context }
+
+// Deadline returns that there is none.
+func (boundless) Deadline() (deadline time.Time, ok bool) { return time.Time{}, false }
 
 // named is nil for an address without a name, which package net does not bind.
 func named(a *UnixAddr) *UnixAddr {

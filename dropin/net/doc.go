@@ -72,6 +72,11 @@
 //     makes sockets that are of no use. These calls are left to package net. What they return is no
 //     *[UnixListener] and no *[UnixConn] of this package.
 //
+// A socket file that a dead process has left makes listening fail with EADDRINUSE, as with package
+// net. With AFUNIX_REPLACE_STALE=1 in the environment of a process, such a file is replaced where
+// the pipe transport listens: see ReplaceStale of afunix.ListenConfig. Then a program that is
+// killed can be started again, although its sources do not know how.
+//
 // Types: [Dialer], [ListenConfig] and [Buffers] are types of their own there, which can be
 // converted to those of package net.
 //

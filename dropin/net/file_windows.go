@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"afunix/internal/descriptor"
+	"afunix/internal/received"
 	"afunix/internal/winsock"
 
 	"golang.org/x/sys/windows"
@@ -44,32 +45,13 @@ func fileListener(f *os.File) (Listener, error) {
 }
 
 // take gives a duplicate of the socket f to use, which owns it if it succeeds.
-func take[T any](f *os.File, use func(windows.Handle, descriptor.Kind) (T, error)) (got T, err error) {
-	raw, err := f.SyscallConn()
-	if err != nil {
-		return got, fileError(f, err)
-	}
-	var failed error
-	err = raw.Control(func(v uintptr) {
-		var k descriptor.Kind
-		if k, failed = descriptor.System.Kind(v); failed != nil {
-			return
-		}
+func take[T any](f *os.File, use func(windows.Handle, descriptor.Kind) (T, error)) (T, error) {
+	got, err := received.Copy(f, func(v uintptr, k descriptor.Kind) (got T, _ error) {
 		if !k.Socket() {
-			failed = os.NewSyscallError("getsockopt", windows.WSAENOTSOCK)
-			return
+			return got, os.NewSyscallError("getsockopt", windows.WSAENOTSOCK)
 		}
-		var dup uintptr
-		if dup, failed = descriptor.System.Dup(v, k); failed != nil {
-			return
-		}
-		if got, failed = use(windows.Handle(dup), k); failed != nil {
-			_ = descriptor.System.Close(dup, k) // the reason is why it could not be used
-		}
+		return use(windows.Handle(v), k)
 	})
-	if err == nil {
-		err = failed
-	}
 	if err != nil {
 		return got, fileError(f, err)
 	}

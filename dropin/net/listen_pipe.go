@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 
 	"afunix"
 	"afunix/dropin/internal/ends"
@@ -73,7 +74,7 @@ func listenUnix(ctx context.Context, lc *ListenConfig, network string, laddr *Un
 	if err := lc.check(network, laddr, "unix", "unixpacket"); err != nil {
 		return nil, listenError(network, laddr, err)
 	}
-	pipe := afunix.ListenConfig{Transport: afunix.PipeTransport}
+	pipe := afunix.ListenConfig{Transport: afunix.PipeTransport, ReplaceStale: replacesStale()}
 	l, err := pipe.Listen(ctx, network, ends.Name(laddr.Name))
 	if err != nil {
 		return nil, listenError(network, laddr, err)
@@ -85,13 +86,17 @@ func listenUnixgram(ctx context.Context, lc *ListenConfig, network string, laddr
 	if err := lc.check(network, laddr, "unixgram"); err != nil {
 		return nil, listenError(network, laddr, err)
 	}
-	pipe := afunix.ListenConfig{Transport: afunix.PipeTransport}
+	pipe := afunix.ListenConfig{Transport: afunix.PipeTransport, ReplaceStale: replacesStale()}
 	c, err := pipe.ListenPacket(ctx, network, ends.Name(laddr.Name))
 	if err != nil {
 		return nil, listenError(network, laddr, err)
 	}
 	return newUnixConn(c, false), nil
 }
+
+// replacesStale reports whether whoever runs this program wants socket files replaced that a dead
+// process has left.
+func replacesStale() bool { return os.Getenv("AFUNIX_REPLACE_STALE") == "1" }
 
 // check refuses what cannot be listened to.
 func (lc *ListenConfig) check(network string, laddr *UnixAddr, known ...string) error {

@@ -44,7 +44,7 @@ func TestSystemdSocketActivateWithoutNames(t *testing.T) {
 // A socket unit passes several sockets under one name, and what is no socket. The first version of
 // the server asks for one of them, the next for another, which the first has kept for it.
 func TestSystemdSocketsOfOneName(t *testing.T) {
-	r := newSystemd(t)
+	r := testenv.NewSystemd(t)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -64,14 +64,14 @@ exec -a "$0" %s $(cat %s) -control %s/restart.sock # which the server takes for 
 			t.Fatal(err)
 		}
 	}
-	r.write(t, "web.socket", fmt.Sprintf(`[Socket]
+	r.Write(t, "web.socket", fmt.Sprintf(`[Socket]
 FileDescriptorName=web
 ListenFIFO=%s/fifo
 ListenDatagram=%s
 ListenStream=%s
 ListenStream=%s
 `, dir, first, first, second))
-	r.write(t, "web.service", fmt.Sprintf(`[Service]
+	r.Write(t, "web.service", fmt.Sprintf(`[Service]
 Type=notify
 Environment=%s=1 GORACE=atexit_sleep_ms=0
 ExecStart=%s
@@ -79,22 +79,22 @@ ExecReload=kill -HUP $MAINPID
 StandardError=append:%s/log
 `, versionVariable, script, dir))
 	listenAt(first)
-	r.mustRun(t, "systemctl --user start web.socket web.service")
+	r.MustRun(t, "systemctl --user start web.socket web.service")
 	pid := process(t, first)
 
 	listenAt(second)
-	r.mustRun(t, "systemctl --user reload web")
-	r.mustRun(t, fmt.Sprintf("tail --pid=%d -f /dev/null", pid)) // until it has left
+	r.MustRun(t, "systemctl --user reload web")
+	r.MustRun(t, fmt.Sprintf("tail --pid=%d -f /dev/null", pid)) // until it has left
 	next := process(t, second)
-	if main := r.mainPID(t); next == pid || main != next {
+	if main := mainPID(t, r); next == pid || main != next {
 		t.Errorf("process %d serves after %d, and the service manager thinks that %d does", next, pid, main)
 	}
 
 	listenAt(first)
-	r.mustRun(t, "systemctl --user reload web")
-	r.mustRun(t, fmt.Sprintf("tail --pid=%d -f /dev/null", next))
+	r.MustRun(t, "systemctl --user reload web")
+	r.MustRun(t, fmt.Sprintf("tail --pid=%d -f /dev/null", next))
 	if process(t, first) == next {
 		t.Errorf("process %d still serves", next)
 	}
-	r.mustRun(t, "systemctl --user stop web.service web.socket")
+	r.MustRun(t, "systemctl --user stop web.service web.socket")
 }

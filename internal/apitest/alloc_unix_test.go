@@ -5,6 +5,7 @@ package apitest
 import (
 	"net"
 	"os"
+	"runtime"
 	"syscall"
 	"testing"
 
@@ -50,6 +51,17 @@ func TestReadAndWriteAllocateNothing(t *testing.T) {
 		})
 		if n != 0 {
 			t.Errorf("%v allocations for WriteMsg and ReadMsg without descriptors", n)
+		}
+		slices := net.Buffers{data[:10], data[10:]}
+		n = allocations(t, func() error {
+			if _, err := a.WriteBuffers(slices); err != nil {
+				return err
+			}
+			_, err := b.Read(buf)
+			return err
+		})
+		if n != 0 && (tr == afunix.PipeTransport || runtime.GOOS == "linux") { // package unix allocates
+			t.Errorf("%v allocations for WriteBuffers and Read", n)
 		}
 	})
 	each(t, []string{"unixgram"}, func(t *testing.T, tr afunix.Transport, network string) {

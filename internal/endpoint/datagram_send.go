@@ -30,6 +30,9 @@ func (s *PacketConn) connect(ctx context.Context, name string) error {
 // Write sends one datagram to the socket that this one is connected to.
 func (s *PacketConn) Write(b []byte) (int, error) { return s.Send(b, nil, nil) }
 
+// WriteBuffers sends one datagram of several slices: see transport.Conn.
+func (s *PacketConn) WriteBuffers(b [][]byte) (int64, error) { return transport.Joined(b, s.Write) }
+
 // Send sends one datagram: see transport.Conn.
 func (s *PacketConn) Send(b []byte, files []transport.File, to *net.UnixAddr) (int, error) {
 	if err := s.out.enter(); err != nil {

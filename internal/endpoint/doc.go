@@ -21,7 +21,7 @@
 //	how ends are made    dial.go inherit.go move_build.go states.go
 //	datagram sockets     datagram.go datagram_options.go datagram_send.go incoming.go destination.go
 //	                     link.go offer.go move_datagram.go
-//	connections          conn.go read.go send.go options.go listener.go
+//	connections          conn.go read.go send.go buffers.go options.go listener.go
 //	doors                door.go scarcity.go move_door.go
 //	a session's life     greeting.go admin.go close.go move_session.go move_peer.go
 //	a session's parts    session.go upper.go turn.go pen.go wait.go inbox.go outbox.go message.go

@@ -15,6 +15,7 @@ func Numbered(number uint32) error { return Errno(number) }
 // The errors, by their names in errno.h.
 const (
 	EADDRINUSE   = syscall.EADDRINUSE
+	EAGAIN       = syscall.EAGAIN
 	EBADF        = syscall.EBADF
 	ECONNREFUSED = syscall.ECONNREFUSED
 	ECONNRESET   = syscall.ECONNRESET

@@ -16,6 +16,7 @@ func Numbered(number uint32) error { return Errno(fmt.Sprintf("errno %d", number
 // The errors, by their names in errno.h. No call of Plan 9 gives them.
 const (
 	EADDRINUSE   Errno = "address already in use"
+	EAGAIN       Errno = "resource temporarily unavailable"
 	EBADF        Errno = "bad file descriptor"
 	ECONNREFUSED Errno = "connection refused"
 	ECONNRESET   Errno = "connection reset by peer"

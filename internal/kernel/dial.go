@@ -24,7 +24,7 @@ func (Transport) Dial(ctx context.Context, network string, laddr *net.UnixAddr, 
 	}
 	u, err := d.DialContext(ctx, network, name)
 	if err != nil {
-		return nil, inner(err)
+		return nil, full(ctx, network, name, inner(err))
 	}
 	c, err := newConn(u.(*net.UnixConn))
 	if err != nil {

@@ -112,6 +112,9 @@ func (c *Conn) Send(b []byte, files []transport.File, to *net.UnixAddr) (int, er
 	return c.Write(b)
 }
 
+// WriteBuffers writes what is in all slices.
+func (c *Conn) WriteBuffers(b [][]byte) (int64, error) { return transport.Joined(b, c.Write) }
+
 // Recv is a Read; there is nothing to peek with, since package net has no such receive on Windows.
 func (c *Conn) Recv(b []byte, peek bool) (transport.Message, error) {
 	if peek {

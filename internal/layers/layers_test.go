@@ -20,7 +20,7 @@ const module = "afunix"
 // code may import. Tests may import anything.
 var allowed = map[string][]string{
 	module: {"internal/transports", "internal/transport", "internal/inherit", "internal/received", "internal/descriptor",
-		"internal/cred", "internal/errno", "internal/lookalike"},
+		"internal/cred", "internal/errno", "internal/lookalike", "internal/sockfile"},
 	"afunix/internal/transports": {"internal/transport", "internal/kernel", "internal/piped", "internal/pipe"},
 	"afunix/internal/piped":      {"internal/transport", "internal/endpoint", "internal/pipe", "internal/sock", "internal/linuxpipe", "internal/winpipe"},
 	"afunix/internal/kernel":     {"internal/locks", "internal/transport", "internal/descriptor", "internal/cred", "internal/sockfile", "internal/lookalike"},
@@ -38,16 +38,18 @@ var allowed = map[string][]string{
 	"afunix/internal/winsock":    {"internal/locks"},
 	"afunix/internal/transport":  {"internal/descriptor", "internal/cred"},
 	"afunix/internal/descriptor": {"internal/locks", "internal/sock", "internal/errno"},
-	"afunix/internal/sockfile":   {},
+	"afunix/internal/sockfile":   {"internal/errno", "internal/lookalike", "internal/winfile"},
 	"afunix/internal/lookalike":  {"internal/errno"},
+	"afunix/internal/activated":  {},
 	"afunix/internal/cred":       {},
 	"afunix/internal/locks":      {},
 	"afunix/internal/errno":      {},
 	"afunix/internal/platforms":  {},
-	"afunix/upgrade":             {"internal/locks", ".", "internal/errno", "internal/sockfile", "internal/lookalike", "internal/winfile"},
+	"afunix/activation":          {".", "internal/activated", "internal/descriptor", "internal/errno"},
+	"afunix/upgrade":             {"internal/locks", ".", "activation", "internal/activated", "internal/errno", "internal/sockfile", "internal/lookalike", "internal/winfile"},
 	"afunix/upgrade/httpdrain":   {"internal/locks"},
 
-	"afunix/dropin/net":              {"internal/locks", ".", "dropin/internal/ends", "internal/winsock", "internal/descriptor", "internal/sockfile", "internal/winfile"},
+	"afunix/dropin/net":              {"internal/locks", ".", "dropin/internal/ends", "internal/winsock", "internal/received", "internal/descriptor", "internal/sockfile", "internal/winfile"},
 	"afunix/dropin/syscall":          {"dropin/internal/ends", "dropin/internal/control"},
 	"afunix/dropin/unix":             {"dropin/internal/ends", "dropin/syscall"},
 	"afunix/dropin/internal/ends":    {"internal/locks", ".", "dropin/internal/control", "internal/descriptor", "internal/sock"},
@@ -181,7 +183,7 @@ func TestUsersGetOneModule(t *testing.T) {
 	for _, goos := range systems {
 		out := goCommand(t, library, goos, "list", "-deps", "-tags", "afunix_pipe", "-f",
 			"{{with .Module}}{{.Path}}{{end}}",
-			".", "./upgrade/...", "./dropin/...")
+			".", "./activation/...", "./upgrade/...", "./dropin/...")
 		paths := slices.Compact(slices.Sorted(strings.FieldsSeq(out)))
 		if !slices.Equal(paths, []string{module, "golang.org/x/sys"}) {
 			t.Errorf("%s: what users import is of the modules %v", goos, paths)

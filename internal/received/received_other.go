@@ -14,7 +14,10 @@ import (
 // Nothing is received on this system.
 
 // File is not possible.
-func File(uintptr, descriptor.Kind) (*os.File, error) { return nil, errors.ErrUnsupported }
+func File(uintptr, descriptor.Kind, string) (*os.File, error) { return nil, errors.ErrUnsupported }
+
+// NoEnd is the error for every descriptor.
+func NoEnd(descriptor.Kind, string) error { return errors.ErrUnsupported }
 
 // Conn is not possible.
 func Conn(uintptr, descriptor.Kind, func(transport.Conn) net.Conn) (net.Conn, error) {

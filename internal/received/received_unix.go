@@ -12,8 +12,13 @@ import (
 	"afunix/internal/transport"
 )
 
-// File makes a file of v.
-func File(v uintptr, _ descriptor.Kind) (*os.File, error) { return os.NewFile(v, "received"), nil }
+// File makes a file of v, by that name.
+func File(v uintptr, _ descriptor.Kind, name string) (*os.File, error) {
+	return os.NewFile(v, name), nil
+}
+
+// NoEnd is the error for a descriptor of kind k that was to be taken as what want says.
+func NoEnd(k descriptor.Kind, want string) error { return descriptor.WrongKind(k, want) }
 
 // Conn makes a connection of v, a socket that does not listen.
 func Conn(v uintptr, k descriptor.Kind, unix func(transport.Conn) net.Conn) (net.Conn, error) {

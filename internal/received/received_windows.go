@@ -1,6 +1,8 @@
 package received
 
 import (
+	"errors"
+	"fmt"
 	"net"
 	"os"
 
@@ -12,13 +14,24 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// File makes a file of v, of which package os does no I/O through the poller of Go's runtime.
-func File(v uintptr, k descriptor.Kind) (*os.File, error) {
+// NoEnd is the error for a handle of kind k that was to be taken as what want says. An end of the
+// pipe transport is more than the handle of its pipe.
+func NoEnd(k descriptor.Kind, want string) error {
+	if k == descriptor.Pipe {
+		return fmt.Errorf("%w: the handle of a pipe does not say what is in the end's queue: "+
+			"hand the end down with AttachTo and Inherited", errors.ErrUnsupported)
+	}
+	return descriptor.WrongKind(k, want)
+}
+
+// File makes a file of v, by that name, of which package os does no I/O through the poller of Go's
+// runtime.
+func File(v uintptr, k descriptor.Kind, name string) (*os.File, error) {
 	if k.Socket() {
 		return nil, descriptor.WrongKind(k, "a file")
 	}
 	descriptor.KeepOffPoller(v)
-	return os.NewFile(v, "received"), nil
+	return os.NewFile(v, name), nil
 }
 
 // Conn makes a connection of v, a socket that does not listen.

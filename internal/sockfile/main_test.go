@@ -3,7 +3,10 @@ package sockfile
 import (
 	"testing"
 
-	"afunix/internal/leaktest"
+	"afunix/internal/testchild"
 )
 
-func TestMain(m *testing.M) { leaktest.Main(m) }
+// children are the main functions of further processes: the test binary starts itself.
+var children = map[string]func(args []string) error{}
+
+func TestMain(m *testing.M) { testchild.Main(m, children) }

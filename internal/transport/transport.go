@@ -72,6 +72,11 @@ type Conn interface {
 	// most descriptor.Max; the caller checks.
 	Send(b []byte, files []File, to *net.UnixAddr) (int, error)
 
+	// WriteBuffers is Write of all slices in one piece: one record, or a part of the stream that no
+	// other write comes into. It changes neither b nor the slices. If n is less than there is to
+	// write, so much of a stream has been written.
+	WriteBuffers(b [][]byte) (n int64, err error)
+
 	// Recv receives one message into b. The caller owns Rights. Rights that came but could not be
 	// installed are reported as descriptor.ErrRightsTruncated beside the data. With peek, the
 	// message stays, and the rights are duplicates.

@@ -11,10 +11,9 @@ import (
 	"afunix/internal/sock"
 )
 
-// A binding is a name of a socket that does not listen: that of a connection's client.
-type binding struct {
-	sentinel windows.Handle // of an abstract name, which is free again when nobody holds it; else 0
-}
+// A binding is a name of a socket that does not listen: that of a connection's client. An abstract
+// name is free again when nobody holds the sentinel, and a socket file is stale.
+type binding struct{ sentinel windows.Handle }
 
 // Bind binds name.
 func (System) Bind(name string, t sock.Type) (io.Closer, error) {
@@ -25,24 +24,22 @@ func (System) Bind(name string, t sock.Type) (io.Closer, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := new(binding)
-	if pipe.IsAbstract(name) {
-		b.sentinel, err = newSentinel(abstractID(cred.Self().SID, name, t), attributes)
-	} else {
-		var id pipeID
+	id := abstractID(cred.Self().SID, name, t)
+	if !pipe.IsAbstract(name) {
 		rand.Read(id[:])
-		_, err = createSocketFile(name, sockfile{t, id}, attributes)
 	}
+	sentinel, err := newSentinel(id, attributes)
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
+	if !pipe.IsAbstract(name) {
+		if _, err := createSocketFile(name, sockfile{t, id}, attributes); err != nil {
+			windows.CloseHandle(sentinel)
+			return nil, err
+		}
+	}
+	return &binding{sentinel}, nil
 }
 
 // Close gives up the name. It may be called once.
-func (b *binding) Close() error {
-	if b.sentinel == 0 {
-		return nil
-	}
-	return errno(windows.CloseHandle(b.sentinel))
-}
+func (b *binding) Close() error { return errno(windows.CloseHandle(b.sentinel)) }

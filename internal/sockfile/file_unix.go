@@ -1,9 +1,5 @@
 //go:build unix
 
-// Package sockfile removes the socket files of listeners, and no other file. A path that leads to
-// another file by now is left alone, and so is a path that never led to the listener's file. The
-// process that hands a listener on names its path, and must not make this process remove a file
-// that the other process could not remove.
 package sockfile
 
 import (
@@ -65,8 +61,6 @@ func (f *File) Absolute() string {
 	}
 	return f.absolute
 }
-
-func hasFile(path string) bool { return path != "" && path[0] != '@' }
 
 // SetUnlink says whether the file goes with its listener.
 func (f *File) SetUnlink(unlink bool) {

@@ -1,6 +1,6 @@
 //go:build unix && !aix
 
-package upgrade
+package sockfile
 
 import (
 	"os"
