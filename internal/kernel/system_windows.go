@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"syscall"
 
+	"afunix/internal/cred"
 	"afunix/internal/descriptor"
 	"afunix/internal/lookalike"
 	"afunix/internal/transport"
@@ -100,6 +101,20 @@ func (c *Conn) HandDown(func(uintptr, []byte) error) error { return errors.ErrUn
 // NewConn makes a Conn of a received socket, which it takes over. Package net cannot read from it:
 // see package winsock.
 func NewConn(received socket) (*Conn, error) { return newConn(received) }
+
+// Proxied makes a Conn of a connection over TCP that stands for one of AF_UNIX. The Conn takes c
+// over. (See package plain.)
+func Proxied(c *net.TCPConn, remote *net.UnixAddr, peer cred.Credentials, peerErr error) (*Conn, error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return nil, inner(err)
+	}
+	return &Conn{c: c, raw: raw, network: remote.Net, local: &net.UnixAddr{Net: remote.Net}, remote: remote,
+		peer: peer, peerErr: peerErr}, nil
+}
+
+// Plain is an error of package net as this package has it.
+func Plain(err error) error { return inner(err) }
 
 // Send sends b; files cannot be sent.
 func (c *Conn) Send(b []byte, files []transport.File, to *net.UnixAddr) (int, error) {

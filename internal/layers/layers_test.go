@@ -21,7 +21,8 @@ const module = "afunix"
 var allowed = map[string][]string{
 	module: {"internal/transports", "internal/transport", "internal/inherit", "internal/received", "internal/descriptor",
 		"internal/cred", "internal/errno", "internal/lookalike"},
-	"afunix/internal/transports": {"internal/transport", "internal/kernel", "internal/piped", "internal/pipe"},
+	"afunix/internal/transports": {"internal/transport", "internal/kernel", "internal/piped", "internal/plain", "internal/pipe", "internal/lookalike"},
+	"afunix/internal/plain":      {"internal/transport", "internal/kernel", "internal/winpipe", "internal/winfile", "internal/lookalike", "internal/descriptor", "internal/cred"},
 	"afunix/internal/piped":      {"internal/transport", "internal/endpoint", "internal/pipe", "internal/sock", "internal/linuxpipe", "internal/winpipe"},
 	"afunix/internal/kernel":     {"internal/locks", "internal/transport", "internal/descriptor", "internal/cred", "internal/sockfile", "internal/lookalike"},
 	"afunix/internal/endpoint":   {"internal/locks", "internal/transport", "internal/move", "internal/pipe", "internal/sock", "internal/wire", "internal/rights", "internal/descriptor", "internal/cred"},
@@ -34,7 +35,7 @@ var allowed = map[string][]string{
 	"afunix/internal/winpipe":    {"internal/locks", "internal/pipe", "internal/sock", "internal/descriptor", "internal/cred", "internal/lookalike", "internal/winfile"},
 	"afunix/internal/inherit":    {"internal/locks", "internal/descriptor", "internal/errno"},
 	"afunix/internal/received":   {"internal/transport", "internal/kernel", "internal/winsock", "internal/descriptor"},
-	"afunix/internal/winfile":    {},
+	"afunix/internal/winfile":    {"internal/lookalike"},
 	"afunix/internal/winsock":    {"internal/locks"},
 	"afunix/internal/transport":  {"internal/descriptor", "internal/cred"},
 	"afunix/internal/descriptor": {"internal/locks", "internal/sock", "internal/errno"},

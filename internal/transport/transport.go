@@ -1,5 +1,5 @@
-// Package transport says what the public API asks of a transport. There are two transports, in
-// packages kernel and piped. Package transports has them by their numbers. Their errors are plain
+// Package transport says what the public API asks of a transport. There are two that pass
+// descriptors, in packages kernel and piped, and one that does not, in package plain. Package transports has them by their numbers. Their errors are plain
 // (syscall.Errno, io.EOF, net.ErrClosed, os.ErrDeadlineExceeded and the sentinels of package
 // descriptor) and are wrapped once, at the root.
 package transport
@@ -23,6 +23,7 @@ const (
 	Default ID = iota // whichever is best on this system
 	Kernel            // the system's own AF_UNIX
 	Pipe              // our packets over a message pipe
+	Plain             // a stream of bytes to a program that is not afunix
 )
 
 // A Transport makes sockets. A network is "unix", "unixpacket" or "unixgram", and a name is a path

@@ -2,6 +2,7 @@ package winpipe
 
 import (
 	"crypto/sha256"
+	"strings"
 	"syscall"
 
 	"afunix/internal/pipe"
@@ -22,6 +23,16 @@ func checkName(name string, t sock.Type) error {
 func abstractID(sid, name string, t sock.Type) (id pipeID) {
 	hash := sha256.New()
 	hash.Write([]byte("afunix abstract name\x00" + sid + "\x00" + typeNames[t] + "\x00" + name))
+	copy(id[:], hash.Sum(nil))
+	return id
+}
+
+// publicID derives a private pipe's name from the public name beside it, which other programs dial:
+// see docs/PROTOCOL.md. The system knows no upper and lower case in names of pipes. Anybody can
+// compute the private name, and so may have it before; the owner of the pipe tells (verifyOwner).
+func publicID(public string, t sock.Type) (id pipeID) {
+	hash := sha256.New()
+	hash.Write([]byte("afunix public name\x00" + typeNames[t] + "\x00" + strings.ToUpper(public)))
 	copy(id[:], hash.Sum(nil))
 	return id
 }
