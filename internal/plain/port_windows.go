@@ -29,7 +29,7 @@ func dialPort(ctx context.Context, r Rendezvous, remote *net.UnixAddr, authorize
 		return nil, refused(err, r)
 	}
 	tcp := n.(*net.TCPConn)
-	peer, unknown := listenerOf(tcp)
+	peer, unknown := serverOf(tcp)
 	if err = allowed(authorize, peer, unknown); err == nil {
 		err = greet(ctx, tcp, r)
 	}
@@ -135,7 +135,7 @@ func (c *portConn) Read(b []byte) (int, error) {
 		return n, err
 	}
 	return n, &lookalike.Error{Errno: syscall.ECONNRESET,
-		What: "the server has hung up without a word, as it does if the secret in the socket file is not its own"}
+		What: "the server hung up without a word, as it does if the secret in the socket file is not its own"}
 }
 
 // Recv is Read. There is no peeking.
