@@ -23,7 +23,7 @@ var allowed = map[string][]string{
 		"internal/cred", "internal/errno", "internal/lookalike"},
 	"afunix/internal/transports": {"internal/transport", "internal/kernel", "internal/piped", "internal/plain", "internal/pipe", "internal/lookalike"},
 	"afunix/internal/plain":      {"internal/transport", "internal/kernel", "internal/winpipe", "internal/winfile", "internal/lookalike", "internal/descriptor", "internal/cred"},
-	"afunix/internal/piped":      {"internal/transport", "internal/endpoint", "internal/pipe", "internal/sock", "internal/linuxpipe", "internal/winpipe"},
+	"afunix/internal/piped":      {"internal/transport", "internal/endpoint", "internal/pipe", "internal/sock", "internal/linuxpipe", "internal/winpipe", "internal/lookalike"},
 	"afunix/internal/kernel":     {"internal/locks", "internal/transport", "internal/descriptor", "internal/cred", "internal/sockfile", "internal/lookalike"},
 	"afunix/internal/endpoint":   {"internal/locks", "internal/transport", "internal/move", "internal/pipe", "internal/sock", "internal/wire", "internal/rights", "internal/descriptor", "internal/cred"},
 	"afunix/internal/move":       {"internal/pipe", "internal/sock", "internal/wire", "internal/rights", "internal/descriptor"},

@@ -59,21 +59,20 @@ func connect(ctx context.Context, name string, t sock.Type) (*Pipe, error) {
 	if err := checkName(name, t); err != nil {
 		return nil, err
 	}
+	if pipe.IsAbstract(name) {
+		return connectID(ctx, abstractID(cred.Self().SID, name, t), "")
+	}
 	if public := lookalike.PipeAt(name); public != "" {
 		return connectPublic(ctx, public, t)
 	}
-	id, fileOwner := abstractID(cred.Self().SID, name, t), ""
-	if !pipe.IsAbstract(name) {
-		file, owner, err := readSocketFile(name)
-		if err != nil {
-			return nil, err
-		}
-		if file.socketType != t {
-			return nil, wrongType(file.id)
-		}
-		id, fileOwner = file.id, owner
+	file, owner, err := readSocketFile(name)
+	if err != nil {
+		return nil, err
 	}
-	return connectID(ctx, id, fileOwner)
+	if file.socketType != t {
+		return nil, wrongType(file.id)
+	}
+	return connectID(ctx, file.id, owner)
 }
 
 // connectPublic makes the client's end of a connection to the private pipe behind a public name. If

@@ -10,6 +10,7 @@ import (
 
 	"afunix/internal/cred"
 	"afunix/internal/locks"
+	"afunix/internal/lookalike"
 	"afunix/internal/pipe"
 	"afunix/internal/sock"
 )
@@ -51,16 +52,13 @@ func (System) Listen(name string, t sock.Type, o pipe.Options) (pipe.Source, err
 	if 0 < o.Backlog && o.Backlog < maxInstances {
 		l.instances = o.Backlog
 	}
-	if pipe.IsAbstract(name) {
-		l.id = abstractID(cred.Self().SID, name, t)
-	} else {
-		rand.Read(l.id[:])
-	}
+	id, hasFile := listenerID(name, t)
+	l.id = id
 	if err := l.open(); err != nil {
 		l.release()
 		return nil, err
 	}
-	if pipe.IsAbstract(name) {
+	if !hasFile {
 		return l, nil
 	}
 	l.unlink = true
@@ -69,6 +67,20 @@ func (System) Listen(name string, t sock.Type, o pipe.Options) (pipe.Source, err
 		return nil, err
 	}
 	return l, nil
+}
+
+// listenerID returns the pipe on which a listener of that name serves its clients, and whether a
+// socket file leads there. Of a public name that is the private pipe; whoever listens has made the
+// public one before.
+func listenerID(name string, t sock.Type) (id pipeID, hasFile bool) {
+	if pipe.IsAbstract(name) {
+		return abstractID(cred.Self().SID, name, t), false
+	}
+	if public := lookalike.PipeAt(name); public != "" {
+		return publicID(public, t), false
+	}
+	rand.Read(id[:])
+	return id, true
 }
 
 func newListener(t sock.Type, sddl string) (*Listener, error) {
