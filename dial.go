@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"afunix/internal/lookalike"
 	"afunix/internal/transport"
 )
 
@@ -50,7 +51,7 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (*Con
 		if address != "" {
 			op.addr = raddr
 		}
-		return nil, op.wrap(err)
+		return nil, op.wrap(lookalike.Explain(address, err))
 	}
 	return newConn(t, network), nil
 }
@@ -97,8 +98,9 @@ func checkAddr(addr *net.UnixAddr, known ...string) error {
 	return checkName(addr)
 }
 
-// checkName refuses a path with a NUL in it. The kernel ends the path there: it would be another
-// file than the one that somebody may have looked at.
+// checkName refuses a path with a NUL in it, and the name of a pipe of Windows where there is none.
+// The kernel ends a path at its NUL: it would be another file than the one that somebody may have
+// looked at.
 func checkName(addr *net.UnixAddr) error {
 	if addr == nil || strings.HasPrefix(addr.Name, "@") || strings.HasPrefix(addr.Name, "\x00") {
 		return nil
@@ -106,7 +108,7 @@ func checkName(addr *net.UnixAddr) error {
 	if strings.Contains(addr.Name, "\x00") {
 		return syscall.EINVAL
 	}
-	return nil
+	return lookalike.Elsewhere(addr.Name)
 }
 
 // Pair returns two sockets that are connected to each other: socketpair(2).
