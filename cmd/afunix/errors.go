@@ -52,8 +52,6 @@ func explain(err error, addr string) error {
 	case err == nil:
 		return nil
 	case errors.As(err, new(*lookalike.Error)): // the error itself says what is there
-	case len(addr) > maxPath && errors.Is(err, syscall.EINVAL):
-		hint = fmt.Sprintf("the address has %d bytes, the limit is %d", len(addr), maxPath)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		hint = refused(addr)
 	case errors.Is(err, syscall.EAGAIN):

@@ -13,9 +13,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxPath is the longest path of a socket: one byte of sockaddr_un's path is for the NUL.
-const maxPath = len(unix.RawSockaddrUnix{}.Path) - 1
-
 // memoryIsFile: shared memory can be read as a file.
 const memoryIsFile = true
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"syscall"
 
+	"afunix/internal/longpath"
 	"afunix/internal/sockfile"
 	"afunix/internal/transport"
 
@@ -21,7 +22,12 @@ func (Transport) Listen(ctx context.Context, network, name string, o transport.O
 	if err := supported(network, name); err != nil {
 		return nil, err
 	}
-	l, err := listenMode(ctx, network, name, o.Mode)
+	short, release, err := longpath.ToBind(name)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	l, err := listenMode(ctx, network, short, o.Mode)
 	if err != nil {
 		return nil, inner(err)
 	}
@@ -33,8 +39,11 @@ func (Transport) Listen(ctx context.Context, network, name string, o transport.O
 	if err != nil {
 		return nil, err
 	}
+	if short != name {
+		k.long = &net.UnixAddr{Name: name, Net: network}
+	}
 	if o.Authorize != nil {
-		k.door = newDoor(l, o.Authorize, o.Backlog)
+		k.door = newDoor(k.accepting(), o.Authorize, o.Backlog)
 	}
 	return k, nil
 }
@@ -44,6 +53,7 @@ func (Transport) Listen(ctx context.Context, network, name string, o transport.O
 type Listener struct {
 	l    *net.UnixListener
 	raw  syscall.RawConn // of l
+	long *net.UnixAddr   // what l is bound to, if its address is too short for that
 	file *sockfile.File
 	door *door // nil: everybody is let in
 }
@@ -75,6 +85,9 @@ func (Transport) ListenPacket(ctx context.Context, network, name string, o trans
 		return nil, errors.ErrUnsupported
 	}
 	if err := supported(network, name); err != nil {
+		return nil, err
+	}
+	if err := longpath.Check(name); err != nil { // a datagram has its sender's name with it
 		return nil, err
 	}
 	p, err := listenPacketMode(ctx, network, name, o.Mode)

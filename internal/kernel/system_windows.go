@@ -12,6 +12,7 @@ import (
 
 	"afunix/internal/cred"
 	"afunix/internal/descriptor"
+	"afunix/internal/longpath"
 	"afunix/internal/lookalike"
 	"afunix/internal/transport"
 
@@ -38,6 +39,9 @@ func (Transport) Listen(ctx context.Context, network, name string, o transport.O
 	if o.Backlog != 0 || o.Mode != 0 {
 		return nil, errors.ErrUnsupported
 	}
+	if err := longpath.Check(name); err != nil {
+		return nil, err
+	}
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, network, name)
 	if err != nil {
@@ -50,7 +54,7 @@ func (Transport) Listen(ctx context.Context, network, name string, o transport.O
 		k.path = name
 	}
 	if o.Authorize != nil {
-		k.door = newDoor(k.l, o.Authorize, o.Backlog)
+		k.door = newDoor(k.accepting(), o.Authorize, o.Backlog)
 	}
 	return k, nil
 }
@@ -59,8 +63,9 @@ func (Transport) Listen(ctx context.Context, network, name string, o transport.O
 // and not by package net, which looks for it in the directory that the process has changed to.
 type Listener struct {
 	l       *net.UnixListener
-	door    *door  // nil: everybody is let in
-	path    string // of the socket file
+	long    *net.UnixAddr // always nil: there is no way to a longer path
+	door    *door         // nil: everybody is let in
+	path    string        // of the socket file
 	unlink  atomic.Bool
 	closing sync.Once
 }

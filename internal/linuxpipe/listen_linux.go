@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"afunix/internal/longpath"
 	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/sockfile"
@@ -69,11 +70,8 @@ func newSocket() (int, error) {
 }
 
 func bindAndListen(fd int, name string, mode fs.FileMode, t sock.Type) error {
-	sa, err := sockaddr(name, t)
+	err := reach(longpath.ToBind).by(name, t, func(sa *unix.SockaddrUnix) error { return unix.Bind(fd, sa) })
 	if err != nil {
-		return err
-	}
-	if err := unix.Bind(fd, sa); err != nil {
 		return err
 	}
 	file := !pipe.IsAbstract(name)
@@ -145,6 +143,9 @@ func (l *Listener) Close() error {
 	}
 	return nil
 }
+
+// Name returns what the listener is bound to.
+func (l *Listener) Name() string { return l.name }
 
 // SyscallConn gives access to the socket.
 func (l *Listener) SyscallConn() syscall.RawConn { return l.raw }

@@ -10,8 +10,8 @@ import (
 )
 
 // A System makes the pipes of an operating system, and finds them by name. A name is a path, or an
-// abstract one ("@name"), and [ValidName]: others are EINVAL. Each type of socket has abstract
-// names of its own.
+// abstract one ("@name"): what is none, and what is too long, is EINVAL (package longpath says how
+// long). Each type of socket has abstract names of its own.
 type System interface {
 	// Listen binds name for sockets of type t, and listens. Errors are those of bind(2). The socket
 	// file is removed by Close, unless that is told otherwise.
@@ -71,16 +71,6 @@ type Network interface {
 
 // IsAbstract reports whether name is an abstract one.
 func IsAbstract(name string) bool { return name != "" && name[0] == '@' }
-
-// ValidName reports whether a socket can have the name. It can have those that package net takes: a
-// path has a NUL behind it in sun_path, an abstract name one in front, for which the '@' stands
-// (row 190).
-func ValidName(name string) bool {
-	if IsAbstract(name) {
-		return len(name) <= MaxName
-	}
-	return 0 < len(name) && len(name) < MaxName
-}
 
 // A Place is where a name leads. Two Places of a name are equal as long as the name leads to the
 // same socket. (They may differ although it does.)

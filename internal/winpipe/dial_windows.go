@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/windows"
 
 	"afunix/internal/cred"
+	"afunix/internal/longpath"
 	"afunix/internal/lookalike"
 	"afunix/internal/pipe"
 	"afunix/internal/sock"
@@ -38,8 +39,11 @@ const (
 func (System) Dial(ctx context.Context, name, local string, t sock.Type) (pipe.Pipe, error) {
 	var bound io.Closer
 	if local != "" {
-		var err error
-		if bound, err = (System{}).Bind(local, t); err != nil {
+		err := longpath.Check(local) // the name goes to the peer
+		if err == nil {
+			bound, err = (System{}).Bind(local, t)
+		}
+		if err != nil {
 			return nil, os.NewSyscallError("bind", err)
 		}
 	}

@@ -155,6 +155,14 @@ func firstInstance(id pipeID, attributes *windows.SecurityAttributes) (*instance
 	return first, nil
 }
 
+// Name returns the path of the socket file; "" if there is none.
+func (l *Listener) Name() string {
+	if l.file == nil {
+		return ""
+	}
+	return l.file.path
+}
+
 // topUp waits at the instances that were handed on, and makes more until as many wait as should.
 func (l *Listener) topUp() error {
 	for len(l.idle) > 0 {

@@ -5,14 +5,20 @@ import (
 	"strings"
 	"syscall"
 
+	"afunix/internal/longpath"
 	"afunix/internal/pipe"
 	"afunix/internal/sock"
 )
 
-// checkName refuses what cannot be bound or connected to: EINVAL.
+// checkName refuses what cannot be bound or connected to: EINVAL. The path of a stream may be as long
+// as that of any file. An abstract name, and the path of a datagram socket, which a datagram has with
+// it, are as long as on Linux.
 func checkName(name string, t sock.Type) error {
-	if !pipe.ValidName(name) || !t.Valid() {
+	switch {
+	case name == "" || !t.Valid():
 		return syscall.EINVAL
+	case t == sock.Datagram || pipe.IsAbstract(name):
+		return longpath.Check(name)
 	}
 	return nil
 }

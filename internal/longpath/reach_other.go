@@ -1,0 +1,9 @@
+//go:build !linux
+
+package longpath
+
+// ToDial returns name: there is no way to one that is too long.
+func ToDial(name string) (short string, release func(), err error) { return direct(name) }
+
+// ToBind returns name: there is no way to one that is too long.
+func ToBind(name string) (short string, release func(), err error) { return direct(name) }
