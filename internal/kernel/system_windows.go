@@ -28,7 +28,8 @@ func supported(network, address string) error {
 	return lookalike.Connectable(address)
 }
 
-// Listen listens for connections at name. Neither the backlog nor a permission can be set.
+// Listen listens for connections at name. Neither the backlog nor a permission can be
+// set.
 func (Transport) Listen(ctx context.Context, network, name string, o transport.Options) (transport.Listener, error) {
 	if err := lookalike.Bindable(name); err != nil {
 		return nil, err
@@ -36,7 +37,7 @@ func (Transport) Listen(ctx context.Context, network, name string, o transport.O
 	if err := supported(network, name); err != nil {
 		return nil, err
 	}
-	if o.Backlog != 0 || o.Mode != 0 {
+	if o.Backlog != 0 || o.Mode != 0 || o.Owner != "" || o.Group != "" {
 		return nil, errors.ErrUnsupported
 	}
 	if err := longpath.Check(name); err != nil {

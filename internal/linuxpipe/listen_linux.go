@@ -2,7 +2,6 @@ package linuxpipe
 
 import (
 	"cmp"
-	"io/fs"
 	"net"
 	"os"
 	"syscall"
@@ -11,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"afunix/internal/longpath"
+	"afunix/internal/permission"
 	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/sockfile"
@@ -32,7 +32,7 @@ func (System) Listen(name string, t sock.Type, o pipe.Options) (pipe.Source, err
 	if err != nil {
 		return nil, err
 	}
-	if err := bindAndListen(fd, name, o.Mode, t); err != nil {
+	if err := bindAndListen(fd, name, o, t); err != nil {
 		unix.Close(fd)
 		return nil, err
 	}
@@ -69,14 +69,18 @@ func newSocket() (int, error) {
 	return fd, nil
 }
 
-func bindAndListen(fd int, name string, mode fs.FileMode, t sock.Type) error {
-	err := reach(longpath.ToBind).by(name, t, func(sa *unix.SockaddrUnix) error { return unix.Bind(fd, sa) })
+func bindAndListen(fd int, name string, o pipe.Options, t sock.Type) error {
+	file := !pipe.IsAbstract(name)
+	p, err := permission.Of(o.Mode, o.Owner, o.Group, file)
 	if err != nil {
 		return err
 	}
-	file := !pipe.IsAbstract(name)
-	if file && mode != 0 {
-		err = unix.Chmod(name, uint32(mode.Perm()))
+	err = reach(longpath.ToBind).by(name, t, func(sa *unix.SockaddrUnix) error { return unix.Bind(fd, sa) })
+	if err != nil {
+		return err
+	}
+	if file {
+		err = p.Apply(name)
 	}
 	if err == nil {
 		// The engine takes connections in at once and keeps the user's backlog itself.

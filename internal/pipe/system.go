@@ -40,11 +40,12 @@ type System interface {
 // connect leads.
 var ErrNativeSocket = errors.New("a socket of the system's own AF_UNIX")
 
-// Options are those of [System.Listen]. A system looks only at what it has.
+// Options are those of [System.Listen]. What a system cannot do of them is an error.
 type Options struct {
 	Backlog            int         // Windows: how many clients are to wait at once; 0 or less is the maximum
-	Mode               fs.FileMode // Linux: the permission of the socket file from the start; 0 leaves it to the umask
-	SecurityDescriptor string      // Windows: SDDL for pipe and socket file; "" is the current user and SYSTEM only
+	Mode               fs.FileMode // the permission of the socket file from the start; 0 leaves it to the umask, and on Windows is 0600
+	Owner, Group       string      // of the socket file, by name or number (SID); "" is whose the process is
+	SecurityDescriptor string      // Windows: SDDL for pipe and socket file, in place of the above
 }
 
 // An Opener makes pipes and sources of descriptors that another process has handed on (P8). It owns

@@ -31,7 +31,7 @@ func (n names) Listen(name string) (pipe.Source, string, error) {
 
 // pipeOptions are what of o the system's part is.
 func pipeOptions(o transport.Options) pipe.Options {
-	return pipe.Options{Backlog: o.Backlog, Mode: o.Mode, SecurityDescriptor: o.SecurityDescriptor}
+	return pipe.Options{Backlog: o.Backlog, Mode: o.Mode, Owner: o.Owner, Group: o.Group, SecurityDescriptor: o.SecurityDescriptor}
 }
 
 // bind binds name, or one that it chooses if that is "".

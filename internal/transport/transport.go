@@ -56,8 +56,9 @@ type Authorize = func(cred.Credentials) error
 // Options say how to listen.
 type Options struct {
 	Backlog            int         // as listen(2); 0 is the system's maximum
-	Mode               fs.FileMode // exact permission of the socket file; 0 leaves it to the umask
-	SecurityDescriptor string      // Windows: SDDL for pipe and socket file; "" is the current user and SYSTEM only
+	Mode               fs.FileMode // exact permission of the socket file; 0 leaves it to the umask, and on Windows is 0600
+	Owner, Group       string      // of the socket file, by name or number (SID); "" is whose the process is
+	SecurityDescriptor string      // Windows: SDDL for pipe and socket file, in place of the above
 	Authorize          Authorize   // of the peers of connections; nil lets everybody in
 }
 

@@ -45,7 +45,11 @@ func (System) Listen(name string, t sock.Type, o pipe.Options) (pipe.Source, err
 	if err := checkName(name, t); err != nil {
 		return nil, err
 	}
-	l, err := newListener(t, o.SecurityDescriptor)
+	who, err := accessOf(o, pipe.IsAbstract(name))
+	if err != nil {
+		return nil, err
+	}
+	l, err := newListener(t, who.pipe)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +66,11 @@ func (System) Listen(name string, t sock.Type, o pipe.Options) (pipe.Source, err
 		return l, nil
 	}
 	l.unlink = true
-	if l.file, err = createSocketFile(name, sockfile{t, l.id}, l.attributes); err != nil {
+	attributes, err := securityAttributes(who.file)
+	if err == nil {
+		l.file, err = createSocketFile(name, sockfile{t, l.id}, attributes)
+	}
+	if err != nil {
 		l.release()
 		return nil, err
 	}
