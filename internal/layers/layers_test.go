@@ -47,7 +47,7 @@ var allowed = map[string][]string{
 	"afunix/internal/permission": {},
 	"afunix/internal/errno":      {},
 	"afunix/internal/platforms":  {},
-	"afunix/upgrade":             {"internal/locks", ".", "internal/errno", "internal/sockfile", "internal/lookalike", "internal/winfile"},
+	"afunix/upgrade":             {"internal/locks", ".", "internal/errno", "internal/longpath", "internal/sockfile", "internal/lookalike", "internal/winfile"},
 	"afunix/upgrade/httpdrain":   {"internal/locks"},
 
 	"afunix/dropin/net":              {"internal/locks", ".", "dropin/internal/ends", "internal/winsock", "internal/descriptor", "internal/sockfile", "internal/winfile"},

@@ -49,6 +49,6 @@ func ToBind(name string) (short string, release func(), err error) {
 	return directory + strconv.Itoa(fd) + "/" + base, func() { unix.Close(fd) }, nil
 }
 
-// Longest returns how long the path of a socket in a directory may be, with the directory and a
-// slash in front.
-func Longest(dir string) int { return max(Max, len(dir)+MaxBase) }
+// Longest returns how long the path of a socket in dir may be, which is written with a slash at its
+// end, if it is longer than Max; 0 if there is no way to a longer one.
+func Longest(dir string) int { return len(dir) + MaxBase }

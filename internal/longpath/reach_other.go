@@ -1,4 +1,4 @@
-//go:build !linux
+//go:build !linux && !windows
 
 package longpath
 
@@ -7,3 +7,6 @@ func ToDial(name string) (short string, release func(), err error) { return dire
 
 // ToBind returns name: there is no way to one that is too long.
 func ToBind(name string) (short string, release func(), err error) { return direct(name) }
+
+// Longest returns 0: no path is longer than Max.
+func Longest(string) int { return 0 }
