@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,7 +22,7 @@ func ToDial(name string) (short string, release func(), err error) {
 	if isAbstract(name) || len(name) <= Max {
 		return direct(name)
 	}
-	fd, err := unix.Open(name, unix.O_PATH|unix.O_CLOEXEC, 0)
+	fd, err := open(name, 0)
 	if err != nil {
 		return "", nil, err
 	}
@@ -42,13 +43,26 @@ func ToBind(name string) (short string, release func(), err error) {
 	if _, err := os.Stat(directory); err != nil {
 		return "", nil, Check(name) // there is no other way
 	}
-	fd, err := unix.Open(filepath.Clean(dir), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	fd, err := open(filepath.Clean(dir), unix.O_DIRECTORY)
 	if err != nil {
 		return "", nil, err
 	}
 	return directory + strconv.Itoa(fd) + "/" + base, func() { unix.Close(fd) }, nil
 }
 
+// open opens what is only a place. A path that no file can have is too long for a socket, too.
+func open(path string, flags int) (int, error) {
+	fd, err := unix.Open(path, flags|unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err == unix.ENAMETOOLONG {
+		return -1, Check(path)
+	}
+	return fd, err
+}
+
 // Longest returns how long the path of a socket in dir may be, which is written with a slash at its
 // end, if it is longer than Max; 0 if there is no way to a longer one.
 func Longest(dir string) int { return len(dir) + MaxBase }
+
+// IsWay reports whether the name of a socket, as the kernel shows it, is what ToBind has returned for
+// another one.
+func IsWay(name string) bool { return strings.HasPrefix(name, directory) }

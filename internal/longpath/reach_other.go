@@ -10,3 +10,6 @@ func ToBind(name string) (short string, release func(), err error) { return dire
 
 // Longest returns 0: no path is longer than Max.
 func Longest(string) int { return 0 }
+
+// IsWay is true of no name.
+func IsWay(string) bool { return false }
