@@ -2,7 +2,6 @@ package plain
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"io"
 	"net"
@@ -102,18 +101,6 @@ func shake(c io.ReadWriter, r Rendezvous) error {
 
 // errNotTheServer is the error for a server that does not know the secret.
 var errNotTheServer = &lookalike.Error{Errno: syscall.ECONNREFUSED, What: "the server does not know the secret in the socket file"}
-
-// identity is what a client says of itself: the numbers of process, user and group. Cygwin has 32
-// bits for each of them. libassuan, which does as Cygwin if told to, has 16 bits for the last two;
-// more would be taken for data. The user is nobody in particular: Cygwin computes its numbers from
-// the SID by rules that each installation may change.
-func (r Rendezvous) identity() []byte {
-	id := binary.LittleEndian.AppendUint32(nil, uint32(os.Getpid()))
-	if r.Assuan {
-		return append(id, make([]byte, 4)...)
-	}
-	return append(id, make([]byte, 8)...)
-}
 
 // A portConn is a connection to a port that a socket file has named: a [transport.Conn].
 type portConn struct {
