@@ -28,6 +28,9 @@ func TestDialOfAServerOfLibassuan(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(testenv.TempDir(t), "S.agent")
 			said := start(t, exec.CommandContext(t.Context(), server, append([]string{path}, form...)...))
+			if r, err := rendezvousAt(path); err != nil || r.Cygwin != (form != nil) {
+				t.Fatalf("the server's file says %+v, %v", r, err)
+			}
 			c := dial(t, path)
 			if _, err := c.Write([]byte("echo")); err != nil {
 				t.Fatal(err)
