@@ -140,3 +140,22 @@ func expectElsewhere(t *testing.T, err error) {
 		t.Errorf("%v; want that it is a pipe of Windows", err)
 	}
 }
+
+// Whatever is typed is a name or an error, and a name is one in the form unix:NAME, too.
+func FuzzParseAddress(f *testing.F) {
+	for _, text := range []string{"/run/s", "unix:///run/s", "unix:@x", "unix-abstract:x", `\\.\pipe\x`, "npipe:////./pipe/x", "tcp://x", "unix:path=x", "c:/x", "a:b"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		name, err := afunix.ParseAddress(text)
+		if (name == "") != (err != nil) {
+			t.Fatalf("%q: %q, %v", text, name, err)
+		}
+		if err != nil || strings.HasPrefix(name, "//") || strings.Contains(name, "=") || name == "@" {
+			return
+		}
+		if again, err := afunix.ParseAddress("unix:" + name); err != nil || again != name {
+			t.Errorf("%q is %q, and unix:%s is %q, %v", text, name, name, again, err)
+		}
+	})
+}
