@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"afunix/internal/lookalike"
 	"afunix/internal/transport"
 )
 
@@ -39,8 +40,9 @@ type Dialer struct {
 	Timeout time.Duration
 }
 
-// Dial connects to the address: a path or "@name". The network is "unix", "unixpacket" or
-// "unixgram". NULs at the end of a name belong to the name: a server in Node 20 or lua-posix fills
+// Dial connects to the address: a path or "@name"; on Windows also \\.\pipe\NAME (see [ParseAddress]
+// for what users type). The network is "unix", "unixpacket" or "unixgram". On Windows a "unix" may
+// also lead to a program that is not afunix: see [PlainTransport]. NULs at the end of a name belong to the name: a server in Node 20 or lua-posix fills
 // its name up with NULs, and is dialled as "@name" with NULs up to 108 bytes. A path with a NUL in
 // it is EINVAL, as in package os.
 func Dial(network, address string) (*Conn, error) {
@@ -56,7 +58,7 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (*Con
 		if address != "" {
 			op.addr = raddr
 		}
-		return nil, op.wrap(err)
+		return nil, op.wrap(lookalike.Explain(address, err))
 	}
 	return newConn(t, network), nil
 }
@@ -105,8 +107,9 @@ func checkAddr(addr *net.UnixAddr, known ...string) error {
 	return checkName(addr)
 }
 
-// checkName refuses a path with a NUL in it. The kernel ends the path there: it would be another
-// file than the one that somebody may have looked at.
+// checkName refuses a path with a NUL in it, and the name of a pipe of Windows where there is none.
+// The kernel ends a path at its NUL: it would be another file than the one that somebody may have
+// looked at.
 func checkName(addr *net.UnixAddr) error {
 	if addr == nil || strings.HasPrefix(addr.Name, "@") || strings.HasPrefix(addr.Name, "\x00") {
 		return nil
@@ -114,7 +117,7 @@ func checkName(addr *net.UnixAddr) error {
 	if strings.Contains(addr.Name, "\x00") {
 		return syscall.EINVAL
 	}
-	return nil
+	return lookalike.Elsewhere(addr.Name)
 }
 
 // Pair returns two sockets that are connected to each other: socketpair(2).

@@ -15,7 +15,7 @@ import (
 // closeWhenDropped closes c as Close does, once nobody refers to c any more. (Close may wait, and
 // the collector has one goroutine for all.)
 func (c *Conn) closeWhenDropped() {
-	if c.Transport() == PipeTransport {
+	if c.Transport() != KernelTransport {
 		c.dropped = runtime.AddCleanup(c, func(t transport.Conn) { go t.Close() }, c.t)
 	}
 }

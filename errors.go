@@ -10,6 +10,7 @@ import (
 
 	"afunix/internal/descriptor"
 	"afunix/internal/errno"
+	"afunix/internal/longpath"
 	"afunix/internal/lookalike"
 )
 
@@ -77,7 +78,7 @@ func (o operation) named(err error) error {
 		return contextError{"i/o timeout", err}
 	}
 	switch e := err.(type) {
-	case errno.Errno, *lookalike.Error:
+	case errno.Errno, *lookalike.Error, *longpath.TooLong:
 		return os.NewSyscallError(o.call, err)
 	case *descriptor.IndexError:
 		return &RightsError{Index: e.Index, Err: o.named(e.Err)}

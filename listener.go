@@ -27,7 +27,18 @@ type ListenConfig struct {
 	// Mode is the permission of the socket file, from the start (but see below); 0 means that the
 	// process's umask decides. On macOS and the BSDs a datagram socket has the umask's permission
 	// for a moment.
+	//
+	// On Windows 0 means the current user and SYSTEM only, and Mode says who else may connect: with
+	// 0020 the Group, with 0002 every user of this machine. (The bits by which others may connect
+	// are those for writing, on every system.) What Mode says of the owner holds for the owner, also
+	// as a member of the Group, and so on, as on Unix. EINVAL: the owner is not let in, or a group
+	// is and Group does not say which. An abstract name is for the current user alone.
 	Mode fs.FileMode
+	// Owner and Group are those of the socket file, by name, or by number (on Windows SID); ""
+	// leaves them as they are. On Windows the Owner can only be the current user, and a Group means
+	// something with a Mode only. EINVAL: there is no such user or group, or the name of the socket
+	// is no file's.
+	Owner, Group string
 	// ReplaceStale takes the place of a socket file that a dead process has left: whoever listens
 	// at a path finds no socket file there that nobody has the socket of. Of several processes that
 	// do so at once, one listens, and the others get EADDRINUSE. A file stays if anybody has its
@@ -40,7 +51,7 @@ type ListenConfig struct {
 	// waits for the process that has that file, up to ten seconds. AIX has no such locks: there the
 	// error wraps errors.ErrUnsupported.
 	ReplaceStale       bool
-	SecurityDescriptor string // Windows: SDDL for pipe and socket file; "" means the current user and SYSTEM only
+	SecurityDescriptor string // Windows: SDDL for pipe and socket file, in place of Mode and Group
 }
 
 // Listen listens at the address for connections. The network is "unix" or "unixpacket".
@@ -98,6 +109,8 @@ func (lc *ListenConfig) options() transport.Options {
 	return transport.Options{
 		Backlog:            lc.Backlog,
 		Mode:               lc.Mode,
+		Owner:              lc.Owner,
+		Group:              lc.Group,
 		SecurityDescriptor: lc.SecurityDescriptor,
 		Authorize:          authorizer(lc.Authorize),
 	}

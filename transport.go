@@ -17,6 +17,10 @@ const (
 	KernelTransport = Transport(transport.Kernel)
 	// PipeTransport is our packets over a message pipe: on Windows and Linux.
 	PipeTransport = Transport(transport.Pipe)
+	// PlainTransport is a stream of bytes to a program that is not afunix: to the server of a named
+	// pipe, or of a socket file of GnuPG or Cygwin. It passes no descriptors. On Windows; Dial finds
+	// such servers by itself.
+	PlainTransport = Transport(transport.Plain)
 )
 
 // String returns the transport's name.
@@ -28,6 +32,8 @@ func (t Transport) String() string {
 		return "kernel"
 	case PipeTransport:
 		return "pipe"
+	case PlainTransport:
+		return "plain"
 	}
 	return "unknown transport"
 }

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"afunix/internal/longpath"
 	"afunix/internal/sockfile"
 )
 
@@ -21,14 +22,20 @@ func checkAddress(address string) (string, error) {
 	if err := checkName(address); err != nil {
 		return "", fmt.Errorf("Config.Address is %q: %w", address, err)
 	}
-	if len(address) > maxAddress {
+	if limit := longest(address); len(address) > limit {
 		return "", fmt.Errorf("Config.Address has %d bytes, of which a socket's address takes %d: %w",
-			len(address), maxAddress, syscall.EINVAL)
+			len(address), limit, syscall.EINVAL)
 	}
-	if abs, err := filepath.Abs(address); err == nil && len(abs) <= maxAddress {
+	if abs, err := filepath.Abs(address); err == nil && len(abs) <= longest(abs) {
 		return abs, nil
 	}
 	return address, nil
+}
+
+// longest returns how long the path of a socket may be in the directory of the address.
+func longest(address string) int {
+	dir, _ := filepath.Split(address)
+	return max(maxAddress, longpath.Longest(dir))
 }
 
 // beside returns a name in the directory of the address, of at most limit bytes: the address with a

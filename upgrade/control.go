@@ -49,7 +49,7 @@ func listenBeside(ctx context.Context, cfg *Config) (l *afunix.Listener, path st
 		lc.Mode = 0o666 // it is to decide, not the file
 	}
 	for range bindTries {
-		if path = beside(cfg.Address, maxAddress, rand.Uint32()); path == cfg.Address {
+		if path = beside(cfg.Address, longest(cfg.Address), rand.Uint32()); path == cfg.Address {
 			err = &os.PathError{Op: "find a name beside", Path: path, Err: errno.EADDRINUSE}
 			continue
 		}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,13 +25,31 @@ func dial(t *testing.T, network, address string) (net.Conn, error) {
 }
 
 func TestUnixListenersAndTheirFiles(t *testing.T) {
+	unixListenersAndTheirFiles(t, func() string { return testenv.TempDir(t) })
+}
+
+// A path may be longer than an address, where there is a way to it.
+func TestUnixListenersWithLongPaths(t *testing.T) {
+	if runtime.GOOS != "linux" && runtime.GOOS != "windows" {
+		t.Skip("there is no way to a long path on this system")
+	}
+	unixListenersAndTheirFiles(t, func() string {
+		dir := filepath.Join(testenv.TempDir(t), strings.Repeat("long", 50))
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	})
+}
+
+func unixListenersAndTheirFiles(t *testing.T, directory func() string) {
 	for _, network := range []string{"unix", "unixpacket"} {
 		t.Run(network, func(t *testing.T) {
 			if network == "unixpacket" && runtime.GOOS == "darwin" {
 				t.Skip("no such sockets on this system")
 			}
 			cfg := upgrade.Config{Address: address(t)}
-			path := filepath.Join(testenv.TempDir(t), "web.sock")
+			path := filepath.Join(directory(), "web.sock")
 			first := start(t, cfg)
 			l1 := listen(t, first, "web", network, path)
 			greet(t, l1, "first")

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"afunix"
+	"afunix/internal/longpath"
 )
 
 // A socket is what goes from process to process: a [Listener] or a [PacketConn]. Its methods are
@@ -94,6 +95,9 @@ type Listener struct {
 	addr net.Addr
 	gate *gate[net.Listener]
 	u    *Upgrader
+
+	hidden  bool        // the listener below does not know its socket file, which has a long path
+	unlinks atomic.Bool // Close is to remove that
 }
 
 var _ net.Listener = (*Listener)(nil)
@@ -120,8 +124,11 @@ func (l *Listener) Accept() (net.Conn, error) {
 func (l *Listener) Close() error {
 	l.u.forget(l)
 	return l.gate.close(func(inner net.Listener) {
-		if l.check() != nil {
+		switch {
+		case l.check() != nil:
 			unlinkOnClose(inner, false) // a *net.UnixListener does not look whose file it removes
+		case l.hidden && l.unlinks.Load():
+			_ = l.removeFile() // as package net, which does not say whether that has failed
 		}
 	})
 }
@@ -150,6 +157,10 @@ func (l *Listener) adopt(o *offer) error {
 			return err
 		}
 		l.addr, l.gate = inner.Addr(), newGate(inner)
+		if longpath.IsWay(l.addr.String()) { // by which another process has bound it
+			l.addr = &net.UnixAddr{Name: string(o.file.Path), Net: l.key.Network}
+			l.hidden = true
+		}
 	}
 	l.from(o)
 	return nil
@@ -167,7 +178,7 @@ func (l *Listener) give() (afunix.Sendable, error) {
 	l.gate.update(func() {
 		if !l.gate.ending {
 			l.gate.open = false
-			unlinkOnClose(l.gate.socket, false)
+			l.unlinkOnClose(l.gate.socket, false)
 		}
 	})
 	file, _, err := l.lend()
@@ -176,7 +187,7 @@ func (l *Listener) give() (afunix.Sendable, error) {
 
 func (l *Listener) leave() {
 	if inner := l.gate.take(); inner != nil {
-		unlinkOnClose(inner, false)
+		l.unlinkOnClose(inner, false)
 		inner.Close()
 	}
 }
@@ -225,7 +236,7 @@ func (l *Listener) prepare() error {
 
 func (l *Listener) open() {
 	if inner, err := l.gate.get(); err == nil {
-		unlinkOnClose(inner, !l.kept)
+		l.unlinkOnClose(inner, !l.kept)
 	}
 	l.gate.update(func() {
 		if inner, ok := l.gate.socket.(deadliner); ok && !l.gate.deadline.IsZero() {
@@ -233,6 +244,13 @@ func (l *Listener) open() {
 		}
 		l.gate.open = l.gate.socket != nil
 	})
+}
+
+// unlinkOnClose says whether Close removes the socket file. The listener below does that, unless the
+// file is hidden from it.
+func (l *Listener) unlinkOnClose(inner net.Listener, unlink bool) {
+	l.unlinks.Store(unlink)
+	unlinkOnClose(inner, unlink)
 }
 
 // unlinkOnClose makes, or does not make, the last process of several that have had a listener

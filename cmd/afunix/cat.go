@@ -34,12 +34,16 @@ func newCatCommand() *cobra.Command {
 	dial := addDialFlags(cmd)
 	listen := cmd.Flags().BoolP("listen", "l", false, "listen at ADDR for one connection")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		addr, err := address(args[0])
+		if err != nil {
+			return err
+		}
 		open := dial().dial
 		if *listen {
 			open = dial().acceptOne
 		}
 		ctx := cmd.Context()
-		c, err := open(ctx, args[0])
+		c, err := open(ctx, addr)
 		if err != nil {
 			return err
 		}
@@ -87,13 +91,14 @@ func cat(c *afunix.Conn, in io.Reader, out io.Writer) error {
 }
 
 // upload ends with a half-close. If the peer has gone by then, that does not matter: it has got
-// everything.
+// everything. To a pipe of another program there may be no half-close; then its server decides when
+// both directions have ended.
 func upload(c *afunix.Conn, in io.Reader) error {
 	if _, err := io.Copy(c, in); err != nil {
 		return err
 	}
 	err := c.CloseWrite()
-	if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ENOTCONN) {
+	if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ENOTCONN) || errors.Is(err, errors.ErrUnsupported) {
 		return nil
 	}
 	return err

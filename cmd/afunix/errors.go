@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
-	"strings"
 	"syscall"
 
+	"afunix"
 	"afunix/internal/lookalike"
 
 	"github.com/spf13/cobra"
@@ -54,10 +53,6 @@ func explain(err error, addr string) error {
 	case err == nil:
 		return nil
 	case errors.As(err, new(*lookalike.Error)): // the error itself says what is there
-	case isURL(addr):
-		hint = urlHint(addr)
-	case len(addr) > maxPath && errors.Is(err, syscall.EINVAL):
-		hint = fmt.Sprintf("the address has %d bytes, the limit is %d", len(addr), maxPath)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		hint = refused(addr)
 	case errors.Is(err, context.DeadlineExceeded): // with --wait; the error itself says for what
@@ -72,18 +67,11 @@ func explain(err error, addr string) error {
 	return &explained{err, hint}
 }
 
-// url matches a URL, which other programs have for sockets. It matches neither a drive's letter nor
-// "./" in front of a name with a colon.
-var url = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]+:/`)
-
-func isURL(addr string) bool { return url.MatchString(addr) }
-
-// urlHint says which path the URL addr stands for, if that can be told.
-func urlHint(addr string) string {
-	scheme, rest, _ := strings.Cut(addr, ":")
-	path := strings.TrimPrefix(rest, "//")
-	if !strings.HasPrefix(strings.ToLower(scheme), "unix") || path == "" {
-		return "it is a URL, and no path"
+// address returns what the library calls an address that the user has typed.
+func address(text string) (string, error) {
+	addr, err := afunix.ParseAddress(text)
+	if err != nil {
+		return "", &usageError{err.Error()}
 	}
-	return fmt.Sprintf("it is a URL: the path is %s", path)
+	return addr, nil
 }

@@ -75,7 +75,11 @@ func newRecvCommand() *cobra.Command {
 	}
 	blocking := addBlocking(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		o.addr, o.transport, o.blocking = args[0], transport.Transport, *blocking
+		var err error
+		if o.addr, err = address(args[0]); err != nil {
+			return err
+		}
+		o.transport, o.blocking = transport.Transport, *blocking
 		o.command = args[len(beforeDash(cmd, args)):]
 		if err := o.check(cmd.ArgsLenAtDash() >= 0); err != nil {
 			return err

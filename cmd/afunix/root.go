@@ -15,7 +15,12 @@ const rootHelp = `Hand open files, pipes, sockets and listeners to another proce
 sockets, on every system.
 
 Addresses are paths, or "@name" for a name that is not in the file system (not
-on every system). The transport is the kernel's own AF_UNIX where that passes
+on every system). They may be written as other programs do: unix:PATH,
+unix:///PATH, unix:@NAME, unix-abstract:NAME. On Windows an address may be that of
+any program's pipe: \\.\pipe\NAME, //./pipe/NAME, npipe:////./pipe/NAME; data
+goes there, descriptors do not, unless the program is one of afunix.
+
+The transport is the kernel's own AF_UNIX where that passes
 descriptors, and otherwise (on Windows) named pipes. Both sides must use the same
 transport.
 

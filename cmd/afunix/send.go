@@ -56,7 +56,11 @@ func newSendCommand() *cobra.Command {
 	dial := addDialFlags(cmd)
 	data := cmd.Flags().String("data", "", "send the `TEXT`, or with - the standard input (default: a NUL byte)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return send(cmd.Context(), sendOptions{args[0], args[1:], *data, dial()}, cmd.InOrStdin())
+		addr, err := address(args[0])
+		if err != nil {
+			return err
+		}
+		return send(cmd.Context(), sendOptions{addr, args[1:], *data, dial()}, cmd.InOrStdin())
 	}
 	return cmd
 }

@@ -9,13 +9,9 @@ import (
 	"syscall"
 
 	"afunix"
-	"afunix/internal/lookalike"
 
 	"golang.org/x/sys/unix"
 )
-
-// maxPath is the longest path of a socket: one byte of sockaddr_un's path is for the NUL.
-const maxPath = len(unix.RawSockaddrUnix{}.Path) - 1
 
 // memoryIsFile: shared memory can be read as a file.
 const memoryIsFile = true
@@ -26,30 +22,10 @@ func refused(addr string) string {
 	switch {
 	case err != nil: // an abstract name, or gone by now
 		return "nobody listens there"
-	case info.Mode().IsRegular():
-		return whatFile(addr)
 	case info.Mode()&fs.ModeSocket == 0:
 		return "it is not a socket"
 	}
 	return "nobody listens there any more, only the socket file is left"
-}
-
-// whatFile says what a file looks like that is in a socket's place.
-func whatFile(path string) string {
-	const unknown = "it is not a socket"
-	// By now the path may lead to something for which one would wait.
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return unknown
-	}
-	f := os.NewFile(uintptr(fd), path)
-	defer f.Close()
-	var beginning [lookalike.Longest]byte
-	n, _ := f.Read(beginning[:])
-	if what := lookalike.File(beginning[:n]); what != "" {
-		return what
-	}
-	return unknown
 }
 
 // openNumber returns the descriptor of that number, which this process must have inherited.

@@ -6,9 +6,6 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// maxPath is what sockaddr_un has room for elsewhere; the library keeps to it everywhere.
-const maxPath = 107
-
 // memoryIsFile: a section has to be mapped.
 const memoryIsFile = false
 

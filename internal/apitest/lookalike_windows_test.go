@@ -15,7 +15,7 @@ import (
 )
 
 // What is no file is refused by its name, and nobody is disturbed: the server of a pipe sees no
-// client come.
+// client come, unless it is dialled as a plain stream.
 func TestNamesThatAreNoFilesAreNotOpened(t *testing.T) {
 	s := testenv.NewPipeServer(t)
 	for name, test := range map[string]struct {
@@ -36,7 +36,10 @@ func TestNamesThatAreNoFilesAreNotOpened(t *testing.T) {
 	} {
 		t.Run(strings.ReplaceAll(name, s.Name, "NAME"), func(t *testing.T) {
 			for _, network := range all {
-				expectLookalike(t, dialError(afunix.DefaultTransport, network, name), test.what, syscall.ECONNREFUSED)
+				expectLookalike(t, dialError(afunix.PipeTransport, network, name), test.what, syscall.ECONNREFUSED)
+				if network != "unix" || !strings.HasSuffix(name, s.Name) {
+					expectLookalike(t, dialError(afunix.DefaultTransport, network, name), test.what, syscall.ECONNREFUSED)
+				}
 			}
 			expectLookalike(t, dialError(afunix.KernelTransport, "unix", name), test.what, syscall.ECONNREFUSED)
 			_, err := afunix.Listen("unix", name)
@@ -79,23 +82,45 @@ func expectLookalike(t *testing.T, err error, what string, errno error) {
 	}
 }
 
-// A socket file of others is refused as any file, with a word about what it is.
+// A socket file of others is refused as any file, with a word about what it is; but for those behind
+// which there is a stream.
 func TestSocketFilesOfOthers(t *testing.T) {
-	for what, content := range map[string]string{
-		"GnuPG on Windows": "52301\n0123456789abcdef",
-		"of GnuPG":         "%Assuan%\nsocket=C:/Users/x/S.gpg-agent\n",
-		"Cygwin":           "!<socket >52301 s 1A2B3C4D-1A2B3C4D-1A2B3C4D-1A2B3C4D\x00",
-		"another version":  "!<afunix socket 2>\nstream\nwhatever comes then, and it may be long, longer than what version 1 has\n",
+	for content, test := range map[string]struct{ what, dialled string }{
+		"%Assuan%\nsocket=C:/Users/x/S.gpg-agent\n":                                                             {what: "of GnuPG"},
+		"!<afunix socket 2>\nstream\nwhatever comes then, and it may be long, longer than what version 1 has\n": {what: "another version"},
+
+		"!<socket >52301 s 1A2B3C4D-1A2B3C4D-1A2B3C4D\x00":          {what: "Cygwin"}, // three numbers
+		"!<socket >52301 d 1A2B3C4D-1A2B3C4D-1A2B3C4D-1A2B3C4D\x00": {what: "Cygwin"}, // datagrams
+		"!<socket >%port s 1A2B3C4D-1A2B3C4D-1A2B3C4D-1A2B3C4D\x00": {"Cygwin", "nobody listens any more"},
+		"%port\n0123456789abcdef":                                   {"GnuPG on Windows", "nobody listens any more"},
 	} {
+		content = strings.Replace(content, "%port", closedPort(t), 1)
 		path := socketPath(t)
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		for _, network := range all {
+			expectLookalike(t, dialError(afunix.PipeTransport, network, path), test.what, syscall.ECONNREFUSED)
+			what := test.what
+			if network == "unix" && test.dialled != "" {
+				what = test.dialled
+			}
 			expectLookalike(t, dialError(afunix.DefaultTransport, network, path), what, syscall.ECONNREFUSED)
 		}
 		if after, err := os.ReadFile(path); string(after) != content || err != nil {
 			t.Errorf("%q, %v afterwards", after, err)
 		}
 	}
+}
+
+// closedPort returns a port of this machine at which nobody listens.
+func closedPort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
 }

@@ -30,7 +30,7 @@ const rawAddresses = "package net and this API have names, no sockaddrs"
 
 func TestRow078(t *testing.T) { notObservable(t, rawAddresses) }
 func TestRow079(t *testing.T) {
-	notObservable(t, "package net takes no path of 108 bytes (row 190), and neither does this API")
+	notObservable(t, "package net takes no path of 108 bytes (row 190), and this API reaches it by way of its directory")
 }
 func TestRow080(t *testing.T) { notObservable(t, rawAddresses) }
 

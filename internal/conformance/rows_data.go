@@ -99,7 +99,8 @@ var dataRows = []Row{
 	{190, "sq", "Dial says ENOENT for a path that is not there, ECONNREFUSED where nobody " +
 		"listens, and EPROTOTYPE for a socket of another type; Listen says EADDRINUSE for a name " +
 		"that is taken. A path has up to 107 bytes, and an abstract name up to 108, the \"@\" " +
-		"included. Longer ones are EINVAL.", ""},
+		"included. Longer ones are EINVAL. (This API takes a longer path for a stream, where there " +
+		"is a way to it.)", ""},
 	{191, "sd", "Close of a Listener removes its socket file; SetUnlinkOnClose changes that. " +
 		"Close of a listener that FileListener made, or of a datagram socket, does not remove " +
 		"the file.",

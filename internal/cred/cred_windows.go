@@ -23,3 +23,28 @@ func self() Credentials {
 }
 
 func sameUser(c Credentials) bool { return c.SID != "" && c.SID == selfSID() }
+
+// Of returns the credentials of the process that has this number now.
+func Of(pid uint32) (Credentials, error) {
+	sid, err := userOf(pid)
+	return Credentials{PID: int(pid), UID: -1, GID: -1, SID: sid}, err
+}
+
+// userOf returns the security identifier of the user that process pid runs as.
+func userOf(pid uint32) (string, error) {
+	process, err := windows.OpenProcess(windows.PROCESS_QUERY_LIMITED_INFORMATION, false, pid)
+	if err != nil {
+		return "", os.NewSyscallError("openprocess", err)
+	}
+	defer windows.CloseHandle(process)
+	var token windows.Token
+	if err := windows.OpenProcessToken(process, windows.TOKEN_QUERY, &token); err != nil {
+		return "", os.NewSyscallError("openprocesstoken", err)
+	}
+	defer token.Close()
+	user, err := token.GetTokenUser()
+	if err != nil {
+		return "", os.NewSyscallError("gettokeninformation", err)
+	}
+	return user.User.Sid.String(), nil
+}

@@ -9,12 +9,14 @@ import (
 	"afunix/internal/descriptor"
 	"afunix/internal/pipe"
 	"afunix/internal/sock"
+	"afunix/internal/wire"
 )
 
 // Config is what both sides of a connection, and a listener, are made with.
 type Config struct {
 	Type      sock.Type
 	Local     string                       // the name that this end is bound to; "" if it is not
+	Dialled   string                       // the name that led to the peer, which may be too long for the peer's hello
 	Authorize func(cred.Credentials) error // an error refuses the peer; nil lets everybody in
 	Table     descriptor.Table             // nil means descriptor.System
 	Autobind  Autobind                     // for a socket without a name that wants credentials; nil: it stays without
@@ -36,6 +38,15 @@ func (cfg *Config) table() descriptor.Table {
 		return descriptor.System
 	}
 	return cfg.Table
+}
+
+// sayable is a name as a packet carries it. A path may be longer (see package longpath), and is left
+// out: whoever has dialled it knows it.
+func sayable(name string) string {
+	if len(name) > wire.MaxName {
+		return ""
+	}
+	return name
 }
 
 // noName is how package net shows that there is none.

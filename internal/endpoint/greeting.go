@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -44,7 +45,7 @@ func (g *greeting) asClient() error {
 	if err := c.pipe.Answer(); err != nil {
 		return err
 	}
-	c.remote = address(c.typ, name)
+	c.remote = address(c.typ, cmp.Or(name, g.cfg.Dialled))
 	c.peer.meet(who, can)
 	c.agree(pipe.Ability(h.Ability), can)
 	ready := wire.Packet{Type: wire.Ready, Payload: []byte{byte(can)}}
@@ -137,7 +138,7 @@ func (g *greeting) say(h wire.HelloBody, flags uint8, name string) (err error) {
 	if h.Proof, err = g.c.pipe.Proof(); err != nil {
 		return err
 	}
-	return g.write(g.c.helloPacket(h, flags, name))
+	return g.write(g.c.helloPacket(h, flags, sayable(name)))
 }
 
 // write writes a packet of the handshake. An empty pipe has room for it.

@@ -8,6 +8,7 @@ import (
 	"afunix/internal/cred"
 	"afunix/internal/descriptor"
 	"afunix/internal/move"
+	"afunix/internal/pipe"
 	"afunix/internal/rights"
 	"afunix/internal/sock"
 	"afunix/internal/wire"
@@ -232,7 +233,7 @@ func buildDoor[C client](b builder, v uintptr, l *door[C], check func(*sock.List
 		return err
 	}
 	source.SetUnlinkOnClose(false) // as one that the kernel has handed over
-	cfg := Config{Type: s.Type, Local: s.Local, Table: b.c.table, World: b.c.world}
+	cfg := Config{Type: s.Type, Local: localName(&s, source), Table: b.c.table, World: b.c.world}
 	l.open(source, cfg, int(s.Backlog), make)
 	for range s.Clients {
 		if err := buildClient(b, l, next); err != nil {
@@ -241,6 +242,15 @@ func buildDoor[C client](b builder, v uintptr, l *door[C], check func(*sock.List
 		}
 	}
 	return nil
+}
+
+// localName is the name of a listener that has moved: that of its state, unless it was too long for
+// that; then the source may know it.
+func localName(s *sock.ListenerState, source pipe.Source) string {
+	if named, ok := source.(pipe.Named); ok && s.Local == "" {
+		return named.Name()
+	}
+	return s.Local
 }
 
 // buildClient makes the next client of l.

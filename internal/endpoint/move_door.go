@@ -157,7 +157,7 @@ func (l *door[C]) Ready(m *move.Outgoing) error {
 
 func (l *door[C]) Pack(m *move.Outgoing) error {
 	s := sock.ListenerState{
-		Type: l.cfg.Type, Backlog: uint32(l.backlog.Limit()), Local: l.cfg.Local,
+		Type: l.cfg.Type, Backlog: uint32(l.backlog.Limit()), Local: sayable(l.cfg.Local),
 		Handles: uint8(len(l.handles) - 1), Source: l.state, Clients: uint32(len(l.backlog.Queue()) + len(l.silent)),
 	}
 	m.AddListener(&s, l.handles[1:])

@@ -323,7 +323,7 @@ func (c *session) state() (s sock.ConnState) {
 // endStateLocked returns what moves of c beside its halves.
 func (c *session) endStateLocked() sock.EndState {
 	s := sock.EndState{
-		Type: c.typ, Server: c.server, ID: c.id, PeerID: c.peer.id, Local: c.local.Name, Remote: c.remote.Name,
+		Type: c.typ, Server: c.server, ID: c.id, PeerID: c.peer.id, Local: sayable(c.local.Name), Remote: sayable(c.remote.Name),
 		Pass: c.pass, PeerPass: c.peer.pass, Alone: c.pen.severed(), Embryo: c.custody == embryo,
 		Chosen: string(c.pen.owed.name), PeerName: c.peer.name, Naming: c.peer.naming,
 	}

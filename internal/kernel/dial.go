@@ -6,6 +6,7 @@ import (
 	"context"
 	"net"
 
+	"afunix/internal/longpath"
 	"afunix/internal/transport"
 )
 
@@ -20,9 +21,17 @@ func (Transport) Dial(ctx context.Context, network string, laddr *net.UnixAddr, 
 		if err := supported(network, laddr.Name); err != nil {
 			return nil, err
 		}
+		if err := longpath.Check(laddr.Name); err != nil {
+			return nil, err
+		}
 		d.LocalAddr = laddr
 	}
-	u, err := d.DialContext(ctx, network, name)
+	short, release, err := longpath.ToDial(name)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	u, err := d.DialContext(ctx, network, short)
 	if err != nil {
 		return nil, full(ctx, network, name, inner(err))
 	}
@@ -30,6 +39,9 @@ func (Transport) Dial(ctx context.Context, network string, laddr *net.UnixAddr, 
 	if err != nil {
 		u.Close()
 		return nil, err
+	}
+	if short != name {
+		c.remote = &net.UnixAddr{Name: name, Net: network}
 	}
 	if err := c.authorized(authorize); err != nil {
 		c.Close()

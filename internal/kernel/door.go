@@ -18,7 +18,7 @@ import (
 // But no client is taken out of the kernel's queue unless a call waits in accept: otherwise another
 // process that has the socket, a successor perhaps, would not get that client.
 type door struct {
-	l         *net.UnixListener
+	acceptor
 	authorize func(cred.Credentials) error
 	room      int // for so many clients
 
@@ -38,8 +38,8 @@ const maxAsked = 256
 
 // newDoor returns a door with room for as many clients as the kernel has in a backlog: one more
 // than it says (row 102).
-func newDoor(l *net.UnixListener, authorize func(cred.Credentials) error, backlog int) *door {
-	d := &door{l: l, authorize: authorize, room: maxAsked, asked: make(map[*Conn]struct{})}
+func newDoor(a acceptor, authorize func(cred.Credentials) error, backlog int) *door {
+	d := &door{acceptor: a, authorize: authorize, room: maxAsked, asked: make(map[*Conn]struct{})}
 	if 0 < backlog && backlog < maxAsked {
 		d.room = backlog + 1
 	}
@@ -78,7 +78,7 @@ func (d *door) take() error {
 	d.taking = true
 	_ = d.l.SetDeadline(time.Time{}) // fails if it is closed; AcceptUnix does, too
 	d.mu.Unlock()
-	c, err := acceptConn(d.l)
+	c, err := d.acceptor.accept()
 	if err == nil {
 		d.present(c)
 	}

@@ -115,7 +115,7 @@ func TestDatagramNames(t *testing.T) {
 	}
 	defer c.Close()
 	for _, name := range []string{strings.Repeat("x", 108), "@" + strings.Repeat("x", 108)} {
-		if _, err := c.Send(nil, nil, &net.UnixAddr{Name: name, Net: dgram}); err != syscall.EINVAL {
+		if _, err := c.Send(nil, nil, &net.UnixAddr{Name: name, Net: dgram}); !errors.Is(err, syscall.EINVAL) {
 			t.Errorf("%d bytes: %v; want EINVAL", len(name), err)
 		}
 	}

@@ -5,11 +5,12 @@ package kernel
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"net"
 	"os"
 	"syscall"
 
+	"afunix/internal/longpath"
+	"afunix/internal/permission"
 	"afunix/internal/sockfile"
 	"afunix/internal/transport"
 
@@ -21,7 +22,16 @@ func (Transport) Listen(ctx context.Context, network, name string, o transport.O
 	if err := supported(network, name); err != nil {
 		return nil, err
 	}
-	l, err := listenMode(ctx, network, name, o.Mode)
+	p, err := permission.Of(o.Mode, o.Owner, o.Group, hasFile(name))
+	if err != nil {
+		return nil, err
+	}
+	short, release, err := longpath.ToBind(name)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	l, err := listenMode(ctx, network, short, p)
 	if err != nil {
 		return nil, inner(err)
 	}
@@ -33,8 +43,11 @@ func (Transport) Listen(ctx context.Context, network, name string, o transport.O
 	if err != nil {
 		return nil, err
 	}
+	if short != name {
+		k.long = &net.UnixAddr{Name: name, Net: network}
+	}
 	if o.Authorize != nil {
-		k.door = newDoor(l, o.Authorize, o.Backlog)
+		k.door = newDoor(k.accepting(), o.Authorize, o.Backlog)
 	}
 	return k, nil
 }
@@ -44,6 +57,7 @@ func (Transport) Listen(ctx context.Context, network, name string, o transport.O
 type Listener struct {
 	l    *net.UnixListener
 	raw  syscall.RawConn // of l
+	long *net.UnixAddr   // what l is bound to, if its address is too short for that
 	file *sockfile.File
 	door *door // nil: everybody is let in
 }
@@ -77,13 +91,20 @@ func (Transport) ListenPacket(ctx context.Context, network, name string, o trans
 	if err := supported(network, name); err != nil {
 		return nil, err
 	}
-	p, err := listenPacketMode(ctx, network, name, o.Mode)
+	if err := longpath.Check(name); err != nil { // a datagram has its sender's name with it
+		return nil, err
+	}
+	p, err := permission.Of(o.Mode, o.Owner, o.Group, hasFile(name))
+	if err != nil {
+		return nil, err
+	}
+	u, err := listenPacketMode(ctx, network, name, p)
 	if err != nil {
 		return nil, inner(err)
 	}
-	c, err := newConn(p)
+	c, err := newConn(u)
 	if err != nil {
-		p.Close()
+		u.Close()
 		return nil, err
 	}
 	return c, nil
@@ -108,31 +129,20 @@ func setBacklog(l syscall.Conn, backlog int) error {
 // hasFile reports whether a socket bound to the address has a socket file.
 func hasFile(address string) bool { return address != "" && !isAbstract(address) }
 
-// chmod sets the permission of a socket file. It does not follow a symbolic link that somebody put
-// there instead, where the system can do that.
-func chmod(path string, mode fs.FileMode) error {
-	perm := uint32(mode.Perm())
-	err := unix.Fchmodat(unix.AT_FDCWD, path, perm, unix.AT_SYMLINK_NOFOLLOW)
-	if err == unix.EOPNOTSUPP { // Linux before 6.6
-		err = unix.Fchmodat(unix.AT_FDCWD, path, perm, 0)
-	}
-	return os.NewSyscallError("chmod", err)
-}
-
 // listenPacketMode binds a datagram socket. Where [control] cannot keep others out from the start,
 // there is a moment in which everybody whom the umask lets in can send: such a socket receives as
 // soon as it has a name.
-func listenPacketMode(ctx context.Context, network, address string, mode fs.FileMode) (*net.UnixConn, error) {
-	lc := net.ListenConfig{Control: control(mode)}
-	p, err := lc.ListenPacket(ctx, network, address)
+func listenPacketMode(ctx context.Context, network, address string, p permission.Permission) (*net.UnixConn, error) {
+	lc := net.ListenConfig{Control: control(p.Initial())}
+	c, err := lc.ListenPacket(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
-	if mode != 0 && hasFile(address) {
-		if err := chmod(address, mode); err != nil {
-			p.Close()
+	if hasFile(address) {
+		if err := p.Apply(address); err != nil {
+			c.Close()
 			return nil, errors.Join(err, os.Remove(address))
 		}
 	}
-	return p.(*net.UnixConn), nil
+	return c.(*net.UnixConn), nil
 }

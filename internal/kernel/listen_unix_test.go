@@ -43,7 +43,7 @@ func listenAny(t *testing.T, network, address string, config transport.Options) 
 	return l.Close, nil
 }
 
-func permission(t *testing.T, path string) fs.FileMode {
+func permissionOf(t *testing.T, path string) fs.FileMode {
 	t.Helper()
 	info, err := os.Lstat(path)
 	if err != nil {
@@ -73,7 +73,7 @@ func TestModeIsExactWhateverTheUmask(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := permission(t, path); got != test.want {
+			if got := permissionOf(t, path); got != test.want {
 				t.Errorf("%s: mode %o under umask %o gives %o; want %o", network, test.mode, test.umask, got, test.want)
 			}
 			if err := stop(); err != nil {
@@ -93,8 +93,8 @@ func TestFailedListenLeavesNoSocketFile(t *testing.T) {
 			t.Errorf("%s: %v; want EADDRINUSE", network, err)
 		}
 	}
-	if text, err := os.ReadFile(path); string(text) != "mine" || err != nil || permission(t, path) != 0o600 {
-		t.Errorf("the file is now %q, %v, %o", text, err, permission(t, path))
+	if text, err := os.ReadFile(path); string(text) != "mine" || err != nil || permissionOf(t, path) != 0o600 {
+		t.Errorf("the file is now %q, %v, %o", text, err, permissionOf(t, path))
 	}
 }
 

@@ -24,12 +24,20 @@ func (l *Listener) accept() (*Conn, error) {
 	if l.door != nil {
 		return l.door.accept()
 	}
-	return acceptConn(l.l)
+	return l.accepting().accept()
 }
 
-// acceptConn is accept(2).
-func acceptConn(l *net.UnixListener) (*Conn, error) {
-	u, err := l.AcceptUnix()
+// An acceptor is what accept(2) needs.
+type acceptor struct {
+	l    *net.UnixListener
+	long *net.UnixAddr // see Listener
+}
+
+func (l *Listener) accepting() acceptor { return acceptor{l.l, l.long} }
+
+// accept is accept(2).
+func (a acceptor) accept() (*Conn, error) {
+	u, err := a.l.AcceptUnix()
 	if err != nil {
 		return nil, inner(err)
 	}
@@ -37,6 +45,9 @@ func acceptConn(l *net.UnixListener) (*Conn, error) {
 	if err != nil {
 		u.Close()
 		return nil, err
+	}
+	if a.long != nil {
+		c.local = a.long
 	}
 	return c, nil
 }
@@ -60,7 +71,12 @@ func (l *Listener) closeDoor() {
 func (l *Listener) Transport() transport.ID { return transport.Kernel }
 
 // Addr is the name at which clients connect.
-func (l *Listener) Addr() *net.UnixAddr { return unixAddr(l.l.Addr()) }
+func (l *Listener) Addr() *net.UnixAddr {
+	if l.long != nil {
+		return l.long
+	}
+	return unixAddr(l.l.Addr())
+}
 
 // SyscallConn gives access to the listening socket.
 func (l *Listener) SyscallConn() (syscall.RawConn, error) { return l.l.SyscallConn() }

@@ -7,6 +7,8 @@ import (
 	"net"
 
 	"golang.org/x/sys/unix"
+
+	"afunix/internal/longpath"
 )
 
 // A message is what sendmsg and recvmsg take besides the data. Both are called through package
@@ -29,6 +31,9 @@ func (m *message) setName(to *net.UnixAddr) error {
 	}
 	if isAbstract(to.Name) {
 		return errors.ErrUnsupported
+	}
+	if err := longpath.Check(to.Name); err != nil {
+		return err
 	}
 	m.to = &unix.SockaddrUnix{Name: to.Name}
 	return nil

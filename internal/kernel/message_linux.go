@@ -3,10 +3,11 @@ package kernel
 import (
 	"bytes"
 	"net"
-	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"afunix/internal/longpath"
 )
 
 // A message is what sendmsg and recvmsg take besides the data. It calls them by their numbers: the
@@ -47,11 +48,11 @@ func (m *message) setName(to *net.UnixAddr) error {
 	if to == nil {
 		return nil
 	}
+	if err := longpath.Check(to.Name); err != nil {
+		return err
+	}
 	path := unsafe.Slice((*byte)(unsafe.Pointer(&m.addr.Path[0])), len(m.addr.Path))
 	abstract := isAbstract(to.Name)
-	if len(to.Name) > len(path) || len(to.Name) == len(path) && !abstract {
-		return syscall.EINVAL // as in package net: a path needs its NUL
-	}
 	n := copy(path, to.Name)
 	if abstract {
 		path[0] = 0

@@ -10,13 +10,15 @@ import (
 	"os"
 	"syscall"
 
+	"afunix/internal/permission"
+
 	"golang.org/x/sys/unix"
 )
 
 // listenMode sets the permission of the socket file between bind and listen, when nobody can
 // connect yet. Package net leaves no room there, so the socket is made by hand.
-func listenMode(ctx context.Context, network, address string, mode fs.FileMode) (*net.UnixListener, error) {
-	if mode == 0 || !hasFile(address) {
+func listenMode(ctx context.Context, network, address string, p permission.Permission) (*net.UnixListener, error) {
+	if p.None() || !hasFile(address) {
 		var lc net.ListenConfig
 		l, err := lc.Listen(ctx, network, address)
 		if err != nil {
@@ -32,7 +34,7 @@ func listenMode(ctx context.Context, network, address string, mode fs.FileMode) 
 	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: address}); err != nil {
 		return nil, os.NewSyscallError("bind", err)
 	}
-	l, err := listenBound(fd, address, mode)
+	l, err := listenBound(fd, address, p)
 	if err != nil {
 		return nil, errors.Join(err, os.Remove(address))
 	}
@@ -55,8 +57,8 @@ func newSocket(network string) (int, error) {
 }
 
 // listenBound returns a listener of a duplicate of fd.
-func listenBound(fd int, address string, mode fs.FileMode) (*net.UnixListener, error) {
-	if err := chmod(address, mode); err != nil {
+func listenBound(fd int, address string, p permission.Permission) (*net.UnixListener, error) {
+	if err := p.Apply(address); err != nil {
 		return nil, err
 	}
 	if err := unix.Listen(fd, unix.SOMAXCONN); err != nil {

@@ -7,19 +7,21 @@ import (
 	"os"
 	"syscall"
 
+	"afunix/internal/permission"
+
 	"golang.org/x/sys/unix"
 )
 
-// listenMode creates the socket file with a permission that is never wider than mode: see
+// listenMode creates the socket file with a permission that is never wider than p: see
 // [control]. What the umask took away is given back afterwards.
-func listenMode(ctx context.Context, network, address string, mode fs.FileMode) (*net.UnixListener, error) {
-	lc := net.ListenConfig{Control: control(mode)}
+func listenMode(ctx context.Context, network, address string, p permission.Permission) (*net.UnixListener, error) {
+	lc := net.ListenConfig{Control: control(p.Initial())}
 	l, err := lc.Listen(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
-	if mode != 0 && hasFile(address) {
-		if err := chmod(address, mode); err != nil {
+	if hasFile(address) {
+		if err := p.Apply(address); err != nil {
 			l.Close()
 			return nil, err
 		}

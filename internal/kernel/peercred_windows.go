@@ -22,28 +22,5 @@ func peerCredentials(fd uintptr) (cred.Credentials, error) {
 	if err != nil {
 		return cred.Credentials{}, os.NewSyscallError("wsaioctl", err)
 	}
-	sid, err := userOf(pid)
-	if err != nil {
-		return cred.Credentials{}, err
-	}
-	return cred.Credentials{PID: int(pid), UID: -1, GID: -1, SID: sid}, nil
-}
-
-// userOf returns the security identifier of the user that process pid runs as.
-func userOf(pid uint32) (string, error) {
-	process, err := windows.OpenProcess(windows.PROCESS_QUERY_LIMITED_INFORMATION, false, pid)
-	if err != nil {
-		return "", os.NewSyscallError("openprocess", err)
-	}
-	defer windows.CloseHandle(process)
-	var token windows.Token
-	if err := windows.OpenProcessToken(process, windows.TOKEN_QUERY, &token); err != nil {
-		return "", os.NewSyscallError("openprocesstoken", err)
-	}
-	defer token.Close()
-	user, err := token.GetTokenUser()
-	if err != nil {
-		return "", os.NewSyscallError("gettokeninformation", err)
-	}
-	return user.User.Sid.String(), nil
+	return cred.Of(pid)
 }

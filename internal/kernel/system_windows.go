@@ -10,7 +10,9 @@ import (
 	"sync/atomic"
 	"syscall"
 
+	"afunix/internal/cred"
 	"afunix/internal/descriptor"
+	"afunix/internal/longpath"
 	"afunix/internal/lookalike"
 	"afunix/internal/transport"
 
@@ -26,7 +28,8 @@ func supported(network, address string) error {
 	return lookalike.Connectable(address)
 }
 
-// Listen listens for connections at name. Neither the backlog nor a permission can be set.
+// Listen listens for connections at name. Neither the backlog nor a permission can be
+// set.
 func (Transport) Listen(ctx context.Context, network, name string, o transport.Options) (transport.Listener, error) {
 	if err := lookalike.Bindable(name); err != nil {
 		return nil, err
@@ -34,8 +37,11 @@ func (Transport) Listen(ctx context.Context, network, name string, o transport.O
 	if err := supported(network, name); err != nil {
 		return nil, err
 	}
-	if o.Backlog != 0 || o.Mode != 0 {
+	if o.Backlog != 0 || o.Mode != 0 || o.Owner != "" || o.Group != "" {
 		return nil, errors.ErrUnsupported
+	}
+	if err := longpath.Check(name); err != nil {
+		return nil, err
 	}
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, network, name)
@@ -49,7 +55,7 @@ func (Transport) Listen(ctx context.Context, network, name string, o transport.O
 		k.path = name
 	}
 	if o.Authorize != nil {
-		k.door = newDoor(k.l, o.Authorize, o.Backlog)
+		k.door = newDoor(k.accepting(), o.Authorize, o.Backlog)
 	}
 	return k, nil
 }
@@ -58,8 +64,9 @@ func (Transport) Listen(ctx context.Context, network, name string, o transport.O
 // and not by package net, which looks for it in the directory that the process has changed to.
 type Listener struct {
 	l       *net.UnixListener
-	door    *door  // nil: everybody is let in
-	path    string // of the socket file
+	long    *net.UnixAddr // always nil: there is no way to a longer path
+	door    *door         // nil: everybody is let in
+	path    string        // of the socket file
 	unlink  atomic.Bool
 	closing sync.Once
 }
@@ -100,6 +107,20 @@ func (c *Conn) HandDown(func(uintptr, []byte) error) error { return errors.ErrUn
 // NewConn makes a Conn of a received socket, which it takes over. Package net cannot read from it:
 // see package winsock.
 func NewConn(received socket) (*Conn, error) { return newConn(received) }
+
+// Proxied makes a Conn of a connection over TCP that stands for one of AF_UNIX. The Conn takes c
+// over. (See package plain.)
+func Proxied(c *net.TCPConn, remote *net.UnixAddr, peer cred.Credentials, peerErr error) (*Conn, error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return nil, inner(err)
+	}
+	return &Conn{c: c, raw: raw, network: remote.Net, local: &net.UnixAddr{Net: remote.Net}, remote: remote,
+		peer: peer, peerErr: peerErr}, nil
+}
+
+// Plain is an error of package net as this package has it.
+func Plain(err error) error { return inner(err) }
 
 // Send sends b; files cannot be sent.
 func (c *Conn) Send(b []byte, files []transport.File, to *net.UnixAddr) (int, error) {

@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"afunix/internal/longpath"
 	"afunix/internal/pipe"
 	"afunix/internal/sock"
 )
@@ -34,11 +35,8 @@ func bindAndConnect(fd int, name, local string, t sock.Type) error {
 			return os.NewSyscallError("bind", err)
 		}
 	}
-	sa, err := sockaddr(name, t)
+	err := reach(longpath.ToDial).by(name, t, func(sa *unix.SockaddrUnix) error { return unix.Connect(fd, sa) })
 	if err != nil {
-		return err
-	}
-	if err := unix.Connect(fd, sa); err != nil {
 		return err
 	}
 	if who, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {

@@ -2,7 +2,6 @@ package linuxpipe
 
 import (
 	"cmp"
-	"io/fs"
 	"net"
 	"os"
 	"syscall"
@@ -10,6 +9,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"afunix/internal/longpath"
+	"afunix/internal/permission"
 	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/sockfile"
@@ -31,7 +32,7 @@ func (System) Listen(name string, t sock.Type, o pipe.Options) (pipe.Source, err
 	if err != nil {
 		return nil, err
 	}
-	if err := bindAndListen(fd, name, o.Mode, t); err != nil {
+	if err := bindAndListen(fd, name, o, t); err != nil {
 		unix.Close(fd)
 		return nil, err
 	}
@@ -68,17 +69,18 @@ func newSocket() (int, error) {
 	return fd, nil
 }
 
-func bindAndListen(fd int, name string, mode fs.FileMode, t sock.Type) error {
-	sa, err := sockaddr(name, t)
+func bindAndListen(fd int, name string, o pipe.Options, t sock.Type) error {
+	file := !pipe.IsAbstract(name)
+	p, err := permission.Of(o.Mode, o.Owner, o.Group, file)
 	if err != nil {
 		return err
 	}
-	if err := unix.Bind(fd, sa); err != nil {
+	err = reach(longpath.ToBind).by(name, t, func(sa *unix.SockaddrUnix) error { return unix.Bind(fd, sa) })
+	if err != nil {
 		return err
 	}
-	file := !pipe.IsAbstract(name)
-	if file && mode != 0 {
-		err = unix.Chmod(name, uint32(mode.Perm()))
+	if file {
+		err = p.Apply(name)
 	}
 	if err == nil {
 		// The engine takes connections in at once and keeps the user's backlog itself.
@@ -145,6 +147,9 @@ func (l *Listener) Close() error {
 	}
 	return nil
 }
+
+// Name returns what the listener is bound to.
+func (l *Listener) Name() string { return l.name }
 
 // SyscallConn gives access to the socket.
 func (l *Listener) SyscallConn() syscall.RawConn { return l.raw }

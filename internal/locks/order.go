@@ -67,6 +67,8 @@ func Order() []Lock {
 		{Class: ForeignUsing{}, Name: "winpipe.foreign.using", Guards: "a handle that is in use stays open", Long: true},
 		{Class: Foreign{}, Name: "winpipe.foreign.mu", Guards: "whether an end that was handed on is closed"},
 		{Class: Eager{}, Name: "winpipe.eager.mu", Guards: "a read for which a thread waits"},
+		{Class: StreamReading{}, Name: "winpipe.messages.reading", Guards: "one Read of a pipe of messages at a time", Long: true},
+		{Class: StreamDeadline{}, Name: "winpipe.messages.mu", Guards: "the deadline of reads of a pipe of messages"},
 		{Class: TimedRead{}, Name: "winpipe.timedRead.mu", Guards: "the handle of the read under way", Leaf: true},
 		{Class: PipeProcess{}, Name: "winpipe.process.mu", Guards: "the handles of the process at the other end"},
 		{Class: PipePeer{}, Name: "linuxpipe.peer.mu", Guards: "the pidfd of the process at the other end", Leaf: true},
@@ -85,44 +87,46 @@ func (class) isClass() {}
 
 // The classes, as Order has them.
 type (
-	Readying     struct{ class }
-	Sending      struct{ class }
-	Upgrader     struct{ class }
-	Unused       struct{ class }
-	Arrivals     struct{ class }
-	Gate         struct{ class }
-	Channel      struct{ class }
-	HTTPServer   struct{ class }
-	HTTPConn     struct{ class }
-	LazyFD       struct{ class }
-	Slots        struct{ class }
-	Numbers      struct{ class }
-	End          struct{ class }
-	Ref          struct{ class }
-	Reading      struct{ class }
-	Writing      struct{ class }
-	Binding      struct{ class }
-	Dialing      struct{ class }
-	PacketConn   struct{ class }
-	Outgoing     struct{ class }
-	Listener     struct{ class }
-	Session      struct{ class }
-	Set          struct{ class }
-	SimSystem    struct{ class }
-	SimWorld     struct{ class }
-	Accepting    struct{ class }
-	PipeListener struct{ class }
-	PipeReading  struct{ class }
-	PipeWriter   struct{ class }
-	ForeignUsing struct{ class }
-	Foreign      struct{ class }
-	Eager        struct{ class }
-	TimedRead    struct{ class }
-	PipeProcess  struct{ class }
-	PipePeer     struct{ class }
-	Spare        struct{ class }
-	SocketTurn   struct{ class }
-	Socket       struct{ class }
-	Door         struct{ class }
-	Heir         struct{ class }
+	Readying       struct{ class }
+	Sending        struct{ class }
+	Upgrader       struct{ class }
+	Unused         struct{ class }
+	Arrivals       struct{ class }
+	Gate           struct{ class }
+	Channel        struct{ class }
+	HTTPServer     struct{ class }
+	HTTPConn       struct{ class }
+	LazyFD         struct{ class }
+	Slots          struct{ class }
+	Numbers        struct{ class }
+	End            struct{ class }
+	Ref            struct{ class }
+	Reading        struct{ class }
+	Writing        struct{ class }
+	Binding        struct{ class }
+	Dialing        struct{ class }
+	PacketConn     struct{ class }
+	Outgoing       struct{ class }
+	Listener       struct{ class }
+	Session        struct{ class }
+	Set            struct{ class }
+	SimSystem      struct{ class }
+	SimWorld       struct{ class }
+	Accepting      struct{ class }
+	PipeListener   struct{ class }
+	PipeReading    struct{ class }
+	PipeWriter     struct{ class }
+	ForeignUsing   struct{ class }
+	Foreign        struct{ class }
+	Eager          struct{ class }
+	StreamReading  struct{ class }
+	StreamDeadline struct{ class }
+	TimedRead      struct{ class }
+	PipeProcess    struct{ class }
+	PipePeer       struct{ class }
+	Spare          struct{ class }
+	SocketTurn     struct{ class }
+	Socket         struct{ class }
+	Door           struct{ class }
+	Heir           struct{ class }
 )

@@ -24,9 +24,11 @@ func (e *Error) Unwrap() error { return e.Errno }
 
 // The things that names of Windows lead to.
 const (
-	Pipe   = "it is the name of a pipe"
-	Share  = "it is on another machine"
-	Device = "it is the name of a device"
+	Pipe       = "it is the name of a pipe"
+	PipeRoot   = "the name of a pipe is missing"
+	RemotePipe = "it is the name of a pipe on another machine"
+	Share      = "it is on another machine"
+	Device     = "it is the name of a device"
 )
 
 // Name says what a name of Windows leads to if that is no file of this machine, and returns "" if
@@ -46,10 +48,25 @@ func Name(full string) string {
 		return ""
 	case hasPrefixFold(rest, `UNC\`):
 		return ofHost(rest[len(`UNC\`):])
-	case hasPrefixFold(rest, `GLOBALROOT\Device\NamedPipe`), isPipe(rest):
+	case hasPrefixFold(rest, `GLOBALROOT\Device\NamedPipe`):
+		return Pipe
+	case isPipe(rest):
+		if PipeName(full) == "" {
+			return PipeRoot
+		}
 		return Pipe
 	}
 	return Device
+}
+
+// PipeName returns NAME if the full name of Windows is that of a pipe of this machine,
+// \\.\pipe\NAME, and otherwise "".
+func PipeName(full string) string {
+	rest, local := cutDevice(strings.ReplaceAll(full, "/", `\`))
+	if !local || !hasPrefixFold(rest, `pipe\`) {
+		return ""
+	}
+	return rest[len(`pipe\`):]
 }
 
 // cutDevice cuts what begins the names of devices, of which a drive is one. \??\ is how the system
@@ -71,7 +88,7 @@ func onVolume(rest string) bool { return volume.MatchString(rest) }
 func ofHost(rest string) string {
 	_, share, _ := strings.Cut(rest, `\`)
 	if isPipe(share) {
-		return Pipe
+		return RemotePipe
 	}
 	return Share
 }
@@ -90,6 +107,12 @@ var (
 	redirected = []byte("%Assuan%\n")
 )
 
+// The socket files to which there is a way on Windows.
+const (
+	Cygwin = "it is a socket file of Cygwin or MSYS2, which leads to a stream on Windows"
+	Assuan = "it is a socket file of GnuPG on Windows, which leads to a stream there"
+)
+
 // Longest is how much of a file File looks at.
 const Longest = 256
 
@@ -100,13 +123,21 @@ func File(beginning []byte) string {
 	case ours.Match(beginning):
 		return "it is a socket file of another version of afunix, or on another system"
 	case cygwin.Match(beginning):
-		return "it is a socket file of Cygwin or MSYS2, to which their programs can connect"
+		return Cygwin
 	case bytes.HasPrefix(beginning, redirected):
 		return "it is a file of GnuPG that names another socket"
 	case assuanNonce(beginning):
-		return "it is a socket file of GnuPG on Windows, to which its programs can connect"
+		return Assuan
 	}
 	return ""
+}
+
+// Refused is the error of dialling a file that begins like this: ECONNREFUSED.
+func Refused(beginning []byte) error {
+	if what := File(beginning); what != "" {
+		return &Error{errno.ECONNREFUSED, what}
+	}
+	return errno.ECONNREFUSED
 }
 
 // assuanNonce reports whether b is a whole socket file of libassuan: the number of a TCP port in a

@@ -20,11 +20,12 @@ func TestName(t *testing.T) {
 
 		`\\.\pipe\demo`:                     Pipe,
 		`//./pipe/demo`:                     Pipe,
-		`\\.\PIPE`:                          Pipe,
+		`\\.\PIPE`:                          PipeRoot,
+		`\\.\pipe\`:                         PipeRoot,
 		`\\?\pipe\demo`:                     Pipe,
 		`\??\pipe\demo`:                     Pipe,
-		`\\host\pipe\demo`:                  Pipe,
-		`\\?\UNC\host\PIPE\demo`:            Pipe,
+		`\\host\pipe\demo`:                  RemotePipe,
+		`\\?\UNC\host\PIPE\demo`:            RemotePipe,
 		`\\?\GLOBALROOT\Device\NamedPipe\x`: Pipe,
 
 		`\\host\share\s`:        Share,
@@ -45,6 +46,27 @@ func TestName(t *testing.T) {
 		`\\?\Volume{..}\s`:                        Device,
 	} {
 		if got := Name(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestPipeName(t *testing.T) {
+	for name, want := range map[string]string{
+		`\\.\pipe\demo`:      "demo",
+		`//./pipe/demo`:      "demo",
+		`\\?\PIPE\a\b`:       `a\b`,
+		`\??\pipe\a/b`:       `a\b`,
+		`\\.\pipe\`:          "",
+		`\\.\pipe`:           "",
+		`\\.\pipes\x`:        "",
+		`\\host\pipe\demo`:   "",
+		`C:\pipe\demo`:       "",
+		`\\?\UNC\h\pipe\x`:   "",
+		`\\.\C:\pipe\demo`:   "",
+		`\\?\GLOBALROOT\x\y`: "",
+	} {
+		if got := PipeName(name); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
 	}

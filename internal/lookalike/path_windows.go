@@ -41,3 +41,16 @@ func ofNoFile(path string) (what string, err error) {
 	}
 	return Name(full), nil
 }
+
+// PipeAt returns NAME if path leads to the pipe \\.\pipe\NAME of this machine, by its name alone,
+// and otherwise "".
+func PipeAt(path string) string {
+	full, err := windows.FullPath(path)
+	if err != nil {
+		return ""
+	}
+	return PipeName(full)
+}
+
+// Elsewhere refuses nothing: the names of Windows are names here.
+func Elsewhere(string) error { return nil }

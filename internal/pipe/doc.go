@@ -15,7 +15,7 @@ const (
 	HeaderLen = wire.HeaderLen
 	// MaxPacket bounds a packet.
 	MaxPacket = wire.MaxPacket
-	// MaxName bounds a name: see [ValidName].
+	// MaxName bounds a name in a packet.
 	MaxName = wire.MaxName
 	// MaxProof bounds what [Peer.Proof] returns.
 	MaxProof = wire.MaxProof

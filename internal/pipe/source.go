@@ -28,6 +28,9 @@ type Source interface {
 	Resume()
 }
 
+// A Named source of OpenSource knows what it is bound to, as its state says.
+type Named interface{ Name() string }
+
 // A Shedder is a Source that keeps something back, so that a client can be told when there is no
 // room for one.
 type Shedder interface {

@@ -10,8 +10,8 @@ import (
 )
 
 // A System makes the pipes of an operating system, and finds them by name. A name is a path, or an
-// abstract one ("@name"), and [ValidName]: others are EINVAL. Each type of socket has abstract
-// names of its own.
+// abstract one ("@name"): what is none, and what is too long, is EINVAL (package longpath says how
+// long). Each type of socket has abstract names of its own.
 type System interface {
 	// Listen binds name for sockets of type t, and listens. Errors are those of bind(2). The socket
 	// file is removed by Close, unless that is told otherwise.
@@ -40,11 +40,12 @@ type System interface {
 // connect leads.
 var ErrNativeSocket = errors.New("a socket of the system's own AF_UNIX")
 
-// Options are those of [System.Listen]. A system looks only at what it has.
+// Options are those of [System.Listen]. What a system cannot do of them is an error.
 type Options struct {
 	Backlog            int         // Windows: how many clients are to wait at once; 0 or less is the maximum
-	Mode               fs.FileMode // Linux: the permission of the socket file from the start; 0 leaves it to the umask
-	SecurityDescriptor string      // Windows: SDDL for pipe and socket file; "" is the current user and SYSTEM only
+	Mode               fs.FileMode // the permission of the socket file from the start; 0 leaves it to the umask, and on Windows is 0600
+	Owner, Group       string      // of the socket file, by name or number (SID); "" is whose the process is
+	SecurityDescriptor string      // Windows: SDDL for pipe and socket file, in place of the above
 }
 
 // An Opener makes pipes and sources of descriptors that another process has handed on (P8). It owns
@@ -71,16 +72,6 @@ type Network interface {
 
 // IsAbstract reports whether name is an abstract one.
 func IsAbstract(name string) bool { return name != "" && name[0] == '@' }
-
-// ValidName reports whether a socket can have the name. It can have those that package net takes: a
-// path has a NUL behind it in sun_path, an abstract name one in front, for which the '@' stands
-// (row 190).
-func ValidName(name string) bool {
-	if IsAbstract(name) {
-		return len(name) <= MaxName
-	}
-	return 0 < len(name) && len(name) < MaxName
-}
 
 // A Place is where a name leads. Two Places of a name are equal as long as the name leads to the
 // same socket. (They may differ although it does.)

@@ -31,12 +31,15 @@ func (n names) Listen(name string) (pipe.Source, string, error) {
 
 // pipeOptions are what of o the system's part is.
 func pipeOptions(o transport.Options) pipe.Options {
-	return pipe.Options{Backlog: o.Backlog, Mode: o.Mode, SecurityDescriptor: o.SecurityDescriptor}
+	return pipe.Options{Backlog: o.Backlog, Mode: o.Mode, Owner: o.Owner, Group: o.Group, SecurityDescriptor: o.SecurityDescriptor}
 }
 
 // bind binds name, or one that it chooses if that is "".
 func bind(name string, t sock.Type, o pipe.Options) (pipe.Source, string, error) {
 	if name != "" {
+		if err := bindable(name); err != nil {
+			return nil, "", err
+		}
 		source, err := system.Listen(name, t, o)
 		return source, name, err
 	}

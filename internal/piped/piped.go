@@ -27,7 +27,7 @@ func (Transport) Dial(ctx context.Context, network string, laddr *net.UnixAddr, 
 	if t == sock.Datagram {
 		return dialPacket(ctx, laddr, name, authorize)
 	}
-	cfg := endpoint.Config{Type: t, Authorize: authorize, Autobind: autobind(t), World: &world}
+	cfg := endpoint.Config{Type: t, Dialled: name, Authorize: authorize, Autobind: autobind(t), World: &world}
 	if laddr != nil {
 		cfg.Local = laddr.Name
 	}

@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"afunix/internal/longpath"
 )
 
 // IsSocket reports whether path is that of a socket file, and nothing that somebody would miss. A
@@ -50,12 +52,17 @@ func Bound(path string) bool {
 // socket does not notice who is connected to it. (net/unix/af_unix.c: unix_find_other;
 // sys/kern/uipc_usrreq.c: unp_connectat.)
 func probe(path string) error {
+	way, release, err := longpath.ToDial(path)
+	if err != nil {
+		return err
+	}
+	defer release()
 	fd, err := newDatagramSocket()
 	if err != nil {
 		return err
 	}
 	defer unix.Close(fd)
-	return unix.Connect(fd, &unix.SockaddrUnix{Name: path})
+	return unix.Connect(fd, &unix.SockaddrUnix{Name: way})
 }
 
 func newDatagramSocket() (int, error) {

@@ -1,5 +1,5 @@
-// Package transport says what the public API asks of a transport. There are two transports, in
-// packages kernel and piped. Package transports has them by their numbers. Their errors are plain
+// Package transport says what the public API asks of a transport. There are two that pass
+// descriptors, in packages kernel and piped, and one that does not, in package plain. Package transports has them by their numbers. Their errors are plain
 // (syscall.Errno, io.EOF, net.ErrClosed, os.ErrDeadlineExceeded and the sentinels of package
 // descriptor) and are wrapped once, at the root.
 package transport
@@ -23,6 +23,7 @@ const (
 	Default ID = iota // whichever is best on this system
 	Kernel            // the system's own AF_UNIX
 	Pipe              // our packets over a message pipe
+	Plain             // a stream of bytes to a program that is not afunix
 )
 
 // A Transport makes sockets. A network is "unix", "unixpacket" or "unixgram", and a name is a path
@@ -55,8 +56,9 @@ type Authorize = func(cred.Credentials) error
 // Options say how to listen.
 type Options struct {
 	Backlog            int         // as listen(2); 0 is the system's maximum
-	Mode               fs.FileMode // exact permission of the socket file; 0 leaves it to the umask
-	SecurityDescriptor string      // Windows: SDDL for pipe and socket file; "" is the current user and SYSTEM only
+	Mode               fs.FileMode // exact permission of the socket file; 0 leaves it to the umask, and on Windows is 0600
+	Owner, Group       string      // of the socket file, by name or number (SID); "" is whose the process is
+	SecurityDescriptor string      // Windows: SDDL for pipe and socket file, in place of the above
 	Authorize          Authorize   // of the peers of connections; nil lets everybody in
 }
 

@@ -12,6 +12,7 @@ var byID = [...]transport.Transport{
 	transport.Default: preferred{},
 	transport.Kernel:  kernel.Transport{},
 	transport.Pipe:    piped.Transport{},
+	transport.Plain:   plain{},
 }
 
 // Get returns the transport with a number. If there is none it returns a transport that can do

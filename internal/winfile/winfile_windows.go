@@ -251,18 +251,18 @@ func rename(h windows.Handle, class, flags uint32, path string) error {
 	if err != nil {
 		return err
 	}
-	var info struct { // FILE_RENAME_INFO
+	type renameInfo struct { // FILE_RENAME_INFO
 		flags     uint32
 		directory windows.Handle
 		length    uint32
-		name      [windows.MAX_PATH]uint16
+		name      [1]uint16 // and more behind it
 	}
-	if len(name) > len(info.name) {
-		return windows.ERROR_FILENAME_EXCED_RANGE
-	}
+	const size = unsafe.Sizeof(renameInfo{})
+	buffer := make([]renameInfo, 1+(uintptr(2*len(name))+size-1)/size)
+	info := &buffer[0]
 	info.flags = flags
-	info.length = uint32(2 * (copy(info.name[:], name) - 1))
-	return setFileInformation(h, class, &info)
+	info.length = uint32(2 * (copy(unsafe.Slice(&info.name[0], len(name)), name) - 1))
+	return windows.SetFileInformationByHandle(h, class, (*byte)(unsafe.Pointer(info)), uint32(uintptr(len(buffer))*size))
 }
 
 // MakeWritable takes the attribute "read-only" off the file of h.

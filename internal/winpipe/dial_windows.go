@@ -11,6 +11,8 @@ import (
 	"golang.org/x/sys/windows"
 
 	"afunix/internal/cred"
+	"afunix/internal/longpath"
+	"afunix/internal/lookalike"
 	"afunix/internal/pipe"
 	"afunix/internal/sock"
 )
@@ -37,8 +39,11 @@ const (
 func (System) Dial(ctx context.Context, name, local string, t sock.Type) (pipe.Pipe, error) {
 	var bound io.Closer
 	if local != "" {
-		var err error
-		if bound, err = (System{}).Bind(local, t); err != nil {
+		err := longpath.Check(local) // the name goes to the peer
+		if err == nil {
+			bound, err = (System{}).Bind(local, t)
+		}
+		if err != nil {
 			return nil, os.NewSyscallError("bind", err)
 		}
 	}
@@ -58,17 +63,35 @@ func connect(ctx context.Context, name string, t sock.Type) (*Pipe, error) {
 	if err := checkName(name, t); err != nil {
 		return nil, err
 	}
-	id, fileOwner := abstractID(cred.Self().SID, name, t), ""
-	if !pipe.IsAbstract(name) {
-		file, owner, err := readSocketFile(name)
-		if err != nil {
-			return nil, err
-		}
-		if file.socketType != t {
-			return nil, wrongType(file.id)
-		}
-		id, fileOwner = file.id, owner
+	if pipe.IsAbstract(name) {
+		return connectID(ctx, abstractID(cred.Self().SID, name, t), "")
 	}
+	if public := lookalike.PipeAt(name); public != "" {
+		return connectPublic(ctx, public, t)
+	}
+	file, owner, err := readSocketFile(name)
+	if err != nil {
+		return nil, err
+	}
+	if file.socketType != t {
+		return nil, wrongType(file.id)
+	}
+	return connectID(ctx, file.id, owner)
+}
+
+// connectPublic makes the client's end of a connection to the private pipe behind a public name. If
+// there is none, or one of a stranger, then nobody speaks the protocol of afunix there.
+func connectPublic(ctx context.Context, public string, t sock.Type) (*Pipe, error) {
+	p, err := connectID(ctx, publicID(public, t), "")
+	if err == syscall.ECONNREFUSED || err == syscall.EACCES {
+		return nil, &lookalike.Error{Errno: syscall.ECONNREFUSED, What: lookalike.Pipe}
+	}
+	return p, err
+}
+
+// connectID makes the client's end of a connection to pipe id, to which a file of fileOwner has led,
+// or a name: see verifyOwner.
+func connectID(ctx context.Context, id pipeID, fileOwner string) (*Pipe, error) {
 	h, err := openClient(ctx, id)
 	if err != nil {
 		return nil, err
@@ -124,20 +147,30 @@ func openClient(ctx context.Context, id pipeID) (windows.Handle, error) {
 	}
 }
 
-// openPipe opens a client's end, for overlapped I/O of whole messages. The server may learn who we
-// are, but not act as we.
+// openPipe opens a client's end, for overlapped I/O of whole messages.
 func openPipe(name *uint16) (windows.Handle, error) {
-	h, err := windows.CreateFile(name, clientAccess, 0, nil, windows.OPEN_EXISTING,
-		windows.FILE_FLAG_OVERLAPPED|windows.SECURITY_SQOS_PRESENT|windows.SECURITY_IDENTIFICATION, 0)
+	h, err := openClientEnd(name)
 	if err != nil {
 		return 0, err
 	}
-	mode := uint32(windows.PIPE_READMODE_MESSAGE)
-	if err := windows.SetNamedPipeHandleState(h, &mode, nil, nil); err != nil {
+	if err := readMessages(h); err != nil {
 		windows.CloseHandle(h)
 		return 0, err
 	}
 	return h, nil
+}
+
+// openClientEnd opens a client's end, for overlapped I/O. The server may learn who we are, but not
+// act as we.
+func openClientEnd(name *uint16) (windows.Handle, error) {
+	return windows.CreateFile(name, clientAccess, 0, nil, windows.OPEN_EXISTING,
+		windows.FILE_FLAG_OVERLAPPED|windows.SECURITY_SQOS_PRESENT|windows.SECURITY_IDENTIFICATION, 0)
+}
+
+// readMessages has h read one message at a time, and not over the boundary to the next.
+func readMessages(h windows.Handle) error {
+	mode := uint32(windows.PIPE_READMODE_MESSAGE)
+	return windows.SetNamedPipeHandleState(h, &mode, nil, nil)
 }
 
 // listening reports whether the sentinel of pipe id exists, and so its listener. Asking does not

@@ -10,6 +10,7 @@ import (
 
 	"afunix/internal/cred"
 	"afunix/internal/locks"
+	"afunix/internal/lookalike"
 	"afunix/internal/pipe"
 	"afunix/internal/sock"
 )
@@ -44,31 +45,50 @@ func (System) Listen(name string, t sock.Type, o pipe.Options) (pipe.Source, err
 	if err := checkName(name, t); err != nil {
 		return nil, err
 	}
-	l, err := newListener(t, o.SecurityDescriptor)
+	who, err := accessOf(o, pipe.IsAbstract(name))
+	if err != nil {
+		return nil, err
+	}
+	l, err := newListener(t, who.pipe)
 	if err != nil {
 		return nil, err
 	}
 	if 0 < o.Backlog && o.Backlog < maxInstances {
 		l.instances = o.Backlog
 	}
-	if pipe.IsAbstract(name) {
-		l.id = abstractID(cred.Self().SID, name, t)
-	} else {
-		rand.Read(l.id[:])
-	}
+	id, hasFile := listenerID(name, t)
+	l.id = id
 	if err := l.open(); err != nil {
 		l.release()
 		return nil, err
 	}
-	if pipe.IsAbstract(name) {
+	if !hasFile {
 		return l, nil
 	}
 	l.unlink = true
-	if l.file, err = createSocketFile(name, sockfile{t, l.id}, l.attributes); err != nil {
+	attributes, err := securityAttributes(who.file)
+	if err == nil {
+		l.file, err = createSocketFile(name, sockfile{t, l.id}, attributes)
+	}
+	if err != nil {
 		l.release()
 		return nil, err
 	}
 	return l, nil
+}
+
+// listenerID returns the pipe on which a listener of that name serves its clients, and whether a
+// socket file leads there. Of a public name that is the private pipe; whoever listens has made the
+// public one before.
+func listenerID(name string, t sock.Type) (id pipeID, hasFile bool) {
+	if pipe.IsAbstract(name) {
+		return abstractID(cred.Self().SID, name, t), false
+	}
+	if public := lookalike.PipeAt(name); public != "" {
+		return publicID(public, t), false
+	}
+	rand.Read(id[:])
+	return id, true
 }
 
 func newListener(t sock.Type, sddl string) (*Listener, error) {
@@ -141,6 +161,14 @@ func firstInstance(id pipeID, attributes *windows.SecurityAttributes) (*instance
 		return nil, syscall.EADDRINUSE
 	}
 	return first, nil
+}
+
+// Name returns the path of the socket file; "" if there is none.
+func (l *Listener) Name() string {
+	if l.file == nil {
+		return ""
+	}
+	return l.file.path
 }
 
 // topUp waits at the instances that were handed on, and makes more until as many wait as should.

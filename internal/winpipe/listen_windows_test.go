@@ -220,14 +220,13 @@ func TestBindErrors(t *testing.T) {
 		{"a file as grandparent", path("file/too/socket"), syscall.ENOTDIR},
 		{"no name", "", syscall.EINVAL},
 		{"a NUL in the path", path("a\x00b"), syscall.EINVAL},
-		{"a path of 108 bytes", strings.Repeat("x", 108), syscall.EINVAL},
 		{"an abstract name of 109 bytes", "@" + strings.Repeat("x", 108), syscall.EINVAL},
 	} {
 		l, err := system.Listen(test.address, stream, pipe.Options{})
 		if err == nil {
 			l.Close()
 		}
-		if err != test.want {
+		if !errors.Is(err, test.want) {
 			t.Errorf("%s: %v, want %v", test.name, err, test.want)
 		}
 	}
@@ -286,14 +285,15 @@ func TestConnectErrors(t *testing.T) {
 		{"another type, stale", path("stale"), seqpacket, syscall.ECONNREFUSED},
 		{"no such abstract name", abstractName(t), stream, syscall.ECONNREFUSED},
 		{"no name", "", stream, syscall.EINVAL},
-		{"a path of 108 bytes", strings.Repeat("x", 108), stream, syscall.EINVAL},
+		{"a path of 108 bytes", strings.Repeat("x", 108), datagram, syscall.EINVAL},
+		{"an abstract name of 109 bytes", "@" + strings.Repeat("x", 108), stream, syscall.EINVAL},
 		{"socket type 0", path("stream"), 0, syscall.EINVAL},
 	} {
 		p, err := system.Dial(t.Context(), test.address, "", test.socketType)
 		if err == nil {
 			p.Close()
 		}
-		if err != test.want {
+		if !errors.Is(err, test.want) {
 			t.Errorf("%s: %v, want %v", test.name, err, test.want)
 		}
 	}

@@ -1,6 +1,7 @@
 package winpipe
 
 import (
+	"errors"
 	"strings"
 	"syscall"
 	"testing"
@@ -22,7 +23,9 @@ func TestNamesHaveLinuxsLimits(t *testing.T) {
 		want       error
 	}{
 		{strings.Repeat("x", 107), stream, nil},
-		{strings.Repeat("x", 108), stream, syscall.EINVAL},
+		{strings.Repeat("x", 4000), stream, nil}, // unlike there
+		{strings.Repeat("x", 107), datagram, nil},
+		{strings.Repeat("x", 108), datagram, syscall.EINVAL},
 		{"@" + strings.Repeat("x", 107), seqpacket, nil},
 		{"@" + strings.Repeat("x", 108), seqpacket, syscall.EINVAL},
 		{"@", datagram, nil}, // an empty abstract name is one
@@ -30,7 +33,7 @@ func TestNamesHaveLinuxsLimits(t *testing.T) {
 		{"x", 0, syscall.EINVAL},
 		{"x", 3, syscall.EINVAL}, // SOCK_RAW
 	} {
-		if err := checkName(test.address, test.socketType); err != test.want {
+		if err := checkName(test.address, test.socketType); !errors.Is(err, test.want) {
 			t.Errorf("%q, type %d: %v, want %v", test.address, test.socketType, err, test.want)
 		}
 	}
@@ -73,6 +76,20 @@ func TestProofIsReadBackAndItsTruncationsAreNot(t *testing.T) {
 	for n := range b {
 		if _, err := parseProof(b[:n]); err != syscall.EPROTO {
 			t.Errorf("the first %d bytes: %v, want EPROTO", n, err)
+		}
+	}
+}
+
+// The private name beside a public one is the same for everybody, as docs/PROTOCOL.md says.
+func TestPrivateNameBesideAPublicOne(t *testing.T) {
+	const documented = `\\.\PIPE\afunix-0131cde6f3f483067fc7bb5ddce3f19c`
+	id := publicID("docker_engine", stream)
+	if got := id.pipeName(); got != documented || publicID("Docker_Engine", stream) != id {
+		t.Errorf("%s, want %s", got, documented)
+	}
+	for _, other := range []pipeID{publicID("docker_engine", seqpacket), publicID(`docker\engine`, stream), abstractID("", "docker_engine", stream)} {
+		if other == id {
+			t.Error("two names have one pipe")
 		}
 	}
 }

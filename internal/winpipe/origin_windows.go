@@ -4,6 +4,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/windows"
+
+	"afunix/internal/cred"
 )
 
 // An origin is what one end remembers of how its connection was made.
@@ -76,4 +78,31 @@ func (w witness) vouch(who subject, moved bool) error {
 		return syscall.EPERM
 	}
 	return nil
+}
+
+// serving returns the process that has made a pipe, and the pipe's owner. A process that is seen not
+// to be the owner's, or to be younger than the connection, is not named: its number is another
+// process's by now, and PID is 0. A process that may not be opened, as one of another user, is named
+// as the system names it.
+func (o origin) serving(pipe windows.Handle) (cred.Credentials, error) {
+	known, err := o.witness(pipe)
+	if err != nil {
+		return cred.Credentials{}, err
+	}
+	named := cred.Credentials{PID: int(o.pid), UID: -1, GID: -1, SID: o.owner}
+	maker := openIdentity(o.pid)
+	defer maker.close()
+	if maker.handle == 0 {
+		return named, nil
+	}
+	who, err := processSubject(maker.handle)
+	switch {
+	case err != nil && maker.existedAt(o.since):
+		return named, nil
+	case err != nil || !maker.existedAt(o.since) || known.vouch(who, false) != nil:
+		named.PID = 0
+		return named, nil
+	}
+	named.SID = who.user // the owner may be a group: Administrators
+	return named, nil
 }

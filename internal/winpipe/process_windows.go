@@ -240,15 +240,23 @@ func (p peer) verify(claim proof, known witness, moved bool) (identity, error) {
 // openPeer opens a process as far as it may be opened. The right to duplicate amounts to control of
 // that process, so the handle never leaves this package.
 func openPeer(pid uint32) peer {
-	const identity = windows.PROCESS_QUERY_LIMITED_INFORMATION | windows.SYNCHRONIZE
-	h, err := windows.OpenProcess(windows.PROCESS_DUP_HANDLE|identity, false, pid)
+	h, err := windows.OpenProcess(windows.PROCESS_DUP_HANDLE|identityAccess, false, pid)
 	if err == nil {
 		return peer{handle: h, pid: pid, duplicates: true}
 	}
-	if h, err = windows.OpenProcess(identity, false, pid); err == nil {
-		return peer{handle: h, pid: pid}
+	return openIdentity(pid)
+}
+
+// identityAccess is what it takes to ask a process who it is.
+const identityAccess = windows.PROCESS_QUERY_LIMITED_INFORMATION | windows.SYNCHRONIZE
+
+// openIdentity opens a process to ask it who it is, and for nothing else.
+func openIdentity(pid uint32) peer {
+	h, err := windows.OpenProcess(identityAccess, false, pid)
+	if err != nil {
+		return peer{}
 	}
-	return peer{}
+	return peer{handle: h, pid: pid}
 }
 
 func (p *peer) existedAt(t windows.Filetime) bool {

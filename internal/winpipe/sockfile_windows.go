@@ -5,7 +5,6 @@ import (
 	"errors"
 	"path/filepath"
 	"syscall"
-	"unsafe"
 
 	"golang.org/x/sys/windows"
 
@@ -115,25 +114,14 @@ func secure(h windows.Handle, wanted *windows.SECURITY_DESCRIPTOR) error {
 // readSocketFile reads the socket file path, and tells its owner. Its errors are those of
 // connect(2), and pipe.ErrNativeSocket.
 func readSocketFile(path string) (file sockfile, owner string, err error) {
-	if err := lookalike.Connectable(path); err != nil {
-		return sockfile{}, "", err
-	}
-	name, err := windows.UTF16PtrFromString(path)
-	if err != nil {
-		return sockfile{}, "", err
-	}
-	// By way of a link the path may lead to a pipe of a stranger: the flags keep the stranger from
-	// impersonating this process. Directories open, too, so that they can be told from files that
-	// may not be read.
-	var h windows.Handle
-	err = winfile.Patiently(func() (err error) {
-		h, err = windows.CreateFile(name, windows.GENERIC_READ, winfile.ShareAll, nil, windows.OPEN_EXISTING,
-			windows.FILE_FLAG_BACKUP_SEMANTICS|windows.SECURITY_SQOS_PRESENT|windows.SECURITY_IDENTIFICATION, 0)
-		return err
-	})
-	if err == windows.ERROR_CANT_ACCESS_FILE && isNativeSocket(name) {
+	found, err := winfile.Follow(path)
+	switch {
+	case err != nil:
+		return sockfile{}, "", lookupErrno(path, err)
+	case found.Tag == reparseTagUnix:
 		return sockfile{}, "", pipe.ErrNativeSocket
 	}
+	h, err := winfile.OpenFound(found, windows.GENERIC_READ)
 	if err != nil {
 		return sockfile{}, "", lookupErrno(path, err)
 	}
@@ -168,33 +156,14 @@ func readContent(h windows.Handle) (sockfile, error) {
 
 // noSocketFile is the error for a file that begins like that: ECONNREFUSED.
 func noSocketFile(beginning []byte) error {
-	if what := lookalike.File(beginning); what != "" && !bytes.HasPrefix(beginning, []byte(sockfileMagic)) {
-		return &lookalike.Error{Errno: syscall.ECONNREFUSED, What: what}
+	if bytes.HasPrefix(beginning, []byte(sockfileMagic)) {
+		return syscall.ECONNREFUSED
 	}
-	return syscall.ECONNREFUSED
+	return lookalike.Refused(beginning)
 }
 
-// Reparse tags (ntifs.h).
-const (
-	reparseTagUnix    = 0x80000023 // IO_REPARSE_TAG_AF_UNIX
-	reparseTagSymlink = windows.IO_REPARSE_TAG_SYMLINK
-)
-
-// isNativeSocket reports whether a file that cannot be opened is a socket of Windows' own AF_UNIX.
-// A symbolic link counts as one: it leads to what cannot be opened, and the system's connect(2)
-// will tell.
-func isNativeSocket(name *uint16) bool {
-	h, err := windows.CreateFile(name, windows.FILE_READ_ATTRIBUTES, winfile.ShareAll, nil, windows.OPEN_EXISTING,
-		windows.FILE_FLAG_BACKUP_SEMANTICS|windows.FILE_FLAG_OPEN_REPARSE_POINT, 0)
-	if err != nil {
-		return false
-	}
-	defer windows.CloseHandle(h)
-	var info struct{ attributes, tag uint32 } // FILE_ATTRIBUTE_TAG_INFO
-	err = windows.GetFileInformationByHandleEx(h, windows.FileAttributeTagInfo,
-		(*byte)(unsafe.Pointer(&info)), uint32(unsafe.Sizeof(info)))
-	return err == nil && (info.tag == reparseTagUnix || info.tag == reparseTagSymlink)
-}
+// reparseTagUnix is IO_REPARSE_TAG_AF_UNIX (ntifs.h): a socket of Windows' own AF_UNIX.
+const reparseTagUnix = 0x80000023
 
 // missing tells why path was not found: ENOTDIR if something on the way to it is not a directory,
 // else ENOENT.

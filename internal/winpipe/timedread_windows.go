@@ -41,7 +41,8 @@ func newEvent() (windows.Handle, error) {
 // ERROR_OPERATION_ABORTED: nothing has been read, since there was nothing in time, or since the
 // read was stopped; or since the system has ended it, because the thread that started it is gone
 // or a duplicate of h was closed in this process. A message that came just before is never lost.
-// waited: the pipe was empty when the read began.
+// ERROR_MORE_DATA: the message goes on behind the n bytes. waited: the pipe was empty when the read
+// began.
 func (r *timedRead) read(h windows.Handle, b []byte, patience uint32) (n int, waited bool, err error) {
 	r.overlapped = windows.Overlapped{HEvent: r.event | 1}
 	err = windows.ReadFile(h, b, &r.n, &r.overlapped)
@@ -50,6 +51,9 @@ func (r *timedRead) read(h windows.Handle, b []byte, patience uint32) (n int, wa
 		r.await(h, patience)
 		err = windows.GetOverlappedResult(h, &r.overlapped, &r.n, false)
 		runtime.KeepAlive(b)
+	}
+	if err == windows.ERROR_MORE_DATA {
+		r.n = uint32(r.overlapped.InternalHigh) // which ReadFile does not count when it fails at once
 	}
 	return int(r.n), waited, err
 }

@@ -1,0 +1,9 @@
+package plain
+
+import (
+	"testing"
+
+	"afunix/internal/leaktest"
+)
+
+func TestMain(m *testing.M) { leaktest.Main(m) }

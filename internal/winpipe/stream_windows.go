@@ -1,0 +1,336 @@
+package winpipe
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/windows"
+
+	"afunix/internal/cred"
+	"afunix/internal/locks"
+)
+
+// A Stream is the client's end of another program's pipe, as a stream of bytes. Errors are plain:
+// an errno, io.EOF, net.ErrClosed, os.ErrDeadlineExceeded, errors.ErrUnsupported.
+//
+// A pipe of bytes is read and written by Go's poller, and holds no thread. It has no half-close.
+//
+// In a pipe of messages the boundaries mean nothing, but a message without a byte is the end of the
+// stream. That is what go-winio, and so Docker, takes it for. Such a pipe is read message by
+// message: a read by bytes would go past an empty message without a word. And it is read with an
+// event, at the cost of a thread for each Read that waits, because a message that is longer than
+// the buffer is a warning to the system (ERROR_MORE_DATA). For a warning the system posts to the
+// completion port what Go's poller does not expect there.
+type Stream struct {
+	file     *os.File
+	raw      syscall.RawConn
+	origin   origin
+	messages *messages // nil: a pipe of bytes
+	closed   atomic.Bool
+	ended    atomic.Bool // CloseWrite has been called
+}
+
+// OpenStream connects to the server of the pipe \\.\pipe\NAME. If all instances are taken, it
+// waits for another one until ctx ends; or for five seconds, if ctx has no deadline, and fails with
+// EAGAIN then. ENOENT: there is no such pipe.
+func OpenStream(ctx context.Context, name string) (*Stream, error) {
+	h, err := openFree(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	owner, err := ownerOf(h, windows.SE_KERNEL_OBJECT)
+	if err != nil {
+		windows.CloseHandle(h)
+		return nil, err
+	}
+	return newStream(h, newOrigin(h, false, owner))
+}
+
+// openFree opens an instance as soon as one is free.
+func openFree(ctx context.Context, name string) (windows.Handle, error) {
+	path, err := windows.UTF16PtrFromString(device + name)
+	if err != nil {
+		return 0, syscall.EINVAL
+	}
+	_, bounded := ctx.Deadline()
+	for start := time.Now(); ; {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		h, err := openClientEnd(path)
+		switch err {
+		case nil:
+			return h, nil
+		case windows.ERROR_PIPE_BUSY:
+		case windows.ERROR_FILE_NOT_FOUND:
+			return 0, syscall.ENOENT
+		default:
+			return 0, errno(err)
+		}
+		if !bounded && time.Since(start) > busyLimit {
+			return 0, syscall.EAGAIN
+		}
+		waitNamedPipe(path, uint32(busySlice.Milliseconds())) // whatever comes of it, opening tells
+	}
+}
+
+// newStream makes a Stream of h, which it owns from now on, even if it fails.
+func newStream(h windows.Handle, from origin) (*Stream, error) {
+	reads, err := newMessages(h)
+	if err != nil {
+		windows.CloseHandle(h)
+		return nil, err
+	}
+	e, err := newPolled(h)
+	if err != nil {
+		reads.close()
+		return nil, errno(err)
+	}
+	return &Stream{file: e.file, raw: e.raw, origin: from, messages: reads}, nil
+}
+
+// Server returns the process that serves the pipe, and its user: see [origin.serving].
+func (s *Stream) Server() (who cred.Credentials, err error) {
+	used := s.raw.Control(func(fd uintptr) { who, err = s.origin.serving(windows.Handle(fd)) })
+	if used != nil {
+		return cred.Credentials{}, net.ErrClosed
+	}
+	return who, err
+}
+
+// Read reads as net.Conn says.
+func (s *Stream) Read(b []byte) (int, error) {
+	switch {
+	case s.closed.Load():
+		return 0, net.ErrClosed
+	case len(b) == 0:
+		return 0, nil
+	case s.messages != nil:
+		n, err := s.messages.read(s.raw, b)
+		return n, s.readError(err)
+	}
+	for {
+		n, err := s.file.Read(b)
+		if err == io.EOF && s.goesOn() {
+			continue // somebody has written nothing
+		}
+		return n, s.readError(err)
+	}
+}
+
+// goesOn reports whether the other end is still open.
+func (s *Stream) goesOn() bool {
+	var available uint32
+	err := net.ErrClosed
+	s.raw.Control(func(fd uintptr) { err = peekNamedPipe(windows.Handle(fd), nil, 0, nil, &available, nil) })
+	return err == nil
+}
+
+// readError gives an error of reading the form that callers expect. A pipe that its server has
+// disconnected has ended like one that its server has closed.
+func (s *Stream) readError(err error) error {
+	if err = s.plain(err); err == syscall.EPIPE {
+		return io.EOF
+	}
+	return err
+}
+
+// plain takes off what package os puts around an error.
+func (s *Stream) plain(err error) error {
+	var system syscall.Errno
+	switch {
+	case err == nil || err == io.EOF:
+		return err
+	case s.closed.Load() || errors.Is(err, os.ErrClosed):
+		return net.ErrClosed
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return os.ErrDeadlineExceeded
+	case errors.As(err, &system):
+		return errno(system)
+	}
+	return err
+}
+
+// Write writes all of b, unless it fails. In a pipe of messages b is one. Of nothing no message is
+// made, which would be the end of the stream.
+func (s *Stream) Write(b []byte) (int, error) {
+	switch {
+	case s.closed.Load():
+		return 0, net.ErrClosed
+	case s.ended.Load():
+		return 0, syscall.EPIPE
+	case len(b) == 0:
+		return 0, nil
+	}
+	n, err := s.file.Write(b)
+	return n, s.plain(err)
+}
+
+// CloseWrite writes the end of the stream. A pipe of bytes knows none: errors.ErrUnsupported.
+func (s *Stream) CloseWrite() error {
+	switch {
+	case s.closed.Load():
+		return net.ErrClosed
+	case s.messages == nil:
+		return errors.ErrUnsupported
+	case s.ended.Swap(true):
+		return nil
+	}
+	_, err := s.file.Write(nil)
+	return s.plain(err)
+}
+
+// CloseRead is not possible: the server cannot be told.
+func (s *Stream) CloseRead() error { return errors.ErrUnsupported }
+
+// SetDeadline sets both deadlines.
+func (s *Stream) SetDeadline(t time.Time) error {
+	return errors.Join(s.SetReadDeadline(t), s.SetWriteDeadline(t))
+}
+
+// SetReadDeadline sets the deadline of Read, also of a call that waits.
+func (s *Stream) SetReadDeadline(t time.Time) error {
+	if s.messages == nil {
+		return s.plain(s.file.SetReadDeadline(t))
+	}
+	if s.closed.Load() {
+		return net.ErrClosed
+	}
+	s.messages.setDeadline(t)
+	return nil
+}
+
+// SetWriteDeadline sets the deadline of Write, also of a call that waits.
+func (s *Stream) SetWriteDeadline(t time.Time) error { return s.plain(s.file.SetWriteDeadline(t)) }
+
+// SyscallConn gives access to the handle.
+func (s *Stream) SyscallConn() (syscall.RawConn, error) { return s.raw, nil }
+
+// Close closes this end. What was written stays for the server to read. Calls that wait return
+// net.ErrClosed.
+func (s *Stream) Close() error {
+	if s.closed.Swap(true) {
+		return net.ErrClosed
+	}
+	if s.messages != nil {
+		s.messages.stop()
+	}
+	err := s.file.Close() // waits for calls that use the handle
+	if s.messages != nil {
+		s.messages.close()
+	}
+	return s.plain(err)
+}
+
+// messages reads a pipe of messages as a stream.
+type messages struct {
+	reading locks.Mutex[locks.StreamReading] // one Read at a time
+	reads   *timedRead
+	ended   bool // an empty message has come; under reading
+
+	mu       locks.Mutex[locks.StreamDeadline]
+	deadline time.Time
+	stopped  bool // by Close
+}
+
+// newMessages returns nil for a pipe of bytes.
+func newMessages(h windows.Handle) (*messages, error) {
+	var flags uint32
+	if err := windows.GetNamedPipeInfo(h, &flags, nil, nil, nil); err != nil {
+		return nil, errno(err)
+	}
+	if flags&windows.PIPE_TYPE_MESSAGE == 0 {
+		return nil, nil
+	}
+	if err := readMessages(h); err != nil {
+		return nil, errno(err)
+	}
+	reads, err := newTimedRead()
+	if err != nil {
+		return nil, err
+	}
+	return &messages{reads: reads}, nil
+}
+
+// close is called when nothing reads any more.
+func (m *messages) close() {
+	if m != nil {
+		m.reads.close()
+	}
+}
+
+// read reads from a message, or the rest of one, as much as b takes.
+func (m *messages) read(raw syscall.RawConn, b []byte) (n int, err error) {
+	m.reading.Lock()
+	defer m.reading.Unlock()
+	if m.ended {
+		return 0, io.EOF
+	}
+	if raw.Control(func(fd uintptr) { n, err = m.await(windows.Handle(fd), b) }) != nil {
+		return 0, net.ErrClosed
+	}
+	m.ended = err == io.EOF
+	return n, err
+}
+
+// await waits for a message. Whoever changes the deadline ends the read under way, which then begins
+// again.
+func (m *messages) await(h windows.Handle, b []byte) (int, error) {
+	for {
+		patience, err := m.patience()
+		if err != nil {
+			return 0, err
+		}
+		switch n, _, err := m.reads.read(h, b, patience); {
+		case err == windows.ERROR_OPERATION_ABORTED:
+		case err == windows.ERROR_MORE_DATA:
+			return n, nil
+		case err == nil && n == 0:
+			return 0, io.EOF
+		default:
+			return n, err
+		}
+	}
+}
+
+// longestPatience is how many milliseconds a read waits at most, before it looks again.
+const longestPatience = 1 << 30
+
+// patience lets a read wait again, and says for how many milliseconds. A deadline that is set from
+// now on stops that read.
+func (m *messages) patience() (uint32, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.stopped {
+		return 0, net.ErrClosed
+	}
+	m.reads.resume()
+	if m.deadline.IsZero() {
+		return windows.INFINITE, nil
+	}
+	rest := time.Until(m.deadline)
+	if rest <= 0 {
+		return 0, os.ErrDeadlineExceeded
+	}
+	return uint32(min(rest/time.Millisecond+1, longestPatience)), nil
+}
+
+func (m *messages) setDeadline(t time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.deadline = t
+	m.reads.stop()
+}
+
+func (m *messages) stop() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.stopped = true
+	m.reads.stop()
+}
