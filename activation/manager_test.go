@@ -88,7 +88,6 @@ func TestNotify(t *testing.T) {
 
 // Descriptors go to the manager by name, and are still open here.
 func TestStore(t *testing.T) {
-	testenv.NeedPipeRights(t)
 	c, m := newManager(t)
 	f := testenv.TempFile(t, "text")
 	r, w, err := os.Pipe()
@@ -133,7 +132,6 @@ func TestStore(t *testing.T) {
 
 // A barrier is over when the manager has closed what came with it, and not before.
 func TestBarrier(t *testing.T) {
-	testenv.NeedPipeRights(t)
 	c, m := newManager(t)
 	over := make(chan error, 1)
 	go func() { over <- m.Barrier(timeLimit()) }()
