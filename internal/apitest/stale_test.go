@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -277,5 +278,36 @@ func TestReplaceStaleIsHeldUp(t *testing.T) {
 		}
 		t.Log(err)
 		expectFile(t, path, true)
+	})
+}
+
+// A path that is longer than an address, where a socket can have one.
+func TestReplaceStaleAtALongPath(t *testing.T) {
+	each(t, []string{"unix", "unixgram"}, func(t *testing.T, tr afunix.Transport, network string) {
+		path := filepath.Join(testenv.TempDir(t), strings.Repeat("d", 100), "s")
+		if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		s, err := bindOver(t.Context(), tr, network, path)
+		if errors.Is(err, syscall.EINVAL) {
+			t.Skip(err)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		if _, err := bindOver(t.Context(), tr, network, path); !errors.Is(err, syscall.EADDRINUSE) {
+			t.Errorf("in use: %v; want EADDRINUSE", err)
+		}
+		s.Close()
+		os.Remove(path)
+		leaveStale(t, tr, network, path)
+		if s, err = bindOver(t.Context(), tr, network, path); err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		if err := dialAttempt(t, tr, network, path); err != nil {
+			t.Errorf("Dial: %v", err)
+		}
 	})
 }

@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"context"
+	"errors"
 	"net"
 	"syscall"
 
@@ -90,7 +91,7 @@ func (o *outgoing) misnamed(to *net.UnixAddr) bool {
 		return false
 	}
 	_, err := o.s.network.Find(to.Name)
-	return err == syscall.EINVAL
+	return errors.Is(err, syscall.EINVAL)
 }
 
 // nameless reports whether the socket is to choose a name when it sends.

@@ -67,6 +67,9 @@ func (b builder) parted(s *sock.ConnState) (*PacketConn, error) {
 	p := newPacketConn(b.c.world.Network, Config{Table: b.c.table, World: b.c.world})
 	p.started = false
 	p.mute, p.pass = s.Out.Shut, s.End.Pass
+	if s.End.Chosen != "" {
+		p.bound, p.local = []byte(s.End.Chosen), address(sock.Datagram, s.End.Chosen)
+	}
 	if s.In.Shut {
 		p.in.mail.Shut()
 	}

@@ -28,6 +28,9 @@ func (Transport) Dial(ctx context.Context, network string, laddr *net.UnixAddr, 
 	}
 	short, release, err := longpath.ToDial(name)
 	if err != nil {
+		if laddr != nil { // a socket is bound before anybody looks where it is to be connected
+			d.DialContext(ctx, network, name) // fails: no address is as long
+		}
 		return nil, err
 	}
 	defer release()
