@@ -46,7 +46,7 @@ var mutants = []mutant{
 	{"copies are released before the pipe is closed", "endpoint/close.go", "	err := c.pipe.Hangup()\n	for _, p := range left {\n		(*message)(p.(*parked)).copies().Release()\n	}\n", "	for _, p := range left {\n		(*message)(p.(*parked)).copies().Release()\n	}\n	err := c.pipe.Hangup()\n"},
 	{"a pull counts whatever its sender has done", "endpoint/inbox.go", "(err != nil || route.Way == rights.Pull) && !told && !c.pipe.Connected()", "err != nil && !told && !c.pipe.Connected()"},
 	{"an acknowledgement that waited for room has not got out", "endpoint/inbox.go", " && !(due && c.pen.acknowledged())", " && (due || true)"},
-	{"a Read goes on though its end is closed", "endpoint/read.go", "			if c.closed { // meanwhile", "			if false { // meanwhile"},
+	{"a Read goes on though its end is closed", "endpoint/read.go", "	if c.closed { // meanwhile", "	if false { // meanwhile"},
 	{"what is behind descriptors that died is lost", "endpoint/inbox.go", "errors.Is(err, syscall.ESRCH), err == errLetGo:", "err == syscall.ENOENT:"},
 	{"both ends that move over themselves wait", "sock/moves.go", "if crossed && m.server {", "if crossed && false {"},
 	{"a ready is not heard while the end moves", "sock/moves.go", "return m.other == Present, nil", "return m.other == Present && !m.Leaving(), nil"},
