@@ -51,15 +51,15 @@ func (c *session) depose(embryo bool) error {
 		c.turn.drain()
 	}
 	c.mu.Lock()
-	for c.in.intake == adopting {
+	for c.pen.awaitLocked(); c.in.intake == adopting; c.pen.awaitLocked() {
 		c.in.cond.Wait()
 	}
 	c.refuseRestLocked()
 	c.in.box.Close()
 	c.in.intake = farewell
-	unread := c.in.box.Unread()
+	c.pen.partLocked(c.in.box.Unread() || embryo)
 	c.unlock()
-	if c.goodbye(unread || embryo) {
+	if c.goodbye() {
 		return c.dispose()
 	}
 	go c.lingering()
@@ -91,7 +91,7 @@ func (c *session) abort(why error) {
 	c.turn.wakeReadsLocked()
 	c.wakeWritesLocked()
 	c.mu.Unlock()
-	if c.goodbye(false) {
+	if c.goodbye() {
 		c.dispose()
 	} else {
 		go c.lingering()
@@ -122,11 +122,11 @@ func (c *session) refuseRestLocked() {
 	}
 }
 
-// goodbye tells the peer that this end is closed, and reports whether nothing is under way.
-func (c *session) goodbye(reset bool) (finished bool) {
+// goodbye tells the peer that this end is closed, as is owed, and reports whether nothing is under
+// way.
+func (c *session) goodbye() (finished bool) {
 	c.pen.lock()
 	defer c.mu.Unlock()
-	c.pen.partLocked(reset)
 	c.pen.payLocked()
 	return c.finishedLocked()
 }
@@ -172,7 +172,9 @@ func (c *session) leftovers() {
 	c.pen.lock()
 	defer c.unlock()
 	if c.pen.keepGoodbyeLocked() {
-		c.in.intake = open
+		if c.in.behind.Empty() { // else the peer would take the rest for acknowledged, too
+			c.in.intake = open
+		}
 		c.turn.takeRestLocked()
 		c.in.intake = farewell
 		c.pen.tryGoodbyeLocked()

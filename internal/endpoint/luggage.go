@@ -36,6 +36,10 @@ type unclaimed struct {
 // said any more. With forgone, the peer takes nothing back, whatever has been said.
 func (in *inbox) takeUnclaimedLocked(forgone bool) (u unclaimed) {
 	luggage := in.takeLuggageLocked()
+	if !in.behind.Empty() { // nothing is acknowledged any more: it is decided with the rest
+		in.behind.Join(luggage)
+		return u
+	}
 	if route, err := in.receiveRouteLocked(); err == nil && !luggage.Empty() {
 		u.ends = in.c.receiveEnds(luggage, route)
 		u.returned = !forgone && in.c.pen.saidGoodbyeLocked()
@@ -82,9 +86,13 @@ func (in *inbox) discardExportedLocked() {
 }
 
 // behindLocked notes a message that has come behind our goodbye. Its sender takes it back, unless
-// the goodbye is never said. It may release mu.
+// the goodbye is never said. So nothing is acknowledged before that which has come later. It may
+// release mu.
 func (in *inbox) behindLocked(p *wire.Packet) {
 	in.discardExportedLocked()
+	if p.Records > 0 {
+		in.c.pen.owed.Ignore(p.Serial)
+	}
 	in.behind.Join(in.takeLuggageLocked())
 	in.behind.Add(&wire.Packet{Ancillary: p.Ancillary, Records: p.Records})
 }

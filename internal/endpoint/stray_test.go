@@ -437,3 +437,32 @@ func TestAnEndMovesThatHasShutDownInTheMiddleOfARecord(t *testing.T) {
 		r.left++ // what has been put into the process at the other end, which is this one
 	})
 }
+
+// A message comes behind a goodbye that waits for room, and then something else that is to be
+// acknowledged. The acknowledgement would be for both, and is not said.
+func TestP4NothingIsAcknowledgedBehindAGoodbye(t *testing.T) {
+	bubble(t, onWindows, sock.Stream, func(t *testing.T, r *rig) {
+		r.serverPipe.hold()
+		r.client.SetWriteDeadline(time.Now().Add(time.Second))
+		if n, err := r.client.Send([]byte("x"), r.open(r.clientProc, descriptor.File, 1), nil); n != 1 || err != os.ErrDeadlineExceeded {
+			t.Fatal(n, err) // for which the client goes on reading
+		}
+		r.serverPipe.limit(-1)
+		r.client.Close()
+		synctest.Wait()
+		files := r.open(r.serverProc, descriptor.File, 3)
+		sent := start(func() (int, error) { return r.server.Send([]byte("m"), files, nil) })
+		r.pending(sent, "a send that nobody looks at")
+		go r.server.CloseRead()
+		synctest.Wait()
+		r.serverPipe.limit(0)
+		r.serverPipe.letGo()
+		if o := <-sent; o.n != 0 || o.err != syscall.EPIPE {
+			t.Errorf("%+v, want EPIPE", o)
+		}
+		time.Sleep(time.Minute)
+		if n := r.extra(r.clientProc); n != 0 {
+			t.Errorf("%d descriptors are left in the peer", n)
+		}
+	})
+}

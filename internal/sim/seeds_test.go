@@ -68,6 +68,7 @@ var kept = []struct {
 	{4031287, "a connection was ended, since a socket could not be taken back, when a part of a message had been acknowledged"},
 	{4046984, "an end left word that it moved, and let go of what was unacknowledged: that hung up the pipe, which was the next owner's"},
 	{4136872, "no fault of the engine's: a message that failed had the same bytes as one of another program's"},
+	{4397306, "an end was closed, and acknowledged a message that it had not looked at with a Move that came before the goodbye was said"},
 	{4043380, "no fault of the engine's: a Move was acknowledged behind a goodbye, and so was what had been left to its sender"},
 	{4031203, "no fault of the engine's: an end had moved, and its former owner was closing what had been in the queue"},
 	{4009339, "no fault of the engine's: a datagram of which the outcome was unknown came after one that was sent later"},

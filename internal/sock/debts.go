@@ -68,6 +68,7 @@ const (
 type Debts struct {
 	owed  uint16 // a bit for each debt
 	ack   uint64
+	end   uint64 // from this transfer on nothing is acknowledged; 0: anything may be
 	about struct {
 		refused, cancelled uint64
 		why                Fate
@@ -100,9 +101,20 @@ func (o *Debts) OweHello(moved bool) {
 // before: a Move is acknowledged late that came while a message was loaded, and came to nothing
 // meanwhile.
 func (o *Debts) Acknowledge(serial uint64) {
+	if o.end > 0 && serial >= o.end {
+		return
+	}
 	if serial > o.ack {
 		o.ack = serial
 		o.Owe(DebtAck)
+	}
+}
+
+// Ignore notes that the peer's transfer serial is not looked at. So it is not acknowledged, and
+// nothing is that comes later.
+func (o *Debts) Ignore(serial uint64) {
+	if o.end == 0 {
+		o.end = serial
 	}
 }
 

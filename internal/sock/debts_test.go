@@ -243,3 +243,16 @@ func TestDebtsModel(t *testing.T) {
 		})
 	})
 }
+
+// What has been ignored is not acknowledged, nor what came later: that would be for both.
+func TestNothingIsAcknowledgedBehindWhatIsIgnored(t *testing.T) {
+	var d sock.Debts
+	d.Acknowledge(3)
+	d.Ignore(5)
+	for serial := uint64(4); serial < 8; serial++ {
+		d.Acknowledge(serial)
+	}
+	if p := d.Pay(sock.DebtAck, sock.NewOutbox(sock.Stream), false); p.About != 4 {
+		t.Errorf("acknowledged up to %d, want 4", p.About)
+	}
+}
