@@ -54,7 +54,9 @@ type ListenConfig struct {
 	SecurityDescriptor string // Windows: SDDL for pipe and socket file, in place of Mode and Group
 }
 
-// Listen listens at the address for connections. The network is "unix" or "unixpacket".
+// Listen listens at the address for connections. The network is "unix" or "unixpacket". A path may be
+// longer than a socket's address on Linux, and over the pipe transport on Windows; elsewhere it is
+// EINVAL, and the error says how long it may be.
 func Listen(network, address string) (*Listener, error) {
 	return new(ListenConfig).Listen(context.Background(), network, address)
 }

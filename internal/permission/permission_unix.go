@@ -69,8 +69,9 @@ func number(kind, name string, lookup func() (string, error)) (int, error) {
 // Initial returns the mode that the file may have until Apply; 0 is that of the umask. It lets in
 // nobody whom the mode lets in by way of an owner or a group that the file does not have yet.
 func (p Permission) Initial() fs.FileMode {
-	if p.changesOwner() {
-		return p.mode & 0o700
+	const nobody = 0o400 // to connect takes the permission to write
+	if p.changesOwner() && p.mode != 0 {
+		return p.mode&0o700 | nobody
 	}
 	return p.mode
 }

@@ -20,6 +20,8 @@
 //	find_windows.go      which pipe a name leads to
 //	process_windows.go   the process at the other end: who it is, handles to and from it (Push, TakeBack)
 //	origin_windows.go    what the system says about that process, and what follows
+//	stream_windows.go    the client's end of another program's pipe, as a stream of bytes
+//	access_windows.go    Mode, Owner and Group as access lists
 //	security_windows.go  users, integrity, who may connect by default, security descriptors
 //	sockfile.go          what a socket file contains
 //	sockfile_windows.go  makes, finds and takes over a socket file; unlink_windows.go removes it
@@ -31,6 +33,9 @@
 // A listener serves all its clients on one pipe name. For a path the pipe name is random, and the
 // socket file holds it. For an abstract name ("@name") the pipe name is derived from the user and
 // the abstract name, and the kernel forgets the pipe name with the last handle.
+//
+// For a public name (\\.\pipe\NAME), at which other programs connect, the name of the pipe beside it
+// that is ours is derived from NAME alone (publicID).
 //
 // A pipe's name exists as long as one of its connections does, which may be longer than its
 // listener. So a second pipe, the sentinel, shows that somebody listens. Nobody connects to the
