@@ -86,6 +86,20 @@ var regressions = map[string]difftest.Program{
 		{Kind: difftest.Pass, Slot: 3, Other: 1, N: 1},
 		{Kind: difftest.ReadMsg, Slot: 2, Other: 6, N: 1},
 	},
+	"Dial of a datagram socket to a long path": {
+		{Kind: difftest.Listen, Slot: 1, Net: "unix", Name: "long:108", N: 1},
+		{Kind: difftest.Dial, Slot: 2, Net: "unixgram", Name: "long:108"},
+	},
+	"Dial from a name that is in use, to a long path": {
+		{Kind: difftest.Listen, Slot: 1, Net: "unixpacket", Name: "p3", N: 1},
+		{Kind: difftest.Dial, Slot: 5, Net: "unixgram", Name: "long:108", Name2: "p3"},
+	},
+	"Dial from an impossible name": {
+		{Kind: difftest.Dial, Slot: 9, Net: "unixpacket", Name: "@a2", Name2: "@long:109"},
+	},
+	"Dial from an impossible path": {
+		{Kind: difftest.Dial, Slot: 9, Net: "unix", Name: "@a2", Name2: "long:109"},
+	},
 	"a write of a record tells of a reset": {
 		{Kind: difftest.Connect, Other: 1, Net: "unixpacket"},
 		{Kind: difftest.WriteMsg, N: 1},

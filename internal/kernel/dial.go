@@ -4,7 +4,9 @@ package kernel
 
 import (
 	"context"
+	"errors"
 	"net"
+	"os"
 
 	"afunix/internal/longpath"
 	"afunix/internal/transport"
@@ -22,14 +24,14 @@ func (Transport) Dial(ctx context.Context, network string, laddr *net.UnixAddr, 
 			return nil, err
 		}
 		if err := longpath.Check(laddr.Name); err != nil {
-			return nil, err
+			return nil, os.NewSyscallError("bind", err)
 		}
 		d.LocalAddr = laddr
 	}
-	short, release, err := longpath.ToDial(name)
+	short, release, err := way(network, name)
 	if err != nil {
-		if laddr != nil { // a socket is bound before anybody looks where it is to be connected
-			d.DialContext(ctx, network, name) // fails: no address is as long
+		if bad := bound(ctx, &d, network, name); bad != nil {
+			return nil, bad
 		}
 		return nil, err
 	}
@@ -51,4 +53,27 @@ func (Transport) Dial(ctx context.Context, network string, laddr *net.UnixAddr, 
 		return nil, err
 	}
 	return c, nil
+}
+
+// bound lets d bind its address, if it has one: that comes before anybody looks where a socket is to
+// be connected. No address is as long as name, so that is how far d comes.
+func bound(ctx context.Context, d *net.Dialer, network, name string) error {
+	if d.LocalAddr == nil {
+		return nil
+	}
+	_, err := d.DialContext(ctx, network, name)
+	var failed *os.SyscallError
+	if errors.As(err, &failed) && failed.Syscall == "bind" {
+		return inner(err)
+	}
+	return nil
+}
+
+// way returns how connect(2) finds what name leads to. To a datagram socket there is no way by a
+// longer path than an address has, since datagrams have the names of their senders with them.
+func way(network, name string) (short string, release func(), err error) {
+	if network == dgram {
+		return name, func() {}, longpath.Check(name)
+	}
+	return longpath.ToDial(name)
 }
