@@ -21,6 +21,17 @@ type guarded struct {
 	on    atomic.Bool
 	may   chan struct{}
 	there atomic.Int32 // so many look
+	over  atomic.Int32 // so often it was closed
+}
+
+func (g *guarded) Close() error {
+	g.over.Add(1)
+	return g.fakePipe.Close()
+}
+
+func (g *guarded) Hangup() error {
+	g.over.Add(1)
+	return g.fakePipe.Hangup()
 }
 
 func (g *guarded) ReadNow(pool *sync.Pool, into []byte) (buf *pipe.Buffer, n, placed int, err error) {
@@ -73,6 +84,13 @@ func TestCloseOfAConnectionThatIsBeingEnded(t *testing.T) {
 		if n := g.there.Load(); n != 1 {
 			t.Errorf("%d look at what has come", n)
 		}
+		if g.over.Load() > 0 {
+			t.Error("the pipe is closed though somebody looks what has come")
+		}
 		close(g.may)
+		synctest.Wait()
+		if n := g.over.Load(); n != 1 {
+			t.Errorf("the pipe was closed %d times", n)
+		}
 	})
 }
