@@ -1,6 +1,7 @@
 package docs
 
 import (
+	"bytes"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -18,7 +19,6 @@ var (
 	code  = regexp.MustCompile("`([^`\n]+)`")
 	file  = regexp.MustCompile(`^[\w./*-]+\.(?:go|md|sh)$`)
 	names = regexp.MustCompile(`^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*$`)
-	word  = regexp.MustCompile(`\w+`)
 )
 
 // What a page of this repository refers to exists: the target of each relative link, and what
@@ -88,7 +88,7 @@ func readTree(t *testing.T) *tree {
 			src.pages[path] = string(text)
 			return err
 		}
-		for _, w := range word.FindAll(text, -1) {
+		for w := range bytes.FieldsFuncSeq(text, outsideWord) {
 			src.words[string(w)] = true
 		}
 		if err == nil && filepath.Ext(path) == ".go" {
@@ -214,3 +214,8 @@ func (src *tree) missing(name string) string {
 
 // original are packages of Go that have a namesake here.
 var original = map[string]bool{"net": true, "syscall": true, "unix": true}
+
+// outsideWord reports whether r is in no word of ASCII: a name is one.
+func outsideWord(r rune) bool {
+	return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+}
