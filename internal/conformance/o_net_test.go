@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -100,8 +101,9 @@ func TestRow190(t *testing.T) {
 		l.SetUnlinkOnClose(false)
 		e.check(l.Close())
 		e.fails(second(e.tryDial(addr)), syscall.ECONNREFUSED)
-		for _, name := range []string{"@" + long(108), "/" + long(107)} {
-			e.fails(second(e.bind(name)), syscall.EINVAL)
+		e.fails(second(e.bind("@"+long(108))), syscall.EINVAL)
+		if runtime.GOOS != "windows" { // where a path may be as long as a file's
+			e.fails(second(e.bind("/"+long(107))), syscall.EINVAL)
 		}
 		e.fails(second(e.tryDial("@"+long(108))), syscall.EINVAL)
 		longest := "@" + long(107)

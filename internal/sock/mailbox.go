@@ -192,6 +192,7 @@ func (m *Mailbox[C]) refuse(l *Link[C], f Fate) {
 func (m *Mailbox[C]) Withdraw(l *Link[C], serial uint64) {
 	if l.offer.Serial == serial {
 		m.refuse(l, Refused)
+		m.admit() // what is behind it may need no room
 	}
 }
 
@@ -201,6 +202,7 @@ func (m *Mailbox[C]) End(l *Link[C]) {
 	l.state.Over = true
 	m.refuse(l, Severed)
 	m.dropIfDone(l)
+	m.admit()
 }
 
 // dropIfDone detaches a link on which nothing comes, and of which nothing is left to be read.
