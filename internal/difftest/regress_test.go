@@ -94,6 +94,13 @@ var regressions = map[string]difftest.Program{
 		{Kind: difftest.Listen, Slot: 1, Net: "unixpacket", Name: "p3", N: 1},
 		{Kind: difftest.Dial, Slot: 5, Net: "unixgram", Name: "long:108", Name2: "p3"},
 	},
+	"a connection to a long path that moves": {
+		{Kind: difftest.Listen, Proc: 1, Net: "unix", Name: "long:108", N: 1},
+		{Kind: difftest.Dial, Proc: 1, Slot: 3, Net: "unix", Name: "long:108"},
+		{Kind: difftest.Connect, Slot: 2, Other: 6, Net: "unix"},
+		{Kind: difftest.Pass, Slot: 6, Other: 3, N: 1},
+		{Kind: difftest.ReadMsg, Slot: 2, Other: 1, N: 1},
+	},
 	"Dial from an impossible name": {
 		{Kind: difftest.Dial, Slot: 9, Net: "unixpacket", Name: "@a2", Name2: "@long:109"},
 	},

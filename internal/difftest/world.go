@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"afunix"
+	"afunix/internal/longpath"
 )
 
 // How long operations may take.
@@ -98,6 +99,9 @@ func (s Setting) shown(a net.Addr) string {
 	}
 	if rest, ok := strings.CutPrefix(u.Name, "@"+s.Prefix); ok {
 		return u.Net + ":@" + rest
+	}
+	if longpath.IsWay(u.Name) { // what the kernel shows of a long path that is bound in s.Dir
+		return u.Net + ":" + filepath.Base(u.Name)
 	}
 	if len(u.Name) == 6 && u.Name[0] == '@' {
 		return u.Net + ":@auto" // the system chose it
