@@ -4,7 +4,7 @@
 # Found:     LISTEN_FDNAMES=one:one: a single name is given to every descriptor. (Two names for two sockets are as they should be.)
 # Version:   systemd 252.39-1~deb12u2.
 # Source:    systemd, src/socket-activate/socket-activate.c, exec_process; systemd-socket-activate(1), "--fdname=".
-# For you:   a name does not say which socket is meant; afunix/upgrade looks at the type and the address, too.
+# For you:   a name does not say which socket is meant; afunix/activation looks at the type and the address, too.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
