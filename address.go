@@ -9,8 +9,8 @@ import (
 	"afunix/internal/lookalike"
 )
 
-// ParseAddress returns the name for [Dial] and [Listen] of an address as users type it. The forms are
-// those of gRPC and Docker:
+// ParseAddress returns the name for [Dial] and [Listen] of an address as users type it. The forms
+// are those of gRPC and Docker:
 //
 //	PATH  unix:PATH  unix:///ABSOLUTE/PATH              a path
 //	@NAME  unix:@NAME  unix-abstract:NAME               a name that is not in the file system
@@ -19,13 +19,13 @@ import (
 // On Windows a drive may follow the slashes: unix:///C:/PATH. Upper and lower case mean the same in
 // a scheme.
 //
-// A path is taken as it is. Where others would decode it (gRPC, in the form with slashes) and others
-// would not (Docker), as with %20, ? and #, the address is refused; so are a host
+// A path is taken as it is. Where others would decode it (gRPC, in the form with slashes) and
+// others would not (Docker), as with %20, ? and #, the address is refused; so are a host
 // (unix://HOST/PATH), an address of D-Bus (unix:path=PATH), and a scheme that is not known, as in
 // tcp://HOST or HOST:PORT. A path with a colon in its first part is written with ./ in front.
 //
-// Errors are of type *[net.AddrError]. Whether the system has such a socket, and whether the name is
-// too long, Dial and Listen say.
+// Errors are of type *[net.AddrError]. Whether the system has such a socket, and whether the name
+// is too long, Dial and Listen say.
 func ParseAddress(text string) (name string, err error) {
 	name, wrong := parseAddress(text)
 	if wrong != "" {

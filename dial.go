@@ -40,11 +40,12 @@ type Dialer struct {
 	Timeout time.Duration
 }
 
-// Dial connects to the address: a path or "@name"; on Windows also \\.\pipe\NAME (see [ParseAddress]
-// for what users type). The network is "unix", "unixpacket" or "unixgram". On Windows a "unix" may
-// also lead to a program that is not afunix: see [PlainTransport]. NULs at the end of a name belong to the name: a server in Node 20 or lua-posix fills
-// its name up with NULs, and is dialled as "@name" with NULs up to 108 bytes. A path with a NUL in
-// it is EINVAL, as in package os.
+// Dial connects to the address: a path or "@name"; on Windows also \\.\pipe\NAME (see
+// [ParseAddress] for what users type). The network is "unix", "unixpacket" or "unixgram". On
+// Windows a "unix" may also lead to a program that is not afunix: see [PlainTransport]. NULs at the
+// end of a name belong to the name: a server in Node 20 or lua-posix fills its name up with NULs,
+// and is dialled as "@name" with NULs up to 108 bytes. A path with a NUL in it is EINVAL, as in
+// package os.
 func Dial(network, address string) (*Conn, error) {
 	return new(Dialer).DialContext(context.Background(), network, address)
 }

@@ -24,8 +24,8 @@
 //
 // A socket that a program has inherited becomes a [Conn] or [Listener] by [FileConn] and
 // [FileListener], and [Conn.File] is the way back. Package afunix/activation takes over the sockets
-// of a service manager. On Windows, and over the pipe transport elsewhere, a process inherits an end
-// by [Conn.AttachTo] and [Inherited].
+// of a service manager. On Windows, and over the pipe transport elsewhere, a process inherits an
+// end by [Conn.AttachTo] and [Inherited].
 //
 // # Descriptors
 //

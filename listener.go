@@ -30,9 +30,9 @@ type ListenConfig struct {
 	//
 	// On Windows 0 means the current user and SYSTEM only, and Mode says who else may connect: with
 	// 0020 the Group, with 0002 every user of this machine. (The bits by which others may connect
-	// are those for writing, on every system.) What Mode says of the owner holds for the owner, also
-	// as a member of the Group, and so on, as on Unix. EINVAL: the owner is not let in, or a group
-	// is and Group does not say which. An abstract name is for the current user alone.
+	// are those for writing, on every system.) What Mode says of the owner holds for the owner,
+	// also as a member of the Group, and so on, as on Unix. EINVAL: the owner is not let in, or a
+	// group is and Group does not say which. An abstract name is for the current user alone.
 	Mode fs.FileMode
 	// Owner and Group are those of the socket file, by name, or by number (on Windows SID); ""
 	// leaves them as they are. On Windows the Owner can only be the current user, and a Group means
@@ -54,9 +54,9 @@ type ListenConfig struct {
 	SecurityDescriptor string // Windows: SDDL for pipe and socket file, in place of Mode and Group
 }
 
-// Listen listens at the address for connections. The network is "unix" or "unixpacket". A path may be
-// longer than a socket's address on Linux, and over the pipe transport on Windows; elsewhere it is
-// EINVAL, and the error says how long it may be.
+// Listen listens at the address for connections. The network is "unix" or "unixpacket". A path may
+// be longer than a socket's address on Linux, and over the pipe transport on Windows; elsewhere it
+// is EINVAL, and the error says how long it may be.
 func Listen(network, address string) (*Listener, error) {
 	return new(ListenConfig).Listen(context.Background(), network, address)
 }

@@ -17,8 +17,8 @@ import (
 
 const patience = 20 * time.Second
 
-// A listener of go-winio, as Docker has one, is dialled by afunix: many clients, data both ways, and
-// the half-close of its message mode.
+// A listener of go-winio, as Docker has one, is dialled by afunix: many clients, data both ways,
+// and the half-close of its message mode.
 func TestDialOfAListenerOfGoWinio(t *testing.T) {
 	for name, messages := range map[string]bool{"bytes": false, "messages": true} {
 		t.Run(name, func(t *testing.T) {
@@ -39,7 +39,8 @@ func TestDialOfAListenerOfGoWinio(t *testing.T) {
 	}
 }
 
-// serveUpper answers each client in upper case: word by word, and goodbye when the client has ended.
+// serveUpper answers each client in upper case: word by word, and goodbye when the client has
+// ended.
 func serveUpper(l net.Listener) {
 	for {
 		c, err := l.Accept()
@@ -98,8 +99,8 @@ func askUpper(t *testing.T, address string, messages bool) string {
 	return string(answer)
 }
 
-// occupyFirstInstance takes the instance that go-winio makes to have the name, and at which it never
-// accepts. Windows lets no client connect there. Wine does.
+// occupyFirstInstance takes the instance that go-winio makes to have the name, and at which it
+// never accepts. Windows lets no client connect there. Wine does.
 func occupyFirstInstance(t *testing.T, address string) {
 	if !testenv.OnWine() {
 		return

@@ -246,8 +246,8 @@ func (l *Listener) open() {
 	})
 }
 
-// unlinkOnClose says whether Close removes the socket file. The listener below does that, unless the
-// file is hidden from it.
+// unlinkOnClose says whether Close removes the socket file. The listener below does that, unless
+// the file is hidden from it.
 func (l *Listener) unlinkOnClose(inner net.Listener, unlink bool) {
 	l.unlinks.Store(unlink)
 	unlinkOnClose(inner, unlink)

@@ -38,8 +38,8 @@ func fileAt(network, address string) socketFile {
 
 // fileOf returns the file of a socket that another process has made, which may have been removed
 // since, and another one put in its place. The kernel says which it was; but on some file systems
-// (Btrfs, overlayfs) it does not say what stat(2) does. So another file is one whose socket, besides,
-// nobody has: this process has that socket.
+// (Btrfs, overlayfs) it does not say what stat(2) does. So another file is one whose socket,
+// besides, nobody has: this process has that socket.
 func fileOf(socket descriptor, network, address string) socketFile {
 	f := fileAt(network, address)
 	if f.ID != nil && !isBoundTo(socket, address) {

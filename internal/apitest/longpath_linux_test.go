@@ -11,7 +11,8 @@ import (
 	"afunix"
 )
 
-// A plain program reaches a socket with a long path from inside its directory; and is reached there.
+// A plain program reaches a socket with a long path from inside its directory; and is reached
+// there.
 func TestLongPathOfAPlainProgram(t *testing.T) {
 	path := filepath.Join(longDir(t), "s")
 	t.Chdir(filepath.Dir(path))

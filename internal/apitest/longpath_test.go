@@ -28,8 +28,8 @@ func longDir(t *testing.T) string {
 	return dir
 }
 
-// reaches reports whether there is a way to a long path: on Linux by its directory, on Windows as the
-// pipe transport's socket files are files.
+// reaches reports whether there is a way to a long path: on Linux by its directory, on Windows as
+// the pipe transport's socket files are files.
 func reaches(tr afunix.Transport) bool {
 	return runtime.GOOS == "linux" || runtime.GOOS == "windows" && tr == afunix.PipeTransport
 }

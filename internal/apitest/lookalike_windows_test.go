@@ -82,8 +82,8 @@ func expectLookalike(t *testing.T, err error, what string, errno error) {
 	}
 }
 
-// A socket file of others is refused as any file, with a word about what it is; but for those behind
-// which there is a stream.
+// A socket file of others is refused as any file, with a word about what it is; but for those
+// behind which there is a stream.
 func TestSocketFilesOfOthers(t *testing.T) {
 	for content, test := range map[string]struct{ what, dialled string }{
 		"%Assuan%\nsocket=C:/Users/x/S.gpg-agent\n":                                                             {what: "of GnuPG"},

@@ -34,8 +34,8 @@ func newGnuPG(t *testing.T) *rendezvous {
 	return r
 }
 
-// newCygwin returns one that does as Cygwin, whose files have the attribute SYSTEM; or, without that,
-// as libassuan when it does as Cygwin.
+// newCygwin returns one that does as Cygwin, whose files have the attribute SYSTEM; or, without
+// that, as libassuan when it does as Cygwin.
 func newCygwin(t *testing.T, attribute bool) *rendezvous {
 	r := newRendezvous(t)
 	text := fmt.Appendf(nil, "!<socket >%d s", r.port())

@@ -40,8 +40,8 @@ func (cfg *Config) table() descriptor.Table {
 	return cfg.Table
 }
 
-// sayable is a name as a packet carries it. A path may be longer (see package longpath), and is left
-// out: whoever has dialled it knows it.
+// sayable is a name as a packet carries it. A path may be longer (see package longpath), and is
+// left out: whoever has dialled it knows it.
 func sayable(name string) string {
 	if len(name) > wire.MaxName {
 		return ""

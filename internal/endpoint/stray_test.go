@@ -314,8 +314,8 @@ func TestP4LuggageOfAPeerThatStays(t *testing.T) {
 	}
 }
 
-// The sender of luggage whose message does not come moves, and the peer is closed before whoever has
-// the end then says hello. He knows nothing of the luggage.
+// The sender of luggage whose message does not come moves, and the peer is closed before whoever
+// has the end then says hello. He knows nothing of the luggage.
 func TestP4LuggageOfASenderThatMoves(t *testing.T) {
 	bubble(t, onWindows, sock.Stream, func(t *testing.T, r *rig) {
 		r.strand(t, descriptor.File)
@@ -338,8 +338,9 @@ func TestP4LuggageOfASenderThatMoves(t *testing.T) {
 	})
 }
 
-// Sockets that are exported cannot be taken back. The peer closes those that came with luggage whose
-// message does not come, and imports them for that: so they are open that long where they come from.
+// Sockets that are exported cannot be taken back. The peer closes those that came with luggage
+// whose message does not come, and imports them for that: so they are open that long where they
+// come from.
 func TestP4SocketsInLuggageWhoseMessageDoesNotCome(t *testing.T) {
 	read := func(r *rig) {
 		r.clientPipe.limit(0)
@@ -410,8 +411,8 @@ func TestP4MessageBehindAGoodbyeThatIsNeverSaid(t *testing.T) {
 	})
 }
 
-// Of a message that was stopped in the middle nothing more will be written. It does not keep its end
-// from moving.
+// Of a message that was stopped in the middle nothing more will be written. It does not keep its
+// end from moving.
 func TestAnEndMovesThatHasShutDownInTheMiddleOfARecord(t *testing.T) {
 	bubble(t, onWindows, sock.Seqpacket, func(t *testing.T, r *rig) {
 		carrier, far := r.carries(t, r.serverProc, r.serverPipe)

@@ -55,8 +55,8 @@ func (Transport) Dial(ctx context.Context, network string, laddr *net.UnixAddr, 
 	return c, nil
 }
 
-// bound lets d bind its address, if it has one: that comes before anybody looks where a socket is to
-// be connected. No address is as long as name, so that is how far d comes.
+// bound lets d bind its address, if it has one: that comes before anybody looks where a socket is
+// to be connected. No address is as long as name, so that is how far d comes.
 func bound(ctx context.Context, d *net.Dialer, network, name string) error {
 	if d.LocalAddr == nil {
 		return nil

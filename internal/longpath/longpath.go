@@ -1,5 +1,5 @@
-// Package longpath reaches socket files whose path is longer than what a socket's address takes, and
-// says so where there is no way.
+// Package longpath reaches socket files whose path is longer than what a socket's address takes,
+// and says so where there is no way.
 package longpath
 
 import (

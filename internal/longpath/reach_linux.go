@@ -63,6 +63,6 @@ func open(path string, flags int) (int, error) {
 // end, if it is longer than Max; 0 if there is no way to a longer one.
 func Longest(dir string) int { return len(dir) + MaxBase }
 
-// IsWay reports whether the name of a socket, as the kernel shows it, is what ToBind has returned for
-// another one.
+// IsWay reports whether the name of a socket, as the kernel shows it, is what ToBind has returned
+// for another one.
 func IsWay(name string) bool { return strings.HasPrefix(name, directory) }

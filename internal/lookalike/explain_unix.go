@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Explain adds to the error of dialling path what is there in place of a socket, if that is a file of
-// a known kind.
+// Explain adds to the error of dialling path what is there in place of a socket, if that is a file
+// of a known kind.
 func Explain(path string, err error) error {
 	if !errors.Is(err, syscall.ECONNREFUSED) {
 		return err

@@ -65,8 +65,8 @@ type Carrier interface {
 	Watch(m *Outgoing, e End)
 	// Unwatch ends that for all ends of m.
 	Unwatch(m *Outgoing)
-	// Stray takes over luggage that has been written, and whose message will not be. The peer closes
-	// it, unless the peer has been closed before it has heard that.
+	// Stray takes over luggage that has been written, and whose message will not be. The peer
+	// closes it, unless the peer has been closed before it has heard that.
 	Stray([]*rights.Outgoing)
 	// Keep keeps sockets open that have been exported with luggage, as long as the peer may import
 	// them: nobody can take them back, so the peer gets rid of them in that way.

@@ -20,9 +20,9 @@ type Permission struct {
 	uid, gid int         // -1: as it is
 }
 
-// Of returns a permission. Owner and group are names or numbers; "" leaves them as they are. EINVAL:
-// there is no such user or group, or the name of the socket is not that of a file, which alone has
-// them.
+// Of returns a permission. Owner and group are names or numbers; "" leaves them as they are.
+// EINVAL: there is no such user or group, or the name of the socket is not that of a file, which
+// alone has them.
 func Of(mode fs.FileMode, owner, group string, file bool) (Permission, error) {
 	p := Permission{mode.Perm(), -1, -1}
 	if !file && (owner != "" || group != "") {

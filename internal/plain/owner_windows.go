@@ -42,8 +42,8 @@ const (
 )
 
 // owner finds the end there of the connection from here. If the system names nobody for it, it was
-// not accepted yet, and whoever listens at its address will accept it. ESRCH: nobody does, or two of
-// whom it cannot be told which.
+// not accepted yet, and whoever listens at its address will accept it. ESRCH: nobody does, or two
+// of whom it cannot be told which.
 func owner(rows []row, here, there netip.AddrPort) (pid uint32, err error) {
 	for _, r := range rows {
 		if r.local() == there && r.remote() == here && r.owningPID != 0 {

@@ -20,7 +20,8 @@ import (
 // when it accepts. Dial's context may bound it further.
 const handshakeTimeout = time.Minute
 
-// dialPort connects to a port of this machine, and shows the server that the file's secret is known.
+// dialPort connects to a port of this machine, and shows the server that the file's secret is
+// known.
 func dialPort(ctx context.Context, r Rendezvous, remote *net.UnixAddr, authorize transport.Authorize) (transport.Conn, error) {
 	var d net.Dialer
 	n, err := d.DialContext(ctx, "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(r.Port))))

@@ -25,8 +25,8 @@ const cookie = "!<socket >"
 //	!<socket >52301 s 01234567-89ABCDEF-01234567-89ABCDEF   Cygwin, MSYS2 (fhandler_socket_local.cc);
 //	                                                        libassuan, if told to do as Cygwin
 //
-// In the second form the secret is four numbers of the processor's byte order, and a NUL may follow.
-// Sockets of datagrams have a d in place of the s, and are none of ours.
+// In the second form the secret is four numbers of the processor's byte order, and a NUL may
+// follow. Sockets of datagrams have a d in place of the s, and are none of ours.
 func ParseRendezvous(file []byte) (Rendezvous, bool) {
 	if rest, ok := bytes.CutPrefix(file, []byte(cookie)); ok {
 		return parseCygwin(rest)

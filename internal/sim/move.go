@@ -93,8 +93,8 @@ func (l *life) move(o Outgoing, rest []Outgoing, r Reader) (gone bool) {
 		p.Own(e)
 		l.Side.Live(p, e.(*endpoint.Conn), rest, r)
 	}}
-	// Another program may use that of l, and may have as much to send. No two messages are as far from
-	// the end of the list, of which each of the programs has a part.
+	// Another program may use that of l, and may have as much to send. No two messages are as far
+	// from the end of the list, of which each of the programs has a part.
 	random := rand.New(rand.NewPCG(l.seed, carried|uint64(cap(rest))))
 	if !c.carry(l.p, o.Over, random, o) {
 		return false

@@ -1,7 +1,8 @@
 // Package transport says what the public API asks of a transport. There are two that pass
-// descriptors, in packages kernel and piped, and one that does not, in package plain. Package transports has them by their numbers. Their errors are plain
-// (syscall.Errno, io.EOF, net.ErrClosed, os.ErrDeadlineExceeded and the sentinels of package
-// descriptor) and are wrapped once, at the root.
+// descriptors, in packages kernel and piped, and one that does not, in package plain. Package
+// transports has them by their numbers. Their errors are plain (syscall.Errno, io.EOF,
+// net.ErrClosed, os.ErrDeadlineExceeded and the sentinels of package descriptor) and are wrapped
+// once, at the root.
 package transport
 
 import (

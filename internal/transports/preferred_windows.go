@@ -16,8 +16,8 @@ import (
 // plain is what programs have that are not afunix.
 type plain = others.Transport
 
-// preferred is the pipe transport, which passes descriptors. Others do not; but their servers can be
-// dialled.
+// preferred is the pipe transport, which passes descriptors. Others do not; but their servers can
+// be dialled.
 type preferred struct{ piped.Transport }
 
 // Dial connects a socket to the one called name: over the kernel transport if that is a socket of

@@ -69,8 +69,8 @@ func inDirectory(path string) error {
 	return &lookalike.Error{Errno: syscall.ECONNREFUSED, What: lookalike.Device}
 }
 
-// openAny opens a file, a directory or, with FILE_FLAG_OPEN_REPARSE_POINT, a link, to look at what it
-// is.
+// openAny opens a file, a directory or, with FILE_FLAG_OPEN_REPARSE_POINT, a link, to look at what
+// it is.
 func openAny(path string, flags uint32) (windows.Handle, error) {
 	name, err := windows.UTF16PtrFromString(path)
 	if err != nil {
@@ -95,8 +95,8 @@ func attributes(path string) (info struct{ Attributes, Tag uint32 }, err error) 
 	return info, err
 }
 
-// OpenFound opens the file that Follow has found; a directory opens, too, so that it can be told from
-// a file that may not be read. Should the path lead to a pipe by now, then its server must not
+// OpenFound opens the file that Follow has found; a directory opens, too, so that it can be told
+// from a file that may not be read. Should the path lead to a pipe by now, then its server must not
 // impersonate this process.
 func OpenFound(f Found, access uint32) (h windows.Handle, err error) {
 	name, err := windows.UTF16PtrFromString(f.Path)

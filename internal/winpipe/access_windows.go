@@ -67,9 +67,9 @@ func contradiction(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", syscall.EINVAL, fmt.Sprintf(format, args...))
 }
 
-// listFor is an access list for the current user and SYSTEM, and those whom mode lets in. It is read
-// in its order, as a mode is: what is said of the owner holds for the owner, whatever comes later,
-// and what is said of the group for its members.
+// listFor is an access list for the current user and SYSTEM, and those whom mode lets in. It is
+// read in its order, as a mode is: what is said of the owner holds for the owner, whatever comes
+// later, and what is said of the group for its members.
 func listFor(mode fs.FileMode, group, rights string) string {
 	list := "D:P(A;;GA;;;" + cred.Self().SID + ")(A;;GA;;;SY)"
 	others := mode.Perm()&otherWrites != 0
@@ -86,8 +86,8 @@ func listFor(mode fs.FileMode, group, rights string) string {
 	return list
 }
 
-// checkOwner refuses an owner who is not the current user. Clients hold the owner of the socket file
-// against the process that serves them.
+// checkOwner refuses an owner who is not the current user. Clients hold the owner of the socket
+// file against the process that serves them.
 func checkOwner(owner string) error {
 	if owner == "" {
 		return nil

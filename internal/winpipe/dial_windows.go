@@ -89,8 +89,8 @@ func connectPublic(ctx context.Context, public string, t sock.Type) (*Pipe, erro
 	return p, err
 }
 
-// connectID makes the client's end of a connection to pipe id, to which a file of fileOwner has led,
-// or a name: see verifyOwner.
+// connectID makes the client's end of a connection to pipe id, to which a file of fileOwner has
+// led, or a name: see verifyOwner.
 func connectID(ctx context.Context, id pipeID, fileOwner string) (*Pipe, error) {
 	h, err := openClient(ctx, id)
 	if err != nil {

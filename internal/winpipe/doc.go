@@ -34,8 +34,8 @@
 // socket file holds it. For an abstract name ("@name") the pipe name is derived from the user and
 // the abstract name, and the kernel forgets the pipe name with the last handle.
 //
-// For a public name (\\.\pipe\NAME), at which other programs connect, the name of the pipe beside it
-// that is ours is derived from NAME alone (publicID).
+// For a public name (\\.\pipe\NAME), at which other programs connect, the name of the pipe beside
+// it that is ours is derived from NAME alone (publicID).
 //
 // A pipe's name exists as long as one of its connections does, which may be longer than its
 // listener. So a second pipe, the sentinel, shows that somebody listens. Nobody connects to the

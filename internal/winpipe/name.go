@@ -10,9 +10,9 @@ import (
 	"afunix/internal/sock"
 )
 
-// checkName refuses what cannot be bound or connected to: EINVAL. The path of a stream may be as long
-// as that of any file. An abstract name, and the path of a datagram socket, which a datagram has with
-// it, are as long as on Linux.
+// checkName refuses what cannot be bound or connected to: EINVAL. The path of a stream may be as
+// long as that of any file. An abstract name, and the path of a datagram socket, which a datagram
+// has with it, are as long as on Linux.
 func checkName(name string, t sock.Type) error {
 	switch {
 	case name == "" || !t.Valid():

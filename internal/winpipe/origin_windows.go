@@ -80,10 +80,10 @@ func (w witness) vouch(who subject, moved bool) error {
 	return nil
 }
 
-// serving returns the process that has made a pipe, and the pipe's owner. A process that is seen not
-// to be the owner's, or to be younger than the connection, is not named: its number is another
-// process's by now, and PID is 0. A process that may not be opened, as one of another user, is named
-// as the system names it.
+// serving returns the process that has made a pipe, and the pipe's owner. A process that is seen
+// not to be the owner's, or to be younger than the connection, is not named: its number is another
+// process's by now, and PID is 0. A process that may not be opened, as one of another user, is
+// named as the system names it.
 func (o origin) serving(pipe windows.Handle) (cred.Credentials, error) {
 	known, err := o.witness(pipe)
 	if err != nil {

@@ -76,8 +76,8 @@ func TestPrivatePipeOfAStrangerIsNone(t *testing.T) {
 	expectPlain(t, err)
 }
 
-// Looking where a path leads does not open a pipe: not by a link to it, nor by a link to where pipes
-// are.
+// Looking where a path leads does not open a pipe: not by a link to it, nor by a link to where
+// pipes are.
 func TestLinkToAPipeIsNotOpened(t *testing.T) {
 	testenv.NeedWindows(t, "symbolic links of Windows")
 	s := testenv.NewPipeServer(t)

@@ -279,8 +279,8 @@ func (m *messages) read(raw syscall.RawConn, b []byte) (n int, err error) {
 	return n, err
 }
 
-// await waits for a message. Whoever changes the deadline ends the read under way, which then begins
-// again.
+// await waits for a message. Whoever changes the deadline ends the read under way, which then
+// begins again.
 func (m *messages) await(h windows.Handle, b []byte) (int, error) {
 	for {
 		patience, err := m.patience()
