@@ -32,7 +32,10 @@ type ListenConfig struct {
 	// 0020 the Group, with 0002 every user of this machine. (The bits by which others may connect
 	// are those for writing, on every system.) What Mode says of the owner holds for the owner,
 	// also as a member of the Group, and so on, as on Unix. EINVAL: the owner is not let in, or a
-	// group is and Group does not say which. An abstract name is for the current user alone.
+	// group is and Group does not say which.
+	//
+	// An abstract name keeps nobody out on Linux, and everybody but the current user and SYSTEM on
+	// Windows. A Mode that says otherwise is EINVAL: only Authorize can refuse others on Linux.
 	Mode fs.FileMode
 	// Owner and Group are those of the socket file, by name, or by number (on Windows SID); ""
 	// leaves them as they are. On Windows the Owner can only be the current user, and a Group means

@@ -149,10 +149,28 @@ func (o recvOptions) sink(std streams) (sink, error) {
 	return &printer{std.out}, nil
 }
 
+// listen lets in the user of this process, and root.
+func (o recvOptions) listen(ctx context.Context) (*afunix.Listener, error) {
+	lc := afunix.ListenConfig{Transport: o.transport, ReplaceStale: true}
+	if hasMode(o.addr) {
+		lc.Mode = 0o600
+	} else {
+		lc.Authorize = ownUser
+	}
+	return lc.Listen(ctx, "unix", o.addr)
+}
+
+// ownUser refuses everybody but the user of this process, and root.
+func ownUser(peer afunix.Credentials) error {
+	if peer.SameUser() || peer.UID == 0 {
+		return nil
+	}
+	return fmt.Errorf("user %d is not the user of this process", peer.UID)
+}
+
 // receive takes in the messages of one connection after the other.
 func (o recvOptions) receive(ctx context.Context, s sink) error {
-	lc := afunix.ListenConfig{Transport: o.transport, Mode: 0o600, ReplaceStale: true}
-	l, err := lc.Listen(ctx, "unix", o.addr)
+	l, err := o.listen(ctx)
 	if err != nil {
 		return explain(err, o.addr)
 	}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/user"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -92,4 +94,31 @@ func TestErrorAboutAThingNamesIt(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	})
+}
+
+// Where no mode keeps others out, recv does.
+func TestRecvIsForItsOwnUser(t *testing.T) {
+	self, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := afunix.Credentials{UID: os.Getuid(), GID: os.Getgid()}
+	if runtime.GOOS == "windows" {
+		own.SID = self.Uid
+	}
+	stranger := afunix.Credentials{UID: 54321, GID: 54321, SID: "S-1-5-21-1-2-3-54321"}
+	if err := ownUser(own); err != nil {
+		t.Error(err)
+	}
+	if err := ownUser(stranger); err == nil {
+		t.Error("a stranger is let in")
+	}
+	l, err := recvOptions{addr: "@" + t.Name()}.listen(t.Context())
+	if errors.Is(err, errors.ErrUnsupported) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
 }

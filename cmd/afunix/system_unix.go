@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"afunix"
@@ -15,6 +16,9 @@ import (
 
 // memoryIsFile: shared memory can be read as a file.
 const memoryIsFile = true
+
+// hasMode reports whether a mode can keep others out of the socket with that name.
+func hasMode(addr string) bool { return !strings.HasPrefix(addr, "@") }
 
 // refused says why nobody answers at the address.
 func refused(addr string) string {

@@ -9,6 +9,9 @@ import (
 // memoryIsFile: a section has to be mapped.
 const memoryIsFile = false
 
+// hasMode: a mode can keep others out of every socket.
+func hasMode(string) bool { return true }
+
 // refused says why nobody answers at the address. A socket file of ours looks like any other.
 func refused(string) string { return "it is not a socket, or nobody listens there any more" }
 

@@ -84,5 +84,9 @@ func TestOwnerAndGroupThatCannotBe(t *testing.T) {
 		if !errors.Is(err, syscall.EINVAL) && !errors.Is(err, errors.ErrUnsupported) {
 			t.Errorf("the group of an abstract name: %v", err)
 		}
+		err = keepOpen(t, afunix.ListenConfig{Transport: tr, Mode: 0o600}, network, "@"+t.Name())
+		if !errors.Is(err, syscall.EINVAL) && !errors.Is(err, errors.ErrUnsupported) {
+			t.Errorf("a mode that keeps out nobody of an abstract name: %v", err)
+		}
 	})
 }

@@ -20,13 +20,21 @@ type Permission struct {
 	uid, gid int         // -1: as it is
 }
 
+// everybody may connect to a file with these bits: connect(2) takes the permission to write.
+const everybody = 0o222
+
 // Of returns a permission. Owner and group are names or numbers; "" leaves them as they are.
-// EINVAL: there is no such user or group, or the name of the socket is not that of a file, which
-// alone has them.
+// EINVAL: there is no such user or group; or the name of the socket is not that of a file, and it
+// is not everybody who may connect. A name that is no file keeps nobody out.
 func Of(mode fs.FileMode, owner, group string, file bool) (Permission, error) {
 	p := Permission{mode.Perm(), -1, -1}
-	if !file && (owner != "" || group != "") {
+	switch {
+	case file:
+	case owner != "" || group != "":
 		return p, fmt.Errorf("%w: a name that is no file has no Owner and no Group", syscall.EINVAL)
+	case p.mode != 0 && p.mode&everybody != everybody:
+		return p, fmt.Errorf("%w: Mode %#o: everybody may connect to a name that is no file, "+
+			"but for those whom Authorize refuses", syscall.EINVAL, p.mode)
 	}
 	var err error
 	if owner != "" {

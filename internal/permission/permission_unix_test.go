@@ -40,3 +40,12 @@ func TestNameThatIsNoFileHasNoOwner(t *testing.T) {
 		t.Errorf("nothing: %+v, %v", p, err)
 	}
 }
+
+// A mode that keeps somebody out is an error where it would keep out nobody.
+func TestNameThatIsNoFileIsForEverybody(t *testing.T) {
+	for mode, ok := range map[fs.FileMode]bool{0: true, 0o666: true, 0o777: true, 0o222: true, 0o600: false, 0o660: false, 0o664: false} {
+		if _, err := Of(mode, "", "", false); (err == nil) != ok || err != nil && !errors.Is(err, syscall.EINVAL) {
+			t.Errorf("%#o: %v", mode, err)
+		}
+	}
+}
