@@ -33,6 +33,9 @@ type Sockets struct {
 	files      []*os.File // nil once somebody has it
 	candidates []activated.Candidate
 	kinds      []descriptor.Kind
+
+	launched func(name string) ([]*os.File, error) // asks launchd, which gives each name's once
+	asked    map[string]bool                       // the names that launchd has been asked for
 }
 
 // Take takes over what the service manager has passed to this process: see [Files]. There may be
@@ -42,13 +45,32 @@ func Take() (*Sockets, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sockets{files: all}
-	for _, f := range all {
+	s := &Sockets{launched: launched, asked: map[string]bool{}}
+	s.add(all)
+	return s, nil
+}
+
+func (s *Sockets) add(files []*os.File) {
+	for _, f := range files {
 		c, kind := describe(f)
+		s.files = append(s.files, f)
 		s.candidates = append(s.candidates, c)
 		s.kinds = append(s.kinds, kind)
 	}
-	return s, nil
+}
+
+// ask takes over what the service manager passes to those alone who ask for a name: launchd does.
+func (s *Sockets) ask(name string) error {
+	if name == "" || s.asked[name] {
+		return nil
+	}
+	all, err := s.launched(name)
+	if err != nil {
+		return fmt.Errorf("activation: socket %q: %w", name, err)
+	}
+	s.asked[name] = true
+	s.add(all)
+	return nil
 }
 
 // Listener returns the socket that listens with this name, network and address; fs.ErrNotExist if
@@ -73,6 +95,9 @@ func (s *Sockets) PacketConn(ctx context.Context, name, network, address string)
 // take makes the chosen socket what its user wants.
 func take[T any](ctx context.Context, s *Sockets, name, network, address string,
 	use func(*os.File, descriptor.Kind) (T, error)) (got T, err error) {
+	if err := s.ask(name); err != nil {
+		return got, err
+	}
 	i := -1
 	if len(s.files) > 0 { // or nobody need be asked for the addresses of a host
 		i = activated.Choose(activated.Request{
@@ -102,6 +127,9 @@ func (s *Sockets) close(i int) {
 // ([Manager.Store]), or a connection (Accept=yes, named "connection"), of which [afunix.FileConn]
 // or [net.FileConn] make more. The caller closes the file.
 func (s *Sockets) File(name string) (*os.File, error) {
+	if err := s.ask(name); err != nil {
+		return nil, err
+	}
 	for i, f := range s.files {
 		if f != nil && f.Name() == name {
 			s.files[i] = nil
@@ -113,7 +141,7 @@ func (s *Sockets) File(name string) (*os.File, error) {
 }
 
 // Names returns the names of what nobody has asked for, in the order in which the service manager
-// has passed it.
+// has passed it. On macOS that are only those that have been asked for: launchd does not tell names.
 func (s *Sockets) Names() (names []string) {
 	for _, f := range s.files {
 		if f != nil {

@@ -14,10 +14,10 @@
 // the sockets of several units no order that lasts, and two sockets of one unit have the same name.
 //
 // The protocol is that of sd_listen_fds(3): LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES. Systems
-// without it pass nothing, and Take returns no sockets. macOS has a protocol of its own,
-// launch_activate_socket(3), which only a program with C code can call. There, let launchd pass the
-// listener as standard input (inetdCompatibility with Wait in the plist), and take it by
-// [afunix.FileListener] or [net.FileListener] of os.Stdin.
+// without it pass nothing, and Take returns no sockets. On macOS launchd is asked for each name,
+// the first time that it is wanted (launch_activate_socket(3)): the name is that of a socket in the
+// Sockets dictionary of launchd.plist(5), of which there may be several, as for IPv4 and IPv6. (That
+// was compiled for macOS, and not run there.)
 //
 // A server that hands its sockets to its successor uses package afunix/upgrade instead, which does
 // all of this.
