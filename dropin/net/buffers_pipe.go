@@ -5,7 +5,6 @@ package net
 import (
 	"io"
 	"net"
-	"slices"
 	"syscall"
 )
 
@@ -27,25 +26,9 @@ func (v *Buffers) WriteTo(w io.Writer) (n int64, err error) {
 	if !c.ok() {
 		return 0, syscall.EINVAL
 	}
-	sent := 0
-	if all := slices.Concat(*v...); len(all) > 0 {
-		sent, err = c.ref.Write(all)
-	}
-	v.consume(sent)
-	return int64(sent), c.opError("writev", renamed(err, "writev"))
+	n, err = c.ref.WriteBuffers((*net.Buffers)(v))
+	return n, c.opError("writev", renamed(err, "writev"))
 }
 
 // Read reads from the buffers, and removes what has been read.
 func (v *Buffers) Read(p []byte) (n int, err error) { return (*net.Buffers)(v).Read(p) }
-
-// consume removes n bytes, and what is empty before others.
-func (v *Buffers) consume(n int) {
-	for len(*v) > 0 && n >= len((*v)[0]) {
-		n -= len((*v)[0])
-		(*v)[0] = nil
-		*v = (*v)[1:]
-	}
-	if len(*v) > 0 {
-		(*v)[0] = (*v)[0][n:]
-	}
-}

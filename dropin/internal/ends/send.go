@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -178,6 +179,42 @@ func (r *Ref) Write(p []byte) (n int, err error) {
 		return err
 	})
 	return n, err
+}
+
+// WriteBuffers is writev(2) repeated until all is written. It removes from v what has been written.
+// To write nothing is no message.
+func (r *Ref) WriteBuffers(v *net.Buffers) (n int64, err error) {
+	if r.Conn == nil {
+		return 0, syscall.ENOTCONN
+	}
+	left := func() bool { return slices.ContainsFunc(*v, func(b []byte) bool { return len(b) > 0 }) }
+	if left() {
+		err = r.Do(func() error {
+			m, err := r.Conn.WriteBuffers(*v)
+			n += m
+			consume(v, m)
+			if m > 0 && !left() {
+				return nil
+			}
+			return err
+		})
+	}
+	if err == nil {
+		consume(v, 0)
+	}
+	return n, err
+}
+
+// consume removes n bytes, and what is empty before others.
+func consume(v *net.Buffers, n int64) {
+	for len(*v) > 0 && n >= int64(len((*v)[0])) {
+		n -= int64(len((*v)[0]))
+		(*v)[0] = nil
+		*v = (*v)[1:]
+	}
+	if len(*v) > 0 {
+		(*v)[0] = (*v)[0][n:]
+	}
 }
 
 // Errno returns the errno in err, as a system call would return it: EBADF for what is closed,
