@@ -413,6 +413,9 @@ func (p *parley) step() {
 			m.pay()
 		}
 	}
+	if p.ends[0].moves.Waits() && p.ends[1].moves.Waits() {
+		p.t.Fatalf("each hello waits for the other: %+v, %+v", p.ends[0].moves, p.ends[1].moves)
+	}
 }
 
 // settle lets every end stay that still can, and everything arrive. Then both ends are somewhere,
