@@ -2,6 +2,7 @@ package endpoint_test
 
 import (
 	"errors"
+	"io"
 	"os"
 	"syscall"
 	"testing"
@@ -87,6 +88,37 @@ func TestAnEndMovesAgainThatCouldNotSayThatItStays(t *testing.T) {
 			}
 		}
 		x.agree()
+	})
+}
+
+// An end leaves, and hears that the other one was to go over itself. That one stays, since it hears
+// of the first: so what there is to say is said before the first has left, and the next owner of
+// that need not know.
+func TestAnEndThatLeavesWhileTheOtherOneWasToGoOverItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := newCrossing(t)
+		defer x.end()
+		x.serverPipe.hold()
+		x.clientPipe.hold()
+		leaves := start(func() (int, error) { return x.moveOver(x.serverCarrier, x.server) })
+		x.pending(leaves, "the move")
+		stays := start(func() (int, error) { return x.moveOver(x.client, x.client) })
+		x.pending(stays, "the client's move")
+		x.serverPipe.letGo()
+		x.pending(leaves, "the move")
+		if err := x.server.CloseWrite(); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		if len(x.serverPipe.written(wire.Shutdown)) != 1 {
+			t.Error("the peer has not been told that nothing comes any more")
+		}
+		x.expire(x.serverCarrier, leaves)
+		x.expire(x.client, stays)
+		x.clientPipe.letGo()
+		if n, err := x.client.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+			t.Errorf("the peer reads %d bytes, %v", n, err)
+		}
 	})
 }
 

@@ -188,7 +188,7 @@ func (c *session) Ready(m *move.Outgoing) error {
 	defer c.mu.Unlock()
 	err := c.moves.watchLocked(m, func() bool { // what reading it has made us owe
 		c.pen.payLocked()
-		return c.moves.quiet() && (c.pen.severed() || !c.pen.owed.Any() || c.moves.Held())
+		return c.moves.quiet() && (c.pen.severed() || !c.pen.owed.Any())
 	})
 	if err != nil || c.moves.over(m) {
 		return err

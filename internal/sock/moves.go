@@ -266,12 +266,12 @@ func (m *Moves) PeerMoves(serial uint64, itself bool) error {
 	if to == lie || serial == 0 && !m.asked && !m.Leaving() {
 		return errMove
 	}
-	crossed := itself && m.announced == Itself && (m.Leaving() || m.recants())
-	if crossed && m.server { // the other end gives way
+	crossed := itself && (m.Leaving() || m.recants())
+	first := crossed && m.announced == Itself && m.server
+	if first || crossed && m.announced == Elsewhere { // the other end stays: it hears our Move before it can go
 		to = Away
-	} else {
-		m.out = false
 	}
+	m.out = m.out && first
 	m.other, m.unacked, m.readies = to, serial, anyReady
 	m.release()
 	return nil

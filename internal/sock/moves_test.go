@@ -271,7 +271,7 @@ func (m *mover) move(how byte) {
 		}
 		m.stage = drained
 	case drained:
-		if m.pay(); s.Quiet() && (!m.debts.Any() || s.Held()) {
+		if m.pay(); s.Quiet() && !m.debts.Any() {
 			m.stage = ready
 			if m.route == sock.Elsewhere {
 				s.Detach()
