@@ -37,7 +37,7 @@ func watchLocked(m *move.Outgoing, cond *sync.Cond, nudged *bool, done func() bo
 // of a datagram, which its sender may still take back.
 func (v *moves) nest(m *move.Outgoing) error {
 	c := v.c
-	if c.above.unsettled() {
+	if c.above.revocable() {
 		return syscall.EAGAIN
 	}
 	c.mu.Lock()
