@@ -106,7 +106,7 @@ func (c *Conn) vouchedLocked() bool { return c.pass }
 func (c *Conn) lost()                    {}
 func (c *Conn) look() (s sock.LinkState) { return s }
 func (c *Conn) restore(sock.LinkState)   {}
-func (c *Conn) unsettled() bool          { return false }
+func (c *Conn) revocable() bool          { return false }
 func (c *Conn) socket() transport.Conn   { return c }
 
 // Taken takes in what the peer has said before: it may have chosen a name.

@@ -176,7 +176,7 @@ func (s *PacketConn) sendTo(b []byte, files []transport.File, name string) (int,
 		}
 		n, err := d.link.offer(b, files)
 		gone := err == errGone || err == errLost || err == syscall.ECONNREFUSED
-		s.out.leave(name, d, gone)
+		s.out.done(name, d, gone)
 		switch {
 		case !gone:
 			return n, err

@@ -186,8 +186,8 @@ func (o *outgoing) makeRoomLocked() {
 	}
 }
 
-// leave ends a send on d; gone means that the link is of no use any more.
-func (o *outgoing) leave(name string, d *destination, gone bool) {
+// done ends a send on d; gone means that the link is of no use any more.
+func (o *outgoing) done(name string, d *destination, gone bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	d.users--

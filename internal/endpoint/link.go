@@ -101,6 +101,6 @@ func (l *link) vouchedLocked() bool { return l.pass || l.vouched }
 
 func (l *link) lost() { l.owner.in.lost(l) }
 
-func (l *link) unsettled() bool { return len(l.ends) > 0 }
+func (l *link) revocable() bool { return len(l.ends) > 0 }
 
 func (l *link) socket() transport.Conn { return l.owner }

@@ -37,7 +37,7 @@ func watchLocked(m *move.Outgoing, cond *sync.Cond, nudged *bool, done func() bo
 // of a datagram, which its sender may still take back.
 func (v *moves) nest(m *move.Outgoing) error {
 	c := v.c
-	if c.above.unsettled() {
+	if c.above.revocable() {
 		return syscall.EAGAIN
 	}
 	c.mu.Lock()
@@ -188,7 +188,7 @@ func (c *session) Ready(m *move.Outgoing) error {
 	defer c.mu.Unlock()
 	err := c.moves.watchLocked(m, func() bool { // what reading it has made us owe
 		c.pen.payLocked()
-		return c.moves.quiet() && (c.pen.severed() || !c.pen.owed.Any() || c.moves.Held())
+		return c.moves.quiet() && (c.pen.severed() || !c.pen.owed.Any())
 	})
 	if err != nil || c.moves.over(m) {
 		return err

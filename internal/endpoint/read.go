@@ -47,12 +47,12 @@ func (c *Conn) receive(b []byte) (sock.Result, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.lookLocked(b, len(b)); err != nil {
-		c.in.box.Settle(b)
+		c.in.box.Unplace(b)
 		c.turn.leaveLocked()
 		return sock.Result{}, err
 	}
 	r := c.in.box.Read(b)
-	c.in.box.Settle(b[r.N:])
+	c.in.box.Unplace(b[r.N:])
 	c.turn.leaveLocked()
 	c.pen.creditWhatIsDueLocked()
 	return r, nil
@@ -170,7 +170,7 @@ func (c *Conn) preemptedLocked() error {
 // Nothing that the one Read has seen before counts any more then.
 func (c *Conn) standAsideLocked(into []byte) (moved bool) {
 	for c.stage == paused && c.readStoppedLocked() == nil { // what comes of it?
-		c.in.box.Settle(into)
+		c.in.box.Unplace(into)
 		c.turn.lookedLocked()
 		c.turn.leaveLocked() // this Read may have had the pipe, for which the mover waits
 		c.in.cond.Wait()

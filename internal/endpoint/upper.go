@@ -43,8 +43,8 @@ type upper interface {
 	// look returns what of a link moves with an end, and restore takes it from there.
 	look() sock.LinkState
 	restore(sock.LinkState)
-	// unsettled reports whether ends have come that may still be taken back.
-	unsettled() bool
+	// revocable reports whether ends have come that may still be taken back.
+	revocable() bool
 	// socket returns the socket that the user has.
 	socket() transport.Conn
 }

@@ -36,6 +36,7 @@ type Box struct {
 // A Letter is a datagram that one call has sent.
 type Letter struct {
 	from, to     *Box
+	life         int // of from: how many processes had had it
 	data         []byte
 	files        []*simproc.File
 	began, ended int // steps; ended is 0 if the process has ended before
@@ -104,6 +105,7 @@ type boxLife struct {
 	*Box
 	p      *Process
 	conn   *endpoint.PacketConn
+	number int // of the life, from 1
 	random *rand.Rand
 	parts  int // programs that have not ended; guarded by World.mu
 }
@@ -112,7 +114,7 @@ func (b *Box) live(p *Process, s *endpoint.PacketConn, letters []Outgoing, r Rea
 	b.w.mu.Lock()
 	b.holder = p
 	b.lives++
-	l := &boxLife{Box: b, p: p, conn: s, random: rand.New(rand.NewPCG(b.seed, uint64(b.lives)))}
+	l := &boxLife{Box: b, p: p, conn: s, number: b.lives, random: rand.New(rand.NewPCG(b.seed, uint64(b.lives)))}
 	b.w.mu.Unlock()
 	programs := []func(){func() { l.sendAll(letters, r) }}
 	if b.name != "" {
@@ -163,7 +165,7 @@ func (l *boxLife) sendOne(o Outgoing) bool {
 	if !l.step("send") {
 		return false
 	}
-	x := &Letter{from: l.Box, to: o.To, data: l.w.take(max(o.Bytes, 16)), began: l.w.now()}
+	x := &Letter{from: l.Box, life: l.number, to: o.To, data: l.w.take(max(o.Bytes, 16)), began: l.w.now()}
 	to := &net.UnixAddr{Net: "unixgram"}
 	if l.peer != nil {
 		x.to, to = l.peer, nil

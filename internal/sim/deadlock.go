@@ -7,10 +7,11 @@ import (
 )
 
 // This file is about programs that wait for each other, so that it is not the engine's fault if
-// they wait for ever: each has filled the queue of a connection that nobody has accepted, and
-// whoever would accept it waits in the same way. So does sendmsg(2) wait for room. What counts here
-// is what the books say, and nothing that the engine says: who has not been told by the engine of
-// what has happened is not excused.
+// they wait for ever: each has filled the queue of an end that nobody has, and whoever would take
+// that end waits in the same way. He would accept the connection; or the end, or its listener, is
+// in the queue of another end that nobody has. So does sendmsg(2) wait for room. What counts here is
+// what the books say, and nothing that the engine says: who has not been told by the engine of what
+// has happened is not excused.
 
 // A plight is what a program waits for.
 type plight uint8
@@ -85,36 +86,95 @@ func (c *call) waitsFor(others []*call) bool {
 	at := func(what plight) bool {
 		return slices.ContainsFunc(others, func(d *call) bool { return d.over == c.over && d.plight == what })
 	}
-	accepting := s.peer.lives == 0 && slices.ContainsFunc(others, func(d *call) bool {
-		return d.listener && d.of == s.peer && (d.plight == turns || d.plight == space)
-	})
 	switch c.plight {
 	case turns:
 		return at(space)
 	case space:
-		return accepting && s.crowded(c.message)
+		return s.peer.ownerless(others) && s.crowded(c.message)
 	case readers:
 		return at(arrivals)
-	case arrivals: // who has not been accepted has sent nothing
-		return accepting
+	case arrivals:
+		return s.peer.ownerless(others) && s.heardAll()
 	}
 	return false
 }
 
-// crowded reports whether there is no room for m in the queue of s's peer, which has not been
-// accepted: all that has been sent is there. It is what there is at least.
+// ownerless reports whether no process has s, and whoever would take it is one of those who wait:
+// who would accept it, or whatever it is under way in.
+func (s *Side) ownerless(others []*call) bool {
+	for range s.w.sides { // no way is longer
+		if s.end().released {
+			return false
+		}
+		if s.lives == 0 && slices.ContainsFunc(others, func(d *call) bool {
+			return d.listener && d.of == s && (d.plight == turns || d.plight == space)
+		}) {
+			return true
+		}
+		carrier := s.carrier()
+		if carrier == nil || carrier.on.broken {
+			return false
+		}
+		s = carrier.peer
+	}
+	return false
+}
+
+// end returns that of the pipe.
+func (s *Side) end() *end {
+	if s.on.server.side == s {
+		return &s.on.server
+	}
+	return &s.on.client
+}
+
+// carrier returns the side over which s has been sent, or the listener with which s goes, if nobody
+// has received that; else nil.
+func (s *Side) carrier() *Side {
+	for _, over := range s.w.sides {
+		if slices.ContainsFunc(over.sent, func(m *Message) bool {
+			return m.cargo != nil && m.cargo.of == s && !m.cargo.arrived && m.returned && m.err == nil
+		}) {
+			return over
+		}
+	}
+	return nil
+}
+
+// crowded reports whether there is no room for m in the queue of s's peer, which nobody has: all
+// that has been sent and not received is there. It is what there is at least.
 func (s *Side) crowded(m *Message) bool {
-	files, cost := len(m.files), uint64(0)
+	files, cost, at := len(m.files), uint64(0), 0
 	if m.cargo != nil {
 		files++
 	}
 	for _, before := range s.sent {
-		if before != m && before.returned && before.n > 0 {
+		if before == m || !before.returned || before.n == 0 {
+			continue
+		}
+		if at >= s.peer.length {
 			files += len(before.files)
 			cost += sock.Cost(before.n)
 		}
+		if !before.uncertain() { // else it may not have come so far
+			at += before.n
+		}
 	}
 	return files > s.peer.bound || cost >= sock.DefaultWindow
+}
+
+// heardAll reports whether s has received all that its peer has sent, whose programs have not ended
+// that.
+func (s *Side) heardAll() bool {
+	sent := 0
+	for _, m := range s.peer.sent {
+		if !m.returned {
+			return false
+		}
+		sent += m.n
+	}
+	l := s.w.lives[s.peer]
+	return sent == s.length && (l == nil || l.senders > 0)
 }
 
 // part ends a deadlock of the programs as their user would: one of the processes ends. It reports

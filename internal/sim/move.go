@@ -16,6 +16,7 @@ type cargo struct {
 
 	of       *Side // that it is, or that it would accept; nil: something else
 	listener bool
+	arrived  bool // a program has received it; guarded by World.mu
 }
 
 // call is that of the program that sends c over l, or sends a message without cargo.
@@ -109,6 +110,9 @@ func (l *life) takeOver(r *reading, e descriptor.End) {
 	var c *cargo
 	if len(r.files) > 0 && l.w.home[r.files[0]] != nil {
 		c = l.w.home[r.files[0]].cargo
+	}
+	if c != nil {
+		c.arrived = true
 	}
 	l.w.mu.Unlock()
 	if c == nil {

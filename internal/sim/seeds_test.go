@@ -72,6 +72,8 @@ var kept = []struct {
 	{4043380, "no fault of the engine's: a Move was acknowledged behind a goodbye, and so was what had been left to its sender"},
 	{4031203, "no fault of the engine's: an end had moved, and its former owner was closing what had been in the queue"},
 	{4009339, "no fault of the engine's: a datagram of which the outcome was unknown came after one that was sent later"},
+	{5044856, "no fault: a listener moved over a connection that was full, of which the other end was in the queue of a client of that listener"},
+	{6090952, "no fault of the engine's: a record of one byte that failed had the same byte as the next one"},
 	{3109, "an end was to move over itself, stayed, and had not said so when its peer was to move over itself: each waited for the other"},
 }
 

@@ -58,7 +58,7 @@ func TestCloseDiscardsWhatWasPlaced(t *testing.T) {
 	admitAndPut(t, in, s)
 	in.Close()
 	admitAndPut(t, in, s)
-	in.Settle([]byte("head")) // must not look for it
+	in.Unplace([]byte("head")) // must not look for it
 	if in.Queued() || !in.Unread() {
 		t.Errorf("queued %t, unread %t", in.Queued(), in.Unread())
 	}

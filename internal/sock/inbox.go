@@ -324,9 +324,9 @@ func (in *Inbox) Peek(b []byte) (r Result) {
 	return r
 }
 
-// Settle undoes placing: b is what is left of the buffer of the Read that waited, which will not
+// Unplace undoes placing: b is what is left of the buffer of the Read that waited, which will not
 // take what was placed there after all.
-func (in *Inbox) Settle(b []byte) {
+func (in *Inbox) Unplace(b []byte) {
 	at := 0
 	for i := 0; in.placed > 0; i++ {
 		s := in.queue.at(i)

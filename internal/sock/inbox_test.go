@@ -225,16 +225,16 @@ func TestWhatWasPlacedIsNotCopiedAgain(t *testing.T) {
 }
 
 // A Read whose deadline expired between placing and taking must not take bytes along.
-func TestSettleBringsBackWhatWasPlaced(t *testing.T) {
+func TestUnplaceBringsBackWhatWasPlaced(t *testing.T) {
 	in := sock.NewInbox(sock.Stream, 0)
 	s := segment("----tail")
 	s.Placed = 4
 	admitAndPut(t, in, s)
-	in.Settle([]byte("head"))
+	in.Unplace([]byte("head"))
 	if got := do(in, read{room: 99}).want; got != "headtail" {
 		t.Errorf("read %q", got)
 	}
-	in.Settle([]byte("nothing is queued")) // must not panic
+	in.Unplace([]byte("nothing is queued")) // must not panic
 }
 
 func TestWants(t *testing.T) {

@@ -122,12 +122,14 @@ const (
 // that it sends are independent of each other, but for this:
 //
 //   - The hello is deferred only while the other end is not Present: whoever has that end then says
-//     hello.
+//     hello. So both ends never defer it at a time: an end defers its hello because the other one
+//     has announced that it moves, and who has announced that says hello in any case.
 //   - unacked is the serial number of a Move of the other end's, which is not Present since. It is
 //     0 as soon as the Move has been acknowledged, or when it needs none; until then a message is
 //     loaded or sealed.
 //   - route is that of the last move of this end's. It means something in each phase but Stays and
-//     Unborn.
+//     Unborn. announced is that of the last move that was announced: the next one may have begun
+//     before the peer has heard that this end stays.
 //   - out is false while the other end is not Present, unless both ends go over this connection and
 //     this is the server's, whose message goes first; and while a hello has not been answered.
 //   - A step that the tables refuse changes nothing; what the peer says out of turn is ErrProtocol,
@@ -136,15 +138,16 @@ type Moves struct {
 	debts  *Debts
 	server bool // this side created the connection
 
-	phase   Phase
-	route   Route
-	other   Other
-	unacked uint64
-	word    word
-	asked   bool // an answer to a hello may come
-	message message
-	readies readies
-	in, out bool // descriptors may come, and go: it is known who duplicates them
+	phase     Phase
+	route     Route
+	announced Route
+	other     Other
+	unacked   uint64
+	word      word
+	asked     bool // an answer to a hello may come
+	message   message
+	readies   readies
+	in, out   bool // descriptors may come, and go: it is known who duplicates them
 }
 
 // NewMoves returns what a new connection knows. It owes what has to be said to debts.
@@ -192,12 +195,18 @@ func (m *Moves) Begin(r Route) bool {
 }
 
 // Announce notes that the peer is to be told that this end moves, or need not be.
-func (m *Moves) Announce() bool { return m.take(Announce) }
+func (m *Moves) Announce() bool {
+	if !m.take(Announce) {
+		return false
+	}
+	m.announced = m.route
+	return true
+}
 
 // LeaveWord notes that whoever has the other end next has been told that this end moves: nobody
 // acknowledges that, and the hello is said when he has said his.
 func (m *Moves) LeaveWord() bool {
-	if m.other == Present || !m.take(Announce) {
+	if m.other == Present || !m.Announce() {
 		return false
 	}
 	m.word = deferred
@@ -257,22 +266,20 @@ func (m *Moves) PeerMoves(serial uint64, itself bool) error {
 	if to == lie || serial == 0 && !m.asked && !m.Leaving() {
 		return errMove
 	}
-	crossed := itself && m.route == Itself && (m.Leaving() || m.recants())
-	if crossed && m.server { // the other end gives way
+	crossed := itself && (m.Leaving() || m.recants())
+	first := crossed && m.announced == Itself && m.server
+	if first || crossed && m.announced == Elsewhere { // the other end stays: it hears our Move before it can go
 		to = Away
-	} else {
-		m.out = false
 	}
+	m.out = m.out && first
 	m.other, m.unacked, m.readies = to, serial, anyReady
 	m.release()
 	return nil
 }
 
-// recants reports whether this end has stayed, and the peer has not been told. To the peer it
-// moves.
-func (m *Moves) recants() bool {
-	return m.phase == Stays && m.word == greeting && m.debts.Owes(DebtHello)
-}
+// recants reports whether this end has stayed, and the peer has not been told, whatever has begun
+// since. To the peer it moves.
+func (m *Moves) recants() bool { return m.word == greeting && m.debts.Owes(DebtHello) }
 
 // release acknowledges the other end's Move once nothing is on its way there, and reports whether
 // it has.

@@ -271,7 +271,7 @@ func (m *mover) move(how byte) {
 		}
 		m.stage = drained
 	case drained:
-		if m.pay(); s.Quiet() && (!m.debts.Any() || s.Held()) {
+		if m.pay(); s.Quiet() && !m.debts.Any() {
 			m.stage = ready
 			if m.route == sock.Elsewhere {
 				s.Detach()
@@ -412,6 +412,9 @@ func (p *parley) step() {
 			m.debts.Ask(sock.DebtShutdown)
 			m.pay()
 		}
+	}
+	if p.ends[0].moves.Waits() && p.ends[1].moves.Waits() {
+		p.t.Fatalf("each hello waits for the other: %+v, %+v", p.ends[0].moves, p.ends[1].moves)
 	}
 }
 

@@ -20,7 +20,7 @@ type Segment struct {
 	Creds     uint32 // whose credentials it carries: a number that the owner of the Inbox gives; 0: nobody's
 	More      bool   // further pieces of the message follow (never on a stream)
 	Continued bool   // not the first piece (never on a stream)
-	Placed    int    // so much of Data is in the buffer of the Read that waits already: see Settle
+	Placed    int    // so much of Data is in the buffer of the Read that waits already: see Unplace
 
 	Luggage int // what came before it for the sockets among its descriptors, as Arrival.Weight counts it
 

@@ -306,11 +306,11 @@ func (k *talk) await(n int, giveUp bool) {
 		}
 	}
 	if giveUp || !k.in.Ready() {
-		k.in.Settle(b)
+		k.in.Unplace(b)
 		return
 	}
 	r := k.in.Read(b)
-	k.in.Settle(b[r.N:])
+	k.in.Unplace(b[r.N:])
 	k.compare(b, r, false)
 	k.credit()
 }
