@@ -61,6 +61,9 @@ func (c *session) RemoteAddr() *net.UnixAddr { return c.remote }
 // connection.
 func (c *Conn) SyscallConn() (syscall.RawConn, error) { return c.pipe.SyscallConn(), nil }
 
+// Socket is nil: package net knows nothing of packets.
+func (c *Conn) Socket() net.Conn { return nil }
+
 // Anybody may connect to a socket that listens, unless Config.Authorize is against it.
 func (c *Conn) permits(cred.Credentials) wire.Status { return wire.OK }
 

@@ -214,6 +214,9 @@ func (s *PacketConn) LocalAddr() *net.UnixAddr { return s.local }
 // RemoteAddr returns the name of the socket that this one was connected to; nil if it was not.
 func (s *PacketConn) RemoteAddr() *net.UnixAddr { return s.remote }
 
+// Socket is nil.
+func (s *PacketConn) Socket() net.Conn { return nil }
+
 // SyscallConn gives access to the socket that its links come to, where there is one.
 func (s *PacketConn) SyscallConn() (syscall.RawConn, error) {
 	s.mu.Lock()

@@ -127,6 +127,7 @@ func (c *Conn) SetWriteBuffer(bytes int) error        { return inner(c.c.SetWrit
 func (c *Conn) LocalAddr() *net.UnixAddr              { return c.local }
 func (c *Conn) RemoteAddr() *net.UnixAddr             { return c.remote }
 func (c *Conn) SyscallConn() (syscall.RawConn, error) { return c.raw, nil }
+func (c *Conn) Socket() net.Conn                      { return c.c }
 
 // isAbstract reports whether name is in Linux's abstract name space, as package net writes it.
 func isAbstract(name string) bool { return len(name) > 0 && name[0] == '@' }

@@ -59,6 +59,7 @@ func (c *pipeConn) PendingError() error                       { return nil }
 func (c *pipeConn) LocalAddr() *net.UnixAddr                  { return &net.UnixAddr{Net: stream} }
 func (c *pipeConn) RemoteAddr() *net.UnixAddr                 { return c.remote }
 func (c *pipeConn) Packets() (sent, received uint64, ok bool) { return 0, 0, false }
+func (c *pipeConn) Socket() net.Conn                          { return nil }
 func (c *pipeConn) Transport() transport.ID                   { return transport.Plain }
 
 // HandDown is not possible: the child would find a pipe and not a Conn.

@@ -142,4 +142,7 @@ func (c *portConn) CloseWrite() error {
 }
 
 // Transport is neither of those that pass descriptors.
+// Socket is nil: a Read here explains what has gone wrong.
+func (c *portConn) Socket() net.Conn { return nil }
+
 func (c *portConn) Transport() transport.ID { return transport.Plain }

@@ -114,6 +114,10 @@ type Conn interface {
 	RemoteAddr() *net.UnixAddr // nil where there is none
 	SyscallConn() (syscall.RawConn, error)
 
+	// Socket returns package net's socket, by which the bytes of a stream can be read and written
+	// just as well; nil if there is none.
+	Socket() net.Conn
+
 	// HandDown gives the socket to a child process that is to be started. give is called with the
 	// descriptor, of which the child needs a duplicate, and with the state that Inherit needs
 	// beside it; nil if it needs none. If give fails, so does HandDown. An error means that nothing
