@@ -120,7 +120,7 @@ func TestOnlyTheUserAndSystemAreLetIn(t *testing.T) {
 	const full = 0x1F01FF // FILE_ALL_ACCESS
 	path := filepath.Join(testenv.TempDir(t), "socket")
 	l := listen(t, path)
-	guardOfHandle(t, l.waiting[0].pipe, windows.SE_KERNEL_OBJECT).private(t, "an instance that waits", full)
+	guardOfHandle(t, l.private.waiting[0].pipe, windows.SE_KERNEL_OBJECT).private(t, "an instance that waits", full)
 	guardOfHandle(t, l.sentinel, windows.SE_KERNEL_OBJECT).private(t, "the sentinel", full)
 	b := dial(t, path)
 	onHandle(t, b, func(h windows.Handle) {

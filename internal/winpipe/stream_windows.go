@@ -16,8 +16,9 @@ import (
 	"afunix/internal/locks"
 )
 
-// A Stream is the client's end of another program's pipe, as a stream of bytes. Errors are plain:
-// an errno, io.EOF, net.ErrClosed, os.ErrDeadlineExceeded, errors.ErrUnsupported.
+// A Stream is one end of a pipe to another program, as a stream of bytes: the client's end of a
+// pipe of that program, or the server's of a public pipe of ours, which is one of bytes. Errors are
+// plain: an errno, io.EOF, net.ErrClosed, os.ErrDeadlineExceeded, errors.ErrUnsupported.
 //
 // A pipe of bytes is read and written by Go's poller, and holds no thread. It has no half-close.
 //
@@ -95,9 +96,10 @@ func newStream(h windows.Handle, from origin) (*Stream, error) {
 	return &Stream{file: e.file, raw: e.raw, origin: from, messages: reads}, nil
 }
 
-// Server returns the process that serves the pipe, and its user: see [origin.serving].
-func (s *Stream) Server() (who cred.Credentials, err error) {
-	used := s.raw.Control(func(fd uintptr) { who, err = s.origin.serving(windows.Handle(fd)) })
+// Peer returns the process that serves the pipe, or that has connected to it, and its user: see
+// [origin.other].
+func (s *Stream) Peer() (who cred.Credentials, err error) {
+	used := s.raw.Control(func(fd uintptr) { who, err = s.origin.other(windows.Handle(fd)) })
 	if used != nil {
 		return cred.Credentials{}, net.ErrClosed
 	}
@@ -186,7 +188,7 @@ func (s *Stream) CloseWrite() error {
 	return s.plain(err)
 }
 
-// CloseRead is not possible: the server cannot be told.
+// CloseRead is not possible: the other end cannot be told.
 func (s *Stream) CloseRead() error { return errors.ErrUnsupported }
 
 // SetDeadline sets both deadlines.
@@ -212,8 +214,9 @@ func (s *Stream) SetWriteDeadline(t time.Time) error { return s.plain(s.file.Set
 // SyscallConn gives access to the handle.
 func (s *Stream) SyscallConn() (syscall.RawConn, error) { return s.raw, nil }
 
-// Close closes this end. What was written stays for the server to read. Calls that wait return
-// net.ErrClosed.
+// Close closes this end. What was written stays in the pipe for the other end to read, whichever
+// end this is: only DisconnectNamedPipe, which nobody here calls, would discard it. So there is
+// nothing to flush, and Close waits for nobody. Calls that wait return net.ErrClosed.
 func (s *Stream) Close() error {
 	if s.closed.Swap(true) {
 		return net.ErrClosed
