@@ -25,7 +25,7 @@ func bindable(name string, t sock.Type) error {
 	case lookalike.PipeAt(name) == "":
 		return lookalike.Bindable(name)
 	case t != sock.Stream:
-		return &lookalike.Error{Errno: syscall.EPROTOTYPE, What: "it is the name of a pipe, where only streams listen (unix)"}
+		return &lookalike.Error{Errno: syscall.EADDRINUSE, What: "it is the name of a pipe, at which only streams can listen (the network unix)"}
 	}
 	return nil
 }

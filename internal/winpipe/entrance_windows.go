@@ -88,7 +88,7 @@ func (e *entrance) addPublic() error {
 }
 
 // errPublicTaken: a pipe has the public name.
-var errPublicTaken = &lookalike.Error{Errno: syscall.EADDRINUSE, What: "there is a pipe of this name already, or a connection of one"}
+var errPublicTaken = &lookalike.Error{Errno: syscall.EADDRINUSE, What: "it is the name of a pipe that is there already, or of which there is a connection"}
 
 // exists reports whether there is a pipe of that name. Asking does not connect.
 func exists(pipe string) bool {
