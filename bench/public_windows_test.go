@@ -31,7 +31,7 @@ func TestPublicNameIsForEverybody(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() }) // when the clients in parallel are done
-	var seen sync.Map // the process numbers of clients
+	var seen sync.Map               // the process numbers of clients
 	go welcome(l, &seen)
 
 	program := func(variable string, arguments ...string) func(t *testing.T, word string) string {

@@ -128,10 +128,13 @@ func (l *Listener) open() (err error) {
 			return err
 		}
 	}
-	if l.sentinel, err = newSentinel(l.id, l.private.attributes); err != nil {
-		return err
+	if l.sentinel, err = newSentinel(l.id, l.private.attributes); err == nil {
+		err = l.private.addPrivate()
 	}
-	if err := l.private.addPrivate(); err != nil {
+	switch {
+	case err == syscall.EADDRINUSE && l.public != nil:
+		return errPrivateTaken
+	case err != nil:
 		return err
 	}
 	for _, e := range l.entrances() {
@@ -141,6 +144,10 @@ func (l *Listener) open() (err error) {
 	}
 	return nil
 }
+
+// errPrivateTaken: nobody has the public name, and somebody the pipe beside it.
+var errPrivateTaken = &lookalike.Error{Errno: syscall.EADDRINUSE,
+	What: "it is the name of a pipe that is free, but another process has the pipe beside it by which afunix is found"}
 
 // entrances returns those that there are.
 func (l *Listener) entrances() []*entrance {
