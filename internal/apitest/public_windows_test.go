@@ -56,6 +56,21 @@ func publicPair(t *testing.T) (server *afunix.Conn, client *os.File) {
 	return acceptPublic(t, l), client
 }
 
+// eachPublicPair runs f for a client of a listener, and for one that waited when that moved, whose
+// end is read and written otherwise.
+func eachPublicPair(t *testing.T, f func(t *testing.T, server *afunix.Conn, client *os.File)) {
+	t.Run("own", func(t *testing.T) {
+		server, client := publicPair(t)
+		f(t, server, client)
+	})
+	t.Run("moved", func(t *testing.T) {
+		l, name := listenPublic(t, afunix.ListenConfig{})
+		client := testenv.MustOpenPipe(t, name)
+		client.SetDeadline(time.Now().Add(patience))
+		f(t, acceptPublic(t, receiveListener(t, l)), client)
+	})
+}
+
 // expectRead expects that this comes next.
 func expectText(t *testing.T, r io.Reader, want string) {
 	t.Helper()
@@ -262,34 +277,38 @@ func TestAuthorizeThatTakesLongAboutAPlainClient(t *testing.T) {
 // What a server wrote before it closed is there for the client, however late that reads.
 func TestWhatWasWrittenOutlivesAPlainServer(t *testing.T) {
 	for _, size := range []int{1, 60_000} {
-		server, client := publicPair(t)
-		text := bytes.Repeat([]byte("x"), size)
-		if _, err := server.Write(text); err != nil {
-			t.Fatal(err)
-		}
-		if err := within(t, "Close", server.Close); err != nil { // nobody has read anything yet
-			t.Fatal(err)
-		}
-		if got, err := io.ReadAll(client); err != nil || !bytes.Equal(got, text) {
-			t.Errorf("read %d bytes, %v; want %d", len(got), err, size)
-		}
-		if _, err := client.Write([]byte("x")); err == nil {
-			t.Error("a write to a server that has closed succeeds")
-		}
+		eachPublicPair(t, func(t *testing.T, server *afunix.Conn, client *os.File) { expectOutlived(t, server, client, size) })
+	}
+}
+
+func expectOutlived(t *testing.T, server *afunix.Conn, client *os.File, size int) {
+	text := bytes.Repeat([]byte("x"), size)
+	if _, err := server.Write(text); err != nil {
+		t.Fatal(err)
+	}
+	if err := within(t, "Close", server.Close); err != nil { // nobody has read anything yet
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(client); err != nil || !bytes.Equal(got, text) {
+		t.Errorf("read %d bytes, %v; want %d", len(got), err, size)
+	}
+	if _, err := client.Write([]byte("x")); err == nil {
+		t.Error("a write to a server that has closed succeeds")
 	}
 }
 
 // A client that is gone has written what it has written.
 func TestPlainClientThatIsGone(t *testing.T) {
-	server, client := publicPair(t)
-	mustWrite(t, client, "bye")
-	client.Close()
-	if got, err := io.ReadAll(server); err != nil || string(got) != "bye" {
-		t.Errorf("read %q, %v", got, err)
-	}
-	if _, err := server.Write([]byte("x")); !errors.Is(err, syscall.EPIPE) {
-		t.Errorf("Write: %v, want EPIPE", err)
-	}
+	eachPublicPair(t, func(t *testing.T, server *afunix.Conn, client *os.File) {
+		mustWrite(t, client, "bye")
+		client.Close()
+		if got, err := io.ReadAll(server); err != nil || string(got) != "bye" {
+			t.Errorf("read %q, %v", got, err)
+		}
+		if _, err := server.Write([]byte("x")); !errors.Is(err, syscall.EPIPE) {
+			t.Errorf("Write: %v, want EPIPE", err)
+		}
+	})
 
 	l, name := listenPublic(t, afunix.ListenConfig{}) // it may be gone before anybody looks
 	f, err := testenv.OpenPipe(name)
@@ -372,8 +391,9 @@ func TestBacklogOfPlainClients(t *testing.T) {
 }
 
 // The server's end is like the client's: no descriptors, buffers in one piece, no half-close.
-func TestServersEndOfAPlainStream(t *testing.T) {
-	server, client := publicPair(t)
+func TestServersEndOfAPlainStream(t *testing.T) { eachPublicPair(t, expectPlainStream) }
+
+func expectPlainStream(t *testing.T, server *afunix.Conn, client *os.File) {
 	var rights *afunix.RightsError
 	if _, err := server.WriteMsg([]byte("x"), os.Stdin); !errors.Is(err, afunix.ErrNotSendable) || !errors.As(err, &rights) {
 		t.Errorf("WriteMsg with a file: %v, want ErrNotSendable", err)
@@ -398,14 +418,33 @@ func TestServersEndOfAPlainStream(t *testing.T) {
 	expectText(t, server, "five")
 }
 
+// More than the pipe takes is written while the client reads, in either direction.
+func TestPlainServerUnderWay(t *testing.T) {
+	eachPublicPair(t, func(t *testing.T, server *afunix.Conn, client *os.File) {
+		text := bytes.Repeat([]byte("0123456789"), 100_000)
+		for _, way := range []struct {
+			from io.Writer
+			to   io.Reader
+		}{{server, client}, {client, server}} {
+			wrote := make(chan error, 1)
+			go func() { _, err := way.from.Write(text); wrote <- err }()
+			got := make([]byte, len(text))
+			if _, err := io.ReadFull(way.to, got); err != nil || !bytes.Equal(got, text) {
+				t.Fatalf("read something else, or %v", err)
+			}
+			if err := within(t, "Write", func() error { return <-wrote }); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
 func TestDeadlinesOfAPlainServer(t *testing.T) {
-	server, client := publicPair(t)
-	expectDeadlines(t, server, client)
+	eachPublicPair(t, func(t *testing.T, server *afunix.Conn, client *os.File) { expectDeadlines(t, server, client) })
 }
 
 func TestCloseEndsCallsOfAPlainServer(t *testing.T) {
-	server, _ := publicPair(t)
-	expectCloseEndsCalls(t, server)
+	eachPublicPair(t, func(t *testing.T, server *afunix.Conn, _ *os.File) { expectCloseEndsCalls(t, server) })
 }
 
 // connections is how many there are in TestNobodyIsBusy; AFUNIX_TEST_CONNECTIONS says otherwise.

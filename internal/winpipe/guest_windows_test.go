@@ -143,6 +143,9 @@ func TestSuspendedPublicNameIsResumed(t *testing.T) {
 		if _, err := meanwhile.WriteString("meanwhile"); err != nil {
 			t.Fatal(err)
 		}
+		if _, ok := stream.file.(*eventFile); !ok {
+			t.Error("a guest who was handed on was given to Go's poller")
+		}
 		b := make([]byte, 20)
 		if n, err := stream.Read(b); err != nil || string(b[:n]) != "meanwhile" {
 			t.Errorf("read %q, %v", b[:n], err)
