@@ -17,6 +17,9 @@ const maxAddress = len(unix.RawSockaddrUnix{}.Path) - 1
 // checkName refuses a path that leads to no file of this machine: there is none here.
 func checkName(string) error { return nil }
 
+// isPipe reports whether the address is the name of a pipe of Windows.
+func isPipe(string) bool { return false }
+
 // isBoundTo reports whether the kernel says that path leads to the file of the socket.
 func isBoundTo(socket afunix.Sendable, path string) bool {
 	var st unix.Stat_t

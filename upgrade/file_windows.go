@@ -13,6 +13,9 @@ const maxAddress = 107
 // or a device has consequences, and another machine is told who the user is.
 func checkName(path string) error { return lookalike.Bindable(path) }
 
+// isPipe reports whether the address is \\.\pipe\NAME, at which there is no socket file.
+func isPipe(address string) bool { return lookalike.PipeAt(address) != "" }
+
 // replace renames a file to a name that another file may have, in one step.
 func replace(from, to string) error { return winfile.Replace(from, to) }
 

@@ -220,5 +220,5 @@ func overStale[S any](ctx context.Context, network, address string, listen func(
 
 // hasFile reports whether a socket with the address has a file.
 func hasFile(network, address string) bool {
-	return isUnix(network) && address != "" && !strings.HasPrefix(address, "@")
+	return isUnix(network) && address != "" && !strings.HasPrefix(address, "@") && !isPipe(address)
 }

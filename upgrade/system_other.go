@@ -17,6 +17,9 @@ const maxAddress = 107
 // checkName refuses no path.
 func checkName(string) error { return nil }
 
+// isPipe reports whether the address is the name of a pipe of Windows.
+func isPipe(string) bool { return false }
+
 // isBoundTo is not asked where there are no sockets.
 func isBoundTo(afunix.Sendable, string) bool { return false }
 

@@ -144,70 +144,80 @@ func TestPipeOfBytesHasNoHalfClose(t *testing.T) {
 func TestDeadlinesOfAPlainStream(t *testing.T) {
 	eachPlain(t, func(t *testing.T, p *testenv.ForeignPipe) {
 		c, server := plainPair(t, p)
-		b := make([]byte, 10)
-		c.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
-		if _, err := c.Read(b); !errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("Read: %v", err)
-		}
-		if _, err := c.Read(b); !errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("Read again: %v", err)
-		}
-		c.SetReadDeadline(time.Time{})
-		waits := make(chan error, 1)
-		go func() { _, err := c.Read(b); waits <- err }()
-		for range 10 { // also while the call is just beginning
-			c.SetReadDeadline(time.Now().Add(time.Hour))
-		}
-		c.SetReadDeadline(time.Unix(1, 0))
-		if err := within(t, "Read", func() error { return <-waits }); !errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("Read that waits: %v", err)
-		}
-		c.SetReadDeadline(time.Now().Add(time.Hour))
-		if _, err := server.Write([]byte("x")); err != nil {
-			t.Fatal(err)
-		}
-		if n, err := c.Read(b); n != 1 || err != nil {
-			t.Errorf("Read later: %d, %v", n, err)
-		}
-		c.SetWriteDeadline(time.Now().Add(20 * time.Millisecond))
-		for err := error(nil); ; {
-			if _, err = c.Write(bytes.Repeat([]byte("x"), 1<<20)); err != nil {
-				if !errors.Is(err, os.ErrDeadlineExceeded) {
-					t.Errorf("Write into a full pipe: %v", err)
-				}
-				break
-			}
-		}
+		expectDeadlines(t, c, server)
 	})
+}
+
+// expectDeadlines expects that the deadlines of c hold, in both directions.
+func expectDeadlines(t *testing.T, c *afunix.Conn, other *os.File) {
+	b := make([]byte, 10)
+	c.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+	if _, err := c.Read(b); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("Read: %v", err)
+	}
+	if _, err := c.Read(b); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("Read again: %v", err)
+	}
+	c.SetReadDeadline(time.Time{})
+	waits := make(chan error, 1)
+	go func() { _, err := c.Read(b); waits <- err }()
+	for range 10 { // also while the call is just beginning
+		c.SetReadDeadline(time.Now().Add(time.Hour))
+	}
+	c.SetReadDeadline(time.Unix(1, 0))
+	if err := within(t, "Read", func() error { return <-waits }); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("Read that waits: %v", err)
+	}
+	c.SetReadDeadline(time.Now().Add(time.Hour))
+	if _, err := other.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := c.Read(b); n != 1 || err != nil {
+		t.Errorf("Read later: %d, %v", n, err)
+	}
+	c.SetWriteDeadline(time.Now().Add(20 * time.Millisecond))
+	for err := error(nil); ; {
+		if _, err = c.Write(bytes.Repeat([]byte("x"), 1<<20)); err != nil {
+			if !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("Write into a full pipe: %v", err)
+			}
+			break
+		}
+	}
 }
 
 func TestCloseEndsCallsOnAPlainStream(t *testing.T) {
 	eachPlain(t, func(t *testing.T, p *testenv.ForeignPipe) {
 		c, _ := plainPair(t, p)
-		calls := make(chan error, 2)
-		go func() { _, err := c.Read(make([]byte, 10)); calls <- err }()
-		go func() {
-			for {
-				if _, err := c.Write(make([]byte, 1<<20)); err != nil {
-					calls <- err
-					return
-				}
-			}
-		}()
-		if err := c.Close(); err != nil {
-			t.Fatal(err)
-		}
-		for range cap(calls) {
-			if err := within(t, "a call", func() error { return <-calls }); !errors.Is(err, net.ErrClosed) {
-				t.Error(err)
-			}
-		}
-		for name, err := range map[string]error{"Close": c.Close(), "CloseWrite": c.CloseWrite(), "SetDeadline": c.SetDeadline(time.Time{})} {
-			if !errors.Is(err, net.ErrClosed) && !(name == "CloseWrite" && errors.Is(err, errors.ErrUnsupported)) {
-				t.Errorf("%s after Close: %v", name, err)
-			}
-		}
+		expectCloseEndsCalls(t, c)
 	})
+}
+
+// expectCloseEndsCalls expects that calls which wait on c end when that is closed.
+func expectCloseEndsCalls(t *testing.T, c *afunix.Conn) {
+	calls := make(chan error, 2)
+	go func() { _, err := c.Read(make([]byte, 10)); calls <- err }()
+	go func() {
+		for {
+			if _, err := c.Write(make([]byte, 1<<20)); err != nil {
+				calls <- err
+				return
+			}
+		}
+	}()
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range cap(calls) {
+		if err := within(t, "a call", func() error { return <-calls }); !errors.Is(err, net.ErrClosed) {
+			t.Error(err)
+		}
+	}
+	for name, err := range map[string]error{"Close": c.Close(), "CloseWrite": c.CloseWrite(), "SetDeadline": c.SetDeadline(time.Time{})} {
+		if !errors.Is(err, net.ErrClosed) && !(name == "CloseWrite" && errors.Is(err, errors.ErrUnsupported)) {
+			t.Errorf("%s after Close: %v", name, err)
+		}
+	}
 }
 
 // A plain stream carries no descriptors, and says nothing about itself that it does not know.

@@ -9,6 +9,7 @@ import (
 	"afunix/internal/descriptor"
 	"afunix/internal/pipe"
 	"afunix/internal/sock"
+	"afunix/internal/transport"
 	"afunix/internal/wire"
 )
 
@@ -28,6 +29,10 @@ type World struct {
 	System pipe.Opener
 	pipe.Network
 	Autobind func(sock.Type) Autobind
+
+	// Plain makes a stream of a guest who is accepted, whom it owns, also if it fails. local is the
+	// name of the listener. Without it no guests come.
+	Plain func(guest pipe.Guest, local *net.UnixAddr) (transport.Conn, error)
 }
 
 // Autobind binds a name of the system's choice, which is free again when it is closed.

@@ -6,7 +6,8 @@
 // One end of a pipe is a session. Above a session is a Conn or a link. A Conn is a socket of its
 // own: a stream, a socket of records, or one of a pair of datagram sockets. A link is one of the
 // connections of a PacketConn, a datagram socket that has a name or sends to names. A door greets
-// whoever comes to a name: the clients of a Listener, or the links of a PacketConn.
+// whoever comes to a name: the clients of a Listener, or the links of a PacketConn. A Listener may
+// have guests, too, that come by a public name and do not speak the protocol (guests.go).
 //
 // A session has a goroutine of its own, the reader, which takes every packet as soon as it is there
 // (P5), adopts the descriptors in it (P3), and applies what the peer's transport has to say (S6). A
@@ -22,7 +23,7 @@
 //	datagram sockets     datagram.go datagram_options.go datagram_send.go incoming.go destination.go
 //	                     link.go offer.go move_datagram.go
 //	connections          conn.go read.go send.go buffers.go options.go listener.go
-//	doors                door.go scarcity.go move_door.go
+//	doors                door.go guests.go scarcity.go move_door.go
 //	a session's life     greeting.go admin.go close.go move_session.go move_peer.go
 //	a session's parts    session.go upper.go turn.go pen.go wait.go inbox.go outbox.go message.go
 //	                     owed.go peer.go move_carrier.go luggage.go

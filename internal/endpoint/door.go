@@ -33,6 +33,7 @@ type door[C client] struct {
 	err      error // of the source, for one Accept
 	closed   bool
 	pass     bool // SO_PASSCRED, which connections get from it
+	guests   guests
 	doorMove
 }
 
@@ -40,6 +41,7 @@ type door[C client] struct {
 // below 1 means the maximum.
 func (l *door[C]) open(source pipe.Source, cfg Config, backlog int, make maker[C]) {
 	l.source, l.cfg, l.make = source, cfg, make
+	l.guests.host, _ = source.(pipe.Host)
 	l.addr = address(cfg.Type, cfg.Local)
 	l.backlog = sock.NewBacklog[C](backlog)
 	l.cond.L = &l.mu
@@ -190,25 +192,41 @@ func (l *door[C]) establish(at *sock.Place[C]) {
 
 // take waits for the next client.
 func (l *door[C]) take() (c C, err error) {
+	err = l.await(func() (ok bool) {
+		c, ok = l.nextLocked()
+		return ok
+	})
+	return c, err
+}
+
+// nextLocked takes the next client, if there is one.
+func (l *door[C]) nextLocked() (c C, ok bool) {
+	if c, ok = l.backlog.Next(); ok {
+		l.handing++
+	}
+	return c, ok
+}
+
+// await waits until next has taken a client.
+func (l *door[C]) await(next func() bool) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for {
 		switch {
 		case l.closed:
-			return c, net.ErrClosed
+			return net.ErrClosed
 		case l.deadline.expired:
-			return c, os.ErrDeadlineExceeded
+			return os.ErrDeadlineExceeded
 		case l.paused || !l.started: // what comes of it?
 			l.cond.Wait()
 			continue
 		}
-		if c, ok := l.backlog.Next(); ok {
-			l.handing++
-			return c, nil
+		if next() {
+			return nil
 		}
 		if err := l.err; err != nil {
 			l.err = nil
-			return c, err
+			return err
 		}
 		l.cond.Wait()
 	}
@@ -256,6 +274,7 @@ func (l *door[C]) depose() error {
 	if started {
 		strangers = l.strangersLocked()
 	}
+	l.dismissLocked()
 	l.mu.Unlock()
 	for _, p := range strangers {
 		p.Close() // and their greetings end

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"afunix/internal/descriptor"
+	"afunix/internal/pipe"
 	"afunix/internal/sock"
 	"afunix/internal/wire"
 )
@@ -153,7 +154,7 @@ func listener(change func(s *sock.ListenerState), clients ...[]byte) func(*enemy
 var listenersThatCannotBe = map[string]attack{
 	"a type that does not exist":  {says: "record 0: bad record: a listener of type 9", do: listener(func(s *sock.ListenerState) { s.Type = 9 })},
 	"a listener for datagrams":    {says: "record 0: bad record: a listener of type 2", do: listener(func(s *sock.ListenerState) { s.Type = sock.Datagram })},
-	"too many handles":            {says: "record 0: bad record: a listener with 16 further descriptors and …", do: listener(func(s *sock.ListenerState) { s.Handles = 16 })},
+	"too many handles":            {says: "record 0: bad record: a listener with 250 further descriptors and …", do: listener(func(s *sock.ListenerState) { s.Handles = pipe.MaxHandles })},
 	"handles that did not come":   {says: "record 0: bad record: …", do: listener(func(s *sock.ListenerState) { s.Handles += 3 })},
 	"a source that is too long":   {says: "record 0: bad record: a listener with …", do: listener(func(s *sock.ListenerState) { s.Source = make([]byte, 4097) })},
 	"a name that is too long":     {says: "record 0: bad record: a name of 109 bytes", do: listener(func(s *sock.ListenerState) { s.Local = strings.Repeat("x", 109) })},

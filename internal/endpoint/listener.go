@@ -1,7 +1,9 @@
 package endpoint
 
 import (
+	"errors"
 	"net"
+	"syscall"
 	"time"
 
 	"afunix/internal/pipe"
@@ -26,15 +28,26 @@ func newListener(source pipe.Source, cfg Config, backlog int) *Listener {
 	return l
 }
 
-// Accept waits for the next connection.
+// Accept waits for the next connection. A guest of whose end nothing can be made, since somebody who
+// had it before has seen to that, is as good as gone.
 func (l *Listener) Accept() (transport.Conn, error) {
-	c, err := l.take()
-	if err != nil {
-		return nil, err
+	for {
+		c, guest, err := l.takeAny()
+		if err != nil {
+			return nil, err
+		}
+		if guest == nil {
+			c.accepted()
+			l.handed()
+			return c, nil
+		}
+		switch c, err := l.cfg.World.Plain(guest, l.addr); {
+		case err == nil:
+			return c, nil
+		case errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENOMEM):
+			return nil, err
+		}
 	}
-	c.accepted()
-	l.handed()
-	return c, nil
 }
 
 // SetDeadline sets when Accept gives up.

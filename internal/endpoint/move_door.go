@@ -77,6 +77,11 @@ func (l *door[C]) Begin(m *move.Outgoing) error {
 	}
 	l.wakeSilent() // run may wait for one of them to speak
 	<-l.ran
+	<-l.guests.ran
+	if err := l.lodge(); err != nil {
+		l.Stay()
+		return err
+	}
 	for _, at := range l.allGreeted() {
 		if err := m.Begin(at.Client); err != nil {
 			l.Stay()
@@ -194,6 +199,7 @@ func (l *door[C]) Moved() {
 	l.closed, l.paused = true, false
 	l.deadline.stopLocked()
 	l.backlog.Clear()
+	l.dismissLocked()
 	l.cond.Broadcast()
 	l.mu.Unlock()
 	l.source.Close()
@@ -226,6 +232,7 @@ func (l *door[C]) resume(silent []pipe.Pipe) {
 	l.mu.Lock()
 	l.started = true
 	l.ran = make(chan struct{})
+	l.receiveLocked()
 	l.cond.Broadcast()
 	l.mu.Unlock()
 	for _, p := range silent {

@@ -60,16 +60,17 @@ func Order() []Lock {
 		{Class: SimSystem{}, Name: "simproc.system", Guards: "the tables of simulated processes; what is released is told under it", Long: true},
 		{Class: SimWorld{}, Name: "sim.World.mu", Guards: "a simulated world", Leaf: true},
 
-		{Class: Accepting{}, Name: "winpipe.Listener.accepting", Guards: "one Accept at a time", Long: true},
+		{Class: Accepting{}, Name: "winpipe.entrance.accepting", Guards: "one Accept at a time at each door", Long: true},
 		{Class: PipeListener{}, Name: "winpipe.Listener.mu", Guards: "whether a listener of pipes is closed or suspended"},
 		{Class: PipeReading{}, Name: "winpipe.Pipe.reading", Guards: "whether a read waits"},
 		{Class: PipeWriter{}, Name: "winpipe.writer.mu", Guards: "the write under way"},
 		{Class: ForeignUsing{}, Name: "winpipe.foreign.using", Guards: "a handle that is in use stays open", Long: true},
 		{Class: Foreign{}, Name: "winpipe.foreign.mu", Guards: "whether an end that was handed on is closed"},
 		{Class: Eager{}, Name: "winpipe.eager.mu", Guards: "a read for which a thread waits"},
-		{Class: StreamReading{}, Name: "winpipe.messages.reading", Guards: "one Read of a pipe of messages at a time", Long: true},
-		{Class: StreamDeadline{}, Name: "winpipe.messages.mu", Guards: "the deadline of reads of a pipe of messages"},
-		{Class: TimedRead{}, Name: "winpipe.timedRead.mu", Guards: "the handle of the read under way", Leaf: true},
+		{Class: StreamTurn{}, Name: "winpipe.half.turn", Guards: "one Read, or one Write, at a time of a stream with events", Long: true},
+		{Class: StreamUsing{}, Name: "winpipe.eventFile.using", Guards: "a stream's handle that is in use stays open", Long: true},
+		{Class: StreamDeadline{}, Name: "winpipe.half.mu", Guards: "the deadline of such a stream, in one direction"},
+		{Class: TimedIO{}, Name: "winpipe.timedIO.mu", Guards: "the handle of the operation under way", Leaf: true},
 		{Class: PipeProcess{}, Name: "winpipe.process.mu", Guards: "the handles of the process at the other end"},
 		{Class: PipePeer{}, Name: "linuxpipe.peer.mu", Guards: "the pidfd of the process at the other end", Leaf: true},
 		{Class: Spare{}, Name: "linuxpipe.spare.mu", Guards: "the descriptor that is kept back", Leaf: true},
@@ -119,9 +120,10 @@ type (
 	ForeignUsing   struct{ class }
 	Foreign        struct{ class }
 	Eager          struct{ class }
-	StreamReading  struct{ class }
+	StreamTurn     struct{ class }
+	StreamUsing    struct{ class }
 	StreamDeadline struct{ class }
-	TimedRead      struct{ class }
+	TimedIO        struct{ class }
 	PipeProcess    struct{ class }
 	PipePeer       struct{ class }
 	Spare          struct{ class }

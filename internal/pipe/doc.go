@@ -25,8 +25,9 @@ const (
 	MaxSourceState = 4096
 )
 
-// MaxHandles bounds how many descriptors [Source.Suspend] returns.
-const MaxHandles = 16
+// MaxHandles bounds how many descriptors [Source.Suspend] returns, with those of its guests that
+// nobody has accepted (see [Host]). Their number is a byte in a packet.
+const MaxHandles = 250
 
 // A Buffer is what a packet is read into. It has room for the largest packet, and for one byte
 // more, which shows a packet that is too large.

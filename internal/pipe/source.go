@@ -1,5 +1,7 @@
 package pipe
 
+import "afunix/internal/cred"
+
 // A Source is where a listener's pipes come from.
 type Source interface {
 	// Accept waits for the next client's pipe. After Close or Suspend it returns those of clients
@@ -26,6 +28,26 @@ type Source interface {
 
 	// Resume undoes Suspend, unless Close was called. It is called once Accept has left.
 	Resume()
+}
+
+// A Host is a Source that may have a second door, with a public name, at which programs come that do
+// not speak our protocol.
+type Host interface {
+	// AcceptGuest waits for the next of them, as Accept does for a pipe. Without such a door it
+	// fails with net.ErrClosed.
+	AcceptGuest() (Guest, error)
+}
+
+// A Guest is a client of a [Host] that nobody has accepted. What becomes of one that is accepted is
+// a stream, and no pipe.
+type Guest interface {
+	// Peer returns the process that has connected; EPERM: the system does not say which it is.
+	Peer() (cred.Credentials, error)
+	// Descriptor returns the descriptor by which the guest is handed on, behind those that
+	// [Source.Suspend] has returned. Whoever gets it meets the guest at AcceptGuest.
+	Descriptor() uintptr
+	// Close turns the guest away. In a process that has been handed the guest it stays.
+	Close() error
 }
 
 // A Named source of OpenSource knows what it is bound to, as its state says.

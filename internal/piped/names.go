@@ -37,7 +37,7 @@ func pipeOptions(o transport.Options) pipe.Options {
 // bind binds name, or one that it chooses if that is "".
 func bind(name string, t sock.Type, o pipe.Options) (pipe.Source, string, error) {
 	if name != "" {
-		if err := bindable(name); err != nil {
+		if err := bindable(name, t); err != nil {
 			return nil, "", err
 		}
 		source, err := system.Listen(name, t, o)

@@ -17,9 +17,6 @@ type Transport struct{}
 
 var _ transport.Transport = Transport{}
 
-// world is what ends need that have moved to this process.
-var world = endpoint.World{System: system, Network: names{}, Autobind: autobind}
-
 // Dial connects a socket to the one called name.
 func (Transport) Dial(ctx context.Context, network string, laddr *net.UnixAddr, name string,
 	authorize transport.Authorize) (transport.Conn, error) {

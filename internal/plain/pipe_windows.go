@@ -10,12 +10,13 @@ import (
 	"afunix/internal/winpipe"
 )
 
-// A pipeConn is a connection to the server of a pipe: a [transport.Conn].
+// A pipeConn is a connection by a pipe of bytes or messages, at the side of the server or of the
+// client: a [transport.Conn].
 type pipeConn struct {
 	*winpipe.Stream
-	remote  *net.UnixAddr
-	peer    cred.Credentials
-	peerErr error // why peer is not known
+	local, remote *net.UnixAddr
+	peer          cred.Credentials
+	peerErr       error // why peer was not known when the connection began
 }
 
 var _ transport.Conn = (*pipeConn)(nil)
@@ -43,10 +44,16 @@ func (c *pipeConn) Recv(b []byte, peek bool) (transport.Message, error) {
 	return transport.Message{N: n}, err
 }
 
-// PeerCredentials are those of the process that serves the pipe.
-func (c *pipeConn) PeerCredentials() (cred.Credentials, error) { return c.peer, c.peerErr }
+// PeerCredentials are those of the process that serves the pipe, or that has connected to it. Of a
+// client the system may know more once something of it has been read.
+func (c *pipeConn) PeerCredentials() (cred.Credentials, error) {
+	if c.peerErr == nil {
+		return c.peer, nil
+	}
+	return c.Peer()
+}
 
-// The sizes of a pipe's buffers are its server's.
+// The sizes of a pipe's buffers are those with which its server has made it.
 
 func (c *pipeConn) SetReadBuffer(int) error   { return errors.ErrUnsupported }
 func (c *pipeConn) SetWriteBuffer(int) error  { return errors.ErrUnsupported }
@@ -56,7 +63,7 @@ func (c *pipeConn) WriteBuffer() (int, error) { return 0, errors.ErrUnsupported 
 func (c *pipeConn) SetPassCredentials(bool) error             { return errors.ErrUnsupported }
 func (c *pipeConn) PassCredentials() (bool, error)            { return false, nil }
 func (c *pipeConn) PendingError() error                       { return nil }
-func (c *pipeConn) LocalAddr() *net.UnixAddr                  { return &net.UnixAddr{Net: stream} }
+func (c *pipeConn) LocalAddr() *net.UnixAddr                  { return c.local }
 func (c *pipeConn) RemoteAddr() *net.UnixAddr                 { return c.remote }
 func (c *pipeConn) Packets() (sent, received uint64, ok bool) { return 0, 0, false }
 func (c *pipeConn) Socket() net.Conn                          { return nil }

@@ -7,6 +7,7 @@ import (
 
 	"afunix/internal/cred"
 	"afunix/internal/lookalike"
+	"afunix/internal/pipe"
 	"afunix/internal/transport"
 	"afunix/internal/winpipe"
 )
@@ -44,14 +45,29 @@ func dialPipe(ctx context.Context, public string, remote *net.UnixAddr, authoriz
 	if err != nil {
 		return nil, err
 	}
-	c := &pipeConn{Stream: s, remote: remote}
-	c.peer, c.peerErr = s.Server()
+	c := &pipeConn{Stream: s, local: nobody, remote: remote}
+	c.peer, c.peerErr = s.Peer()
 	if err := allowed(authorize, c.peer, c.peerErr); err != nil {
 		s.Close()
 		return nil, err
 	}
 	return c, nil
 }
+
+// Accepted makes a connection of a client of a public name, whose guest it owns, also if it fails.
+func Accepted(guest pipe.Guest, local *net.UnixAddr) (transport.Conn, error) {
+	g := guest.(*winpipe.Guest)
+	c := &pipeConn{local: local, remote: nobody}
+	c.peer, c.peerErr = g.Peer()
+	var err error
+	if c.Stream, err = g.Stream(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// nobody is the address of an end without a name.
+var nobody = &net.UnixAddr{Net: stream}
 
 // allowed asks authorize, if there is one, about the peer. Not to know the peer is to refuse it.
 func allowed(authorize transport.Authorize, peer cred.Credentials, unknown error) error {

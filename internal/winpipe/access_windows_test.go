@@ -112,7 +112,7 @@ func TestSocketFileIsNotWritableForThoseWhoMayConnect(t *testing.T) {
 	if rights := g.allowed[everyoneSID]; rights&windows.FILE_READ_DATA == 0 || rights&write != 0 {
 		t.Errorf("everybody has %#x on the socket file (of all: %v)", rights, maps.Keys(g.allowed))
 	}
-	if mode := guardOf(t, l.(*Listener).attributes.SecurityDescriptor).allowed[everyoneSID]; mode != clientAccess {
+	if mode := guardOf(t, l.(*Listener).private.attributes.SecurityDescriptor).allowed[everyoneSID]; mode != clientAccess {
 		t.Errorf("everybody has %#x on the pipe", mode)
 	}
 	p := dial(t, path)

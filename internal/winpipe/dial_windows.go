@@ -173,12 +173,8 @@ func readMessages(h windows.Handle) error {
 	return windows.SetNamedPipeHandleState(h, &mode, nil, nil)
 }
 
-// listening reports whether the sentinel of pipe id exists, and so its listener. Asking does not
-// connect.
-func listening(id pipeID) bool {
-	name, err := windows.UTF16PtrFromString(id.sentinelName())
-	return err == nil && waitNamedPipe(name, 1) != windows.ERROR_FILE_NOT_FOUND
-}
+// listening reports whether the sentinel of pipe id exists, and so its listener.
+func listening(id pipeID) bool { return exists(id.sentinelName()) }
 
 // Pair returns the two ends of a new connection within this process.
 func (System) Pair() (a, b pipe.Pipe, err error) {
@@ -188,25 +184,30 @@ func (System) Pair() (a, b pipe.Pipe, err error) {
 	}
 	var id pipeID
 	rand.Read(id[:])
-	server, err := newInstance(id, attributes, true)
+	door, err := newEntrance(id.pipeName(), messageMode, quota, attributes, 0)
 	if err != nil {
+		return nil, nil, err
+	}
+	defer door.close()
+	if err := door.add(true); err != nil {
 		return nil, nil, err
 	}
 	name, err := windows.UTF16PtrFromString(id.pipeName())
 	if err != nil {
-		server.close()
 		return nil, nil, err
 	}
 	client, err := openPipe(name)
 	if err != nil {
-		server.close()
 		return nil, nil, errno(err)
 	}
 	if b, err = newPipe(client, newOrigin(client, false, cred.Self().SID)); err != nil {
-		server.close()
 		return nil, nil, err
 	}
-	if a, err = server.accept(); err != nil {
+	server, err := door.next()
+	if err == nil {
+		a, err = server.accept()
+	}
+	if err != nil {
 		b.Close()
 		return nil, nil, err
 	}

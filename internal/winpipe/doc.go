@@ -10,9 +10,11 @@
 //	readnow_windows.go   reading without waiting
 //	end_windows.go       the handle of an end, and waiting for packets by Go's poller
 //	foreign_windows.go   the same for an end that was handed on: waiting by events
-//	timedread_windows.go a read with an event; eager_windows.go: a thread that waits for the next packet
+//	timedio_windows.go a read or write with an event; eager_windows.go: a thread that waits for the next packet
 //	listen_windows.go    names that are bound; bind_windows.go: names without a listener
+//	entrance_windows.go  the instances at which clients of one pipe are waited for
 //	instance_windows.go  a server's end that waits for its client
+//	guest_windows.go     clients of a public name
 //	open_windows.go      ends that another process has handed on
 //	examine_windows.go   whether a handle that was handed on is what it should be
 //	suspend_windows.go   listeners that are handed on; state.go: what they take along
@@ -20,7 +22,8 @@
 //	find_windows.go      which pipe a name leads to
 //	process_windows.go   the process at the other end: who it is, handles to and from it (Push, TakeBack)
 //	origin_windows.go    what the system says about that process, and what follows
-//	stream_windows.go    the client's end of another program's pipe, as a stream of bytes
+//	stream_windows.go    an end of a pipe to another program, as a stream of bytes; eventfile_windows.go:
+//	                     the same for an end that was handed on; half_windows.go: a direction by events
 //	access_windows.go    Mode, Owner and Group as access lists
 //	security_windows.go  users, integrity, who may connect by default, security descriptors
 //	sockfile.go          what a socket file contains
@@ -35,7 +38,8 @@
 // the abstract name, and the kernel forgets the pipe name with the last handle.
 //
 // For a public name (\\.\pipe\NAME), at which other programs connect, the name of the pipe beside
-// it that is ours is derived from NAME alone (publicID).
+// it that is ours is derived from NAME alone (publicID). A listener there serves both: packets on
+// the private pipe, and a stream of bytes on the public one.
 //
 // A pipe's name exists as long as one of its connections does, which may be longer than its
 // listener. So a second pipe, the sentinel, shows that somebody listens. Nobody connects to the

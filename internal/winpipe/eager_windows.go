@@ -25,7 +25,7 @@ type eager struct {
 	busy bool // the last message came within eagerness
 
 	mu      locks.Mutex[locks.Eager]
-	reads   *timedRead // made when first needed: an end that is idle has none
+	reads   *timedIO // made when first needed: an end that is idle has none
 	stopped bool
 
 	// What the read works on, and its outcome.
@@ -84,7 +84,7 @@ func (e *eager) prepare() bool {
 		return false
 	}
 	if e.reads == nil {
-		reads, err := newTimedRead()
+		reads, err := newTimedIO()
 		if err != nil {
 			return false
 		}

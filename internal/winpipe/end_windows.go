@@ -130,17 +130,21 @@ func (e *polled) Close() error {
 }
 
 // SyscallConn gives access to the handle, by which the end is handed on.
-func (p *Pipe) SyscallConn() syscall.RawConn { return rawConn{p} }
+func (p *Pipe) SyscallConn() syscall.RawConn { return rawConn(p.control) }
 
-type rawConn struct{ p *Pipe }
-
-// Control calls f with the handle, which stays open meanwhile.
-func (c rawConn) Control(f func(fd uintptr)) error {
-	if c.p.closed.Load() { // although the handle may still be open: see Close
+// control calls f with the handle, which stays open meanwhile.
+func (p *Pipe) control(f func(fd uintptr)) error {
+	if p.closed.Load() { // although the handle may still be open: see Close
 		return net.ErrClosed
 	}
-	return c.p.end.lend(f)
+	return p.end.lend(f)
 }
+
+// A rawConn gives access to a handle: it is the Control of a syscall.RawConn.
+type rawConn func(f func(fd uintptr)) error
+
+// Control calls f with the handle, which stays open meanwhile.
+func (c rawConn) Control(f func(fd uintptr)) error { return c(f) }
 
 // Read is not supported: there is no waiting for a pipe to become readable.
 func (rawConn) Read(func(fd uintptr) bool) error { return errors.ErrUnsupported }

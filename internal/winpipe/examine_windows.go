@@ -85,12 +85,12 @@ func isFile(v uintptr) bool {
 	return err == nil && name == "File"
 }
 
-// checkEnd checks that h is an end of a local pipe, on the side that it is said to be on, and for
-// overlapped I/O of whole messages, which only a message pipe can be for: EPROTO if not. A remote
+// checkEnd checks that h is an end of a local pipe, on the side that it is said to be on, for
+// overlapped I/O, and of that mode, PIPE_TYPE_… and PIPE_READMODE_…: EPROTO if not. A remote
 // pipe would say about processes what its server likes. A process that keeps a duplicate of h can
 // change at any time how messages are read. Then packets are not whole, or the pipe seems to have
 // ended, but nothing waits.
-func checkEnd(h windows.Handle, server bool) error {
+func checkEnd(h windows.Handle, server bool, mode uint32) error {
 	flags, err := pipeFlags(h)
 	var state uint32
 	if err == nil {
@@ -99,7 +99,8 @@ func checkEnd(h windows.Handle, server bool) error {
 	switch {
 	case err != nil, isSynchronous(h),
 		flags&windows.PIPE_SERVER_END != 0 != server,
-		state != windows.PIPE_READMODE_MESSAGE: // neither for bytes nor PIPE_NOWAIT
+		flags&windows.PIPE_TYPE_MESSAGE != mode&windows.PIPE_TYPE_MESSAGE,
+		state != mode&windows.PIPE_READMODE_MESSAGE: // which is also if it is PIPE_NOWAIT
 		return syscall.EPROTO
 	}
 	return nil
@@ -142,7 +143,7 @@ func pipeFlags(h windows.Handle) (flags uint32, err error) {
 func checkServer(h windows.Handle, name string) error {
 	var info struct { // FILE_NAME_INFO
 		length uint32
-		name   [len(prefix) + 2*len(pipeID{}) + len(sentinelSuffix) + 1]uint16
+		name   [1 + maxPipeName]uint16
 	}
 	flags, err := pipeFlags(h)
 	if err == nil {

@@ -16,7 +16,7 @@ import (
 type foreign struct {
 	handle windows.Handle
 	exam   *examination
-	reads  *timedRead
+	reads  *timedIO
 
 	using locks.RWMutex[locks.ForeignUsing] // shared by calls that use the handle, exclusive for closing it
 	gone  chan struct{}                     // closed by Close
@@ -29,7 +29,7 @@ type foreign struct {
 // newForeign makes an end of h, which is being examined and which it owns from now on, even if it
 // fails.
 func newForeign(h windows.Handle, exam *examination) (*foreign, error) {
-	reads, err := newTimedRead()
+	reads, err := newTimedIO()
 	if err != nil {
 		exam.close(h)
 		return nil, err

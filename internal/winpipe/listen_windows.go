@@ -15,21 +15,19 @@ import (
 	"afunix/internal/sock"
 )
 
-// A Listener waits for the clients of a name: a [pipe.Source].
+// A Listener waits for the clients of a name: a [pipe.Source]. To a public name it has two doors,
+// and is a [pipe.Host]: see docs/PROTOCOL.md.
 type Listener struct {
 	socketType sock.Type
 	id         pipeID
-	sddl       string // what attributes were made of
-	attributes *windows.SecurityAttributes
+	sddl       string         // what the attributes of pipes were made of
+	name       string         // the public name, without what is in front of it; "" if there is none
 	sentinel   windows.Handle // shows that the listener exists; nobody connects to it
-	instances  int            // how many are to wait
-	file       *boundFile     // nil for an abstract name
-	unlinked   func() error   // removes that the first time, and says each time what came of it
-	exam       *examination   // of handles that another process has handed on
-
-	accepting locks.Mutex[locks.Accepting] // held by Accept while it waits
-	waiting   []*instance
-	idle      []windows.Handle // older instances at which nobody waits: handed on, to this process or by it
+	private    *entrance
+	public     *entrance    // nil without a public name
+	file       *boundFile   // nil for an abstract or public name
+	unlinked   func() error // removes that the first time, and says each time what came of it
+	exam       *examination // of handles that another process has handed on
 
 	mu        locks.Mutex[locks.PipeListener]
 	closed    bool
@@ -49,15 +47,12 @@ func (System) Listen(name string, t sock.Type, o pipe.Options) (pipe.Source, err
 	if err != nil {
 		return nil, err
 	}
-	l, err := newListener(t, who.pipe)
+	s, hasFile := stateFor(name, t)
+	s.sddl, s.instances, s.guests = who.pipe, atMost(maxInstances, o.Backlog), atMost(maxGuests, o.Backlog)
+	l, err := newListener(s)
 	if err != nil {
 		return nil, err
 	}
-	if 0 < o.Backlog && o.Backlog < maxInstances {
-		l.instances = o.Backlog
-	}
-	id, hasFile := listenerID(name, t)
-	l.id = id
 	if err := l.open(); err != nil {
 		l.release()
 		return nil, err
@@ -77,54 +72,89 @@ func (System) Listen(name string, t sock.Type, o pipe.Options) (pipe.Source, err
 	return l, nil
 }
 
-// listenerID returns the pipe on which a listener of that name serves its clients, and whether a
-// socket file leads there. Of a public name that is the private pipe; whoever listens has made the
-// public one before.
-func listenerID(name string, t sock.Type) (id pipeID, hasFile bool) {
-	if pipe.IsAbstract(name) {
-		return abstractID(cred.Self().SID, name, t), false
+// atMost is the backlog, if there is one, or else limit, which is the most that it can be.
+func atMost(limit, backlog int) int {
+	if 0 < backlog && backlog < limit {
+		return backlog
 	}
-	if public := lookalike.PipeAt(name); public != "" {
-		return publicID(public, t), false
-	}
-	rand.Read(id[:])
-	return id, true
+	return limit
 }
 
-func newListener(t sock.Type, sddl string) (*Listener, error) {
-	attributes, err := securityAttributes(sddl)
+// stateFor returns on which pipe a listener of that name serves its clients, and whether a socket
+// file leads there. To a public name that is the pipe beside the public one.
+func stateFor(name string, t sock.Type) (s sourceState, hasFile bool) {
+	s.socketType = t
+	if pipe.IsAbstract(name) {
+		s.id = abstractID(cred.Self().SID, name, t)
+		return s, false
+	}
+	if public := lookalike.PipeAt(name); public != "" {
+		s.public, s.id = public, publicID(public, t)
+		return s, false
+	}
+	rand.Read(s.id[:])
+	return s, true
+}
+
+// newListener makes a Listener with that state, without handles and without a file.
+func newListener(s sourceState) (*Listener, error) {
+	attributes, err := securityAttributes(s.sddl)
 	if err != nil {
 		return nil, err
 	}
-	stop, err := newEvent()
-	if err != nil {
-		return nil, err
-	}
-	l := &Listener{
-		socketType: t,
-		sddl:       sddl,
-		attributes: attributes,
-		instances:  maxInstances,
-		exam:       passed,
-		stop:       stop,
-		stopped:    make(chan struct{}),
-	}
+	l := &Listener{socketType: s.socketType, id: s.id, sddl: s.sddl, name: s.public, exam: passed, stopped: make(chan struct{})}
 	l.unlinked = sync.OnceValue(l.unlinkFile)
+	if l.private, err = newEntrance(s.id.pipeName(), messageMode, quota, attributes, s.instances); err != nil {
+		return nil, err
+	}
+	if s.public != "" {
+		l.public, err = newEntrance(device+s.public, byteMode, publicQuota, attributes, s.guests)
+	}
+	if err == nil {
+		l.stop, err = newEvent()
+	}
+	if err != nil {
+		l.release()
+		return nil, err
+	}
 	return l, nil
 }
 
-// open makes the sentinel, which is the claim to the name, and the instances. The caller releases
-// them, also after an error.
+// open makes the pipes and their instances. The public pipe comes first, and then the sentinel,
+// which is the claim to the private one. The caller releases them, also after an error.
 func (l *Listener) open() (err error) {
-	if l.sentinel, err = newSentinel(l.id, l.attributes); err != nil {
+	if l.public != nil {
+		if err := l.public.addPublic(); err != nil {
+			return err
+		}
+	}
+	if l.sentinel, err = newSentinel(l.id, l.private.attributes); err == nil {
+		err = l.private.addPrivate()
+	}
+	switch {
+	case err == syscall.EADDRINUSE && l.public != nil:
+		return errPrivateTaken
+	case err != nil:
 		return err
 	}
-	first, err := firstInstance(l.id, l.attributes)
-	if err != nil {
-		return err
+	for _, e := range l.entrances() {
+		if err := e.topUp(); err != nil {
+			return err
+		}
 	}
-	l.waiting = append(l.waiting, first)
-	return l.topUp()
+	return nil
+}
+
+// errPrivateTaken: nobody has the public name, and somebody the pipe beside it.
+var errPrivateTaken = &lookalike.Error{Errno: syscall.EADDRINUSE,
+	What: "it is the name of a pipe that is free, but another process has the pipe beside it by which afunix is found"}
+
+// entrances returns those that there are.
+func (l *Listener) entrances() []*entrance {
+	if l.public == nil {
+		return []*entrance{l.private}
+	}
+	return []*entrance{l.private, l.public}
 }
 
 // newSentinel makes the pipe that exists as long as the listener: EADDRINUSE if there is one
@@ -145,49 +175,12 @@ func newSentinel(id pipeID, attributes *windows.SecurityAttributes) (windows.Han
 	return 0, errno(err)
 }
 
-// firstInstance makes the first instance of the pipe. If the name exists, then because connections
-// have outlived an earlier listener to an abstract name: it can be used again, provided that it is
-// the same user's. EADDRINUSE if it is not.
-func firstInstance(id pipeID, attributes *windows.SecurityAttributes) (*instance, error) {
-	first, err := newInstance(id, attributes, true)
-	if err != syscall.EACCES {
-		return first, err
-	}
-	if first, err = newInstance(id, attributes, false); err != nil {
-		return nil, syscall.EADDRINUSE
-	}
-	if owner, err := ownerOf(first.pipe, windows.SE_KERNEL_OBJECT); err != nil || owner != cred.Self().SID {
-		first.close()
-		return nil, syscall.EADDRINUSE
-	}
-	return first, nil
-}
-
 // Name returns the path of the socket file; "" if there is none.
 func (l *Listener) Name() string {
 	if l.file == nil {
 		return ""
 	}
 	return l.file.path
-}
-
-// topUp waits at the instances that were handed on, and makes more until as many wait as should.
-func (l *Listener) topUp() error {
-	for len(l.idle) > 0 {
-		in, err := startInstance(l.idle[0], true)
-		if err != nil {
-			return err
-		}
-		l.waiting, l.idle = append(l.waiting, in), l.idle[1:]
-	}
-	for len(l.waiting) < l.instances {
-		in, err := newInstance(l.id, l.attributes, false)
-		if err != nil {
-			return err
-		}
-		l.waiting = append(l.waiting, in)
-	}
-	return nil
 }
 
 // SetUnlinkOnClose says whether Close removes the socket file. By default Close does.
@@ -203,23 +196,12 @@ func (l *Listener) SetUnlinkOnClose(unlink bool) {
 // listener. Any other error is one of resources (EMFILE, ENOMEM), after which trying again later
 // makes sense.
 func (l *Listener) Accept() (pipe.Pipe, error) {
-	l.accepting.Lock()
-	defer l.accepting.Unlock()
 	for {
-		if err := l.settle(); err != nil {
-			return nil, err
-		}
-		if err := l.topUp(); err != nil && len(l.waiting) == 0 {
-			return nil, err
-		}
-		i, err := l.wait()
+		in, err := l.next(l.private)
 		if err != nil {
 			return nil, err
 		}
-		connected := l.waiting[i]
-		l.waiting = append(l.waiting[:i], l.waiting[i+1:]...)
-		l.topUp() // the next client should not have to wait; if it fails, the next Accept tries again and says why
-		switch p, err := connected.accept(); err {
+		switch p, err := in.accept(); err {
 		case nil:
 			return p, nil
 		case errNoClient:
@@ -229,22 +211,14 @@ func (l *Listener) Accept() (pipe.Pipe, error) {
 	}
 }
 
-// wait returns the index of an instance whose wait for a client has ended: the oldest one, to which
-// the system leads clients first.
-func (l *Listener) wait() (int, error) {
-	var events [1 + maxInstances]windows.Handle
-	events[0] = l.stop
-	for i, in := range l.waiting {
-		events[1+i] = in.event
+// next waits for the next client at e.
+func (l *Listener) next(e *entrance) (*instance, error) {
+	e.accepting.Lock()
+	defer e.accepting.Unlock()
+	if err := l.settle(); err != nil {
+		return nil, err
 	}
-	n, err := windows.WaitForMultipleObjects(events[:1+len(l.waiting)], false, windows.INFINITE)
-	if err != nil {
-		return 0, errno(err)
-	}
-	if n == windows.WAIT_OBJECT_0 {
-		return 0, net.ErrClosed
-	}
-	return int(n) - 1, nil
+	return e.next(l.stop)
 }
 
 // isStopped reports whether Close or Suspend was called. The caller holds l.mu.
@@ -265,12 +239,12 @@ func (l *Listener) Close() error {
 		return net.ErrClosed
 	}
 	if l.exam.verdict() == nil {
-		l.end()
+		l.release()
 		return err
 	}
 	go func() { // nobody knows yet what these handles are, and so whether closing them waits
 		<-l.exam.looked
-		l.end()
+		l.release()
 	}()
 	return err
 }
@@ -287,21 +261,13 @@ func (l *Listener) markClosed() (first bool) {
 	return first
 }
 
-// end closes what open made.
-func (l *Listener) end() {
-	l.accepting.Lock() // Accept has left
-	defer l.accepting.Unlock()
-	l.release()
-}
-
-// release closes what open made. The sentinel goes last: while it is there, nobody else can bind
+// release closes what open made, once whoever waits for a client has left. The sentinel goes last: while it is there, nobody else can bind
 // the name, and so no client meets an instance of ours in place of the new listener's.
 func (l *Listener) release() {
-	for _, in := range l.waiting {
-		in.close()
+	for _, e := range l.entrances() {
+		e.close()
 	}
-	l.waiting = nil
-	for _, h := range append(l.idle, l.sentinel, l.stop) {
+	for _, h := range []windows.Handle{l.sentinel, l.stop} {
 		if h != 0 {
 			windows.CloseHandle(h)
 		}

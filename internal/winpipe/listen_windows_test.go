@@ -115,10 +115,10 @@ func TestClientsAreAcceptedInTheOrderInWhichTheyCame(t *testing.T) {
 	address := abstractName(t)
 	l := listen(t, address)
 	for round := range 3 {
-		for i := range l.instances {
+		for i := range l.private.size {
 			write(t, dial(t, address), []byte{byte(round), byte(i)})
 		}
-		for i := range l.instances {
+		for i := range l.private.size {
 			if got := read(t, accept(t, l)); got[0] != byte(round) || got[1] != byte(i) {
 				t.Errorf("round %d: client %v was accepted as number %d", round, got, i)
 			}
@@ -147,7 +147,7 @@ func TestClientThatIsGoneBeforeAcceptIsStillAccepted(t *testing.T) {
 func TestClientWaitsForAnInstance(t *testing.T) {
 	address := abstractName(t)
 	l := listen(t, address)
-	for range l.instances {
+	for range l.private.size {
 		dial(t, address)
 	}
 	connected := make(chan error, 1)

@@ -50,7 +50,7 @@ func openEnd(e *foreign, from *origin) (*Pipe, error) {
 // learn completes the origin of an end that was handed on. Nobody reads it before the examination
 // has been passed.
 func (o *origin) learn(h windows.Handle) error {
-	if err := checkEnd(h, o.server); err != nil {
+	if err := checkEnd(h, o.server, messageMode); err != nil {
 		return err
 	}
 	owner := ""

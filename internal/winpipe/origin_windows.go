@@ -80,18 +80,21 @@ func (w witness) vouch(who subject, moved bool) error {
 	return nil
 }
 
-// serving returns the process that has made a pipe, and the pipe's owner. A process that is seen
-// not to be the owner's, or to be younger than the connection, is not named: its number is another
-// process's by now, and PID is 0. A process that may not be opened, as one of another user, is
-// named as the system names it.
-func (o origin) serving(pipe windows.Handle) (cred.Credentials, error) {
-	known, err := o.witness(pipe)
-	if err != nil {
-		return cred.Credentials{}, err
-	}
-	named := cred.Credentials{PID: int(o.pid), UID: -1, GID: -1, SID: o.owner}
+// other returns the process that has made the other end of a connection, and its user: the owner of
+// the pipe, or who has opened the client's end. A process that is seen not to be that user's, or to
+// be younger than the connection, is not named: its number is another process's by now, and PID is
+// 0. A process that may not be opened, as one of another user, is named as the system names it.
+func (o origin) other(pipe windows.Handle) (cred.Credentials, error) {
 	maker := openIdentity(o.pid)
 	defer maker.close()
+	known, err := o.witness(pipe)
+	switch {
+	case err != nil && o.server:
+		return o.alone(maker)
+	case err != nil:
+		return cred.Credentials{}, err
+	}
+	named := cred.Credentials{PID: int(o.pid), UID: -1, GID: -1, SID: known.subject.user}
 	if maker.handle == 0 {
 		return named, nil
 	}
@@ -105,4 +108,19 @@ func (o origin) serving(pipe windows.Handle) (cred.Credentials, error) {
 	}
 	named.SID = who.user // the owner may be a group: Administrators
 	return named, nil
+}
+
+// alone returns the user of a client's process, where the system does not say who has opened the
+// end, but only which process has: so it is before the first byte of a client has been read that
+// has not asked for static tracking of its identity (SECURITY_QUALITY_OF_SERVICE, Microsoft), as
+// plain clients have not. EPERM: that process may not be asked, or is younger than the connection.
+func (o origin) alone(maker peer) (cred.Credentials, error) {
+	if maker.handle == 0 || !maker.existedAt(o.since) {
+		return cred.Credentials{}, syscall.EPERM
+	}
+	who, err := processSubject(maker.handle)
+	if err != nil {
+		return cred.Credentials{}, syscall.EPERM
+	}
+	return cred.Credentials{PID: int(o.pid), UID: -1, GID: -1, SID: who.user}, nil
 }

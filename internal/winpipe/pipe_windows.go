@@ -25,6 +25,9 @@ const (
 	// the quota.
 	quota = 1 << 20
 
+	// messageMode is that of a pipe that carries packets.
+	messageMode = windows.PIPE_TYPE_MESSAGE | windows.PIPE_READMODE_MESSAGE
+
 	// lingerLimit bounds how long an end that was closed waits for the other end to take its last
 	// packet.
 	lingerLimit = 30 * time.Second

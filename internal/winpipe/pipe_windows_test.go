@@ -28,6 +28,19 @@ const patience = 20 * time.Second
 // newPair is what pair calls: see TestEndsThatWereHandedOnDoTheSame.
 var newPair = system.Pair
 
+// newInstance makes an instance of the pipe of an id, which close closes.
+func newInstance(id pipeID, attributes *windows.SecurityAttributes, first bool) (*entrance, error) {
+	e, err := newEntrance(id.pipeName(), messageMode, quota, attributes, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err = e.add(first); err != nil {
+		e.close()
+		return nil, err
+	}
+	return e, nil
+}
+
 func pair(t *testing.T) (a, b *Pipe) {
 	t.Helper()
 	x, y, err := newPair()

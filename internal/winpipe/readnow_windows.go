@@ -14,7 +14,7 @@ import (
 // A poll is a look into the pipe, and a read that does not wait. Made when first needed; used by
 // one goroutine at a time.
 type poll struct {
-	reads      *timedRead
+	reads      *timedIO
 	buf        *pipe.Buffer
 	available  uint32
 	n          int
@@ -23,7 +23,7 @@ type poll struct {
 }
 
 func newPoll() (*poll, error) {
-	reads, err := newTimedRead()
+	reads, err := newTimedIO()
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func (p *Pipe) startPoll() (o *poll, err error) {
 
 // Waited reports whether the last Read is known to have waited. The poller of Go's runtime does not
 // say so, and how long a read took shows nothing, because a thread may be stopped for any time
-// between two instructions; only a timedRead knows.
+// between two instructions; only a timedIO knows.
 func (p *Pipe) Waited() bool { return p.waited }
 
 // ReadNow takes a packet that is there: see pipe.Pipe. It looks first, because looking is all that

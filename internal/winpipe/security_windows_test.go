@@ -120,7 +120,7 @@ func TestOnlyTheUserAndSystemAreLetIn(t *testing.T) {
 	const full = 0x1F01FF // FILE_ALL_ACCESS
 	path := filepath.Join(testenv.TempDir(t), "socket")
 	l := listen(t, path)
-	guardOfHandle(t, l.waiting[0].pipe, windows.SE_KERNEL_OBJECT).private(t, "an instance that waits", full)
+	guardOfHandle(t, l.private.waiting[0].pipe, windows.SE_KERNEL_OBJECT).private(t, "an instance that waits", full)
 	guardOfHandle(t, l.sentinel, windows.SE_KERNEL_OBJECT).private(t, "the sentinel", full)
 	b := dial(t, path)
 	onHandle(t, b, func(h windows.Handle) {
@@ -309,16 +309,18 @@ func TestRemoteClientsAreTurnedAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := listen(t, abstractName(t))
+	public := listen(t, publicName())
 	tried := 0
 	for _, host := range []string{"localhost", "127.0.0.1", name} {
 		if !reachable(t, host) {
 			continue
 		}
 		tried++
-		h, err := openRemote(host, l.id)
-		if err == nil {
-			windows.CloseHandle(h)
-			t.Errorf("a client came in by way of %s", host)
+		for _, pipe := range []string{l.private.pipe, public.private.pipe, public.public.pipe} {
+			if h, err := openRemote(host, pipe); err == nil {
+				windows.CloseHandle(h)
+				t.Errorf("a client came to %s by way of %s", pipe, host)
+			}
 		}
 	}
 	if tried == 0 {
@@ -326,8 +328,8 @@ func TestRemoteClientsAreTurnedAway(t *testing.T) {
 	}
 }
 
-func openRemote(host string, id pipeID) (windows.Handle, error) {
-	name, err := windows.UTF16PtrFromString(`\\` + host + `\PIPE\` + strings.TrimPrefix(id.pipeName(), device))
+func openRemote(host, pipe string) (windows.Handle, error) {
+	name, err := windows.UTF16PtrFromString(`\\` + host + `\PIPE\` + strings.TrimPrefix(pipe, device))
 	if err != nil {
 		return 0, err
 	}
@@ -351,7 +353,7 @@ func reachable(t *testing.T, host string) bool {
 		t.Fatal(err)
 	}
 	defer windows.CloseHandle(server)
-	h, err := openRemote(host, id)
+	h, err := openRemote(host, id.pipeName())
 	if err == nil {
 		windows.CloseHandle(h)
 	}

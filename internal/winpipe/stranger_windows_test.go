@@ -156,3 +156,97 @@ func TestStrangersThatAreLetIn(t *testing.T) {
 		t.Errorf("a stranger makes an instance of the pipe: %v, want EACCES", err)
 	}
 }
+
+// By default a plain client of another user is not let in, and with Mode 0666 it is, though it asks
+// for GENERIC_WRITE, as plain clients do, which includes the right to serve. It does not get that.
+func TestStrangersAtAPublicName(t *testing.T) {
+	s := newStranger(t)
+	closed := listen(t, publicName())
+	if h, err := s.dialPlain(closed.public.pipe); err != windows.ERROR_ACCESS_DENIED {
+		windows.CloseHandle(h)
+		t.Errorf("by default: %v", err)
+	}
+	source, err := system.Listen(publicName(), stream, pipe.Options{Mode: 0o666})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { source.Close() })
+	l := source.(*Listener)
+	h, err := s.dialPlain(l.public.pipe)
+	if err != nil {
+		t.Fatalf("with Mode 0666: %v", err)
+	}
+	defer windows.CloseHandle(h)
+	g := acceptGuest(t, l)
+	stream, err := g.(*Guest).Stream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Close()
+	err = s.do(func() error { // the system tells who has written, and not who has opened
+		var n uint32
+		return windows.WriteFile(h, []byte("x"), &n, nil)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	// This process has opened the end on the stranger's behalf, and so is not named.
+	if peer, err := stream.Peer(); err != nil || peer.SID != s.sid || peer.PID != 0 {
+		t.Errorf("once something was read, the client is %+v, %v; want %s", peer, err, s.sid)
+	}
+	attributes, err := securityAttributes("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := newEntrance(l.public.pipe, byteMode, publicQuota, attributes, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.close()
+	if err := s.do(func() error { return e.add(false) }); err != syscall.EACCES {
+		t.Errorf("a stranger makes an instance of the public pipe: %v, want EACCES", err)
+	}
+}
+
+// dialPlain opens a pipe as a plain client of the stranger's does.
+func (s *stranger) dialPlain(pipe string) (h windows.Handle, err error) {
+	s.t.Helper()
+	name, err := windows.UTF16PtrFromString(pipe)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	err = s.do(func() (err error) {
+		h, err = windows.CreateFile(name, windows.GENERIC_READ|windows.GENERIC_WRITE, 0, nil, windows.OPEN_EXISTING, 0, 0)
+		return err
+	})
+	return h, err
+}
+
+// A public name that a stranger has is refused.
+func TestListenRefusesThePublicNameOfAStranger(t *testing.T) {
+	s := newStranger(t)
+	name := publicName()
+	path, err := windows.UTF16PtrFromString(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var h windows.Handle
+	err = s.do(func() (err error) {
+		h, err = windows.CreateNamedPipe(path, windows.PIPE_ACCESS_DUPLEX, windows.PIPE_TYPE_BYTE, windows.PIPE_UNLIMITED_INSTANCES, 0, 0, 0, nil)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l, err := system.Listen(name, stream, pipe.Options{}); err != errPublicTaken {
+		if err == nil {
+			l.Close()
+		}
+		t.Errorf("%v, want EADDRINUSE", err)
+	}
+	windows.CloseHandle(h)
+	listen(t, name)
+}

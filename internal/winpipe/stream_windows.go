@@ -13,11 +13,11 @@ import (
 	"golang.org/x/sys/windows"
 
 	"afunix/internal/cred"
-	"afunix/internal/locks"
 )
 
-// A Stream is the client's end of another program's pipe, as a stream of bytes. Errors are plain:
-// an errno, io.EOF, net.ErrClosed, os.ErrDeadlineExceeded, errors.ErrUnsupported.
+// A Stream is one end of a pipe to another program, as a stream of bytes: the client's end of a
+// pipe of that program, or the server's of a public pipe of ours, which is one of bytes. Errors are
+// plain: an errno, io.EOF, net.ErrClosed, os.ErrDeadlineExceeded, errors.ErrUnsupported.
 //
 // A pipe of bytes is read and written by Go's poller, and holds no thread. It has no half-close.
 //
@@ -27,8 +27,11 @@ import (
 // event, at the cost of a thread for each Read that waits, because a message that is longer than
 // the buffer is a warning to the system (ERROR_MORE_DATA). For a warning the system posts to the
 // completion port what Go's poller does not expect there.
+//
+// An end that another process has had is read and written with events, too, as every such end: see
+// [foreign].
 type Stream struct {
-	file     *os.File
+	file     streamFile
 	raw      syscall.RawConn
 	origin   origin
 	messages *messages // nil: a pipe of bytes
@@ -87,17 +90,36 @@ func newStream(h windows.Handle, from origin) (*Stream, error) {
 		windows.CloseHandle(h)
 		return nil, err
 	}
-	e, err := newPolled(h)
+	s := &Stream{origin: from, messages: reads}
+	if from.late {
+		var f *eventFile
+		if f, err = newEventFile(h); err == nil {
+			s.file, s.raw = f, rawConn(f.control)
+		}
+	} else {
+		var e *polled
+		if e, err = newPolled(h); err == nil {
+			s.file, s.raw = e.file, e.raw
+		}
+	}
 	if err != nil {
 		reads.close()
 		return nil, errno(err)
 	}
-	return &Stream{file: e.file, raw: e.raw, origin: from, messages: reads}, nil
+	return s, nil
 }
 
-// Server returns the process that serves the pipe, and its user: see [origin.serving].
-func (s *Stream) Server() (who cred.Credentials, err error) {
-	used := s.raw.Control(func(fd uintptr) { who, err = s.origin.serving(windows.Handle(fd)) })
+// A streamFile is what a Stream is read and written by: an *os.File, or an [eventFile].
+type streamFile interface {
+	io.ReadWriteCloser
+	SetReadDeadline(t time.Time) error
+	SetWriteDeadline(t time.Time) error
+}
+
+// Peer returns the process that serves the pipe, or that has connected to it, and its user: see
+// [origin.other].
+func (s *Stream) Peer() (who cred.Credentials, err error) {
+	used := s.raw.Control(func(fd uintptr) { who, err = s.origin.other(windows.Handle(fd)) })
 	if used != nil {
 		return cred.Credentials{}, net.ErrClosed
 	}
@@ -186,7 +208,7 @@ func (s *Stream) CloseWrite() error {
 	return s.plain(err)
 }
 
-// CloseRead is not possible: the server cannot be told.
+// CloseRead is not possible: the other end cannot be told.
 func (s *Stream) CloseRead() error { return errors.ErrUnsupported }
 
 // SetDeadline sets both deadlines.
@@ -212,8 +234,9 @@ func (s *Stream) SetWriteDeadline(t time.Time) error { return s.plain(s.file.Set
 // SyscallConn gives access to the handle.
 func (s *Stream) SyscallConn() (syscall.RawConn, error) { return s.raw, nil }
 
-// Close closes this end. What was written stays for the server to read. Calls that wait return
-// net.ErrClosed.
+// Close closes this end. What was written stays in the pipe for the other end to read, whichever
+// end this is: only DisconnectNamedPipe, which nobody here calls, would discard it. So there is
+// nothing to flush, and Close waits for nobody. Calls that wait return net.ErrClosed.
 func (s *Stream) Close() error {
 	if s.closed.Swap(true) {
 		return net.ErrClosed
@@ -230,13 +253,8 @@ func (s *Stream) Close() error {
 
 // messages reads a pipe of messages as a stream.
 type messages struct {
-	reading locks.Mutex[locks.StreamReading] // one Read at a time
-	reads   *timedRead
-	ended   bool // an empty message has come; under reading
-
-	mu       locks.Mutex[locks.StreamDeadline]
-	deadline time.Time
-	stopped  bool // by Close
+	half
+	ended bool // an empty message has come; under turn
 }
 
 // newMessages returns nil for a pipe of bytes.
@@ -251,86 +269,33 @@ func newMessages(h windows.Handle) (*messages, error) {
 	if err := readMessages(h); err != nil {
 		return nil, errno(err)
 	}
-	reads, err := newTimedRead()
-	if err != nil {
-		return nil, err
-	}
-	return &messages{reads: reads}, nil
+	m := new(messages)
+	return m, m.open()
 }
 
 // close is called when nothing reads any more.
 func (m *messages) close() {
 	if m != nil {
-		m.reads.close()
+		m.half.close()
 	}
 }
 
 // read reads from a message, or the rest of one, as much as b takes.
 func (m *messages) read(raw syscall.RawConn, b []byte) (n int, err error) {
-	m.reading.Lock()
-	defer m.reading.Unlock()
+	m.turn.Lock()
+	defer m.turn.Unlock()
 	if m.ended {
 		return 0, io.EOF
 	}
-	if raw.Control(func(fd uintptr) { n, err = m.await(windows.Handle(fd), b) }) != nil {
+	if raw.Control(func(fd uintptr) { n, err = m.do(m.io.read, windows.Handle(fd), b) }) != nil {
 		return 0, net.ErrClosed
+	}
+	switch {
+	case err == windows.ERROR_MORE_DATA:
+		return n, nil
+	case err == nil && n == 0:
+		err = io.EOF
 	}
 	m.ended = err == io.EOF
 	return n, err
-}
-
-// await waits for a message. Whoever changes the deadline ends the read under way, which then
-// begins again.
-func (m *messages) await(h windows.Handle, b []byte) (int, error) {
-	for {
-		patience, err := m.patience()
-		if err != nil {
-			return 0, err
-		}
-		switch n, _, err := m.reads.read(h, b, patience); {
-		case err == windows.ERROR_OPERATION_ABORTED:
-		case err == windows.ERROR_MORE_DATA:
-			return n, nil
-		case err == nil && n == 0:
-			return 0, io.EOF
-		default:
-			return n, err
-		}
-	}
-}
-
-// longestPatience is how many milliseconds a read waits at most, before it looks again.
-const longestPatience = 1 << 30
-
-// patience lets a read wait again, and says for how many milliseconds. A deadline that is set from
-// now on stops that read.
-func (m *messages) patience() (uint32, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.stopped {
-		return 0, net.ErrClosed
-	}
-	m.reads.resume()
-	if m.deadline.IsZero() {
-		return windows.INFINITE, nil
-	}
-	rest := time.Until(m.deadline)
-	if rest <= 0 {
-		return 0, os.ErrDeadlineExceeded
-	}
-	return uint32(min(rest/time.Millisecond+1, longestPatience)), nil
-}
-
-func (m *messages) setDeadline(t time.Time) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.deadline = t
-	m.reads.stop()
-}
-
-func (m *messages) stop() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.stopped = true
-	m.reads.stop()
 }

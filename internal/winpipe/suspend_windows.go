@@ -9,8 +9,8 @@ import (
 	"afunix/internal/pipe"
 )
 
-// Suspend ends accepting without turning any client away: see pipe.Source. It returns the sentinel
-// and the instances. At least one instance has been open all the time, so a client that dials
+// Suspend ends accepting without turning any client away: see pipe.Source. It returns the sentinel,
+// the instances of the private pipe, and those of the public one. At least one instance has been open all the time, so a client that dials
 // meanwhile finds the name and is let in. Such clients, and clients that have been let in already,
 // are the new owner's. A socket file that is not on a drive (but on a share, say) stays when the
 // new owner closes. EMSGSIZE: path and security descriptor are too long to be handed on.
@@ -18,26 +18,24 @@ func (l *Listener) Suspend() (handles []uintptr, state []byte, err error) {
 	if err := l.settle(); err != nil {
 		return nil, nil, err
 	}
-	if state, err = l.stopAccepting(); err != nil {
+	s, err := l.stopAccepting()
+	if err != nil {
 		return nil, nil, err
 	}
-	l.accepting.Lock() // Accept has left
-	defer l.accepting.Unlock()
-	for _, in := range l.waiting {
-		l.idle = append(l.idle, in.suspend())
-	}
-	l.waiting = nil
 	handles = append(handles, uintptr(l.sentinel))
-	for _, h := range l.idle {
-		handles = append(handles, uintptr(h))
+	for _, e := range l.entrances() {
+		for _, h := range e.suspend() {
+			handles = append(handles, uintptr(h))
+		}
+		if e == l.private {
+			s.handles = len(handles) - 1
+		}
 	}
-	return handles, state, nil
+	return handles, s.append(nil), nil
 }
 
 // Resume undoes Suspend, unless Close was called. Accept waits at the instances again.
 func (l *Listener) Resume() {
-	l.accepting.Lock()
-	defer l.accepting.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
@@ -48,24 +46,27 @@ func (l *Listener) Resume() {
 	windows.ResetEvent(l.stop) // fails only on what is no event
 }
 
-// stopAccepting makes Accept return, unless it fails, and returns the state from which another
-// process goes on.
-func (l *Listener) stopAccepting() ([]byte, error) {
+// stopAccepting makes Accept and AcceptGuest return, unless it fails, and returns the state from
+// which another process goes on, but for the number of handles.
+func (l *Listener) stopAccepting() (s sourceState, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.isStopped() {
-		return nil, net.ErrClosed
+		return s, net.ErrClosed
 	}
-	s := sourceState{socketType: l.socketType, instances: l.instances, id: l.id, sddl: l.sddl}
+	s = sourceState{socketType: l.socketType, instances: l.private.size, id: l.id, sddl: l.sddl, public: l.name}
+	if l.public != nil {
+		s.guests = l.public.size
+	}
 	if l.file != nil && onDrive(l.file.path) {
 		s.path, s.unlink = l.file.path, l.unlink
 	}
 	if s.len() > pipe.MaxSourceState {
-		return nil, syscall.EMSGSIZE
+		return s, syscall.EMSGSIZE
 	}
 	l.suspended = true
 	l.wakeAccept()
-	return s.append(nil), nil
+	return s, nil
 }
 
 // OpenSource makes a listener of what Suspend returned in another process, or in this one. What
@@ -85,7 +86,7 @@ func (System) OpenSource(handles []uintptr, state []byte) (pipe.Source, error) {
 
 func newSource(handles []uintptr, state []byte) (*Listener, error) {
 	s, err := parseState(state)
-	if err != nil || len(handles) < 1 || len(handles) > 1+s.instances {
+	if err != nil || !s.fits(len(handles)) {
 		return nil, syscall.EPROTO
 	}
 	for _, h := range handles {
@@ -93,7 +94,7 @@ func newSource(handles []uintptr, state []byte) (*Listener, error) {
 			return nil, syscall.EPROTO
 		}
 	}
-	l, err := newListener(s.socketType, s.sddl)
+	l, err := newListener(s)
 	switch err {
 	case nil:
 	case syscall.EINVAL: // it is no security descriptor
@@ -101,13 +102,17 @@ func newSource(handles []uintptr, state []byte) (*Listener, error) {
 	default:
 		return nil, err
 	}
-	l.id, l.instances, l.unlink = s.id, s.instances, s.unlink
+	l.unlink = s.unlink
 	if s.path != "" {
 		l.file = &boundFile{s.path, sockfile{s.socketType, s.id}}
 	}
 	l.sentinel = windows.Handle(handles[0])
-	for _, h := range handles[1:] {
-		l.idle = append(l.idle, windows.Handle(h))
+	for i, h := range handles[1:] {
+		e := l.private
+		if l.public != nil && i >= s.handles {
+			e = l.public
+		}
+		e.idle = append(e.idle, windows.Handle(h))
 	}
 	return l, nil
 }
@@ -118,12 +123,14 @@ func (l *Listener) check() error {
 	if err := checkServer(l.sentinel, l.id.sentinelName()); err != nil {
 		return err
 	}
-	for _, h := range l.idle {
-		if err := checkServer(h, l.id.pipeName()); err != nil {
-			return err
-		}
-		if err := checkEnd(h, true); err != nil {
-			return err
+	for _, e := range l.entrances() {
+		for _, h := range e.idle {
+			if err := checkServer(h, e.pipe); err != nil {
+				return err
+			}
+			if err := checkEnd(h, true, e.mode); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -132,15 +139,18 @@ func (l *Listener) check() error {
 // settle waits until it is known whether the handles are what they should be: nil if they are.
 // net.ErrClosed once Close or Suspend was called.
 func (l *Listener) settle() error {
+	l.mu.Lock()
+	stopped := l.stopped
+	l.mu.Unlock()
 	select {
-	case <-l.stopped:
+	case <-stopped:
 		return net.ErrClosed
 	default:
 	}
 	select {
 	case <-l.exam.done:
 		return l.exam.err
-	case <-l.stopped:
+	case <-stopped:
 		return net.ErrClosed
 	}
 }
