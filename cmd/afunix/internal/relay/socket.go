@@ -1,0 +1,109 @@
+package relay
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"syscall"
+
+	"afunix"
+)
+
+const (
+	// bufferSize is how much is received at once. It is the largest piece in which a write comes
+	// on common systems; pages that nothing has been received into cost no memory.
+	bufferSize = 64 << 10
+	// maxRecord bounds a record. The systems' own bounds are far lower.
+	maxRecord = 16 << 20
+)
+
+// A socket is an AF_UNIX connection.
+type socket struct {
+	*afunix.Conn
+	records bool // it is of type seqpacket or datagram
+	buf     []byte
+	next    *Message // received, but only behind another one
+	once    sync.Once
+}
+
+// Socket returns the end that c is: with descriptors and, unless it is a stream, records. The end
+// owns c.
+func Socket(c *afunix.Conn) End {
+	return &socket{Conn: c, records: c.LocalAddr().Network() != "unix", buf: make([]byte, bufferSize)}
+}
+
+// Receive receives a record, or a part of a stream.
+func (s *socket) Receive() (Message, error) {
+	if s.next != nil {
+		m := *s.next
+		s.next = nil
+		return m, nil
+	}
+	if s.records {
+		return s.receiveRecord()
+	}
+	return s.receivePart()
+}
+
+// receiveRecord receives a whole record, however long. It looks at the record first: what does not
+// fit into the buffer would be lost.
+func (s *socket) receiveRecord() (Message, error) {
+	for {
+		m, err := s.PeekMsg(s.buf)
+		m.Rights.Close()
+		switch {
+		case err != nil && !errors.Is(err, afunix.ErrRightsTruncated):
+			return Message{}, err
+		case !m.Truncated:
+			return s.read(s.buf)
+		case len(s.buf) >= maxRecord:
+			return Message{}, fmt.Errorf("a record has more than %d bytes: %w", maxRecord, syscall.EMSGSIZE)
+		}
+		s.buf = make([]byte, 2*len(s.buf))
+	}
+}
+
+// read receives once.
+func (s *socket) read(b []byte) (Message, error) {
+	m, err := s.ReadMsg(b)
+	if errors.Is(err, afunix.ErrRightsTruncated) {
+		err = fmt.Errorf("%w: this process may not open more files", err)
+	}
+	if err != nil {
+		m.Rights.Close()
+		return Message{}, err
+	}
+	if m.Rights.Len() == 0 {
+		return Message{Data: m.Data}, nil
+	}
+	rights, err := take(m.Rights)
+	return Message{m.Data, rights}, err
+}
+
+// Send sends the message as one.
+func (s *socket) Send(m Message) error {
+	_, err := s.WriteMsg(m.Data, m.files()...)
+	return err
+}
+
+// CloseWrite shuts the direction down. To a pipe of another program that may not be possible: then
+// the end of both directions is its end.
+func (s *socket) CloseWrite() { _ = s.Conn.CloseWrite() }
+
+// CloseRead shuts the direction down.
+func (s *socket) CloseRead() { _ = s.Conn.CloseRead() }
+
+// Close closes the connection. AF_UNIX has no way to tell the peer why.
+func (s *socket) Close(error) {
+	s.once.Do(func() { s.Conn.Close() })
+}
+
+// takesEmpty reports whether a write of no bytes succeeds, where that sends nothing: a record of no
+// bytes would be one, and to another program's pipe it may be the end.
+func (s *socket) takesEmpty() bool {
+	if s.records || s.Transport() == afunix.PlainTransport {
+		return true
+	}
+	_, err := s.Write(nil)
+	return err == nil
+}
