@@ -144,6 +144,9 @@ func (o *proxyOptions) run(ctx context.Context, cmd *cobra.Command) error {
 			fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", cmd.CommandPath(), line)
 		},
 	}
+	if o.verbose && !o.listen.Standard() {
+		server.Log(fmt.Sprintf("listening at %s", o.listen))
+	}
 	if o.target.Standard() {
 		server.Source = &relay.First{Source: source}
 	}

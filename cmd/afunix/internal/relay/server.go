@@ -46,7 +46,9 @@ type Server struct {
 	Log     func(line string) // takes a line for each error of a connection
 	Verbose bool              // and a line for each client that comes and goes
 
-	room  chan struct{} // has maxClients, less those that are there
+	room    chan struct{} // has one for each client that is there
+	clients sync.WaitGroup
+
 	mu    sync.Mutex
 	count int // clients that have come
 	here  int // clients that are there
@@ -62,8 +64,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	defer context.AfterFunc(ctx, func() { s.Source.Close() })()
 	defer s.Source.Close()
 	s.arm()
-	var clients sync.WaitGroup
-	defer clients.Wait()
+	defer s.clients.Wait()
 	for {
 		select {
 		case s.room <- struct{}{}:
@@ -72,8 +73,7 @@ func (s *Server) Serve(ctx context.Context) error {
 		}
 		client, who, err := s.Source.Accept()
 		if err == nil {
-			name := fmt.Sprint("connection ", s.come())
-			clients.Go(func() { s.serve(ctx, client, name, who) })
+			s.meet(ctx, client, who)
 			continue
 		}
 		<-s.room
@@ -102,20 +102,28 @@ func pause(ctx context.Context) bool {
 	}
 }
 
-// serve serves one client.
-func (s *Server) serve(ctx context.Context, client End, name, who string) {
-	defer s.goes()
+// meet connects the target for one client, which came as the name, and serves the client on another
+// goroutine. Clients are connected one after the other, so that the target sees them in the order
+// in which they came.
+func (s *Server) meet(ctx context.Context, client End, who string) {
+	name := fmt.Sprint("connection ", s.come())
 	if s.Verbose {
 		s.Log(fmt.Sprintf("%s: from %s to %s", name, who, s.Target))
 	}
-	defer context.AfterFunc(ctx, func() { client.Close(errInterrupted) })()
 	target, err := s.Target.Dial(ctx)
 	if err != nil {
 		client.Close(err)
 		s.failed(ctx, name, err)
+		s.goes()
 		return
 	}
-	defer context.AfterFunc(ctx, func() { target.Close(errInterrupted) })()
+	s.clients.Go(func() { s.serve(ctx, client, target, name) })
+}
+
+// serve serves one client.
+func (s *Server) serve(ctx context.Context, client, target End, name string) {
+	defer s.goes()
+	defer context.AfterFunc(ctx, func() { client.Close(errInterrupted); target.Close(errInterrupted) })()
 	up, down, err := Join(client, target)
 	if err != nil {
 		s.failed(ctx, name, err)
