@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"io/fs"
 	"strconv"
 	"sync"
@@ -128,14 +129,8 @@ func (o *proxyOptions) check() error {
 }
 
 func (o *proxyOptions) run(ctx context.Context, cmd *cobra.Command) error {
-	source, err := o.source(ctx)
-	if err != nil {
-		return err
-	}
 	var mu sync.Mutex
-	server := relay.Server{
-		Source:  source,
-		Target:  o.dialer(),
+	server := &relay.Server{
 		Idle:    o.idle,
 		Verbose: o.verbose,
 		Log: func(line string) {
@@ -144,16 +139,35 @@ func (o *proxyOptions) run(ctx context.Context, cmd *cobra.Command) error {
 			fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", cmd.CommandPath(), line)
 		},
 	}
-	if o.verbose && !o.listen.Standard() {
-		server.Log(fmt.Sprintf("listening at %s", o.listen))
+	serve := o.runPlain
+	if o.mux {
+		serve = o.runMux
 	}
-	if o.target.Standard() {
-		server.Source = &relay.First{Source: source}
-	}
-	if err := server.Serve(ctx); err != nil {
+	if err := serve(ctx, server, cmd.ErrOrStderr()); err != nil {
 		return err
 	}
 	return ctx.Err()
+}
+
+// runPlain relays each connection over one of its own.
+func (o *proxyOptions) runPlain(ctx context.Context, server *relay.Server, _ io.Writer) error {
+	source, err := o.source(ctx)
+	if err != nil {
+		return err
+	}
+	server.Source, server.Target = source, o.dialer()
+	if o.target.Standard() {
+		server.Source = &relay.First{Source: source}
+	}
+	o.listening(server)
+	return server.Serve(ctx)
+}
+
+// listening says so.
+func (o *proxyOptions) listening(server *relay.Server) {
+	if o.verbose && !o.listen.Standard() {
+		server.Log(fmt.Sprintf("listening at %s", o.listen))
+	}
 }
 
 // source is where clients come from.
