@@ -20,9 +20,9 @@ const farewell = 5 * time.Second
 func (o *proxyOptions) runMux(ctx context.Context, server *relay.Server, errs io.Writer) (err error) {
 	in, out := io.ReadCloser(os.Stdin), io.WriteCloser(os.Stdout)
 	if len(o.command) > 0 {
-		child, err := startRelay(o.command, errs)
-		if err != nil {
-			return err
+		child, e := startRelay(o.command, errs)
+		if e != nil {
+			return e
 		}
 		defer func() { err = child.end(err) }()
 		in, out = child.out, child.in

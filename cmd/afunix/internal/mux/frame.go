@@ -34,9 +34,11 @@ const (
 	reset
 )
 
+func (k kind) known() bool { return open <= k && k <= reset }
+
 // String is the name of the kind.
 func (k kind) String() string {
-	if open <= k && k <= reset {
+	if k.known() {
 		return [...]string{"open", "data", "credit", "end", "stop", "reset"}[k-open]
 	}
 	return fmt.Sprint("kind ", uint8(k))

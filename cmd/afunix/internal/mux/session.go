@@ -188,8 +188,16 @@ func (s *Session) write(h header, payload []byte) error {
 func (s *Session) read() error {
 	var b [headerSize]byte
 	for {
-		if _, err := io.ReadFull(s.in, b[:]); err != nil {
-			return err
+		first, err := s.in.ReadByte()
+		if err != nil {
+			return err // io.EOF here is the end between two frames
+		}
+		if k := kind(first); !k.known() { // at once: there may be no more of it
+			return broken("a frame of %s", k)
+		}
+		b[0] = first
+		if _, err := io.ReadFull(s.in, b[1:]); err != nil {
+			return noEOF(err)
 		}
 		h, err := parseHeader(&b)
 		if err != nil {

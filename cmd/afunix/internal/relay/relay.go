@@ -71,8 +71,8 @@ type Traffic struct {
 }
 
 // Join passes on what comes from each of two ends to the other, until both directions have ended,
-// and closes them. What came from a is up, what came from b is down. The error is the first one
-// that kept something from arriving.
+// and closes them. What came from a is up, what came from b is down. The error is the one that kept
+// something from arriving.
 func Join(a, b End) (up, down Traffic, err error) {
 	j := &join{a: a, b: b}
 	var wg sync.WaitGroup
@@ -88,7 +88,7 @@ func Join(a, b End) (up, down Traffic, err error) {
 type join struct {
 	a, b End
 	mu   sync.Mutex
-	err  error // the first
+	err  error // the one that says most
 }
 
 // note takes in how a direction has ended. That a peer takes no more is the end of that direction
@@ -99,7 +99,7 @@ func (j *join) note(err error) {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.err == nil {
+	if j.err == nil || gone(j.err) && !gone(err) {
 		j.err = err
 	}
 	if !gone(err) {
