@@ -16,10 +16,14 @@ import (
 // descriptors. So if looking shows descriptors, the bytes up to them are taken one by one. Mostly
 // there is none.
 func (s *socket) receivePart() (Message, error) {
+	s.buf = grown(s.buf, s.seen)
 	if !joins(s.Transport()) {
-		return s.read(s.buf)
+		m, err := s.read(s.buf)
+		s.seen = len(m.Data)
+		return m, err
 	}
 	n, rights, err := s.look()
+	s.seen = n
 	if err != nil {
 		return Message{}, err
 	}

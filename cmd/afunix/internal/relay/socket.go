@@ -10,9 +10,10 @@ import (
 )
 
 const (
-	// bufferSize is how much is received at once. It is the largest piece in which a write comes
-	// on common systems; pages that nothing has been received into cost no memory.
-	bufferSize = 64 << 10
+	// firstBuffer is how much is received at once to begin with. A buffer that was full is doubled,
+	// up to bufferSize: many connections that say little cost little.
+	firstBuffer = 4 << 10
+	bufferSize  = 64 << 10
 	// maxRecord bounds a record. The systems' own bounds are far lower.
 	maxRecord = 16 << 20
 )
@@ -22,6 +23,7 @@ type socket struct {
 	*afunix.Conn
 	records bool // it is of type seqpacket or datagram
 	buf     []byte
+	seen    int      // what the last receive has filled of buf
 	next    *Message // received, but only behind another one
 	once    sync.Once
 }
@@ -29,7 +31,7 @@ type socket struct {
 // Socket returns the end that c is: with descriptors and, unless it is a stream, records. The end
 // owns c.
 func Socket(c *afunix.Conn) End {
-	return &socket{Conn: c, records: c.LocalAddr().Network() != "unix", buf: make([]byte, bufferSize)}
+	return &socket{Conn: c, records: c.LocalAddr().Network() != "unix", buf: make([]byte, firstBuffer)}
 }
 
 // Receive receives a record, or a part of a stream.
@@ -61,6 +63,14 @@ func (s *socket) receiveRecord() (Message, error) {
 		}
 		s.buf = make([]byte, 2*len(s.buf))
 	}
+}
+
+// grown returns a buffer for the next receive, after one of n bytes into b.
+func grown(b []byte, n int) []byte {
+	if n < len(b) || n >= bufferSize {
+		return b
+	}
+	return make([]byte, 2*len(b))
 }
 
 // read receives once.

@@ -13,15 +13,18 @@ import (
 type tcp struct {
 	*net.TCPConn
 	buf  []byte
+	seen int // what the last receive has filled of buf
 	once sync.Once
 }
 
 // TCP returns the end that c is. The end owns c.
-func TCP(c *net.TCPConn) End { return &tcp{TCPConn: c, buf: make([]byte, bufferSize)} }
+func TCP(c *net.TCPConn) End { return &tcp{TCPConn: c, buf: make([]byte, firstBuffer)} }
 
 // Receive receives bytes.
 func (t *tcp) Receive() (Message, error) {
+	t.buf = grown(t.buf, t.seen)
 	n, err := t.Read(t.buf)
+	t.seen = n
 	if n > 0 {
 		err = nil // the next call has it again
 	}
