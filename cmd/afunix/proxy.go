@@ -140,8 +140,11 @@ func (o *proxyOptions) run(ctx context.Context, cmd *cobra.Command) error {
 		},
 	}
 	serve := o.runPlain
-	if o.mux {
+	switch {
+	case o.mux:
 		serve = o.runMux
+	case o.listen.Datagram():
+		serve = o.runDatagrams
 	}
 	if err := serve(ctx, server, cmd.ErrOrStderr()); err != nil {
 		return err
@@ -161,6 +164,18 @@ func (o *proxyOptions) runPlain(ctx context.Context, server *relay.Server, _ io.
 	}
 	o.listening(server)
 	return server.Serve(ctx)
+}
+
+// runDatagrams relays what has no connections.
+func (o *proxyOptions) runDatagrams(ctx context.Context, server *relay.Server, _ io.Writer) error {
+	d := relay.Datagrams{
+		Listen: o.listen, Target: o.target, Mode: o.mode, Idle: o.idle, Log: server.Log, Verbose: o.verbose,
+	}
+	if err := d.Bind(ctx); err != nil {
+		return explain(err, o.listen.Name)
+	}
+	o.listening(server)
+	return d.Serve(ctx)
 }
 
 // listening says so.

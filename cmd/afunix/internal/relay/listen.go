@@ -33,10 +33,18 @@ func (a Address) passed(ctx context.Context) (net.Listener, error) {
 	}
 	defer sockets.Close()
 	l, err := sockets.Listener(ctx, "", a.Network, a.Name)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("%w: the service manager has passed %q, and none is a listener at %s", err, sockets.Names(), a)
+	if err != nil {
+		return nil, a.notPassed(sockets, err)
 	}
-	return l, err
+	return l, nil
+}
+
+// notPassed says which sockets the service manager has passed, if that is not the one.
+func (a Address) notPassed(sockets *activation.Sockets, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: the service manager has passed %q, and none is a socket at %s", err, sockets.Names(), a)
+	}
+	return err
 }
 
 func (a Address) listen(ctx context.Context, mode fs.FileMode) (net.Listener, error) {

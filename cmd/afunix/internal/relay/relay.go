@@ -23,6 +23,7 @@ import (
 type Message struct {
 	Data   []byte
 	Rights []Right
+	from   *net.UnixAddr // of a datagram, if its sender has a name
 }
 
 // files returns the descriptors in the form that WriteMsg takes.

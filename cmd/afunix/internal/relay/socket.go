@@ -84,10 +84,10 @@ func (s *socket) read(b []byte) (Message, error) {
 		return Message{}, err
 	}
 	if m.Rights.Len() == 0 {
-		return Message{Data: m.Data}, nil
+		return Message{Data: m.Data, from: m.From}, nil
 	}
 	rights, err := take(m.Rights)
-	return Message{m.Data, rights}, err
+	return Message{m.Data, rights, m.From}, err
 }
 
 // Send sends the message as one.
