@@ -39,7 +39,7 @@ func (s *socket) receivePart() (Message, error) {
 			return s.complete(m, i, n)
 		}
 	}
-	return Message{Data: s.buf[:n]}, nil // they come with later bytes
+	return Message{Data: s.buf[:n], creds: s.creds}, nil // they come with later bytes
 }
 
 // look reports how many bytes a receive would give, and whether there are descriptors among them
@@ -72,5 +72,5 @@ func (s *socket) complete(m Message, i, n int) (Message, error) {
 		return m, nil
 	}
 	s.next = &m
-	return Message{Data: s.buf[:i]}, nil
+	return Message{Data: s.buf[:i], creds: s.creds}, nil
 }

@@ -23,7 +23,8 @@ import (
 type Message struct {
 	Data   []byte
 	Rights []Right
-	from   *net.UnixAddr // of a datagram, if its sender has a name
+	from   *net.UnixAddr       // of a datagram, if its sender has a name
+	creds  *afunix.Credentials // of the sender, if they are known
 }
 
 // files returns the descriptors in the form that WriteMsg takes.

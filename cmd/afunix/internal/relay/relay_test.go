@@ -77,9 +77,10 @@ func unjoined(t *testing.T, tr afunix.Transport, network string) (r relayed, sta
 		}
 	}
 	r = relayed{a, b, make(chan error, 1)}
+	toA, toB := Socket(ra), Socket(rb)
 	return r, func() {
 		go func() {
-			_, _, err := Join(Socket(ra), Socket(rb))
+			_, _, err := Join(toA, toB)
 			r.joined <- err
 		}()
 	}
@@ -178,6 +179,28 @@ func TestADescriptorArrivesWithItsByte(t *testing.T) {
 			t.Error(err)
 		}
 	}, "unix")
+}
+
+// An empty record is no end, and the end is none.
+func TestEmptyRecords(t *testing.T) {
+	each(t, func(t *testing.T, tr afunix.Transport, network string) {
+		r := between(t, tr, network)
+		if err := r.b.SetPassCredentials(true); err != nil { // or nobody could tell
+			t.Skip("an empty record is taken for the end on this system: ", err)
+		}
+		for _, want := range []string{"", "x", ""} {
+			send(t, r.a, want)
+			if m, err := r.b.ReadMsg(make([]byte, 9)); string(m.Data) != want || err != nil {
+				t.Errorf("%q, %v; want %q", m.Data, err, want)
+			}
+		}
+		closeAll(t, r.a)
+		expectEnd(t, r.b)
+		closeAll(t, r.b)
+		if err := r.ends(t); err != nil {
+			t.Error(err)
+		}
+	}, "unixpacket")
 }
 
 // Whatever is sent, with descriptors here and there: each descriptor arrives with its byte.

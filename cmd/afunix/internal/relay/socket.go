@@ -23,14 +23,19 @@ type socket struct {
 	*afunix.Conn
 	records bool // it is of type seqpacket or datagram
 	buf     []byte
-	seen    int      // what the last receive has filled of buf
-	next    *Message // received, but only behind another one
+	seen    int                 // what the last receive has filled of buf
+	creds   *afunix.Credentials // of what was received last, if they are known
+	next    *Message            // received, but only behind another one
+	mute    bool                // this process may not speak for others
 	once    sync.Once
 }
 
 // Socket returns the end that c is: with descriptors and, unless it is a stream, records. The end
 // owns c.
 func Socket(c *afunix.Conn) End {
+	if c.Transport() == afunix.KernelTransport {
+		_ = c.SetPassCredentials(true) // not on every system; without it an empty record is taken for the end
+	}
 	return &socket{Conn: c, records: c.LocalAddr().Network() != "unix", buf: make([]byte, firstBuffer)}
 }
 
@@ -83,15 +88,21 @@ func (s *socket) read(b []byte) (Message, error) {
 		m.Rights.Close()
 		return Message{}, err
 	}
+	s.creds = m.Credentials
 	if m.Rights.Len() == 0 {
-		return Message{Data: m.Data, from: m.From}, nil
+		return Message{Data: m.Data, from: m.From, creds: s.creds}, nil
 	}
 	rights, err := take(m.Rights)
-	return Message{m.Data, rights, m.From}, err
+	return Message{m.Data, rights, m.From, s.creds}, err
 }
 
-// Send sends the message as one.
+// Send sends the message as one, with the credentials of its sender where that may be done.
 func (s *socket) Send(m Message) error {
+	if m.creds != nil && !s.mute && s.Transport() == afunix.KernelTransport {
+		if sent, err := s.sendFor(m); sent || err != nil {
+			return err
+		}
+	}
 	_, err := s.WriteMsg(m.Data, m.files()...)
 	return err
 }
