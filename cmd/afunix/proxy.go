@@ -31,8 +31,8 @@ If a service manager has passed a listener (LISTEN_FDS), that is taken for LISTE
 
 Descriptors that come for what takes none (TCP, pipes, another program on Windows)
 end their connection, and records cannot go to a stream. The error says so.
-TARGET sees the credentials of the relay, not those of its client; so only the
-relay's own user may connect to it, unless --mode says otherwise.`
+Whoever may connect to the relay speaks to TARGET as the relay's user: that is
+only that user, unless --mode says otherwise.`
 
 const proxyExamples = `  afunix proxy -v front.sock /run/back.sock
   afunix proxy tcp:localhost:2375 /run/docker.sock --idle 5m
@@ -54,6 +54,8 @@ func newProxyCommand() *cobra.Command {
   afunix proxy LISTEN --mux -
   afunix proxy LISTEN --mux -- CMD ARG...
   afunix proxy --mux - TARGET`,
+		DisableFlagsInUseLine: true,
+
 		Short:   "Connect the clients of one socket to another, losing nothing",
 		Long:    proxyHelp,
 		Example: proxyExamples,

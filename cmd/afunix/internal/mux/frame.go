@@ -44,16 +44,10 @@ func (k kind) String() string {
 	return fmt.Sprint("kind ", uint8(k))
 }
 
-// Flags.
-const (
-	flagRecords = 1 // of open
-	flagMore    = 1 // of data
-)
-
 // A header is what is in front of a payload.
 type header struct {
 	kind   kind
-	flag   bool // the only one that the kind has
+	flag   bool // records of open, more of data: see the package's documentation
 	length int
 	stream uint64
 }
