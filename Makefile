@@ -9,6 +9,7 @@
 # make mutants    break the engine on purpose, and see that the simulator notices
 # make soak       processes that are killed, suspended, out of descriptors …, for DURATION=10m on each of SYSTEMS="linux wine"
 # make kernels    make run and make test under other Linux kernels, KERNELS="6.1 6.12 7.2", by qemu; half an hour each
+# make relay      a thousand connections through the relay, beside socat, and ssh-add to an agent on Wine
 # make fuzz       fuzz the decoders and the engine; FUZZTIME=20m sets how long for each target, FUZZ=Peer which ones
 
 FUZZTIME ?= 1m
@@ -21,7 +22,7 @@ DURATION ?= 10m
 SYSTEMS ?=
 KERNELS ?= 6.1 6.12 7.2
 
-.PHONY: run test bench conformance diff sim mutants restart compat soak kernels fuzz
+.PHONY: run test bench conformance diff sim mutants restart compat soak kernels fuzz relay
 
 run:
 	go build -C cmd/afunix -o ../..
@@ -61,3 +62,8 @@ kernels:
 
 fuzz:
 	scripts/fuzz $(FUZZTIME) "$(FUZZ)"
+
+relay:
+	go build -C cmd/afunix -o ../../.cache/
+	ulimit -n $$(ulimit -Hn) && go run -C bench ./cmd/afunix-relay -afunix "$$PWD/.cache/afunix"
+	scripts/wine-ssh-agent

@@ -86,8 +86,9 @@ func (c *Conn) send(data []byte, to *net.UnixAddr, files []Sendable) (int, error
 
 // ReadMsg receives one message (on a stream: as much as one recvmsg gives) into buf. The end of the
 // stream is [io.EOF]. A zero-length unixpacket record is an empty Message over pipes. Over the
-// kernel such a record cannot be told from the end ([io.EOF], as in package net). If descriptors
-// came but could not be installed, the error is [ErrRightsTruncated], and Data is there.
+// kernel such a record cannot be told from the end ([io.EOF], as in package net), unless it carries
+// descriptors or, with [Conn.SetPassCredentials], credentials. If descriptors came but could not be
+// installed, the error is [ErrRightsTruncated], and Data is there.
 func (c *Conn) ReadMsg(buf []byte) (Message, error) { return c.receive(buf, false) }
 
 // PeekMsg is ReadMsg, but leaves the message in the queue; the descriptors are fresh duplicates.

@@ -24,6 +24,7 @@ func TestMain(m *testing.M) {
 		"afunix":  main,
 		"inherit": func() { exitWith(inheritor(os.Args[1])) },
 		"refuse":  func() { os.Exit(3) },
+		"say":     say,
 		// Programs whose demo has a receiver that is not as it should be.
 		"liar":     func() { unlessReceiver(lie) },
 		"deserter": func() { unlessReceiver(func() { os.Exit(3) }) },
@@ -31,6 +32,15 @@ func TestMain(m *testing.M) {
 	}
 	maps.Copy(programs, systemPrograms)
 	testscript.Main(tidy{m}, programs)
+}
+
+// say says each argument in a line, and listens to the end.
+func say() {
+	for _, line := range os.Args[1:] {
+		fmt.Println(line)
+	}
+	_, err := io.Copy(io.Discard, os.Stdin)
+	exitWith(err)
 }
 
 // tidy removes the commands that testscript.Main has put first into PATH. That would do so with

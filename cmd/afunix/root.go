@@ -46,7 +46,7 @@ func newRootCommand() *cobra.Command {
 	}
 	root.SetVersionTemplate("afunix {{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(newDemoCommand(), newSendCommand(), newRecvCommand(), newCatCommand())
+	root.AddCommand(newDemoCommand(), newSendCommand(), newRecvCommand(), newCatCommand(), newProxyCommand())
 	root.AddCommand(newDemoReceiverCommand(), newDemoSenderCommand())
 	root.AddCommand(systemCommands()...)
 	return root

@@ -68,3 +68,30 @@ func TestPeerCredentialsAreTheSystems(t *testing.T) {
 		}
 	})
 }
+
+// An empty record is told from the end by its credentials, also over a kernel that says 0 for both.
+func TestAnEmptyRecordWithCredentials(t *testing.T) {
+	each(t, []string{"unixpacket"}, func(t *testing.T, tr afunix.Transport, network string) {
+		a, b := pair(t, tr, network)
+		if err := b.SetPassCredentials(true); errors.Is(err, errors.ErrUnsupported) {
+			t.Skip("not on this system")
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		for _, record := range []string{"", "x", "", ""} {
+			if _, err := a.Write([]byte(record)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		a.Close()
+		for _, want := range []string{"", "x", "", ""} {
+			m, err := b.ReadMsg(make([]byte, 10))
+			if err != nil || string(m.Data) != want || m.Credentials == nil || m.Credentials.PID != os.Getpid() {
+				t.Errorf("%q, %+v, %v; want %q", m.Data, m.Credentials, err, want)
+			}
+		}
+		if m, err := b.ReadMsg(make([]byte, 10)); err != io.EOF {
+			t.Errorf("%q, %v; want the end", m.Data, err)
+		}
+	})
+}

@@ -221,7 +221,7 @@ func TestRow024(t *testing.T) {
 		if !e.stream() {
 			e.fails(second(a.WriteMsg(make([]byte, 1<<22), w.w)), syscall.EMSGSIZE)
 		}
-		b.Close()
+		e.hangUp(b, a)
 		e.fails(second(a.WriteMsg([]byte("x"), w.w)), e.goneFor())
 		if e.datagram() {
 			e.fails(second(e.listenPacket(e.path()).WriteMsg([]byte("x"), w.w)), syscall.ENOTCONN)

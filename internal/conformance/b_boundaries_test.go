@@ -9,6 +9,7 @@ func TestRow026(t *testing.T) {
 		e.send(a, "four")
 		e.send(a, "1", w.w)
 		e.send(a, "more")
+		e.arrives(b, "four1")
 		e.recv(b, 20, "four1", 1)
 		e.recv(b, 20, "more", 0)
 	})

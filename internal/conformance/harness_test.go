@@ -56,7 +56,7 @@ func (e childEnv) dial() (*afunix.Conn, error) {
 
 // child prepares a second process that runs one of the children.
 func (e *env) child(name, path string) *exec.Cmd {
-	cmd := testchild.Command(e.Context(), name, e.transport.String(), e.network, path)
+	cmd := testchild.Command(e.Context(), name, e.transport.String(), e.network, e.front(path))
 	cmd.Stderr = os.Stderr
 	return cmd
 }
@@ -67,7 +67,9 @@ type env struct {
 	transport afunix.Transport
 	network   string
 	dir       string
-	paths     int // in dir
+	paths     int               // in dir
+	bound     map[string]bool   // where something listens
+	fronts    map[string]string // the relays in front of what listens
 }
 
 var networks = map[rune]string{'s': "unix", 'd': "unixgram", 'q': "unixpacket"}
@@ -91,7 +93,8 @@ func each(t *testing.T, types string, test func(e *env)) {
 				}
 				a.Close()
 				b.Close()
-				test(&env{T: t, transport: tr, network: network})
+				skipForRelay(t)
+				test(&env{T: t, transport: tr, network: network, bound: map[string]bool{}, fronts: map[string]string{}})
 			})
 		}
 	}
@@ -150,6 +153,9 @@ func (e *env) closing(c *afunix.Conn, err error) *afunix.Conn {
 
 func (e *env) pair() (a, b *afunix.Conn) {
 	e.Helper()
+	if relayCommand != "" {
+		return e.relayedPair()
+	}
 	a, b, err := e.transport.Pair(e.network)
 	return e.closing(a, err), e.closing(b, err)
 }
@@ -174,6 +180,7 @@ func (e *env) listenWith(lc *afunix.ListenConfig, addr string) *afunix.Listener 
 	e.Helper()
 	l, err := lc.Listen(e.Context(), e.network, addr)
 	e.check(err)
+	e.bound[addr] = true
 	e.Cleanup(func() { l.Close() })
 	e.check(l.SetDeadline(time.Now().Add(patience)))
 	return l
@@ -187,6 +194,7 @@ func (e *env) listenPacket(addr string) *afunix.Conn {
 
 // bind makes a socket that has the name: a listener, or a datagram socket.
 func (e *env) bind(addr string) (io.Closer, error) {
+	e.bound[addr] = true
 	if e.datagram() {
 		return closer(e.config().ListenPacket(e.Context(), e.network, addr))
 	}
@@ -201,7 +209,7 @@ func (e *env) tryDial(addr string) (*afunix.Conn, error) {
 
 func (e *env) dial(addr string) *afunix.Conn {
 	e.Helper()
-	c, err := e.tryDial(addr)
+	c, err := e.tryDial(e.front(addr))
 	return e.closing(c, err)
 }
 
@@ -209,7 +217,7 @@ func (e *env) dial(addr string) *afunix.Conn {
 func (e *env) dialFrom(local, addr string) *afunix.Conn {
 	e.Helper()
 	d := afunix.Dialer{Transport: e.transport, LocalAddr: e.addr(local)}
-	c, err := d.DialContext(e.Context(), e.network, addr)
+	c, err := d.DialContext(e.Context(), e.network, e.front(addr))
 	return e.closing(c, err)
 }
 

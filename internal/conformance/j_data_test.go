@@ -43,7 +43,7 @@ func TestRow138(t *testing.T) {
 			e.Errorf("%d, %v", n, err)
 		}
 		e.blocksReading(b)
-		e.check(b.Close())
+		e.hangUp(b, a)
 		e.fails(second(a.Write(nil)), syscall.EPIPE)
 	})
 }

@@ -40,6 +40,8 @@ func TestRow153(t *testing.T) {
 		a, b := e.pair()
 		e.send(a, "to b")
 		e.send(b, "to a")
+		e.arrives(a, "to a")
+		e.arrives(b, "to b")
 		for range 2 {
 			e.check(a.CloseRead())
 			e.check(a.CloseWrite())

@@ -35,7 +35,7 @@ func TestRow186(t *testing.T) {
 		} else {
 			e.blocksReading(b)
 		}
-		e.check(b.Close())
+		e.hangUp(b, a)
 		e.fails(second(a.Write(nil)), e.goneFor())
 	})
 }

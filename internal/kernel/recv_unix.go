@@ -59,10 +59,16 @@ func (c *Conn) Recv(b []byte, peek bool) (transport.Message, error) {
 		m.Rights.Close()
 		m.Rights = nil
 		return m, descriptor.ErrRightsTruncated
-	case r.n == 0 && len(b) > 0 && m.Rights == nil && c.network != dgram:
+	case r.n == 0 && len(b) > 0 && c.network != dgram && !c.emptyRecord(m):
 		return transport.Message{}, io.EOF
 	}
 	return m, nil
+}
+
+// emptyRecord reports whether a message without data is a record. Only what comes with it tells
+// such a record from the end, which unix_dgram_recvmsg reports without looking at a message.
+func (c *Conn) emptyRecord(m transport.Message) bool {
+	return m.Rights != nil || m.Credentials != nil && c.network == packet
 }
 
 // recv is called until it returns true, with time to wait for a message in between.
