@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"afunix/internal/testenv"
 )
 
 // The files of a package that says in its comment how they lie upon each other use none above them
@@ -147,6 +149,9 @@ type source struct {
 
 func load(t *testing.T, folder string) *source {
 	t.Helper()
+	if testenv.Race {
+		t.Skip("the race detector makes it slow, and there is nothing for it to see")
+	}
 	exports := make(map[string]string)
 	out := goCommand(t, library, "linux", "list", "-export", "-deps", "-f", "{{.ImportPath}} {{.Export}}", "./"+folder)
 	for line := range strings.Lines(out) {

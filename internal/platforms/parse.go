@@ -36,11 +36,33 @@ func (s *source) parse(path string, bodies bool) (*ast.File, error) {
 	return file()
 }
 
-// dropBodies leaves what f declares. That there was a body stays.
+// dropBodies leaves what f declares. That there was a body stays. Of a table, its type says what
+// there is to say.
 func dropBodies(f *ast.File) {
 	for _, d := range f.Decls {
-		if d, ok := d.(*ast.FuncDecl); ok && d.Body != nil {
-			d.Body = &ast.BlockStmt{Lbrace: d.Body.Lbrace, Rbrace: d.Body.Rbrace}
+		switch d := d.(type) {
+		case *ast.FuncDecl:
+			if d.Body != nil {
+				d.Body = &ast.BlockStmt{Lbrace: d.Body.Lbrace, Rbrace: d.Body.Rbrace}
+			}
+		case *ast.GenDecl:
+			ast.Inspect(d, dropElements)
 		}
 	}
+}
+
+// dropElements empties composite literals, but for arrays that are as long as they have elements.
+func dropElements(n ast.Node) bool {
+	literal, ok := n.(*ast.CompositeLit)
+	if !ok {
+		return true
+	}
+	array, ok := literal.Type.(*ast.ArrayType)
+	if ok {
+		_, ok = array.Len.(*ast.Ellipsis)
+	}
+	if !ok {
+		literal.Elts = nil
+	}
+	return ok
 }

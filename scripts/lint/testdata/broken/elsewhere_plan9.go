@@ -1,0 +1,5 @@
+//go:build plan9
+
+package broken
+
+//go:debug panicnil=1
