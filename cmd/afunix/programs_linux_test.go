@@ -102,7 +102,7 @@ func relayTo(t *testing.T, target string) (front string, relay *process) {
 	t.Helper()
 	front = target + ".front"
 	relay = start(t, nil, "afunix", "proxy", "-v", front, target)
-	awaitFile(t, front)
+	eventually(t, "a listener", func() bool { return strings.Contains(relay.out.String(), "listening at") })
 	return front, relay
 }
 

@@ -161,6 +161,7 @@ func (o *proxyOptions) runPlain(ctx context.Context, server *relay.Server, _ io.
 		return err
 	}
 	server.Source, server.Target = source, o.dialer()
+	server.Single = o.listen.Standard() || o.target.Standard()
 	if o.target.Standard() {
 		server.Source = &relay.First{Source: source}
 	}

@@ -50,13 +50,13 @@ func echoAt(t *testing.T, path string) net.Listener {
 	return l
 }
 
-// patiently connects, and tries again while the backlog is full.
+// patiently connects, and tries again while the backlog is full, or nobody listens yet.
 func patiently(path string) (net.Conn, error) {
 	again := time.NewTicker(time.Millisecond)
 	defer again.Stop()
 	for {
 		c, err := net.Dial("unix", path)
-		if !errors.Is(err, syscall.EAGAIN) {
+		if !errors.Is(err, syscall.EAGAIN) && !errors.Is(err, syscall.ECONNREFUSED) {
 			return c, err
 		}
 		<-again.C

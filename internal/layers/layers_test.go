@@ -59,9 +59,11 @@ var allowed = map[string][]string{
 	"afunix/dropin/internal/control": {},
 	"afunix/dropin/internal/gen":     {"internal/platforms"},
 
-	"afunix/cmd/afunix":               {".", "internal/lookalike", "cmd/afunix/internal/demo", "cmd/afunix/internal/show"},
-	"afunix/cmd/afunix/internal/demo": {".", "cmd/afunix/internal/show"},
-	"afunix/cmd/afunix/internal/show": {},
+	"afunix/cmd/afunix":                {".", "internal/lookalike", "cmd/afunix/internal/demo", "cmd/afunix/internal/mux", "cmd/afunix/internal/relay", "cmd/afunix/internal/show"},
+	"afunix/cmd/afunix/internal/demo":  {".", "cmd/afunix/internal/show"},
+	"afunix/cmd/afunix/internal/mux":   {},
+	"afunix/cmd/afunix/internal/relay": {".", "activation", "cmd/afunix/internal/mux", "internal/sockfile"},
+	"afunix/cmd/afunix/internal/show":  {},
 }
 
 // Where the modules are: the library, and the command.

@@ -45,13 +45,15 @@ type Server struct {
 	Idle    time.Duration     // end when there has been no client for so long; 0 is never
 	Log     func(line string) // takes a line for each error of a connection
 	Verbose bool              // and a line for each client that comes and goes
+	Single  bool              // there is one connection: its error is that of Serve
 
 	room    chan struct{} // has one for each client that is there
 	clients sync.WaitGroup
 
 	mu    sync.Mutex
-	count int // clients that have come
-	here  int // clients that are there
+	err   error // of the Single connection
+	count int   // clients that have come
+	here  int   // clients that are there
 	timer *time.Timer
 	idle  bool // Idle is over
 }
@@ -78,7 +80,7 @@ func (s *Server) Serve(ctx context.Context) error {
 		}
 		<-s.room
 		if ctx.Err() != nil || s.over() || errors.Is(err, net.ErrClosed) {
-			return nil
+			return s.single()
 		}
 		if !errors.As(err, new(*Temporary)) {
 			return err
@@ -136,11 +138,25 @@ func (s *Server) serve(ctx context.Context, client, target End, name string) {
 // errInterrupted is why connections end that nobody has ended.
 var errInterrupted = errors.New("the relay was told to end")
 
-// failed logs an error, but not what the end of the Server itself causes.
+// failed takes in the error of a connection, but not what the end of the Server itself causes.
 func (s *Server) failed(ctx context.Context, name string, err error) {
-	if ctx.Err() == nil {
+	switch {
+	case ctx.Err() != nil:
+	case s.Single:
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.err = err
+	default:
 		s.Log(name + ": " + err.Error())
 	}
+}
+
+// single waits for the end of all connections, and returns the error of the one.
+func (s *Server) single() error {
+	s.clients.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
 }
 
 // String says how much has gone.
