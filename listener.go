@@ -23,7 +23,10 @@ type ListenConfig struct {
 	// turns away the clients about whom it has not returned. A datagram socket has no such peer:
 	// ListenPacket fails if Authorize is set.
 	Authorize func(peer Credentials) error
-	Backlog   int // as listen(2); 0 means the system's maximum
+	// Backlog is that of listen(2); 0 means the system's maximum. At \\.\pipe\NAME on Windows it
+	// holds for plain clients and for others, each by themselves. A plain client for whom there is
+	// no room finds the pipe busy.
+	Backlog int
 	// Mode is the permission of the socket file, from the start (but see below); 0 means that the
 	// process's umask decides. On macOS and the BSDs a datagram socket has the umask's permission
 	// for a moment.
@@ -57,9 +60,16 @@ type ListenConfig struct {
 	SecurityDescriptor string // Windows: SDDL for pipe and socket file, in place of Mode and Group
 }
 
-// Listen listens at the address for connections. The network is "unix" or "unixpacket". A path may
-// be longer than a socket's address on Linux, and over the pipe transport on Windows; elsewhere it
-// is EINVAL, and the error says how long it may be.
+// Listen listens at the address for connections. The network is "unix" or "unixpacket".
+//
+// On Windows a "unix" may also be \\.\pipe\NAME (see [ParseAddress] for what users type), to which
+// any program may connect. Connections of such programs are plain streams of bytes: their
+// [Conn.Transport] is [PlainTransport]. A program that dials the same address by this package
+// passes descriptors as ever; it comes by a private pipe beside the public one. EADDRINUSE: there
+// is a pipe of that name, if only in connections of a listener that was closed.
+//
+// A path may be longer than a socket's address on Linux, and over the pipe transport on Windows;
+// elsewhere it is EINVAL, and the error says how long it may be.
 func Listen(network, address string) (*Listener, error) {
 	return new(ListenConfig).Listen(context.Background(), network, address)
 }
@@ -188,7 +198,8 @@ func (l *Listener) SetDeadline(t time.Time) error {
 // the file. A file that is not the listener's is never removed, whatever the path leads to.
 func (l *Listener) SetUnlinkOnClose(unlink bool) { l.t.SetUnlinkOnClose(unlink) }
 
-// Transport tells which transport carries the connections.
+// Transport tells which transport carries the connections. A listener at \\.\pipe\NAME, whose
+// transport is PipeTransport, has plain clients, too: see [Conn.Transport].
 func (l *Listener) Transport() Transport { return Transport(l.t.Transport()) }
 
 // SyscallConn gives access to the descriptor.
