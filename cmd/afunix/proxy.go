@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"afunix"
 	"afunix/cmd/afunix/internal/relay"
 
 	"github.com/spf13/cobra"
@@ -172,13 +173,23 @@ func (o *proxyOptions) runPlain(ctx context.Context, server *relay.Server, _ io.
 // runDatagrams relays what has no connections.
 func (o *proxyOptions) runDatagrams(ctx context.Context, server *relay.Server, _ io.Writer) error {
 	d := relay.Datagrams{
-		Listen: o.listen, Target: o.target, Mode: o.mode, Idle: o.idle, Log: server.Log, Verbose: o.verbose,
+		Listen: o.listen, Target: o.target, Config: o.config(), Idle: o.idle, Log: server.Log, Verbose: o.verbose,
 	}
 	if err := d.Bind(ctx); err != nil {
 		return explain(err, o.listen.Name)
 	}
 	o.listening(server)
 	return d.Serve(ctx)
+}
+
+// config says how to listen. A name that is no file has no mode: who may connect there is asked
+// when somebody does.
+func (o *proxyOptions) config() *afunix.ListenConfig {
+	lc := &afunix.ListenConfig{Transport: o.listen.Transport, Mode: o.mode, ReplaceStale: true}
+	if o.mode&0o077 == 0 && !hasMode(o.listen.Name) && !o.listen.Datagram() {
+		lc.Mode, lc.Authorize = 0, ownUser
+	}
+	return lc
 }
 
 // listening says so.
@@ -193,7 +204,7 @@ func (o *proxyOptions) source(ctx context.Context) (relay.Source, error) {
 	if o.listen.Standard() {
 		return &relay.Only{End: relay.Standard, Name: o.listen.String()}, nil
 	}
-	s, err := o.listen.Listen(ctx, o.mode)
+	s, err := o.listen.Listen(ctx, o.config())
 	return s, explain(err, o.listen.Name)
 }
 

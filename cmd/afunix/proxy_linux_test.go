@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"afunix"
 	"afunix/internal/testenv"
 )
 
@@ -222,5 +223,59 @@ func TestTheRelayTakesTheServiceManagersSocket(t *testing.T) {
 	out, err := cmd.CombinedOutput()
 	if err == nil || !strings.Contains(string(out), `the service manager has passed ["other"], and none is a socket at tcp:localhost:1`) {
 		t.Errorf("%v, %s", err, out)
+	}
+}
+
+// Standard input and output that are one AF_UNIX socket, as a server has them that inetd starts,
+// pass descriptors, too.
+func TestTheRelayHasASocketAsStandardInput(t *testing.T) {
+	dir := testenv.TempDir(t)
+	back := filepath.Join(dir, "back")
+	l, err := afunix.Listen("unix", back)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	client, theirs, err := afunix.KernelTransport.Pair("unix")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	socket, err := theirs.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs.Close()
+	cmd := exec.Command("afunix", "proxy", "-", back)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = socket, socket, os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	socket.Close()
+	defer func() { _ = cmd.Process.Kill() }() // fails if it has ended
+	server, err := l.AcceptConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	for _, way := range [][2]*afunix.Conn{{client, server}, {server, client}} {
+		from, to := way[0], way[1]
+		if _, err := from.WriteMsg([]byte("x"), testenv.TempFile(t, "")); err != nil {
+			t.Fatal(err)
+		}
+		if err := from.CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		m, err := to.ReadMsg(make([]byte, 9))
+		if err != nil || m.Rights.Len() != 1 {
+			t.Errorf("%d descriptors, %v", m.Rights.Len(), err)
+		}
+		m.Rights.Close()
+		if n, err := to.Read(make([]byte, 9)); err != io.EOF {
+			t.Errorf("%d bytes, %v; want the end", n, err)
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
 	}
 }

@@ -33,7 +33,8 @@
 // nothing.
 //
 // What a frame of data costs of the window is its payload and 64 bytes. A side that sends more than
-// there is room for, or anything else that is not as above, ends the session.
+// there is room for, or anything else that is not as above, ends the session. So no side can make
+// the other one keep more than a window for each stream, of which there are 4,096 at most.
 //
 // # Why not a library
 //

@@ -203,7 +203,7 @@ func (s *Session) read() error {
 		if err != nil {
 			return err
 		}
-		payload := make([]byte, h.length)
+		payload := newPayload(h.length)
 		if _, err := io.ReadFull(s.in, payload); err != nil {
 			return noEOF(err)
 		}

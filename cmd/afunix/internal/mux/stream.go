@@ -22,7 +22,7 @@ type Stream struct {
 
 	// All of this is guarded by s.mu.
 	queue    []piece
-	last     int        // the cost of what Receive has returned, which is not yet credited
+	last     []byte     // what Receive has returned
 	owed     int        // what has been read, but not yet credited
 	held     int        // the cost of what may still be in queue, as the other side knows it
 	readable *sync.Cond // something has come, or will never come
@@ -79,7 +79,7 @@ func (st *Stream) Receive() (data []byte, more bool, err error) {
 	}
 	p := st.queue[0]
 	st.queue = st.queue[1:]
-	st.last = cost(len(p.data))
+	st.last = p.data
 	return p.data, p.more, nil
 }
 
@@ -87,10 +87,13 @@ func (st *Stream) Receive() (data []byte, more bool, err error) {
 // frame.
 func (st *Stream) credit() error {
 	st.s.mu.Lock()
-	st.owed += st.last
-	st.last = 0
+	if st.last != nil {
+		st.owed += cost(len(st.last))
+		freePayload(st.last)
+		st.last = nil
+	}
 	n := st.owed
-	if n < Window/4 || st.gotLast || st.deaf {
+	if n < Window/2 || st.gotLast || st.deaf {
 		st.s.mu.Unlock()
 		return nil
 	}

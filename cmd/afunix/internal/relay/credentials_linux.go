@@ -9,6 +9,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// askForCredentials makes the kernel tell who has sent what is received. That is also what tells an
+// empty record from the end.
+func askForCredentials(c *afunix.Conn) {
+	if c.Transport() == afunix.KernelTransport {
+		_ = c.SetPassCredentials(true) // fails if c is closed, as everything else will
+	}
+}
+
 // sendFor sends a message with the credentials of its sender (SCM_CREDENTIALS), as far as this
 // process may: for the number of another process it needs CAP_SYS_ADMIN, for another user
 // CAP_SETUID and CAP_SETGID (unix(7)). A process that has ended has no number any more; its user

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"sync"
 	"time"
@@ -26,7 +25,7 @@ const maxSenders = 256
 // sender.
 type Datagrams struct {
 	Listen, Target Address
-	Mode           fs.FileMode
+	Config         *afunix.ListenConfig // for Listen
 	Idle           time.Duration
 	Log            func(line string)
 	Verbose        bool
@@ -71,8 +70,7 @@ func (d *Datagrams) passed(ctx context.Context) (*afunix.Conn, error) {
 
 func (d *Datagrams) bind(ctx context.Context) (*afunix.Conn, error) {
 	path := d.Listen.Name
-	lc := afunix.ListenConfig{Transport: d.Listen.Transport, Mode: d.Mode, ReplaceStale: true}
-	c, err := lc.ListenPacket(ctx, d.Listen.Network, path)
+	c, err := d.Config.ListenPacket(ctx, d.Listen.Network, path)
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,7 @@ func datagrams(t *testing.T, tr afunix.Transport) (front string, back *afunix.Co
 	d := Datagrams{
 		Listen: Address{Network: dgram, Name: front, Transport: tr},
 		Target: Address{Network: dgram, Name: back.LocalAddr().String(), Transport: tr},
+		Config: &afunix.ListenConfig{Transport: tr, ReplaceStale: true},
 		Log:    func(line string) { logged <- line },
 	}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -14,10 +14,10 @@ import (
 
 // Listen listens at the address, or takes the listener from the service manager if that has passed
 // any.
-func (a Address) Listen(ctx context.Context, mode fs.FileMode) (Source, error) {
+func (a Address) Listen(ctx context.Context, lc *afunix.ListenConfig) (Source, error) {
 	l, err := a.passed(ctx)
 	if l == nil && err == nil {
-		l, err = a.listen(ctx, mode)
+		l, err = a.listen(ctx, lc)
 	}
 	if err != nil {
 		return nil, err
@@ -47,11 +47,10 @@ func (a Address) notPassed(sockets *activation.Sockets, err error) error {
 	return err
 }
 
-func (a Address) listen(ctx context.Context, mode fs.FileMode) (net.Listener, error) {
+func (a Address) listen(ctx context.Context, lc *afunix.ListenConfig) (net.Listener, error) {
 	if a.Network == "tcp" {
 		return new(net.ListenConfig).Listen(ctx, a.Network, a.Name)
 	}
-	lc := afunix.ListenConfig{Transport: a.Transport, Mode: mode, ReplaceStale: true}
 	return lc.Listen(ctx, a.Network, a.Name)
 }
 

@@ -33,9 +33,7 @@ type socket struct {
 // Socket returns the end that c is: with descriptors and, unless it is a stream, records. The end
 // owns c.
 func Socket(c *afunix.Conn) End {
-	if c.Transport() == afunix.KernelTransport {
-		_ = c.SetPassCredentials(true) // not on every system; without it an empty record is taken for the end
-	}
+	askForCredentials(c)
 	return &socket{Conn: c, records: c.LocalAddr().Network() != "unix", buf: make([]byte, firstBuffer)}
 }
 
