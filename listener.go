@@ -19,8 +19,10 @@ type ListenConfig struct {
 	// or sent, and the connection is never accepted. Several goroutines may call Authorize at once.
 	// A client about whom Authorize takes long holds up no other client: up to 256 clients at a
 	// time, and over the kernel transport no more than the Backlog has room for. So clients are
-	// accepted in the order in which Authorize lets them in. Close does not wait for Authorize, and
-	// turns away the clients about whom it has not returned. A datagram socket has no such peer:
+	// accepted in the order in which Authorize lets them in. Of a plain client at the name of a
+	// pipe the system may know no more than the number of its process (docs/SECURITY.md); one of
+	// which it says nothing is refused without asking. Close does not wait for Authorize, and turns
+	// away the clients about whom it has not returned. A datagram socket has no such peer:
 	// ListenPacket fails if Authorize is set.
 	Authorize func(peer Credentials) error
 	Backlog   int // as listen(2); 0 means the system's maximum
@@ -60,6 +62,14 @@ type ListenConfig struct {
 // Listen listens at the address for connections. The network is "unix" or "unixpacket". A path may
 // be longer than a socket's address on Linux, and over the pipe transport on Windows; elsewhere it
 // is EINVAL, and the error says how long it may be.
+//
+// On Windows the address of a "unix" may be \\.\pipe\NAME. Then two kinds of clients come to one
+// listener: any program that opens the pipe has a stream of bytes ([PlainTransport]), and those of
+// this package that dial the same address have all of the pipe transport. [Conn.Transport] of an
+// accepted connection tells which it is. No byte is read to find out, so either side may speak
+// first. EADDRINUSE: there is a pipe of that name, whosever, or a connection of one. Plain clients
+// have no half-close. They find the pipe busy only if as many wait as the Backlog says, and 100
+// more.
 func Listen(network, address string) (*Listener, error) {
 	return new(ListenConfig).Listen(context.Background(), network, address)
 }

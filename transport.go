@@ -18,8 +18,9 @@ const (
 	// PipeTransport is our packets over a message pipe: on Windows and Linux.
 	PipeTransport = Transport(transport.Pipe)
 	// PlainTransport is a stream of bytes to a program that is not afunix: to the server of a named
-	// pipe, or of a socket file of GnuPG or Cygwin. It passes no descriptors. On Windows; Dial
-	// finds such servers by itself.
+	// pipe, or of a socket file of GnuPG or Cygwin; or to a plain client of a [Listener] whose
+	// address is the name of a pipe. It passes no descriptors. On Windows; Dial finds such servers,
+	// and Accept such clients, by itself.
 	PlainTransport = Transport(transport.Plain)
 )
 
