@@ -146,7 +146,9 @@ func (c *Conn) SetPassCredentials(on bool) error { return c.set(c.t.SetPassCrede
 
 // PeerCredentials returns the credentials of the process that connected, or that listened. For an
 // end of a pair they are those of the process that made the pair. The system vouches for the
-// credentials. They do not change when the socket is handed on.
+// credentials. They do not change when the socket is handed on. EPERM: the system does not say who
+// it is, as it may not of a plain client at the name of a pipe before something of it has been
+// read.
 func (c *Conn) PeerCredentials() (Credentials, error) {
 	peer, err := c.t.PeerCredentials()
 	return Credentials(peer), c.operation("get", "getsockopt").wrap(err)

@@ -19,8 +19,10 @@ type ListenConfig struct {
 	// or sent, and the connection is never accepted. Several goroutines may call Authorize at once.
 	// A client about whom Authorize takes long holds up no other client: up to 256 clients at a
 	// time, and over the kernel transport no more than the Backlog has room for. So clients are
-	// accepted in the order in which Authorize lets them in. Close does not wait for Authorize, and
-	// turns away the clients about whom it has not returned. A datagram socket has no such peer:
+	// accepted in the order in which Authorize lets them in. Of a plain client at the name of a
+	// pipe the system may know no more than the number of its process (docs/SECURITY.md); one of
+	// which it says nothing is refused without asking. Close does not wait for Authorize, and turns
+	// away the clients about whom it has not returned. A datagram socket has no such peer:
 	// ListenPacket fails if Authorize is set.
 	Authorize func(peer Credentials) error
 	// Backlog is that of listen(2); 0 means the system's maximum. At \\.\pipe\NAME on Windows it

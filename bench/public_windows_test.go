@@ -21,9 +21,9 @@ import (
 	"afunix/internal/testenv"
 )
 
-// The clients of one listener: programs that nobody here wrote, and one of afunix. The server speaks
-// first, says what it takes the client for, and answers a line in upper case. scripts/wine-clients
-// has the other programs, and says where they are.
+// The clients of one listener: programs that nobody here wrote, and one of afunix. The server
+// speaks first, says what it takes the client for, and answers a line in upper case.
+// scripts/wine-clients has the other programs, and says where they are.
 func TestPublicNameIsForEverybody(t *testing.T) {
 	address := `\\.\pipe\afunix-test-` + rand.Text()
 	l, err := afunix.Listen("unix", address)

@@ -79,7 +79,9 @@
 // The file of a running program cannot be replaced on Windows, but it can be renamed. Or the next
 // version has another name. Sockets are passed with WSADuplicateSocket. A listener that came from
 // another process is not served by Go's poller: each of its blocked calls needs a thread while it
-// is blocked, and so does each blocked call of the connections that it accepts.
+// is blocked, and so does each blocked call of the connections that it accepts. A listener at the
+// name of a pipe (\\.\pipe\NAME) goes to the successor with all who wait there; if those are more
+// than 140 plain clients, the upgrade fails with ETOOMANYREFS.
 //
 // docs/UPGRADE.md has the protocol, what can fail when, and what was measured.
 package upgrade

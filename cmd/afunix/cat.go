@@ -91,7 +91,7 @@ func cat(c *afunix.Conn, in io.Reader, out io.Writer) error {
 }
 
 // upload ends with a half-close. If the peer has gone by then, that does not matter: it has got
-// everything. To a pipe of another program there may be no half-close; then its server decides when
+// everything. To another program by a pipe there may be no half-close; then that program decides when
 // both directions have ended.
 func upload(c *afunix.Conn, in io.Reader) error {
 	if _, err := io.Copy(c, in); err != nil {

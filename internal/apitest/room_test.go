@@ -89,7 +89,7 @@ func TestDialHasNoRoomInTime(t *testing.T) {
 		crowded(t, tr, network, path)
 		for name, dial := range map[string]func() (*afunix.Conn, error){
 			"Timeout": func() (*afunix.Conn, error) {
-				d := afunix.Dialer{Transport: tr, Timeout: 50 * time.Millisecond}
+				d := afunix.Dialer{Transport: tr, Timeout: 500 * time.Millisecond}
 				return d.DialContext(t.Context(), network, path)
 			},
 			"a deadline": func() (*afunix.Conn, error) {

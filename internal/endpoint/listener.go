@@ -28,8 +28,8 @@ func newListener(source pipe.Source, cfg Config, backlog int) *Listener {
 	return l
 }
 
-// Accept waits for the next connection. A guest of whose end nothing can be made, since somebody who
-// had it before has seen to that, is as good as gone.
+// Accept waits for the next connection. A guest of whose end nothing can be made, since somebody
+// who had it before has seen to that, is as good as gone.
 func (l *Listener) Accept() (transport.Conn, error) {
 	for {
 		c, guest, err := l.takeAny()

@@ -30,8 +30,8 @@ type Source interface {
 	Resume()
 }
 
-// A Host is a Source that may have a second door, with a public name, at which programs come that do
-// not speak our protocol.
+// A Host is a Source that may have a second door, with a public name, at which programs come that
+// do not speak our protocol.
 type Host interface {
 	// AcceptGuest waits for the next of them, as Accept does for a pipe. Without such a door it
 	// fails with net.ErrClosed.

@@ -16,6 +16,7 @@ type pipeConn struct {
 	*winpipe.Stream
 	local, remote *net.UnixAddr
 	peer          cred.Credentials
+	sure          bool  // the system has said who the user is
 	peerErr       error // why peer was not known when the connection began
 }
 
@@ -45,12 +46,17 @@ func (c *pipeConn) Recv(b []byte, peek bool) (transport.Message, error) {
 }
 
 // PeerCredentials are those of the process that serves the pipe, or that has connected to it. Of a
-// client the system may know more once something of it has been read.
+// client the system may know more once something of it has been read. What the system says then
+// goes before what was found first, if that is another user.
 func (c *pipeConn) PeerCredentials() (cred.Credentials, error) {
-	if c.peerErr == nil {
+	if c.sure {
 		return c.peer, nil
 	}
-	return c.Peer()
+	who, sure, err := c.Peer()
+	if err == nil && (c.peerErr != nil || sure && who.SID != c.peer.SID) {
+		return who, nil
+	}
+	return c.peer, c.peerErr
 }
 
 // The sizes of a pipe's buffers are those with which its server has made it.

@@ -46,7 +46,7 @@ func dialPipe(ctx context.Context, public string, remote *net.UnixAddr, authoriz
 		return nil, err
 	}
 	c := &pipeConn{Stream: s, local: nobody, remote: remote}
-	c.peer, c.peerErr = s.Peer()
+	c.peer, c.sure, c.peerErr = s.Peer()
 	if err := allowed(authorize, c.peer, c.peerErr); err != nil {
 		s.Close()
 		return nil, err
@@ -59,6 +59,7 @@ func Accepted(guest pipe.Guest, local *net.UnixAddr) (transport.Conn, error) {
 	g := guest.(*winpipe.Guest)
 	c := &pipeConn{local: local, remote: nobody}
 	c.peer, c.peerErr = g.Peer()
+	c.sure = g.Sure()
 	var err error
 	if c.Stream, err = g.Stream(); err != nil {
 		return nil, err

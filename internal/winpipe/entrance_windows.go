@@ -122,8 +122,8 @@ func (e *entrance) topUp() error {
 }
 
 // next waits for the next client, in the order in which clients came. It occupies a thread
-// meanwhile. net.ErrClosed: one of the events stop has been set. To start a wait resets the bell, so
-// all instances are looked at between that and waiting for the bell.
+// meanwhile. net.ErrClosed: one of the events stop has been set. To start a wait resets the bell,
+// so all instances are looked at between that and waiting for the bell.
 func (e *entrance) next(stop ...windows.Handle) (*instance, error) {
 	if err := e.topUp(); err != nil && len(e.waiting) == 0 {
 		return nil, err

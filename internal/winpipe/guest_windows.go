@@ -25,6 +25,7 @@ var _ pipe.Host = (*Listener)(nil)
 type Guest struct {
 	pipe   windows.Handle
 	origin origin
+	sure   bool // once peer has been called
 	peer   func() (cred.Credentials, error)
 }
 
@@ -47,12 +48,19 @@ func (l *Listener) AcceptGuest() (pipe.Guest, error) {
 func newGuest(h windows.Handle, late bool) *Guest {
 	g := &Guest{pipe: h, origin: newOrigin(h, true, "")}
 	g.origin.late = late
-	g.peer = sync.OnceValues(func() (cred.Credentials, error) { return g.origin.other(h) })
+	g.peer = sync.OnceValues(func() (who cred.Credentials, err error) {
+		who, g.sure, err = g.origin.other(h)
+		return who, err
+	})
 	return g
 }
 
 // Peer returns the process that has connected, and its user. It is asked about once.
 func (g *Guest) Peer() (cred.Credentials, error) { return g.peer() }
+
+// Sure reports whether Peer, which has been called, is the system's word about the user: see
+// [origin.other].
+func (g *Guest) Sure() bool { return g.sure }
 
 // Descriptor returns the handle, by which the guest is handed on.
 func (g *Guest) Descriptor() uintptr { return uintptr(g.pipe) }

@@ -261,8 +261,9 @@ func (l *Listener) markClosed() (first bool) {
 	return first
 }
 
-// release closes what open made, once whoever waits for a client has left. The sentinel goes last: while it is there, nobody else can bind
-// the name, and so no client meets an instance of ours in place of the new listener's.
+// release closes what open made, once whoever waits for a client has left. The sentinel goes last:
+// while it is there, nobody else can bind the name, and so no client meets an instance of ours in
+// place of the new listener's.
 func (l *Listener) release() {
 	for _, e := range l.entrances() {
 		e.close()

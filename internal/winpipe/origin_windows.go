@@ -84,30 +84,37 @@ func (w witness) vouch(who subject, moved bool) error {
 // the pipe, or who has opened the client's end. A process that is seen not to be that user's, or to
 // be younger than the connection, is not named: its number is another process's by now, and PID is
 // 0. A process that may not be opened, as one of another user, is named as the system names it.
-func (o origin) other(pipe windows.Handle) (cred.Credentials, error) {
+// sure: the system has said who the user is, and not only which process it was.
+func (o origin) other(pipe windows.Handle) (who cred.Credentials, sure bool, err error) {
 	maker := openIdentity(o.pid)
 	defer maker.close()
 	known, err := o.witness(pipe)
 	switch {
 	case err != nil && o.server:
-		return o.alone(maker)
+		who, err = o.alone(maker)
+		return who, false, err
 	case err != nil:
-		return cred.Credentials{}, err
+		return cred.Credentials{}, false, err
 	}
+	return o.name(maker, known), true, nil
+}
+
+// name is the part of other that is about the process.
+func (o origin) name(maker peer, known witness) cred.Credentials {
 	named := cred.Credentials{PID: int(o.pid), UID: -1, GID: -1, SID: known.subject.user}
 	if maker.handle == 0 {
-		return named, nil
+		return named
 	}
 	who, err := processSubject(maker.handle)
 	switch {
 	case err != nil && maker.existedAt(o.since):
-		return named, nil
+		return named
 	case err != nil || !maker.existedAt(o.since) || known.vouch(who, false) != nil:
 		named.PID = 0
-		return named, nil
+		return named
 	}
 	named.SID = who.user // the owner may be a group: Administrators
-	return named, nil
+	return named
 }
 
 // alone returns the user of a client's process, where the system does not say who has opened the

@@ -194,8 +194,8 @@ func TestStrangersAtAPublicName(t *testing.T) {
 		t.Fatal(err)
 	}
 	// This process has opened the end on the stranger's behalf, and so is not named.
-	if peer, err := stream.Peer(); err != nil || peer.SID != s.sid || peer.PID != 0 {
-		t.Errorf("once something was read, the client is %+v, %v; want %s", peer, err, s.sid)
+	if peer, sure, err := stream.Peer(); err != nil || !sure || peer.SID != s.sid || peer.PID != 0 {
+		t.Errorf("once something was read, the client is %+v, %v, %v; want %s", peer, sure, err, s.sid)
 	}
 	attributes, err := securityAttributes("")
 	if err != nil {

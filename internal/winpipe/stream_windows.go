@@ -118,12 +118,12 @@ type streamFile interface {
 
 // Peer returns the process that serves the pipe, or that has connected to it, and its user: see
 // [origin.other].
-func (s *Stream) Peer() (who cred.Credentials, err error) {
-	used := s.raw.Control(func(fd uintptr) { who, err = s.origin.other(windows.Handle(fd)) })
+func (s *Stream) Peer() (who cred.Credentials, sure bool, err error) {
+	used := s.raw.Control(func(fd uintptr) { who, sure, err = s.origin.other(windows.Handle(fd)) })
 	if used != nil {
-		return cred.Credentials{}, net.ErrClosed
+		return cred.Credentials{}, false, net.ErrClosed
 	}
-	return who, err
+	return who, sure, err
 }
 
 // Read reads as net.Conn says.

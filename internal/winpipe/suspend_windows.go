@@ -10,10 +10,11 @@ import (
 )
 
 // Suspend ends accepting without turning any client away: see pipe.Source. It returns the sentinel,
-// the instances of the private pipe, and those of the public one. At least one instance has been open all the time, so a client that dials
-// meanwhile finds the name and is let in. Such clients, and clients that have been let in already,
-// are the new owner's. A socket file that is not on a drive (but on a share, say) stays when the
-// new owner closes. EMSGSIZE: path and security descriptor are too long to be handed on.
+// the instances of the private pipe, and those of the public one. At least one instance has been
+// open all the time, so a client that dials meanwhile finds the name and is let in. Such clients,
+// and clients that have been let in already, are the new owner's. A socket file that is not on a
+// drive (but on a share, say) stays when the new owner closes. EMSGSIZE: path and security
+// descriptor are too long to be handed on.
 func (l *Listener) Suspend() (handles []uintptr, state []byte, err error) {
 	if err := l.settle(); err != nil {
 		return nil, nil, err
