@@ -16,6 +16,7 @@ func TestRow134(t *testing.T) {
 		a, b := e.pair()
 		e.send(a, "ab")
 		e.send(a, "cd")
+		e.arrives(b, "abcd")
 		e.peek(b, 9, "abcd", 0)
 		e.recv(b, 3, "abc", 0)
 		e.recv(b, 3, "d", 0)

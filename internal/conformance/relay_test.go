@@ -24,6 +24,8 @@ var relayCommand = os.Getenv("AFUNIX_RELAY")
 var notThroughARelay = map[string]string{
 	"TestRow024/pipe/unixpacket": noQuestion,
 	"TestRow022":                 notAllowed,
+	"TestRow057/pipe/unix":       movedByThen,
+	"TestRow057/pipe/unixpacket": movedByThen,
 	"TestRow065":                 notAllowed,
 	"TestRow066":                 ownCredentials,
 	"TestRow071":                 ownCredentials,
@@ -43,6 +45,7 @@ var notThroughARelay = map[string]string{
 }
 
 const (
+	movedByThen    = "the relay connects a little later than its client, when the listener may be moving"
 	notAllowed     = "the relay may not speak for another process"
 	ownCredentials = "what the other side sees are the credentials of the relay"
 	ownBacklog     = "a relay has a backlog of its own, and takes clients out of it at once"
