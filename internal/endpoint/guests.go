@@ -164,6 +164,9 @@ func (l *door[C]) takeAny() (c C, g pipe.Guest, err error) {
 // lodge adds the guests to what a listener that moves is made of, once nobody is asked about any of
 // them. ETOOMANYREFS: there are too many.
 func (l *door[C]) lodge() error {
+	if l.guests.host == nil {
+		return nil
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for len(l.guests.asked) > 0 {
