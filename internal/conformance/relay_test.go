@@ -89,6 +89,9 @@ func (e *env) startRelay(listen, target string) {
 		for lines.Scan() {
 			e.Log(lines.Text())
 		}
+		if err := lines.Err(); err != nil && ctx.Err() == nil {
+			e.Errorf("what the relay says: %v", err)
+		}
 	}()
 	e.Cleanup(func() {
 		cancel()
