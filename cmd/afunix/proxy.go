@@ -78,6 +78,9 @@ func newProxyCommand() *cobra.Command {
 		if err != nil {
 			return usagef("--mode %s: must be octal, as 0660", *mode)
 		}
+		if bits == 0 { // which ListenConfig takes for what the umask says
+			return usagef("--mode %s: lets nobody in", *mode)
+		}
 		o.mode = fs.FileMode(bits)
 		o.listen.Transport, o.target.Transport = transport.Transport, transport.Transport
 		if cmd.Flags().Changed("target-transport") {

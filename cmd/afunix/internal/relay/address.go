@@ -2,7 +2,6 @@ package relay
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"os"
 	"strings"
@@ -108,15 +107,7 @@ func (d dialer) Dial(ctx context.Context) (End, error) {
 // Standard is the end whose peer has standard input and output: as a socket, if that is what both
 // are.
 func Standard() (End, error) {
-	in, err := os.Stdin.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("standard input: %w", err)
-	}
-	out, err := os.Stdout.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("standard output: %w", err)
-	}
-	if os.SameFile(in, out) {
+	if areOne(os.Stdin, os.Stdout) {
 		if c, err := afunix.FileConn(os.Stdin); err == nil {
 			return Socket(c), nil
 		}
@@ -128,6 +119,17 @@ func Standard() (End, error) {
 		}
 	}
 	return Files(os.Stdin, os.Stdout), nil
+}
+
+// areOne reports whether both are the same. About what nobody can say anything, such as a file that
+// a program of Wine was started with, is no socket.
+func areOne(a, b *os.File) bool {
+	first, err := a.Stat()
+	if err != nil {
+		return false
+	}
+	second, err := b.Stat()
+	return err == nil && os.SameFile(first, second)
 }
 
 // Only is the Source of one client, and the Target for one.

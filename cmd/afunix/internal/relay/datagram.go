@@ -39,8 +39,14 @@ type Datagrams struct {
 
 // A sender is a socket of the relay that stands for a sender.
 type sender struct {
-	conn *afunix.Conn
-	used int // at which turn
+	conn  *afunix.Conn
+	used  int         // at which turn
+	leave func() bool // the end of the relay no longer closes conn
+}
+
+func (s *sender) close() {
+	s.leave()
+	s.conn.Close()
 }
 
 // Bind binds the socket at Listen, or takes it from the service manager.
@@ -119,7 +125,7 @@ func (d *Datagrams) stop() {
 func (d *Datagrams) end() {
 	d.stop()
 	for _, s := range d.senders {
-		s.conn.Close()
+		s.close()
 	}
 	d.answers.Wait()
 }
@@ -149,7 +155,7 @@ func (d *Datagrams) senderOf(ctx context.Context, from *net.UnixAddr) (*sender, 
 		if err != nil {
 			return nil, err
 		}
-		s = &sender{conn: c}
+		s = &sender{conn: c, leave: context.AfterFunc(ctx, func() { c.Close() })} // pass may be waiting for the target
 		d.senders[name] = s
 		if d.Verbose {
 			d.Log(fmt.Sprintf("datagrams from %q at %s to %s", name, d.Listen, d.Target))
@@ -171,7 +177,7 @@ func (d *Datagrams) makeRoom() {
 			oldest = name
 		}
 	}
-	d.senders[oldest].conn.Close()
+	d.senders[oldest].close()
 	delete(d.senders, oldest)
 }
 

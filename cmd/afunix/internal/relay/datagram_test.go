@@ -34,8 +34,13 @@ func datagrams(t *testing.T, tr afunix.Transport) (front string, back *afunix.Co
 	go func() { served <- d.Serve(ctx) }()
 	t.Cleanup(func() {
 		cancel()
-		if err := <-served; err != nil {
-			t.Error(err)
+		select {
+		case err := <-served:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(patience):
+			t.Fatal("the relay has not ended")
 		}
 		if _, err := os.Lstat(front); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("the socket file is there: %v", err)
@@ -131,6 +136,26 @@ func TestDatagramsForNobody(t *testing.T) {
 			case <-logged:
 			case <-time.After(patience):
 				t.Fatal("nothing is said")
+			}
+		}
+	}, dgram)
+}
+
+// A relay that waits for a target that does not read ends when it is told to.
+func TestDatagramsForWhoDoesNotRead(t *testing.T) {
+	each(t, func(t *testing.T, tr afunix.Transport, network string) {
+		front, _, _ := datagrams(t, tr)
+		c := dial(t, tr, front)
+		for {
+			if err := c.SetWriteDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
+				t.Fatal(err)
+			}
+			_, err := c.Write(make([]byte, 1000))
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				return // the queues of both are full
+			}
+			if err != nil {
+				t.Fatal(err)
 			}
 		}
 	}, dgram)
