@@ -200,11 +200,12 @@ func (s sending) abandonedLocked() {
 
 func (o *outbox) unloadedLocked() {
 	o.c.pen.awaitLocked()
+	var luggage unclaimed
 	if v := &o.c.moves; v.Unload() {
-		luggage := o.c.in.takeUnclaimedLocked(v.told != nil)
-		o.c.pen.payLocked()
-		o.c.in.discardLocked(luggage)
+		luggage = o.c.in.takeUnclaimedLocked(v.told != nil)
 	}
+	o.c.pen.payLocked()
+	o.c.in.discardLocked(luggage)
 	o.c.turn.wakeMoverLocked()
 }
 

@@ -251,7 +251,7 @@ func (p *pen) acknowledge(serial uint64) (told bool) {
 	p.lock()
 	defer p.c.mu.Unlock()
 	p.acknowledgeLocked(serial)
-	return !p.owed.Owes(sock.DebtAck)
+	return p.owed.Acknowledged()
 }
 
 // acknowledgeLocked tells the peer that its transfers up to serial are done.
@@ -264,7 +264,7 @@ func (p *pen) acknowledgeLocked(serial uint64) {
 func (p *pen) acknowledged() bool {
 	p.lock()
 	defer p.c.mu.Unlock()
-	return !p.owed.Owes(sock.DebtAck)
+	return p.owed.Acknowledged()
 }
 
 // creditWhatIsDue tells the peer what it may send, if that is worth a packet.

@@ -64,11 +64,13 @@ const (
 //   - What there is to a hello, a shutdown or a move is kept while the debt is owed or being paid,
 //     and nothing is kept afterwards. So a flag that has been told is not told again.
 //   - A transfer in done is Written and not in an Outbox, unless its debt is being paid.
-//   - ack only grows: a transfer that is done stays done.
+//   - ack only grows: a transfer that is done stays done. later is 0 while held is.
 type Debts struct {
 	owed  uint16 // a bit for each debt
 	ack   uint64
 	end   uint64 // from this transfer on nothing is acknowledged; 0: anything may be
+	held  uint64 // no later transfer is acknowledged before this one; 0: any may be
+	later uint64 // such a transfer that is done
 	about struct {
 		refused, cancelled uint64
 		why                Fate
@@ -97,18 +99,33 @@ func (o *Debts) OweHello(moved bool) {
 	o.Owe(DebtHello)
 }
 
-// Acknowledge notes that the peer's transfers up to serial are done. A later one may have been
-// before: a Move is acknowledged late that came while a message was loaded, and came to nothing
-// meanwhile.
+// Acknowledge notes that the peer's transfers up to serial are done, but for those behind one that
+// is held.
 func (o *Debts) Acknowledge(serial uint64) {
 	if o.end > 0 && serial >= o.end {
 		return
+	}
+	switch {
+	case o.held == 0 || serial < o.held:
+	case serial > o.held:
+		o.later = max(o.later, serial)
+		return
+	default:
+		serial = max(serial, o.later)
+		o.held, o.later = 0, 0
 	}
 	if serial > o.ack {
 		o.ack = serial
 		o.Owe(DebtAck)
 	}
 }
+
+// Hold notes that transfers behind serial are not to be acknowledged before serial is: that would
+// acknowledge serial, too.
+func (o *Debts) Hold(serial uint64) { o.held = serial }
+
+// Acknowledged reports whether the peer has been told of all transfers that are done.
+func (o *Debts) Acknowledged() bool { return !o.Owes(DebtAck) && o.later == 0 }
 
 // Ignore notes that the peer's transfer serial is not looked at. So it is not acknowledged, and
 // nothing is that comes later.

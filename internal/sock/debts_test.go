@@ -256,3 +256,30 @@ func TestNothingIsAcknowledgedBehindWhatIsIgnored(t *testing.T) {
 		t.Errorf("acknowledged up to %d, want 4", p.About)
 	}
 }
+
+// Transfers behind one that is held are acknowledged with it, and those before it as ever.
+func TestNothingIsAcknowledgedBehindWhatIsHeld(t *testing.T) {
+	var d sock.Debts
+	out := sock.NewOutbox(sock.Stream)
+	d.Hold(5)
+	d.Acknowledge(4)
+	if p := d.Pay(sock.DebtAck, out, false); p.About != 4 {
+		t.Errorf("acknowledged up to %d, want 4", p.About)
+	} else {
+		d.Paid(p)
+	}
+	d.Acknowledge(6)
+	d.Acknowledge(7)
+	if d.Owes(sock.DebtAck) || d.Acknowledged() {
+		t.Errorf("an acknowledgement is owed: %t; all have been told: %t", d.Owes(sock.DebtAck), d.Acknowledged())
+	}
+	d.Acknowledge(5)
+	if p := d.Pay(sock.DebtAck, out, false); p.About != 7 {
+		t.Errorf("acknowledged up to %d, want 7", p.About)
+	} else {
+		d.Paid(p)
+	}
+	if !d.Acknowledged() {
+		t.Error("not all have been told")
+	}
+}

@@ -282,14 +282,20 @@ func (m *Moves) PeerMoves(serial uint64, itself bool) error {
 func (m *Moves) recants() bool { return m.word == greeting && m.debts.Owes(DebtHello) }
 
 // release acknowledges the other end's Move once nothing is on its way there, and reports whether
-// it has.
+// that end still moves: it may have stayed meanwhile. What it has sent since is not acknowledged
+// before the Move, because from that acknowledgement it takes that no message comes any more to
+// luggage that it has.
 func (m *Moves) release() bool {
-	if m.unacked == 0 || m.Holds() {
+	switch {
+	case m.unacked == 0:
+		return false
+	case m.Holds():
+		m.debts.Hold(m.unacked)
 		return false
 	}
 	m.debts.Acknowledge(m.unacked)
 	m.unacked = 0
-	return true
+	return m.other != Present
 }
 
 // PeerLeft notes that the other end has moved, which this side has moved as well.
@@ -393,7 +399,7 @@ func (m *Moves) Load() bool {
 }
 
 // Unload notes that those of a message have been written, or taken back. It reports whether the
-// peer's Move is acknowledged by that.
+// peer's Move is acknowledged by that, and goes on.
 func (m *Moves) Unload() bool {
 	switch m.message {
 	case loaded:

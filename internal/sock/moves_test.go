@@ -161,9 +161,8 @@ func (m *mover) finish() {
 
 func (m *mover) unload() {
 	m.target = -1
-	if m.moves.Unload() {
-		m.pay()
-	}
+	m.moves.Unload()
+	m.pay()
 }
 
 // read takes in the next packet. Whoever keeps to the rules never breaks one.
