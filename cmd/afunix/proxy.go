@@ -81,6 +81,9 @@ func newProxyCommand() *cobra.Command {
 		if bits == 0 { // which ListenConfig takes for what the umask says
 			return usagef("--mode %s: lets nobody in", *mode)
 		}
+		if cmd.Flags().Changed("mode") && !o.listen.Unix() {
+			return usagef("--mode: %s has no permission that could be set", o.listen)
+		}
 		o.mode = fs.FileMode(bits)
 		o.listen.Transport, o.target.Transport = transport.Transport, transport.Transport
 		if cmd.Flags().Changed("target-transport") {

@@ -71,6 +71,9 @@ func (a Address) String() string {
 // Standard reports whether a is standard input and output.
 func (a Address) Standard() bool { return a.Network == standard }
 
+// Unix reports whether a is a socket of AF_UNIX.
+func (a Address) Unix() bool { return !a.Standard() && a.Network != "tcp" }
+
 // Datagram reports whether a is of datagrams, which have no connections.
 func (a Address) Datagram() bool { return a.Network == dgram }
 
