@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"afunix"
@@ -182,10 +185,22 @@ func (o *proxyOptions) runDatagrams(ctx context.Context, server *relay.Server, _
 		Listen: o.listen, Target: o.target, Config: o.config(), Idle: o.idle, Log: server.Log, Verbose: o.verbose,
 	}
 	if err := d.Bind(ctx); err != nil {
-		return explain(err, o.listen.Name)
+		return o.explain(err)
 	}
 	o.listening(server)
 	return d.Serve(ctx)
+}
+
+// explain adds to the error of listening what the user can do about it. Whether the mode fits LISTEN
+// is not asked before: a socket that a service manager has passed needs none.
+func (o *proxyOptions) explain(err error) error {
+	const everybody = 0o222 // a name that is no file has no other mode
+	named := o.listen.Unix() && !hasMode(o.listen.Name) && o.mode&everybody != everybody
+	if named && errors.Is(err, syscall.EINVAL) && !errors.As(err, new(*os.SyscallError)) { // not of bind
+		return fmt.Errorf("%s is no file, and so everybody may reach it: --mode 0666 lets everybody in; "+
+			"or LISTEN is a path", o.listen)
+	}
+	return explain(err, o.listen.Name)
 }
 
 // config says how to listen. A name that is no file has no mode: who may connect there is asked
@@ -211,7 +226,7 @@ func (o *proxyOptions) source(ctx context.Context) (relay.Source, error) {
 		return &relay.Only{End: relay.Standard, Name: o.listen.String()}, nil
 	}
 	s, err := o.listen.Listen(ctx, o.config())
-	return s, explain(err, o.listen.Name)
+	return s, o.explain(err)
 }
 
 // dialer is where clients go.
