@@ -71,7 +71,7 @@ func newProxyCommand() *cobra.Command {
 	o := new(proxyOptions)
 	mode := cmd.Flags().String("mode", "0600", "permission of the socket file at LISTEN: `BITS` in octal")
 	cmd.Flags().BoolVar(&o.mux, "mux", false, "carry all connections over one pair of pipes")
-	cmd.Flags().DurationVar(&o.idle, "idle", 0, "end when there has been no connection for `TIME` (5m)")
+	cmd.Flags().Var((*spanFlag)(&o.idle), "idle", "end when there has been no connection for `TIME` (5m)")
 	cmd.Flags().BoolVarP(&o.verbose, "verbose", "v", false, "say who comes and goes")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := o.parse(beforeDash(cmd, args), args[len(beforeDash(cmd, args)):]); err != nil {
