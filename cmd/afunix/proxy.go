@@ -166,7 +166,7 @@ func (o *proxyOptions) run(ctx context.Context, cmd *cobra.Command) error {
 
 // runPlain relays each connection over one of its own.
 func (o *proxyOptions) runPlain(ctx context.Context, server *relay.Server, _ io.Writer) error {
-	source, err := o.source(ctx)
+	source, err := o.source(ctx, server)
 	if err != nil {
 		return err
 	}
@@ -175,7 +175,6 @@ func (o *proxyOptions) runPlain(ctx context.Context, server *relay.Server, _ io.
 	if o.target.Standard() {
 		server.Source = &relay.First{Source: source}
 	}
-	o.listening(server)
 	return server.Serve(ctx)
 }
 
@@ -187,7 +186,7 @@ func (o *proxyOptions) runDatagrams(ctx context.Context, server *relay.Server, _
 	if err := d.Bind(ctx); err != nil {
 		return o.explain(err)
 	}
-	o.listening(server)
+	o.listening(server, d.Listen)
 	return d.Serve(ctx)
 }
 
@@ -214,19 +213,23 @@ func (o *proxyOptions) config() *afunix.ListenConfig {
 }
 
 // listening says so.
-func (o *proxyOptions) listening(server *relay.Server) {
-	if o.verbose && !o.listen.Standard() {
-		server.Log(fmt.Sprintf("listening at %s", o.listen))
+func (o *proxyOptions) listening(server *relay.Server, at relay.Address) {
+	if o.verbose {
+		server.Log(fmt.Sprintf("listening at %s", at))
 	}
 }
 
 // source is where clients come from.
-func (o *proxyOptions) source(ctx context.Context) (relay.Source, error) {
+func (o *proxyOptions) source(ctx context.Context, server *relay.Server) (relay.Source, error) {
 	if o.listen.Standard() {
 		return &relay.Only{End: relay.Standard, Name: o.listen.String()}, nil
 	}
-	s, err := o.listen.Listen(ctx, o.config())
-	return s, o.explain(err)
+	l, err := o.listen.Listen(ctx, o.config())
+	if err != nil {
+		return nil, o.explain(err)
+	}
+	o.listening(server, l.Address)
+	return l, nil
 }
 
 // dialer is where clients go.

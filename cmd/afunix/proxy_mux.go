@@ -43,7 +43,7 @@ func (o *proxyOptions) runMux(ctx context.Context, server *relay.Server, errs io
 		server.Target = o.target.Dialer(explain)
 		return server.Serve(ctx)
 	}
-	source, err := o.source(ctx)
+	source, err := o.source(ctx, server)
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,6 @@ func (o *proxyOptions) runMux(ctx context.Context, server *relay.Server, errs io
 	go listener.Watch()
 	server.Source = listener
 	server.Target = &relay.MuxTarget{Session: session, Records: o.listen.Records()}
-	o.listening(server)
 	return server.Serve(ctx)
 }
 
