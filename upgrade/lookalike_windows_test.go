@@ -38,6 +38,9 @@ func TestNamesThatAreNoFilesAreNotOpened(t *testing.T) {
 			_, err = u.Listen(within(t), "web", "unix", name)
 			expectLookalike(t, err, test.what, test.err)
 			_, err = u.ListenPacket(within(t), "log", "unixgram", name)
+			if strings.HasSuffix(name, pipe.Name) { // a stream could listen there
+				test.err = syscall.EINVAL
+			}
 			expectLookalike(t, err, test.what, test.err)
 			if pipe.Visited() {
 				t.Error("the server of the pipe has seen a client")

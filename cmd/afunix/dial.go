@@ -23,7 +23,8 @@ type dialOptions struct {
 // the command runs.
 func addDialFlags(cmd *cobra.Command) func() dialOptions {
 	transport := addTransport(cmd, transportUsage)
-	wait := cmd.Flags().Duration("wait", 0,
+	wait := new(time.Duration)
+	cmd.Flags().Var((*spanFlag)(wait), "wait",
 		"try for `TIME` (10s, 2m) to connect, until somebody listens at ADDR and has room")
 	return func() dialOptions { return dialOptions{transport.Transport, *wait} }
 }

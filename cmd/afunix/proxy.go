@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"afunix"
@@ -68,7 +71,7 @@ func newProxyCommand() *cobra.Command {
 	o := new(proxyOptions)
 	mode := cmd.Flags().String("mode", "0600", "permission of the socket file at LISTEN: `BITS` in octal")
 	cmd.Flags().BoolVar(&o.mux, "mux", false, "carry all connections over one pair of pipes")
-	cmd.Flags().DurationVar(&o.idle, "idle", 0, "end when there has been no connection for `TIME` (5m)")
+	cmd.Flags().Var((*spanFlag)(&o.idle), "idle", "end when there has been no connection for `TIME` (5m)")
 	cmd.Flags().BoolVarP(&o.verbose, "verbose", "v", false, "say who comes and goes")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := o.parse(beforeDash(cmd, args), args[len(beforeDash(cmd, args)):]); err != nil {
@@ -80,6 +83,9 @@ func newProxyCommand() *cobra.Command {
 		}
 		if bits == 0 { // which ListenConfig takes for what the umask says
 			return usagef("--mode %s: lets nobody in", *mode)
+		}
+		if cmd.Flags().Changed("mode") && !o.listen.Unix() {
+			return usagef("--mode: %s has no permission that could be set", o.listen)
 		}
 		o.mode = fs.FileMode(bits)
 		o.listen.Transport, o.target.Transport = transport.Transport, transport.Transport
@@ -160,7 +166,7 @@ func (o *proxyOptions) run(ctx context.Context, cmd *cobra.Command) error {
 
 // runPlain relays each connection over one of its own.
 func (o *proxyOptions) runPlain(ctx context.Context, server *relay.Server, _ io.Writer) error {
-	source, err := o.source(ctx)
+	source, err := o.source(ctx, server)
 	if err != nil {
 		return err
 	}
@@ -169,7 +175,6 @@ func (o *proxyOptions) runPlain(ctx context.Context, server *relay.Server, _ io.
 	if o.target.Standard() {
 		server.Source = &relay.First{Source: source}
 	}
-	o.listening(server)
 	return server.Serve(ctx)
 }
 
@@ -179,10 +184,22 @@ func (o *proxyOptions) runDatagrams(ctx context.Context, server *relay.Server, _
 		Listen: o.listen, Target: o.target, Config: o.config(), Idle: o.idle, Log: server.Log, Verbose: o.verbose,
 	}
 	if err := d.Bind(ctx); err != nil {
-		return explain(err, o.listen.Name)
+		return o.explain(err)
 	}
-	o.listening(server)
+	o.listening(server, d.Listen)
 	return d.Serve(ctx)
+}
+
+// explain adds to the error of listening what the user can do about it. Whether the mode fits LISTEN
+// is not asked before: a socket that a service manager has passed needs none.
+func (o *proxyOptions) explain(err error) error {
+	const everybody = 0o222 // a name that is no file has no other mode
+	named := o.listen.Unix() && !hasMode(o.listen.Name) && o.mode&everybody != everybody
+	if named && errors.Is(err, syscall.EINVAL) && !errors.As(err, new(*os.SyscallError)) { // not of bind
+		return fmt.Errorf("%s is no file, and so everybody may reach it: --mode 0666 lets everybody in; "+
+			"or LISTEN is a path", o.listen)
+	}
+	return explain(err, o.listen.Name)
 }
 
 // config says how to listen. A name that is no file has no mode: who may connect there is asked
@@ -196,19 +213,23 @@ func (o *proxyOptions) config() *afunix.ListenConfig {
 }
 
 // listening says so.
-func (o *proxyOptions) listening(server *relay.Server) {
-	if o.verbose && !o.listen.Standard() {
-		server.Log(fmt.Sprintf("listening at %s", o.listen))
+func (o *proxyOptions) listening(server *relay.Server, at relay.Address) {
+	if o.verbose {
+		server.Log(fmt.Sprintf("listening at %s", at))
 	}
 }
 
 // source is where clients come from.
-func (o *proxyOptions) source(ctx context.Context) (relay.Source, error) {
+func (o *proxyOptions) source(ctx context.Context, server *relay.Server) (relay.Source, error) {
 	if o.listen.Standard() {
 		return &relay.Only{End: relay.Standard, Name: o.listen.String()}, nil
 	}
-	s, err := o.listen.Listen(ctx, o.config())
-	return s, explain(err, o.listen.Name)
+	l, err := o.listen.Listen(ctx, o.config())
+	if err != nil {
+		return nil, o.explain(err)
+	}
+	o.listening(server, l.Address)
+	return l, nil
 }
 
 // dialer is where clients go.

@@ -217,6 +217,13 @@ func TestTheRelayTakesTheServiceManagersSocket(t *testing.T) {
 	if _, err := os.Lstat(front); err != nil {
 		t.Error(err)
 	}
+	for _, listen := range []string{"@another", "another"} { // what is said is where the socket really is
+		cmd = exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 exec afunix proxy -v --idle 300ms "$@"`, "sh", listen, back)
+		cmd.ExtraFiles = []*os.File{file}
+		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "listening at "+front+"\n") {
+			t.Errorf("%v, %s; want that it listens at %s", err, out, front)
+		}
+	}
 	cmd = exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=other exec afunix proxy --idle 300ms "$@"`,
 		"sh", "tcp:localhost:1", back)
 	cmd.ExtraFiles = []*os.File{file}

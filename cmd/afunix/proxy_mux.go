@@ -16,6 +16,9 @@ import (
 // farewell bounds how long CMD may take to end when its standard input has ended.
 const farewell = 5 * time.Second
 
+// silence is how long the other side of the pipes may say nothing without a word to the user.
+const silence = 3 * time.Second
+
 // runMux relays over a pair of pipes: the standard ones, or those of CMD.
 func (o *proxyOptions) runMux(ctx context.Context, server *relay.Server, errs io.Writer) (err error) {
 	in, out := io.ReadCloser(os.Stdin), io.WriteCloser(os.Stdout)
@@ -32,7 +35,7 @@ func (o *proxyOptions) runMux(ctx context.Context, server *relay.Server, errs io
 		role = mux.Dials
 	}
 	stop := context.AfterFunc(ctx, func() { out.Close(); in.Close() })
-	session, err := mux.New(in, out, role)
+	session, err := begin(in, out, role, silence, server.Log)
 	stop()
 	if err != nil {
 		return err
@@ -43,7 +46,7 @@ func (o *proxyOptions) runMux(ctx context.Context, server *relay.Server, errs io
 		server.Target = o.target.Dialer(explain)
 		return server.Serve(ctx)
 	}
-	source, err := o.source(ctx)
+	source, err := o.source(ctx, server)
 	if err != nil {
 		return err
 	}
@@ -51,8 +54,18 @@ func (o *proxyOptions) runMux(ctx context.Context, server *relay.Server, errs io
 	go listener.Watch()
 	server.Source = listener
 	server.Target = &relay.MuxTarget{Session: session, Records: o.listen.Records()}
-	o.listening(server)
 	return server.Serve(ctx)
+}
+
+// begin begins a session with the other side of a pair of pipes. Once it has been silent for that
+// long, the user is told what is waited for.
+func begin(in io.ReadCloser, out io.WriteCloser, role mux.Role, silence time.Duration,
+	log func(string)) (*mux.Session, error) {
+	notice := time.AfterFunc(silence, func() {
+		log("waiting: the other side of the pipes has not said hello (is it afunix proxy --mux?)")
+	})
+	defer notice.Stop()
+	return mux.New(in, out, role)
 }
 
 // A child is CMD, with the pipes that are its standard input and output.

@@ -47,7 +47,7 @@ func TestNamesThatAreNoFilesAreNotOpened(t *testing.T) {
 			_, err = (&afunix.ListenConfig{Transport: afunix.KernelTransport}).Listen(t.Context(), "unix", name)
 			expectLookalike(t, err, test.what, test.bind)
 			_, err = afunix.ListenPacket("unixgram", name)
-			expectLookalike(t, err, test.what, test.bind)
+			expectLookalike(t, err, test.what, bindPacketError(name, s.Name, test.bind))
 			c, err := afunix.ListenPacket("unixgram", socketPath(t))
 			if err != nil {
 				t.Fatal(err)
@@ -63,6 +63,15 @@ func TestNamesThatAreNoFilesAreNotOpened(t *testing.T) {
 			}
 		})
 	}
+}
+
+// bindPacketError is the error of binding a socket that is no stream: EINVAL at the name of a pipe
+// of this machine, where a stream could listen.
+func bindPacketError(name, pipe string, stream error) error {
+	if strings.HasSuffix(name, pipe) {
+		return syscall.EINVAL
+	}
+	return stream
 }
 
 func dialError(tr afunix.Transport, network, address string) error {

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -165,7 +166,7 @@ func TestPublicNameThatIsTaken(t *testing.T) {
 		} else {
 			_, err = afunix.Listen(network, name)
 		}
-		expectLookalike(t, err, "name of a pipe, at which only streams", syscall.EADDRINUSE)
+		expectLookalike(t, err, `at which only the network "unix" can listen`, syscall.EINVAL)
 	}
 	client := testenv.MustOpenPipe(t, name)
 	server := acceptPublic(t, l)
@@ -181,6 +182,19 @@ func TestPublicNameThatIsTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	again.Close()
+}
+
+// A name that no pipe can have is not in use: who would wait for it would wait for ever.
+func TestPublicNameThatNoPipeCanHave(t *testing.T) {
+	long := `\\.\pipe\` + strings.Repeat("x", 300)
+	const says = "at most 256 characters with \\\\.\\pipe\\, and this one has 309"
+	_, err := afunix.Listen("unix", long)
+	expectLookalike(t, err, says, syscall.EINVAL)
+	for _, tr := range []afunix.Transport{afunix.DefaultTransport, afunix.PipeTransport, afunix.PlainTransport} {
+		expectLookalike(t, dialError(tr, "unix", long), says, syscall.EINVAL)
+	}
+	_, err = afunix.Listen("unix", `\\.\pipe\`)
+	expectLookalike(t, err, "the name of a pipe is missing", syscall.EINVAL)
 }
 
 // To look at an address takes no client's place at it, and no listener sees a client come.

@@ -19,6 +19,7 @@ const (
 	EBADF        = syscall.EBADF
 	ECONNREFUSED = syscall.ECONNREFUSED
 	ECONNRESET   = syscall.ECONNRESET
+	EINVAL       = syscall.EINVAL
 	EMSGSIZE     = syscall.EMSGSIZE
 	ENOTSOCK     = syscall.ENOTSOCK
 	EOPNOTSUPP   = syscall.EOPNOTSUPP

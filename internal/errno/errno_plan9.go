@@ -20,6 +20,7 @@ const (
 	EBADF        Errno = "bad file descriptor"
 	ECONNREFUSED Errno = "connection refused"
 	ECONNRESET   Errno = "connection reset by peer"
+	EINVAL       Errno = "invalid argument"
 	EMSGSIZE     Errno = "message too long"
 	ENOTSOCK     Errno = "socket operation on non-socket"
 	EOPNOTSUPP   Errno = "operation not supported"

@@ -4,8 +4,10 @@ package lookalike
 
 import (
 	"bytes"
+	"fmt"
 	"regexp"
 	"strings"
+	"unicode/utf16"
 
 	"afunix/internal/errno"
 )
@@ -67,6 +69,18 @@ func PipeName(full string) string {
 		return ""
 	}
 	return rest[len(`pipe\`):]
+}
+
+// longestPipe bounds the name of a pipe with \\.\pipe\ in front, in UTF-16 units: what Windows
+// documents for CreateNamedPipe.
+const longestPipe = 256
+
+// CheckPipe refuses what no pipe can be called: EINVAL if \\.\pipe\NAME is too long.
+func CheckPipe(name string) error {
+	if n := len(utf16.Encode([]rune(`\\.\pipe\` + name))); n > longestPipe {
+		return &Error{errno.EINVAL, fmt.Sprintf("the name of a pipe has at most %d characters with %s, and this one has %d", longestPipe, `\\.\pipe\`, n)}
+	}
+	return nil
 }
 
 // cutDevice cuts what begins the names of devices, of which a drive is one. \??\ is how the system

@@ -72,6 +72,17 @@ func TestPipeName(t *testing.T) {
 	}
 }
 
+func TestCheckPipe(t *testing.T) {
+	for length, want := range map[int]string{247: "", 248: "at most 256 characters with \\\\.\\pipe\\, and this one has 257"} {
+		for _, name := range []string{strings.Repeat("x", length), strings.Repeat("é", length), strings.Repeat("x", length-2) + "😀"} {
+			err := CheckPipe(name)
+			if (err == nil) != (want == "") || err != nil && (!errors.Is(err, errno.EINVAL) || !strings.Contains(err.Error(), want)) {
+				t.Errorf("%d characters: %v, want %q", length, err, want)
+			}
+		}
+	}
+}
+
 func TestFile(t *testing.T) {
 	for content, want := range map[string]string{
 		"!<afunix socket 2>\nanything\n":                          "another version",

@@ -18,7 +18,8 @@ func Connectable(path string) error {
 }
 
 // Bindable refuses path to a call that wants to make a socket file there: EADDRNOTAVAIL on another
-// machine, and otherwise EADDRINUSE, because the name is the system's.
+// machine, EINVAL for a pipe without a name, and otherwise EADDRINUSE, because the name is the
+// system's.
 func Bindable(path string) error {
 	what, err := ofNoFile(path)
 	switch {
@@ -26,6 +27,8 @@ func Bindable(path string) error {
 		return err
 	case what == Share:
 		return &Error{syscall.EADDRNOTAVAIL, what}
+	case what == PipeRoot:
+		return &Error{syscall.EINVAL, what}
 	case what != "":
 		return &Error{syscall.EADDRINUSE, what}
 	}

@@ -25,6 +25,9 @@ func (Transport) Dial(ctx context.Context, network string, laddr *net.UnixAddr, 
 		return nil, errors.ErrUnsupported
 	}
 	if public := lookalike.PipeAt(name); public != "" {
+		if err := lookalike.CheckPipe(public); err != nil {
+			return nil, err
+		}
 		return dialPipe(ctx, public, remote(name), authorize)
 	}
 	r, err := rendezvousAt(name)

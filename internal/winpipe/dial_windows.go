@@ -67,6 +67,9 @@ func connect(ctx context.Context, name string, t sock.Type) (*Pipe, error) {
 		return connectID(ctx, abstractID(cred.Self().SID, name, t), "")
 	}
 	if public := lookalike.PipeAt(name); public != "" {
+		if err := lookalike.CheckPipe(public); err != nil {
+			return nil, err
+		}
 		return connectPublic(ctx, public, t)
 	}
 	file, owner, err := readSocketFile(name)

@@ -90,10 +90,19 @@ func (e *entrance) addPublic() error {
 // errPublicTaken: a pipe has the public name.
 var errPublicTaken = &lookalike.Error{Errno: syscall.EADDRINUSE, What: "it is the name of a pipe that is there already, or of which there is a connection"}
 
-// exists reports whether there is a pipe of that name. Asking does not connect.
+// exists reports whether there is a pipe of that name, and so not if no pipe can have the name.
+// Asking does not connect.
 func exists(pipe string) bool {
 	name, err := windows.UTF16PtrFromString(pipe)
-	return err == nil && waitNamedPipe(name, 1) != windows.ERROR_FILE_NOT_FOUND
+	if err != nil {
+		return false
+	}
+	switch waitNamedPipe(name, 1) {
+	case windows.ERROR_FILE_NOT_FOUND, windows.ERROR_PATH_NOT_FOUND, // the second one on Wine, of a name that is too long
+		windows.ERROR_INVALID_NAME, windows.ERROR_BAD_PATHNAME, windows.ERROR_FILENAME_EXCED_RANGE:
+		return false
+	}
+	return true
 }
 
 // start has h wait for a client, which is the caller's if that fails.

@@ -44,6 +44,25 @@ func TestPrivatePipeBehindAPublicName(t *testing.T) {
 	expectPlain(t, err)
 }
 
+// The longest name is as documented. Of a longer one nobody says that it is there already.
+func TestLongestPublicName(t *testing.T) {
+	longest := publicName()
+	longest += strings.Repeat("x", 256-len(longest))
+	l := listen(t, longest)
+	p := dial(t, longest)
+	q := accept(t, l)
+	p.Close()
+	q.Close()
+	too := longest + strings.Repeat("x", 44)
+	if exists(too) {
+		t.Error("a name that is too long is there")
+	}
+	if h, err := firstOf(too, nil); err == nil {
+		windows.CloseHandle(h)
+		t.Error("there can be pipes with a name of 300 characters")
+	}
+}
+
 // expectPlain wants the error by which callers know that a plain stream may be behind the name.
 func expectPlain(t *testing.T, err error) {
 	t.Helper()

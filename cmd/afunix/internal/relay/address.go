@@ -68,8 +68,18 @@ func (a Address) String() string {
 	return a.Network + ":" + a.Name
 }
 
+// at is the address that a socket really has, which was listened for or taken for a: a service
+// manager's may be elsewhere, and port 0 is one that the system chooses.
+func (a Address) at(addr net.Addr) Address {
+	a.Name = addr.String()
+	return a
+}
+
 // Standard reports whether a is standard input and output.
 func (a Address) Standard() bool { return a.Network == standard }
+
+// Unix reports whether a is a socket of AF_UNIX.
+func (a Address) Unix() bool { return !a.Standard() && a.Network != "tcp" }
 
 // Datagram reports whether a is of datagrams, which have no connections.
 func (a Address) Datagram() bool { return a.Network == dgram }

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"net"
 	"os"
 	"syscall"
 
@@ -43,7 +44,8 @@ func (s *socket) sendFor(m Message) (sent bool, err error) {
 			return false, nil
 		}
 		if err != nil {
-			return sent, os.NewSyscallError("sendmsg", err)
+			return sent, &net.OpError{Op: "write", Net: s.LocalAddr().Network(), Source: s.LocalAddr(), Addr: s.RemoteAddr(),
+				Err: os.NewSyscallError("sendmsg", err)} // as package afunix has it
 		}
 		data, files = data[n:], nil // they go with the first byte
 	}

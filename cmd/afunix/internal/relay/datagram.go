@@ -49,7 +49,8 @@ func (s *sender) close() {
 	s.conn.Close()
 }
 
-// Bind binds the socket at Listen, or takes it from the service manager.
+// Bind binds the socket at Listen, or takes it from the service manager. Listen is then the address
+// that the socket really has.
 func (d *Datagrams) Bind(ctx context.Context) error {
 	d.senders = make(map[string]*sender)
 	d.unlink = func() {}
@@ -57,8 +58,11 @@ func (d *Datagrams) Bind(ctx context.Context) error {
 	if c == nil && err == nil {
 		c, err = d.bind(ctx)
 	}
-	d.in = c
-	return err
+	if err != nil {
+		return err
+	}
+	d.in, d.Listen = c, d.Listen.at(c.LocalAddr())
+	return nil
 }
 
 func (d *Datagrams) passed(ctx context.Context) (*afunix.Conn, error) {

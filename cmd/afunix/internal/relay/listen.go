@@ -14,7 +14,7 @@ import (
 
 // Listen listens at the address, or takes the listener from the service manager if that has passed
 // any.
-func (a Address) Listen(ctx context.Context, lc *afunix.ListenConfig) (Source, error) {
+func (a Address) Listen(ctx context.Context, lc *afunix.ListenConfig) (*Listener, error) {
 	l, err := a.passed(ctx)
 	if l == nil && err == nil {
 		l, err = a.listen(ctx, lc)
@@ -22,7 +22,7 @@ func (a Address) Listen(ctx context.Context, lc *afunix.ListenConfig) (Source, e
 	if err != nil {
 		return nil, err
 	}
-	return &listener{Listener: l, address: a}, nil
+	return &Listener{Listener: l, Address: a.at(l.Addr())}, nil
 }
 
 // passed returns the listener that the service manager has passed; nil if that has passed nothing.
@@ -54,20 +54,20 @@ func (a Address) listen(ctx context.Context, lc *afunix.ListenConfig) (net.Liste
 	return lc.Listen(ctx, a.Network, a.Name)
 }
 
-// A listener is a Source at an address.
-type listener struct {
+// A Listener is a Source at an address.
+type Listener struct {
 	net.Listener
-	address Address
+	Address Address // that it really has, whatever was typed
 }
 
 // Accept waits for a client.
-func (l *listener) Accept() (End, string, error) {
+func (l *Listener) Accept() (End, string, error) {
 	c, err := l.Listener.Accept()
 	switch c := c.(type) {
 	case *afunix.Conn:
-		return Socket(c), describe(c) + " at " + l.address.String(), nil
+		return Socket(c), describe(c) + " at " + l.Address.String(), nil
 	case *net.TCPConn:
-		return TCP(c), c.RemoteAddr().String() + " at " + l.address.String(), nil
+		return TCP(c), c.RemoteAddr().String() + " at " + l.Address.String(), nil
 	}
 	for _, passing := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ECONNABORTED} {
 		if errors.Is(err, passing) {

@@ -363,8 +363,10 @@ func TestTheTargetGoesAway(t *testing.T) {
 			t.Errorf("%v; want EPIPE, or ECONNRESET if something was unread", err)
 		}
 		closeAll(t, r.a)
-		if err := r.ends(t); err != nil && !gone(err) {
-			t.Error(err)
+		err = r.ends(t)
+		var where *net.OpError
+		if err != nil && (!gone(err) || !errors.As(err, &where)) {
+			t.Errorf("%v; want that the target has gone, and where that was", err)
 		}
 	}, "unix", "unixpacket")
 }
