@@ -149,7 +149,7 @@ func copyTree(t *testing.T, to string) {
 	if err := os.MkdirAll(to, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, pattern := range []string{"go.*", "*.go", "internal", "dropin", "upgrade", "cmd", "scripts"} {
+	for _, pattern := range []string{"go.*", "*.go", "internal", "activation", "dropin", "upgrade", "cmd", "scripts"} {
 		matches, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil || matches == nil {
 			t.Fatal(pattern, err)
