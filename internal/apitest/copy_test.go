@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"afunix"
+	"afunix/internal/testenv"
 )
 
 // Copy copies what it should, in either direction, whatever is at the other side.
@@ -29,7 +30,7 @@ func TestCopy(t *testing.T) {
 		}
 		t.Run("file", func(t *testing.T) {
 			near, far := pair(t, tr, network)
-			f, err := os.Create(filepath.Join(t.TempDir(), "file"))
+			f, err := os.Create(filepath.Join(testenv.TempDir(t), "file"))
 			if err != nil {
 				t.Fatal(err)
 			}
